@@ -1,0 +1,1 @@
+"""nstd: films and pictures painted by neural style transfer, dropped into a folder or named."""

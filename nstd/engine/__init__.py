@@ -1,0 +1,1 @@
+"""Where segments are painted: here, one after the other."""

@@ -1,0 +1,205 @@
+"""Everything that can go wrong, as one tree.
+
+    NstdError
+    ├── UsageError              2   the command line asks for something impossible
+    │   └── OutputExistsError   2   the output is there already and may not be replaced
+    ├── ConfigError            78   config.yaml (or a recipe) is wrong
+    ├── DeviceError            69   the device asked for is missing or cannot be used
+    │   └── DeviceMemoryError  69   the device's memory is too small for the plan
+    ├── InputError              1   a film, picture or style image cannot be used
+    │   ├── UnreadableError     1   it is not what it claims to be, or is damaged
+    │   ├── TruncatedError      1   it ends before its own header says it does
+    │   ├── UnsupportedError    1   it is sound, but nstd cannot handle its kind
+    │   ├── VanishedError       1   it was there, and is gone
+    │   └── ChangedError       75   it was overwritten while it was being painted
+    ├── WeightsError            1   a network's weights are missing, damaged or unknown
+    │   └── DownloadError      75   fetching weights failed; nothing half-fetched is used
+    ├── StorageError           75   the file system would not do what it was asked
+    │   ├── DiskFullError      75   no space (or quota) left
+    │   └── AccessError        75   permission denied
+    ├── LedgerError             1   the ledger of jobs cannot be used
+    │   └── BusyError          75   another process holds what was asked for
+    ├── VerificationError       1   a finished film is not what was promised, so it was not published
+    └── Interrupted            75   work was stopped on request; what was painted is kept
+
+The number is the process's exit code (sysexits.h: 69 unavailable, 75 temporary failure, 78
+configuration). `retryable` says whether the same work may succeed later with nothing changed by
+hand. Every error carries two sentences: what is wrong, and what to do about it. Errors of other
+libraries are translated where they enter (`raise … from error`), never further up.
+"""
+
+import errno
+from pathlib import Path
+from typing import ClassVar
+
+
+class NstdError(Exception):
+    """Base of the tree.
+
+    Args:
+        problem: What is wrong: one sentence, without its full stop, naming the thing it is about.
+        remedy: What the user can do: one sentence, without its full stop. Defaults to the class's.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+    default_remedy: ClassVar[str] = "Run the command again with --debug and report what it prints"
+
+    def __init__(self, problem: str, remedy: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = self.default_remedy if remedy is None else remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}. {self.remedy}."
+
+
+class UsageError(NstdError):
+    """The command line asks for something impossible."""
+
+    exit_code = 2
+    default_remedy = "See --help"
+
+
+class OutputExistsError(UsageError):
+    """The output is there already and may not be replaced."""
+
+    default_remedy = "Choose another output, or allow it to be replaced with --overwrite"
+
+
+class ConfigError(NstdError):
+    """The configuration, or a recipe in it, is wrong."""
+
+    exit_code = 78
+    default_remedy = "Correct the file; `nstd check` reads it without starting anything"
+
+
+class DeviceError(NstdError):
+    """The device asked for is missing or cannot be used."""
+
+    exit_code = 69
+    default_remedy = "`nstd check` lists the devices that work; choose one with --device"
+
+
+class DeviceMemoryError(DeviceError):
+    """The device's memory is too small for the plan."""
+
+    default_remedy = "Lower the levels' size or the optimizer's history, or use a larger device"
+
+
+class InputError(NstdError):
+    """A film, picture or style image cannot be used."""
+
+    default_remedy = "Check the file with another program and copy it here again"
+
+
+class UnreadableError(InputError):
+    """It is not what it claims to be, or is damaged."""
+
+
+class TruncatedError(InputError):
+    """It ends before its own header says it does."""
+
+    default_remedy = "Copy it again from its origin, or paint what is there with --accept-truncated"
+
+
+class UnsupportedError(InputError):
+    """It is sound, but nstd cannot handle its kind."""
+
+    default_remedy = "Convert it first, for example with ffmpeg"
+
+
+class VanishedError(InputError):
+    """It was there, and is gone."""
+
+    default_remedy = "Put it back, or cancel its job"
+
+
+class ChangedError(InputError):
+    """It was overwritten while it was being painted."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "Nothing to do: the new content is painted once it has settled"
+
+
+class WeightsError(NstdError):
+    """A network's weights are missing, damaged or unknown."""
+
+    default_remedy = "`nstd weights list` shows the networks at hand and how to get the others"
+
+
+class DownloadError(WeightsError):
+    """Fetching weights failed."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "Try again: what was fetched so far is kept and continued"
+
+
+class StorageError(NstdError):
+    """The file system would not do what it was asked."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "Check the disk and the folder, then try again"
+
+
+class DiskFullError(StorageError):
+    """No space (or quota) left."""
+
+    default_remedy = "Free some space; what is painted so far is kept and continued"
+
+
+class AccessError(StorageError):
+    """Permission denied."""
+
+    default_remedy = "Give the user nstd runs as access to it"
+
+
+class LedgerError(NstdError):
+    """The ledger of jobs cannot be used."""
+
+    default_remedy = "Move the state folder aside to start a new ledger; outputs are not touched"
+
+
+class BusyError(LedgerError):
+    """Another process holds what was asked for."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "Wait for the other process to end, or give this one a --state-dir of its own"
+
+
+class VerificationError(NstdError):
+    """A finished film is not what was promised, so it was not published."""
+
+    default_remedy = "Run the command again with --debug and report what it prints"
+
+
+class Interrupted(NstdError):  # noqa: N818 - not a fault: a request that was honored
+    """Work was stopped on request; what was painted is kept."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "Run the same command again to continue where it stopped"
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def from_os_error(error: OSError, path: Path | str, doing: str) -> NstdError:
+    """Translate an `OSError` met while `doing` something (a verb phrase) to `path`.
+
+    Returns the error instead of raising it, so that the caller's `raise … from error` keeps the
+    cause in sight.
+    """
+    name = str(path)
+    if error.errno in _FULL:
+        return DiskFullError(f"No space is left for {doing} {name}")
+    if error.errno in _DENIED:
+        return AccessError(f"No permission for {doing} {name}")
+    if error.errno == errno.ENOENT:
+        return VanishedError(f"There is no {name}", "Check the path")
+    return StorageError(f"{doing.capitalize()} {name} failed: {error.strerror or error}")

@@ -1,0 +1,1 @@
+"""Neural style transfer by optimization: tensors in, tensors out. Reads like the papers."""
