@@ -19,7 +19,7 @@
     │   └── AccessError        75   permission denied
     ├── LedgerError             1   the ledger of jobs cannot be used
     │   └── BusyError          75   another process holds what was asked for
-    ├── VerificationError       1   a finished film is not what was promised, so it was not published
+    ├── VerificationError       1   a finished film is not what was promised, and not published
     └── Interrupted            75   work was stopped on request; what was painted is kept
 
 The number is the process's exit code (sysexits.h: 69 unavailable, 75 temporary failure, 78

@@ -1,4 +1,4 @@
-"""What passes between media and everything above it: a picture with its time, and a film's facts."""
+"""What passes between media and everything above: a picture with its time, a film's facts."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -38,10 +38,8 @@ class Frame:
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
-            shape = (*self.image.shape,)
-            raise ValueError(
-                f"a frame's image is uint8 [height, width, 3], not {self.image.dtype} {shape}"
-            )
+            kind = f"{self.image.dtype} {[*self.image.shape]}"
+            raise ValueError(f"a frame's image is uint8 [height, width, 3], not {kind}")
 
     def __repr__(self) -> str:
         height, width, _ = self.image.shape
