@@ -1,0 +1,245 @@
+"""What a look is: every choice that changes the picture, in one frozen value. No torch here."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+from nstd.errors import ConfigError
+
+Form = Literal["relative", "literal"]
+Optimizer = Literal["lbfgs", "adam"]
+Init = Literal["content", "style", "noise"]
+Pooling = Literal["max", "average"]
+Padding = Literal["reflect", "replicate"]
+Strength = Literal["subtle", "normal", "strong"]
+
+STRENGTHS: dict[Strength, float] = {"subtle": 0.5, "normal": 0.05, "strong": 0.005}
+"""Content weight α of each preset, for the relative form (METHOD: 27 pictures looked at)."""
+
+STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+CONTENT_LAYER = "conv4_2"
+
+CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
+"""VGG-19, configuration E of Simonyan and Zisserman 2015."""
+
+LAYERS = tuple(
+    f"conv{block}_{number}"
+    for block, count in enumerate(CONVOLUTIONS_PER_BLOCK, start=1)
+    for number in range(1, count + 1)
+)
+"""All convolutions of VGG-19 in order; a layer's activations are those after its ReLU."""
+
+SHORTEST_EDGE_PX = 32
+"""No level is smaller: at conv5_1 an edge is a sixteenth of it, and reflection needs two pixels."""
+
+LEVEL_RATIO = 1.25
+"""A coarser level is worth its steps only when the next size is at least this much larger."""
+
+
+def _require(condition: bool, problem: str, remedy: str | None = None) -> None:  # noqa: FBT001
+    if not condition:
+        raise ConfigError(problem, remedy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleSource:
+    """One style image of a recipe.
+
+    Attributes:
+        image: Path of the file.
+        weight: Its share in the blend of the style images' statistics; shares are normalized.
+        scale: Long edge at which it is looked at, as a factor of the level's long edge. Larger
+            makes larger strokes.
+        sha256: Hash of the file, once it is frozen into a job.
+    """
+
+    image: str
+    weight: float = 1.0
+    scale: float = 1.0
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.weight > 0, f"The weight of the style {self.image} is not above 0")
+        _require(0.1 <= self.scale <= 10, f"The scale of the style {self.image} is not in 0.1…10")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One rung of the ladder from coarse to fine.
+
+    Attributes:
+        long_edge: Pixels. Absolute, since strokes are: receptive fields are constant in pixels.
+        steps: At most this many steps (forward and backward passes).
+    """
+
+    long_edge: int
+    steps: int
+
+    def __post_init__(self) -> None:
+        _require(self.long_edge >= SHORTEST_EDGE_PX, f"A level of {self.long_edge} px is too small")
+        _require(self.steps >= 1, f"The level of {self.long_edge} px has no steps")
+
+
+DEFAULT_LEVELS = (Level(256, 80), Level(512, 30), Level(1024, 20), Level(2048, 15))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleRecipe:
+    """A look. The same recipe, source, plan and device kind give the same bytes.
+
+    Attributes:
+        styles: The style images, blended by weight.
+        network: A network's name, or the path of its weights.
+        network_sha256: Hash of the weights file, once it is frozen into a job.
+        form: "relative" divides each term by its target's own squared norm, so that weights mean
+            the same on every network and size; "literal" is Gatys et al. 2016, equations 1 to 7.
+        content_layer: Layer of the content loss.
+        content_weight: α.
+        style_layers: Layers of the style loss.
+        layer_weights: w_l, one for each style layer.
+        style_weight: β.
+        tv_weight: τ, of the mean squared difference between neighboring pixels.
+        range_weight: ρ, of the mean squared excess over [0, 1].
+        levels: The ladder; see `plan_levels`.
+        optimizer: "lbfgs" or "adam".
+        learning_rate: Adam's, in units of the pixel range [0, 1].
+        init: What the coarsest level starts from.
+        pooling: "max" as trained, or "average".
+        padding: Of the convolutions; zeros would paint a border.
+        tolerance: A level ends early when its loss falls by less than this share of itself over
+            `tolerance_window` steps (Ruder et al. 2016: 1e-4 over 50); 0 never ends early.
+        tolerance_window: Steps.
+        seed: Of the noise.
+    """
+
+    styles: tuple[StyleSource, ...]
+    network: str = "vgg19"
+    network_sha256: str | None = None
+    form: Form = "relative"
+    content_layer: str = CONTENT_LAYER
+    content_weight: float = STRENGTHS["normal"]
+    style_layers: tuple[str, ...] = STYLE_LAYERS
+    layer_weights: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
+    style_weight: float = 1.0
+    tv_weight: float = 1.0
+    range_weight: float = 100.0
+    levels: tuple[Level, ...] = DEFAULT_LEVELS
+    optimizer: Optimizer = "lbfgs"
+    learning_rate: float = 0.05
+    init: Init = "content"
+    pooling: Pooling = "max"
+    padding: Padding = "reflect"
+    tolerance: float = 1e-4
+    tolerance_window: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(bool(self.styles), "The recipe names no style image")
+        _require(bool(self.style_layers), "The recipe names no style layer")
+        for layer in (*self.style_layers, self.content_layer):
+            _require(
+                layer in LAYERS, f"{layer} is no layer of VGG-19", f"Use {LAYERS[0]}…{LAYERS[-1]}"
+            )
+        _require(
+            len(self.layer_weights) == len(self.style_layers),
+            f"There are {len(self.layer_weights)} weights for {len(self.style_layers)} layers",
+        )
+        _require(
+            len(set(self.style_layers)) == len(self.style_layers), "A style layer is named twice"
+        )
+        for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "tolerance"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value >= 0, f"{name} is {value}, not 0 or above")
+        _require(all(w >= 0 for w in self.layer_weights), "A layer weight is below 0")
+        _require(self.learning_rate > 0, "learning_rate is not above 0")
+        _require(self.tolerance_window >= 1, "tolerance_window is not at least 1")
+        edges = [level.long_edge for level in self.levels]
+        _require(bool(edges), "The recipe has no levels")
+        _require(edges == sorted(set(edges)), "The levels do not grow from coarse to fine")
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain values; `from_json` gives the same recipe back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StyleRecipe":
+        """The recipe that `to_json` wrote.
+
+        Raises:
+            ConfigError: It was written by a version with other keys, or was damaged.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise ConfigError(
+                f"The frozen recipe has keys this version does not know: {', '.join(unknown)}",
+                "Finish the job with the version that queued it, or queue the film again",
+            )
+        values = dict(data)
+        values["styles"] = tuple(StyleSource(**style) for style in data["styles"])
+        for key in ("style_layers", "layer_weights"):
+            if key in values:
+                values[key] = tuple(values[key])
+        if "levels" in values:
+            values["levels"] = tuple(Level(**level) for level in values["levels"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLevel:
+    """One level as it will be run on a frame of known size: pixels and steps."""
+
+    width: int
+    height: int
+    steps: int
+
+    @property
+    def long_edge(self) -> int:
+        """The longer of the two edges, in pixels."""
+        return max(self.width, self.height)
+
+
+def plan_levels(ladder: tuple[Level, ...], width: int, height: int) -> tuple[PlannedLevel, ...]:
+    """The levels that a frame of `width` × `height` pixels goes through, coarse to fine.
+
+    Rungs well below the frame's size are taken as they are (enlarged where their short edge would
+    fall below `SHORTEST_EDGE_PX`); the last level is always the frame itself, with the steps of
+    the first rung not taken.
+
+    Raises:
+        ConfigError: The frame itself is smaller than that.
+    """
+    long_edge, short_edge = max(width, height), min(width, height)
+    _require(
+        short_edge >= SHORTEST_EDGE_PX,
+        f"A picture of {width}×{height} px is too small: the network needs {SHORTEST_EDGE_PX} px",
+        "Enlarge it first",
+    )
+    smallest = math.ceil(SHORTEST_EDGE_PX * long_edge / short_edge)
+    levels: list[PlannedLevel] = []
+    steps = ladder[0].steps
+    for rung in ladder:
+        steps = rung.steps
+        target = max(rung.long_edge, smallest)
+        if target * LEVEL_RATIO > long_edge:
+            break
+        if not levels or target > levels[-1].long_edge:
+            scale = target / long_edge
+            levels.append(PlannedLevel(round(width * scale), round(height * scale), steps))
+    return (*levels, PlannedLevel(width, height, steps))
+
+
+def parse_levels(text: str) -> tuple[Level, ...]:
+    """Levels written as on the command line: `256:80,512:30`.
+
+    Raises:
+        ConfigError: The text is not of that form.
+    """
+    levels = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+):(\d+)\s*", part)
+        if match is None:
+            raise ConfigError(f"“{part}” is no level", "Write LONG_EDGE:STEPS, as in 256:80")
+        levels.append(Level(int(match[1]), int(match[2])))
+    return tuple(levels)
