@@ -1,0 +1,162 @@
+"""VGG-19's topology, built only as deep as it is looked at, with any widths and any weights.
+
+Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015.
+The full network and one with a quarter of its channels are the same class: the widths are read
+from the weights. A narrow network may bring a *readout* for a layer: an affine map from its
+activations to those of the full network. Losses then measure distances in the full network's space
+at the price of one small matrix a layer: the metric (METHOD, "The metric Gram").
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from nstd.errors import WeightsError
+from nstd.style.recipe import LAYERS, Padding, Pooling
+
+AVERAGE_POOL_GAIN = 2.0
+"""Averages are smaller than maxima; this keeps activations in the range the weights expect
+(Katherine Crowson, style-transfer-pytorch)."""
+
+Features = dict[str, Float[Tensor, "batch channels height width"]]
+
+
+class Network:
+    """The convolutions of VGG-19 up to `deepest`, frozen, with ReLU after each and pooling between.
+
+    Unlike the trained VGG, convolutions do not pad with zeros: zeros paint a border around every
+    picture.
+
+    Args:
+        tensors: `preprocess.{weight,bias}` (1×1 convolution from RGB in [0, 1] to what `conv1_1`
+            expects), `convB_I.{weight,bias}`, and optionally `readout.convB_I.{weight,bias}`
+            (1×1 convolutions to the full network's activations).
+        deepest: The last layer that is built; nothing past it is computed or kept.
+        pooling: "max" as trained, or "average" for smoother gradients.
+        padding: "reflect" or "replicate".
+
+    Raises:
+        WeightsError: A tensor that is needed is missing.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        deepest: str,
+        pooling: Pooling = "max",
+        padding: Padding = "reflect",
+    ) -> None:
+        self.layers = LAYERS[: LAYERS.index(deepest) + 1]
+        self.pooling = pooling
+        self.padding = padding
+        needed = [f"{name}.{part}" for name in self.layers for part in ("weight", "bias")]
+        if missing := [name for name in needed if name not in tensors]:
+            raise WeightsError(
+                f"The network's weights end before {deepest}: there is no {missing[0]}",
+                "Choose shallower layers in the recipe, or other weights",
+            )
+        self._parameters = {name: tensors[name].detach().float() for name in needed}
+        self._fold_preprocessing(tensors)
+        self._factors = {layer: _metric_factor(tensors, layer) for layer in self.layers}
+        self._full_widths = {
+            layer: tensors.get(f"readout.{layer}.weight", tensors[f"{layer}.weight"]).shape[0]
+            for layer in self.layers
+        }
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._parameters["conv1_1.weight"].device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in; Grams and losses are never below float32."""
+        return self._parameters["conv1_1.weight"].dtype
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
+        """Move everything to `device` and `dtype`, in place."""
+        self._parameters = {k: v.to(device, dtype) for k, v in self._parameters.items()}
+        # The metric multiplies differences of Grams, which are never kept below float32.
+        exact = torch.promote_types(dtype, torch.float32)
+        self._factors = {
+            k: None if v is None else v.to(device, exact) for k, v in self._factors.items()
+        }
+        return self
+
+    def features(
+        self, images: Float[Tensor, "batch 3 height width"], layers: Iterable[str]
+    ) -> Features:
+        """Activations after the ReLU of each of `layers`, for sRGB images in [0, 1].
+
+        Nothing past the deepest of `layers` is computed.
+        """
+        wanted = set(layers)
+        found: Features = {}
+        x = images
+        for layer in self.layers:
+            if layer.endswith("_1") and layer != "conv1_1":
+                x = self._pool(x)
+            x = F.relu(self._convolve(x, layer))
+            if layer in wanted:
+                found[layer] = x
+                if len(found) == len(wanted):
+                    break
+        return found
+
+    def metric_factor(self, layer: str) -> Float[Tensor, "rank augmented"] | None:
+        """R with Â = QR, Â = [A | b] the readout of `layer`; None where there is no readout.
+
+        Then `‖A f + b‖ = ‖R f̂‖` with `f̂ = [f; 1]`, and it is never negative by its form. The QR
+        is made in float64: M = ÂᵀÂ itself would lose half of the digits.
+        """
+        return self._factors[layer]
+
+    def full_width(self, layer: str) -> int:
+        """N_l of the full network: the readout's outputs, or the layer's own channels."""
+        return self._full_widths[layer]
+
+    def _convolve(self, x: Tensor, layer: str) -> Tensor:
+        weight, bias = self._parameters[f"{layer}.weight"], self._parameters[f"{layer}.bias"]
+        return F.conv2d(_pad(x, self.padding), weight, bias)
+
+    def _pool(self, x: Tensor) -> Tensor:
+        if self.pooling == "max":
+            return F.max_pool2d(x, 2)
+        return F.avg_pool2d(x, 2) * AVERAGE_POOL_GAIN
+
+    def _fold_preprocessing(self, tensors: Mapping[str, Tensor]) -> None:
+        """Make the affine input map part of `conv1_1`: exact, since padding is not by zeros."""
+        p = tensors["preprocess.weight"].double()[:, :, 0, 0]
+        q = tensors["preprocess.bias"].double()
+        weight = self._parameters["conv1_1.weight"].double()
+        bias = self._parameters["conv1_1.bias"].double()
+        bias = bias + torch.einsum("ocyx,c->o", weight, q)
+        weight = torch.einsum("ocyx,ci->oiyx", weight, p)
+        self._parameters["conv1_1.weight"] = weight.float()
+        self._parameters["conv1_1.bias"] = bias.float()
+
+
+def _metric_factor(tensors: Mapping[str, Tensor], layer: str) -> Tensor | None:
+    weight = tensors.get(f"readout.{layer}.weight")
+    if weight is None:
+        return None
+    bias = tensors[f"readout.{layer}.bias"]
+    augmented = torch.cat([weight[:, :, 0, 0], bias[:, None]], dim=1).double()
+    factor: Tensor = torch.linalg.qr(augmented, mode="r").R
+    return factor
+
+
+def _pad(x: Tensor, padding: Padding) -> Tensor:
+    """One pixel on each side.
+
+    Written as slices and not `F.pad`: the backward pass of torch's reflection is not deterministic
+    on CUDA.
+    """
+    near, far = (1, -2) if padding == "reflect" else (0, -1)
+    x = torch.cat([x[..., near, None, :], x, x[..., far, None, :]], dim=-2)
+    return torch.cat([x[..., near, None], x, x[..., far, None]], dim=-1)

@@ -1,0 +1,105 @@
+"""The terms of a recipe, weighed into the one number that is minimized [Gatys, eq. 7]."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nstd.style import losses
+from nstd.style.network import Network
+from nstd.style.recipe import StyleRecipe
+from nstd.style.targets import ContentTarget, StyleTarget
+
+TERMS = ("content", "style", "tv", "range", "total")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Losses:
+    """The terms of the objective, each `[batch]` and before its weight.
+
+    Attributes:
+        content: As the recipe's form has it.
+        style: Σ w_l E_l.
+        tv: Mean squared difference of neighbors.
+        range: Mean squared excess over [0, 1].
+        total: α content + β style + τ tv + ρ range.
+    """
+
+    content: Float[Tensor, " batch"]
+    style: Float[Tensor, " batch"]
+    tv: Float[Tensor, " batch"]
+    range: Float[Tensor, " batch"]
+    total: Float[Tensor, " batch"]
+
+    def replaced(self, rows: Mapping[int, int], other: "Losses") -> "Losses":
+        """These losses, with those of some frames (key) taken from rows (value) of `other`."""
+        terms = [getattr(self, name).clone() for name in TERMS]
+        for term, name in zip(terms, TERMS, strict=True):
+            term[list(rows)] = getattr(other, name)[list(rows.values())]
+        return Losses(*terms)
+
+    def floats(self, frame: int = 0) -> dict[str, float]:
+        """The losses of one frame, by name."""
+        return {name: float(getattr(self, name)[frame]) for name in TERMS}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objective:
+    """The function of a batch of pictures that is minimized, at one level."""
+
+    network: Network
+    recipe: StyleRecipe
+    style: StyleTarget
+    content: ContentTarget
+
+    def __call__(self, images: Float[Tensor, "batch 3 height width"]) -> Losses:
+        """All terms, for pictures in the order of the content target's frames."""
+        recipe = self.recipe
+        layers = {*recipe.style_layers, recipe.content_layer}
+        features = self.network.features(images, layers)
+        content = self._content_loss(features[recipe.content_layer])
+        style = torch.zeros_like(content)
+        for layer, weight in zip(recipe.style_layers, recipe.layer_weights, strict=True):
+            style = style + weight * self._style_layer_loss(layer, features[layer])
+        exact = images.to(content.dtype)
+        tv, excess = losses.total_variation_loss(exact), losses.range_loss(exact)
+        total = (
+            recipe.content_weight * content
+            + recipe.style_weight * style
+            + recipe.tv_weight * tv
+            + recipe.range_weight * excess
+        )
+        return Losses(content, style, tv, excess, total)
+
+    def with_gradient(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Losses, Float[Tensor, "batch 3 height width"]]:
+        """The terms, detached, and the gradient of each frame's total: one step's work."""
+        images = images.detach().requires_grad_()
+        found = self(images)
+        # Frames share no term, so the gradient of the sum holds each frame's own.
+        (gradient,) = torch.autograd.grad(found.total.sum(), images)
+        return Losses(*(getattr(found, name).detach() for name in TERMS)), gradient
+
+    def of_frames(self, frames: list[int]) -> "Objective":
+        """The same objective for some frames of the batch."""
+        content = ContentTarget(self.content.features[frames], self.content.energy[frames])
+        return Objective(self.network, self.recipe, self.style, content)
+
+    def _content_loss(self, features: Tensor) -> Tensor:
+        factor = self.network.metric_factor(self.recipe.content_layer)
+        target = self.content
+        if self.recipe.form == "literal":
+            return losses.content_loss(features, target.features, factor)
+        return losses.relative_content_loss(features, target.features, target.energy, factor)
+
+    def _style_layer_loss(self, layer: str, features: Tensor) -> Tensor:
+        factor = self.network.metric_factor(layer)
+        moment = losses.second_moment(features, augmented=factor is not None)
+        target = self.style.moments[layer]
+        if self.recipe.form == "literal":
+            width = self.network.full_width(layer)
+            return losses.style_layer_loss(moment, target, width, factor)
+        return losses.relative_style_layer_loss(moment, target, self.style.norms[layer], factor)

@@ -1,0 +1,209 @@
+"""From frames to painted frames: initialization, the levels from coarse to fine, the steps."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nstd.style.losses import feature_energy
+from nstd.style.minimize import LBFGS, Adam, Minimizer
+from nstd.style.network import Network
+from nstd.style.objective import Losses, Objective
+from nstd.style.recipe import PlannedLevel, StyleRecipe, plan_levels
+from nstd.style.targets import (
+    ENERGY_FLOOR,
+    StyleImage,
+    StyleTarget,
+    TensorStore,
+    content_target,
+    resize,
+    style_target,
+)
+
+Images = Float[Tensor, "batch 3 height width"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Iterate:
+    """A batch of pictures on its way, after one step: one forward and backward pass.
+
+    Attributes:
+        level: Number of the level, from 0.
+        levels: How many there are.
+        step: Number of the step in its level, from 1.
+        steps: How many the level has, at most.
+        losses: Of `images`; of the last Iterate of all, of the clamped result.
+        images: `[batch, 3, height, width]` at the level's size. Of the last Iterate of all: the
+            result, clamped to [0, 1] and of the frames' size. Not to be written into.
+        final: Whether this is the last Iterate of all.
+    """
+
+    level: int
+    levels: int
+    step: int
+    steps: int
+    losses: Losses
+    images: Images
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painter:
+    """A recipe on a device, ready to paint frames.
+
+    Attributes:
+        recipe: What the look is.
+        network: On the device to compute on.
+        weights_sha256: Hash of the network's weights.
+        styles: The decoded style images.
+        store: Where the styles' statistics are cached.
+        history: L-BFGS curvature pairs.
+    """
+
+    recipe: StyleRecipe
+    network: Network
+    weights_sha256: str
+    styles: tuple[StyleImage, ...]
+    store: TensorStore
+    history: int = 10
+
+    def levels(self, width: int, height: int) -> tuple[PlannedLevel, ...]:
+        """The levels for frames of `width` × `height` pixels."""
+        return plan_levels(self.recipe.levels, width, height)
+
+    def style_target(self, level: PlannedLevel) -> StyleTarget:
+        """The style's statistics at `level`, from the cache where they are known."""
+        return style_target(
+            self.styles,
+            level.long_edge,
+            self.network,
+            self.weights_sha256,
+            self.recipe,
+            self.store,
+        )
+
+    def content_energies(self, frame: Float[Tensor, "1 3 height width"]) -> tuple[float, ...]:
+        """‖F(C)‖²/M of `frame` at each level: what a shot's content losses are divided by.
+
+        Taken from the first frame of a shot and held constant over it; see `ENERGY_FLOOR`.
+        """
+        layer = self.recipe.content_layer
+        frame = frame.to(self.network.device, self.network.dtype)
+        energies = []
+        for level in self.levels(frame.shape[3], frame.shape[2]):
+            with torch.no_grad():
+                image = resize(frame, level.width, level.height)
+                features = self.network.features(image, [layer])[layer]
+                own = feature_energy(features, self.network.metric_factor(layer))
+            floor = ENERGY_FLOOR * self.style_target(level).energy
+            energies.append(float(own.maximum(floor)[0]))
+        return tuple(energies)
+
+
+def stylize_frames(
+    painter: Painter, frames: Images, energies: Sequence[float] | None = None
+) -> Iterator[Iterate]:
+    """Paint a batch of independent frames; yields after every step, last of all the result.
+
+    Args:
+        painter: The recipe, on its device.
+        frames: `[batch, 3, height, width]`, sRGB in [0, 1], on any device.
+        energies: `Painter.content_energies` of the shot; by default each frame's own.
+
+    Raises:
+        ConfigError: The frames are too small for the network.
+    """
+    network = painter.network
+    frames = frames.to(network.device, network.dtype)
+    levels = painter.levels(frames.shape[3], frames.shape[2])
+    images = frames
+    for number, level in enumerate(levels):
+        contents = resize(frames, level.width, level.height)
+        objective = _objective(painter, level, contents, energies[number] if energies else None)
+        start = refine(images, contents) if number else initialize(painter, contents)
+        for step, found, images in _minimize(painter, objective, start, level.steps):
+            yield Iterate(number, len(levels), step, level.steps, found, images)
+    result = images.clamp(0, 1)
+    with torch.no_grad():
+        found = objective(result)
+    yield Iterate(len(levels) - 1, len(levels), step, level.steps, found, result, final=True)
+
+
+def initialize(painter: Painter, contents: Images) -> Images:
+    """What the coarsest level starts from: the content, the style or seeded noise.
+
+    The noise is the same for every frame and on every device: it is drawn on the CPU.
+    """
+    recipe = painter.recipe
+    if recipe.init == "content":
+        return contents
+    height, width = contents.shape[2:]
+    if recipe.init == "noise":
+        generator = torch.Generator().manual_seed(recipe.seed)
+        noise = torch.rand((1, 3, height, width), generator=generator)
+        return noise.to(contents).expand_as(contents)
+    style = painter.styles[0].image.to(contents)
+    scale = max(width / style.shape[3], height / style.shape[2])
+    covering = resize(style, round(style.shape[3] * scale), round(style.shape[2] * scale))
+    top, left = (covering.shape[2] - height) // 2, (covering.shape[3] - width) // 2
+    return covering[:, :, top : top + height, left : left + width].expand_as(contents)
+
+
+def refine(coarser: Images, contents: Images) -> Images:
+    """What a finer level starts from: the coarser result, enlarged."""
+    return resize(coarser.clamp(0, 1), contents.shape[3], contents.shape[2])
+
+
+def _objective(
+    painter: Painter, level: PlannedLevel, contents: Images, energy: float | None
+) -> Objective:
+    style = painter.style_target(level)
+    layer = painter.recipe.content_layer
+    content = content_target(contents, painter.network, layer, style.energy, energy)
+    return Objective(painter.network, painter.recipe, style, content)
+
+
+def _minimize(
+    painter: Painter, objective: Objective, start: Images, steps: int
+) -> Iterator[tuple[int, Losses, Images]]:
+    """Steps of one level. A frame that has settled is left out of the later ones."""
+    minimizers = [_minimizer(painter, image) for image in start]
+    settled = [_Settling(painter.recipe) for _ in minimizers]
+    active = list(range(len(minimizers)))
+    narrowed, latest = objective, None
+    for step in range(1, steps + 1):
+        found, gradient = narrowed.with_gradient(torch.stack([minimizers[i].point for i in active]))
+        totals = found.total.tolist()
+        told = [minimizers[i].tell(totals[row], gradient[row]) for row, i in enumerate(active)]
+        accepted = {i: row for row, i in enumerate(active) if told[row]}
+        latest = found if latest is None else latest.replaced(accepted, found)
+        yield step, latest, torch.stack([minimizer.best for minimizer in minimizers])
+        still = [i for row, i in enumerate(active) if not settled[i].after(totals[row])]
+        if not still:
+            return
+        if still != active:
+            active, narrowed = still, objective.of_frames(still)
+
+
+def _minimizer(painter: Painter, start: Tensor) -> Minimizer:
+    if painter.recipe.optimizer == "adam":
+        return Adam(start, painter.recipe.learning_rate)
+    return LBFGS(start, painter.history)
+
+
+class _Settling:
+    """Notices when a frame's loss has all but stopped falling."""
+
+    def __init__(self, recipe: StyleRecipe) -> None:
+        self._tolerance = recipe.tolerance
+        self._lowest: deque[float] = deque(maxlen=recipe.tolerance_window + 1)
+
+    def after(self, loss: float) -> bool:
+        """Whether the level may end, now that `loss` was met."""
+        self._lowest.append(min(loss, self._lowest[-1]) if self._lowest else loss)
+        if self._tolerance == 0 or len(self._lowest) < (self._lowest.maxlen or 0):
+            return False
+        return self._lowest[0] - self._lowest[-1] < self._tolerance * self._lowest[-1]
