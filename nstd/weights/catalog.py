@@ -1,0 +1,187 @@
+"""Networks by name: where they lie, which are at hand, whether they are sound."""
+
+import difflib
+import fcntl
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nstd.errors import BusyError, UsageError, WeightsError, from_os_error
+from nstd.weights.canonical import load_weights, present_layers
+
+VGG19 = "vgg19"
+FETCH_VGG19 = "`nstd weights fetch vgg19`"
+
+_SHIPPED = Path(__file__).resolve().parents[1] / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsEntry:
+    """One network, as `nstd weights list` shows it.
+
+    Attributes:
+        name: What a recipe calls it.
+        path: Its file, if there is one.
+        bytes: The file's size.
+        sha256: Of the file; None unless it is present and sound.
+        layers: Its convolutions in order.
+        widths: The channels each of them gives.
+        state: Whether it can be used.
+        problem: What is wrong with it; empty unless damaged.
+        remedy: How to get it, or get it again; empty if present.
+    """
+
+    name: str
+    path: Path | None
+    bytes: int
+    sha256: str | None
+    layers: tuple[str, ...]
+    widths: tuple[int, ...]
+    state: Literal["present", "absent", "damaged"]
+    problem: str = ""
+    remedy: str = ""
+
+
+def find_weights(network: str, cache_dir: Path) -> Path:
+    """Find the file of a network given by name or by path.
+
+    Args:
+        network: A name such as `vgg19`, or a path (anything with a separator or a suffix), which
+            is given back as it is.
+        cache_dir: nstd's cache folder.
+
+    Raises:
+        WeightsError: No network of that name is at hand.
+    """
+    if "/" in network or Path(network).suffix:
+        return Path(network)
+    path = shipped(network) or weights_path(network, cache_dir)
+    if path.is_file():
+        return path
+    if network == VGG19:
+        raise WeightsError(
+            "The weights of vgg19 are not here yet",
+            f"{FETCH_VGG19} gets them once (575 MB, of which 52 MB are kept), "
+            "or `nstd weights import FILE --name vgg19` takes a file you have",
+        )
+    known = sorted({VGG19, *_stems(_SHIPPED), *_stems(weights_folder(cache_dir))})
+    near = difflib.get_close_matches(network, known, n=1, cutoff=0.5)
+    hint = f"The nearest known name is {near[0]}" if near else f"Known are {', '.join(known)}"
+    raise WeightsError(
+        f"There is no network called {network}", f"{hint}; a weights file's path works too"
+    )
+
+
+def list_weights(cache_dir: Path) -> list[WeightsEntry]:
+    """List every network at hand, and vgg19 whether it is or not; each file is checked.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    paths = {path.stem: path for path in _files(weights_folder(cache_dir))}
+    paths.update({path.stem: path for path in _files(_SHIPPED)})
+    entries = [_entry(name, path) for name, path in paths.items()]
+    if VGG19 not in paths:
+        entries.append(
+            WeightsEntry(VGG19, None, 0, None, (), (), "absent", remedy=FETCH_VGG19.strip("`"))
+        )
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def verify_weights(name_or_path: str | Path, cache_dir: Path) -> WeightsEntry:
+    """Check a network's file against the digest it carries and against what a network must be.
+
+    Raises:
+        WeightsError: It is missing, damaged, or no network.
+        StorageError: It cannot be read.
+    """
+    is_path = isinstance(name_or_path, Path)
+    path = Path(name_or_path) if is_path else find_weights(str(name_or_path), cache_dir)
+    return _sound_entry(path.stem, path)
+
+
+def weights_folder(cache_dir: Path) -> Path:
+    """Name the folder where networks are kept."""
+    return cache_dir / "weights"
+
+
+def weights_path(name: str, cache_dir: Path) -> Path:
+    """Name the file where a fetched or imported network is kept."""
+    return weights_folder(cache_dir) / f"{name}.safetensors"
+
+
+def shipped(name: str) -> Path | None:
+    """Give the file of a network that comes inside the package, if there is one of that name."""
+    return next((path for path in _files(_SHIPPED) if path.stem == name), None)
+
+
+def check_name(name: str) -> None:
+    """Raise `UsageError` unless `name` can be a network's name (and cannot be taken for a path)."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise UsageError(
+            f"{name!r} cannot be a network's name", "Use letters, digits, hyphens and underscores"
+        )
+
+
+@contextmanager
+def locked(cache_dir: Path) -> Iterator[None]:
+    """Hold the folder of networks for writing; other processes that want it are told so.
+
+    Raises:
+        BusyError: Another process holds it.
+        StorageError: The folder cannot be made or written.
+    """
+    folder = weights_folder(cache_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("wb")
+    except OSError as error:
+        raise from_os_error(error, folder, "writing to") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(
+                f"Another nstd is fetching or importing weights into {folder}",
+                "Wait for it to end, then try again",
+            ) from error
+        except OSError as error:
+            raise from_os_error(error, folder, "locking") from error
+        yield
+
+
+def _entry(name: str, path: Path) -> WeightsEntry:
+    """Describe a file, damaged or not."""
+    try:
+        return _sound_entry(name, path)
+    except WeightsError as error:
+        size = path.stat().st_size if path.exists() else 0
+        again = FETCH_VGG19.strip("`") if name == VGG19 else "remove it and import it again"
+        return WeightsEntry(name, path, size, None, (), (), "damaged", error.problem, again)
+
+
+def _sound_entry(name: str, path: Path) -> WeightsEntry:
+    """Describe a file that loads; raise `WeightsError` if it does not."""
+    weights = load_weights(path)
+    layers = present_layers(weights.tensors)
+    widths = tuple(int(weights.tensors[f"{layer}.weight"].shape[0]) for layer in layers)
+    size = path.stat().st_size
+    return WeightsEntry(name, path, size, weights.sha256, layers, widths, "present")
+
+
+def _files(folder: Path) -> list[Path]:
+    """List the networks in a folder; none if there is no folder."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".safetensors")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise from_os_error(error, folder, "reading") from error
+
+
+def _stems(folder: Path) -> list[str]:
+    """Name the networks in a folder."""
+    return [path.stem for path in _files(folder)]
