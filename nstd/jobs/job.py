@@ -1,8 +1,9 @@
 """A job: one film on its way from a dropped file to a painted one, and the states it may be in."""
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from nstd.errors import LedgerError
 
@@ -50,6 +51,38 @@ def check_transition(before: JobState, after: JobState) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What a file is at one look: two equal identities are taken for the same, unchanged content.
+
+    Attributes:
+        device: Number of the file system it is on.
+        inode: Its number there.
+        size: Length in bytes.
+        mtime_ns: Last change of its content, nanoseconds since the epoch.
+        ctime_ns: Last change of content or attributes; unlike `mtime_ns` nobody can set it.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def from_stat(cls, stat: os.stat_result) -> Self:
+        """The identity that `os.stat` or `os.fstat` reported."""
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    def same_content(self, other: "FileIdentity") -> bool:
+        """Whether both are one file with one content, wherever it was renamed to.
+
+        A rename changes `ctime_ns` on most file systems, and nothing else.
+        """
+        mine = (self.device, self.inode, self.size, self.mtime_ns)
+        return mine == (other.device, other.inode, other.size, other.mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class JobKey:
     """The identity of work: the same key is the same work, and is queued once.
 
@@ -90,7 +123,10 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of the ledger.
+    """One row of the ledger, as it was when it was read.
+
+    Whoever claims a job hands the `Job` it got to every method that changes the job: its `token`
+    tells the ledger whether the job is still theirs.
 
     Attributes:
         id: Number of the job.
@@ -103,10 +139,15 @@ class Job:
         hold_reason: Why it waits, in words, or None.
         plan: The execution plan it was begun with, as JSON, or None before its first start.
         worker: Who holds it, or None.
+        pid: Process that holds it, or None.
+        token: Fencing token: it grows whenever the job changes hands.
         lease_until: When that claim runs out.
+        paused: Not to be started until it is resumed; a worker that holds it stops.
         error: The sentence it failed with, or None.
         frames_done: Frames painted so far.
         frames_total: An estimate; 0 where unknown.
+        part: The finished file that was about to replace the target, once it is PUBLISHING; it
+            tells whether the file at the target is this one.
     """
 
     id: int
@@ -119,10 +160,35 @@ class Job:
     hold_reason: str | None = None
     plan: Json | None = None
     worker: str | None = None
+    pid: int | None = None
+    token: int = 0
     lease_until: float = 0.0
+    paused: bool = False
     error: str | None = None
     frames_done: int = 0
     frames_total: int = 0
+    part: FileIdentity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a job's history.
+
+    Attributes:
+        job_id: Number of the job.
+        at: When, in seconds since the epoch.
+        before: State before it, or None for the job's first line.
+        after: State after it; the same as `before` where something other than the state changed.
+        worker: Who held the job, or None.
+        reason: Why, in words; empty where the states say it all.
+    """
+
+    job_id: int
+    at: float
+    before: JobState | None
+    after: JobState
+    worker: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

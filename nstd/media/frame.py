@@ -80,17 +80,21 @@ class VideoInfo:
         time_base: Seconds per unit of every time stamp here and of `Frame.pts`.
         start: Time stamp of the first frame.
         duration: In units of `time_base`; 0 where unknown.
-        frames: How many frames there are: an estimate of the container's, 0 where unknown.
+        frames: How many frames there are: the packets counted, 0 where unknown. A decoder may
+            still give fewer.
         rotation: Degrees clockwise by which the coded picture is turned to stand upright.
-        sample_aspect_ratio: Width over height of one pixel.
+        sample_aspect_ratio: Width over height of one pixel of the coded picture.
         color_range: "tv", "pc" or "unknown".
         primaries: ffmpeg's name, such as "bt709", or "unknown".
         transfer: Likewise.
         matrix: Likewise.
         bit_depth: Bits per component of the coded picture.
+        pixel_format: ffmpeg's name of the coded picture's layout, such as "yuv420p".
         codec: ffmpeg's name of the codec.
         container: ffmpeg's name of the container format.
         streams: All streams of the container, by index.
+        truncated: The file ends before its header says it does, and that was accepted: `frames`
+            and `duration` are what is really there.
     """
 
     stream: int
@@ -108,6 +112,8 @@ class VideoInfo:
     transfer: str = "unknown"
     matrix: str = "unknown"
     bit_depth: int = 8
+    pixel_format: str = "unknown"
     codec: str = "unknown"
     container: str = "unknown"
     streams: tuple[StreamInfo, ...] = field(default=())
+    truncated: bool = False

@@ -6,7 +6,7 @@ step length and curvature pairs, so a frame comes out the same in any batch.
 
 import math
 from collections import deque
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ SHORTENINGS = 8
 """After so many shortened steps in a row the curvature is distrusted and forgotten."""
 
 
+@runtime_checkable
 class Minimizer(Protocol):
     """What optimizes one frame."""
 

@@ -8,7 +8,6 @@ at the price of one small matrix a layer: the metric (METHOD, "The metric Gram")
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,8 @@ AVERAGE_POOL_GAIN = 2.0
 """Averages are smaller than maxima; this keeps activations in the range the weights expect
 (Katherine Crowson, style-transfer-pytorch)."""
 
-Features = dict[str, Float[Tensor, "batch channels height width"]]
+# An underscore keeps an axis from being compared: each layer has its own size.
+Features = dict[str, Float[Tensor, "batch _channels _height _width"]]
 
 
 class Network:
@@ -78,7 +78,7 @@ class Network:
         """What it computes in; Grams and losses are never below float32."""
         return self._parameters["conv1_1.weight"].dtype
 
-    def to(self, device: torch.device | str, dtype: torch.dtype) -> Self:
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> "Network":
         """Move everything to `device` and `dtype`, in place."""
         self._parameters = {k: v.to(device, dtype) for k, v in self._parameters.items()}
         # The metric multiplies differences of Grams, which are never kept below float32.

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +26,11 @@ ENERGY_FLOOR = 0.25
 style image's: a film that fades in from black would otherwise stay unpainted to its end."""
 
 Images = Float[Tensor, "batch 3 height width"]
+OtherSize = Float[Tensor, "batch 3 _height _width"]
+"""The same pictures; an underscore keeps an axis from being compared."""
 
 
+@runtime_checkable
 class TensorStore(Protocol):
     """Where tensors are kept by key; `nstd.cache.TensorCache` keeps them on disk."""
 
@@ -170,7 +173,7 @@ def content_target(
     return ContentTarget(features.to(style_energy.dtype), own)
 
 
-def resize(images: Images, width: int, height: int) -> Images:
+def resize(images: Images, width: int, height: int) -> OtherSize:
     """`images` at another size: bicubic, low-pass filtered when it shrinks, clamped to [0, 1]."""
     if (images.shape[3], images.shape[2]) == (width, height):
         return images
@@ -180,7 +183,7 @@ def resize(images: Images, width: int, height: int) -> Images:
     return resized.clamp(0, 1)
 
 
-def resize_to_edge(images: Images, long_edge: int, shortest: int) -> Images:
+def resize_to_edge(images: Images, long_edge: int, shortest: int) -> OtherSize:
     """`images` with a long edge of `long_edge` pixels, and no edge under `shortest`."""
     height, width = images.shape[2:]
     scale = max(long_edge / max(width, height), shortest / min(width, height))

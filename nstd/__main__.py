@@ -1,0 +1,5 @@
+"""`python -m nstd` is `nstd`."""
+
+from nstd.cli import main
+
+main()

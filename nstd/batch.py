@@ -1,0 +1,352 @@
+"""Work that is named, done and over: `stylize` and `batch`."""
+
+import fcntl
+import glob
+import hashlib
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.config import BatchConfig, Config, FolderConfig
+from nstd.errors import (
+    BusyError,
+    InputError,
+    Interrupted,
+    NstdError,
+    OutputExistsError,
+    UsageError,
+    from_os_error,
+)
+from nstd.film import Observer, OutputSpec, path_of
+from nstd.intake.folder import WatchedFolder
+from nstd.intake.submit import (
+    Entry,
+    Submission,
+    freeze,
+    is_media,
+    output_extension,
+    submit,
+    submit_entry,
+)
+from nstd.intake.watcher import scan_once
+from nstd.jobs.job import Job, JobState
+from nstd.jobs.store import SqliteJobStore
+from nstd.style.device import choose_devices
+from nstd.style.recipe import StyleRecipe
+from nstd.worker import Outcome, Worker
+
+POLL_SECONDS = 0.5
+"""Between two looks at jobs that a daemon works off for us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one input.
+
+    Attributes:
+        source: The file.
+        target: Where its result is, or would be.
+        error: Why there is none, or None.
+    """
+
+    source: Path
+    target: Path | None
+    error: NstdError | None
+
+
+def open_ledger(config: Config) -> SqliteJobStore:
+    """The ledger of the daemon and of `batch`."""
+    return SqliteJobStore(config.state_dir / "ledger.sqlite3")
+
+
+def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Observer) -> Worker:
+    """A worker on one device, as configured.
+
+    Raises:
+        DeviceError: The device is missing or does not answer.
+    """
+    (info,) = choose_devices((device,))
+    return Worker(
+        store,
+        info,
+        state_dir=config.state_dir,
+        cache_dir=config.cache_dir,
+        threads=worker_threads(config),
+        observer=observer,
+    )
+
+
+def device_names(config: Config) -> tuple[str, ...]:
+    """The devices to work on, by name; all are there.
+
+    Raises:
+        DeviceError: A configured one is missing.
+    """
+    wanted = None if config.devices == "auto" else config.devices
+    return tuple(device.name for device in choose_devices(wanted))
+
+
+def worker_threads(config: Config) -> int:
+    """CPU threads of each worker."""
+    return (os.cpu_count() or 1) if config.threads == "auto" else config.threads
+
+
+def stylize(
+    config: Config,
+    inputs: Sequence[Path],
+    recipe: StyleRecipe,
+    output: OutputSpec,
+    destination: Path,
+    observer: Observer,
+) -> list[Result]:
+    """Paint files right now, one after the other.
+
+    It has its own ledger, apart from the daemon's: what was begun and stopped is continued when
+    the same is asked for again.
+
+    Args:
+        config: For its folders, devices and threads.
+        inputs: Films, pictures, and folders of such.
+        recipe: The look.
+        output: How to encode.
+        destination: A file for one input, or a folder.
+        observer: Who looks on.
+
+    Raises:
+        UsageError: Several inputs go to one file, or an output is there already.
+        DeviceError: The device is missing.
+        Interrupted: The observer asked to stop.
+    """
+    sources = _expand(inputs)
+    pairs = _pair(sources, destination, output)
+    own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
+    recipe = freeze(recipe, own.state_dir, own.cache_dir)
+    with SqliteJobStore(own.state_dir / "ledger.sqlite3") as store:
+        worker = make_worker(own, store, device_names(config)[0], observer)
+        return [
+            _stylize_one(own, store, worker, _submission(source, target, recipe, output))
+            for source, target in pairs
+        ]
+
+
+def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
+    """Paint everything in the watched folders, the batch list and `paths`, once.
+
+    With a daemon on the same state folder the work is queued with it and waited for.
+
+    Args:
+        config: What to paint, and how.
+        paths: More films; each must lie in a watched folder or match a batch entry.
+        observer: Who looks on.
+
+    Raises:
+        UsageError: A path belongs to no folder and no batch entry, or there is nothing to do.
+        DeviceError: A device is missing.
+        Interrupted: The observer asked to stop.
+    """
+    work = _batch_work(config, paths)
+    with open_ledger(config) as store, daemon_lock(config, wait=False) as alone:
+        results, jobs = [], []
+        for entry, folder, source in work:
+            try:
+                jobs += [job for job, _ in submit_entry(store, config, entry, folder, source)]
+            except InputError as error:
+                results.append(Result(source, None, error))
+        if not alone:
+            return results + [_wait_for(store, job, observer) for job in jobs]
+        worker = make_worker(config, store, device_names(config)[0], observer)
+        return results + [_work_off(store, worker, job) for job in jobs]
+
+
+@contextmanager
+def daemon_lock(config: Config, *, wait: bool) -> Iterator[bool]:
+    """Hold the state folder's lock: one daemon, or one `batch` that works itself, at a time.
+
+    Args:
+        config: For the state folder.
+        wait: Raise where another process holds it, instead of saying so.
+
+    Yields:
+        Whether the lock is held.
+
+    Raises:
+        BusyError: Another process holds it, and `wait` is true.
+    """
+    path = config.state_dir / "daemon.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise from_os_error(error, path, "opening") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if wait:
+                raise BusyError(f"Another nstd works on {config.state_dir} already") from error
+            yield False
+            return
+        yield True
+
+
+def _stylize_one(
+    config: Config, store: SqliteJobStore, worker: Worker, wanted: Submission
+) -> Result:
+    try:
+        job, _ = submit(store, wanted, state_dir=config.state_dir, cache_dir=config.cache_dir)
+        if job.state is JobState.DONE:
+            job, _ = store.enqueue(job.request, again=True)
+        elif job.state in {JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED}:
+            job = store.retry(job.id)
+    except NstdError as error:
+        return Result(wanted.source, wanted.target, error)
+    return _work_off(store, worker, job)
+
+
+def _work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
+    source, target = _paths(job)
+    if job.state is JobState.DONE:
+        return Result(source, target, None)
+    outcome: Outcome | None = worker.work_one(job.id)
+    if outcome is None:
+        return Result(source, target, _why_not(store.get(job.id)))
+    if isinstance(outcome.error, Interrupted):
+        raise outcome.error
+    return Result(source, target, outcome.error)
+
+
+def _wait_for(store: SqliteJobStore, job: Job, observer: Observer) -> Result:
+    """Until the daemon is done with a job."""
+    unfinished = {JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING}
+    while (now := store.get(job.id)).state in unfinished:
+        if observer.stopping:
+            raise Interrupted("Waiting for the daemon was stopped", "The daemon goes on by itself")
+        time.sleep(POLL_SECONDS)
+    source, target = _paths(job)
+    return Result(source, target, None if now.state is JobState.DONE else _why_not(now))
+
+
+def _why_not(job: Job) -> NstdError:
+    """Why a job cannot be started, as an error."""
+    reason = job.error or job.hold_reason or f"It is {job.state}"
+    return InputError(f"Job {job.id} was not painted: {reason}", "`nstd retry` queues it again")
+
+
+def _expand(inputs: Sequence[Path]) -> list[Path]:
+    """Folders replaced by the films and pictures in them."""
+    found: list[Path] = []
+    for path in inputs:
+        absolute = path.absolute()
+        if absolute.is_dir():
+            inside = sorted(p for p in absolute.iterdir() if p.is_file() and is_media(p))
+            if not inside:
+                raise UsageError(f"There is no film and no picture in {path}", "Name another")
+            found += inside
+        elif not absolute.exists():
+            raise UsageError(f"There is no {path}", "Check the path")
+        else:
+            found.append(absolute)
+    return found
+
+
+def _pair(
+    sources: Sequence[Path], destination: Path, output: OutputSpec
+) -> list[tuple[Path, Path]]:
+    """Each source with its target."""
+    destination = destination.absolute()
+    into_folder = destination.is_dir() or not destination.suffix
+    if not into_folder and len(sources) > 1:
+        raise UsageError(
+            f"{len(sources)} inputs cannot all become {destination.name}", "Give a folder with -o"
+        )
+    pairs = []
+    taken: set[Path] = set()
+    for source in sources:
+        target = destination
+        if into_folder:
+            extension = output_extension(source, output.encode)
+            target = destination / f"{source.stem}.{extension}"
+            if target in taken:
+                target = destination / f"{source.name}.{extension}"
+        _check_target(source, target, output)
+        taken.add(target)
+        pairs.append((source, target))
+    return pairs
+
+
+def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the film itself", "Choose another output")
+    if target.exists() and not output.overwrite:
+        raise OutputExistsError(f"{target} is there already")
+
+
+def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:
+    # The same command is the same work; another style, frame range or target is another.
+    wish = json.dumps([recipe.to_json(), output.to_json(), str(target)], sort_keys=True)
+    digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
+    return Submission(
+        source=source,
+        folder=source.parent,
+        recipe_name=f"stylize {digest[:16]}",
+        recipe=recipe,
+        output=output,
+        target=target,
+    )
+
+
+def _batch_work(config: Config, paths: Sequence[Path]) -> list[tuple[Entry, Path, Path]]:
+    """Every file to be painted, with the entry it belongs to and the base of its relative path."""
+    work: list[tuple[Entry, Path, Path]] = []
+    for folder in config.folders:
+        found = scan_once(watched_folder(folder), settle_seconds=config.settle_seconds)
+        work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
+    for entry in config.batch:
+        work += [(entry, path.parent, path) for path in _globbed(entry)]
+    for path in paths:
+        work.append(_owner(config, path.absolute()))
+    if not work:
+        raise UsageError(
+            "There is nothing to paint", "Add folders or a batch list to config.yaml, or name films"
+        )
+    return list(dict.fromkeys(work))
+
+
+def watched_folder(folder: FolderConfig) -> WatchedFolder:
+    """The configuration's folder as the watcher wants it."""
+    return WatchedFolder(
+        path=folder.watch,
+        recursive=folder.recursive,
+        patterns=folder.pattern or ("*",),
+        marker=folder.marker,
+    )
+
+
+def _globbed(entry: BatchConfig) -> list[Path]:
+    names = itertools.chain.from_iterable(
+        glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        for pattern in entry.input
+    )
+    found = {Path(name) for name in names}
+    return sorted(path for path in found if path.is_file())
+
+
+def _owner(config: Config, path: Path) -> tuple[Entry, Path, Path]:
+    for folder in config.folders:
+        if watched_folder(folder).accepts(path):
+            return folder, folder.watch, path
+    if len(config.batch) == 1:
+        return config.batch[0], path.parent, path
+    raise UsageError(
+        f"{path} lies in no watched folder, and there is no single batch entry to go by",
+        "Use `nstd stylize`, or add an entry to config.yaml",
+    )
+
+
+def _paths(job: Job) -> tuple[Path, Path]:
+    return path_of(job.request.source), path_of(job.request.target)

@@ -1,0 +1,175 @@
+"""What works here, what does not, and what to do about it; nothing is started or changed."""
+
+import importlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import av
+import torch
+
+from nstd.config import Config
+from nstd.errors import ConfigError, DeviceError, NstdError
+from nstd.media.encode import CODECS
+from nstd.plan import PACKAGES
+from nstd.style.device import choose_devices, list_devices
+from nstd.weights import find_weights, list_weights, load_weights
+
+Verdict = Literal["ok", "note", "fault"]
+
+LOW_DISK_BYTES = 5 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        subject: What it is about.
+        verdict: "ok"; "note" where something is missing that not everybody needs; or "fault".
+        text: What was found, and for anything but "ok" what to do.
+        exit_code: What `nstd check` ends with if this is the first fault.
+    """
+
+    subject: str
+    verdict: Verdict
+    text: str
+    exit_code: int = 1
+
+
+def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
+    """Look at everything that painting will need.
+
+    Args:
+        config: The configuration, or None where it could not be read.
+        problem: Why not.
+    """
+    findings = [_configuration(config, problem), _versions()]
+    config = config or Config()
+    findings += _devices(config)
+    findings += _torchvision()
+    findings += _codecs()
+    findings += _weights(config)
+    findings += _folders(config)
+    return findings
+
+
+def _configuration(config: Config | None, problem: ConfigError | None) -> Finding:
+    if problem is not None:
+        return Finding("config", "fault", str(problem), problem.exit_code)
+    if config is None or config.source is None:
+        return Finding("config", "note", "There is no config.yaml: the defaults hold.")
+    count = f"{len(config.recipes)} recipes, {len(config.folders)} watched folders"
+    return Finding("config", "ok", f"{config.source}: {count}")
+
+
+def _versions() -> Finding:
+    return Finding("versions", "ok", ", ".join(f"{name} {version(name)}" for name in PACKAGES))
+
+
+def _devices(config: Config) -> Iterator[Finding]:
+    for device in list_devices():
+        memory = f", {device.memory / 2**30:.0f} GiB" if device.memory else ""
+        yield Finding("device", "ok", f"{device.name}: {device.description}{memory}")
+    try:
+        chosen = choose_devices(None if config.devices == "auto" else config.devices)
+    except DeviceError as error:
+        yield Finding("device", "fault", str(error), error.exit_code)
+        return
+    names = ", ".join(device.name for device in chosen)
+    if all(device.name == "cpu" for device in chosen):
+        built = "" if torch.version.cuda else " This PyTorch is built without CUDA."
+        yield Finding("device", "note", f"Painting on the CPU; a GPU is far faster.{built}")
+    else:
+        yield Finding("device", "ok", f"Painting on {names}")
+
+
+def _torchvision() -> Iterator[Finding]:
+    try:
+        found = importlib.import_module("torchvision")
+    except (ImportError, RuntimeError) as error:
+        # A wheel of another PyTorch fails with a RuntimeError: it misses an operator.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        yield Finding(
+            "torchvision",
+            "note",
+            f"It cannot be imported ({reason}); only `nstd weights fetch` needs it. Install the"
+            " torchvision that belongs to this torch, from the same index.",
+        )
+        return
+    yield Finding("torchvision", "ok", str(found.__version__))
+
+
+def _codecs() -> Iterator[Finding]:
+    missing = []
+    for name, codec in CODECS.items():
+        try:
+            av.Codec(codec.encoder, "w")
+        except ValueError:
+            missing.append(name)
+    works = ", ".join(name for name in CODECS if name not in missing)
+    yield Finding("codecs", "ok" if works else "fault", f"Encoders that work: {works or 'none'}")
+    if missing:
+        text = f"This build of PyAV has no encoder for {', '.join(missing)}; install PyAV's wheel."
+        yield Finding("codecs", "note", text)
+
+
+def _weights(config: Config) -> Iterator[Finding]:
+    for entry in list_weights(config.cache_dir):
+        if entry.state == "present":
+            yield Finding("weights", "ok", f"{entry.name}: {entry.path}")
+        else:
+            verdict: Verdict = "note" if entry.state == "absent" else "fault"
+            problem = entry.problem or "It is not here"
+            yield Finding("weights", verdict, f"{entry.name}: {problem}. {entry.remedy}.")
+    wanted = {name: recipe.recipe(config.network) for name, recipe in config.recipes.items()}
+    for name, recipe in wanted.items():
+        try:
+            load_weights(find_weights(recipe.network, config.cache_dir))
+        except NstdError as error:
+            yield Finding("weights", "fault", f"Recipe {name}: {error}", error.exit_code)
+        else:
+            yield Finding("weights", "ok", f"Recipe {name} paints with {recipe.network}")
+
+
+def _folders(config: Config) -> Iterator[Finding]:
+    for folder in config.folders:
+        yield _readable(folder.watch)
+        if folder.originals != "keep":
+            yield _writable(folder.watch)
+        yield _writable(folder.output)
+    for entry in config.batch:
+        yield _writable(entry.output)
+    for path in (config.state_dir, config.cache_dir):
+        yield _writable(path)
+
+
+def _readable(path: Path) -> Finding:
+    if not path.is_dir():
+        return Finding("folder", "fault", f"{path} is not there. Create it, or mount its disk.")
+    if not os.access(path, os.R_OK | os.X_OK):
+        return Finding("folder", "fault", f"{path} cannot be read. Give this user access to it.")
+    return Finding("folder", "ok", f"{path} can be read")
+
+
+def _writable(path: Path) -> Finding:
+    """Whether files can be made at `path`, or the folder itself where it is not there yet."""
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            free = shutil.disk_usage(there).free
+    except OSError as error:
+        reason = error.strerror or str(error)
+        text = f"{there} cannot be written to ({reason}). Give this user access to it."
+        return Finding("folder", "fault", text, 75)
+    text = f"{path} can be written to, {free / 2**30:.0f} GiB are free"
+    if free < LOW_DISK_BYTES:
+        return Finding("folder", "note", f"{text}: that is little. Free some space.")
+    return Finding("folder", "ok", text)

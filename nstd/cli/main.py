@@ -1,0 +1,73 @@
+"""The `nstd` command: its subcommands, and how errors leave the process."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+import typer
+from rich.console import Console
+
+from nstd.cli import check, service, stylize, weights
+from nstd.errors import NstdError
+
+logger = logging.getLogger(__name__)
+
+app = typer.Typer(
+    name="nstd",
+    help="Paint films and pictures in the style of others: neural style transfer by optimization.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("stylize")(stylize.stylize_command)
+app.command("batch")(service.batch_command)
+app.command("run")(service.run_command)
+app.command("check")(check.check_command)
+app.add_typer(weights.app, name="weights")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nstd {version('nstd')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version_: bool = typer.Option(
+        False,
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Show the version and exit.",
+    ),
+) -> None:
+    del version_
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a fault ends it with one sentence and the exit code of its kind."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = app(args=arguments, prog_name="nstd", standalone_mode=False)
+    except NstdError as error:
+        if "--debug" in arguments:
+            logger.debug("The traceback, as --debug asks:", exc_info=True)
+            Console(stderr=True).print_exception()
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _say("Stopped.")
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(sentence: str) -> None:
+    # Not through rich: a path with brackets in it is not markup.
+    sys.stderr.write(f"nstd: {sentence}\n")

@@ -1,0 +1,100 @@
+"""What several commands share: options, the configuration, logging, results."""
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nstd.batch import Result
+from nstd.config import Config, load_config
+from nstd.errors import Interrupted, NstdError
+
+logger = logging.getLogger(__name__)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Configuration file. Looked for in ./config.yaml, the XDG folder and /etc/nstd.",
+    ),
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Log everything, and show the traceback of an error.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on standard output.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How a command is to talk."""
+
+    debug: bool
+    json: bool = False
+    quiet: bool = False
+
+
+def configured(path: Path | None, face: Face, *, level: str | None = None) -> Config:
+    """Read the configuration and set up logging as it says.
+
+    Args:
+        path: Of `--config`.
+        face: How to talk.
+        level: Least severity to log, instead of the configuration's.
+
+    Raises:
+        ConfigError: Something in the configuration is wrong.
+    """
+    config = load_config(path)
+    chosen = "debug" if face.debug else (level or config.log_level)
+    logging.basicConfig(
+        level=chosen.upper(), stream=sys.stderr, format="%(levelname)s: %(message)s", force=True
+    )
+    if not face.debug:
+        for chatty in ("watchdog", "PIL", "libav"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
+    return config
+
+
+def print_data(data: Any) -> None:
+    """Print data as JSON on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def report(results: Sequence[Result], face: Face) -> None:
+    """Tell what became of each input; ends the command by the worst of them.
+
+    Raises:
+        Exit: With code 1, or the error's own code where there was one input.
+    """
+    if face.json:
+        print_data([_as_data(result) for result in results])
+    failed = [result for result in results if result.error is not None]
+    for result in results:
+        if result.error is not None:
+            logger.debug("It failed here:", exc_info=result.error)
+            sys.stderr.write(f"nstd: {shown(result.source)}: {result.error}\n")
+        elif not face.json:
+            sys.stdout.write(f"{shown(result.target)}\n")
+    if failed and failed[0].error is not None:
+        raise typer.Exit(failed[0].error.exit_code if len(results) == 1 else 1)
+
+
+def shown(path: Path | None) -> str:
+    """A path for people: bytes that are no text are escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
+
+
+def _as_data(result: Result) -> dict[str, Any]:
+    error: NstdError | None = result.error
+    return {
+        "source": shown(result.source),
+        "target": None if result.target is None else shown(result.target),
+        "error": None if error is None else str(error),
+        "stopped": isinstance(error, Interrupted),
+    }

@@ -1,0 +1,44 @@
+"""`nstd run` and `nstd batch`: what a configuration names, for ever or once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nstd.batch import batch
+from nstd.cli.options import (
+    ConfigOption,
+    DebugOption,
+    Face,
+    JsonOption,
+    QuietOption,
+    configured,
+    report,
+)
+from nstd.cli.progress import reporting
+from nstd.daemon import run
+
+
+def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None:
+    """Watch the configured folders and paint what settles there, until SIGTERM."""
+    run(configured(config, Face(debug)))
+
+
+def batch_command(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="More films, in watched folders or beside them.")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Paint everything in the watched folders and the batch list once, then exit.
+
+    Exits with 0 when all is done, and with 1 when some of it failed.
+    """
+    face = Face(debug, json, quiet)
+    settings = configured(config, face, level="warning")
+    with reporting(face) as reporter:
+        results = batch(settings, paths or [], reporter)
+    report(results, face)

@@ -1,0 +1,125 @@
+"""`nstd weights`: networks at hand, fetched, imported, verified."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
+from nstd.errors import UsageError
+from nstd.weights import (
+    LAYOUTS,
+    Layout,
+    WeightsEntry,
+    fetch_vgg19,
+    import_weights,
+    list_weights,
+    verify_weights,
+)
+
+app = typer.Typer(help="Networks: list, fetch, import, verify.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_command(
+    config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Show the networks at hand, and how to get the others."""
+    settings = configured(config, Face(debug), level="warning")
+    entries = list_weights(settings.cache_dir)
+    if json:
+        print_data([_as_data(entry) for entry in entries])
+        return
+    for entry in entries:
+        typer.echo(_line(entry))
+
+
+@app.command("fetch")
+def fetch_command(
+    name: Annotated[str, typer.Argument(help="Of the network; vgg19 is the one to be fetched.")],
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Another place that has the same file; its hash is checked all the same."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Download a network's weights, check them and keep what is used (575 MB become 52 MB)."""
+    settings = configured(config, Face(debug), level="warning")
+    if name != "vgg19":
+        raise UsageError(f"There is no network {name} to fetch", "vgg19 can be fetched")
+    columns = (
+        TextColumn("vgg19"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        path = fetch_vgg19(settings.cache_dir, url=url, progress=show)
+    typer.echo(str(path))
+
+
+@app.command("import")
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A .pth or .safetensors file.")],
+    name: Annotated[str | None, typer.Option(help="Name to use in recipes.")] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(help=f"Whose file it is, where it is not recognized: {', '.join(LAYOUTS)}."),
+    ] = None,
+    config: ConfigOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Take a weights file that you have; no code in it is ever run."""
+    settings = configured(config, Face(debug), level="warning")
+    known: dict[str, Layout] = {str(one): one for one in LAYOUTS}
+    if layout is not None and layout not in known:
+        raise UsageError(f"There is no layout {layout}", f"Choose one of {', '.join(LAYOUTS)}")
+    chosen = None if layout is None else known[layout]
+    typer.echo(str(import_weights(source, settings.cache_dir, name=name, layout=chosen)))
+
+
+@app.command("verify")
+def verify_command(
+    network: Annotated[str, typer.Argument(help="Name or path.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Read a network's weights whole, and compare them with their checksum."""
+    settings = configured(config, Face(debug), level="warning")
+    entry = verify_weights(network, settings.cache_dir)
+    if json:
+        print_data(_as_data(entry))
+    else:
+        typer.echo(_line(entry))
+
+
+def _line(entry: WeightsEntry) -> str:
+    if entry.state == "present":
+        widths = f"{entry.layers[0]}…{entry.layers[-1]}, {max(entry.widths)} channels"
+        return f"{entry.name}: {widths}, {entry.path}, sha256 {entry.sha256}"
+    why = f" ({entry.problem})" if entry.problem else ""
+    return f"{entry.name}: {entry.state}{why}. {entry.remedy}."
+
+
+def _as_data(entry: WeightsEntry) -> dict[str, Any]:
+    return asdict(entry) | {"path": None if entry.path is None else str(entry.path)}

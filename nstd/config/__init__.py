@@ -1,0 +1,27 @@
+"""config.yaml: finding it, reading it, and saying what is wrong with it."""
+
+from nstd.config.load import find_config, load_config, recipe_from_options
+from nstd.config.model import Config, default_cache_dir, default_state_dir
+from nstd.config.output import Codec, Container, OutputConfig, OutputOverride
+from nstd.config.places import BatchConfig, FolderConfig, MoveOriginals, output_name
+from nstd.config.recipe import LevelConfig, RecipeConfig, StyleImage
+
+__all__ = [
+    "BatchConfig",
+    "Codec",
+    "Config",
+    "Container",
+    "FolderConfig",
+    "LevelConfig",
+    "MoveOriginals",
+    "OutputConfig",
+    "OutputOverride",
+    "RecipeConfig",
+    "StyleImage",
+    "default_cache_dir",
+    "default_state_dir",
+    "find_config",
+    "load_config",
+    "output_name",
+    "recipe_from_options",
+]

@@ -1,0 +1,176 @@
+"""Finding config.yaml and reading it; recipes from the command line."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nstd.config.crosscheck import cross_faults
+from nstd.config.faults import faults_of, shown_path
+from nstd.config.model import Config, xdg_folder
+from nstd.config.recipe import RecipeConfig
+from nstd.config.values import Context
+from nstd.config.words import did_you_mean, quote
+from nstd.config.yaml_lines import Document, Fault, read_yaml
+from nstd.errors import ConfigError, UsageError
+from nstd.style.recipe import StyleRecipe
+
+SYSTEM_CONFIG = Path("/etc/nstd/config.yaml")
+FILE_NAME = "config.yaml"
+
+LARGEST_FILE = 1 << 20
+"""Bytes. Larger is no configuration, but a film or a device named by mistake."""
+
+_logger = logging.getLogger(__name__)
+
+
+def load_config(path: Path | None = None) -> Config:
+    """The configuration.
+
+    Args:
+        path: The file given with `--config`, or None to look for one (see `find_config`).
+
+    Returns:
+        What the file says, or the defaults where there is none: `Config.source` tells which.
+
+    Raises:
+        ConfigError: It cannot be read, or something in it is wrong. The error names every fault,
+            one a line.
+    """
+    found = find_config(path)
+    if found is None:
+        _logger.debug("no configuration file: defaults")
+        return Config()
+    document = read_yaml(_read(found), str(found))
+    context = Context(base=found.absolute().parent, source=found.absolute())
+    data = {} if document.data is None else document.data
+    faults = list(document.faults)
+    config = None
+    try:
+        config = Config.model_validate(data, context=context)
+    except ValidationError as error:
+        faults += faults_of(error, Config)
+    faults += cross_faults(data, context)
+    if config is None or faults:
+        raise ConfigError(_listing(faults, document, str(found)))
+    _logger.debug("configuration: %s", found)
+    return config
+
+
+def find_config(path: Path | None = None) -> Path | None:
+    """Where the configuration is.
+
+    Args:
+        path: The file given with `--config`, or None for the first that exists of ./config.yaml,
+            $XDG_CONFIG_HOME/nstd/config.yaml and /etc/nstd/config.yaml.
+
+    Raises:
+        ConfigError: `path` does not exist or is a folder.
+    """
+    if path is not None:
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder, not a file", "Name the file in it")
+        if not path.exists():
+            raise ConfigError(f"There is no file {path}", "Check the path given with --config")
+        return path
+    return next((place for place in _usual_places() if _is_file(place)), None)
+
+
+def recipe_from_options(
+    config: Config, *, name: str | None, overrides: Mapping[str, Any]
+) -> StyleRecipe:
+    """The recipe that the command line asks for.
+
+    Args:
+        config: The configuration.
+        name: Name of one of its recipes, or None for one made of `overrides` alone.
+        overrides: Values by key of `RecipeConfig`; None is not given. Relative paths are relative
+            to the working folder. `strength` and `content_weight` replace each other.
+
+    Raises:
+        UsageError: There is no such recipe, or an option is wrong.
+    """
+    base: dict[str, Any] = {}
+    if name is not None:
+        if name not in config.recipes:
+            hint = did_you_mean(name, config.recipes)
+            source = config.source or "config.yaml, which was not found"
+            raise UsageError(f"There is no recipe {quote(name)}{hint}", f"Recipes are in {source}")
+        chosen = config.recipes[name]
+        base = {key: getattr(chosen, key) for key in chosen.model_fields_set}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    for key, other in (("strength", "content_weight"), ("content_weight", "strength")):
+        if key in given:
+            base.pop(other, None)
+    if not given.get("styles") and not base:
+        raise UsageError("No style image is given", "Name one with --style, or a --recipe")
+    try:
+        recipe = RecipeConfig.model_validate(base | given, context=Context(base=Path.cwd()))
+    except ValidationError as error:
+        faults = faults_of(error, RecipeConfig)
+        raise UsageError("\n".join(_option_sentence(fault) for fault in faults)) from error
+    return recipe.recipe(config.network)
+
+
+def _usual_places() -> list[Path]:
+    places = [Path(FILE_NAME), SYSTEM_CONFIG]
+    try:
+        places.insert(1, xdg_folder("XDG_CONFIG_HOME", ".config") / "nstd" / FILE_NAME)
+    except RuntimeError:
+        _logger.info("there is no home folder to look for a configuration in")
+    return places
+
+
+def _is_file(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except OSError as error:
+        # /etc/nstd is often closed to others than the service's own user; they have no part in it.
+        _logger.info("%s cannot be looked at: %s", place, error.strerror)
+        return False
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror or error}",
+            "Make it readable for this user, or name another file with --config",
+        ) from error
+    if len(content) > LARGEST_FILE:
+        raise ConfigError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: no configuration")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text") from error
+
+
+def _listing(faults: list[Fault], document: Document, name: str) -> str:
+    """The faults in the order of their lines, one a line."""
+    listed = []
+    for fault in faults:
+        path = fault.path
+        while path and path not in document.lines:
+            path = path[:-1]
+        if path or not fault.path:
+            line = fault.line or document.lines.get(path, 1)
+        else:  # about a default: no line says anything of it
+            path, line = fault.path, 0
+        where = f"{name}:{line}" if line else name
+        what = f"{shown_path(path)}: " if path else ""
+        listed.append((line, f"{where}: {what}{fault.sentence}"))
+    listed.sort(key=lambda entry: entry[0])
+    return "\n".join(text for _, text in listed)
+
+
+def _option_sentence(fault: Fault) -> str:
+    if not fault.path:
+        return fault.sentence
+    key = str(fault.path[0])
+    option = "--style" if key == "styles" else f"--{key.replace('_', '-')}"
+    return f"{option}: {fault.sentence}"

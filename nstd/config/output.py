@@ -1,0 +1,80 @@
+"""How films are encoded: codec, quality, container."""
+
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import Field, model_validator
+
+from nstd.config.values import Section, WholeNumber
+from nstd.media.encode import CODECS, EncodeSettings, Preset
+
+Codec = Literal["h264", "h265", "av1", "prores", "ffv1"]
+Container = Literal["mp4", "mov", "mkv"]
+
+QUALITIES: dict[Codec, int] = {"h264": 18, "h265": 20, "av1": 24, "prores": 0, "ffv1": 0}
+"""The usual rate factor of each codec, on the good side: paintings are fine grain all over, which
+is what encoders save on first. ProRes and FFV1 have none."""
+
+Quality = Annotated[WholeNumber, Field(ge=0)]
+
+
+class OutputOverride(Section):
+    """What one folder or batch entry encodes otherwise. A key that is not given is None."""
+
+    codec: Codec | None = None
+    quality: Quality | None = None
+    preset: Preset | None = None
+    container: Container | None = None
+
+
+def _usual_container(data: dict[str, Any]) -> Container:
+    return cast("Container", CODECS[data["codec"]].containers[0])
+
+
+def _usual_quality(data: dict[str, Any]) -> int:
+    return QUALITIES[data["codec"]]
+
+
+class OutputConfig(Section):
+    """How films are encoded; the keys of `EncodeSettings`, but for the plan's threads.
+
+    Attributes:
+        codec: Of the film.
+        quality: The codec's rate factor; smaller is better and larger.
+        preset: Slower is smaller.
+        container: Of the film.
+    """
+
+    codec: Codec = "h264"
+    quality: Quality = Field(default_factory=_usual_quality)
+    preset: Preset = "medium"
+    container: Container = Field(default_factory=_usual_container)
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        codec = CODECS[self.codec]
+        if self.container not in codec.containers:
+            fitting = " or ".join(codec.containers)
+            raise ValueError(f"{self.codec} does not fit into {self.container}; use {fitting}")
+        if codec.worst == 0 and self.quality:
+            raise ValueError(f"{self.codec} has no quality to set")
+        if self.quality > codec.worst:
+            raise ValueError(f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest")
+        return self
+
+    def overridden(self, override: OutputOverride) -> "OutputConfig":
+        """This, with the keys of `override`.
+
+        Another codec starts from its own usual quality and container: a quality is on its codec's
+        own scale, and not every container holds every codec.
+
+        Raises:
+            pydantic.ValidationError: Together they do not fit. Not for entries of a `Config`.
+        """
+        given = override.model_dump(exclude_none=True)
+        other_codec = given.get("codec", self.codec) != self.codec
+        kept = {"preset"} if other_codec else set(OutputConfig.model_fields)
+        return OutputConfig.model_validate(self.model_dump(include=kept) | given)
+
+    def settings(self, threads: int) -> EncodeSettings:
+        """The encoder's settings, with the plan's number of threads."""
+        return EncodeSettings(**self.model_dump(), threads=threads)

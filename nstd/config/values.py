@@ -1,0 +1,185 @@
+"""The kinds of values a configuration is made of, each with its own words for a wrong one."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    model_validator,
+)
+
+from nstd.config.words import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What validation needs to know of where the values come from.
+
+    Attributes:
+        base: Folder that relative paths are relative to.
+        source: The file, or None.
+    """
+
+    base: Path
+    source: Path | None = None
+
+
+class Section(BaseModel):
+    """A set of keys. Immutable; unknown keys are refused; a key without a value is not given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """All keys that may be given, in order."""
+        keys: list[str] = []
+        for name, field in cls.model_fields.items():
+            alias = field.validation_alias
+            keys += [str(c) for c in alias.choices] if isinstance(alias, AliasChoices) else [name]
+        return tuple(keys)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        known = cls.keys()
+        return {k: v for k, v in data.items() if v is not None or k not in known}
+
+
+_WHOLE = re.compile(r"\s*[-+]?[0-9]{1,18}\s*")
+_NUMBER = re.compile(r"\s*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*")
+_LARGEST = 1e300
+_SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+
+
+def as_number(value: object) -> float:
+    """A finite number, also written as text: the command line knows nothing else.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{quote(value)} is not a number")  # noqa: TRY004 - pydantic collects these
+    if not -_LARGEST < value < _LARGEST:
+        raise ValueError(f"{quote(value)} is not a finite number")
+    return float(value)
+
+
+def as_whole_number(value: object) -> int:
+    """A whole number, also written as text or as 1e3.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise ValueError(f"{quote(value)} is not a whole number")
+
+
+def as_switch(value: object) -> bool:
+    """Yes or no, also written as text.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(value, str) and value.lower() in _SWITCH:
+        return _SWITCH[value.lower()]
+    if not isinstance(value, bool):
+        raise ValueError(f"{quote(value)} is neither yes nor no")  # noqa: TRY004 - pydantic collects these
+    return value
+
+
+def as_path(value: object, info: ValidationInfo) -> Path:
+    """An absolute path: `~` is the home folder, relative ones begin at the context's base.
+
+    Symbolic links stay as they are named, except where `..` makes it matter what they point to.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError(f"{quote(value)} is not a path")
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{quote(value)}: there is no such user, or no home folder") from error
+    base = info.context.base if isinstance(info.context, Context) else Path.cwd()
+    path = base / path
+    return Path(os.path.realpath(path)) if ".." in path.parts else path
+
+
+def existing_file(path: Path) -> Path:
+    """The path itself, of a file that can be read.
+
+    Raises:
+        ValueError: It is not there, is a folder, or may not be read.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        raise ValueError(f"there is no file {path}") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be looked at: {error.strerror or error}") from error
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} may not be read by this user")
+    return path
+
+
+def _no_file(path: Path) -> Path:
+    # A folder that is missing, or that cannot be reached just now, may be a mount that comes later:
+    # that is for `nstd check` and the daemon to say.
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises where a mount hangs half-dead
+        raise ValueError(f"{path} is a file, not a folder")
+    return path
+
+
+def _network(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError(f"{quote(value)} is not a network's name, nor the path of its weights")
+    text = str(value)
+    if "/" not in text and not text.endswith((".safetensors", ".pth", ".pt")):
+        return text
+    return str(existing_file(as_path(text, info)))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        hint = "; put it in quotes" if isinstance(value, bool | int | float) else ""
+        raise ValueError(f"{quote(value)} is not text{hint}")  # noqa: TRY004 - pydantic collects these
+    if not value:
+        raise ValueError("an empty text says nothing")
+    return value
+
+
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str | Path) else value
+
+
+Number = Annotated[float, BeforeValidator(as_number)]
+WholeNumber = Annotated[int, BeforeValidator(as_whole_number)]
+Switch = Annotated[bool, BeforeValidator(as_switch)]
+Text = Annotated[str, BeforeValidator(_text)]
+AnyPath = Annotated[Path, BeforeValidator(as_path)]
+FolderPath = Annotated[Path, AfterValidator(_no_file), BeforeValidator(as_path)]
+FilePath = Annotated[Path, AfterValidator(existing_file), BeforeValidator(as_path)]
+Network = Annotated[str, BeforeValidator(_network)]
+ONE_OR_MANY = BeforeValidator(_one_or_many)
+"""A list may be given as its only member."""

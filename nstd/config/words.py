@@ -1,0 +1,51 @@
+"""Words for messages: the nearest known name, and values as a person would show them."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+LONGEST_QUOTE = 60
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant by `word`, or None where none is near."""
+    by_fold = {name.casefold().replace("-", "_"): name for name in known}
+    folded = word.casefold().replace("-", "_")
+    if close := get_close_matches(folded, by_fold, n=1, cutoff=0.6):
+        return by_fold[close[0]]
+    for fold, name in by_fold.items():
+        # `tv` for tv_weight, `style_images` for styles: too far apart in letters, not in words.
+        if {folded, folded.rstrip("s")} & set(fold.split("_")) or folded.startswith(fold):
+            return name
+    return None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown `word`: the nearest known one, or all of them.
+
+    Starts with its own punctuation; empty when nothing is known.
+    """
+    names = list(known)
+    if (near := nearest(word, names)) is not None:
+        return f"; did you mean “{near}”?"
+    return f"; known are {', '.join(names)}" if names else ""
+
+
+def quote(value: object) -> str:
+    """A value as shown in a message: short, on one line, with nothing a terminal would obey."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "“yes”" if value else "“no”"
+        case int():
+            return str(value) if abs(value) < 10**18 else "a very large number"
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e9 else f"{value:g}"
+        case Mapping():
+            return "a set of keys"
+        case list() | tuple():
+            return "a list"
+    text = str(value)
+    if len(text) > LONGEST_QUOTE:
+        text = text[: LONGEST_QUOTE - 1] + "…"
+    return "“" + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + "”"

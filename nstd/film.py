@@ -1,0 +1,145 @@
+"""A film in the making: what was asked for, who looks on, and everything at hand to paint it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from nstd.errors import LedgerError
+from nstd.jobs.job import Job
+from nstd.jobs.protocol import JobStore
+from nstd.media.encode import EncodeSettings
+from nstd.media.frame import Image
+from nstd.plan import ExecutionPlan
+from nstd.style.optimize import Iterate, Painter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSpec:
+    """How a painted film is cut, encoded and published; frozen into the job.
+
+    Attributes:
+        encode: Codec, quality, container.
+        first: Number of the first frame that is painted.
+        last: Number of the last one; None for the film's own.
+        segment_frames: Frames in a segment, at most.
+        accept_truncated: Paint what is there of a film that ends early.
+        overwrite: Replace a file that is at the target already.
+        originals: "keep", "delete" or "move": what becomes of the source once it is painted.
+        move_to: Folder that "move" moves it to.
+    """
+
+    encode: EncodeSettings = field(default_factory=EncodeSettings)
+    first: int = 0
+    last: int | None = None
+    segment_frames: int = 48
+    accept_truncated: bool = False
+    overwrite: bool = False
+    originals: str = "keep"
+    move_to: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the film is painted, and not a part."""
+        return self.first == 0 and self.last is None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "OutputSpec":
+        """The specification that `to_json` wrote.
+
+        Raises:
+            LedgerError: It was written by a version with other keys.
+        """
+        try:
+            values = dict(data)
+            values["encode"] = EncodeSettings(**values["encode"])
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise LedgerError(
+                f"The job's output settings are not of this version: {error}",
+                "Finish the job with the version that queued it, or queue the film again",
+            ) from error
+
+
+class Observer(Protocol):
+    """Who looks on: a progress bar, a daemon, a test."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether work is to stop at the next step."""
+        ...
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        """A film begins, with `painted` of `total` frames (0: unknown) there from before."""
+        ...
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """A step was taken on the batch that begins with `frame`."""
+        ...
+
+    def painted(self, frame: int) -> None:
+        """`frame` is painted and on the disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """One claimed job with everything at hand to paint it.
+
+    Attributes:
+        job: As it was claimed.
+        store: The ledger.
+        work: The job's own folder for segments and kept frames.
+        plan: How it is computed.
+        output: How it is cut, encoded and published.
+        painter: The recipe on its device.
+        observer: Who looks on.
+    """
+
+    job: Job
+    store: JobStore
+    work: Path
+    plan: ExecutionPlan
+    output: OutputSpec
+    painter: Painter
+    observer: Observer
+
+    @property
+    def source(self) -> Path:
+        """The film that is painted."""
+        return path_of(self.job.request.source)
+
+    @property
+    def target(self) -> Path:
+        """Where the painted film goes."""
+        return path_of(self.job.request.target)
+
+    def progress(self, frame: int, total: int) -> None:
+        """Note that `frame` is painted."""
+        self.store.progress(self.job, frame - self.output.first + 1, total)
+        self.observer.painted(frame)
+
+
+def path_of(name: bytes) -> Path:
+    """The ledger's bytes as a path: names need not be UTF-8."""
+    return Path(os.fsdecode(name))
+
+
+def to_tensor(images: Sequence[Image]) -> torch.Tensor:
+    """Pictures `[height, width, 3]` uint8 as float32 `[batch, 3, height, width]` in [0, 1]."""
+    stacked = torch.from_numpy(np.stack(images))
+    return stacked.permute(0, 3, 1, 2).contiguous().float() / 255
+
+
+def to_images(tensor: torch.Tensor) -> list[Image]:
+    """The pictures of `to_tensor`, rounded to 8 bits."""
+    codes = (tensor.clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(codes.permute(0, 2, 3, 1).contiguous().cpu().numpy())

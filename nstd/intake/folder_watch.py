@@ -1,0 +1,224 @@
+"""All that concerns one watched folder: its events, its scans, its tracker."""
+
+import logging
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from nstd.errors import InputError, NstdError
+from nstd.intake.feed import EventFeed
+from nstd.intake.folder import Listing, WatchedFolder, identify, root_identity, walk
+from nstd.intake.mounts import needs_polling
+from nstd.intake.stability import StabilityTracker
+
+log = logging.getLogger(__name__)
+
+OnSettled = Callable[[WatchedFolder, Path], None]
+
+
+class FolderWatch:
+    """Watches one folder; see `Watcher` for the arguments.
+
+    Attributes:
+        folder: The folder.
+        caught: Settled files that no event had told of.
+        problem: What keeps it from being watched as asked, as a sentence, or None.
+    """
+
+    def __init__(
+        self,
+        folder: WatchedFolder,
+        on_settled: OnSettled,
+        *,
+        settle_seconds: float,
+        reconcile_seconds: float,
+        polling: bool | None,
+    ) -> None:
+        self.folder = folder
+        self.caught = 0
+        self.problem: str | None = None
+        self._on_settled = on_settled
+        self._settle_seconds = settle_seconds
+        self._reconcile_seconds = reconcile_seconds
+        self._polling = polling
+        self._polls = False
+        self._tracker = StabilityTracker(settle_seconds)
+        self._feed: EventFeed | None = None
+        self._listen_after: float | None = None
+        self._root: tuple[int, int] | None = None
+        self._scanned: float | None = None
+        self._counting = False
+        self._unannounced: set[Path] = set()
+        self._complained: set[Path] = set()
+
+    def look_around(self, now: float) -> None:
+        """Take hints, look at what is due, and scan if it is time."""
+        if not self._is_there():
+            return
+        self._listen(now)
+        self._take_hints(now)
+        # Looked at before the scan, what a hint told of is no news to the scan.
+        for path in self._tracker.due(now):
+            self._look(path, now)
+        if self._scan_is_due(now):
+            self._scan(now)
+
+    def report(self, clock: Callable[[], float]) -> None:
+        """Hand out the files that have settled."""
+        if self._root is None:
+            return
+        for path, _ in self._tracker.settled():
+            if path in self._unannounced:
+                self._unannounced.discard(path)
+                self.caught += 1
+                log.warning("No event told of %r; the reconciliation scan found it", str(path))
+            try:
+                self._on_settled(self.folder, path)
+            except NstdError as error:
+                if isinstance(error, InputError) and not error.retryable:
+                    log.warning("%r is left alone: %s", str(path), error)
+                    continue
+                wait = self._tracker.failed(path, clock())
+                if not error.retryable:
+                    raise
+                log.warning("%r is tried again in %.0f s: %s", str(path), wait, error)
+
+    def stop(self) -> None:
+        """End listening."""
+        if self._feed is not None:
+            self._feed.stop()
+            self._feed = None
+
+    # --- the folder itself -------------------------------------------------------------------
+
+    def _is_there(self) -> bool:
+        """Whether the folder can be believed; nothing is inferred from one that is gone."""
+        root = root_identity(self.folder)
+        if root is None:
+            self._suspend()
+            return False
+        if root != self._root:
+            # Come, come back, or another folder or disk under the old name, while inotify goes on
+            # with the old one. What is found now is there without an event having been lost.
+            if self.problem is not None or self._root is not None:
+                log.info("The folder %s is there anew; it is scanned", self.folder.path)
+            self.stop()
+            self._root, self._scanned, self._counting = root, None, False
+            self._listen_after, self.problem = None, None
+            # Asked anew: what is there now may be a network mount.
+            asked = self._polling
+            self._polls = needs_polling(self.folder.path) if asked is None else asked
+        return True
+
+    def _suspend(self) -> None:
+        if self._root is not None or self.problem is None:
+            missing = "is not there" if self.folder.marker is None else "or its marker is not there"
+            self.problem = f"The folder {self.folder.path} {missing}: nothing in it is looked at"
+            log.warning("%s", self.problem)
+        # Watches on a disk that was unmounted are silent for ever, and look alive.
+        self.stop()
+        self._root = None
+
+    # --- events ------------------------------------------------------------------------------
+
+    def _listen(self, now: float) -> None:
+        """See to it that events come, where they are wanted."""
+        if self._polls or (self._feed is not None and self._feed.alive):
+            return
+        if self._feed is not None:
+            log.warning("The events of %s had ended; they are begun anew", self.folder.path)
+            self.stop()
+            self._scanned = None
+        if (
+            self._listen_after is not None
+            and 0 < self._listen_after - now <= self._reconcile_seconds
+        ):
+            return
+        try:
+            self._feed = EventFeed(self.folder.path, recursive=self.folder.recursive)
+        except OSError as error:
+            self._do_without_events(error)
+            self._listen_after = now + self._reconcile_seconds
+        else:
+            self.problem, self._listen_after = None, None
+
+    def _do_without_events(self, error: OSError) -> None:
+        if self.problem is None:
+            self.problem = (
+                f"The folder {self.folder.path} has no events ({error.strerror or error}): it is"
+                f" scanned every {self._settle_seconds:g} s instead"
+            )
+            # Both of inotify's limits are the user's to raise; to go deaf silently is no choice.
+            log.warning(
+                "%s; see fs.inotify.max_user_watches and fs.inotify.max_user_instances",
+                self.problem,
+            )
+
+    def _take_hints(self, now: float) -> None:
+        hints = self._feed.take() if self._feed is not None else set()
+        for path in hints:
+            self._unannounced.discard(path)
+            if self._is_folder(path):
+                # Files that came with it, or before its watch was set, have no events.
+                self._enter(walk(self.folder, path), now)
+            elif path in self._tracker or self.folder.accepts(path):
+                self._tracker.note(path, now)
+
+    def _is_folder(self, path: Path) -> bool:
+        try:
+            return stat.S_ISDIR(path.lstat().st_mode)
+        except OSError:
+            return False  # the look that follows says what is wrong
+
+    # --- looks -------------------------------------------------------------------------------
+
+    def _scan_is_due(self, now: float) -> bool:
+        if self._scanned is None or now < self._scanned:
+            return True
+        every = self._settle_seconds if self._feed is None else self._reconcile_seconds
+        return now - self._scanned >= every
+
+    def _scan(self, now: float) -> None:
+        """Look at every file there is, and at every one that was."""
+        listing = walk(self.folder)
+        news = self._enter(listing, now)
+        if self._counting and self._feed is not None:
+            self._unannounced.update(news)
+        for path in self._tracker.paths:
+            if path not in listing.files and path not in listing.failed:
+                self._look(path, now)
+        self._scanned, self._counting = now, True
+
+    def _enter(self, listing: Listing, now: float) -> list[Path]:
+        """Give the tracker what a walk found; returns the paths that were news to it."""
+        for path, error in listing.unlisted.items():
+            self._complain(path, "cannot be listed", error)
+        for path, error in listing.failed.items():
+            self._failed(path, error, now)
+        news = []
+        for path, identity in listing.files.items():
+            self._complained.discard(path)
+            if self._tracker.look(path, identity, now):
+                news.append(path)
+        return news
+
+    def _look(self, path: Path, now: float) -> None:
+        try:
+            identity = identify(self.folder, path)
+        except OSError as error:
+            self._failed(path, error, now)
+            return
+        self._complained.discard(path)
+        if identity is None:
+            self._unannounced.discard(path)
+        self._tracker.look(path, identity, now)
+
+    def _failed(self, path: Path, error: OSError, now: float) -> None:
+        self._tracker.failed(path, now)
+        self._complain(path, "cannot be looked at", error)
+
+    def _complain(self, path: Path, problem: str, error: OSError) -> None:
+        """Say what is wrong with a path, once; it is tried again without a word."""
+        if path not in self._complained:
+            self._complained.add(path)
+            log.warning("%r %s for now: %s", str(path), problem, error.strerror or error)

@@ -1,0 +1,153 @@
+"""When a file has settled: decided from looks at it alone, with the clock passed in.
+
+A file is settled when its identity (device, inode, size, times) was the same at two looks at
+least `settle_seconds` apart. Whatever draws attention to a file, an event or a scan, only makes
+for a look; so no event can be believed too much, and none that was lost is missed for ever.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.jobs.job import FileIdentity
+
+__all__ = ["FileIdentity", "StabilityTracker"]
+
+LONGEST_BACKOFF = 300.0
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of one path.
+
+    Attributes:
+        identity: At the last look, or None before the first that succeeded.
+        since: Time of the first look that found this identity.
+        steady: Whether a later look, late enough, found it too.
+        due: When to look again, or None where only a new hint is a reason to.
+        delivered: The identity that was last reported as settled.
+        failing: Whether the last thing done with the path failed, and it waits for another try.
+        failures: How often that happened to this identity.
+        retry_at: When that wait ends.
+    """
+
+    identity: FileIdentity | None = None
+    since: float = 0.0
+    steady: bool = False
+    due: float | None = 0.0
+    delivered: FileIdentity | None = None
+    failing: bool = False
+    failures: int = 0
+    retry_at: float = 0.0
+
+    @property
+    def reported(self) -> bool:
+        return self.identity is not None and self.identity == self.delivered
+
+
+class StabilityTracker:
+    """Follows files until they have settled; each identity of a file is reported once.
+
+    Times are seconds of any one clock. If it is set back, the waiting begins anew.
+
+    Args:
+        settle_seconds: How long a file must look the same.
+        longest_backoff: Longest wait after looks that failed, in seconds; the first is
+            `settle_seconds` and each further one twice the last.
+    """
+
+    def __init__(self, settle_seconds: float, *, longest_backoff: float = LONGEST_BACKOFF) -> None:
+        self.settle_seconds = settle_seconds
+        self._longest_backoff = max(longest_backoff, settle_seconds)
+        self._files: dict[Path, _Watched] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._files
+
+    @property
+    def paths(self) -> list[Path]:
+        """Every path that is followed, settled or not."""
+        return list(self._files)
+
+    @property
+    def unsettled(self) -> list[Path]:
+        """The paths whose present identity was not reported yet."""
+        return [path for path, file in self._files.items() if not file.reported]
+
+    def note(self, path: Path, now: float) -> None:
+        """Take a hint that something is, or was, at this path: it is looked at next time."""
+        file = self._files.setdefault(path, _Watched())
+        file.due = now
+
+    def due(self, now: float) -> list[Path]:
+        """The paths to look at now."""
+        for file in self._files.values():
+            # Nothing is ever due later than the longest wait from now, but by a clock set back.
+            if file.due is not None and file.due - now > self._longest_backoff:
+                file.due = now
+        return [p for p, file in self._files.items() if file.due is not None and file.due <= now]
+
+    def look(self, path: Path, identity: FileIdentity | None, now: float) -> bool:
+        """Take what a look found.
+
+        Args:
+            path: Where it looked.
+            identity: What it found; None for nothing, or nothing that could be a film. Then the
+                path is forgotten.
+            now: When it looked.
+
+        Returns:
+            Whether this was news: an identity that the path did not have before.
+        """
+        if identity is None:
+            self._files.pop(path, None)
+            return False
+        file = self._files.setdefault(path, _Watched())
+        news = identity != file.identity
+        if news:
+            file.identity, file.failures = identity, 0
+        if news or not self._waits(file, now):
+            file.failing = False
+        if news or now < file.since:
+            file.since, file.steady = now, False
+        elif now - file.since >= self.settle_seconds:
+            file.steady = True
+        if file.failing:
+            file.due = file.retry_at
+        else:
+            file.due = None if file.reported else file.since + self.settle_seconds
+        return news
+
+    def failed(self, path: Path, now: float) -> float:
+        """Take that a look failed, or that what was done with the settled file did.
+
+        The path is not forgotten, however often that happens: it is due again after a wait that
+        doubles each time, and will then be reported as settled even if it was before.
+
+        Returns:
+            The wait, in seconds.
+        """
+        file = self._files.setdefault(path, _Watched())
+        doubled = self.settle_seconds * 2.0 ** min(file.failures, 32)
+        wait = min(doubled, self._longest_backoff)
+        file.failing = True
+        file.failures += 1
+        file.delivered = None
+        file.due = file.retry_at = now + wait
+        return wait
+
+    def settled(self) -> Iterator[tuple[Path, FileIdentity]]:
+        """The files that have settled and were not reported yet, each with its identity.
+
+        Each counts as reported once it is handed out; those left when the caller stops asking
+        come the next time.
+        """
+        for path, file in list(self._files.items()):
+            if file.identity is None or file.reported or not file.steady or file.failing:
+                continue
+            file.delivered, file.due = file.identity, None
+            yield path, file.identity
+
+    def _waits(self, file: _Watched, now: float) -> bool:
+        """Whether the wait after a failure lasts; one longer than any is a clock set back."""
+        return file.failing and 0 < file.retry_at - now <= self._longest_backoff

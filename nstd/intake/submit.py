@@ -1,0 +1,249 @@
+"""From a settled file to a job in the ledger: fingerprint, frozen recipe, name of the output."""
+
+import hashlib
+import itertools
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nstd.config import (
+    BatchConfig,
+    Config,
+    FolderConfig,
+    MoveOriginals,
+    OutputConfig,
+    output_name,
+)
+from nstd.errors import VanishedError, from_os_error
+from nstd.film import OutputSpec
+from nstd.jobs.fingerprint import fingerprint
+from nstd.jobs.job import Job, JobKey, JobRequest
+from nstd.jobs.protocol import JobStore
+from nstd.media.encode import EncodeSettings
+from nstd.media.image import STILL_SUFFIXES
+from nstd.media.probe import FILM_SUFFIXES
+from nstd.style.recipe import StyleRecipe
+from nstd.weights import find_weights, load_weights
+
+MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
+
+
+ENCODER_THREADS = 2
+"""x264's bytes change with it, so it is one number for every machine."""
+
+Entry = FolderConfig | BatchConfig
+
+STILL_FORMATS = {".jpg": "jpg", ".jpeg": "jpg"}
+"""Format of a painted picture by its source's; PNG for all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A file to be painted, and how.
+
+    Attributes:
+        source: The film or picture, absolute.
+        folder: The folder that its relative path, and so its identity, counts from.
+        recipe_name: Part of the work's identity.
+        recipe: As configured; it is frozen when the job is queued.
+        output: How to encode and publish.
+        target: Where the result goes.
+    """
+
+    source: Path
+    folder: Path
+    recipe_name: str
+    recipe: StyleRecipe
+    output: OutputSpec
+    target: Path
+
+
+def is_media(path: Path) -> bool:
+    """Whether a file's name says that it is a film or a picture."""
+    return path.suffix.lower() in MEDIA_SUFFIXES
+
+
+def submit_entry(
+    store: JobStore, config: Config, entry: Entry, folder: Path, source: Path
+) -> list[tuple[Job, bool]]:
+    """Queue a file of a watched folder, or of the batch list, once for each of its recipes.
+
+    Args:
+        store: The ledger.
+        config: The configuration that `entry` is part of.
+        entry: What to do with the file.
+        folder: What the file's relative path counts from.
+        source: The file.
+
+    Returns:
+        Each job, and whether it was queued now.
+
+    Raises:
+        NstdError: The file, a style image or the network's weights cannot be read.
+    """
+    queued = []
+    for name in entry.recipes:
+        recipe = config.recipes[name].recipe(config.network)
+        relative = source.relative_to(folder)
+        key = JobKey(
+            os.fsencode(folder), os.fsencode(relative), fingerprint(store, folder, source), name
+        )
+        output = _output_spec(config, entry)
+        naming = _Naming(entry, name, output_extension(source, output.encode))
+        wanted = Submission(
+            source=source,
+            folder=folder,
+            recipe_name=name,
+            recipe=recipe,
+            output=output,
+            target=_choose_target(store, key, entry.output, naming, source),
+        )
+        queued.append(submit(store, wanted, state_dir=config.state_dir, cache_dir=config.cache_dir))
+    return queued
+
+
+def output_extension(source: Path, encode: EncodeSettings) -> str:
+    """Of the painted file, without its dot."""
+    suffix = source.suffix.lower()
+    return STILL_FORMATS.get(suffix, "png") if suffix in STILL_SUFFIXES else encode.container
+
+
+def encode_settings(output: OutputConfig, threads: int) -> EncodeSettings:
+    """The configuration's `output:` as the encoder wants it."""
+    return EncodeSettings(
+        codec=output.codec,
+        quality=output.quality,
+        preset=output.preset,
+        container=output.container,
+        threads=threads,
+    )
+
+
+def submit(
+    store: JobStore,
+    wanted: Submission,
+    *,
+    state_dir: Path,
+    cache_dir: Path,
+    again: bool = False,
+) -> tuple[Job, bool]:
+    """Queue a job; the same work is queued once unless `again`.
+
+    Returns:
+        The job, and whether it was queued now.
+
+    Raises:
+        NstdError: The file, a style image or the network's weights cannot be read.
+    """
+    key = job_key(store, wanted)
+    recipe = freeze(wanted.recipe, state_dir, cache_dir)
+    request = JobRequest(
+        key=key,
+        source=os.fsencode(wanted.source),
+        target=os.fsencode(wanted.target),
+        recipe=recipe.to_json(),
+        output=wanted.output.to_json(),
+    )
+    return store.enqueue(request, again=again)
+
+
+def job_key(store: JobStore, wanted: Submission) -> JobKey:
+    """The identity of the work: folder, relative path, content, recipe."""
+    relative = wanted.source.relative_to(wanted.folder)
+    return JobKey(
+        folder=os.fsencode(wanted.folder),
+        relative=os.fsencode(relative),
+        fingerprint=fingerprint(store, wanted.folder, wanted.source),
+        recipe_name=wanted.recipe_name,
+    )
+
+
+def freeze(recipe: StyleRecipe, state_dir: Path, cache_dir: Path) -> StyleRecipe:
+    """The recipe with copies, named by their content, of its style images and weights.
+
+    From then on nothing that happens to the originals changes the look of a half-made film.
+
+    Raises:
+        InputError: A style image cannot be read.
+        WeightsError: The network cannot be found or used.
+    """
+    frozen = state_dir / "frozen"
+    styles = []
+    for style in recipe.styles:
+        digest, copy = _freeze_file(Path(style.image), frozen)
+        styles.append(replace(style, image=str(copy), sha256=digest))
+    weights = load_weights(find_weights(recipe.network, cache_dir))
+    digest, copy = _freeze_file(weights.path, frozen)
+    return replace(recipe, styles=tuple(styles), network=str(copy), network_sha256=digest)
+
+
+def _output_spec(config: Config, entry: Entry) -> OutputSpec:
+    originals, move_to = "keep", None
+    if isinstance(entry, FolderConfig):
+        if isinstance(entry.originals, MoveOriginals):
+            originals, move_to = "move", str(entry.originals.move)
+        else:
+            originals = entry.originals
+    return OutputSpec(
+        encode=encode_settings(config.output_of(entry), ENCODER_THREADS),
+        segment_frames=config.segment_frames,
+        accept_truncated=config.accept_truncated,
+        overwrite=entry.overwrite,
+        originals=originals,
+        move_to=move_to,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    entry: Entry
+    recipe: str
+    extension: str
+
+    def __call__(self, stem: str, suffix: str) -> str:
+        return output_name(
+            self.entry.name, stem=stem, recipe=self.recipe, ext=self.extension, suffix=suffix
+        )
+
+
+def _choose_target(
+    store: JobStore, key: JobKey, folder: Path, naming: _Naming, source: Path
+) -> Path:
+    """A place for the output below `folder` that no other work has.
+
+    The source's relative path is mirrored. Of an a.mov and an a.avi both get a result: the second
+    one's is named after all of its name, and a third's gets a number.
+    """
+    below = folder / Path(os.fsdecode(key.relative)).parent
+    stems = itertools.chain(
+        [source.stem, source.name], (f"{source.name}-{number}" for number in itertools.count(2))
+    )
+    for stem in stems:
+        target = below / naming(stem, source.suffix.removeprefix("."))
+        owner = store.job_for_target(os.fsencode(target))
+        if owner is None or owner.request.key == key:
+            break
+    return target
+
+
+def _freeze_file(source: Path, folder: Path) -> tuple[str, Path]:
+    try:
+        with source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise VanishedError(f"There is no {source}", "Check the recipe's paths") from error
+        raise from_os_error(error, source, "reading") from error
+    copy = folder / f"{digest}{source.suffix.lower()}"
+    if copy.exists():
+        return digest, copy
+    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, part)
+        part.replace(copy)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise from_os_error(error, copy, "writing") from error
+    return digest, copy

@@ -1,0 +1,189 @@
+"""The ledger's tables, as numbered migrations: each is committed together with its own record.
+
+The record is `PRAGMA user_version`, which SQLite keeps in the database's header and so commits or
+rolls back with everything else. A migration that was ever released is never edited: what comes
+later is a further entry of `MIGRATIONS`.
+"""
+
+import sqlite3
+
+from nstd.errors import LedgerError
+
+OLDEST_SQLITE = (3, 40, 0)
+
+APPLICATION_ID = 0x6E737464
+"""ASCII "nstd" in the database's header: another program's database is not taken for a ledger."""
+
+_LEDGER = (
+    """
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: work folders are named by it
+        folder BLOB NOT NULL,
+        relative BLOB NOT NULL,
+        fingerprint TEXT NOT NULL,
+        recipe_name TEXT NOT NULL,
+        generation INTEGER NOT NULL CHECK (generation > 0),  -- the same work asked for again
+        source BLOB NOT NULL,
+        target BLOB NOT NULL,
+        recipe TEXT NOT NULL CHECK (json_valid(recipe)),
+        output TEXT NOT NULL CHECK (json_valid(output)),
+        priority INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN (
+            'queued', 'running', 'publishing', 'done', 'failed', 'canceled', 'vanished')),
+        paused INTEGER NOT NULL DEFAULT 0 CHECK (paused IN (0, 1)),
+        attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+        created REAL NOT NULL,
+        updated REAL NOT NULL,
+        not_before REAL NOT NULL DEFAULT 0,
+        hold_reason TEXT,
+        plan TEXT CHECK (plan IS NULL OR json_valid(plan)),
+        error TEXT,
+        frames_done INTEGER NOT NULL DEFAULT 0 CHECK (frames_done >= 0),
+        frames_total INTEGER NOT NULL DEFAULT 0 CHECK (frames_total >= 0),
+        part TEXT CHECK (part IS NULL OR json_valid(part)),
+        token INTEGER NOT NULL DEFAULT 0,
+        worker TEXT,
+        pid INTEGER,
+        pid_started INTEGER,
+        boot TEXT,
+        lease_seconds REAL NOT NULL DEFAULT 0,
+        lease_until REAL NOT NULL DEFAULT 0,
+        CHECK ((state IN ('running', 'publishing')) = (worker IS NOT NULL)),
+        UNIQUE (folder, relative, fingerprint, recipe_name, generation)
+    ) STRICT
+    """,
+    "CREATE INDEX jobs_by_turn ON jobs (state, priority DESC, id)",
+    "CREATE INDEX jobs_by_target ON jobs (target)",
+    """
+    CREATE TABLE segments (
+        job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL CHECK (number >= 0),
+        first INTEGER NOT NULL CHECK (first >= 0),
+        last INTEGER CHECK (last >= first),
+        depends_on INTEGER CHECK (depends_on < number),
+        path TEXT,
+        digest TEXT,
+        carried TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(carried)),
+        plan TEXT CHECK (plan IS NULL OR json_valid(plan)),  -- the job's when it was opened
+        opened REAL NOT NULL,
+        closed REAL,
+        token INTEGER NOT NULL DEFAULT 0,
+        worker TEXT,
+        pid INTEGER,
+        pid_started INTEGER,
+        boot TEXT,
+        lease_seconds REAL NOT NULL DEFAULT 0,
+        lease_until REAL NOT NULL DEFAULT 0,
+        CHECK ((path IS NULL) = (digest IS NULL)),
+        CHECK (path IS NULL OR last IS NOT NULL),
+        PRIMARY KEY (job_id, number),
+        FOREIGN KEY (job_id, depends_on) REFERENCES segments (job_id, number)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id INTEGER NOT NULL REFERENCES jobs (id),
+        at REAL NOT NULL,
+        before TEXT,
+        after TEXT NOT NULL,
+        worker TEXT,
+        reason TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX events_by_job ON events (job_id, id)",
+    """
+    CREATE TRIGGER events_stay_as_written BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END
+    """,
+    """
+    CREATE TRIGGER events_stay BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END
+    """,
+    """
+    CREATE TABLE files (
+        folder BLOB NOT NULL,
+        relative BLOB NOT NULL,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        ctime_ns INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        recorded REAL NOT NULL,
+        PRIMARY KEY (folder, relative)
+    ) STRICT, WITHOUT ROWID
+    """,
+    f"PRAGMA application_id = {APPLICATION_ID}",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_LEDGER,)
+"""Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
+
+
+def migrate(
+    connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> None:
+    """Bring the database to the newest version; does nothing where it has that already.
+
+    Args:
+        connection: In autocommit mode (`isolation_level=None`).
+        migrations: All of them, the first to the newest.
+
+    Raises:
+        LedgerError: It is another program's database, was written by a newer nstd, or this
+            Python's SQLite is too old.
+        sqlite3.Error: For the caller to translate.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise LedgerError(
+            f"The ledger needs SQLite {oldest}, and this Python has {sqlite3.sqlite_version}",
+            "Use a Python that was built with a newer SQLite",
+        )
+    while version_of(connection, migrations) < len(migrations):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _one_step(connection, migrations)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def version_of(
+    connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
+) -> int:
+    """The version the database has, 0 for an empty one; refuses what this nstd must not touch.
+
+    Raises:
+        LedgerError: As for `migrate`.
+    """
+    # One statement sees one moment: between two, another process may have created the ledger.
+    tables, owner, version = connection.execute(
+        "SELECT (SELECT count(*) FROM sqlite_schema), application_id, user_version"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
+    if tables and owner != APPLICATION_ID:
+        raise LedgerError(
+            "The ledger's file is a database of another program",
+            "Choose another state folder with --state-dir",
+        )
+    if version > len(migrations):
+        raise LedgerError(
+            f"The ledger was written by a newer nstd (its version is {version}, "
+            f"this nstd knows {len(migrations)})",
+            "Upgrade nstd, or give this one a --state-dir of its own",
+        )
+    return int(version)
+
+
+def _one_step(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...]) -> None:
+    """Run the next migration and record it, inside the caller's transaction."""
+    # Read again under the write lock: another process may have migrated while this one waited.
+    version = version_of(connection, migrations)
+    if version == len(migrations):
+        return
+    for statement in migrations[version]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {version + 1}")

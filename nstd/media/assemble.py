@@ -1,0 +1,270 @@
+"""Closed segments and their source's other streams → one finished, verified part file."""
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+
+from nstd.errors import VerificationError
+from nstd.media.encode import CODECS, EncodeSettings
+from nstd.media.faults import writing_error
+from nstd.media.files import part_path, removed_on_failure, sync_file
+from nstd.media.frame import VideoInfo
+from nstd.media.scan import open_film, packets
+from nstd.media.timing import decoding_times
+from nstd.media.tracks import Track, Window, copied_metadata, make_track
+from nstd.media.verify import Promise, verify
+
+_FINEST_TICKS = 1_000_000
+_COARSEST_TICKS = 10_000
+_OWN_EPOCH = {"mpegts", "mpeg"}
+"""Formats whose clock starts anywhere, hours from 0: their films are shifted to begin at 0."""
+
+Timed = tuple[Fraction, "av.Packet[Any]"]
+
+
+def assemble(
+    segments: Sequence[Path],
+    source: Path,
+    info: VideoInfo,
+    target: Path,
+    settings: EncodeSettings,
+    *,
+    span: tuple[int, int] | None = None,
+) -> Path:
+    """Join closed segments, without encoding again, and add the source's other streams.
+
+    Sound, subtitles, chapters, covers and metadata are copied from the source; what the container
+    cannot hold is converted or left out, and the log names it. The result is verified.
+
+    Args:
+        segments: The closed files, in order.
+        source: The film they were painted from.
+        info: Its facts.
+        target: Where the film will be published; the part is written beside it.
+        settings: Those the segments were encoded with.
+        span: First time stamp and end (exclusive) of the part of the film that is meant, in
+            `info.time_base`; it begins at 0 in the result, and all else is cut to it. None for the
+            whole film, whose time stamps stay as they are.
+
+    Returns:
+        Path of the finished part, on the disk, ready for `publish`.
+
+    Raises:
+        VerificationError: The result is not what was promised; nothing stays behind.
+        DiskFullError: No space is left; nothing stays behind.
+        InputError: The source, or a segment, cannot be read any more.
+        StorageError: The file system failed.
+    """
+    part = part_path(target.absolute())
+    picture = _Picture(segments, info, span)
+    with removed_on_failure(part):
+        with open_film(source) as original:
+            try:
+                promise = _write(part, original, picture, settings, span)
+            except av.FFmpegError as error:
+                raise writing_error(error, target) from error
+        verify(part, promise)
+        sync_file(part)
+    return part
+
+
+class _Picture:
+    """The painted stream: the packets of all segments, timed anew as one.
+
+    Attributes:
+        info: The source's facts.
+        stamps: Presentation time stamps in decoding order, in `info.time_base`.
+        end: When the last frame ends.
+    """
+
+    def __init__(
+        self, segments: Sequence[Path], info: VideoInfo, span: tuple[int, int] | None
+    ) -> None:
+        self.info = info
+        self._segments = segments
+        self.stamps: list[int] = []
+        self._header: bytes | None = None
+        for segment in segments:
+            self._read(segment)
+        if not self.stamps:
+            raise VerificationError("There is no segment to join")
+        shown = sorted(self.stamps)
+        step = max(1, round(1 / (info.frame_rate * info.time_base)))
+        stated = span[1] if span else info.start + info.duration
+        self.end = stated if stated > shown[-1] else shown[-1] + step
+        ends = [*shown[1:], self.end]
+        self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
+
+    def packets(self, output: av.VideoStream, shift: int) -> Iterator[Timed]:
+        """All packets, moved back by `shift` units, with the time each is to be decoded at."""
+        decode_at = iter(decoding_times(self.stamps))
+        for segment in self._segments:
+            with open_film(segment) as container:
+                for packet in packets(container, segment, 0):
+                    pts = self._units(packet)
+                    packet.time_base = self.info.time_base
+                    packet.pts = pts - shift
+                    packet.dts = next(decode_at) - shift
+                    packet.duration = self._durations[pts]
+                    packet.stream = output
+                    yield packet.dts * self.info.time_base, packet
+
+    def add_to(self, output: OutputContainer, settings: EncodeSettings) -> av.VideoStream:
+        """Add the stream that `packets` belong to."""
+        with open_film(self._segments[0]) as container:
+            template = container.streams.video[0]
+            stream = output.add_stream_from_template(template, opaque=True)
+        stream.time_base = self.info.time_base
+        tag = CODECS[settings.codec].tag
+        if tag and output.format.name != "matroska":
+            stream.codec_context.codec_tag = tag
+        if self.info.rotation:
+            stream.set_display_rotation(360 - self.info.rotation)
+        return stream
+
+    def _read(self, segment: Path) -> None:
+        with open_film(segment) as container:
+            stream = container.streams.video[0]
+            header = stream.codec_context.extradata
+            if self._header is None:
+                self._header = header
+            elif header != self._header:
+                raise VerificationError(
+                    f"{segment} was encoded with other settings than the segments before it"
+                )
+            stamps = [self._units(packet) for packet in packets(container, segment, 0)]
+        if not stamps or (self.stamps and min(stamps) <= max(self.stamps)):
+            raise VerificationError(f"{segment} does not follow the segments before it")
+        self.stamps += stamps
+
+    def _units(self, packet: "av.Packet[Any]") -> int:
+        if packet.pts is None:
+            raise VerificationError("A segment's packet has no time")
+        units = packet.pts * packet.time_base / self.info.time_base
+        if units.denominator != 1:
+            raise VerificationError("A segment's times do not fit the film's time base")
+        return units.numerator
+
+
+def _write(
+    part: Path,
+    source: InputContainer,
+    picture: _Picture,
+    settings: EncodeSettings,
+    span: tuple[int, int] | None,
+) -> Promise:
+    window = _window(source, picture.info, settings, span)
+    options = _muxer_options(source, picture.info, settings)
+    with av.open(str(part), "w", format=settings.format, options=options) as output:
+        painted, tracks = _add_streams(source, output, picture, settings, window)
+        chapters = _chapters(source, window)
+        output.set_chapters(chapters)
+        shift = round(window.shift / picture.info.time_base)
+        timed = heapq.merge(
+            picture.packets(painted, shift), _others(source, tracks), key=lambda pair: pair[0]
+        )
+        for _, packet in timed:
+            output.mux(packet)
+    return Promise(
+        info=picture.info,
+        times=[pts - shift for pts in sorted(picture.stamps)],
+        end=picture.end - shift,
+        kinds=sorted(track.source.type for track in tracks.values()),
+        chapters=len(chapters),
+        rounds_to_milliseconds=settings.container == "mkv",
+    )
+
+
+def _window(
+    source: InputContainer,
+    info: VideoInfo,
+    settings: EncodeSettings,
+    span: tuple[int, int] | None,
+) -> Window:
+    if span:
+        first, end = (stamp * info.time_base for stamp in span)
+        return Window(first, first, end, hides_beginning=settings.container != "mkv")
+    if source.format.name not in _OWN_EPOCH:
+        return Window(Fraction(0))
+    starts = [
+        stream.start_time * stream.time_base
+        for stream in source.streams
+        if stream.start_time is not None and stream.time_base
+    ]
+    # A whole number of the picture's units, so that its times stay exact.
+    return Window(math.floor(min(starts, default=0) / info.time_base) * info.time_base)
+
+
+def _muxer_options(
+    source: InputContainer, info: VideoInfo, settings: EncodeSettings
+) -> dict[str, str]:
+    if settings.container == "mkv":
+        return {}
+    ticks = info.time_base.denominator
+    # Edit lists, which carry every stream's start, are written in the movie's time scale: it has
+    # to fit the picture's times exactly, and the sound's too where that stays a sane number.
+    movie = math.lcm(ticks, *(stream.rate for stream in source.streams.audio if stream.rate))
+    if movie > _FINEST_TICKS:
+        movie = ticks * max(1, math.ceil(_COARSEST_TICKS / ticks))
+    return {
+        "movflags": "+faststart",
+        "movie_timescale": str(movie),
+        "video_track_timescale": str(ticks),
+    }
+
+
+def _add_streams(
+    source: InputContainer,
+    output: OutputContainer,
+    picture: _Picture,
+    settings: EncodeSettings,
+    window: Window,
+) -> tuple[av.VideoStream, dict[int, Track]]:
+    output.metadata.update(copied_metadata(source.metadata))
+    tracks: dict[int, Track] = {}
+    for stream in source.streams:
+        if stream.index == picture.info.stream:
+            painted = picture.add_to(output, settings)
+            painted.metadata.update(copied_metadata(stream.metadata, repainted=True))
+            painted.disposition = stream.disposition
+        elif track := make_track(stream, output, window):
+            tracks[stream.index] = track
+    return painted, tracks
+
+
+def _others(source: InputContainer, tracks: dict[int, Track]) -> Iterator[Timed]:
+    """The packets of all other streams, in the order of the source's file."""
+    if not tracks:
+        return
+    for packet in packets(source, Path(source.name), *tracks):
+        for converted in tracks[packet.stream_index].convert(packet):
+            yield _timed(converted)
+    for track in tracks.values():
+        for converted in track.flush():
+            yield _timed(converted)
+
+
+def _timed(packet: "av.Packet[Any]") -> Timed:
+    return (packet.dts or 0) * packet.time_base, packet
+
+
+def _chapters(source: InputContainer, window: Window) -> list[Any]:
+    kept = []
+    for chapter in source.chapters():
+        time_base = chapter["time_base"] or Fraction(1, av.time_base)
+        begin, end = chapter["start"] * time_base, chapter["end"] * time_base
+        if not window.holds(begin, end):
+            continue
+        begin = begin if window.start is None else max(begin, window.start)
+        end = end if window.end is None else min(end, window.end)
+        moved = chapter.copy()
+        moved["start"] = round((begin - window.shift) / time_base)
+        moved["end"] = round((end - window.shift) / time_base)
+        kept.append(moved)
+    return kept

@@ -1,0 +1,120 @@
+"""path → frames: every picture of a film, upright, in sRGB, with its exact time."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from nstd.errors import TruncatedError, UnsupportedError
+from nstd.media.capture import Capture, open_capture
+from nstd.media.color import as_709, warn_of_hdr, wrongly_601
+from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.scan import Scan, scan
+from nstd.media.timing import Clock
+
+_LOG = logging.getLogger(__name__)
+
+_UNTIMED_ATTEMPTS = 64
+"""Attempts at a frame of a film whose packets state no times, so that its end is not known."""
+_UNTIMED_SHORTFALL = 2
+"""Packets without a picture of their own that such a film may end with: old AVI files have some."""
+
+
+def read_frames(
+    path: Path, info: VideoInfo, first: int = 0, last: int | None = None
+) -> Iterator[Frame]:
+    """Decode frames `first` to `last`, both included, with OpenCV.
+
+    Frames are counted as they are decoded. Where the film is damaged in the middle, what cannot be
+    decoded is left out, and a warning says how much.
+
+    Args:
+        path: The film.
+        info: Its facts, as `probe` found them.
+        first: Index of the first frame to yield; those before it are decoded and skipped.
+        last: Index of the last frame to yield, or None for the film's end.
+
+    Yields:
+        Frames upright and in sRGB, in the order of display; their times ascend strictly.
+
+    Raises:
+        TruncatedError: Fewer frames can be decoded than the film promises, and its probe did not
+            accept that. All that can be decoded have been yielded by then.
+        UnsupportedError: OpenCV cannot decode it.
+        InputError: It cannot be read any more.
+        StorageError: The file system failed.
+    """
+    if first < 0 or (last is not None and last < first - 1):
+        raise ValueError(f"no frames from {first} to {last}")
+    warn_of_hdr(info, str(path))
+    counted = scan(path, info.stream)
+    with open_capture(path) as capture:
+        film = _Film(path, info, counted, capture)
+        yield from film.frames(first, last)
+        film.report_losses()
+        if last is None:
+            film.check_end()
+
+
+class _Film:
+    """A film being read: which frame comes next, and how many did not come."""
+
+    def __init__(self, path: Path, info: VideoInfo, counted: Scan, capture: Capture) -> None:
+        self._path = path
+        self._info = info
+        self._counted = counted
+        self._capture = capture
+        self._step = max(1, round(1 / (info.frame_rate * info.time_base)))
+        # Where packets state only decoding times OpenCV tells those, in the wrong order: the frames
+        # simply get the stated times one after the other.
+        ordered = len(counted.times) > 0 and not counted.exact
+        offset = None if ordered else counted.offset
+        self._clock = Clock(counted.times, offset, info.time_base, self._step)
+        self._decoded = 0
+        self._corrects_matrix = wrongly_601(info)
+
+    def frames(self, first: int, last: int | None) -> Iterator[Frame]:
+        while last is None or self._decoded <= last:
+            attempts = self._clock.remaining if len(self._counted.times) else _UNTIMED_ATTEMPTS
+            if not self._capture.grab(attempts):
+                return
+            pts = self._clock.stamp(self._capture.milliseconds)
+            index = self._decoded
+            self._decoded += 1
+            if index >= first:
+                yield Frame(
+                    image=self._picture(),
+                    index=index,
+                    pts=pts,
+                    duration=self._duration(pts),
+                    time_base=self._info.time_base,
+                )
+
+    def report_losses(self) -> None:
+        if self._clock.lost:
+            _LOG.warning(
+                "%s is damaged: %d frames cannot be decoded and are left out",
+                self._path,
+                self._clock.lost,
+            )
+
+    def check_end(self) -> None:
+        timed = len(self._counted.times) > 0
+        missing = self._clock.remaining if timed else self._counted.frames - self._decoded
+        if missing <= 0:
+            return
+        found = f"only {self._decoded} of {self._counted.frames} frames can be decoded"
+        short = not self._counted.exact and missing <= _UNTIMED_SHORTFALL
+        if not self._info.truncated and not short:
+            raise TruncatedError(f"{self._path} ends early: {found}")
+        _LOG.warning("%s ends early: %s", self._path, found)
+
+    def _picture(self) -> Image:
+        image = self._capture.retrieve()
+        if image is None or image.shape[:2] != (self._info.height, self._info.width):
+            raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")
+        return as_709(image) if self._corrects_matrix else image
+
+    def _duration(self, pts: int) -> int:
+        following = self._clock.following()
+        end = self._info.start + self._info.duration if following is None else following
+        return end - pts if end > pts else self._step

@@ -1,0 +1,166 @@
+"""One run of frames → one closed video file, that is there whole or not at all."""
+
+import logging
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+import numpy as np
+from av.container import OutputContainer
+
+from nstd.media.color import encodable, tag
+from nstd.media.encode import CODECS, EncodeSettings, encoder_options, pixel_format
+from nstd.media.faults import writing_error
+from nstd.media.files import part_path, replace
+from nstd.media.frame import Frame, VideoInfo
+
+_LOG = logging.getLogger(__name__)
+
+
+class SegmentWriter:
+    """Encodes frames into one closed file, `path`.
+
+    A context manager. Until its block is left in peace only a hidden part file is there; then that
+    is fsynced and takes `path`'s place. When the block is left by an exception it is removed.
+
+    The time stamps are the frames' own, exactly. The same frames, facts and settings give the same
+    bytes.
+
+    Args:
+        path: The finished file; one that is there is replaced.
+        info: The source's facts: its size, rotation, frame rate and time base.
+        settings: How to encode.
+
+    Raises:
+        DiskFullError: No space is left; nothing stays behind. Like the next, from any method.
+        StorageError: The file system or the encoder failed; nothing stays behind.
+    """
+
+    def __init__(self, path: Path, info: VideoInfo, settings: EncodeSettings) -> None:
+        self._path = path.absolute()
+        self._part = part_path(self._path)
+        self._info = info
+        self._settings = settings
+        self._pixel_format = pixel_format(settings, info.width, info.height)
+        self._durations: dict[int, int] = {}
+        self._last: int | None = None
+
+    def __enter__(self) -> Self:
+        if self._pixel_format != CODECS[self._settings.codec].pixel_format:
+            _LOG.info(
+                "%d×%d is odd: %s keeps that size only as %s, which some players cannot show",
+                self._info.width,
+                self._info.height,
+                self._settings.codec,
+                self._pixel_format,
+            )
+        try:
+            self._container = self._open()
+            self._stream = self._add_stream()
+        except av.FFmpegError as error:
+            raise writing_error(error, self._path) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._abandon()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Encode the next frame.
+
+        Args:
+            frame: Upright, of the film's size and time base, later than the one before.
+        """
+        self._check(frame)
+        turned = np.rot90(frame.image, self._info.rotation // 90)
+        picture = encodable(turned, self._pixel_format)
+        picture.pts = frame.pts
+        picture.time_base = frame.time_base
+        self._durations[frame.pts] = frame.duration
+        self._last = frame.pts
+        self._encode(picture)
+
+    def _open(self) -> OutputContainer:
+        ticks = str(self._info.time_base.denominator)
+        options = {"movie_timescale": ticks, "video_track_timescale": ticks}
+        form = CODECS[self._settings.codec].segment_format
+        return av.open(str(self._part), "w", format=form, options=options)
+
+    def _add_stream(self) -> av.VideoStream:
+        codec = CODECS[self._settings.codec]
+        # Only a hint for the encoder's rate control, which some refuse outside of this range: the
+        # time stamps are what counts.
+        rate = min(max(self._info.frame_rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
+        stream = cast(
+            "av.VideoStream",
+            self._container.add_stream(
+                codec.encoder, rate=rate, options=encoder_options(self._settings)
+            ),
+        )
+        context = stream.codec_context
+        context.width, context.height = coded_size(self._info)
+        context.pix_fmt = self._pixel_format
+        context.time_base = self._info.time_base
+        context.sample_aspect_ratio = self._info.sample_aspect_ratio
+        if codec.tag:
+            context.codec_tag = codec.tag
+        tag(context, self._pixel_format)
+        context.open()
+        return stream
+
+    def _check(self, frame: Frame) -> None:
+        height, width, _ = frame.image.shape
+        if (width, height) != (self._info.width, self._info.height):
+            expected = f"{self._info.width}×{self._info.height}"
+            raise ValueError(f"{frame!r} does not fit into a film of {expected}")
+        if frame.time_base != self._info.time_base:
+            raise ValueError(f"{frame!r} is not in the film's time base, {self._info.time_base}")
+        if self._last is not None and frame.pts <= self._last:
+            raise ValueError(f"{frame!r} is not later than the frame before, at {self._last}")
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        try:
+            for packet in self._stream.encode(picture):
+                if packet.pts is not None:
+                    packet.duration = self._durations.pop(packet.pts, 0)
+                self._container.mux(packet)
+        except av.FFmpegError as error:
+            raise writing_error(error, self._path) from error
+
+    def _finish(self) -> None:
+        if self._last is None:
+            raise ValueError(f"the segment {self._path} has no frame")
+        self._encode(None)
+        try:
+            self._container.close()
+        except av.FFmpegError as error:
+            raise writing_error(error, self._path) from error
+        replace(self._part, self._path)
+
+    def _abandon(self) -> None:
+        # Closing writes an ending that nobody wants; on a full disk it would fail, and hide the
+        # error that is already on its way.
+        with suppress(av.FFmpegError):
+            self._container.close()
+        self._part.unlink(missing_ok=True)
+
+
+def coded_size(info: VideoInfo) -> tuple[int, int]:
+    """Width and height of the coded picture: the upright one turned back."""
+    if info.rotation in (90, 270):
+        return info.height, info.width
+    return info.width, info.height

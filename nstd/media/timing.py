@@ -1,0 +1,107 @@
+"""Time stamps, as plain numbers in and out: which frame OpenCV read, in which order to decode."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Clock:
+    """Finds the exact time stamp of each frame OpenCV decodes.
+
+    OpenCV tells a frame's time as a float of milliseconds since the stream's start, which is exact
+    once it is rounded to the time base. Two faults of it are mended with the time stamps the
+    packets state: a frame at time stamp 0 is told its *decoding* time instead, and a frame without
+    a time stamp gets nonsense. Of frames with the same time, which coarse containers have, the
+    later ones are put one unit on, so that the times ascend strictly.
+
+    Args:
+        times: int64 `[frames]`, sorted: the packets' time stamps; may be empty.
+        offset: The stream's start time, which OpenCV subtracts, or None where unknown.
+        time_base: Seconds per unit.
+        step: Distance to assume between frames where nothing states one.
+    """
+
+    def __init__(
+        self,
+        times: npt.NDArray[np.int64],
+        offset: int | None,
+        time_base: Fraction,
+        step: int,
+    ) -> None:
+        self._times = times
+        self._offset = offset
+        self._time_base = time_base
+        self._step = max(1, step)
+        self._next = 0
+        self._last: int | None = None
+        self.lost = 0
+
+    @property
+    def remaining(self) -> int:
+        """How many of the stated frames have not come yet."""
+        return len(self._times) - self._next
+
+    def stamp(self, milliseconds: float) -> int:
+        """Time stamp of the frame just decoded; counts the frames skipped on the way in `lost`."""
+        measured = self._units(milliseconds)
+        place = self._place(measured)
+        if place is not None:
+            self.lost += place - self._next
+            self._next = place + 1
+            pts = int(self._times[place])
+        elif self.remaining:
+            pts = int(self._times[self._next])
+            self._next += 1
+        else:
+            pts = self._beyond(measured)
+        if self._last is not None:
+            pts = max(pts, self._last + 1)
+        self._last = pts
+        return pts
+
+    def following(self) -> int | None:
+        """Time stamp of the next stated frame, or None behind the last."""
+        return int(self._times[self._next]) if self.remaining else None
+
+    def _units(self, milliseconds: float) -> int | None:
+        if self._offset is None:
+            return None
+        return round(Fraction(milliseconds) / 1000 / self._time_base) + self._offset
+
+    def _place(self, measured: int | None) -> int | None:
+        if measured is None or not self.remaining or self._times[self._next] == 0:
+            return None
+        place = self._next + int(np.searchsorted(self._times[self._next :], measured))
+        stated = place < len(self._times) and self._times[place] == measured
+        return place if stated else None
+
+    def _beyond(self, measured: int | None) -> int:
+        if self._last is None:
+            return self._offset or 0 if measured is None else measured
+        return (
+            measured if measured is not None and measured > self._last else self._last + self._step
+        )
+
+
+def decoding_times(pts: Sequence[int]) -> list[int]:
+    """Decoding time stamps for packets in decoding order with these presentation time stamps.
+
+    Each is at most its packet's presentation time and all ascend strictly, which is what containers
+    ask for. The delay is the smallest that makes this possible.
+
+    Args:
+        pts: Presentation time stamps in decoding order, each once.
+    """
+    shown = sorted(pts)
+    rank = {stamp: place for place, stamp in enumerate(shown)}
+    delay = max((order - rank[stamp] for order, stamp in enumerate(pts)), default=0)
+    gap = shown[1] - shown[0] if len(shown) > 1 else 1
+    before = [shown[0] - gap * early for early in range(delay, 0, -1)]
+    return (before + shown)[: len(pts)]
+
+
+def rescale(stamp: int, time_base: Fraction, target: Fraction) -> int:
+    """The same moment in units of `target`, rounded to the nearest."""
+    return round(stamp * time_base / target)

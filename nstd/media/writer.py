@@ -1,0 +1,17 @@
+"""The way out: encode segments, join them with the source's sound, publish in one step."""
+
+from nstd.media.assemble import assemble
+from nstd.media.encode import CODECS, CONTAINERS, PRESETS, EncodeSettings
+from nstd.media.files import part_path, publish
+from nstd.media.segment import SegmentWriter
+
+__all__ = [
+    "CODECS",
+    "CONTAINERS",
+    "PRESETS",
+    "EncodeSettings",
+    "SegmentWriter",
+    "assemble",
+    "part_path",
+    "publish",
+]

@@ -1,0 +1,284 @@
+"""One film end to end: the only place where style meets media.
+
+A film is a list of segments. A segment is a pure function of (source, first frame, frozen recipe,
+execution plan, carried state) and becomes one closed file; an `Engine` decides where that happens.
+"""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from nstd.errors import (
+    ChangedError,
+    Interrupted,
+    OutputExistsError,
+    VanishedError,
+    WeightsError,
+    from_os_error,
+)
+from nstd.film import Film, path_of, to_images, to_tensor
+from nstd.jobs.fingerprint import fingerprint
+from nstd.jobs.job import FileIdentity, Segment
+from nstd.jobs.segments import SegmentPlanner
+from nstd.media.assemble import assemble
+from nstd.media.files import publish
+from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_style_image
+from nstd.media.keep import FrameKeeper
+from nstd.media.probe import probe
+from nstd.media.reader import read_frames
+from nstd.media.segment import SegmentWriter
+from nstd.plan import ExecutionPlan
+from nstd.style.device import device_errors
+from nstd.style.network import Network
+from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
+from nstd.style.targets import StyleImage, TensorStore
+from nstd.weights import load_weights
+
+logger = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """Where segments are painted: here, or on other machines."""
+
+    def paint(self, film: Film, info: VideoInfo) -> None:
+        """Paint and close every segment of `film` that the ledger has not closed yet."""
+        ...
+
+
+def stylize_film(film: Film, engine: Engine) -> None:
+    """Paint a film or a still picture, and put it in its place.
+
+    Raises:
+        NstdError: Any of the tree; what was painted is kept for the next attempt, unless the
+            source has changed.
+    """
+    before = _identity(film.source)
+    _require_as_queued(film)
+    if film.target.exists() and not film.output.overwrite:
+        raise OutputExistsError(f"{film.target} is there already")
+    if film.source.suffix.lower() in STILL_SUFFIXES:
+        part = _stylize_still(film)
+    else:
+        info = probe(film.source, accept_truncated=film.output.accept_truncated)
+        engine.paint(film, info)
+        part = _assemble(film, info)
+    _require_unchanged(film, before, part)
+    job = film.store.publishing(film.job, part=_identity(part))
+    publish(part, film.target, overwrite=film.output.overwrite)
+    film.store.done(job)
+    shutil.rmtree(film.work, ignore_errors=True)
+
+
+def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterator[Frame]]]:
+    """The segments still to be painted, each with its frames; take all frames before the next.
+
+    Planning is incremental: the film is read once, and a segment's end shows when it comes.
+    """
+    closed = _closed_segments(film)
+    planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
+    total = _total_frames(film, info)
+    film.observer.began(film.job, painted=planner.next_frame - film.output.first, total=total)
+    frames = read_frames(film.source, info, planner.next_frame, film.output.last)
+
+    def segment_of(frame: Frame) -> Segment:
+        planner.add(frame.index, cut=False)
+        assert planner.current is not None  # noqa: S101 - for the type checker: one was just added
+        return planner.current
+
+    yield from groupby(frames, segment_of)
+
+
+def stylize_segment(
+    film: Film, info: VideoInfo, segment: Segment, frames: Iterator[Frame]
+) -> Segment:
+    """Paint one segment and close its file; returns it as the ledger has it now.
+
+    Painted frames are kept one by one without loss, and encoded when the segment is complete: a
+    kill costs the frame in hand, and the encoder sees the same frames as if there had been none.
+    """
+    film.store.open_segment(film.job, segment)
+    keeper = FrameKeeper(film.work / f"segment-{segment.index + 1:06d}")
+    energies = _carried_energies(film, segment)
+    total = _total_frames(film, info)
+    times: list[Frame] = []
+    while batch := list(islice(frames, film.plan.batch)):
+        if energies is None:
+            energies = _energies(film, batch[0])
+        _paint_batch(film, keeper, batch, energies)
+        times += [replace(frame, image=_NO_PIXELS) for frame in batch]
+        film.progress(batch[-1].index, total)
+    path = _encode(film, info, segment, keeper, times)
+    end = times[-1].pts + times[-1].duration
+    closed = replace(
+        segment,
+        last=times[-1].index,
+        path=path.name,
+        digest=_digest(path),
+        carried={"energies": energies, "first_pts": times[0].pts, "end_pts": end},
+    )
+    film.store.close_segment(film.job, closed)
+    keeper.clear()
+    return closed
+
+
+def build_painter(
+    recipe: StyleRecipe, plan: ExecutionPlan, device: torch.device, store: TensorStore
+) -> Painter:
+    """A frozen recipe made ready on a device.
+
+    Raises:
+        WeightsError: The weights are not those the recipe was frozen with, or end too early.
+        InputError: A style image cannot be read.
+    """
+    weights = load_weights(Path(recipe.network))
+    if recipe.network_sha256 not in {None, weights.sha256}:
+        raise WeightsError(
+            f"{recipe.network} is not the network this job was queued with",
+            "Queue the film again",
+        )
+    network = Network(
+        weights.tensors,
+        deepest=max((*recipe.style_layers, recipe.content_layer), key=LAYERS.index),
+        pooling=recipe.pooling,
+        padding=recipe.padding,
+    )
+    with device_errors(str(device)):
+        network = network.to(device, getattr(torch, plan.dtype))
+    styles = tuple(_style_image(source) for source in recipe.styles)
+    return Painter(recipe, network, weights.sha256, styles, store, plan.history)
+
+
+def _style_image(source: StyleSource) -> StyleImage:
+    path = Path(source.image)
+    image = to_tensor([read_style_image(path)])
+    return StyleImage(image, source.sha256 or _digest(path), source.weight, source.scale)
+
+
+_NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)
+"""Stands for the pixels of a frame of which only the time is still needed."""
+
+
+def _paint_batch(
+    film: Film, keeper: FrameKeeper, batch: Sequence[Frame], energies: Sequence[float]
+) -> None:
+    kept = set(keeper.indices())
+    # A batch is painted as a whole or not at all: its frames' bytes depend on its size.
+    if kept.issuperset(frame.index for frame in batch):
+        return
+    painted = _paint(film, [frame.image for frame in batch], batch[0].index, energies)
+    for frame, image in zip(batch, painted, strict=True):
+        keeper.keep(frame.index, image)
+
+
+def _paint(
+    film: Film, images: Sequence[Image], index: int, energies: Sequence[float] | None
+) -> list[Image]:
+    result: torch.Tensor | None = None
+    with device_errors(str(film.painter.network.device)):
+        for iterate in stylize_frames(film.painter, to_tensor(images), energies):
+            film.observer.stepped(index, iterate)
+            if film.observer.stopping:
+                raise Interrupted(f"Painting {film.source.name} was stopped at frame {index}")
+            result = iterate.images
+        assert result is not None  # noqa: S101 - for the type checker: there is always a last one
+        return to_images(result)
+
+
+def _stylize_still(film: Film) -> Path:
+    still = read_still(film.source)
+    film.observer.began(film.job, painted=0, total=1)
+    (image,) = _paint(film, [still.image], 0, None)
+    film.progress(0, 1)
+    return encode_still(image, still, film.target, quality=_STILL_QUALITY)
+
+
+_STILL_QUALITY = 95
+"""Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
+
+
+def _encode(
+    film: Film, info: VideoInfo, segment: Segment, keeper: FrameKeeper, times: Sequence[Frame]
+) -> Path:
+    path = film.work / f"segment-{segment.index + 1:06d}.mp4"
+    with SegmentWriter(path, info, film.output.encode) as writer:
+        for time in times:
+            writer.write(replace(time, image=keeper.load(time.index)))
+    return path
+
+
+def _assemble(film: Film, info: VideoInfo) -> Path:
+    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
+    paths = [film.work / str(segment.path) for segment in closed]
+    span = None
+    if not film.output.whole:
+        span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
+    return assemble(paths, film.source, info, film.target, film.output.encode, span=span)
+
+
+def _closed_segments(film: Film) -> list[Segment]:
+    """What is painted already; all of it is forgotten if any file of it is gone or damaged."""
+    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
+    for segment in closed:
+        path = film.work / str(segment.path)
+        if not path.is_file() or _digest(path) != segment.digest:
+            logger.warning("%s is gone or damaged: %s begins anew", path, film.source.name)
+            film.store.clear_segments(film.job)
+            return []
+    return closed
+
+
+def _carried_energies(film: Film, segment: Segment) -> tuple[float, ...] | None:
+    if segment.depends_on is None:
+        return None
+    before = film.store.segments(film.job.id)[segment.depends_on]
+    return tuple(before.carried["energies"])
+
+
+def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
+    with device_errors(str(film.painter.network.device)):
+        return film.painter.content_energies(to_tensor([frame.image]))
+
+
+def _total_frames(film: Film, info: VideoInfo) -> int:
+    end = info.frames if film.output.last is None else min(film.output.last + 1, info.frames)
+    return max(0, end - film.output.first)
+
+
+def _require_as_queued(film: Film) -> None:
+    key = film.job.request.key
+    if fingerprint(film.store, path_of(key.folder), film.source) != key.fingerprint:
+        raise VanishedError(
+            f"{film.source} is not the film that was queued any more",
+            "Nothing to do: the film that is there now is queued for itself",
+        )
+
+
+def _require_unchanged(film: Film, before: FileIdentity, part: Path) -> None:
+    if _identity(film.source) == before:
+        return
+    part.unlink(missing_ok=True)
+    film.store.clear_segments(film.job)
+    shutil.rmtree(film.work, ignore_errors=True)
+    raise ChangedError(f"{film.source} was changed while it was being painted")
+
+
+def _identity(path: Path) -> FileIdentity:
+    try:
+        return FileIdentity.from_stat(path.stat())
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

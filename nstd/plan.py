@@ -1,0 +1,68 @@
+"""The execution plan: what the bytes of a painted film depend on besides its recipe and source.
+
+float32 L-BFGS is chaotic: a difference of 1e-7 moves pixels by a dozen code values after 50 steps.
+So the same bytes come only from the same device kind, dtype, thread counts, batch and versions. The
+plan is frozen into the job with its first start, and changes only where a segment begins.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from nstd.errors import LedgerError
+
+PACKAGES = ("nstd", "torch", "numpy", "opencv-python-headless", "av")
+"""Packages whose version can change the bytes."""
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of `PACKAGES`, as installed now."""
+    return {package: version(package) for package in PACKAGES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionPlan:
+    """How a film is computed.
+
+    Attributes:
+        device: "cpu", "cuda" or "mps"; which of several cards does not matter.
+        processor: What kind of processor or card, and the instructions its kernels use.
+        dtype: Of pixels and activations; losses are never below float32.
+        threads: torch's threads on the CPU.
+        encoder_threads: x264's bytes depend on their number.
+        batch: Frames optimized at once.
+        history: L-BFGS curvature pairs.
+        versions: Of `PACKAGES`.
+        machine: The processor's architecture.
+    """
+
+    device: str
+    processor: str
+    dtype: str = "float32"
+    threads: int = 1
+    encoder_threads: int = 2
+    batch: int = 1
+    history: int = 10
+    versions: dict[str, str] = field(default_factory=installed_versions)
+    machine: str = field(default_factory=platform.machine)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ExecutionPlan":
+        """The plan that `to_json` wrote.
+
+        Raises:
+            LedgerError: It was written by a version with other keys.
+        """
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise LedgerError(
+                f"The job's execution plan is not of this version: {error}",
+                "Finish the job with the version that began it, or queue the film again",
+            ) from error

@@ -1,0 +1,106 @@
+"""Where tensors live: finding a device, and making it compute the same thing twice."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from nstd.errors import DeviceError, DeviceMemoryError
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device that works.
+
+    Attributes:
+        name: As torch and the configuration call it: "cpu", "cuda:0", "mps".
+        description: For people.
+        memory: Bytes, or 0 where it is shared with the machine.
+        processor: What its kernels' last digits depend on.
+    """
+
+    name: str
+    description: str
+    memory: int
+    processor: str
+
+
+def list_devices() -> list[DeviceInfo]:
+    """All devices torch can use here, the fastest kind first and the CPU last."""
+    found = [_cuda_info(number) for number in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append(DeviceInfo("mps", "Apple GPU", 0, "mps"))
+    capability = torch.backends.cpu.get_cpu_capability()
+    found.append(DeviceInfo("cpu", f"CPU ({capability})", 0, capability))
+    return found
+
+
+def choose_devices(wanted: tuple[str, ...] | None) -> list[DeviceInfo]:
+    """The devices to work on: those `wanted`, or with None every GPU, else the CPU.
+
+    A device that was asked for and is not there is an error, never a silent fall to the CPU.
+
+    Raises:
+        DeviceError: One of `wanted` is missing, or named twice.
+    """
+    available = list_devices()
+    if wanted is None:
+        return [device for device in available if device.name != "cpu"] or available
+    names = [{"cuda": "cuda:0"}.get(name, name) for name in wanted]
+    if len(set(names)) != len(names):
+        raise DeviceError("A device is named twice", "Name each device once")
+    by_name = {device.name: device for device in available}
+    for name in names:
+        if name not in by_name:
+            raise DeviceError(
+                f"There is no device {name} here",
+                f"Use one of these: {', '.join(by_name)}, or repair the driver",
+            )
+    return [by_name[name] for name in names]
+
+
+def prepare(device: DeviceInfo, threads: int) -> torch.device:
+    """Make `device` ready and reproducible, and give it as torch knows it.
+
+    Raises:
+        DeviceError: It does not answer.
+    """
+    torch.set_num_threads(threads)
+    # cuBLAS reads this once, when CUDA starts; without it its sums may come in any order.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    # TensorFloat-32 has 10 bits of mantissa: too few for differences of Grams.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    with device_errors(device.name):
+        torch.ones(1, device=device.name).sum().item()
+    return torch.device(device.name)
+
+
+@contextmanager
+def device_errors(device: str) -> Iterator[None]:
+    """Translate what torch raises when `device` fails; other errors of its are passed on.
+
+    Raises:
+        DeviceMemoryError: The device's memory is too small.
+        DeviceError: The device failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise DeviceMemoryError(f"The memory of {device} is too small: {text}") from error
+        if isinstance(error, torch.AcceleratorError) or "CUDA" in text:
+            raise DeviceError(f"The device {device} failed: {text}") from error
+        raise
+
+
+def _cuda_info(number: int) -> DeviceInfo:
+    properties = torch.cuda.get_device_properties(number)
+    name = f"cuda:{number}"
+    processor = f"{properties.name} sm_{properties.major}{properties.minor}"
+    return DeviceInfo(name, properties.name, properties.total_memory, processor)

@@ -1,0 +1,321 @@
+"""The watcher with the kernel's events: what each way of putting a film in a folder comes to."""
+
+import errno
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nstd.intake import folder_watch
+from nstd.intake.feed import EventFeed
+from nstd.intake.watcher import WatchedFolder, Watcher
+
+SETTLE = 0.15
+# Events come within milliseconds (a move out of nowhere after half a second, watchdog's wait for
+# its other half); a loaded machine may take far longer, and then the test only takes longer too.
+PATIENCE = 20.0
+QUIET = 0.9
+
+
+class Intake:
+    """A running watcher of one folder, and the files that settled."""
+
+    def __init__(self, folder: WatchedFolder, reconcile_seconds: float = 1e6) -> None:
+        self.root = folder.path
+        self.files: list[str] = []
+        self.watcher = Watcher(
+            [folder],
+            lambda watched, path: self.files.append(str(path.relative_to(watched.path))),
+            settle_seconds=SETTLE,
+            reconcile_seconds=reconcile_seconds,
+            polling=False,
+        )
+
+    def run(self, seconds: float) -> list[str]:
+        """The files that settle within this time."""
+        return self._run_until(lambda: False, seconds)
+
+    def expect(self, *names: str) -> None:
+        """Wait for these files to settle; no other may, nor one of them twice."""
+        found = self._run_until(lambda: set(names) <= set(self.files), PATIENCE)
+        found += self.run(2 * SETTLE)
+        assert sorted(found) == sorted(names)
+
+    def _run_until(self, condition: Callable[[], bool], seconds: float) -> list[str]:
+        deadline = time.monotonic() + seconds
+        while not condition() and time.monotonic() < deadline:
+            self.watcher.tick()
+            time.sleep(0.02)
+        found, self.files = self.files, []
+        return found
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    path = tmp_path / "in"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    path = tmp_path / "elsewhere"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Intake]]:
+    begun: list[Intake] = []
+
+    def begin(folder: WatchedFolder, reconcile_seconds: float = 1e6) -> Intake:
+        # Without reconciliation, unless a test asks for it: events alone have to do.
+        intake = Intake(folder, reconcile_seconds)
+        begun.append(intake)
+        intake.watcher.start()
+        return intake
+
+    yield begin
+    for intake in begun:
+        intake.watcher.stop()
+
+
+@pytest.fixture
+def intake(start: Callable[..., Intake], root: Path) -> Intake:
+    return start(WatchedFolder(root))
+
+
+def test_a_file_written_in_place_settles(intake: Intake) -> None:
+    (intake.root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+
+
+def test_a_file_written_slowly_settles_after_its_last_byte(intake: Intake) -> None:
+    with (intake.root / "a.mp4").open("wb") as film:
+        for _ in range(8):
+            film.write(b"frame")
+            film.flush()
+            assert intake.run(SETTLE / 2) == []
+    intake.expect("a.mp4")
+
+
+def test_a_file_moved_in_settles(intake: Intake, outside: Path) -> None:
+    (outside / "a.mp4").write_bytes(b"1")
+    (outside / "a.mp4").rename(intake.root / "a.mp4")
+    intake.expect("a.mp4")
+
+
+def test_a_file_moved_over_another_settles_anew(intake: Intake, outside: Path) -> None:
+    (intake.root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+    (outside / "a.mp4").write_bytes(b"2")
+    (outside / "a.mp4").replace(intake.root / "a.mp4")
+    intake.expect("a.mp4")
+
+
+def test_a_download_counts_once_it_is_renamed(intake: Intake) -> None:
+    part = intake.root / "a.mp4.part"
+    part.write_bytes(b"1")
+    assert intake.run(QUIET) == []
+    part.rename(intake.root / "a.mp4")
+    intake.expect("a.mp4")
+
+
+def test_a_download_finished_by_a_hard_link_settles(intake: Intake) -> None:
+    part = intake.root / ".a.mp4.part"
+    part.write_bytes(b"1")
+    os.link(part, intake.root / "a.mp4")
+    part.unlink()
+    intake.expect("a.mp4")
+
+
+def test_an_overwritten_file_settles_again(intake: Intake) -> None:
+    (intake.root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+    (intake.root / "a.mp4").write_bytes(b"22")
+    intake.expect("a.mp4")
+
+
+def test_a_folder_made_with_a_file_at_once_is_seen(intake: Intake) -> None:
+    deep = intake.root / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "c.mp4").write_bytes(b"1")
+    intake.expect("a/b/c.mp4")
+    (deep / "d.mp4").write_bytes(b"1")
+    intake.expect("a/b/d.mp4")
+
+
+def test_a_folder_moved_in_is_seen_with_all_that_is_in_it(intake: Intake, outside: Path) -> None:
+    (outside / "a" / "b").mkdir(parents=True)
+    for name in ("a/1.mp4", "a/b/2.mp4", "a/b/.3.mp4"):
+        (outside / name).write_bytes(b"1")
+    (outside / "a").rename(intake.root / "a")
+    intake.expect("a/1.mp4", "a/b/2.mp4")
+
+
+def test_a_folder_renamed_inside_gives_its_files_new_names(intake: Intake) -> None:
+    (intake.root / "a").mkdir()
+    (intake.root / "a" / "1.mp4").write_bytes(b"1")
+    intake.expect("a/1.mp4")
+    (intake.root / "a").rename(intake.root / "b")
+    intake.expect("b/1.mp4")
+
+
+def test_strange_names_arrive_as_they_are(intake: Intake) -> None:
+    names = ["two words.mp4", 'it\'s "so".mp4', "new\nline.mp4", os.fsdecode(b"caf\xe9.mp4")]
+    for name in names:
+        (intake.root / name).write_bytes(b"1")
+    intake.expect(*names)
+
+
+def test_reading_a_film_is_no_news(intake: Intake) -> None:
+    film = intake.root / "a.mp4"
+    film.write_bytes(b"1")
+    intake.expect("a.mp4")
+    for _ in range(5):
+        film.read_bytes()
+    assert intake.run(QUIET) == []
+
+
+def test_a_link_is_not_followed(intake: Intake, outside: Path) -> None:
+    (outside / "secret.mp4").write_bytes(b"1")
+    (intake.root / "a.mp4").symlink_to(outside / "secret.mp4")
+    (intake.root / "all").symlink_to(outside, target_is_directory=True)
+    (outside / "more.mp4").write_bytes(b"1")
+    assert intake.run(QUIET) == []
+
+
+def test_many_files_at_once_are_all_found(start: Callable[..., Intake], root: Path) -> None:
+    intake = start(WatchedFolder(root), reconcile_seconds=1.0)
+    names = [f"{number:04}.mp4" for number in range(2000)]
+    for name in names:
+        (root / name).touch()
+    intake.expect(*names)
+
+
+def test_lost_events_are_made_up_for_and_counted(
+    start: Callable[..., Intake],
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(EventFeed, "on_any_event", lambda self, event: None)
+    intake = start(WatchedFolder(root), reconcile_seconds=0.5)
+    (root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+    assert intake.watcher.caught == 1
+    assert sum("No event told of" in message for message in caplog.messages) == 1
+
+
+def test_events_that_come_are_not_counted_as_lost(start: Callable[..., Intake], root: Path) -> None:
+    intake = start(WatchedFolder(root), reconcile_seconds=0.05)
+    for number in range(20):
+        (root / f"{number}.mp4").write_bytes(b"1")
+        intake.run(0.03)
+    intake.run(QUIET)
+    assert intake.watcher.caught == 0
+
+
+def test_a_root_deleted_and_made_again_is_watched_again(
+    start: Callable[..., Intake], root: Path
+) -> None:
+    intake = start(WatchedFolder(root))
+    shutil.rmtree(root)
+    root.mkdir()
+    intake.run(QUIET)
+    (root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+    assert intake.watcher.problems == []
+
+
+def test_a_root_renamed_away_for_a_while_is_watched_again(
+    start: Callable[..., Intake], root: Path
+) -> None:
+    intake = start(WatchedFolder(root))
+    (root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+    root.rename(root.parent / "away")
+    intake.run(QUIET)
+    assert len(intake.watcher.problems) == 1
+    (root.parent / "away").rename(root)
+    (root / "b.mp4").write_bytes(b"1")
+    intake.expect("b.mp4")
+    (root / "c.mp4").write_bytes(b"1")
+    intake.expect("c.mp4")
+    assert intake.watcher.problems == []
+
+
+def test_another_folder_under_the_roots_name_is_watched_instead(
+    start: Callable[..., Intake], root: Path, outside: Path
+) -> None:
+    intake = start(WatchedFolder(root))
+    (outside / "a.mp4").write_bytes(b"1")
+    root.rename(root.parent / "away")
+    outside.rename(root)
+    intake.expect("a.mp4")
+    (root / "b.mp4").write_bytes(b"1")
+    (root.parent / "away" / "c.mp4").write_bytes(b"1")
+    intake.expect("b.mp4")
+
+
+def test_events_that_ended_are_begun_anew_and_what_they_missed_is_found(
+    start: Callable[..., Intake], root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = start(WatchedFolder(root))
+    feed = intake.watcher._folders[0]._feed
+    assert feed is not None
+    for emitter in feed._observer.emitters:
+        emitter.stop()
+        emitter.join()
+    (root / "a.mp4").write_bytes(b"1")
+    intake.expect("a.mp4")
+    assert sum("had ended" in message for message in caplog.messages) == 1
+    assert intake.watcher.caught == 1
+    (root / "b.mp4").write_bytes(b"1")
+    intake.expect("b.mp4")
+    assert intake.watcher.caught == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE])
+def test_without_inotify_the_folder_is_scanned_and_it_is_said(
+    start: Callable[..., Intake],
+    root: Path,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def exhausted(path: Path, *, recursive: bool) -> EventFeed:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(folder_watch, "EventFeed", exhausted)
+        intake = start(WatchedFolder(root), reconcile_seconds=2.0)
+        (root / "a.mp4").write_bytes(b"1")
+        intake.expect("a.mp4")
+        assert len(intake.watcher.problems) == 1
+        assert "scanned every 0.15 s instead" in intake.watcher.problems[0]
+        assert sum("fs.inotify.max_user_watches" in m for m in caplog.messages) == 1
+    # Once there is room again, events are used again.
+    deadline = time.monotonic() + PATIENCE
+    while intake.watcher.problems and time.monotonic() < deadline:
+        intake.run(0.1)
+    assert intake.watcher.problems == []
+
+
+def test_nothing_runs_on_after_the_end(start: Callable[..., Intake], root: Path) -> None:
+    intake = start(WatchedFolder(root))
+    feed = intake.watcher._folders[0]._feed
+    assert feed is not None
+    alive = [feed.alive]
+    intake.watcher.stop()
+    assert [*alive, feed.alive] == [True, False]
+    intake.watcher.stop()
+
+
+def test_a_folder_that_cannot_be_watched_leaves_no_thread(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        EventFeed(tmp_path / "none", recursive=True)

@@ -1,0 +1,72 @@
+"""Bounds of segments hold for any film: they tile it, and never depend on where it was resumed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nstd.jobs.job import Segment
+from nstd.jobs.segments import SegmentPlanner, bounds
+
+FIRST = st.integers(0, 50)
+LENGTH = st.integers(1, 12)
+FRAMES = st.integers(0, 80)
+CUTS = st.sets(st.integers(0, 130), max_size=20)
+
+
+def _feed(planner: SegmentPlanner, last: int, cuts: set[int]) -> list[Segment]:
+    ended = [planner.add(f, cut=f in cuts) for f in range(planner.next_frame, last + 1)]
+    return [segment for segment in [*ended, planner.end()] if segment is not None]
+
+
+@given(FIRST, FRAMES, LENGTH, CUTS)
+def test_segments_tile_the_film(first: int, frames: int, length: int, cuts: set[int]) -> None:
+    painted: list[int] = []
+    for index, segment in enumerate(bounds(first, first + frames - 1, length, cuts)):
+        assert segment.index == index
+        assert segment.last is not None
+        assert 1 <= segment.last - segment.first + 1 <= length
+        painted += range(segment.first, segment.last + 1)
+    assert painted == list(range(first, first + frames))
+
+
+@given(FIRST, FRAMES, LENGTH, CUTS)
+def test_a_segment_depends_on_the_one_before_unless_a_shot_begins(
+    first: int, frames: int, length: int, cuts: set[int]
+) -> None:
+    for segment in bounds(first, first + frames - 1, length, cuts):
+        begins = segment.first == first or segment.first in cuts
+        assert segment.depends_on == (None if begins else segment.index - 1)
+
+
+@given(FIRST, FRAMES, LENGTH, CUTS)
+def test_no_cut_lies_inside_a_segment(first: int, frames: int, length: int, cuts: set[int]) -> None:
+    for segment in bounds(first, first + frames - 1, length, cuts):
+        assert segment.last is not None
+        assert not cuts & set(range(segment.first + 1, segment.last + 1))
+
+
+@given(FIRST, FRAMES, LENGTH, CUTS)
+def test_the_planner_finds_frame_by_frame_what_is_known_at_the_end(
+    first: int, frames: int, length: int, cuts: set[int]
+) -> None:
+    last = first + frames - 1
+    assert _feed(SegmentPlanner(length, first), last, cuts) == bounds(first, last, length, cuts)
+
+
+@given(FIRST, FRAMES, LENGTH, CUTS, st.data())
+def test_a_film_resumed_after_any_segment_has_the_same_bounds(
+    first: int, frames: int, length: int, cuts: set[int], data: st.DataObject
+) -> None:
+    last = first + frames - 1
+    whole = bounds(first, last, length, cuts)
+    kept = whole[: data.draw(st.integers(0, len(whole)))]
+    resumed = SegmentPlanner.resume(length, kept, first)
+    assert kept + _feed(resumed, last, cuts) == whole
+
+
+@given(FIRST, FRAMES, LENGTH, CUTS, st.integers(0, 80))
+def test_more_of_the_film_changes_no_segment_that_has_ended(
+    first: int, frames: int, length: int, cuts: set[int], more: int
+) -> None:
+    last = first + frames - 1
+    before = bounds(first, last, length, cuts)[:-1]
+    assert bounds(first, last + more, length, cuts)[: len(before)] == before

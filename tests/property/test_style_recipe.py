@@ -1,0 +1,124 @@
+"""Recipes and ladders of any shape: nothing is lost in JSON, and every plan ends at the frame."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nstd.style.recipe import (
+    LAYERS,
+    LEVEL_RATIO,
+    SHORTEST_EDGE_PX,
+    Level,
+    StyleRecipe,
+    StyleSource,
+    parse_levels,
+    plan_levels,
+)
+
+weights = st.floats(0, 1e6)
+positive = st.floats(1e-6, 1e6)
+sources = st.builds(
+    StyleSource,
+    image=st.text(min_size=1),
+    weight=positive,
+    scale=st.floats(0.1, 10),
+    sha256=st.none() | st.text("0123456789abcdef", min_size=64, max_size=64),
+)
+edges = st.lists(st.integers(32, 8192), min_size=1, max_size=6, unique=True).map(sorted)
+ladders = edges.flatmap(
+    lambda chosen: st.tuples(*(st.builds(Level, st.just(e), st.integers(1, 500)) for e in chosen))
+)
+
+
+@st.composite
+def recipe_values(draw: st.DrawFn) -> dict[str, Any]:
+    """Arguments of a recipe, which is built outside: beartype looks into tuples at random."""
+    layers = draw(st.lists(st.sampled_from(LAYERS), min_size=1, unique=True))
+    shares = draw(st.lists(weights, min_size=len(layers), max_size=len(layers)))
+    return dict(
+        styles=tuple(draw(st.lists(sources, min_size=1, max_size=3))),
+        network=draw(st.text(min_size=1)),
+        network_sha256=draw(st.none() | st.just("ab" * 32)),
+        form=draw(st.sampled_from(["relative", "literal"])),
+        content_layer=draw(st.sampled_from(LAYERS)),
+        content_weight=draw(weights),
+        style_layers=tuple(layers),
+        layer_weights=tuple(shares),
+        style_weight=draw(weights),
+        tv_weight=draw(weights),
+        range_weight=draw(weights),
+        levels=draw(ladders),
+        optimizer=draw(st.sampled_from(["lbfgs", "adam"])),
+        learning_rate=draw(positive),
+        init=draw(st.sampled_from(["content", "style", "noise"])),
+        pooling=draw(st.sampled_from(["max", "average"])),
+        padding=draw(st.sampled_from(["reflect", "replicate"])),
+        tolerance=draw(weights),
+        tolerance_window=draw(st.integers(1, 1000)),
+        seed=draw(st.integers(0, 2**63 - 1)),
+    )
+
+
+@given(recipe_values())
+def test_a_recipe_comes_back_from_json_as_it_was(values: dict[str, Any]) -> None:
+    recipe = StyleRecipe(**values)
+    assert StyleRecipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+sizes = st.integers(SHORTEST_EDGE_PX, 10_000)
+
+
+@given(ladders, sizes, sizes)
+def test_a_plan_grows_and_ends_at_the_frame(
+    ladder: tuple[Level, ...], width: int, height: int
+) -> None:
+    planned = plan_levels(ladder, width, height)
+    assert (planned[-1].width, planned[-1].height) == (width, height)
+    for smaller, larger in zip(planned, planned[1:], strict=False):
+        assert smaller.long_edge < larger.long_edge
+        assert smaller.width <= larger.width
+        assert smaller.height <= larger.height
+    if len(planned) > 1:
+        # Within the rounding of an edge to whole pixels.
+        assert planned[-2].long_edge * LEVEL_RATIO <= planned[-1].long_edge + 1
+
+
+@given(ladders, sizes, sizes)
+def test_no_planned_level_is_too_small_or_of_another_shape(
+    ladder: tuple[Level, ...], width: int, height: int
+) -> None:
+    for level in plan_levels(ladder, width, height):
+        assert min(level.width, level.height) >= SHORTEST_EDGE_PX
+        # Each edge is rounded by at most half a pixel from the same scale.
+        scale = level.long_edge / max(width, height)
+        assert abs(level.width - width * scale) <= 1
+        assert abs(level.height - height * scale) <= 1
+
+
+@given(ladders, sizes, sizes)
+def test_planned_steps_are_the_ladder_s_in_its_order(
+    ladder: tuple[Level, ...], width: int, height: int
+) -> None:
+    planned = plan_levels(ladder, width, height)
+    rungs = iter(ladder)
+    for level in planned[:-1]:  # a subsequence: rungs may be left out, never reordered
+        assert any(rung.steps == level.steps for rung in rungs)
+    first_not_taken = next(
+        (
+            rung
+            for rung in ladder
+            if rung.long_edge * LEVEL_RATIO > max(width, height)
+            or min(width, height) < LEVEL_RATIO * SHORTEST_EDGE_PX
+        ),
+        ladder[-1],
+    )
+    if min(width, height) >= LEVEL_RATIO * (SHORTEST_EDGE_PX + 1):
+        assert planned[-1].steps == first_not_taken.steps
+
+
+@given(ladders)
+def test_a_ladder_as_written_is_read_back(ladder: tuple[Level, ...]) -> None:
+    written = ",".join(f"{level.long_edge}:{level.steps}" for level in ladder)
+    assert parse_levels(written) == ladder

@@ -1,0 +1,187 @@
+"""When a file counts as settled, told by examples; the clock is the test's own."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nstd.intake.stability import StabilityTracker
+from nstd.jobs.job import FileIdentity
+
+FILM = Path("/in/film.mp4")
+SMALL = FileIdentity(1, 2, 1000, 4, 5)
+LARGE = replace(SMALL, size=2000, mtime_ns=14, ctime_ns=15)
+
+
+@pytest.fixture
+def tracker() -> StabilityTracker:
+    return StabilityTracker(10.0)
+
+
+def _settled(tracker: StabilityTracker) -> list[tuple[Path, FileIdentity]]:
+    return list(tracker.settled())
+
+
+def test_two_equal_looks_far_enough_apart_settle_a_file(tracker: StabilityTracker) -> None:
+    assert tracker.look(FILM, SMALL, 100)
+    assert not tracker.look(FILM, SMALL, 109.9)
+    assert _settled(tracker) == []
+    tracker.look(FILM, SMALL, 110)
+    assert _settled(tracker) == [(FILM, SMALL)]
+
+
+def test_one_look_never_settles_a_file() -> None:
+    tracker = StabilityTracker(0.0)
+    tracker.look(FILM, SMALL, 100)
+    assert _settled(tracker) == []
+    tracker.look(FILM, SMALL, 100)
+    assert _settled(tracker) == [(FILM, SMALL)]
+
+
+def test_a_growing_file_waits(tracker: StabilityTracker) -> None:
+    for second in range(100):
+        tracker.look(FILM, replace(SMALL, size=second), 100 + second)
+        assert _settled(tracker) == []
+
+
+@pytest.mark.parametrize("field", ["device", "inode", "size", "mtime_ns", "ctime_ns"])
+def test_any_change_begins_the_wait_anew(tracker: StabilityTracker, field: str) -> None:
+    tracker.look(FILM, SMALL, 100)
+    tracker.look(FILM, replace(SMALL, **{field: 99}), 110)
+    assert _settled(tracker) == []
+
+
+def test_a_file_that_changed_and_changed_back_begins_anew(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 100)
+    tracker.look(FILM, LARGE, 105)
+    tracker.look(FILM, SMALL, 112)
+    assert _settled(tracker) == []
+
+
+def test_a_settled_file_is_reported_once(tracker: StabilityTracker) -> None:
+    for second in range(100, 200, 5):
+        tracker.look(FILM, SMALL, second)
+        tracker.note(FILM, second)
+    assert _settled(tracker) == [(FILM, SMALL)]
+    tracker.look(FILM, SMALL, 500)
+    assert _settled(tracker) == []
+
+
+def test_a_settled_file_that_is_overwritten_settles_again(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 100)
+    tracker.look(FILM, SMALL, 110)
+    assert _settled(tracker) == [(FILM, SMALL)]
+    assert tracker.look(FILM, LARGE, 120)
+    assert _settled(tracker) == []
+    tracker.look(FILM, LARGE, 130)
+    assert _settled(tracker) == [(FILM, LARGE)]
+
+
+def test_looks_are_asked_for_until_a_file_has_settled(tracker: StabilityTracker) -> None:
+    tracker.note(FILM, 100)
+    assert tracker.due(99) == []
+    assert tracker.due(100) == [FILM]
+    tracker.look(FILM, SMALL, 100)
+    assert tracker.due(109) == []
+    assert tracker.due(110) == [FILM]
+    tracker.look(FILM, SMALL, 110)
+    list(tracker.settled())
+    assert tracker.due(1e9) == []
+    tracker.note(FILM, 200)
+    assert tracker.due(200) == [FILM]
+
+
+def test_a_vanished_file_is_forgotten(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 100)
+    assert not tracker.look(FILM, None, 110)
+    assert FILM not in tracker
+    assert tracker.due(1e9) == []
+    assert _settled(tracker) == []
+
+
+def test_a_file_that_came_back_settles_again(tracker: StabilityTracker) -> None:
+    for start in (100, 200):
+        tracker.look(FILM, SMALL, start)
+        tracker.look(FILM, SMALL, start + 10)
+        assert _settled(tracker) == [(FILM, SMALL)]
+        tracker.look(FILM, None, start + 20)
+
+
+def test_a_file_that_cannot_be_looked_at_is_tried_with_growing_waits(
+    tracker: StabilityTracker,
+) -> None:
+    now, waits = 100.0, []
+    for _ in range(8):
+        waits.append(tracker.failed(FILM, now))
+        assert FILM in tracker
+        assert tracker.due(now + waits[-1] - 0.1) == []
+        now += waits[-1]
+        assert tracker.due(now) == [FILM]
+    assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
+
+
+def test_a_file_readable_at_last_settles(tracker: StabilityTracker) -> None:
+    tracker.failed(FILM, 100)
+    tracker.failed(FILM, 110)
+    tracker.look(FILM, SMALL, 130)
+    tracker.look(FILM, SMALL, 140)
+    assert _settled(tracker) == [(FILM, SMALL)]
+
+
+def test_what_failed_after_settling_is_reported_again_after_its_wait(
+    tracker: StabilityTracker,
+) -> None:
+    tracker.look(FILM, SMALL, 100)
+    tracker.look(FILM, SMALL, 110)
+    assert _settled(tracker) == [(FILM, SMALL)]
+    assert tracker.failed(FILM, 110) == 10
+    tracker.look(FILM, SMALL, 115)  # a scan that comes by does not shorten the wait
+    assert _settled(tracker) == []
+    assert tracker.due(120) == [FILM]
+    tracker.look(FILM, SMALL, 120)
+    assert _settled(tracker) == [(FILM, SMALL)]
+    assert tracker.failed(FILM, 120) == 20  # and the next wait is longer
+
+
+def test_new_content_ends_the_wait_after_a_failure(tracker: StabilityTracker) -> None:
+    for now in (100, 110, 130, 170):
+        tracker.failed(FILM, now)
+    tracker.look(FILM, LARGE, 171)
+    tracker.look(FILM, LARGE, 181)
+    assert _settled(tracker) == [(FILM, LARGE)]
+    assert tracker.failed(FILM, 181) == 10
+
+
+def test_a_clock_set_back_begins_the_wait_anew(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 10_000)
+    tracker.look(FILM, SMALL, 500)
+    tracker.look(FILM, SMALL, 509)
+    assert _settled(tracker) == []
+    tracker.look(FILM, SMALL, 510)
+    assert _settled(tracker) == [(FILM, SMALL)]
+
+
+def test_a_clock_set_back_does_not_put_off_looks_for_years(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 1e9)
+    tracker.failed(Path("/in/other.mp4"), 1e9)
+    assert set(tracker.due(0)) == {FILM, Path("/in/other.mp4")}
+
+
+def test_reports_not_taken_come_the_next_time(tracker: StabilityTracker) -> None:
+    paths = [Path(f"/in/{number}.mp4") for number in range(3)]
+    for now in (100, 110):
+        for path in paths:
+            tracker.look(path, SMALL, now)
+    taken, _ = next(tracker.settled())
+    rest = [path for path, _ in tracker.settled()]
+    assert [taken, *rest] == paths
+
+
+def test_unsettled_files_are_named(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 100)
+    tracker.note(Path("/in/other.mp4"), 100)
+    assert set(tracker.unsettled) == {FILM, Path("/in/other.mp4")}
+    tracker.look(FILM, SMALL, 110)
+    list(tracker.settled())
+    assert tracker.unsettled == [Path("/in/other.mp4")]
+    assert len(tracker.paths) == 2

@@ -1,0 +1,388 @@
+"""The watcher without events, by a clock of the test's own; events are tried in integration."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nstd.errors import BusyError, LedgerError, UnreadableError, VanishedError
+from nstd.intake.watcher import WatchedFolder, Watcher, scan_once
+
+SETTLE = 5.0
+
+
+class Clock:
+    """Seconds of a clock, as told by the test."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Desk:
+    """Takes settled files, and raises what it is told to."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.error: Exception | None = None
+
+    def __call__(self, folder: WatchedFolder, path: Path) -> None:
+        if self.error is not None:
+            raise self.error
+        self.files.append(str(path.relative_to(folder.path)))
+
+    def take(self) -> list[str]:
+        taken, self.files = self.files, []
+        return sorted(taken)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    path = tmp_path / "in"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def watch(clock: Clock, desk: Desk) -> Callable[..., Watcher]:
+    def make(*folders: WatchedFolder) -> Watcher:
+        return Watcher(
+            folders,
+            desk,
+            settle_seconds=SETTLE,
+            reconcile_seconds=60.0,
+            polling=True,
+            clock=clock,
+        )
+
+    return make
+
+
+def _pass(watcher: Watcher, clock: Clock, seconds: float) -> None:
+    for _ in range(int(seconds)):
+        clock.now += 1
+        watcher.tick()
+
+
+def test_what_is_there_at_the_start_settles_like_anything_else(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    complete = [watcher.scan_complete]
+    watcher.start()
+    assert [*complete, watcher.scan_complete] == [False, True]
+    _pass(watcher, clock, SETTLE - 1)
+    assert desk.take() == []
+    _pass(watcher, clock, 1)
+    assert desk.take() == ["a.mp4"]
+    _pass(watcher, clock, 200)
+    assert desk.take() == []
+
+
+def test_a_file_that_grows_waits_until_it_no_longer_does(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    with (root / "a.mp4").open("wb") as film:
+        for _ in range(20):
+            film.write(b"frame")
+            film.flush()
+            _pass(watcher, clock, 1)
+    assert desk.take() == []
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_an_overwritten_file_comes_again(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    _pass(watcher, clock, SETTLE)
+    assert desk.take() == ["a.mp4"]
+    (root / "a.mp4").write_bytes(b"22")
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_a_file_counts_once_it_has_its_final_name(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    part = root / "a.mp4.part"
+    part.write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == []
+    part.rename(root / "a.mp4")
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_each_folder_is_watched_by_its_own_rules(
+    watch: Callable[..., Watcher], tmp_path: Path, clock: Clock, desk: Desk
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for root in (one, two):
+        (root / "sub").mkdir(parents=True)
+        for name in ("a.mp4", "b.txt", "sub/c.mp4"):
+            (root / name).write_bytes(b"1")
+    watcher = watch(WatchedFolder(one, recursive=False), WatchedFolder(two, patterns=("*.mp4",)))
+    watcher.start()
+    _pass(watcher, clock, SETTLE)
+    assert desk.take() == ["a.mp4", "a.mp4", "b.txt", "sub/c.mp4"]
+
+
+def test_a_file_deleted_before_it_settled_is_no_error(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    (root / "a.mp4").unlink()
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == []
+
+
+def test_a_file_that_cannot_be_looked_at_is_named_once_and_not_forgotten(
+    watch: Callable[..., Watcher],
+    root: Path,
+    clock: Clock,
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    film = root / "a.mp4"
+    film.write_bytes(b"1")
+    lstat = Path.lstat
+
+    def failing(path: Path) -> object:
+        if path == film:
+            raise OSError(5, "Input/output error")
+        return lstat(path)
+
+    watcher = watch(WatchedFolder(root))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", failing)
+        watcher.start()
+        _pass(watcher, clock, 100)
+    assert [record.getMessage() for record in caplog.records].count(
+        f"{str(film)!r} cannot be looked at for now: Input/output error"
+    ) == 1
+    assert desk.take() == []
+    _pass(watcher, clock, 300)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_a_temporary_failure_of_the_taker_is_tried_again(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    desk.error = BusyError("The ledger is locked")
+    _pass(watcher, clock, 2 * SETTLE)
+    assert desk.take() == []
+    desk.error = None
+    _pass(watcher, clock, 4 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_a_file_the_taker_cannot_use_is_named_and_left_alone(
+    watch: Callable[..., Watcher],
+    root: Path,
+    clock: Clock,
+    desk: Desk,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    desk.error = UnreadableError("a.mp4 is no film")
+    _pass(watcher, clock, 20 * SETTLE)
+    assert sum("is left alone: a.mp4 is no film" in m for m in caplog.messages) == 1
+    desk.error = None
+    _pass(watcher, clock, 20 * SETTLE)
+    assert desk.take() == []
+
+
+def test_a_broken_ledger_ends_the_tick_and_loses_no_file(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (root / name).write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    desk.error = LedgerError("The ledger is damaged")
+    with pytest.raises(LedgerError, match="damaged"):
+        _pass(watcher, clock, SETTLE)
+    desk.error = None
+    _pass(watcher, clock, 4 * SETTLE)
+    assert desk.take() == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+def test_without_its_marker_a_folder_says_nothing(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    marker = root / ".mounted"
+    marker.touch()
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root, marker=".mounted"))
+    watcher.start()
+    _pass(watcher, clock, SETTLE)
+    assert desk.take() == ["a.mp4"]
+    assert watcher.problems == []
+
+    marker.unlink()
+    (root / "b.mp4").write_bytes(b"1")
+    _pass(watcher, clock, 3 * SETTLE)
+    assert len(watcher.problems) == 1
+    assert "or its marker is not there" in watcher.problems[0]
+    assert desk.take() == []
+
+    marker.touch()
+    _pass(watcher, clock, 2 * SETTLE)
+    assert watcher.problems == []
+    assert desk.take() == ["b.mp4"]  # and a.mp4, unchanged, was not forgotten
+
+
+def test_a_disk_that_was_away_is_not_taken_for_new(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    (root / ".mounted").touch()
+    watcher = watch(WatchedFolder(root, marker=".mounted"))
+    watcher.start()
+    _pass(watcher, clock, SETTLE)
+    assert desk.take() == ["a.mp4"]
+    # An unmounted disk leaves an empty folder under its name.
+    root.rename(root.parent / "disk")
+    root.mkdir()
+    _pass(watcher, clock, 100)
+    root.rmdir()
+    (root.parent / "disk").rename(root)
+    _pass(watcher, clock, 100)
+    assert desk.take() == []
+
+
+def test_a_folder_that_comes_later_is_watched_from_then_on(
+    watch: Callable[..., Watcher],
+    tmp_path: Path,
+    clock: Clock,
+    desk: Desk,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    root = tmp_path / "later"
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    assert watcher.scan_complete
+    _pass(watcher, clock, 10)
+    assert len(watcher.problems) == 1
+    assert sum("is not there" in message for message in caplog.messages) == 1
+    root.mkdir()
+    (root / "a.mp4").write_bytes(b"1")
+    _pass(watcher, clock, 2 * SETTLE)
+    assert watcher.problems == []
+    assert desk.take() == ["a.mp4"]
+
+
+def test_a_clock_set_back_stops_nothing(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    _pass(watcher, clock, 10)
+    clock.now -= 900
+    (root / "a.mp4").write_bytes(b"1")
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_a_scan_by_polling_counts_no_event_as_lost(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    (root / "a.mp4").write_bytes(b"1")
+    _pass(watcher, clock, 3 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+    assert watcher.caught == 0
+    watcher.stop()
+
+
+# --- batch -----------------------------------------------------------------------------------
+
+
+def _scan(
+    folder: WatchedFolder, clock: Clock, meanwhile: Callable[[], None] = lambda: None
+) -> list[str]:
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        meanwhile()
+
+    found = scan_once(
+        folder, settle_seconds=SETTLE, patience_seconds=20.0, clock=clock, sleep=sleep
+    )
+    return [str(path.relative_to(folder.path)) for path in found]
+
+
+def test_a_batch_takes_what_is_there_and_has_settled(root: Path, clock: Clock) -> None:
+    for name in ("b.mp4", "a.mp4", "c.part"):
+        (root / name).write_bytes(b"1")
+    assert _scan(WatchedFolder(root), clock) == ["a.mp4", "b.mp4"]
+    assert clock.now == 1000 + SETTLE
+
+
+def test_a_batch_of_nothing_does_not_wait(root: Path, clock: Clock) -> None:
+    assert _scan(WatchedFolder(root), clock) == []
+    assert clock.now == 1000
+
+
+def test_a_batch_waits_for_a_file_that_still_grows(root: Path, clock: Clock) -> None:
+    film = root / "a.mp4"
+    film.write_bytes(b"1")
+
+    def grow() -> None:
+        if clock.now <= 1010:
+            film.write_bytes(film.read_bytes() + b"frame")
+
+    assert _scan(WatchedFolder(root), clock, grow) == ["a.mp4"]
+
+
+def test_a_batch_names_what_never_settles(
+    root: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    film = root / "a.mp4"
+    film.write_bytes(b"1")
+    (root / "b.mp4").write_bytes(b"1")
+
+    def grow() -> None:
+        film.write_bytes(film.read_bytes() + b"frame")
+
+    with caplog.at_level(logging.WARNING):
+        assert _scan(WatchedFolder(root), clock, grow) == ["b.mp4"]
+    assert [m for m in caplog.messages if "a.mp4' is left out" in m]
+    assert clock.now <= 1000 + SETTLE + 20 + SETTLE
+
+
+def test_a_batch_of_a_folder_that_is_not_there_is_told(root: Path, clock: Clock) -> None:
+    with pytest.raises(VanishedError, match="not there"):
+        _scan(WatchedFolder(root / "gone"), clock)
+    with pytest.raises(VanishedError, match="marker"):
+        _scan(WatchedFolder(root, marker=".mounted"), clock)

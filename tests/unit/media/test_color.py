@@ -1,0 +1,130 @@
+"""Color conversion, compared with the standards' own formulas."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from nstd.media.color import as_709, encodable, is_yuv, warn_of_hdr, wrongly_601
+from nstd.media.frame import VideoInfo
+
+
+def info(**changes: object) -> VideoInfo:
+    facts: dict[str, object] = {
+        "stream": 0,
+        "width": 1920,
+        "height": 1080,
+        "frame_rate": Fraction(25),
+        "time_base": Fraction(1, 25),
+        "start": 0,
+        "duration": 10,
+        "frames": 10,
+        "pixel_format": "yuv420p",
+    }
+    return VideoInfo(**(facts | changes))  # type: ignore[arg-type]
+
+
+def to_yuv(image: npt.NDArray[np.float64], red: float, blue: float) -> npt.NDArray[np.float64]:
+    luma = image @ np.array([red, 1 - red - blue, blue])
+    chroma_blue = (image[..., 2] - luma) / (2 * (1 - blue))
+    chroma_red = (image[..., 0] - luma) / (2 * (1 - red))
+    return np.stack([luma, chroma_blue, chroma_red], axis=-1)
+
+
+def to_rgb(yuv: npt.NDArray[np.float64], red: float, blue: float) -> npt.NDArray[np.float64]:
+    luma, chroma_blue, chroma_red = np.moveaxis(yuv, -1, 0)
+    r = luma + 2 * (1 - red) * chroma_red
+    b = luma + 2 * (1 - blue) * chroma_blue
+    return np.stack([r, (luma - red * r - blue * b) / (1 - red - blue), b], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "corrected"),
+    [
+        ({}, True),
+        ({"width": 1280, "height": 536}, True),
+        ({"width": 720, "height": 1280}, True),  # upright, as telephones film
+        ({"width": 720, "height": 576}, False),
+        ({"matrix": "bt709"}, False),
+        ({"matrix": "smpte170m"}, False),
+        ({"color_range": "pc"}, False),  # JPEG's pictures are BT.601 in any size
+        ({"pixel_format": "bgr0"}, False),
+        ({"pixel_format": "pal8"}, False),
+        ({"pixel_format": "gray"}, False),
+    ],
+)
+def test_only_large_unlabeled_pictures_are_corrected(
+    changes: dict[str, object], corrected: bool
+) -> None:
+    assert wrongly_601(info(**changes)) is corrected
+
+
+def test_the_correction_undoes_the_wrong_matrix() -> None:
+    rng = np.random.default_rng(7)
+    # Colors the wrong matrix does not clip: those come back within the rounding of two steps.
+    true = rng.uniform(60, 190, (64, 64, 3)) / 255
+    wrong = to_rgb(to_yuv(true, 0.2126, 0.0722), 0.299, 0.114)
+    assert wrong.min() >= 0
+    assert wrong.max() <= 1
+    decoded = np.rint(wrong * 255).astype(np.uint8)
+    error = np.abs(as_709(decoded).astype(int) - true * 255)
+    assert error.max() <= 1.5
+
+
+def test_greys_are_left_alone() -> None:
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
+    assert np.array_equal(as_709(greys), greys)
+
+
+def test_pictures_are_encoded_as_bt709_in_limited_range() -> None:
+    rng = np.random.default_rng(8)
+    blocks = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    image = blocks.repeat(8, axis=0).repeat(8, axis=1)
+    frame = encodable(image, "yuv420p")
+    expected = to_yuv(image / 255, 0.2126, 0.0722)
+    planes = [16 + 219 * expected[..., 0]]
+    planes += [128 + 224 * expected[::2, ::2, channel] for channel in (1, 2)]
+    for plane, values in zip(frame.planes, planes, strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        # Rounding is half a code value; swscale's fixed point adds a little.
+        assert np.abs(rows[:, : plane.width] - values).max() <= 0.6
+    assert (frame.colorspace, frame.color_range) == (1, 1)
+    assert (frame.color_primaries, frame.color_trc) == (1, 1)
+
+
+def test_chroma_of_fine_detail_is_averaged_not_sampled() -> None:
+    stripes = np.zeros((16, 16, 3), np.uint8)
+    stripes[:, ::2] = (255, 0, 0)
+    red_chroma = np.frombuffer(encodable(stripes, "yuv420p").planes[2], np.uint8)
+    # Half of the pixels are red (Cr 240), half are black (Cr 128).
+    assert np.abs(red_chroma.reshape(8, -1)[:, :8].astype(int) - 184).max() <= 1
+
+
+def test_rgb_is_not_touched() -> None:
+    image = np.random.default_rng(9).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    frame = encodable(image, "bgr0")
+    assert isinstance(frame, av.VideoFrame)
+    assert np.array_equal(frame.to_ndarray(format="rgb24"), image)
+
+
+@pytest.mark.parametrize(("name", "yuv"), [("yuv420p10le", True), ("nv12", True), ("p010le", True)])
+def test_layouts_with_chroma_are_known(name: str, yuv: bool) -> None:
+    assert is_yuv(name) is yuv
+
+
+@pytest.mark.parametrize("name", ["bgr0", "gbrp", "rgb24", "pal8", "gray10le", "bgra"])
+def test_layouts_without_chroma_are_known(name: str) -> None:
+    assert not is_yuv(name)
+
+
+@pytest.mark.parametrize(("transfer", "curve"), [("smpte2084", "PQ"), ("arib-std-b67", "HLG")])
+def test_hdr_is_said(transfer: str, curve: str, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_hdr(info(transfer=transfer), "film.mp4")
+    assert f"film.mp4 is HDR ({curve})" in caplog.text
+
+
+def test_sdr_is_not_remarked_on(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_hdr(info(transfer="bt709"), "film.mp4")
+    assert not caplog.records

@@ -1,0 +1,137 @@
+"""Publishing: nothing half-written is seen, nothing that is there is overwritten."""
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from nstd.errors import AccessError, DiskFullError, OutputExistsError, VanishedError
+from nstd.media import files
+from nstd.media.files import part_path, publish, removed_on_failure, write_whole
+
+
+def part_of(target: Path, content: str = "new") -> Path:
+    part = part_path(target)
+    part.write_text(content)
+    return part
+
+
+def test_a_part_is_hidden_and_beside_its_target(tmp_path: Path) -> None:
+    assert part_path(tmp_path / "a b.mp4") == tmp_path / ".a b.mp4.part"
+
+
+def test_a_part_of_the_longest_name_still_has_a_legal_name(tmp_path: Path) -> None:
+    target = tmp_path / ("ü" * 120 + "x" * 11 + ".mp4")
+    assert len(os.fsencode(target.name)) == 255
+    part = part_of(target)
+    assert part.name.startswith(".")
+    assert part.name.endswith(".part")
+    publish(part, target, overwrite=False)
+    assert target.read_text() == "new"
+
+
+def test_publishing_moves_the_part(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    publish(part_of(target), target, overwrite=False)
+    assert os.listdir(tmp_path) == ["film.mp4"]
+    assert target.read_text() == "new"
+
+
+def test_an_existing_output_is_not_touched_and_the_part_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    target.write_text("old")
+    part = part_of(target)
+    with pytest.raises(OutputExistsError, match=r"film\.mp4 is there already"):
+        publish(part, target, overwrite=False)
+    assert target.read_text() == "old"
+    assert part.read_text() == "new"
+
+
+def test_overwriting_replaces(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    target.write_text("old")
+    publish(part_of(target), target, overwrite=True)
+    assert target.read_text() == "new"
+
+
+def test_publishing_again_after_a_kill_between_link_and_unlink(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    part = part_of(target)
+    os.link(part, target)
+    publish(part, target, overwrite=False)
+    assert os.listdir(tmp_path) == ["film.mp4"]
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_without_hard_links_it_works_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "link", refuse)
+    target = tmp_path / "film.mp4"
+    publish(part_of(target), target, overwrite=False)
+    assert os.listdir(tmp_path) == ["film.mp4"]
+    assert target.read_text() == "new"
+    part = part_of(target, "newer")
+    with pytest.raises(OutputExistsError):
+        publish(part, target, overwrite=False)
+    assert target.read_text() == "new"
+    assert part.read_text() == "newer"
+
+
+def test_of_many_that_publish_at_once_exactly_one_wins(tmp_path: Path) -> None:
+    target = tmp_path / "film.mp4"
+    parts = []
+    for number in range(8):
+        part = tmp_path / f".{number}.part"
+        part.write_text(str(number))
+        parts.append(part)
+    gate = threading.Barrier(len(parts))
+    won: list[str] = []
+
+    def race(part: Path) -> None:
+        gate.wait()
+        try:
+            publish(part, target, overwrite=False)
+        except OutputExistsError:
+            return
+        won.append(part.name[1:-5])
+
+    racers = [threading.Thread(target=race, args=(part,)) for part in parts]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert won == [target.read_text()]
+
+
+def test_a_missing_part_is_said(tmp_path: Path) -> None:
+    with pytest.raises(VanishedError):
+        publish(tmp_path / "none.part", tmp_path / "film.mp4", overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(errno.ENOSPC, DiskFullError), (errno.EACCES, AccessError)]
+)
+def test_a_file_system_that_refuses_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "fsync", refuse)
+    with pytest.raises(kind):
+        write_whole(tmp_path / "frame.png", b"content")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_interruption_removes_the_part(tmp_path: Path) -> None:
+    part = tmp_path / ".film.part"
+    with pytest.raises(KeyboardInterrupt), removed_on_failure(part):
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert not part.exists()

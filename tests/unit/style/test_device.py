@@ -1,0 +1,137 @@
+"""Devices: what is there, what is asked for and missing, and torch's errors in our words."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from nstd.errors import DeviceError, DeviceMemoryError
+from nstd.style import device as module
+from nstd.style.device import DeviceInfo, choose_devices, device_errors, list_devices, prepare
+
+CPU = DeviceInfo("cpu", "CPU", 0, "AVX2")
+CARDS = [DeviceInfo(f"cuda:{n}", "Card", 1 << 30, "Card sm_90") for n in range(2)]
+
+
+@pytest.fixture
+def _two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "list_devices", lambda: [*CARDS, CPU])
+
+
+@pytest.fixture
+def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "list_devices", lambda: [CPU])
+
+
+def test_the_cpu_is_always_there_and_comes_last() -> None:
+    found = list_devices()
+    assert found[-1].name == "cpu"
+    assert found[-1].processor == torch.backends.cpu.get_cpu_capability()
+    assert len({device.name for device in found}) == len(found)
+
+
+@pytest.mark.usefixtures("_two_cards")
+def test_by_default_every_card_is_used_and_not_the_cpu() -> None:
+    assert choose_devices(None) == CARDS
+
+
+@pytest.mark.usefixtures("_no_card")
+def test_without_a_card_the_default_is_the_cpu() -> None:
+    assert choose_devices(None) == [CPU]
+
+
+@pytest.mark.usefixtures("_two_cards")
+def test_devices_come_in_the_order_they_are_asked_for() -> None:
+    assert choose_devices(("cpu", "cuda:1")) == [CPU, CARDS[1]]
+    assert choose_devices(("cuda",)) == [CARDS[0]]
+
+
+@pytest.mark.usefixtures("_two_cards")
+@pytest.mark.parametrize("wanted", [("cuda", "cuda:0"), ("cpu", "cpu")])
+def test_a_device_named_twice_is_an_error(wanted: tuple[str, ...]) -> None:
+    with pytest.raises(DeviceError, match="named twice"):
+        choose_devices(wanted)
+
+
+@pytest.mark.usefixtures("_no_card")
+@pytest.mark.parametrize(("wanted", "name"), [("cuda", "cuda:0"), ("cuda:7", "cuda:7"), ("tpu", "tpu")])
+def test_a_missing_device_is_an_error_and_never_the_cpu_instead(wanted: str, name: str) -> None:
+    with pytest.raises(DeviceError, match=f"There is no device {name} here") as caught:
+        choose_devices((wanted,))
+    assert caught.value.exit_code == 69
+    assert "cpu" in caught.value.remedy
+
+
+def test_a_card_that_this_machine_does_not_have_is_an_error() -> None:
+    with pytest.raises(DeviceError, match="There is no device cuda:99 here"):
+        choose_devices(("cuda:99",))
+
+
+@pytest.fixture
+def _restored_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`prepare` sets what is global to the process; here it is put back."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    for place, name in [
+        (torch.backends.cudnn, "benchmark"),
+        (torch.backends.cudnn, "deterministic"),
+        (torch.backends.cudnn, "allow_tf32"),
+        (torch.backends.cuda.matmul, "allow_tf32"),
+    ]:
+        monkeypatch.setattr(place, name, getattr(place, name))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("_restored_settings")
+def test_prepare_makes_torch_compute_the_same_thing_twice() -> None:
+    found = prepare(choose_devices(("cpu",))[0], threads=1)
+    assert found == torch.device("cpu")
+    assert torch.get_num_threads() == 1
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_memory_that_runs_out_is_our_error() -> None:
+    with (
+        pytest.raises(DeviceMemoryError, match=r"The memory of cuda:0 is too small: CUDA out") as e,
+        device_errors("cuda:0"),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 …")
+    assert e.value.exit_code == 69
+    assert isinstance(e.value.__cause__, torch.OutOfMemoryError)
+    assert "GPU 0" not in e.value.problem  # one sentence, not torch's page
+
+
+def test_the_cpu_s_memory_that_runs_out_is_our_error() -> None:
+    with pytest.raises(DeviceMemoryError, match="The memory of cpu is too small"):
+        with device_errors("cpu"):
+            torch.empty(1 << 60, dtype=torch.uint8)  # more than any address space
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: device-side assert triggered\nCompile with …"),
+    ],
+)
+def test_a_device_that_fails_is_our_error(error: RuntimeError) -> None:
+    with pytest.raises(DeviceError, match=r"The device cuda:1 failed: CUDA error") as caught:
+        with device_errors("cuda:1"):
+            raise error
+    assert not isinstance(caught.value, DeviceMemoryError)
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), RuntimeError(), ValueError("x")])
+def test_errors_that_are_not_the_device_s_are_passed_on(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught:
+        with device_errors("cpu"):
+            raise error
+    assert caught.value is error

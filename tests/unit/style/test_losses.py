@@ -1,0 +1,211 @@
+"""Each equation against the same equation in NumPy, and against its own numerical gradient."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.style import losses
+from tests import reference
+
+# Two float64 computations of one sum, in different orders: rounding is about 1e-16 times the
+# square root of a few thousand terms. 1e-10 leaves four digits of room, and no wrong factor fits.
+AGREES = 1e-10
+
+
+def features(seed: int, batch: int = 2, channels: int = 5, height: int = 6, width: int = 7) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch, channels, height, width)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).relu()
+
+
+def flat(one: Tensor) -> reference.Array:
+    array: reference.Array = one.flatten(1).numpy()
+    return array
+
+
+def in_numpy(x: Tensor, y: Tensor, equation: Callable[..., float], *more: float) -> list[float]:
+    """`equation` for each pair of frames."""
+    return [equation(flat(a), flat(b), *more) for a, b in zip(x, y, strict=True)]
+
+
+def test_the_content_loss_is_equation_1() -> None:
+    x, c = features(0), features(1)
+    found = losses.content_loss(x, c, None)
+    assert found.tolist() == pytest.approx(in_numpy(x, c, reference.content_loss), rel=AGREES)
+
+
+def test_the_gram_matrix_is_equation_3() -> None:
+    x = features(0)
+    found = losses.gram_matrix(x)
+    for one, gram in zip(x, found, strict=True):
+        np.testing.assert_allclose(gram.numpy(), reference.gram(flat(one)), rtol=AGREES)
+
+
+def test_the_second_moment_is_the_gram_matrix_per_position() -> None:
+    x = features(0)
+    found = losses.second_moment(x, augmented=False)
+    np.testing.assert_allclose(found.numpy(), losses.gram_matrix(x).numpy() / 42, rtol=AGREES)
+
+
+def test_the_augmented_moment_is_that_of_the_activations_and_a_one() -> None:
+    x = features(0)
+    found = losses.second_moment(x, augmented=True)
+    for one, moment in zip(x, found, strict=True):
+        augmented = np.concatenate([flat(one), np.ones((1, 42))])
+        np.testing.assert_allclose(moment.numpy(), reference.gram(augmented) / 42, rtol=AGREES)
+
+
+def style_layer_loss(x: Tensor, style: Tensor, width: int = 5) -> Tensor:
+    moment = losses.second_moment(x, augmented=False)
+    target = losses.second_moment(style, augmented=False)[0]
+    return losses.style_layer_loss(moment, target, width, None)
+
+
+def test_the_style_layer_loss_is_equation_4_as_printed_at_equal_sizes() -> None:
+    x, s = features(0), features(1, batch=1)
+    expected = [reference.style_layer_loss_literal(flat(one), flat(s[0])) for one in x]
+    # Dividing before the product or after it is the same number up to rounding.
+    assert style_layer_loss(x, s).tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_style_layer_loss_counts_each_image_s_own_positions() -> None:
+    x, s = features(0), features(1, batch=1, height=9, width=4)
+    expected = [reference.style_layer_loss(flat(one), flat(s[0])) for one in x]
+    assert style_layer_loss(x, s).tolist() == pytest.approx(expected, rel=AGREES)
+
+
+def test_the_style_loss_of_a_tiled_image_is_zero() -> None:
+    s = features(1, batch=1)
+    tiled = s.repeat(1, 1, 2, 3)
+    # The Gram per position is the same for six copies of a picture: what is left is rounding,
+    # squared, against moments of order 1.
+    assert float(style_layer_loss(tiled, s)) < 1e-28
+    assert float(style_layer_loss(tiled * 1.01, s)) > 1e-6
+
+
+def test_the_width_in_the_style_layer_loss_is_the_full_network_s() -> None:
+    x, s = features(0), features(1, batch=1)
+    narrow, wide = style_layer_loss(x, s, 5), style_layer_loss(x, s, 20)
+    assert wide.tolist() == pytest.approx((narrow / 16).tolist(), rel=1e-14)  # powers of two
+
+
+def test_the_relative_losses_are_shares_of_their_targets_norms() -> None:
+    x, c, s = features(0), features(1), features(2, batch=1, height=9)
+    energy = losses.feature_energy(c, None)
+    assert energy.tolist() == pytest.approx([reference.energy(flat(one)) for one in c], rel=AGREES)
+    content = losses.relative_content_loss(x, c, energy, None)
+    expected = [
+        reference.relative_content_loss(flat(a), flat(b), reference.energy(flat(b)))
+        for a, b in zip(x, c, strict=True)
+    ]
+    assert content.tolist() == pytest.approx(expected, rel=AGREES)
+    target = losses.second_moment(s, augmented=False)[0]
+    norm = losses.squared_moment_norm(target, None)
+    style = losses.relative_style_layer_loss(
+        losses.second_moment(x, augmented=False), target, norm, None
+    )
+    expected = [reference.relative_style_layer_loss(flat(one), flat(s[0])) for one in x]
+    assert style.tolist() == pytest.approx(expected, rel=AGREES)
+
+
+def test_the_relative_losses_do_not_know_the_scale_of_the_activations() -> None:
+    x, c = features(0), features(1)
+    energy = losses.feature_energy(c, None)
+    one = losses.relative_content_loss(x, c, energy, None)
+    scaled = losses.relative_content_loss(1000 * x, 1000 * c, 1e6 * energy, None)
+    assert scaled.tolist() == pytest.approx(one.tolist(), rel=AGREES)
+
+
+def test_the_picture_s_own_terms_are_those_of_the_reference() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((2, 3, 6, 9), generator=generator, dtype=torch.float64) * 2 - 0.5
+    tv = [reference.total_variation(one.numpy()) for one in images]
+    excess = [reference.range_loss(one.numpy()) for one in images]
+    assert losses.total_variation_loss(images).tolist() == pytest.approx(tv, rel=AGREES)
+    assert losses.range_loss(images).tolist() == pytest.approx(excess, rel=AGREES)
+
+
+def test_a_picture_within_its_range_has_no_range_loss() -> None:
+    images = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
+    assert losses.range_loss(images).tolist() == [0.0]
+    assert losses.range_loss(images + 1).tolist() == pytest.approx([(0 + 0.25 + 1) / 3])
+    assert losses.range_loss(images - 1).tolist() == pytest.approx([(1 + 0.25 + 0) / 3])
+
+
+def test_a_flat_picture_has_no_total_variation() -> None:
+    assert losses.total_variation_loss(torch.full((2, 3, 5, 6), 0.3)).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_grams_of_half_precision_activations_are_float32_and_do_not_overflow(
+    dtype: torch.dtype,
+) -> None:
+    x = torch.full((1, 2, 64, 64), 100.0, dtype=dtype)  # an fp16 Gram would be 4e7: infinite
+    moment = losses.second_moment(x, augmented=False)
+    assert moment.dtype == losses.gram_matrix(x).dtype == torch.float32
+    # 100 is exact in both types, and so is 100 / 64: only float32's product rounds.
+    assert moment.flatten().tolist() == pytest.approx([1e4] * 4, rel=1e-6)
+    assert losses.content_loss(x, x.float(), None).dtype == torch.float32
+
+
+def gradcheck(loss: Callable[[Tensor], Tensor], x: Tensor) -> None:
+    """The gradient is the numerical one, for every entry, and is not zero."""
+    x = x.clone().requires_grad_()
+    # torch's defaults for float64 (eps 1e-6, atol 1e-5, rtol 1e-3), with a tenth of its atol:
+    # central differences of these polynomials are good to about 1e-8.
+    assert torch.autograd.gradcheck(loss, (x,), atol=1e-6)
+    (gradient,) = torch.autograd.grad(loss(x).sum(), x)
+    assert (gradient.flatten(1).norm(dim=1) > 1e-4).all()
+
+
+def factor(rank: int, channels: int, seed: int = 5) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((rank, channels + 1), generator=generator, dtype=torch.float64)
+
+
+FACTORS = [pytest.param(None, id="own space"), pytest.param(factor(4, 3), id="metric")]
+
+
+def small(seed: int, batch: int = 2) -> Tensor:
+    # Away from the kink of the ReLU that made them, which is no part of the losses.
+    return features(seed, batch, 3, 3, 4) + 0.1
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_the_content_losses_have_the_right_gradient(factor: Tensor | None) -> None:
+    c = small(1)
+    energy = losses.feature_energy(c, factor)
+    gradcheck(lambda x: losses.content_loss(x, c, factor), small(0))
+    gradcheck(lambda x: losses.relative_content_loss(x, c, energy, factor), small(0))
+
+
+@pytest.mark.parametrize("factor", FACTORS)
+def test_the_style_layer_losses_have_the_right_gradient(factor: Tensor | None) -> None:
+    augmented = factor is not None
+    target = losses.second_moment(small(1, 1), augmented=augmented)[0]
+    norm = losses.squared_moment_norm(target, factor)
+
+    def literal(x: Tensor) -> Tensor:
+        moment = losses.second_moment(x, augmented=augmented)
+        return losses.style_layer_loss(moment, target, 3, factor)
+
+    def relative(x: Tensor) -> Tensor:
+        moment = losses.second_moment(x, augmented=augmented)
+        return losses.relative_style_layer_loss(moment, target, norm, factor)
+
+    gradcheck(literal, small(0))
+    gradcheck(relative, small(0))
+
+
+def test_the_gram_matrix_has_the_right_gradient() -> None:
+    gradcheck(losses.gram_matrix, small(0))
+
+
+def test_the_picture_s_own_terms_have_the_right_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((2, 3, 4, 5), generator=generator, dtype=torch.float64) * 2 - 0.5
+    gradcheck(losses.total_variation_loss, images)
+    gradcheck(losses.range_loss, images)

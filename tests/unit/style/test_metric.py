@@ -1,0 +1,147 @@
+"""The metric: distances of a full network from a small one's activations, for one small matrix."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.style import losses
+from nstd.style.network import Network
+from tests import reference
+from tests.unit.style import tiny
+
+LAYERS = ("conv1_1", "conv3_1", "conv5_1")
+
+# The two ways differ by the rounding of a QR and of sums of a few hundred terms, about 1e-14
+# relative to the Grams; differences of Grams that are of their own order keep nearly all of it.
+AGREES = 1e-9
+
+
+@pytest.fixture
+def tensors() -> dict[str, Tensor]:
+    return tiny.tiny_tensors(readout=True)
+
+
+@pytest.fixture
+def net(tensors: dict[str, Tensor]) -> Network:
+    return tiny.network(tensors, tiny.recipe())
+
+
+def read_out(tensors: dict[str, Tensor], layer: str, features: Tensor) -> Tensor:
+    """The readout at every pixel, as one would without the metric."""
+    weight = tensors[f"readout.{layer}.weight"].double()
+    bias = tensors[f"readout.{layer}.bias"].double()
+    return torch.nn.functional.conv2d(features, weight, bias)
+
+
+def style_distance(net: Network, layer: str, image: Tensor, style: Tensor) -> Tensor:
+    x, s = (net.features(one, [layer])[layer] for one in (image, style))
+    target = losses.second_moment(s, augmented=True)[0]
+    moment = losses.second_moment(x, augmented=True)
+    return losses.squared_moment_distance(moment, target, net.metric_factor(layer))
+
+
+def direct_style_distance(
+    tensors: dict[str, Tensor], net: Network, layer: str, image: Tensor, style: Tensor
+) -> Tensor:
+    x, s = (read_out(tensors, layer, net.features(one, [layer])[layer]) for one in (image, style))
+    gram_x, gram_s = (one.flatten(2) @ one.flatten(2).mT / one[0, 0].numel() for one in (x, s))
+    return (gram_x - gram_s).square().sum(dim=(1, 2))
+
+
+def gradient(loss: Tensor, image: Tensor) -> Tensor:
+    (found,) = torch.autograd.grad(loss.sum(), image, retain_graph=True)
+    return found
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_style_distance_and_its_gradient_are_those_of_the_direct_computation(
+    tensors: dict[str, Tensor], net: Network, layer: str
+) -> None:
+    image = tiny.picture(1, 32, 40, count=2).requires_grad_()
+    style = tiny.picture(2, 48, 32)
+    found = style_distance(net, layer, image, style)
+    direct = direct_style_distance(tensors, net, layer, image, style)
+    assert found.tolist() == pytest.approx(direct.tolist(), rel=AGREES)
+    assert relative_error(gradient(found, image), gradient(direct, image)) < AGREES
+
+
+def test_the_content_distance_and_its_gradient_are_those_of_the_direct_computation(
+    tensors: dict[str, Tensor], net: Network
+) -> None:
+    image = tiny.picture(1, 32, 40, count=2).requires_grad_()
+    layer = "conv4_2"
+    x = net.features(image, [layer])[layer]
+    c = net.features(tiny.picture(2, 32, 40, count=2), [layer])[layer]
+    found = losses.squared_feature_distance(x, c, net.metric_factor(layer))
+    difference = read_out(tensors, layer, x) - read_out(tensors, layer, c)
+    direct = difference.square().sum(dim=(1, 2, 3))
+    assert found.tolist() == pytest.approx(direct.tolist(), rel=AGREES)
+    assert relative_error(gradient(found, image), gradient(direct, image)) < AGREES
+
+
+def test_norms_and_energies_are_those_of_the_mapped_activations(
+    tensors: dict[str, Tensor], net: Network
+) -> None:
+    arrays = tiny.arrays(tensors)
+    picture = tiny.picture(1, 32, 40)
+    x = net.features(picture, ["conv4_2"])["conv4_2"]
+    mapped = reference.read_out(arrays, "conv4_2", x[0].flatten(1).numpy())
+    factor = net.metric_factor("conv4_2")
+    assert float(losses.feature_energy(x, factor)) == pytest.approx(
+        reference.energy(mapped), rel=AGREES
+    )
+    moment = losses.second_moment(x, augmented=True)
+    expected = float(((reference.gram(mapped) / mapped.shape[1]) ** 2).sum())
+    found = losses.squared_moment_norm(moment, factor)
+    assert found.tolist() == pytest.approx([expected], rel=AGREES)
+
+
+def test_the_distance_is_never_negative_however_near() -> None:
+    net = tiny.network(tiny.tiny_tensors(readout=True), tiny.recipe(), torch.float32)
+    style = tiny.picture(2, 32, 40).float()
+    generator = torch.Generator().manual_seed(0)
+    for exponent in range(1, 9):
+        noise = torch.randn(style.shape, generator=generator) * 10.0**-exponent
+        for layer in LAYERS:
+            assert float(style_distance(net, layer, style + noise, style).detach()) >= 0
+
+
+def test_the_distance_of_a_picture_to_itself_is_zero(net: Network) -> None:
+    style = tiny.picture(2, 32, 40)
+    for layer in LAYERS:
+        assert float(style_distance(net, layer, style, style)) == 0
+
+
+def test_the_factor_is_a_square_root_of_the_metric(
+    tensors: dict[str, Tensor], net: Network
+) -> None:
+    for layer in LAYERS:
+        weight = tensors[f"readout.{layer}.weight"][:, :, 0, 0].double()
+        augmented = torch.cat([weight, tensors[f"readout.{layer}.bias"].double()[:, None]], dim=1)
+        factor = net.metric_factor(layer)
+        assert factor is not None
+        assert factor.shape == (weight.shape[1] + 1, weight.shape[1] + 1)
+        # QR in float64 is backward stable: 1e-16 times the size.
+        torch.testing.assert_close(factor.mT @ factor, augmented.mT @ augmented, rtol=0, atol=1e-12)
+
+
+def test_a_readout_to_fewer_channels_than_it_reads_is_a_metric_too() -> None:
+    tensors = tiny.tiny_tensors()
+    generator = torch.Generator().manual_seed(0)
+    tensors["readout.conv3_1.weight"] = torch.randn(3, 8, 1, 1, generator=generator)
+    tensors["readout.conv3_1.bias"] = torch.randn(3, generator=generator)
+    net = tiny.network(tensors, tiny.recipe())
+    image, style = tiny.picture(1, 32, 40), tiny.picture(2, 48, 32)
+    found = style_distance(net, "conv3_1", image, style)
+    direct = direct_style_distance(tensors, net, "conv3_1", image, style)
+    assert found.tolist() == pytest.approx(direct.tolist(), rel=AGREES)
+
+
+def test_the_full_width_is_the_readout_s_or_the_layer_s_own(net: Network) -> None:
+    assert [net.full_width(layer) for layer in LAYERS] == [11, 19, 23]
+    assert [net.full_width(layer) for layer in ("conv1_2", "conv4_3")] == [4, 10]
+    assert net.metric_factor("conv1_2") is None

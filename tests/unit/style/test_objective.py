@@ -1,0 +1,227 @@
+"""The objective as a whole: against the reference, and with a right gradient from every term."""
+
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.style.objective import TERMS, Losses, Objective
+from nstd.style.recipe import STYLE_LAYERS, StyleRecipe
+from nstd.style.targets import ENERGY_FLOOR
+from tests import reference
+from tests.unit.style import tiny
+
+Form = Literal["relative", "literal"]
+
+# Float64 on both sides, through 13 convolutions: rounding is near 1e-14 of the activations, and
+# no term here is a difference of Grams that nearly cancel.
+AGREES = 1e-10
+
+
+def expected_terms(
+    tensors: dict[str, Tensor], look: StyleRecipe, image: Tensor, content: Tensor, style: Tensor
+) -> dict[str, float]:
+    found = reference.objective(
+        tiny.arrays(tensors), look, image.numpy(), content.numpy(), style.numpy(), ENERGY_FLOOR
+    )
+    return vars(found)
+
+
+@pytest.mark.parametrize("readout", [False, True], ids=["own space", "metric"])
+@pytest.mark.parametrize("form", ["relative", "literal"])
+def test_every_term_is_that_of_the_reference(form: Form, readout: bool) -> None:
+    tensors = tiny.tiny_tensors(readout=readout)
+    look = tiny.recipe(form=form, layer_weights=(0.3, 0.1, 0.2, 0.15, 0.25), style_weight=1.7)
+    images = tiny.picture(1, 32, 40, low=-0.2, high=1.2, count=2)
+    contents, style = tiny.picture(2, 32, 40, count=2), tiny.picture(3, 36, 48)
+    found = tiny.objective(tensors, look, contents, style)(images)
+    for frame in range(2):
+        expected = expected_terms(tensors, look, images[frame], contents[frame], style[0])
+        assert found.floats(frame) == pytest.approx(expected, rel=AGREES)
+
+
+@pytest.mark.parametrize("changes", [{"pooling": "average"}, {"padding": "replicate"}])
+def test_the_reference_agrees_for_every_pooling_and_padding(changes: dict[str, Any]) -> None:
+    tensors = tiny.tiny_tensors(readout=True)
+    look = tiny.recipe(**changes)
+    image, content, style = (tiny.picture(seed, 33, 40) for seed in (1, 2, 3))
+    found = tiny.objective(tensors, look, content, style)(image)
+    expected = expected_terms(tensors, look, image[0], content[0], style[0])
+    assert found.floats() == pytest.approx(expected, rel=AGREES)
+
+
+def test_at_equal_sizes_the_literal_form_is_the_paper_s_equations_as_printed() -> None:
+    tensors = tiny.tiny_tensors()
+    look = tiny.recipe(form="literal", style_weight=1000.0, tv_weight=0.0, range_weight=0.0)
+    image, content, style = (tiny.picture(seed, 32, 40) for seed in (1, 2, 3))
+    found = tiny.objective(tensors, look, content, style)(image)
+    x, c, s = (
+        reference.activations(tiny.arrays(tensors), one[0].numpy())
+        for one in (image, content, style)
+    )
+    alpha_term = look.content_weight * reference.content_loss(x["conv4_2"], c["conv4_2"])
+    beta_term = look.style_weight * sum(
+        0.2 * reference.style_layer_loss_literal(x[layer], s[layer]) for layer in STYLE_LAYERS
+    )
+    assert float(found.total) == pytest.approx(alpha_term + beta_term, rel=AGREES)
+    assert alpha_term / beta_term == pytest.approx(1, abs=0.999)  # neither hides the other
+
+
+SMALL = tiny.picture(1, 8, 8, low=-0.2, high=1.2, count=2)
+"""Two pictures whose every pixel can be moved by itself: 384 numbers."""
+
+
+def small_objective(readout: bool = False, **changes: Any) -> Objective:
+    """An objective through five convolutions and two poolings."""
+    tensors = tiny.tiny_tensors(readout=readout, deepest="conv3_1")
+    look = tiny.recipe(**{**tiny.SHALLOW, **changes})
+    contents, style = tiny.picture(2, 8, 8, count=2), tiny.picture(3, 9, 12)
+    return Objective(
+        *(
+            getattr(tiny.objective(tensors, look, contents, style), name)
+            for name in ("network", "recipe", "style", "content")
+        )
+    )
+
+
+@pytest.mark.parametrize("readout", [False, True], ids=["own space", "metric"])
+@pytest.mark.parametrize("form", ["relative", "literal"])
+@pytest.mark.parametrize("term", TERMS)
+def test_the_gradient_of_every_term_is_the_numerical_one(
+    term: str, form: Form, readout: bool
+) -> None:
+    objective = small_objective(readout, form=form)
+    # torch's defaults for float64. With steps of 1e-6 no ReLU or maximum of this seed is crossed.
+    assert torch.autograd.gradcheck(
+        lambda images: getattr(objective(images), term), (SMALL.clone().requires_grad_(),)
+    )
+
+
+def test_the_gradient_through_the_whole_depth_is_the_numerical_one() -> None:
+    tensors = tiny.tiny_tensors(readout=True)
+    contents, style = tiny.picture(2, 32, 32), tiny.picture(3, 40, 32)
+    objective = tiny.objective(tensors, tiny.recipe(content_weight=0.5), contents, style)
+    image = tiny.picture(1, 32, 32, low=-0.1, high=1.1).requires_grad_()
+    # Along random directions: all 3072 pixels one by one would take half a minute.
+    assert torch.autograd.gradcheck(
+        lambda x: objective(x).total, (image,), fast_mode=True, eps=1e-7, atol=1e-6
+    )
+
+
+ALONE = ("content", "style", "tv", "range")
+
+
+def alone(term: str, form: Form, readout: bool) -> Objective:
+    weights = {f"{name}_weight": float(name == term) for name in ALONE}
+    return small_objective(readout, form=form, **weights)
+
+
+@pytest.mark.parametrize("readout", [False, True], ids=["own space", "metric"])
+@pytest.mark.parametrize("form", ["relative", "literal"])
+@pytest.mark.parametrize("term", ALONE)
+def test_every_term_alone_moves_the_pixels_of_every_frame(
+    term: str, form: Form, readout: bool
+) -> None:
+    found, gradient = alone(term, form, readout).with_gradient(SMALL)
+    for frame in range(2):
+        # A zero gradient is exactly zero. Rounding's would be 1e-16 of the loss.
+        assert float(gradient[frame].norm()) > 1e-6 * float(found.total[frame]) > 0
+
+
+@pytest.mark.parametrize("form", ["relative", "literal"])
+def test_each_style_layer_alone_moves_the_pixels(form: Form) -> None:
+    tensors = tiny.tiny_tensors(readout=True)
+    contents, style = tiny.picture(2, 32, 32), tiny.picture(3, 40, 32)
+    off = {"content_weight": 0.0, "tv_weight": 0.0, "range_weight": 0.0}
+    for layer in STYLE_LAYERS:
+        weights = tuple(float(layer == other) for other in STYLE_LAYERS)
+        look = tiny.recipe(form=form, layer_weights=weights, **off)
+        objective = tiny.objective(tensors, look, contents, style)
+        found, gradient = objective.with_gradient(tiny.picture(1, 32, 32))
+        assert float(gradient.norm()) > 1e-6 * float(found.style) > 0
+
+
+def test_each_style_layer_has_its_share_of_the_gradient() -> None:
+    tensors = tiny.tiny_tensors()
+    contents, style = tiny.picture(2, 32, 32), tiny.picture(3, 40, 32)
+    image = tiny.picture(1, 32, 32)
+    every = (0.3, 0.1, 0.2, 0.15, 0.25)
+    whole = tiny.objective(tensors, tiny.recipe(layer_weights=every), contents, style)
+    (_, gradient) = whole.with_gradient(image)
+    for missing in range(5):
+        weights = tuple(0.0 if i == missing else w for i, w in enumerate(every))
+        less = tiny.objective(tensors, tiny.recipe(layer_weights=weights), contents, style)
+        (_, other) = less.with_gradient(image)
+        # The faintest share is about 1e-3 of the whole.
+        assert float((gradient - other).norm()) > 1e-6 * float(gradient.norm())
+
+
+@pytest.mark.parametrize("form", ["relative", "literal"])
+def test_the_total_s_gradient_is_the_weighed_sum_of_the_terms(form: Form) -> None:
+    objective = small_objective(readout=True, form=form, style_weight=2.0, content_weight=0.3)
+    weights = {"content": 0.3, "style": 2.0, "tv": 0.7, "range": 100.0}
+    _, gradient = objective.with_gradient(SMALL)
+    expected = torch.zeros_like(gradient)
+    for term, weight in weights.items():
+        images = SMALL.clone().requires_grad_()
+        (own,) = torch.autograd.grad(getattr(objective(images), term).sum(), images)
+        expected = expected + weight * own
+    torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_frames_of_a_batch_do_not_touch_each_other() -> None:
+    objective = small_objective(readout=True)
+    both, gradients = objective.with_gradient(SMALL)
+    for frame in range(2):
+        one, gradient = objective.of_frames([frame]).with_gradient(SMALL[frame : frame + 1])
+        # A batched product may sum in another order: rounding only.
+        assert one.floats() == pytest.approx(both.floats(frame), rel=1e-12)
+        torch.testing.assert_close(gradient[0], gradients[frame], rtol=1e-10, atol=1e-12)
+
+
+def test_the_picture_that_is_its_content_has_no_content_loss() -> None:
+    contents = tiny.picture(2, 8, 8, count=2)
+    assert small_objective()(contents).content.tolist() == [0.0, 0.0]
+
+
+def test_the_style_image_itself_has_no_style_loss() -> None:
+    tensors, style = tiny.tiny_tensors(readout=True), tiny.picture(3, 32, 40)
+    found = tiny.objective(tensors, tiny.recipe(), style, style)(style)
+    assert found.style.tolist() == [0.0]
+
+
+def test_the_losses_with_a_gradient_are_detached_and_those_without() -> None:
+    objective = small_objective()
+    found, gradient = objective.with_gradient(SMALL)
+    plain = objective(SMALL)
+    for term in TERMS:
+        assert torch.equal(getattr(found, term), getattr(plain, term))
+        assert not getattr(found, term).requires_grad
+    assert not gradient.requires_grad
+    assert not SMALL.requires_grad
+
+
+def test_losses_are_float32_where_the_pictures_are_narrower() -> None:
+    tensors, look = tiny.tiny_tensors(readout=True), tiny.recipe()
+    content, style = tiny.picture(2, 32, 32).bfloat16(), tiny.picture(3, 32, 32).bfloat16()
+    objective = tiny.objective(tensors, look, content, style, torch.bfloat16)
+    found, gradient = objective.with_gradient(tiny.picture(1, 32, 32).bfloat16())
+    assert {getattr(found, term).dtype for term in TERMS} == {torch.float32}
+    assert gradient.dtype == torch.bfloat16
+    assert gradient.isfinite().all()
+
+
+def test_replaced_takes_some_frames_from_other_losses() -> None:
+    old = Losses(*(torch.tensor([10.0, 11.0, 12.0]) + n for n in range(5)))
+    new = Losses(*(torch.tensor([20.0, 21.0]) + n for n in range(5)))
+    found = old.replaced({2: 0, 0: 1}, new)
+    assert found.content.tolist() == [21.0, 11.0, 20.0]
+    assert found.total.tolist() == [25.0, 15.0, 24.0]
+    assert old.content.tolist() == [10.0, 11.0, 12.0]
+    assert old.replaced({}, new).tv.tolist() == [12.0, 13.0, 14.0]
+
+
+def test_floats_are_the_losses_of_one_frame_by_name() -> None:
+    one = Losses(*(torch.tensor([0.5, 1.5]) + n for n in range(5)))
+    assert one.floats(1) == {"content": 1.5, "style": 2.5, "tv": 3.5, "range": 4.5, "total": 5.5}

@@ -1,0 +1,164 @@
+"""Recipes: what is refused and in which words, and the ladder as it is planned and written."""
+
+import json
+from typing import Any
+
+import pytest
+
+from nstd.errors import ConfigError
+from nstd.style.recipe import (
+    DEFAULT_LEVELS,
+    LAYERS,
+    STRENGTHS,
+    Level,
+    PlannedLevel,
+    StyleRecipe,
+    StyleSource,
+    parse_levels,
+    plan_levels,
+)
+
+STYLES = (StyleSource(image="style.png"),)
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"styles": ()}, "names no style image"),
+        ({"style_layers": (), "layer_weights": ()}, "names no style layer"),
+        ({"style_layers": ("conv1_3",), "layer_weights": (1.0,)}, "conv1_3 is no layer of VGG-19"),
+        ({"content_layer": "relu4_2"}, "relu4_2 is no layer of VGG-19"),
+        ({"layer_weights": (1.0, 2.0)}, "There are 2 weights for 5 layers"),
+        (
+            {"style_layers": ("conv1_1", "conv1_1"), "layer_weights": (1.0, 1.0)},
+            "A style layer is named twice",
+        ),
+        ({"layer_weights": (0.2, 0.2, -0.2, 0.2, 0.2)}, "A layer weight is below 0"),
+        ({"layer_weights": (0.2, 0.2, NAN, 0.2, 0.2)}, "A layer weight is below 0"),
+        ({"content_weight": -1.0}, "content_weight is -1.0, not 0 or above"),
+        ({"style_weight": NAN}, "style_weight is nan, not 0 or above"),
+        ({"tv_weight": INFINITE}, "tv_weight is inf, not 0 or above"),
+        ({"range_weight": -0.1}, "range_weight is -0.1, not 0 or above"),
+        ({"tolerance": -1e-9}, "tolerance is -1e-09, not 0 or above"),
+        ({"learning_rate": 0.0}, "learning_rate is not above 0"),
+        ({"learning_rate": NAN}, "learning_rate is not above 0"),
+        ({"tolerance_window": 0}, "tolerance_window is not at least 1"),
+        ({"levels": ()}, "The recipe has no levels"),
+        ({"levels": (Level(64, 1), Level(64, 1))}, "The levels do not grow from coarse to fine"),
+        ({"levels": (Level(64, 1), Level(48, 1))}, "The levels do not grow from coarse to fine"),
+    ],
+)
+def test_a_recipe_that_cannot_be_meant_is_refused_in_a_sentence(
+    changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem) as caught:
+        StyleRecipe(**{"styles": STYLES, **changes})
+    assert caught.value.exit_code == 78
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, NAN])
+def test_a_style_s_weight_is_above_zero(weight: float) -> None:
+    with pytest.raises(ConfigError, match=r"The weight of the style a\.png is not above 0"):
+        StyleSource(image="a.png", weight=weight)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.09, 10.1, NAN])
+def test_a_style_s_scale_is_within_reason(scale: float) -> None:
+    with pytest.raises(ConfigError, match=r"The scale of the style a\.png is not in 0\.1…10"):
+        StyleSource(image="a.png", scale=scale)
+
+
+def test_a_level_has_pixels_and_steps() -> None:
+    with pytest.raises(ConfigError, match="A level of 31 px is too small"):
+        Level(31, 10)
+    with pytest.raises(ConfigError, match="The level of 32 px has no steps"):
+        Level(32, 0)
+    assert Level(32, 1) == Level(32, 1)
+
+
+def test_the_defaults_are_the_published_method_s() -> None:
+    recipe = StyleRecipe(styles=STYLES)
+    assert recipe.content_layer == "conv4_2"
+    assert recipe.style_layers == ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+    assert recipe.layer_weights == (0.2,) * 5
+    assert (recipe.form, recipe.optimizer, recipe.init) == ("relative", "lbfgs", "content")
+    assert (recipe.content_weight, recipe.tv_weight, recipe.range_weight) == (0.05, 1.0, 100.0)
+    assert STRENGTHS == {"subtle": 0.5, "normal": 0.05, "strong": 0.005}
+
+
+def test_layers_are_all_of_vgg_19_in_order() -> None:
+    assert " ".join(LAYERS) == (
+        "conv1_1 conv1_2 conv2_1 conv2_2 conv3_1 conv3_2 conv3_3 conv3_4 "
+        "conv4_1 conv4_2 conv4_3 conv4_4 conv5_1 conv5_2 conv5_3 conv5_4"
+    )
+
+
+def test_a_frozen_recipe_of_another_version_is_refused_by_the_key_s_name() -> None:
+    data = {**StyleRecipe(styles=STYLES).to_json(), "sparkle": 1, "glitter": 2}
+    with pytest.raises(ConfigError, match="does not know: glitter, sparkle") as caught:
+        StyleRecipe.from_json(data)
+    assert "queue the film again" in caught.value.remedy
+
+
+def test_a_frozen_recipe_is_checked_like_any_other() -> None:
+    data = {**StyleRecipe(styles=STYLES).to_json(), "style_weight": -1.0}
+    with pytest.raises(ConfigError, match="style_weight"):
+        StyleRecipe.from_json(data)
+
+
+def test_a_frozen_recipe_without_a_later_key_gets_its_default() -> None:
+    data = json.loads(json.dumps(StyleRecipe(styles=STYLES).to_json()))
+    for key in set(data) - {"styles"}:
+        del data[key]
+    assert StyleRecipe.from_json(data) == StyleRecipe(styles=STYLES)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((1920, 1080), [(256, 144, 80), (512, 288, 30), (1024, 576, 20), (1920, 1080, 15)]),
+        ((1080, 1920), [(144, 256, 80), (288, 512, 30), (576, 1024, 20), (1080, 1920, 15)]),
+        ((640, 480), [(256, 192, 80), (512, 384, 30), (640, 480, 20)]),
+        ((639, 480), [(256, 192, 80), (639, 480, 30)]),  # 512 · 1.25 is more than 639
+        ((256, 256), [(256, 256, 80)]),
+        ((100, 50), [(100, 50, 80)]),
+        ((2048, 64), [(1024, 32, 80), (2048, 64, 15)]),  # 256 wide would be 8 high
+        ((8192, 4096), [(256, 128, 80), (512, 256, 30), (1024, 512, 20), (2048, 1024, 15), (8192, 4096, 15)]),
+    ],
+)
+def test_the_default_ladder_on_frames_of_all_sizes(
+    size: tuple[int, int], expected: list[tuple[int, int, int]]
+) -> None:
+    planned = plan_levels(DEFAULT_LEVELS, *size)
+    assert [(level.width, level.height, level.steps) for level in planned] == expected
+
+
+def test_a_frame_too_small_for_the_network_is_refused() -> None:
+    with pytest.raises(ConfigError, match="A picture of 100×31 px is too small") as caught:
+        plan_levels(DEFAULT_LEVELS, 100, 31)
+    assert caught.value.remedy == "Enlarge it first"
+    assert plan_levels(DEFAULT_LEVELS, 100, 32) == (PlannedLevel(100, 32, 80),)
+
+
+def test_a_planned_level_s_long_edge_is_the_longer() -> None:
+    assert PlannedLevel(30, 40, 1).long_edge == PlannedLevel(40, 30, 1).long_edge == 40
+
+
+def test_levels_as_written_on_the_command_line() -> None:
+    assert parse_levels("256:80,512:30") == (Level(256, 80), Level(512, 30))
+    assert parse_levels(" 64:1 , 128:2 ") == (Level(64, 1), Level(128, 2))
+
+
+@pytest.mark.parametrize("text", ["", "256", "256:", ":80", "256:80,", "256x80", "-256:80", "2.5:8"])
+def test_text_that_is_no_ladder_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no level") as caught:
+        parse_levels(text)
+    assert "256:80" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["16:80", "256:0"])
+def test_a_level_that_cannot_be_run_is_refused_when_it_is_read(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_levels(text)
