@@ -25,7 +25,7 @@ from nstd.jobs.protocol import JobStore
 from nstd.media.files import part_path, publish
 from nstd.pipeline import build_painter, stylize_film
 from nstd.plan import ExecutionPlan
-from nstd.style.device import DeviceInfo, prepare
+from nstd.style.device import DeviceInfo, prepare, use_threads
 from nstd.style.optimize import Iterate, Painter
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
@@ -115,6 +115,7 @@ class Worker:
         return Outcome(self._store.get(job.id), None)
 
     def _process(self, job: Job) -> None:
+        use_threads(self._threads)
         if job.state is JobState.PUBLISHING:
             self._finish_publishing(job)
         else:

@@ -4,7 +4,6 @@ from dataclasses import asdict
 
 import typer
 
-from nstd.check import check
 from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
 from nstd.config import Config
 from nstd.errors import ConfigError
@@ -19,6 +18,8 @@ def check_command(
 
     Exits with 0 where nothing is at fault.
     """
+    from nstd.check import check
+
     settings: Config | None = None
     problem: ConfigError | None = None
     try:

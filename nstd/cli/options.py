@@ -6,13 +6,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nstd.batch import Result
 from nstd.config import Config, load_config
 from nstd.errors import Interrupted, NstdError
+
+if TYPE_CHECKING:
+    from nstd.batch import Result
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ def print_data(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def report(results: Sequence[Result], face: Face) -> None:
+def report(results: Sequence["Result"], face: Face) -> None:
     """Tell what became of each input; ends the command by the worst of them.
 
     Raises:
@@ -90,7 +92,7 @@ def shown(path: Path | None) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
-def _as_data(result: Result) -> dict[str, Any]:
+def _as_data(result: "Result") -> dict[str, Any]:
     error: NstdError | None = result.error
     return {
         "source": shown(result.source),

@@ -8,14 +8,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from nstd.cli.options import Face
 from nstd.jobs.job import Job
-from nstd.style.optimize import Iterate
+
+if TYPE_CHECKING:
+    from nstd.style.optimize import Iterate
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class Reporter:
             "", total=total or None, completed=painted, name=self._name, shown="", loss="…"
         )
 
-    def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - counted here
+    def stepped(self, frame: int, iterate: "Iterate") -> None:  # noqa: ARG002 - counted here
         """A step was taken: show how far the frame in hand is."""
         self._loss = f"{float(iterate.losses.total[0]):.4f}"
         part = (iterate.level + iterate.step / iterate.steps) / iterate.levels

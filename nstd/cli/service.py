@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from nstd.batch import batch
 from nstd.cli.options import (
     ConfigOption,
     DebugOption,
@@ -16,11 +15,12 @@ from nstd.cli.options import (
     report,
 )
 from nstd.cli.progress import reporting
-from nstd.daemon import run
 
 
 def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None:
     """Watch the configured folders and paint what settles there, until SIGTERM."""
+    from nstd.daemon import run
+
     run(configured(config, Face(debug)))
 
 
@@ -37,6 +37,8 @@ def batch_command(
 
     Exits with 0 when all is done, and with 1 when some of it failed.
     """
+    from nstd.batch import batch
+
     face = Face(debug, json, quiet)
     settings = configured(config, face, level="warning")
     with reporting(face) as reporter:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from nstd.batch import stylize
 from nstd.cli.options import (
     ConfigOption,
     DebugOption,
@@ -19,8 +18,6 @@ from nstd.cli.options import (
 from nstd.cli.progress import reporting
 from nstd.config import Config, OutputConfig, OutputOverride, recipe_from_options
 from nstd.errors import UsageError
-from nstd.film import OutputSpec
-from nstd.intake.submit import ENCODER_THREADS, encode_settings
 
 
 def _recipe_option(name: str, text: str) -> Any:
@@ -98,6 +95,10 @@ def stylize_command(
     debug: DebugOption = False,
 ) -> None:
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
+    from nstd.batch import stylize
+    from nstd.film import OutputSpec
+    from nstd.intake.submit import ENCODER_THREADS, encode_settings
+
     face = Face(debug, json, quiet)
     settings = configured(config, face, level="warning")
     settings = _with_machine(settings, device, threads)

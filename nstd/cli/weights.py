@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,15 +17,9 @@ from rich.progress import (
 
 from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
 from nstd.errors import UsageError
-from nstd.weights import (
-    LAYOUTS,
-    Layout,
-    WeightsEntry,
-    fetch_vgg19,
-    import_weights,
-    list_weights,
-    verify_weights,
-)
+
+if TYPE_CHECKING:
+    from nstd.weights import WeightsEntry
 
 app = typer.Typer(help="Networks: list, fetch, import, verify.", no_args_is_help=True)
 
@@ -35,6 +29,8 @@ def list_command(
     config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """Show the networks at hand, and how to get the others."""
+    from nstd.weights import list_weights
+
     settings = configured(config, Face(debug), level="warning")
     entries = list_weights(settings.cache_dir)
     if json:
@@ -57,6 +53,8 @@ def fetch_command(
     debug: DebugOption = False,
 ) -> None:
     """Download a network's weights, check them and keep what is used (575 MB become 52 MB)."""
+    from nstd.weights import fetch_vgg19
+
     settings = configured(config, Face(debug), level="warning")
     if name != "vgg19":
         raise UsageError(f"There is no network {name} to fetch", "vgg19 can be fetched")
@@ -83,12 +81,14 @@ def import_command(
     name: Annotated[str | None, typer.Option(help="Name to use in recipes.")] = None,
     layout: Annotated[
         str | None,
-        typer.Option(help=f"Whose file it is, where it is not recognized: {', '.join(LAYOUTS)}."),
+        typer.Option(help="Whose file it is: torchvision, gatys, jcjohnson or nstd."),
     ] = None,
     config: ConfigOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Take a weights file that you have; no code in it is ever run."""
+    from nstd.weights import LAYOUTS, Layout, import_weights
+
     settings = configured(config, Face(debug), level="warning")
     known: dict[str, Layout] = {str(one): one for one in LAYOUTS}
     if layout is not None and layout not in known:
@@ -105,6 +105,8 @@ def verify_command(
     debug: DebugOption = False,
 ) -> None:
     """Read a network's weights whole, and compare them with their checksum."""
+    from nstd.weights import verify_weights
+
     settings = configured(config, Face(debug), level="warning")
     entry = verify_weights(network, settings.cache_dir)
     if json:
@@ -113,7 +115,7 @@ def verify_command(
         typer.echo(_line(entry))
 
 
-def _line(entry: WeightsEntry) -> str:
+def _line(entry: "WeightsEntry") -> str:
     if entry.state == "present":
         widths = f"{entry.layers[0]}…{entry.layers[-1]}, {max(entry.widths)} channels"
         return f"{entry.name}: {widths}, {entry.path}, sha256 {entry.sha256}"
@@ -121,5 +123,5 @@ def _line(entry: WeightsEntry) -> str:
     return f"{entry.name}: {entry.state}{why}. {entry.remedy}."
 
 
-def _as_data(entry: WeightsEntry) -> dict[str, Any]:
+def _as_data(entry: "WeightsEntry") -> dict[str, Any]:
     return asdict(entry) | {"path": None if entry.path is None else str(entry.path)}

@@ -28,10 +28,9 @@ def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
             case "missing":
                 missing.append(path)
             case "extra_forbidden":
-                keys = section_at(root, path[:-1]).keys()
-                key = str(path[-1])
-                meant.add((*path[:-1], nearest(key, keys) or ""))
-                faults.append(Fault(path, _unknown(key, keys)))
+                section, key = section_at(root, path[:-1]), str(path[-1])
+                meant.add((*path[:-1], nearest(key, section.keys()) or ""))
+                faults.append(Fault(path, _unknown(key, section)))
             case _:
                 faults.append(Fault(path, _sentence(details)))
     # A misspelled key is one slip, not an unknown key and a missing one.
@@ -76,11 +75,10 @@ def _holds_many(annotation: Any) -> bool:
     return any(_holds_many(part) for part in get_args(annotation))
 
 
-def _unknown(key: str, keys: tuple[str, ...]) -> str:
-    if key in keys:  # one of two names for the same thing, and the other is there
-        others = " or ".join(other for other in keys if nearest(key, [other]) and other != key)
-        return f"it is given besides “{others}”, which means the same; give one of them"
-    return f"unknown key{did_you_mean(key, keys)}"
+def _unknown(key: str, section: type[Section]) -> str:
+    if same := section.synonyms(key):
+        return f"it is given besides “{same[0]}”, which means the same; give one of them"
+    return f"unknown key{did_you_mean(key, section.keys())}"
 
 
 def _sentence(details: ErrorDetails) -> str:

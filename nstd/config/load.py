@@ -20,7 +20,7 @@ from nstd.style.recipe import StyleRecipe
 SYSTEM_CONFIG = Path("/etc/nstd/config.yaml")
 FILE_NAME = "config.yaml"
 
-LARGEST_FILE = 1 << 20
+LARGEST_FILE = 256 << 10
 """Bytes. Larger is no configuration, but a film or a device named by mistake."""
 
 _logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def _read(path: Path) -> str:
             "Make it readable for this user, or name another file with --config",
         ) from error
     if len(content) > LARGEST_FILE:
-        raise ConfigError(f"{path} is larger than {LARGEST_FILE >> 20} MiB: no configuration")
+        raise ConfigError(f"{path} is larger than {LARGEST_FILE >> 10} KiB: no configuration")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr
 
 from nstd.config.output import OutputConfig
-from nstd.config.places import BatchConfig, FolderConfig
+from nstd.config.places import BatchConfig, Entry, FolderConfig
 from nstd.config.recipe import RecipeConfig, RecipeName
 from nstd.config.values import (
     Context,
@@ -169,6 +169,6 @@ class Config(Section):
         """The file it was read from, or None."""
         return self._source
 
-    def output_of(self, entry: FolderConfig | BatchConfig) -> OutputConfig:
+    def output_of(self, entry: Entry) -> OutputConfig:
         """How the films of `entry` are encoded: `output`, overridden by its `encode`."""
         return self.output if entry.encode is None else self.output.overridden(entry.encode)

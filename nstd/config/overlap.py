@@ -69,8 +69,8 @@ def _mirrored(places: Places) -> Iterator[Fault]:
             if folder.recursive and inside and not _is_within(folder.output, target.watch):
                 yield Fault(
                     ("folders", i, "output"),
-                    f"{folder.output} contains folders[{other}].watch, {target.watch}, "
-                    "and the folder is recursive: outputs could land in it",
+                    f"{folder.output} contains folders[{other}].watch, {target.watch}; "
+                    "outputs mirror folders and could land in it",
                 )
 
 

@@ -116,7 +116,7 @@ Recipes = Annotated[Names, Field(validation_alias=AliasChoices("recipes", "recip
 Template = Annotated[Text, AfterValidator(_template)]
 
 
-class _Entry(Section):
+class Entry(Section):
     """What watched folders and batch entries have in common.
 
     Attributes:
@@ -144,7 +144,7 @@ class _Entry(Section):
         return self
 
 
-class FolderConfig(_Entry):
+class FolderConfig(Entry):
     """A watched folder.
 
     Attributes:
@@ -162,7 +162,7 @@ class FolderConfig(_Entry):
     marker: Annotated[Text, AfterValidator(_plain_name)] | None = None
 
 
-class BatchConfig(_Entry):
+class BatchConfig(Entry):
     """What `nstd batch` paints besides the watched folders.
 
     Attributes:

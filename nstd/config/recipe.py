@@ -188,4 +188,4 @@ class RecipeConfig(Section):
 
 def _as_clause(sentence: str) -> str:
     """A sentence as it stands after a colon."""
-    return sentence if sentence[:2].isupper() else sentence[:1].lower() + sentence[1:]
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]

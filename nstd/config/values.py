@@ -41,11 +41,23 @@ class Section(BaseModel):
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """All keys that may be given, in order."""
-        keys: list[str] = []
+        return tuple(key for names in cls._names() for key in names)
+
+    @classmethod
+    def synonyms(cls, key: str) -> tuple[str, ...]:
+        """The other keys that mean the same as `key`."""
+        same = (other for names in cls._names() if key in names for other in names)
+        return tuple(other for other in same if other != key)
+
+    @classmethod
+    def _names(cls) -> list[tuple[str, ...]]:
+        """The keys of each field."""
+        names = []
         for name, field in cls.model_fields.items():
             alias = field.validation_alias
-            keys += [str(c) for c in alias.choices] if isinstance(alias, AliasChoices) else [name]
-        return tuple(keys)
+            choices = alias.choices if isinstance(alias, AliasChoices) else [name]
+            names.append(tuple(str(choice) for choice in choices))
+        return names
 
     @model_validator(mode="before")
     @classmethod

@@ -34,18 +34,27 @@ def quote(value: object) -> str:
     """A value as shown in a message: short, on one line, with nothing a terminal would obey."""
     match value:
         case None:
-            return "nothing"
+            shown = "nothing"
         case bool():
-            return "“yes”" if value else "“no”"
-        case int():
-            return str(value) if abs(value) < 10**18 else "a very large number"
-        case float():
-            return str(int(value)) if value.is_integer() and abs(value) < 1e9 else f"{value:g}"
+            shown = "“yes”" if value else "“no”"
+        case int() | float():
+            shown = _number(value)
         case Mapping():
-            return "a set of keys"
+            shown = "a set of keys"
         case list() | tuple():
-            return "a list"
-    text = str(value)
+            shown = "a list"
+        case _:
+            shown = _text(str(value))
+    return shown
+
+
+def _number(value: float) -> str:
+    if not -(10**18) < value < 10**18:  # also infinity, and integers that are too long to show
+        return "a very large number"
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def _text(text: str) -> str:
     if len(text) > LONGEST_QUOTE:
         text = text[: LONGEST_QUOTE - 1] + "…"
     return "“" + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + "”"

@@ -95,9 +95,8 @@ class _Picture:
         if not self.stamps:
             raise VerificationError("There is no segment to join")
         shown = sorted(self.stamps)
-        step = max(1, round(1 / (info.frame_rate * info.time_base)))
         stated = span[1] if span else info.start + info.duration
-        self.end = stated if stated > shown[-1] else shown[-1] + step
+        self.end = max(stated, shown[-1] + 1)
         ends = [*shown[1:], self.end]
         self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
 
@@ -121,6 +120,8 @@ class _Picture:
             template = container.streams.video[0]
             stream = output.add_stream_from_template(template, opaque=True)
         stream.time_base = self.info.time_base
+        # Not every codec states it itself, and the template forgets what the container said.
+        stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
         tag = CODECS[settings.codec].tag
         if tag and output.format.name != "matroska":
             stream.codec_context.codec_tag = tag

@@ -12,7 +12,7 @@ from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_
 from nstd.media.capture import Capture, open_capture
 from nstd.media.frame import StreamInfo, VideoInfo
 from nstd.media.scan import Scan, open_film, scan
-from nstd.media.structure import box_names, ends_early
+from nstd.media.structure import ends_early, lacks_index
 
 FILM_SUFFIXES: frozenset[str] = frozenset(
     (
@@ -111,12 +111,12 @@ def _check_file(path: Path) -> None:
             raise UnreadableError(f"{path} is a folder, not a film")
         if not path.stat().st_size:
             raise UnreadableError(f"{path} is empty")
-        boxes = box_names(path)
+        without_index = lacks_index(path)
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
-    if boxes[:1] == [b"ftyp"] and b"moov" not in boxes:
+    if without_index:
         raise UnreadableError(
-            f"{path} has no index (its moov box is missing): its recording or copying never ended"
+            f"{path} has no whole index (moov box): its recording or copying never ended"
         )
 
 
@@ -171,9 +171,7 @@ def _info(
     context = stream.codec_context
     time_base = stream.time_base or Fraction(1, av.time_base)
     start = int(counted.times[0]) if len(counted.times) else counted.offset or 0
-    duration = counted.span
-    if stream.duration and not truncated:
-        duration = max(0, (counted.offset or 0) + stream.duration - start)
+    duration = _duration(stream, counted, start, truncated=truncated)
     layout = context.format
     return VideoInfo(
         stream=stream.index,
@@ -197,6 +195,18 @@ def _info(
         streams=tuple(_stream_info(one) for one in container.streams),
         truncated=truncated,
     )
+
+
+def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:
+    """From the first frame's time to the last one's end, in the stream's units."""
+    if truncated or not stream.duration:
+        return counted.span
+    duration = (counted.offset or 0) + stream.duration - start
+    if not len(counted.times):
+        return max(0, duration)
+    # With B-frames and a varying rate MP4's durations end before the last frame is even shown.
+    last = int(counted.times[-1]) - start
+    return duration if duration > last else last + (counted.step or counted.tail)
 
 
 def _frame_rate(stream: av.VideoStream, frames: int, seconds: Fraction) -> Fraction:

@@ -63,9 +63,9 @@ class _Film:
         self._info = info
         self._counted = counted
         self._capture = capture
-        self._step = max(1, round(1 / (info.frame_rate * info.time_base)))
-        # Where packets state only decoding times OpenCV tells those, in the wrong order: the frames
-        # simply get the stated times one after the other.
+        self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
+        # Where packets do not state their own times OpenCV tells others' times: the frames simply
+        # get the stated ones in turn.
         ordered = len(counted.times) > 0 and not counted.exact
         offset = None if ordered else counted.offset
         self._clock = Clock(counted.times, offset, info.time_base, self._step)

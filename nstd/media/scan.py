@@ -37,7 +37,8 @@ class Scan:
         tail: Duration of the last frame in display order, or 0.
         end: Seconds at which the last packet of any stream ends.
         broken: The demuxer met damage on its way.
-        exact: Every packet states its presentation time, so that one packet is one frame.
+        exact: Every packet states its own presentation time; otherwise only the set of times is
+            known, and some packets may show nothing.
     """
 
     times: npt.NDArray[np.int64]
@@ -54,6 +55,11 @@ class Scan:
     def span(self) -> int:
         """From the first frame's time to the last one's end, or 0 where unknown."""
         return int(self.times[-1] - self.times[0]) + self.tail if len(self.times) else 0
+
+    @property
+    def step(self) -> int:
+        """The usual distance between two frames, or 0 where unknown."""
+        return int(np.median(np.diff(self.times))) if len(self.times) > 1 else 0
 
 
 @contextmanager
@@ -134,7 +140,7 @@ def _scan(path: Path, index: int, _identity: tuple[int, ...]) -> Scan:
         for packet in packets(container, path, *streams):
             tally.add(packet)
         stream = container.streams[index]
-        # AVI has no presentation times at all; what ffmpeg says they are is the order of decoding.
+        # AVI has no presentation times; those that ffmpeg makes up may be in decoding order.
         states_times = container.format.name != "avi"
         return tally.result(stream.frames, stream.start_time, states_times=states_times)
 
@@ -168,9 +174,9 @@ class _Tally:
             self._last = (stamp, packet.duration or 0)
 
     def result(self, promised: int, offset: int | None, *, states_times: bool) -> Scan:
-        exact = states_times and None not in self._pts
+        complete = None not in self._pts
         # Where only decoding times are stated: as a set they are the same.
-        stamps = self._pts if exact else self._dts
+        stamps = self._pts if complete else self._dts
         known = [] if None in stamps else [stamp for stamp in stamps if stamp is not None]
         return Scan(
             times=np.sort(np.array(known, dtype=np.int64)),
@@ -181,7 +187,7 @@ class _Tally:
             tail=self._last[1],
             end=self._end,
             broken=self._broken,
-            exact=exact,
+            exact=complete and states_times,
         )
 
 

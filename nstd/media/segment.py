@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -50,13 +51,8 @@ class SegmentWriter:
 
     def __enter__(self) -> Self:
         if self._pixel_format != CODECS[self._settings.codec].pixel_format:
-            _LOG.info(
-                "%d×%d is odd: %s keeps that size only as %s, which some players cannot show",
-                self._info.width,
-                self._info.height,
-                self._settings.codec,
-                self._pixel_format,
-            )
+            size = f"{self._info.width}×{self._info.height}"
+            _say_odd(size, self._settings.codec, self._pixel_format)
         try:
             self._container = self._open()
             self._stream = self._add_stream()
@@ -157,6 +153,17 @@ class SegmentWriter:
         with suppress(av.FFmpegError):
             self._container.close()
         self._part.unlink(missing_ok=True)
+
+
+@cache
+def _say_odd(size: str, codec: str, layout: str) -> None:
+    # Cached: once is enough for the hundreds of segments of a film.
+    _LOG.warning(
+        "%s is odd: %s keeps that size only as %s, which some players cannot show",
+        size,
+        codec,
+        layout,
+    )
 
 
 def coded_size(info: VideoInfo) -> tuple[int, int]:

@@ -35,11 +35,16 @@ def ends_early(path: Path, container: str) -> bool:
     return False
 
 
-def box_names(path: Path) -> list[bytes]:
-    """Types of the outermost boxes of an MP4 or QuickTime file, as far as they can be followed."""
+def lacks_index(path: Path) -> bool:
+    """Whether this is an MP4 file without a whole index (moov box), so that nothing can be read.
+
+    Recorders that were switched off and copies that were interrupted leave such files.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
-        return [name for name, _ in _boxes(file, size)]
+        boxes = _boxes(file, size)
+    is_mp4 = bool(boxes) and boxes[0][0] == b"ftyp"
+    return is_mp4 and not any(name == b"moov" and end <= size for name, end in boxes)
 
 
 def _boxes(file: BinaryIO, size: int) -> list[tuple[bytes, int]]:

@@ -67,7 +67,7 @@ def prepare(device: DeviceInfo, threads: int) -> torch.device:
     Raises:
         DeviceError: It does not answer.
     """
-    torch.set_num_threads(threads)
+    use_threads(threads)
     # cuBLAS reads this once, when CUDA starts; without it its sums may come in any order.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
@@ -78,6 +78,11 @@ def prepare(device: DeviceInfo, threads: int) -> torch.device:
     with device_errors(device.name):
         torch.ones(1, device=device.name).sum().item()
     return torch.device(device.name)
+
+
+def use_threads(threads: int) -> None:
+    """Let the calling thread compute with so many: OpenMP keeps the number for each thread."""
+    torch.set_num_threads(threads)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_its_examples_validate_too(uncommented: Path) -> None:
     assert list(config.recipes) == ["starry", "blend", "everything"]
     assert len(config.folders) == 2
     assert isinstance(config.folders[1].originals, MoveOriginals)
-    assert len(config.batch) == 1
+    assert len(config.batch) == 2
 
 
 def test_the_defaults_it_tells_of_recipes_are_those_of_the_code(uncommented: Path) -> None:
@@ -88,7 +88,7 @@ def test_every_key_of_every_section_is_in_it(uncommented: Path) -> None:
 
 def test_every_key_is_explained_where_it_first_stands() -> None:
     lines = SHIPPED.read_text("utf-8").splitlines()
-    keys = {key for section in _all_sections(Config) for key in section.keys()}
+    keys = {key for section in _all_sections(Config) for key in section.keys()}  # noqa: SIM118 - no dict
     nested = {"image", "weight", "scale", "long_edge", "steps", "move"}  # told of with their parent
     for key in keys - nested:
         first = next(i for i, line in enumerate(lines) if re.match(rf"^(# )?[ -]*{key}:", line))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.media.structure import box_names, ends_early
+from nstd.media.structure import ends_early, lacks_index
 from tests import clips
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -24,7 +24,22 @@ def written(path: Path, content: bytes) -> Path:
 def test_whole_boxes_are_whole(tmp_path: Path) -> None:
     film = written(tmp_path / "a.mp4", box(b"ftyp", b"isom") + box(b"mdat", b"x" * 50))
     assert not ends_early(film, MP4)
-    assert box_names(film) == [b"ftyp", b"mdat"]
+
+
+@pytest.mark.parametrize(
+    ("content", "lacking"),
+    [
+        (box(b"ftyp", b"isom") + box(b"mdat", b"x" * 9) + box(b"moov", b"x" * 9), False),
+        (box(b"ftyp", b"isom") + box(b"mdat", b"x" * 9) + box(b"moov", b"x" * 9)[:-1], True),
+        (box(b"ftyp", b"isom") + box(b"mdat", b"x" * 9), True),
+        (b"GIF89a and no box at all", False),
+        (b"short", False),
+    ],
+)
+def test_an_mp4_file_without_a_whole_index_is_known(
+    tmp_path: Path, content: bytes, lacking: bool
+) -> None:
+    assert lacks_index(written(tmp_path / "a.mp4", content)) is lacking
 
 
 @pytest.mark.parametrize("kept", [9, 30, 57])

@@ -71,18 +71,14 @@ def test_a_card_that_this_machine_does_not_have_is_an_error() -> None:
 @pytest.fixture
 def _restored_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """`prepare` sets what is global to the process; here it is put back."""
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "set, so that it is restored")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    for place, name in [
-        (torch.backends.cudnn, "benchmark"),
-        (torch.backends.cudnn, "deterministic"),
-        (torch.backends.cudnn, "allow_tf32"),
-        (torch.backends.cuda.matmul, "allow_tf32"),
-    ]:
-        monkeypatch.setattr(place, name, getattr(place, name))
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+    cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
 @pytest.mark.usefixtures("_restored_settings")

@@ -1,0 +1,91 @@
+"""Time of one step (forward, losses, backward) by network and picture size.
+
+    python bench/step_time.py [--device cpu] [--threads 2] [--sizes 256x144,320x180]
+
+Weights are random: time does not depend on their values. Prints a table, and for each size the
+ratio of the full network's step to the quarter-width one's.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from nstd.style.device import choose_devices, prepare
+from nstd.style.network import Network
+from nstd.style.objective import Objective
+from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
+from nstd.style.targets import MemoryStore, StyleImage, content_target, style_target
+
+WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "quarter": (16, 32, 64, 128, 128)}
+DEEPEST = "conv5_1"
+
+
+def random_tensors(widths: tuple[int, ...], *, readout: bool) -> dict[str, torch.Tensor]:
+    """Weights of the right shapes, scaled so that activations neither vanish nor explode."""
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        "preprocess.weight": torch.eye(3)[:, :, None, None],
+        "preprocess.bias": torch.zeros(3),
+    }
+    channels = 3
+    for layer in LAYERS[: LAYERS.index(DEEPEST) + 1]:
+        width = widths[int(layer[4]) - 1]
+        weight = torch.randn(width, channels, 3, 3, generator=generator)
+        tensors[f"{layer}.weight"] = weight * (2 / (9 * channels)) ** 0.5
+        tensors[f"{layer}.bias"] = torch.zeros(width)
+        if readout and layer.endswith("_1"):
+            full = torch.randn(4 * width, width, 1, 1, generator=generator)
+            tensors[f"readout.{layer}.weight"] = full / width**0.5
+            tensors[f"readout.{layer}.bias"] = torch.zeros(4 * width)
+        channels = width
+    return tensors
+
+
+def step_seconds(network: Network, width: int, height: int, repeats: int) -> float:
+    """Median seconds of a step on one frame of `width` × `height` pixels."""
+    recipe = StyleRecipe(styles=(StyleSource(image="random"),))
+    generator = torch.Generator().manual_seed(1)
+    frame = torch.rand(1, 3, height, width, generator=generator).to(network.device)
+    style = StyleImage(torch.rand(1, 3, 256, 256, generator=generator), "random")
+    target = style_target((style,), max(width, height), network, "random", recipe, MemoryStore())
+    content = content_target(frame, network, recipe.content_layer, target.energy)
+    objective = Objective(network, recipe, target, content)
+    times = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        losses, _ = objective.with_gradient(frame)
+        losses.total.tolist()  # waits for the device
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[2:])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--sizes", default="256x144,320x180,640x360")
+    parser.add_argument("--repeats", type=int, default=7)
+    arguments = parser.parse_args()
+    (info,) = choose_devices((arguments.device,))
+    device = prepare(info, arguments.threads)
+    print(f"{info.description}, {arguments.threads} threads, torch {torch.__version__}, float32")
+    networks = {
+        name: Network(random_tensors(widths, readout=name != "vgg19"), deepest=DEEPEST)
+        for name, widths in WIDTHS.items()
+    }
+    print(f"{'size':>10}" + "".join(f"{name + ' ms':>14}" for name in networks) + f"{'ratio':>8}")
+    for size in arguments.sizes.split(","):
+        width, height = (int(edge) for edge in size.split("x"))
+        times = [
+            step_seconds(network.to(device, torch.float32), width, height, arguments.repeats)
+            for network in networks.values()
+        ]
+        cells = "".join(f"{seconds * 1e3:14.1f}" for seconds in times)
+        print(f"{size:>10}{cells}{times[0] / times[1]:8.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""What tests of whole films need: a round trip through the writer, and looking at the result."""
+
+import hashlib
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from nstd.media.frame import Frame, VideoInfo
+from nstd.media.probe import probe
+from nstd.media.reader import read_frames
+from nstd.media.writer import EncodeSettings, SegmentWriter, assemble, publish
+
+QUICK = EncodeSettings(preset="ultrafast")
+
+
+def round_trip(
+    source: Path,
+    folder: Path,
+    settings: EncodeSettings = QUICK,
+    *,
+    cuts: Sequence[int] = (),
+    span: tuple[int, int] | None = None,
+    accept_truncated: bool = False,
+) -> Path:
+    """Read a film, write its frames as they are in segments that begin at `cuts`, join them.
+
+    With `span` only the frames in it are written.
+    """
+    info = probe(source, accept_truncated=accept_truncated)
+    frames = [
+        frame
+        for frame in read_frames(source, info)
+        if span is None or span[0] <= frame.pts < span[1]
+    ]
+    bounds = [0, *cuts, len(frames)]
+    segments = [
+        write_segment(folder / f"segment-{first:06}", info, frames[first:last], settings)
+        for first, last in zip(bounds, bounds[1:], strict=False)
+    ]
+    target = folder / f"painted.{settings.container}"
+    part = assemble(segments, source, info, target, settings, span=span)
+    publish(part, target, overwrite=False)
+    return target
+
+
+def write_segment(
+    path: Path, info: VideoInfo, frames: Sequence[Frame], settings: EncodeSettings = QUICK
+) -> Path:
+    """Write one closed segment."""
+    with SegmentWriter(path, info, settings) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return path
+
+
+def times(film: Path, stream: int = 0) -> list[Fraction]:
+    """Seconds at which every frame is shown, by PyAV's decoder."""
+    with av.open(str(film)) as container:
+        video = container.streams[stream]
+        return [
+            frame.pts * frame.time_base
+            for frame in container.decode(video)
+            if frame.pts is not None and frame.time_base
+        ]
+
+
+def pictures(film: Path, stream: int = 0) -> list[npt.NDArray[np.uint8]]:
+    """All frames as PyAV decodes them: RGB, not turned upright."""
+    with av.open(str(film)) as container:
+        video = container.streams[stream]
+        assert isinstance(video, av.VideoStream)
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video)]  # type: ignore[misc]
+
+
+def packets(film: Path, kind: str) -> list[list[tuple[Fraction, str]]]:
+    """For each stream of a kind: begin in seconds and hash of every packet that is not empty."""
+    found: dict[int, list[tuple[Fraction, str]]] = {}
+    with av.open(str(film)) as container:
+        for stream in container.streams:
+            if stream.type == kind:
+                found[stream.index] = []
+        for packet in container.demux():
+            if packet.stream_index in found and packet.size and packet.pts is not None:
+                digest = hashlib.sha256(bytes(packet)).hexdigest()
+                found[packet.stream_index].append((packet.pts * packet.time_base, digest))
+    return list(found.values())
+
+
+def subtitles(film: Path, prefixed: bool) -> list[tuple[Fraction, Fraction, str]]:
+    """Begin, duration and text of every subtitle of the first subtitle stream."""
+    found = []
+    with av.open(str(film)) as container:
+        for packet in container.demux(container.streams.subtitles[0]):
+            text = bytes(packet)[2:] if prefixed else bytes(packet)
+            if text and packet.pts is not None:
+                duration = (packet.duration or 0) * packet.time_base
+                found.append((packet.pts * packet.time_base, duration, text.decode()))
+    return found
+
+
+def chapters(film: Path) -> list[tuple[Fraction, Fraction, str]]:
+    """Begin and end in seconds, and title, of every chapter."""
+    with av.open(str(film)) as container:
+        return [
+            (begin, end, chapter["metadata"]["title"])
+            for chapter in container.chapters()
+            for begin, end in [_seconds(chapter)]
+        ]
+
+
+def _seconds(chapter: Any) -> tuple[Fraction, Fraction]:
+    time_base = chapter["time_base"]
+    return chapter["start"] * time_base, chapter["end"] * time_base

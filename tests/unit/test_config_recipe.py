@@ -1,0 +1,257 @@
+"""Recipes: what is written becomes the `StyleRecipe` that is meant."""
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from nstd.config import Config, RecipeConfig, recipe_from_options
+from nstd.config.faults import faults_of, shown_path
+from nstd.config.values import Context
+from nstd.errors import UsageError
+from nstd.style.recipe import STRENGTHS, STYLE_LAYERS, Level, StyleRecipe, StyleSource
+
+FROZEN_LATER = {"network_sha256"}
+"""Fields that no one writes: they are filled in when a job is queued."""
+
+
+@pytest.fixture(autouse=True)
+def _style(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "b.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+
+
+def _recipe(**keys: Any) -> RecipeConfig:
+    return RecipeConfig.model_validate({"styles": "a.jpg"} | keys, context=Context(Path.cwd()))
+
+
+def _style_recipe(**keys: Any) -> StyleRecipe:
+    return _recipe(**keys).recipe("vgg19")
+
+
+def _faults(**keys: Any) -> list[str]:
+    with pytest.raises(ValidationError) as caught:
+        _recipe(**keys)
+    found = faults_of(caught.value, RecipeConfig)
+    return [f"{shown_path(fault.path)}: {fault.sentence}" for fault in found]
+
+
+def test_every_field_of_a_style_recipe_has_its_key() -> None:
+    names = {field.name for field in fields(StyleRecipe)} - FROZEN_LATER
+    assert set(RecipeConfig.keys()) - {"strength"} == names
+
+
+# None of these is the default, so a key that is not handed on shows.
+OTHER_VALUES: dict[str, tuple[Any, Any]] = {
+    "network": ("pocket", "pocket"),
+    "form": ("literal", "literal"),
+    "content_layer": ("conv3_1", "conv3_1"),
+    "content_weight": (0.3, 0.3),
+    "style_layers": (["conv1_2", "conv2_2"], ("conv1_2", "conv2_2")),
+    "layer_weights": ([1, 2, 3, 4, 5], (1.0, 2.0, 3.0, 4.0, 5.0)),
+    "style_weight": (2, 2.0),
+    "tv_weight": ("3e0", 3.0),
+    "range_weight": (7, 7.0),
+    "levels": ([{"long_edge": 64, "steps": 3}], (Level(64, 3),)),
+    "optimizer": ("adam", "adam"),
+    "learning_rate": (0.1, 0.1),
+    "init": ("noise", "noise"),
+    "pooling": ("average", "average"),
+    "padding": ("replicate", "replicate"),
+    "tolerance": (0, 0.0),
+    "tolerance_window": (9, 9),
+    "seed": (12, 12),
+}
+
+
+def test_other_values_are_listed_for_every_key() -> None:
+    assert set(OTHER_VALUES) == set(RecipeConfig.keys()) - {"strength", "styles"}
+    for field in fields(StyleRecipe):
+        if field.name in OTHER_VALUES:
+            assert field.default is not MISSING
+            assert OTHER_VALUES[field.name][1] != field.default
+
+
+@pytest.mark.parametrize("key", OTHER_VALUES)
+def test_each_key_reaches_the_style_recipe(key: str) -> None:
+    written, meant = OTHER_VALUES[key]
+    recipe = _style_recipe(**{key: written})
+    assert getattr(recipe, key) == meant
+    assert type(getattr(recipe, key)) is type(meant)
+
+
+def test_what_is_not_given_has_the_style_recipes_default(tmp_path: Path) -> None:
+    image = str(tmp_path / "a.jpg")
+    assert _style_recipe() == StyleRecipe(styles=(StyleSource(image=image),))
+    assert _style_recipe(seed=None, levels=None) == _style_recipe()
+
+
+def test_the_default_network_is_for_recipes_that_name_none() -> None:
+    assert _recipe().recipe("other").network == "other"
+    assert _recipe(network="pocket").recipe("other").network == "pocket"
+
+
+def test_style_images_are_paths_or_paths_with_weights(tmp_path: Path) -> None:
+    styles = ["a.jpg", {"image": "b.jpg", "weight": 2, "scale": 0.5}]
+    assert _style_recipe(styles=styles).styles == (
+        StyleSource(image=str(tmp_path / "a.jpg")),
+        StyleSource(image=str(tmp_path / "b.jpg"), weight=2.0, scale=0.5),
+    )
+
+
+@pytest.mark.parametrize("strength", ["subtle", "normal", "strong"])
+def test_strength_is_a_content_weight(strength: Any) -> None:
+    assert _style_recipe(strength=strength).content_weight == STRENGTHS[strength]
+
+
+def test_levels_may_be_written_as_on_the_command_line() -> None:
+    assert _style_recipe(levels="256:80, 512:30").levels == (Level(256, 80), Level(512, 30))
+
+
+def test_layer_weights_by_name_choose_the_layers_in_the_networks_order() -> None:
+    recipe = _style_recipe(layer_weights={"conv4_1": 3, "conv1_1": 1})
+    assert recipe.style_layers == ("conv1_1", "conv4_1")
+    assert recipe.layer_weights == (1.0, 3.0)
+    recipe = _style_recipe(
+        style_layers=["conv4_1", "conv1_1"], layer_weights={"conv1_1": 1, "conv4_1": 3}
+    )
+    assert recipe.style_layers == ("conv4_1", "conv1_1")
+    assert recipe.layer_weights == (3.0, 1.0)
+
+
+def test_style_layers_without_weights_share_equally() -> None:
+    recipe = _style_recipe(style_layers=["conv1_1", "conv2_1", "conv3_1", "conv4_1"])
+    assert recipe.layer_weights == (0.25,) * 4
+    assert _style_recipe(style_layers=list(STYLE_LAYERS)) == _style_recipe()
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"styles": "c.jpg"}, "styles[0].image: there is no file "),
+        ({"styles": "."}, "styles[0].image: "),
+        ({"styles": []}, "styles: it is empty"),
+        ({"styles": [{"image": "a.jpg", "weight": 0}]}, "styles[0].weight: 0 is not above 0"),
+        ({"styles": [{"image": "a.jpg", "scale": 11}]}, "styles[0].scale: 11 is more than 10"),
+        ({"styles": [{"weight": 1}]}, "styles[0]: the key “image” is missing"),
+        ({"styles": {"image": "a.jpg"}}, "styles: a set of keys is not a list"),
+        ({"strength": "normal", "content_weight": 1}, ": strength and content_weight set the same"),
+        ({"strength": "normal", "form": "literal"}, ": strength is made for the relative form"),
+        (
+            {"strength": "strnog"},
+            "strength: “strnog” is none of subtle, normal, strong; did you me",
+        ),
+        ({"content_weight": -1}, "content_weight: -1 is not at least 0"),
+        ({"content_weight": "high"}, "content_weight: “high” is not a number"),
+        ({"content_layer": "conv4_5"}, "content_layer: “conv4_5” is no layer of VGG-19; did you"),
+        (
+            {"content_layer": "relu"},
+            "content_layer: “relu” is no layer of VGG-19; they are conv1_1",
+        ),
+        ({"layer_weights": [1, 2]}, ": there are 2 "),
+        ({"layer_weights": [1, "x", 3, 4, 5]}, "layer_weights[1]: “x” is not a number"),
+        ({"layer_weights": {"conv9_1": 1}}, "layer_weights.conv9_1: “conv9_1” is no layer"),
+        ({"layer_weights": {}}, "layer_weights: it is empty"),
+        ({"layer_weights": 3}, "layer_weights: 3 is not a list"),
+        (
+            {"layer_weights": {"conv1_1": 1}, "style_layers": ["conv2_1"]},
+            ": layer_weights and style_layers name different layers",
+        ),
+        ({"style_layers": ["conv1_1", "conv1_1"]}, ": a style layer is named twice"),
+        ({"style_layers": []}, "style_layers: it is empty"),
+        ({"levels": "256x80"}, "levels: “256x80” is no level; Write LONG_EDGE:STEPS"),
+        ({"levels": "512:3,256:3"}, ": the levels do not grow from coarse to fine"),
+        ({"levels": "16:3"}, "levels: A level of 16 px is too small"),
+        ({"levels": []}, "levels: it is empty"),
+        ({"levels": [{"long_edge": 31, "steps": 1}]}, "levels[0].long_edge: 31 is not at least 32"),
+        ({"levels": [{"long_edge": 32, "step": 1}]}, "levels[0].step: unknown key; did you mean"),
+        ({"learning_rate": 0}, "learning_rate: 0 is not above 0"),
+        ({"seed": -1}, "seed: -1 is not at least 0"),
+        ({"seed": 2**63}, "seed: a very large number is more than a very large number"),
+        ({"tv": 1}, "tv: unknown key; did you mean “tv_weight”?"),
+        ({"init": "image"}, "init: “image” is none of content, style, noise"),
+    ],
+)
+def test_each_slip_in_a_recipe_has_its_key_and_plain_words(
+    keys: dict[str, Any], fault: str
+) -> None:
+    (found,) = _faults(**keys)
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "x" * 65, "a\nb"])
+def test_a_recipes_name_can_be_part_of_a_file_name(name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({"recipes": {name: {"styles": "a.jpg"}}})
+    (fault,) = faults_of(caught.value, Config)
+    assert "cannot name a recipe" in fault.sentence
+
+
+@pytest.fixture
+def config() -> Config:
+    recipes = {
+        "plain": {"styles": "a.jpg"},
+        "rich": {
+            "styles": [{"image": "a.jpg", "weight": 2}],
+            "content_weight": 0.7,
+            "levels": "64:3",
+            "layer_weights": {"conv1_1": 1},
+            "network": "pocket",
+        },
+    }
+    return Config.model_validate({"recipes": recipes, "network": "default"})
+
+
+def test_a_named_recipe_is_taken_as_it_is(config: Config) -> None:
+    for name, entry in config.recipes.items():
+        assert recipe_from_options(config, name=name, overrides={}) == entry.recipe("default")
+
+
+def test_options_override_a_named_recipe(config: Config, tmp_path: Path) -> None:
+    recipe = recipe_from_options(
+        config, name="rich", overrides={"seed": "5", "styles": ["b.jpg"], "levels": None}
+    )
+    assert recipe.seed == 5
+    assert [style.image for style in recipe.styles] == [str(tmp_path / "b.jpg")]
+    assert recipe.levels == (Level(64, 3),)
+    assert recipe.network == "pocket"
+
+
+def test_strength_and_content_weight_replace_each_other(config: Config) -> None:
+    recipe = recipe_from_options(config, name="rich", overrides={"strength": "subtle"})
+    assert recipe.content_weight == STRENGTHS["subtle"]
+    recipe = recipe_from_options(config, name="rich", overrides={"content_weight": 0.9})
+    assert recipe.content_weight == 0.9
+
+
+def test_options_alone_make_a_recipe(tmp_path: Path) -> None:
+    overrides = {"styles": [{"image": "a.jpg", "weight": 3}], "strength": None, "tv_weight": 2}
+    recipe = recipe_from_options(Config(network="pocket"), name=None, overrides=overrides)
+    source = StyleSource(image=str(tmp_path / "a.jpg"), weight=3.0)
+    assert recipe == StyleRecipe(styles=(source,), network="pocket", tv_weight=2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "problem"),
+    [
+        ("plian", {}, "There is no recipe “plian”; did you mean “plain”?"),
+        (None, {}, "No style image is given"),
+        (None, {"seed": 3}, "No style image is given"),
+        (None, {"styles": ["c.jpg"]}, "--style: there is no file "),
+        ("plain", {"content_weight": "high"}, "--content-weight: “high” is not a number"),
+        ("plain", {"sede": 3}, "--sede: unknown key; did you mean “seed”?"),
+        ("plain", {"strength": "subtle", "content_weight": 1}, "strength and content_weight"),
+        ("rich", {"style_layers": ["conv2_1"]}, "layer_weights and style_layers name different"),
+        ("plain", {"seed": -1, "init": "x"}, "--init: “x” is none of content, style, noise\n--se"),
+    ],
+)
+def test_each_wrong_option_is_named(
+    config: Config, name: str | None, overrides: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        recipe_from_options(config, name=name, overrides=overrides)
+    assert caught.value.problem.startswith(problem)
+    assert caught.value.exit_code == 2
