@@ -36,6 +36,7 @@ from nstd.intake.submit import (
 from nstd.intake.watcher import scan_once
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
+from nstd.media.image import STILL_SUFFIXES
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
 from nstd.worker import Outcome, Worker
@@ -284,6 +285,14 @@ def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
         raise UsageError(f"{target} is the film itself", "Choose another output")
     if target.exists() and not output.overwrite:
         raise OutputExistsError(f"{target} is there already")
+    fitting = STILL_SUFFIXES
+    if source.suffix.lower() not in STILL_SUFFIXES:
+        fitting = frozenset({f".{output.encode.container}"})
+    if target.suffix.lower() not in fitting:
+        raise UsageError(
+            f"{source.name} cannot be painted as {target.name}",
+            f"Choose a name that ends in {' or '.join(sorted(fitting))}",
+        )
 
 
 def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:

@@ -168,7 +168,7 @@ class BusyError(LedgerError):
 
     exit_code = 75
     retryable = True
-    default_remedy = "Wait for the other process to end, or give this one a --state-dir of its own"
+    default_remedy = "Wait for the other process to end, or set another state_dir in config.yaml"
 
 
 class VerificationError(NstdError):

@@ -20,6 +20,8 @@ from nstd.errors import (
     ChangedError,
     Interrupted,
     OutputExistsError,
+    UnreadableError,
+    UsageError,
     VanishedError,
     WeightsError,
     from_os_error,
@@ -66,10 +68,12 @@ def stylize_film(film: Film, engine: Engine) -> None:
     _require_as_queued(film)
     if film.target.exists() and not film.output.overwrite:
         raise OutputExistsError(f"{film.target} is there already")
+    _make_folder(film.target.parent)
     if film.source.suffix.lower() in STILL_SUFFIXES:
         part = _stylize_still(film)
     else:
         info = probe(film.source, accept_truncated=film.output.accept_truncated)
+        _require_frames(film, info)
         engine.paint(film, info)
         part = _assemble(film, info)
     _require_unchanged(film, before, part)
@@ -219,6 +223,8 @@ def _encode(
 def _assemble(film: Film, info: VideoInfo) -> Path:
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     paths = [film.work / str(segment.path) for segment in closed]
+    if not closed:
+        raise UnreadableError(f"No frame of {film.source} can be decoded")
     span = None
     if not film.output.whole:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
@@ -263,6 +269,14 @@ def _require_as_queued(film: Film) -> None:
         )
 
 
+def _require_frames(film: Film, info: VideoInfo) -> None:
+    if 0 < info.frames <= film.output.first:
+        raise UsageError(
+            f"{film.source.name} has {info.frames} frames: there is none from {film.output.first}",
+            "Frames are counted from 0",
+        )
+
+
 def _require_unchanged(film: Film, before: FileIdentity, part: Path) -> None:
     if _identity(film.source) == before:
         return
@@ -270,6 +284,14 @@ def _require_unchanged(film: Film, before: FileIdentity, part: Path) -> None:
     film.store.clear_segments(film.job)
     shutil.rmtree(film.work, ignore_errors=True)
     raise ChangedError(f"{film.source} was changed while it was being painted")
+
+
+def _make_folder(folder: Path) -> None:
+    """Made before the painting: that it cannot be had must not show when all is painted."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, "making the folder") from error
 
 
 def _identity(path: Path) -> FileIdentity:

@@ -120,9 +120,7 @@ def damaged(path: Path, at: Sequence[int], **changes: Any) -> Path:
     """A film with the content of some packets (by number) overwritten, its structure whole."""
     make(path, **changes)
     with av.open(str(path)) as container:
-        places = [
-            (packet.pos, packet.size) for packet in container.demux(video=0) if packet.size
-        ]
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
     content = bytearray(path.read_bytes())
     for number in at:
         position, size = places[number]
@@ -169,6 +167,7 @@ def patches(
     bits: int = 8,
     size: tuple[int, int] = (384, 64),
     colors: Sequence[tuple[int, int, int]] = PATCHES,
+    rotation: int = 0,
 ) -> Path:
     """Three frames of even color patches, whose YUV values are computed here, by the standard.
 
@@ -180,6 +179,7 @@ def patches(
         bits: 8 or 10.
         size: Width and height.
         colors: The patches, left to right.
+        rotation: Degrees clockwise a player is to turn it.
     """
     said = matrix if stated is None else stated
     planes = _yuv_planes(_patch_image(colors, size), matrix, full_range=full_range, bits=bits)
@@ -191,6 +191,8 @@ def patches(
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = layout
+        if rotation:
+            stream.set_display_rotation(-rotation)
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = said
         context.color_range = 2 if full_range else 1 if said != UNSTATED else 0
@@ -206,9 +208,7 @@ def patches(
     return path
 
 
-def patch_values(
-    image: Picture, count: int = len(PATCHES)
-) -> list[tuple[int, int, int]]:
+def patch_values(image: Picture, count: int = len(PATCHES)) -> list[tuple[int, int, int]]:
     """The color in the middle of each patch of a picture of `patches`."""
     height, width, _ = image.shape
     middles = [image[height // 2, int((index + 0.5) * width / count)] for index in range(count)]

@@ -91,6 +91,15 @@ def packets(film: Path, kind: str) -> list[list[tuple[Fraction, str]]]:
     return list(found.values())
 
 
+def contents(film: Path, kind: str) -> list[str]:
+    """For each stream of a kind: hash of all it holds; packets may be parted differently."""
+    found: dict[int, Any] = {}
+    with av.open(str(film)) as container:
+        for packet in container.demux([s for s in container.streams if s.type == kind]):
+            found.setdefault(packet.stream_index, hashlib.sha256()).update(bytes(packet))
+    return [found[index].hexdigest() for index in sorted(found)]
+
+
 def subtitles(film: Path, prefixed: bool) -> list[tuple[Fraction, Fraction, str]]:
     """Begin, duration and text of every subtitle of the first subtitle stream."""
     found = []

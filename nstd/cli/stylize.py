@@ -16,7 +16,7 @@ from nstd.cli.options import (
     report,
 )
 from nstd.cli.progress import reporting
-from nstd.config import Config, OutputConfig, OutputOverride, recipe_from_options
+from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
 from nstd.errors import UsageError
 
 
@@ -97,7 +97,7 @@ def stylize_command(
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
     from nstd.batch import stylize
     from nstd.film import OutputSpec
-    from nstd.intake.submit import ENCODER_THREADS, encode_settings
+    from nstd.intake.submit import ENCODER_THREADS
 
     face = Face(debug, json, quiet)
     settings = configured(config, face, level="warning")
@@ -116,7 +116,7 @@ def stylize_command(
     encode = {"codec": codec, "quality": quality, "preset": preset, "container": container}
     first, last = parse_frames(frames)
     spec = OutputSpec(
-        encode=encode_settings(_output(settings, output, encode), ENCODER_THREADS),
+        encode=_output(settings, output, encode).settings(ENCODER_THREADS),
         first=first,
         last=last,
         segment_frames=settings.segment_frames,
@@ -169,8 +169,7 @@ def _with_machine(config: Config, device: str | None, threads: int | None) -> Co
 
 def _output(config: Config, output: Path, options: dict[str, str | None]) -> OutputConfig:
     """The configuration's encoding with the options', and the container that -o names."""
-    given = {key: value for key, value in options.items() if value is not None}
     suffix = output.suffix.lower().removeprefix(".")
-    if suffix in {"mp4", "mov", "mkv"}:
-        given.setdefault("container", suffix)
-    return config.output.overridden(OutputOverride.model_validate(given))
+    if options["container"] is None and suffix in {"mp4", "mov", "mkv"}:
+        options = options | {"container": suffix}
+    return output_from_options(config, options)

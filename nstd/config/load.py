@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from nstd.config.crosscheck import cross_faults
 from nstd.config.faults import faults_of, shown_path
 from nstd.config.model import Config, xdg_folder
+from nstd.config.output import OutputConfig, OutputOverride
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
@@ -114,6 +115,24 @@ def recipe_from_options(
     return recipe.recipe(config.network)
 
 
+def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputConfig:
+    """How the command line wants films encoded, where it differs from the configuration.
+
+    Args:
+        config: The configuration.
+        overrides: Values by key of `OutputOverride`; None is not given.
+
+    Raises:
+        UsageError: An option is wrong, or they do not fit together.
+    """
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return config.output.overridden(OutputOverride.model_validate(given))
+    except ValidationError as error:
+        faults = faults_of(error, OutputConfig)
+        raise UsageError("\n".join(_option_sentence(fault) for fault in faults)) from error
+
+
 def _usual_places() -> list[Path]:
     places = [Path(FILE_NAME), SYSTEM_CONFIG]
     try:
@@ -144,7 +163,7 @@ def _read(path: Path) -> str:
     if len(content) > LARGEST_FILE:
         raise ConfigError(f"{path} is larger than {LARGEST_FILE >> 10} KiB: no configuration")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 text") from error

@@ -12,7 +12,6 @@ from nstd.config import (
     Config,
     FolderConfig,
     MoveOriginals,
-    OutputConfig,
     output_name,
 )
 from nstd.errors import VanishedError, from_os_error
@@ -109,17 +108,6 @@ def output_extension(source: Path, encode: EncodeSettings) -> str:
     return STILL_FORMATS.get(suffix, "png") if suffix in STILL_SUFFIXES else encode.container
 
 
-def encode_settings(output: OutputConfig, threads: int) -> EncodeSettings:
-    """The configuration's `output:` as the encoder wants it."""
-    return EncodeSettings(
-        codec=output.codec,
-        quality=output.quality,
-        preset=output.preset,
-        container=output.container,
-        threads=threads,
-    )
-
-
 def submit(
     store: JobStore,
     wanted: Submission,
@@ -186,7 +174,7 @@ def _output_spec(config: Config, entry: Entry) -> OutputSpec:
         else:
             originals = entry.originals
     return OutputSpec(
-        encode=encode_settings(config.output_of(entry), ENCODER_THREADS),
+        encode=config.output_of(entry).settings(ENCODER_THREADS),
         segment_frames=config.segment_frames,
         accept_truncated=config.accept_truncated,
         overwrite=entry.overwrite,

@@ -1,6 +1,7 @@
 """Closed segments and their source's other streams → one finished, verified part file."""
 
 import heapq
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -20,6 +21,10 @@ from nstd.media.timing import decoding_times
 from nstd.media.tracks import Track, Window, copied_metadata, make_track
 from nstd.media.verify import Promise, verify
 
+_LOG = logging.getLogger(__name__)
+
+_STATES_ASPECT = {"h264", "h265"}
+"""Codecs that carry the shape of a pixel themselves: PyAV cannot set it in Matroska's header."""
 _FINEST_TICKS = 1_000_000
 _COARSEST_TICKS = 10_000
 _OWN_EPOCH = {"mpegts", "mpeg"}
@@ -125,6 +130,13 @@ class _Picture:
         tag = CODECS[settings.codec].tag
         if tag and output.format.name != "matroska":
             stream.codec_context.codec_tag = tag
+        square = self.info.sample_aspect_ratio == 1
+        if output.format.name == "matroska" and not square and settings.codec not in _STATES_ASPECT:
+            _LOG.warning(
+                "Matroska films in %s cannot be told that their pixels are %s wide: it is lost",
+                settings.codec,
+                self.info.sample_aspect_ratio,
+            )
         if self.info.rotation:
             stream.set_display_rotation(360 - self.info.rotation)
         return stream

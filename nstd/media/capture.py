@@ -3,13 +3,13 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import cv2
 
 from nstd.errors import UnsupportedError
-from nstd.media.frame import Image, Rotation
+from nstd.media.frame import Image, Mask, Rotation
 
 _ROTATIONS: dict[int, Rotation] = {0: 0, 90: 90, 180: 180, 270: 270}
 _FFMPEG_QUIET = "-8"
@@ -18,14 +18,19 @@ _FFMPEG_QUIET = "-8"
 class Capture:
     """One film being decoded: `grab` the next frame, look at its `milliseconds`, `retrieve` it.
 
+    Args:
+        capture: The opened film.
+        luma: The same film opened again, giving its luma instead of colors, or None.
+
     Attributes:
         width: Pixels, upright.
         height: Pixels, upright.
         rotation: Degrees clockwise by which the coded picture is turned to stand upright.
     """
 
-    def __init__(self, capture: cv2.VideoCapture) -> None:
+    def __init__(self, capture: cv2.VideoCapture, luma: cv2.VideoCapture | None = None) -> None:
         self._capture = capture
+        self._luma = luma
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         # OpenCV turns by right angles only and leaves other pictures as they are.
@@ -41,7 +46,9 @@ class Capture:
         Args:
             attempts: How often to try again before it is taken for the end.
         """
-        return any(self._capture.grab() for _ in range(max(1, attempts)))
+        if self._luma is not None:
+            _grab(self._luma, attempts)
+        return _grab(self._capture, attempts)
 
     @property
     def milliseconds(self) -> float:
@@ -55,12 +62,27 @@ class Capture:
             return None
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
+    def retrieve_luma(self) -> Mask | None:
+        """The luma of the frame grabbed last: uint8 `[height, width]`; None if it is not known."""
+        if self._luma is None or self._luma.get(cv2.CAP_PROP_POS_MSEC) != self.milliseconds:
+            return None
+        there, picture = self._luma.retrieve()
+        return picture if there and picture.ndim == 2 else None  # type: ignore[return-value]
+
+
+def _grab(capture: cv2.VideoCapture, attempts: int) -> bool:
+    return any(capture.grab() for _ in range(max(1, attempts)))
+
 
 @contextmanager
-def open_capture(path: Path) -> Iterator[Capture]:
+def open_capture(path: Path, *, with_luma: bool = False) -> Iterator[Capture]:
     """Open a film with OpenCV.
 
     That it opens does not mean that it decodes: `grab` a frame to know.
+
+    Args:
+        path: The film.
+        with_luma: Decode it a second time for the luma; only for planar layouts of 8 bits.
 
     Raises:
         UnsupportedError: OpenCV cannot open it.
@@ -69,15 +91,21 @@ def open_capture(path: Path) -> Iterator[Capture]:
     # level is read from the environment when the first film is opened.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    with _utf8_name(path.absolute()) as name:
-        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-        try:
-            if not capture.isOpened():
-                raise UnsupportedError(f"OpenCV cannot open {path}")
-            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-            yield Capture(capture)
-        finally:
-            capture.release()
+    with _utf8_name(path.absolute()) as name, ExitStack() as stack:
+        capture = _opened(name, path, stack)
+        luma = _opened(name, path, stack) if with_luma else None
+        if luma is not None:
+            luma.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+        yield Capture(capture, luma)
+
+
+def _opened(name: str, path: Path, stack: ExitStack) -> cv2.VideoCapture:
+    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+    stack.callback(capture.release)
+    if not capture.isOpened():
+        raise UnsupportedError(f"OpenCV cannot open {path}")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from nstd.media.frame import Image, VideoInfo
+from nstd.media.frame import Image, Mask, VideoInfo
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,16 +46,23 @@ def is_yuv(pixel_format: str) -> bool:
     return pixel_format.startswith(("yuv", "nv", "p0", "p2", "p4", "uyvy", "yvyu"))
 
 
-def as_709(image: Image) -> Image:
+def as_709(image: Image, luma: Mask | None) -> Image:
     """Turn a picture decoded with BT.601's matrix into what BT.709's would have given.
 
-    Exact to the rounding for every color BT.601 did not clip; a color so saturated that it was
-    clipped (pure red, say) stays up to two dozen code values off.
+    Exact to the rounding. BT.601 clips some saturated colors of BT.709, but only ever their green;
+    those are had back from the luma. Without it they stay up to 40 code values off.
 
     Args:
         image: uint8 `[height, width, 3]`, red first.
+        luma: uint8 `[height, width]`, the coded luma in limited range, or None.
     """
-    return np.asarray(cv2.transform(image, _FROM_601_TO_709), dtype=np.uint8)
+    corrected = np.asarray(cv2.transform(image, _FROM_601_TO_709), dtype=np.uint8)
+    if luma is None:
+        return corrected
+    clipped = (image[..., 1] == 0) | (image[..., 1] == 255)
+    if clipped.any():
+        corrected[clipped] = _with_green_from_luma(image[clipped], luma[clipped])
+    return corrected
 
 
 def warn_of_hdr(info: VideoInfo, name: str) -> None:
@@ -95,6 +102,20 @@ def tag(context: av.VideoCodecContext, pixel_format: str) -> None:
     context.color_trc = BT709 if yuv else _TRANSFER_SRGB
     context.colorspace = BT709 if yuv else _MATRIX_RGB
     context.color_range = RANGE_TV if yuv else RANGE_PC
+
+
+def _with_green_from_luma(
+    pixels: npt.NDArray[np.uint8], luma: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """BT.709 pixels `[count, 3]` from the luma and the red and blue that BT.601 made."""
+    (red_601, blue_601), (red_709, blue_709) = (
+        [float(weight) for weight in weights] for weights in (_WEIGHTS_601, _WEIGHTS_709)
+    )
+    full = (luma - 16.0) * (255 / 219)
+    red = full + (pixels[:, 0] - full) * ((1 - red_709) / (1 - red_601))
+    blue = full + (pixels[:, 2] - full) * ((1 - blue_709) / (1 - blue_601))
+    green = (full - red_709 * red - blue_709 * blue) / (1 - red_709 - blue_709)
+    return np.clip(np.rint(np.stack([red, green, blue], axis=1)), 0, 255).astype(np.uint8)
 
 
 def _to_yuv(weights: tuple[Fraction, Fraction]) -> npt.NDArray[np.float64]:

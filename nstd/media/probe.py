@@ -27,6 +27,9 @@ _ATTEMPTS = 64
 """Attempts at a first frame: damaged packets, and those of other streams, may stand before it."""
 _TOLERATED_GAP = Fraction(1)
 """Seconds a Matroska film may fall short of its stated duration, which includes subtitles."""
+_SAME_RATE = Fraction(1, 20)
+"""How far a stated frame rate may be from the counted one to be believed, as a share of it."""
+
 
 _RANGES = {1: "tv", 2: "pc"}
 _PRIMARIES = {
@@ -211,9 +214,11 @@ def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: b
 
 def _frame_rate(stream: av.VideoStream, frames: int, seconds: Fraction) -> Fraction:
     stated = stream.average_rate or stream.guessed_rate or stream.base_rate
-    if stated:
-        return stated
-    return Fraction(frames) / seconds if frames and seconds else Fraction(25)
+    if not frames or not seconds:
+        return stated or Fraction(25)
+    counted = Fraction(frames) / seconds
+    # Of a varying rate some containers state the finest step instead of an average.
+    return stated if stated and abs(stated / counted - 1) < _SAME_RATE else counted
 
 
 def codec_name(stream: Stream) -> str:

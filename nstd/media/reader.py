@@ -47,7 +47,9 @@ def read_frames(
         raise ValueError(f"no frames from {first} to {last}")
     warn_of_hdr(info, str(path))
     counted = scan(path, info.stream)
-    with open_capture(path) as capture:
+    # Only planar layouts of 8 bits give their luma; the colors of others are corrected without.
+    planar = info.bit_depth == 8 and info.pixel_format.startswith("yuv4")
+    with open_capture(path, with_luma=wrongly_601(info) and planar) as capture:
         film = _Film(path, info, counted, capture)
         yield from film.frames(first, last)
         film.report_losses()
@@ -112,7 +114,7 @@ class _Film:
         image = self._capture.retrieve()
         if image is None or image.shape[:2] != (self._info.height, self._info.width):
             raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")
-        return as_709(image) if self._corrects_matrix else image
+        return as_709(image, self._capture.retrieve_luma()) if self._corrects_matrix else image
 
     def _duration(self, pts: int) -> int:
         following = self._clock.following()

@@ -26,6 +26,13 @@ _MUXERS_OWN = {
     "timecode",
 }  # fmt: skip
 _TEXT_CODEC = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip"}
+_BIBLIOGRAPHIC = {
+    "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq",
+    "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
+    "mri": "mao", "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo",
+    "sqi": "alb", "zho": "chi",
+}  # fmt: skip
+"""ISO 639-2 has two codes for these languages; QuickTime's muxer forgets all but the older ones."""
 _AAC_RATES = {
     7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000,
 }  # fmt: skip
@@ -69,6 +76,9 @@ class Track:
         self.window = window
         self._previous: int | None = None
         output.metadata.update(copied_metadata(source.metadata))
+        language = source.metadata.get("language", "")
+        if output.container.format.name == "mov" and language in _BIBLIOGRAPHIC:
+            output.metadata["language"] = _BIBLIOGRAPHIC[language]
         output.disposition = source.disposition
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:

@@ -30,9 +30,7 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "start offset": lambda folder: clips.make(folder / "a.mp4", times=LATE, options=B_FRAMES),
     "start offset, Matroska": lambda folder: clips.make(folder / "a.mkv", times=LATE),
     "one frame": lambda folder: clips.make(folder / "a.mp4", times=[0]),
-    "odd size": lambda folder: clips.make(
-        folder / "a.mp4", size=(97, 63), pixel_format="yuv444p"
-    ),
+    "odd size": lambda folder: clips.make(folder / "a.mp4", size=(97, 63), pixel_format="yuv444p"),
     "10 bit": lambda folder: clips.make(folder / "a.mp4", pixel_format="yuv420p10le"),
     "HEVC": lambda folder: clips.make(
         folder / "a.mp4", codec="libx265", options={"x265-params": "log-level=none"}
@@ -41,9 +39,7 @@ KINDS: dict[str, Callable[[Path], Path]] = {
         folder / "a.webm", codec="libvpx", options={"auto-alt-ref": "1", "lag-in-frames": "16"}
     ),
     "VP9": lambda folder: clips.make(folder / "a.webm", codec="libvpx-vp9", options={}),
-    "AV1": lambda folder: clips.make(
-        folder / "a.mkv", codec="libsvtav1", options={"preset": "12"}
-    ),
+    "AV1": lambda folder: clips.make(folder / "a.mkv", codec="libsvtav1", options={"preset": "12"}),
     "MPEG-2": lambda folder: clips.make(
         folder / "a.mpg", codec="mpeg2video", options={"bf": "2"}, **TICKS_25
     ),
@@ -181,7 +177,7 @@ def test_the_facts_of_a_film(tmp_path: Path) -> None:
 
 
 def test_a_film_whose_name_is_not_utf8_is_read(tmp_path: Path) -> None:
-    film = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \"quoted\"\n.mp4"))
+    film = Path(os.fsdecode(os.fsencode(tmp_path) + b'/caf\xe9 "quoted"\n.mp4'))
     clips.make(tmp_path / "a.mp4").rename(film)
     info = probe(film)
     assert len(list(read_frames(film, info))) == info.frames == 25

@@ -18,6 +18,7 @@ from nstd.config import (
     output_name,
 )
 from nstd.config.faults import faults_of
+from nstd.config.overlap import _identity
 from nstd.errors import ConfigError
 from nstd.media.encode import CODECS, CONTAINERS, EncodeSettings
 
@@ -221,6 +222,30 @@ def test_symbolic_links_hide_nothing(tmp_path: Path) -> None:
     assert fault.startswith(f"folders[1].watch: {tmp_path}/other is the same folder as")
 
 
+def test_a_folder_that_is_mounted_elsewhere_too_is_known_by_its_inode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only root can make a bind mount, so the inodes are told.
+    same = {tmp_path / "in": (1, 2), tmp_path / "mounted": (1, 2)}
+    monkeypatch.setattr("nstd.config.overlap._identity", same.get)
+    (fault,) = _faults(folders=[_folder(output="mounted/out")])
+    assert fault.startswith(f"folders[0].output: {tmp_path}/mounted/out lies inside")
+
+
+def test_the_inode_is_looked_up_where_there_is_one(tmp_path: Path) -> None:
+    status = tmp_path.stat()
+    assert _identity(tmp_path) == (status.st_dev, status.st_ino)
+    assert _identity(tmp_path / "missing") is None
+
+
+def test_a_place_inside_two_watched_folders_is_one_fault() -> None:
+    folders = [_folder(output="in/out"), _folder(watch="in/out", output="elsewhere")]
+    assert [fault.split(":")[0] for fault in _faults(folders=folders)] == [
+        "folders[0].output",
+        "folders[1].watch",
+    ]
+
+
 def test_links_that_lead_in_a_circle_are_compared_by_name(tmp_path: Path) -> None:
     (tmp_path / "in").symlink_to("in")
     (fault,) = _faults(folders=[_folder(output="in/out")])
@@ -287,4 +312,6 @@ def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:
         "folders[0].encode: prores does not fit into mp4; use mov or mkv"
     ]
     # With a faulty output there is nothing to compare with: one fault, not two.
-    assert len(_faults(output={"codec": "x"}, folders=folders)) == 1
+    folders = [_folder(encode={"quality": 60})]
+    (fault,) = _faults(output={"codec": "x"}, folders=folders)
+    assert fault.startswith("output.codec: ")

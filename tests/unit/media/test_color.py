@@ -69,13 +69,31 @@ def test_the_correction_undoes_the_wrong_matrix() -> None:
     assert wrong.min() >= 0
     assert wrong.max() <= 1
     decoded = np.rint(wrong * 255).astype(np.uint8)
-    error = np.abs(as_709(decoded).astype(int) - true * 255)
+    error = np.abs(as_709(decoded, None).astype(int) - true * 255)
     assert error.max() <= 1.5
+
+
+def test_green_that_was_clipped_is_had_back_from_the_luma() -> None:
+    steps = np.array([0, 32, 64, 128, 192, 224, 255])
+    true = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 7, 3) / 255
+    yuv = to_yuv(true, 0.2126, 0.0722)
+    wrong = to_rgb(yuv, 0.299, 0.114) * 255
+    # Red and blue are never clipped: BT.601 stretches them less than BT.709 does.
+    assert wrong[..., [0, 2]].min() > -0.01
+    assert wrong[..., [0, 2]].max() < 255.01
+    assert wrong[..., 1].min() < -40
+    assert wrong[..., 1].max() > 295
+    decoded = np.clip(np.rint(wrong), 0, 255).astype(np.uint8)
+    luma = np.rint(16 + 219 * yuv[..., 0]).astype(np.uint8)
+    # Luma is coded in steps of 255/219, which green answers with up to 1.4 each.
+    assert np.abs(as_709(decoded, luma) - true * 255).max() <= 2
+    assert np.abs(as_709(decoded, None) - true * 255).max() > 30
 
 
 def test_greys_are_left_alone() -> None:
     greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
-    assert np.array_equal(as_709(greys), greys)
+    luma = np.rint(16 + greys[..., 0] * (219 / 255)).astype(np.uint8)
+    assert np.array_equal(as_709(greys, luma), greys)
 
 
 def test_pictures_are_encoded_as_bt709_in_limited_range() -> None:

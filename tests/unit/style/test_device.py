@@ -55,7 +55,9 @@ def test_a_device_named_twice_is_an_error(wanted: tuple[str, ...]) -> None:
 
 
 @pytest.mark.usefixtures("_no_card")
-@pytest.mark.parametrize(("wanted", "name"), [("cuda", "cuda:0"), ("cuda:7", "cuda:7"), ("tpu", "tpu")])
+@pytest.mark.parametrize(
+    ("wanted", "name"), [("cuda", "cuda:0"), ("cuda:7", "cuda:7"), ("tpu", "tpu")]
+)
 def test_a_missing_device_is_an_error_and_never_the_cpu_instead(wanted: str, name: str) -> None:
     with pytest.raises(DeviceError, match=f"There is no device {name} here") as caught:
         choose_devices((wanted,))

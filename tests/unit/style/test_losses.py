@@ -15,7 +15,9 @@ from tests import reference
 AGREES = 1e-10
 
 
-def features(seed: int, batch: int = 2, channels: int = 5, height: int = 6, width: int = 7) -> Tensor:
+def features(
+    seed: int, batch: int = 2, channels: int = 5, height: int = 6, width: int = 7
+) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     shape = (batch, channels, height, width)
     return torch.randn(shape, generator=generator, dtype=torch.float64).relu()

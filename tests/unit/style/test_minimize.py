@@ -85,7 +85,10 @@ def test_the_direction_is_that_of_the_dense_inverse_hessian(history: int) -> Non
         assert minimizer.tell(loss, gradient)  # so that the next step is a full one
         points.append(point)
         gradients.append(gradient.flatten())
-    steps = [(b - a, d - c) for a, b, c, d in zip(points, points[1:], gradients, gradients[1:], strict=False)]
+    steps = [
+        (b - a, d - c)
+        for a, b, c, d in zip(points, points[1:], gradients, gradients[1:], strict=False)
+    ]
     H = dense_inverse_hessian(steps[-history:])
     expected = -H @ gradients[-1]
     found = (minimizer.point - minimizer.best).flatten()
@@ -167,7 +170,9 @@ def test_lbfgs_stays_where_the_function_is_defined() -> None:
     losses = run(minimizer, logarithm, 100)
     assert all(math.isfinite(loss) for loss in losses)
     # Curvature changes ten-thousandfold on the way; a tenth is what a hundred steps promise.
-    torch.testing.assert_close(minimizer.best, torch.full_like(minimizer.best, 0.01), rtol=0.1, atol=0)
+    torch.testing.assert_close(
+        minimizer.best, torch.full_like(minimizer.best, 0.01), rtol=0.1, atol=0
+    )
 
 
 def test_a_flat_function_is_no_reason_to_move() -> None:

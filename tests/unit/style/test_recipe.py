@@ -125,7 +125,10 @@ def test_a_frozen_recipe_without_a_later_key_gets_its_default() -> None:
         ((256, 256), [(256, 256, 80)]),
         ((100, 50), [(100, 50, 80)]),
         ((2048, 64), [(1024, 32, 80), (2048, 64, 15)]),  # 256 wide would be 8 high
-        ((8192, 4096), [(256, 128, 80), (512, 256, 30), (1024, 512, 20), (2048, 1024, 15), (8192, 4096, 15)]),
+        (
+            (8192, 4096),
+            [(256, 128, 80), (512, 256, 30), (1024, 512, 20), (2048, 1024, 15), (8192, 4096, 15)],
+        ),
     ],
 )
 def test_the_default_ladder_on_frames_of_all_sizes(
@@ -151,7 +154,9 @@ def test_levels_as_written_on_the_command_line() -> None:
     assert parse_levels(" 64:1 , 128:2 ") == (Level(64, 1), Level(128, 2))
 
 
-@pytest.mark.parametrize("text", ["", "256", "256:", ":80", "256:80,", "256x80", "-256:80", "2.5:8"])
+@pytest.mark.parametrize(
+    "text", ["", "256", "256:", ":80", "256:80,", "256x80", "-256:80", "2.5:8"]
+)
 def test_text_that_is_no_ladder_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigError, match="is no level") as caught:
         parse_levels(text)

@@ -283,7 +283,9 @@ def test_resizing_stays_in_range_and_keeps_the_color(size: tuple[int, int]) -> N
     assert float(found.amax()) <= 1
     flat = torch.full((1, 3, 20, 30), 0.3, dtype=torch.float64)
     # Weights of an interpolation sum to one, in float64.
-    torch.testing.assert_close(resize(flat, *size), flat.new_full(found.shape, 0.3), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        resize(flat, *size), flat.new_full(found.shape, 0.3), atol=1e-12, rtol=0
+    )
 
 
 def test_shrinking_does_not_alias() -> None:

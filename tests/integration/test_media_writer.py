@@ -1,0 +1,518 @@
+"""Segments and their joining: exact times, the source's sound, nothing lost in silence."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from nstd.errors import VerificationError
+from nstd.media.frame import Frame, VideoInfo
+from nstd.media.probe import probe
+from nstd.media.reader import read_frames
+from nstd.media.writer import CODECS, EncodeSettings, SegmentWriter, assemble, part_path
+from tests import clips, films
+from tests.films import QUICK
+
+LATE = tuple(range(5120, 5120 + 20 * 512, 512))
+EVERYTHING = {
+    "sound": ("aac", "aac"),
+    "subtitles": "mov_text",
+    "chapters": True,
+    "cover": True,
+    "title": "A title",
+    "language": "fra",
+}
+MILLISECOND = Fraction(1, 1000)
+COMBINATIONS = [
+    (codec, container) for codec, facts in CODECS.items() for container in facts.containers
+]
+
+
+def frames_of(film: Path) -> tuple[VideoInfo, list[Frame]]:
+    info = probe(film)
+    return info, list(read_frames(film, info))
+
+
+class TestSegments:
+    @pytest.mark.parametrize("codec", CODECS)
+    def test_the_same_frames_give_the_same_bytes(self, tmp_path: Path, codec: str) -> None:
+        info, frames = frames_of(clips.vfr(tmp_path / "a.mp4"))
+        container = CODECS[codec].containers[0]
+        settings = EncodeSettings(codec=codec, preset="ultrafast", container=container)
+        contents = {
+            films.write_segment(tmp_path / name, info, frames, settings).read_bytes()
+            for name in ("one", "two")
+        }
+        assert len(contents) == 1
+
+    @pytest.mark.parametrize("codec", CODECS)
+    def test_time_stamps_are_exact(self, tmp_path: Path, codec: str) -> None:
+        info, frames = frames_of(clips.vfr(tmp_path / "a.mp4"))
+        container = CODECS[codec].containers[0]
+        settings = EncodeSettings(codec=codec, preset="ultrafast", container=container)
+        segment = films.write_segment(tmp_path / "s", info, frames[3:9], settings)
+        assert films.times(segment) == [frame.seconds for frame in frames[3:9]]
+
+    def test_nothing_is_seen_before_the_end(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        target = tmp_path / "out" / "segment-000000.mp4"
+        target.parent.mkdir()
+        with SegmentWriter(target, info, QUICK) as writer:
+            for frame in frames:
+                writer.write(frame)
+                assert not target.exists()
+        assert os.listdir(target.parent) == [target.name]
+
+    @pytest.mark.parametrize("written", [0, 1, 25])
+    def test_an_exception_leaves_nothing(self, tmp_path: Path, written: int) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        folder = tmp_path / "out"
+        folder.mkdir()
+        with (
+            pytest.raises(KeyboardInterrupt),
+            SegmentWriter(folder / "s.mp4", info, QUICK) as writer,
+        ):
+            for frame in frames[:written]:
+                writer.write(frame)
+            raise KeyboardInterrupt
+        assert os.listdir(folder) == []
+
+    def test_an_older_segment_stays_until_the_new_one_is_whole(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        segment = films.write_segment(tmp_path / "s", info, frames)
+        before = segment.read_bytes()
+        with pytest.raises(RuntimeError), SegmentWriter(segment, info, QUICK) as writer:
+            writer.write(frames[0])
+            raise RuntimeError
+        assert segment.read_bytes() == before
+
+    def test_a_leftover_of_a_kill_is_no_hindrance(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        target = tmp_path / "s.mp4"
+        part_path(target).write_bytes(b"torn" * 1000)
+        films.write_segment(target, info, frames)
+        assert films.times(target) == [frame.seconds for frame in frames]
+        assert not part_path(target).exists()
+
+    def test_misuse_is_told(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        small = Frame(frames[0].image[:32], 0, 0, 512, info.time_base)
+        other = Frame(frames[0].image, 0, 0, 1, Fraction(1, 25))
+        for wrong, match in ((small, "does not fit"), (other, "time base")):
+            with (
+                pytest.raises(ValueError, match=match),
+                SegmentWriter(tmp_path / "s", info, QUICK) as writer,
+            ):
+                writer.write(wrong)
+        with (
+            pytest.raises(ValueError, match="not later"),
+            SegmentWriter(tmp_path / "s", info, QUICK) as writer,
+        ):
+            writer.write(frames[1])
+            writer.write(frames[0])
+        with (
+            pytest.raises(ValueError, match="no frame"),
+            SegmentWriter(tmp_path / "s", info, QUICK),
+        ):
+            pass
+        assert os.listdir(tmp_path) == ["a.mp4"]
+
+    def test_an_odd_size_is_kept_and_said(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = clips.make(tmp_path / "a.mp4", size=(99, 65), pixel_format="yuv444p")
+        info, frames = frames_of(source)
+        films.write_segment(tmp_path / "s", info, frames)
+        assert films.pictures(tmp_path / "s")[0].shape == (65, 99, 3)
+        assert "99×65 is odd: h264 keeps that size only as yuv444p" in caplog.text
+
+    def test_every_group_of_pictures_is_closed(self, tmp_path: Path) -> None:
+        # A segment's first frames in display order never precede its key frame.
+        info, frames = frames_of(clips.vfr(tmp_path / "a.mp4"))
+        settings = EncodeSettings(codec="h265", preset="medium")
+        segment = films.write_segment(tmp_path / "s", info, frames, settings)
+        with av.open(str(segment)) as container:
+            packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert packets[0].is_keyframe
+        assert packets[0].pts == min(packet.pts or 0 for packet in packets)
+
+
+class TestJoining:
+    @pytest.mark.parametrize(("codec", "container"), COMBINATIONS)
+    def test_every_codec_fits_every_container_it_claims(
+        self, tmp_path: Path, codec: str, container: str
+    ) -> None:
+        source = clips.vfr(
+            tmp_path / "a.mp4", size=(98, 64), pixel_aspect=Fraction(16, 15), rotation=90
+        )
+        settings = EncodeSettings(codec=codec, preset="ultrafast", container=container)
+        painted = films.round_trip(source, tmp_path, settings, cuts=[5, 6])
+        before, after = probe(source), probe(painted)
+        expected = films.times(source)
+        if container == "mkv":
+            # Matroska counts in milliseconds.
+            off = [abs(a - b) for a, b in zip(films.times(painted), expected, strict=True)]
+            assert max(off) <= MILLISECOND / 2
+        else:
+            assert films.times(painted) == expected
+        assert (after.width, after.height) == (before.width, before.height) == (64, 98)
+        assert after.rotation == before.rotation == 90
+        assert after.sample_aspect_ratio == Fraction(16, 15)
+
+    def test_joined_pictures_are_those_of_the_segments(self, tmp_path: Path) -> None:
+        source = clips.vfr(tmp_path / "a.mp4")
+        settings = EncodeSettings(preset="fast")
+        painted = films.round_trip(source, tmp_path, settings, cuts=[4, 9])
+        apart = [
+            picture
+            for segment in sorted(tmp_path.glob("segment-*"))
+            for picture in films.pictures(segment)
+        ]
+        joined = films.pictures(painted)
+        assert len(joined) == len(apart) == len(clips.VFR_TIMES)
+        assert all(np.array_equal(a, b) for a, b in zip(joined, apart, strict=True))
+
+    @pytest.mark.parametrize("rotation", [90, 180, 270])
+    def test_pictures_stay_upright(self, tmp_path: Path, rotation: int) -> None:
+        source = clips.make(tmp_path / "a.mp4", rotation=rotation)
+        painted = films.round_trip(source, tmp_path)
+        with av.open(str(painted)) as film:
+            assert film.streams.video[0].width == 96  # coded as the source is
+        for before, after in zip(frames_of(source)[1], frames_of(painted)[1], strict=True):
+            # Encoded twice: on average a few code values; turned wrongly it is dozens.
+            assert np.abs(before.image.astype(int) - after.image).mean() < 4
+
+    def test_decoding_times_ascend_and_never_pass_presentation(self, tmp_path: Path) -> None:
+        source = clips.vfr(tmp_path / "a.mp4")
+        painted = films.round_trip(source, tmp_path, EncodeSettings(preset="slow"), cuts=[5])
+        with av.open(str(painted)) as film:
+            stamps = [(p.dts or 0, p.pts or 0) for p in film.demux(video=0) if p.size]
+        assert all(dts <= pts for dts, pts in stamps)
+        assert all(a < b for (a, _), (b, _) in zip(stamps, stamps[1:], strict=False))
+
+    @pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+    def test_the_duration_is_the_sources(self, tmp_path: Path, container: str) -> None:
+        source = clips.make(tmp_path / "a.mp4", sound=("aac",))
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container=container), cuts=[9])
+        before, after = probe(source), probe(painted)
+        difference = before.duration * before.time_base - after.duration * after.time_base
+        assert abs(difference) <= (MILLISECOND if container == "mkv" else 0)
+
+    def test_the_index_comes_first(self, tmp_path: Path) -> None:
+        painted = films.round_trip(clips.make(tmp_path / "a.mp4"), tmp_path)
+        content = painted.read_bytes()
+        assert content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.fixture(scope="module")
+def trip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A film with everything in it, and what became of it."""
+    folder = tmp_path_factory.mktemp("everything")
+    source = clips.make(folder / "a.mp4", **EVERYTHING)
+    return source, films.round_trip(source, folder, cuts=[10])
+
+
+SPAN = (9 * 512, 20 * 512)
+
+
+@pytest.fixture(scope="module", params=["mp4", "mkv"])
+def part(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A film with everything in it, and a part of it from 0.36 to 0.8 seconds."""
+    folder = tmp_path_factory.mktemp("span")
+    source = clips.make(folder / "a.mp4", **(EVERYTHING | {"cover": False}))
+    settings = EncodeSettings(preset="ultrafast", container=request.param)
+    return source, films.round_trip(source, folder, settings, cuts=[4], span=SPAN)
+
+
+class TestOtherStreams:
+    def test_sound_is_bit_identical_and_in_sync(self, trip: tuple[Path, Path]) -> None:
+        source, painted = trip
+        assert films.packets(painted, "audio") == films.packets(source, "audio")
+        assert len(films.packets(painted, "audio")) == 2
+
+    def test_subtitles_are_bit_identical(self, trip: tuple[Path, Path]) -> None:
+        source, painted = trip
+        assert films.subtitles(painted, prefixed=True) == list(clips.SUBTITLES)
+        assert films.subtitles(source, prefixed=True) == list(clips.SUBTITLES)
+
+    def test_chapters_are_kept(self, trip: tuple[Path, Path]) -> None:
+        assert films.chapters(trip[1]) == [
+            (begin * MILLISECOND, end * MILLISECOND, title) for begin, end, title in clips.CHAPTERS
+        ]
+
+    def test_the_cover_is_bit_identical(self, trip: tuple[Path, Path]) -> None:
+        source, painted = trip
+        assert films.packets(painted, "video")[1] == films.packets(source, "video")[1]
+        with av.open(str(painted)) as film:
+            assert film.streams.video[1].disposition == av.stream.Disposition.attached_pic
+
+    def test_title_languages_and_dispositions_are_kept(self, trip: tuple[Path, Path]) -> None:
+        def facts(path: Path) -> tuple[str, list[tuple[str | None, int]]]:
+            with av.open(str(path)) as film:
+                streams = [s for s in film.streams if s.type != "data"]
+                return film.metadata["title"], [
+                    (stream.language, int(stream.disposition)) for stream in streams
+                ]
+
+        assert facts(trip[1]) == facts(trip[0])
+
+    @pytest.mark.parametrize("sound_start", [0, 12345, 48000])
+    @pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+    def test_sound_and_picture_begin_as_far_apart_as_in_the_source(
+        self, tmp_path: Path, container: str, sound_start: int
+    ) -> None:
+        source = clips.make(tmp_path / "a.mp4", times=LATE, sound=("aac",), sound_start=sound_start)
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+
+        def lead(film: Path) -> Fraction:
+            return films.packets(film, "audio")[0][0][0] - films.times(film)[0]
+
+        # Matroska rounds both to milliseconds.
+        assert abs(lead(painted) - lead(source)) <= (MILLISECOND if container == "mkv" else 0)
+
+    def test_a_transport_streams_clock_is_set_to_zero_in_sync(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.ts", sound=("aac",), muxer={"mpegts_copyts": "1"})
+        painted = films.round_trip(source, tmp_path)
+        before, after = films.times(source), films.times(painted)
+        sound_before = films.packets(source, "audio")[0][0][0]
+        sound_after = films.packets(painted, "audio")[0][0][0]
+        shift = before[0] - after[0]
+        assert [time - shift for time in before] == after
+        assert min(after[0], sound_after) < Fraction(1, 90)
+        # Sound in MP4 counts in its own samples, not in 1/90000 s.
+        assert abs(sound_before - sound_after - shift) <= Fraction(1, 48000)
+
+    @pytest.mark.parametrize(
+        ("container", "kept", "again"), [("mp4", 3, 0), ("mov", 1, 2), ("mkv", 3, 0)]
+    )
+    def test_sound_the_container_cannot_hold_becomes_aac_and_that_is_said(
+        self,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        container: str,
+        kept: int,
+        again: int,
+    ) -> None:
+        source = clips.make(tmp_path / "a.mkv", sound=("libopus", "flac", "pcm_s16le"))
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+        assert caplog.text.count("encoded again as AAC") == again
+        after = films.contents(painted, "audio")
+        assert sum(one in after for one in films.contents(source, "audio")) == kept
+        with av.open(str(painted)) as film:
+            codecs = [stream.codec_context.name for stream in film.streams.audio]
+            for stream in film.streams.audio:
+                lasts = sum(1 for _ in film.decode(stream))
+                film.seek(0)
+                assert lasts > 0
+        assert codecs.count("aac") == again
+
+    def test_aac_made_anew_sounds_the_same_at_the_same_time(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mkv", sound=("flac",))
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container="mov"))
+
+        def loudness(film: Path) -> dict[int, float]:
+            """Root mean square of every tenth of a second."""
+            tenths: dict[int, list[float]] = {}
+            with av.open(str(film)) as container:
+                for frame in container.decode(audio=0):
+                    samples = frame.to_ndarray().astype(float).ravel()
+                    if frame.format.name.startswith("s16"):
+                        samples /= 32768
+                    start = float(frame.pts * frame.time_base)
+                    moments = start + np.arange(samples.size) / frame.sample_rate
+                    for tenth, value in zip(np.floor(moments * 10), samples, strict=True):
+                        tenths.setdefault(int(tenth), []).append(value)
+            return {
+                tenth: float(np.sqrt(np.mean(np.square(values))))
+                for tenth, values in tenths.items()
+                if len(values) > 4000
+            }
+
+        before, after = loudness(source), loudness(painted)
+        # 96 kbit/s leave a pure tone all but untouched.
+        assert before.keys() - {9} <= after.keys()
+        for tenth in before.keys() - {9}:
+            assert after[tenth] == pytest.approx(before[tenth], rel=0.05)
+
+    @pytest.mark.parametrize(
+        ("source_name", "codec", "container", "prefixed"),
+        [
+            ("a.mkv", "subrip", "mp4", True),
+            ("a.mkv", "ass", "mp4", True),
+            ("a.mkv", "subrip", "mov", True),
+            ("a.mp4", "mov_text", "mkv", False),
+            ("a.mkv", "subrip", "mkv", False),
+        ],
+    )
+    def test_text_subtitles_are_converted(
+        self, tmp_path: Path, source_name: str, codec: str, container: str, prefixed: bool
+    ) -> None:
+        source = clips.make(tmp_path / source_name, subtitles=codec, language="deu")
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+        assert films.subtitles(painted, prefixed) == list(clips.SUBTITLES)
+        with av.open(str(painted)) as film:
+            # ISO 639-2 has two codes for German; Matroska prefers the other one.
+            assert film.streams.subtitles[0].language in ("deu", "ger")
+
+    def test_a_second_film_is_left_out_and_named(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = clips.make(tmp_path / "a.mp4", second_size=(64, 48))
+        painted = films.round_trip(source, tmp_path)
+        assert "stream 1 (video, h264, und) is not painted" in caplog.text
+        assert [one.kind for one in probe(painted).streams] == ["video"]
+
+    def test_covers_and_attachments_go_from_matroska_to_matroska(self, tmp_path: Path) -> None:
+        plain = clips.make(tmp_path / "a.mkv")
+        source = tmp_path / "b.mkv"
+        with av.open(str(plain)) as film, av.open(str(source), "w") as output:
+            stream = output.add_stream_from_template(film.streams.video[0], opaque=True)
+            output.add_attachment("cover.png", "image/png", _png())
+            output.add_attachment("font.ttf", "font/ttf", b"letters")
+            for packet in film.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    output.mux(packet)
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container="mkv"))
+        kinds = [(one.kind, one.codec) for one in probe(painted).streams]
+        assert kinds == [("video", "h264"), ("video", "png"), ("attachment", "font.ttf")]
+
+    def test_attachments_mp4_cannot_hold_are_named(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = tmp_path / "b.mkv"
+        with av.open(str(clips.make(tmp_path / "a.mkv"))) as film:
+            with av.open(str(source), "w") as output:
+                stream = output.add_stream_from_template(film.streams.video[0], opaque=True)
+                output.add_attachment("font.ttf", "font/ttf", b"letters")
+                for packet in film.demux(video=0):
+                    if packet.size:
+                        packet.stream = stream
+                        output.mux(packet)
+        films.round_trip(source, tmp_path)
+        assert "font.ttf) cannot be kept in mp4" in caplog.text
+
+
+class TestPartOfAFilm:
+    def test_the_picture_begins_at_zero(self, part: tuple[Path, Path]) -> None:
+        assert films.times(part[1]) == [Fraction(index, 25) for index in range(11)]
+
+    def test_sound_is_cut_to_it_in_sync(self, part: tuple[Path, Path]) -> None:
+        source, painted = part
+        start = Fraction(9, 25)
+        end = Fraction(20, 25)
+        rounding = Fraction(1, 2000) if painted.suffix == ".mkv" else Fraction(1, 48000)
+        for before, after in zip(
+            films.packets(source, "audio"), films.packets(painted, "audio"), strict=True
+        ):
+            where = {digest: time for time, digest in before}
+            for time, digest in after:
+                assert abs(where[digest] - start - time) <= rounding
+                assert start - Fraction(1024, 48000) < where[digest] < end
+            # No more than one packet is lost at the beginning, none at the end.
+            assert after[0][0] <= Fraction(1024, 48000)
+            assert after[-1][0] + start + Fraction(1024, 48000) >= end
+
+    def test_subtitles_are_cut_to_it(self, part: tuple[Path, Path]) -> None:
+        # The first lasts from 0.1 to 0.4, the second from 0.5 to 0.75; the part begins at 0.36.
+        prefixed = part[1].suffix == ".mp4"
+        assert films.subtitles(part[1], prefixed) == [
+            (Fraction(0), Fraction(40, 1000), "Hello"),
+            (Fraction(140, 1000), Fraction(250, 1000), "wörld"),
+        ]
+
+    def test_chapters_are_cut_to_it(self, part: tuple[Path, Path]) -> None:
+        assert films.chapters(part[1]) == [
+            (Fraction(0), Fraction(40, 1000), "One"),
+            (Fraction(40, 1000), Fraction(440, 1000), "Two"),
+        ]
+
+    def test_the_duration_is_the_parts(self, part: tuple[Path, Path]) -> None:
+        info = probe(part[1])
+        assert info.duration * info.time_base == Fraction(11, 25)
+
+
+class TestWhatIsNotAsPromised:
+    def test_segments_that_overlap_are_refused(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mp4")
+        info, frames = frames_of(source)
+        one = films.write_segment(tmp_path / "1", info, frames[:10])
+        two = films.write_segment(tmp_path / "2", info, frames[9:])
+        target = tmp_path / "out.mp4"
+        with pytest.raises(VerificationError, match="does not follow"):
+            assemble([one, two], source, info, target, QUICK)
+        with pytest.raises(VerificationError, match="does not follow"):
+            assemble([two, one], source, info, target, QUICK)
+        assert not part_path(target).exists()
+
+    def test_segments_of_different_encoders_are_refused(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mp4")
+        info, frames = frames_of(source)
+        one = films.write_segment(tmp_path / "1", info, frames[:10])
+        slow = EncodeSettings(preset="slow")
+        two = films.write_segment(tmp_path / "2", info, frames[10:], slow)
+        with pytest.raises(VerificationError, match="other settings"):
+            assemble([one, two], source, info, tmp_path / "out.mp4", QUICK)
+
+    def test_no_segment_is_refused(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mp4")
+        with pytest.raises(VerificationError, match="no segment"):
+            assemble([], source, probe(source), tmp_path / "out.mp4", QUICK)
+
+    def test_a_result_that_lacks_frames_is_not_handed_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = clips.make(tmp_path / "a.mp4")
+        info, frames = frames_of(source)
+        segment = films.write_segment(tmp_path / "1", info, frames)
+        real = av.container.OutputContainer.mux
+        lost = []
+
+        class Losing:
+            """A muxer that forgets one packet."""
+
+            def __init__(self, output: av.container.OutputContainer) -> None:
+                self.output = output
+
+            def __getattr__(self, name: str) -> object:
+                return getattr(self.output, name)
+
+            def __enter__(self) -> "Losing":
+                self.output.__enter__()
+                return self
+
+            def __exit__(self, *error: object) -> None:
+                self.output.__exit__(*error)  # type: ignore[arg-type]
+
+            def mux(self, packet: "av.Packet[av.VideoStream]") -> None:
+                if len(lost) == 0 and packet.pts and packet.pts > 5000:
+                    lost.append(packet)
+                    return
+                real(self.output, packet)
+
+        original = av.open
+
+        def losing(file: str, mode: str = "r", **options: object) -> object:
+            container = original(file, mode, **options)  # type: ignore[call-overload]
+            return Losing(container) if mode == "w" and isinstance(file, str) else container
+
+        monkeypatch.setattr("nstd.media.assemble.av.open", losing)
+        target = tmp_path / "out.mp4"
+        with pytest.raises(VerificationError, match="frames should be 25, but the file has 24"):
+            assemble([segment], source, info, target, QUICK)
+        assert not part_path(target).exists()
+
+
+def _png() -> bytes:
+    import io
+
+    import PIL.Image
+
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", (16, 16), "teal").save(buffer, "PNG")
+    return buffer.getvalue()

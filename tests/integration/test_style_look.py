@@ -1,0 +1,99 @@
+"""The look, with a real network, a real photograph and a real painting."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from nstd.style.network import Network
+from nstd.style.optimize import Iterate, Painter, stylize_frames
+from nstd.style.recipe import Level, StyleRecipe, StyleSource
+from nstd.style.targets import MemoryStore, StyleImage, resize
+from nstd.weights import load_weights
+
+
+def read(path: Path) -> Tensor:
+    """A picture as `[1, 3, height, width]` in [0, 1]."""
+    with Image.open(path) as image:
+        array = np.asarray(image.convert("RGB"), np.float32) / 255
+    return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
+
+
+@pytest.fixture(scope="module")
+def network(shared: Path) -> Network:
+    weights = load_weights(shared / "networks" / "compressed_vgg19.safetensors")
+    return Network(weights.tensors, deepest="conv5_1").to("cpu", torch.float32)
+
+
+@pytest.fixture(scope="module")
+def painting(shared: Path) -> Tensor:
+    return read(shared / "media" / "styles" / "starry_night.jpg")
+
+
+@pytest.fixture(scope="module")
+def photograph(shared: Path) -> Tensor:
+    return read(shared / "media" / "astronaut.png")
+
+
+@pytest.fixture
+def paint(network: Network, painting: Tensor, photograph: Tensor) -> Any:
+    def painted(edge: int, **changes: Any) -> list[Iterate]:
+        """Iterates of the photograph at `edge` × `edge` pixels."""
+        recipe = StyleRecipe(styles=(StyleSource(image="starry_night.jpg"),), **changes)
+        styles = (StyleImage(painting, "starry night"),)
+        painter = Painter(recipe, network, "compressed", styles, MemoryStore())
+        return list(stylize_frames(painter, resize(photograph, edge, edge)))
+
+    return painted
+
+
+def similarity(one: Tensor, other: Tensor) -> float:
+    """SSIM of two pictures, by scikit-image."""
+    a, b = (image[0].permute(1, 2, 0).double().numpy() for image in (one, other))
+    return float(structural_similarity(a, b, channel_axis=2, data_range=1.0))
+
+
+def test_the_photograph_takes_the_painting_s_look_and_stays_the_photograph(paint: Any) -> None:
+    iterates = paint(128, levels=(Level(128, 25),))
+    before, after = iterates[0].losses.floats(), iterates[-1].losses.floats()
+    print(before, after)
+    # From 25 steps on; the published figure at 320 × 240 is 0.001 after 50 steps, from about 1.
+    assert after["style"] < before["style"] / 20
+    # The content changed by less than itself, which noise would not do.
+    assert 0 < after["content"] < 1
+    result = iterates[-1].images
+    assert result.isfinite().all()
+    assert float((result - iterates[0].images).abs().mean()) > 0.03  # 8 code values: visible
+
+
+def test_it_needs_no_start_from_the_photograph_to_show_it(paint: Any) -> None:
+    changes: dict[str, Any] = {"levels": (Level(96, 60),), "content_weight": 0.5}
+    found = paint(96, init="noise", **changes)[-1].images
+    content = paint(96, levels=(Level(96, 1),))[0].images
+    noise = paint(96, init="noise", levels=(Level(96, 1),))[0].images
+    assert similarity(found, content) > similarity(noise, content) + 0.1
+
+
+def test_a_larger_picture_has_the_look_of_the_smaller(paint: Any) -> None:
+    small = paint(96, levels=(Level(96, 40),))[-1].images
+    large = paint(192, levels=(Level(96, 40), Level(192, 10)))[-1].images
+    direct = paint(192, levels=(Level(192, 50),))[-1].images
+    kept = similarity(resize(large, 96, 96), small)
+    lost = similarity(resize(direct, 96, 96), small)
+    print(kept, lost)
+    assert kept >= 0.75
+    assert kept > lost + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_default_recipe_looks_the_same_at_256_and_1024_px(paint: Any) -> None:
+    small, large = (paint(edge)[-1].images for edge in (256, 1024))
+    assert large.shape == (1, 3, 1024, 1024)
+    # 0.75 is what is promised; directly at each size it is 0.27 to 0.55.
+    assert similarity(resize(large, 256, 256), small) >= 0.75

@@ -1,0 +1,82 @@
+"""CUDA: the CPU's losses, and its own bits a second time."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from nstd.style.objective import TERMS, Losses
+from nstd.style.optimize import Iterate, stylize_frames
+from nstd.style.recipe import Level
+from tests.unit.style import tiny
+
+pytestmark = pytest.mark.cuda
+
+FRAMES = tiny.picture(1, 48, 64, count=2).float()
+
+
+def paint(
+    device: torch.device | str, frames: torch.Tensor = FRAMES, **changes: Any
+) -> list[Iterate]:
+    look = tiny.recipe(**{"levels": (Level(43, 15), Level(64, 10)), **changes})
+    ready = tiny.painter(look, dtype=torch.float32, device=str(device), readout=True)
+    return list(stylize_frames(ready, frames))
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("form", ["relative", "literal"])
+def test_losses_on_cuda_are_those_of_the_cpu(cuda: torch.device, form: str, pooling: str) -> None:
+    first: list[Losses] = []
+    for device in ("cpu", cuda):
+        found = paint(device, form=form, pooling=pooling, init="style", levels=(Level(64, 1),))
+        first.append(found[0].losses)
+    for term in TERMS:
+        # Float32 sums of a few thousand terms in another order: 1e-6, through 13 layers 1e-5.
+        expected = pytest.approx(getattr(first[0], term).tolist(), rel=1e-4, abs=1e-9)
+        assert getattr(first[1], term).tolist() == expected
+
+
+@pytest.mark.parametrize("padding", ["reflect", "replicate"])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_two_runs_on_cuda_give_the_same_bits(
+    cuda: torch.device, pooling: str, padding: str
+) -> None:
+    one, other = (paint(cuda, pooling=pooling, padding=padding) for _ in range(2))
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        assert torch.equal(a.images, b.images)
+        assert a.losses.floats() == b.losses.floats()
+
+
+def test_a_run_on_cuda_ends_with_the_cpu_s_losses(cuda: torch.device) -> None:
+    on_cpu, on_cuda = (paint(device)[-1].losses for device in ("cpu", cuda))
+    for frame in range(2):
+        for term in ("style", "total"):
+            found, expected = on_cuda.floats(frame)[term], on_cpu.floats(frame)[term]
+            assert found == pytest.approx(expected, rel=0.02)  # what is promised across devices
+
+
+def test_in_float64_few_steps_on_cuda_give_the_cpu_s_pixels(cuda: torch.device) -> None:
+    look = tiny.recipe(levels=(Level(64, 5),))
+    found = []
+    for device in ("cpu", str(cuda)):
+        ready = tiny.painter(look, device=device, readout=True)
+        found.append(list(stylize_frames(ready, FRAMES.double()))[-1].images.cpu())
+    # Rounding of 1e-15 a step, which five steps do not amplify beyond a millionfold.
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-8)
+
+
+def test_noise_is_the_same_on_every_device(cuda: torch.device) -> None:
+    off: dict[str, Any] = {"init": "noise", "levels": (Level(64, 1),)}
+    starts = [paint(device, **off)[0].images.cpu() for device in ("cpu", cuda)]
+    assert torch.equal(*starts)
+
+
+def test_deterministic_algorithms_are_all_that_is_needed(cuda: torch.device) -> None:
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        found = paint(cuda, levels=(Level(43, 2), Level(64, 2)))
+    finally:
+        torch.use_deterministic_algorithms(before)
+    assert found[-1].images.isfinite().all()

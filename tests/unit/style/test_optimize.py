@@ -1,0 +1,366 @@
+"""Painting: the steps that are promised, the starts, early ends, and batches as single frames."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.errors import ConfigError
+from nstd.style.optimize import Iterate, Painter, initialize, refine, stylize_frames
+from nstd.style.recipe import Level
+from nstd.style.targets import ENERGY_FLOOR, MemoryStore, StyleImage, resize
+from tests import reference
+from tests.unit.style import tiny
+
+FRAME = tiny.picture(1, 48, 64)
+LADDER = (Level(32, 4), Level(48, 3), Level(100, 2))
+SMALL_LADDER = (Level(32, 6),)
+
+
+def painter(dtype: torch.dtype = torch.float64, **changes: Any) -> Painter:
+    return tiny.painter(tiny.recipe(**{"levels": LADDER, **changes}), dtype=dtype, readout=True)
+
+
+def finish(
+    painter: Painter, frames: Tensor, energies: Sequence[float] | None = None
+) -> list[Iterate]:
+    return list(stylize_frames(painter, frames, energies))
+
+
+def test_the_iterates_are_the_planned_steps_and_the_result() -> None:
+    iterates = finish(painter(), FRAME)
+    # 32 px would be 24 high: the first level is the smallest that is 32 high. 100 is past 64.
+    expected = [(0, step, 4, (32, 43)) for step in range(1, 5)]
+    expected += [(1, step, 3, (36, 48)) for step in range(1, 4)]
+    expected += [(2, step, 2, (48, 64)) for step in (1, 2, 2)]
+    found = [(one.level, one.step, one.steps, tuple(one.images.shape[2:])) for one in iterates]
+    assert found == expected
+    assert {one.levels for one in iterates} == {3}
+    assert [one.final for one in iterates] == [False] * 9 + [True]
+
+
+def test_levels_are_those_of_the_plan_from_coarse_to_fine() -> None:
+    planned = painter().levels(64, 48)
+    sizes = dict.fromkeys(tuple(one.images.shape[2:]) for one in finish(painter(), FRAME))
+    assert list(sizes) == [(level.height, level.width) for level in planned]
+
+
+def test_the_result_is_the_last_picture_clamped() -> None:
+    *_, last, result = finish(painter(range_weight=0.0, content_weight=0.001), FRAME)
+    assert torch.equal(result.images, last.images.clamp(0, 1))
+    assert not torch.equal(result.images, last.images)  # without ρ something does lie outside
+
+
+@pytest.mark.parametrize("form", ["relative", "literal"])
+def test_the_result_s_losses_are_those_of_the_clamped_picture(form: str) -> None:
+    look = tiny.recipe(form=form, levels=SMALL_LADDER, range_weight=0.0)
+    style = tiny.picture(99, 36, 48)  # as large as the frame: it is looked at as it is
+    ready = tiny.painter(look, readout=True, style=style)
+    frame = tiny.picture(1, 40, 48)
+    result = finish(ready, frame)[-1]
+    tensors = tiny.arrays(tiny.tiny_tensors(readout=True))
+    picture, content = result.images[0].numpy(), frame[0].numpy()
+    expected = reference.objective(tensors, look, picture, content, style[0].numpy(), ENERGY_FLOOR)
+    # Float64 on both sides; near convergence differences of Grams lose a digit or two.
+    assert result.losses.floats() == pytest.approx(vars(expected), rel=1e-9)
+    assert result.losses.floats()["range"] == 0
+
+
+def test_every_iterate_s_losses_are_those_of_its_pictures() -> None:
+    look = tiny.recipe(levels=SMALL_LADDER, range_weight=10.0)
+    frame, style = tiny.picture(1, 40, 48), tiny.picture(99, 36, 48)
+    objective = tiny.objective(tiny.tiny_tensors(readout=True), look, frame, style)
+    for one in stylize_frames(tiny.painter(look, readout=True, style=style), frame):
+        # The same function of the same numbers, but not in the same memory layout.
+        assert objective(one.images).floats() == pytest.approx(one.losses.floats(), rel=1e-11)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_painting_lowers_the_loss_and_the_style_s(optimizer: str) -> None:
+    ready = painter(optimizer=optimizer, levels=(Level(64, 30),))
+    iterates = finish(ready, FRAME)
+    assert iterates[-1].losses.floats()["total"] < 0.5 * iterates[0].losses.floats()["total"]
+    assert iterates[-1].losses.floats()["style"] < 0.5 * iterates[0].losses.floats()["style"]
+
+
+def test_with_lbfgs_the_total_of_a_level_never_rises() -> None:
+    totals: dict[int, list[float]] = {}
+    for one in finish(painter(levels=(Level(43, 15), Level(64, 15))), FRAME)[:-1]:
+        totals.setdefault(one.level, []).append(one.losses.floats()["total"])
+    for losses in totals.values():
+        assert len(losses) == 15
+        # ROUNDING of nstd.style.minimize: what a float32 loss may rise by.
+        assert all(b <= a * (1 + 1e-6) for a, b in zip(losses, losses[1:], strict=False))
+        assert losses[-1] < losses[0]
+
+
+def test_a_start_from_the_content_is_the_content() -> None:
+    contents = resize(FRAME, 43, 32)
+    assert torch.equal(initialize(painter(), contents), contents)
+    first = next(stylize_frames(painter(), FRAME))
+    assert torch.equal(first.images, contents)
+    assert first.losses.floats()["content"] == 0
+
+
+def test_a_start_from_noise_hangs_on_the_seed_alone() -> None:
+    contents = tiny.picture(1, 40, 48, count=3)
+    found = initialize(painter(init="noise", seed=7), contents)
+    assert found.shape == contents.shape
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+    again = initialize(painter(init="noise", seed=7), tiny.picture(2, 40, 48))
+    assert torch.equal(again[0], found[0])
+    other = initialize(painter(init="noise", seed=8), contents)
+    assert not torch.equal(other[0], found[0])
+    assert float(found.amin()) >= 0
+    assert float(found.amax()) <= 1
+    # 5760 uniform numbers: the mean's standard deviation is 0.289 / √5760 = 0.0038.
+    assert float(found[0].mean()) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("size", [(40, 48), (64, 32), (33, 90)])
+def test_a_start_from_the_style_is_its_middle_covering_the_frame(size: tuple[int, int]) -> None:
+    ready = painter(init="style")
+    found = initialize(ready, tiny.picture(1, *size, count=2))
+    assert found.shape == (2, 3, *size)
+    assert torch.equal(found[0], found[1])
+    style = ready.styles[0].image
+    scale = max(size[0] / style.shape[2], size[1] / style.shape[3])
+    whole = resize(style, round(style.shape[3] * scale), round(style.shape[2] * scale))
+    top, left = (whole.shape[2] - size[0]) // 2, (whole.shape[3] - size[1]) // 2
+    assert min(top, left) == 0
+    assert torch.equal(found[:1], whole[:, :, top : top + size[0], left : left + size[1]])
+
+
+def test_a_start_from_a_style_of_the_frame_s_size_is_the_style() -> None:
+    ready = painter(init="style")
+    assert torch.equal(initialize(ready, tiny.picture(1, 40, 48)), ready.styles[0].image)
+
+
+def test_refining_an_unpainted_picture_gives_the_content_back() -> None:
+    contents = tiny.picture(1, 48, 64, low=0.1, high=0.9)
+    found = refine(resize(contents, 43, 32), contents)
+    torch.testing.assert_close(found, contents, rtol=0, atol=1e-14)  # a sum and its undoing
+
+
+def test_refining_keeps_the_coarser_picture_s_colors() -> None:
+    contents = torch.full((1, 3, 48, 64), 0.5, dtype=torch.float64)
+    coarser = tiny.picture(2, 32, 43)
+    # A flat content has no detail: what comes is the coarser picture, enlarged.
+    torch.testing.assert_close(
+        refine(coarser, contents), resize(coarser, 64, 48), rtol=0, atol=1e-12
+    )
+
+
+def test_refining_stays_in_range_whatever_it_is_given() -> None:
+    contents, coarser = tiny.picture(1, 48, 64), tiny.picture(2, 32, 43, low=-3, high=4)
+    found = refine(coarser, contents)
+    assert found.shape == contents.shape
+    assert float(found.amin()) >= 0
+    assert float(found.amax()) <= 1
+
+
+def test_a_finer_level_starts_from_the_coarser_result() -> None:
+    iterates = finish(painter(), FRAME)
+    last_of_first = next(one for one in reversed(iterates) if one.level == 0)
+    first_of_second = next(one for one in iterates if one.level == 1)
+    expected = refine(last_of_first.images, resize(FRAME, 48, 36))
+    assert torch.equal(first_of_second.images, expected)
+
+
+def test_a_level_does_not_end_before_the_window_is_full() -> None:
+    for window in (1, 3, 7):
+        ready = painter(levels=(Level(64, 12),), tolerance=1e9, tolerance_window=window)
+        # Any fall is too small: a fall over `window` steps is known after one step more.
+        assert len(finish(ready, FRAME)) == window + 1 + 1
+
+
+def test_a_level_ends_when_its_loss_has_all_but_stopped_falling() -> None:
+    changes: dict[str, Any] = {"tolerance": 0.2, "tolerance_window": 4, "levels": (Level(64, 60),)}
+    totals = [one.losses.floats()["total"] for one in finish(painter(**changes), FRAME)[:-1]]
+    falls = [totals[i - 4] - totals[i] < 0.2 * totals[i] for i in range(4, len(totals))]
+    assert len(totals) < 60
+    assert falls == [False] * (len(falls) - 1) + [True]
+
+
+def test_without_a_tolerance_every_step_is_taken() -> None:
+    ready = painter(levels=(Level(64, 12),), tolerance=0.0, tolerance_window=1)
+    assert len(finish(ready, FRAME)) == 12 + 1
+
+
+def test_an_early_end_of_one_level_does_not_shorten_the_next() -> None:
+    ready = painter(levels=(Level(43, 6), Level(64, 6)), tolerance=1e9, tolerance_window=2)
+    assert [one.level for one in finish(ready, FRAME)] == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_content_energies_are_those_of_the_frame_at_each_level() -> None:
+    ready = painter()
+    arrays = tiny.arrays(tiny.tiny_tensors(readout=True))
+    found = ready.content_energies(FRAME)
+    assert len(found) == len(ready.levels(64, 48)) == 3
+    for energy, level in zip(found, ready.levels(64, 48), strict=True):
+        image = resize(FRAME, level.width, level.height)[0].numpy()
+        activations = reference.activations(arrays, image)["conv4_2"]
+        own = reference.energy(reference.read_out(arrays, "conv4_2", activations))
+        floor = ENERGY_FLOOR * float(ready.style_target(level).energy)
+        assert energy == pytest.approx(max(own, floor), rel=1e-10)  # float64 on both sides
+
+
+def test_a_frame_s_own_energies_change_nothing() -> None:
+    ready = painter()
+    own = finish(ready, FRAME)[-1]
+    given = finish(ready, FRAME, ready.content_energies(FRAME))[-1]
+    assert torch.equal(own.images, given.images)
+
+
+def test_energies_held_constant_are_what_the_content_loss_is_divided_by() -> None:
+    ready = painter(init="style", levels=(Level(64, 1),))
+    (energy,) = ready.content_energies(FRAME)
+    own = finish(ready, FRAME)[0].losses.floats()
+    given = finish(ready, FRAME, (4 * energy,))[0].losses.floats()
+    assert own["content"] > 0
+    assert given["content"] == pytest.approx(own["content"] / 4, rel=1e-12)
+    assert {k: given[k] for k in ("style", "tv", "range")} == {
+        k: own[k] for k in ("style", "tv", "range")
+    }
+
+
+def test_the_literal_form_does_not_know_energies() -> None:
+    ready = painter(form="literal", init="style", levels=(Level(64, 1),))
+    own = finish(ready, FRAME)[0].losses.floats()
+    assert finish(ready, FRAME, (1e-3,))[0].losses.floats() == own
+
+
+PAIR = torch.cat([FRAME, 0.2 + 0.5 * tiny.picture(5, 48, 64)])
+
+
+def in_pairs(dtype: torch.dtype = torch.float64, **changes: Any) -> tuple[Any, list[Any]]:
+    """All iterates of the pair, and of each of its frames alone."""
+    frames = PAIR.to(dtype)
+    both = finish(painter(dtype, **changes), frames)
+    return both, [finish(painter(dtype, **changes), frames[i : i + 1]) for i in range(2)]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_batch_gives_the_frames_that_single_runs_give(optimizer: str) -> None:
+    both, alone = in_pairs(optimizer=optimizer)
+    for frame in range(2):
+        # Rounding of 1e-16 grows by chaos, but not seven orders of magnitude in nine steps.
+        torch.testing.assert_close(
+            both[-1].images[frame], alone[frame][-1].images[0], rtol=0, atol=1e-9
+        )
+        expected = alone[frame][-1].losses.floats()
+        assert both[-1].losses.floats(frame) == pytest.approx(expected, rel=1e-8, abs=1e-12)
+
+
+def test_a_frame_that_settles_early_comes_out_as_if_alone() -> None:
+    changes: dict[str, Any] = {
+        "tolerance": 0.2,
+        "tolerance_window": 2,
+        "levels": (Level(43, 20), Level(64, 20)),
+    }
+    both, alone = in_pairs(**changes)
+    lengths = [[sum(one.level == level for one in run) for level in (0, 1)] for run in alone]
+    assert lengths[0][0] != lengths[1][0]  # one of them does settle earlier
+    assert sum(one.level == 0 for one in both) == max(lengths[0][0], lengths[1][0])
+    for frame in range(2):
+        # As above, over some more steps.
+        torch.testing.assert_close(
+            both[-1].images[frame], alone[frame][-1].images[0], rtol=0, atol=1e-8
+        )
+
+
+def test_in_float32_a_batch_reaches_the_losses_of_single_runs() -> None:
+    both, alone = in_pairs(torch.float32, levels=(Level(43, 15), Level(64, 10)))
+    for frame in range(2):
+        expected = alone[frame][-1].losses.floats()
+        found = both[-1].losses.floats(frame)
+        for term in ("style", "total"):
+            assert found[term] == pytest.approx(expected[term], rel=0.02)  # what is promised
+
+
+def test_each_frame_of_a_batch_has_its_own_line_search() -> None:
+    frames = torch.cat([FRAME, FRAME, PAIR[1:]])
+    found = finish(painter(), frames)[-1].images
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-9)
+    torch.testing.assert_close(found[0], finish(painter(), FRAME)[-1].images[0], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_two_runs_of_one_plan_give_the_same_bits(init: str, dtype: torch.dtype) -> None:
+    runs = [finish(painter(dtype, init=init), PAIR.to(dtype)) for _ in range(2)]
+    assert len(runs[0]) == len(runs[1])
+    for one, other in zip(*runs, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert one.losses.floats() == other.losses.floats()
+
+
+def test_a_cached_style_gives_the_same_bits() -> None:
+    ready = painter(torch.float32)
+    first, second = (finish(ready, PAIR.float())[-1] for _ in range(2))
+    assert torch.equal(first.images, second.images)
+
+
+@pytest.mark.parametrize("init", ["content", "style", "noise"])
+def test_torch_s_global_random_state_is_left_alone(init: str) -> None:
+    before = torch.get_rng_state()
+    first = finish(painter(init=init), FRAME)[-1].images
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(7)
+    assert torch.equal(finish(painter(init=init), FRAME)[-1].images, first)
+
+
+def test_frames_and_pictures_given_out_are_not_written_into() -> None:
+    frames = PAIR.clone()
+    copies = [(one.images, one.images.clone()) for one in stylize_frames(painter(), frames)]
+    assert torch.equal(frames, PAIR)
+    assert all(torch.equal(given, copy) for given, copy in copies)
+
+
+def test_pictures_are_computed_in_the_network_s_precision() -> None:
+    assert finish(painter(torch.float64), FRAME.float())[-1].images.dtype == torch.float64
+    assert finish(painter(torch.float32), FRAME)[-1].images.dtype == torch.float32
+
+
+def test_a_black_frame_is_painted_and_nothing_in_it_is_not_a_number() -> None:
+    iterates = finish(painter(torch.float32), torch.zeros((1, 3, 48, 64)))
+    for one in iterates:
+        assert one.images.isfinite().all()
+        assert all(torch.tensor(list(one.losses.floats().values())).isfinite())
+    assert iterates[-1].losses.floats()["total"] < iterates[0].losses.floats()["total"]
+    assert float(iterates[-1].images.amax()) > 0.01
+
+
+def test_several_styles_pull_between_them() -> None:
+    look = tiny.recipe(levels=(Level(64, 1),))
+    net = tiny.network(tiny.tiny_tensors(), look)
+    one, two = (tiny.picture(seed, 48, 64) for seed in (11, 12))
+    mixed = (StyleImage(one, "one", 1.0), StyleImage(two, "two", 1.0))
+    for style in (one, two):
+        alone = Painter(look, net, "weights", (StyleImage(style, "x"),), MemoryStore())
+        both = Painter(look, net, "weights", mixed, MemoryStore())
+        found = [finish(ready, style)[0].losses.floats()["style"] for ready in (alone, both)]
+        assert found[0] == 0 < found[1]
+
+
+def test_the_history_is_the_plan_s() -> None:
+    look = tiny.recipe(levels=(Level(64, 12),))
+    short, long, longer = (
+        finish(tiny.painter(look, history=history), FRAME)[-1].images for history in (1, 12, 20)
+    )
+    assert not torch.equal(short, long)
+    assert torch.equal(long, longer)  # twelve steps make eleven pairs
+
+
+def test_frames_too_small_for_the_network_are_refused() -> None:
+    with pytest.raises(ConfigError, match="too small"):
+        finish(painter(), tiny.picture(1, 31, 64))
+
+
+def test_frames_of_the_smallest_size_are_painted() -> None:
+    found = finish(painter(), tiny.picture(1, 32, 32))
+    assert found[-1].images.shape == (1, 3, 32, 32)
+    assert found[-1].images.isfinite().all()
