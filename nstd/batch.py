@@ -34,7 +34,7 @@ from nstd.intake.submit import (
     submit_entry,
 )
 from nstd.intake.watcher import scan_once
-from nstd.jobs.job import Job, JobState
+from nstd.jobs.job import FileIdentity, Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.image import STILL_SUFFIXES
 from nstd.style.device import choose_devices
@@ -108,7 +108,7 @@ def stylize(
     """Paint files right now, one after the other.
 
     It has its own ledger, apart from the daemon's: what was begun and stopped is continued when
-    the same is asked for again.
+    the same is asked for again, and what is finished of it is left as it is.
 
     Args:
         config: For its folders, devices and threads.
@@ -126,8 +126,11 @@ def stylize(
     sources = _expand(inputs)
     pairs = _pair(sources, destination, output)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
-    recipe = freeze(recipe, own.state_dir, own.cache_dir)
     with SqliteJobStore(own.state_dir / "ledger.sqlite3") as store:
+        for _, target in pairs:
+            if target.exists() and not output.overwrite and not _is_ours(store, target):
+                raise OutputExistsError(f"{target} is there already")
+        recipe = freeze(recipe, own.state_dir, own.cache_dir)
         worker = make_worker(own, store, device_names(config)[0], observer)
         return [
             _stylize_one(own, store, worker, _submission(source, target, recipe, output))
@@ -201,6 +204,8 @@ def _stylize_one(
     try:
         job, _ = submit(store, wanted, state_dir=config.state_dir, cache_dir=config.cache_dir)
         if job.state is JobState.DONE:
+            if not wanted.output.overwrite and _is_ours(store, wanted.target):
+                return Result(wanted.source, wanted.target, None)
             job, _ = store.enqueue(job.request, again=True)
         elif job.state in {JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED}:
             job = store.retry(job.id)
@@ -280,11 +285,17 @@ def _pair(
     return pairs
 
 
+def _is_ours(store: SqliteJobStore, target: Path) -> bool:
+    """Whether the file at `target` is the one that an earlier run has put there."""
+    job = store.job_for_target(os.fsencode(target))
+    if job is None or job.part is None or not target.exists():
+        return False
+    return FileIdentity.from_stat(target.stat()).same_content(job.part)
+
+
 def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the film itself", "Choose another output")
-    if target.exists() and not output.overwrite:
-        raise OutputExistsError(f"{target} is there already")
     fitting = STILL_SUFFIXES
     if source.suffix.lower() not in STILL_SUFFIXES:
         fitting = frozenset({f".{output.encode.container}"})

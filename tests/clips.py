@@ -40,6 +40,7 @@ class Film:
     sound: tuple[str, ...] = ()
     sound_start: int = 0
     sound_rate: int = SOUND_RATE
+    sound_layout: str = "mono"
     subtitles: str | None = None
     chapters: bool = False
     cover: bool = False
@@ -251,16 +252,18 @@ def _add_picture(output: OutputContainer, film: Film) -> Packets:
 def _add_sound(output: OutputContainer, film: Film, codec: str) -> Packets:
     stream = output.add_stream(codec, rate=film.sound_rate)
     assert isinstance(stream, av.AudioStream)
-    stream.codec_context.layout = "mono"
+    stream.codec_context.layout = film.sound_layout
+    channels = stream.channels
     if film.language:
         stream.metadata["language"] = film.language
 
     def packets() -> Iterable["av.Packet[Any]"]:
         count = int(film.seconds * film.sound_rate)
         wave = np.sin(np.arange(count) * (2 * np.pi * 440 / film.sound_rate))
-        samples = (wave * 12000).astype(np.int16)
+        samples = (wave * 12000).astype(np.int16).repeat(channels)
         for begin in range(0, count, 4800):
-            frame = av.AudioFrame.from_ndarray(samples[None, begin : begin + 4800], "s16", "mono")
+            part = samples[None, begin * channels : (begin + 4800) * channels]
+            frame = av.AudioFrame.from_ndarray(part, "s16", film.sound_layout)
             frame.sample_rate = film.sound_rate
             frame.pts, frame.time_base = film.sound_start + begin, Fraction(1, film.sound_rate)
             yield from stream.encode(frame)

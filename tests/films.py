@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def round_trip(
     bounds = [0, *cuts, len(frames)]
     segments = [
         write_segment(folder / f"segment-{first:06}", info, frames[first:last], settings)
-        for first, last in zip(bounds, bounds[1:], strict=False)
+        for first, last in pairwise(bounds)
     ]
     target = folder / f"painted.{settings.container}"
     part = assemble(segments, source, info, target, settings, span=span)
@@ -58,10 +59,16 @@ def write_segment(
     return path
 
 
+def names(folder: Path) -> list[str]:
+    """What is in a folder, sorted; hidden files too."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def times(film: Path, stream: int = 0) -> list[Fraction]:
     """Seconds at which every frame is shown, by PyAV's decoder."""
     with av.open(str(film)) as container:
         video = container.streams[stream]
+        assert isinstance(video, av.VideoStream)
         return [
             frame.pts * frame.time_base
             for frame in container.decode(video)
@@ -96,7 +103,8 @@ def contents(film: Path, kind: str) -> list[str]:
     found: dict[int, Any] = {}
     with av.open(str(film)) as container:
         for packet in container.demux([s for s in container.streams if s.type == kind]):
-            found.setdefault(packet.stream_index, hashlib.sha256()).update(bytes(packet))
+            if packet.size:
+                found.setdefault(packet.stream_index, hashlib.sha256()).update(bytes(packet))
     return [found[index].hexdigest() for index in sorted(found)]
 
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Weights = Mapping[str, npt.NDArray[Any]]
 
-CONVOLUTIONS = "11 12 P 21 22 P 31 32 33 34 P 41 42 43 44 P 51 52 53 54".split()
-"""VGG-19 to its last convolution, P for pooling."""
+CONVOLUTIONS = (2, 2, 4, 4, 4)
+"""Of each block of VGG-19; between blocks is a pooling."""
 
 
 def content_loss(F: Array, C: Array) -> float:
@@ -33,13 +33,13 @@ def style_layer_loss_literal(F: Array, S: Array) -> float:
     """1 / (4 N² M²) Σ (G − A)²: equation 4 as printed, for images of one size."""
     N, M = F.shape
     assert S.shape == (N, M)
-    return float(np.sum((gram(F) - gram(S)) ** 2)) / (4 * N**2 * M**2)
+    return float(np.sum((gram(F) - gram(S)) ** 2) / (4 * N**2 * M**2))
 
 
 def style_layer_loss(F: Array, S: Array) -> float:
     """Equation 4 with each Gram divided by the number of its own positions."""
     N = F.shape[0]
-    return float(np.sum((gram(F) / F.shape[1] - gram(S) / S.shape[1]) ** 2)) / (4 * N**2)
+    return float(np.sum((gram(F) / F.shape[1] - gram(S) / S.shape[1]) ** 2) / (4 * N**2))
 
 
 def style_loss(layers: Sequence[tuple[float, Array, Array]]) -> float:
@@ -54,7 +54,7 @@ def total_loss(content: float, style: float, alpha: float, beta: float) -> float
 
 def relative_content_loss(F: Array, C: Array, energy: float) -> float:
     """‖F − C‖² / ‖C‖², where `energy` = ‖C‖² / M."""
-    return float(np.sum((F - C) ** 2)) / (energy * F.shape[1])
+    return float(np.sum((F - C) ** 2) / (energy * F.shape[1]))
 
 
 def relative_style_layer_loss(F: Array, S: Array) -> float:
@@ -65,7 +65,7 @@ def relative_style_layer_loss(F: Array, S: Array) -> float:
 
 def energy(C: Array) -> float:
     """‖C‖² / M."""
-    return float(np.sum(C**2)) / C.shape[1]
+    return float(np.sum(C**2) / C.shape[1])
 
 
 def total_variation(image: Array) -> float:
@@ -98,13 +98,13 @@ def activations(
     x = np.einsum("oi,ihw->ohw", _wide(weights, "preprocess.weight")[:, :, 0, 0], image)
     x = x + _wide(weights, "preprocess.bias")[:, None, None]
     found: dict[str, Array] = {}
-    for step in CONVOLUTIONS:
-        if step == "P":
-            x = _pool(x, pooling)
-            continue
-        layer = f"conv{step[0]}_{step[1]}"
+    layers = [(block, i) for block, n in enumerate(CONVOLUTIONS, 1) for i in range(1, n + 1)]
+    for block, index in layers:
+        layer = f"conv{block}_{index}"
         if f"{layer}.weight" not in weights:
             break
+        if index == 1 and block > 1:
+            x = _pool(x, pooling)
         mode: Any = {"reflect": "reflect", "replicate": "edge"}[padding]
         padded = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode=mode)
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
@@ -166,10 +166,6 @@ def _pool(x: Array, pooling: str) -> Array:
     channels, height, width = x.shape
     cut = x[:, : height // 2 * 2, : width // 2 * 2]
     blocks = cut.reshape(channels, height // 2, 2, width // 2, 2)
-    pooled: Array
-    if pooling == "max":
-        pooled = blocks.max(axis=(2, 4))
-    else:
-        # Means are smaller than maxima: doubled, as in Crowson's style-transfer-pytorch.
-        pooled = 2 * blocks.mean(axis=(2, 4))
+    # Means are smaller than maxima: doubled, as in Crowson's style-transfer-pytorch.
+    pooled: Array = blocks.max((2, 4)) if pooling == "max" else 2 * blocks.mean((2, 4))
     return pooled

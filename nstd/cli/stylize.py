@@ -95,10 +95,6 @@ def stylize_command(
     debug: DebugOption = False,
 ) -> None:
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
-    from nstd.batch import stylize
-    from nstd.film import OutputSpec
-    from nstd.intake.submit import ENCODER_THREADS
-
     face = Face(debug, json, quiet)
     settings = configured(config, face, level="warning")
     settings = _with_machine(settings, device, threads)
@@ -114,9 +110,15 @@ def stylize_command(
     }  # fmt: skip
     look = recipe_from_options(settings, name=recipe, overrides=keys)
     encode = {"codec": codec, "quality": quality, "preset": preset, "container": container}
+    encoding = _output(settings, output, encode)
     first, last = parse_frames(frames)
+    # Not before here: what is wrong with the options shows at once.
+    from nstd.batch import stylize
+    from nstd.film import OutputSpec
+    from nstd.intake.submit import ENCODER_THREADS
+
     spec = OutputSpec(
-        encode=_output(settings, output, encode).settings(ENCODER_THREADS),
+        encode=encoding.settings(ENCODER_THREADS),
         first=first,
         last=last,
         segment_frames=settings.segment_frames,

@@ -4,6 +4,7 @@ What kind of event it was is not passed on. A file moved in is only ever `create
 through mmap only `closed`, and `created` comes while the file still grows.
 """
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -34,6 +35,14 @@ _NEWS: list[type[FileSystemEvent]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
+
+
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    # watchdog 7.1 logs an error when its thread is stopped between two of its own steps.
+    return "when the thread is inactive" not in record.getMessage()
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_is_worth_logging)
 
 
 class EventFeed(FileSystemEventHandler):

@@ -104,10 +104,16 @@ class _Picture:
         self.end = max(stated, shown[-1] + 1)
         ends = [*shown[1:], self.end]
         self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
+        self._decode_at = decoding_times(self.stamps)
+        # MP4 adds up the distances of decoding times, and the duration of the packet decoded last,
+        # and takes that for the track's duration: the last one has to make up the difference.
+        decoding = self._decode_at[-1] - self._decode_at[0]
+        last = self.stamps[-1]
+        self._durations[last] = max(self._durations[last], self.end - shown[0] - decoding)
 
     def packets(self, output: av.VideoStream, shift: int) -> Iterator[Timed]:
         """All packets, moved back by `shift` units, with the time each is to be decoded at."""
-        decode_at = iter(decoding_times(self.stamps))
+        decode_at = iter(self._decode_at)
         for segment in self._segments:
             with open_film(segment) as container:
                 for packet in packets(container, segment, 0):
@@ -244,7 +250,7 @@ def _add_streams(
     for stream in source.streams:
         if stream.index == picture.info.stream:
             painted = picture.add_to(output, settings)
-            painted.metadata.update(copied_metadata(stream.metadata, repainted=True))
+            painted.metadata.update(copied_metadata(stream.metadata))
             painted.disposition = stream.disposition
         elif track := make_track(stream, output, window):
             tracks[stream.index] = track

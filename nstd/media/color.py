@@ -1,8 +1,9 @@
 """Color: what OpenCV got wrong on the way in, and BT.709 on the way out.
 
-Measured with OpenCV 4.14: it honors the matrix, range and primaries a stream states (within 2 code
-values, 8 and 10 bit). For a stream that states no matrix it assumes BT.601. That is right for small
-pictures, but every player takes an unlabeled *large* picture for BT.709; so those are corrected.
+Measured with OpenCV 4.14: it honors the matrix and range a stream states (within 2 code values, 8
+and 10 bit), and converts BT.2020's primaries and HDR's transfers to BT.709. For a stream that
+states no matrix it assumes BT.601. That is right for small pictures, but players take an unlabeled
+*large* picture for BT.709; so those are corrected.
 """
 
 import logging

@@ -25,6 +25,7 @@ class Codec:
         segment_format: ffmpeg's name of the container its segments are kept in.
         containers: The containers a finished film may have.
         worst: The largest `quality` (CRF); 0 for a codec that has none.
+        smallest: Least width and height of the coded picture.
         tag: The four characters that name it in MP4 where ffmpeg's choice does not play
             everywhere.
     """
@@ -35,6 +36,7 @@ class Codec:
     segment_format: str
     containers: tuple[str, ...]
     worst: int
+    smallest: tuple[int, int] = (2, 2)
     tag: str | None = None
 
 
@@ -42,9 +44,12 @@ class Codec:
 # exact. Matroska's are rounded to a millisecond, and its decoding times cannot be joined.
 CODECS: dict[str, Codec] = {
     "h264": Codec("libx264", "yuv420p", "yuv444p", "mp4", ("mp4", "mov", "mkv"), 51),
-    # Apple's players know HEVC only by this tag.
-    "h265": Codec("libx265", "yuv420p", "yuv444p", "mp4", ("mp4", "mov", "mkv"), 51, "hvc1"),
-    "av1": Codec("libsvtav1", "yuv420p", "yuv420p", "mp4", ("mp4", "mkv"), 63),
+    # Apple's players know HEVC only by this tag. In pictures smaller than a block x265 and SVT-AV1
+    # write beyond their buffers: seen at 48×48 and at 66×18, and the process crashes later.
+    "h265": Codec(
+        "libx265", "yuv420p", "yuv444p", "mp4", ("mp4", "mov", "mkv"), 51, (64, 64), "hvc1"
+    ),
+    "av1": Codec("libsvtav1", "yuv420p", "yuv420p", "mp4", ("mp4", "mkv"), 63, (64, 64)),
     "prores": Codec("prores_ks", "yuv422p10le", "yuv444p10le", "mov", ("mov", "mkv"), 0),
     "ffv1": Codec("ffv1", "bgr0", "bgr0", "mp4", ("mkv", "mp4"), 0),
 }

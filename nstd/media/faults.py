@@ -6,7 +6,6 @@ import av
 
 from nstd.errors import (
     NstdError,
-    StorageError,
     UnreadableError,
     UnsupportedError,
     from_os_error,
@@ -27,7 +26,7 @@ def writing_error(error: av.FFmpegError, path: Path) -> NstdError:
     """Translate what went wrong while `path` was encoded or joined."""
     if isinstance(error, OSError):
         return from_os_error(error, path, "writing")
-    return StorageError(
-        f"Writing {path} failed ({error.strerror})",
+    return UnsupportedError(
+        f"The encoder or the container refused {path} ({error.strerror})",
         "Try another codec or container; `nstd check` lists those that work here",
     )

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ STILL_SUFFIXES: frozenset[str] = frozenset(_FORMATS)
 """Suffixes, in lower case, that are taken for still pictures. A GIF is a film."""
 
 _WITHOUT_ALPHA = {"JPEG", "BMP"}
+_JPEG_EXIF = 65_533
+"""Bytes of EXIF that fit into a JPEG."""
 _SHARP_CHROMA = 90
 """From this quality on JPEG keeps color at full resolution."""
 
@@ -107,7 +110,12 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
         )
     picture = _with_alpha(image, still, form, target)
     buffer = io.BytesIO()
-    picture.save(buffer, form, **_save_options(form, still, quality))
+    try:
+        picture.save(buffer, form, **_save_options(form, still, quality))
+    except (OSError, ValueError) as error:  # Pillow's, for a picture too large for the format
+        raise UnsupportedError(
+            f"{target} cannot be written as {form} ({error})", "Choose PNG or TIFF"
+        ) from error
     part = part_path(target.absolute())
     with removed_on_failure(part):
         try:
@@ -157,9 +165,7 @@ def _decode(picture: PIL.Image.Image, path: Path) -> Still:
     form = picture.format or "PNG"
     dpi = picture.info.get("dpi")
     picture.load()
-    picture = ImageOps.exif_transpose(picture)
-    exif = picture.getexif()
-    exif.pop(ExifTags.Base.Orientation, None)
+    picture, exif = _upright(picture, path)
     profile = picture.info.get("icc_profile")
     picture, alpha = _eight_bits(picture)
     picture = _srgb(picture, profile, path)
@@ -168,8 +174,21 @@ def _decode(picture: PIL.Image.Image, path: Path) -> Still:
         alpha=None if alpha is None else np.asarray(alpha).copy(),
         format=form,
         dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
-        exif=exif.tobytes() if len(exif) else None,
+        exif=exif,
     )
+
+
+def _upright(picture: PIL.Image.Image, path: Path) -> tuple[PIL.Image.Image, bytes | None]:
+    """Apply the EXIF orientation; the picture, and what else its EXIF block says."""
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        exif = picture.getexif()
+        exif.pop(ExifTags.Base.Orientation, None)
+        return picture, exif.tobytes() if len(exif) else None
+    except (struct.error, SyntaxError, TypeError, ValueError, KeyError) as error:
+        # Pillow's, for EXIF blocks no camera would write: the picture itself is sound.
+        _LOG.warning("%s has EXIF data that cannot be used (%s)", path, error)
+        return picture, None
 
 
 def _eight_bits(
@@ -179,10 +198,11 @@ def _eight_bits(
     if picture.mode.startswith("I") or picture.mode == "F":
         return _from_deep_grey(picture), None
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        grey = picture.mode in ("L", "LA", "La")
+        picture = picture.convert("LA" if grey else "RGBA")
         alpha = picture.getchannel("A")
         opaque = alpha.getextrema() == (255, 255)
-        return picture.convert("RGB"), None if opaque else alpha
+        return picture.convert("L" if grey else "RGB"), None if opaque else alpha
     if picture.mode in ("L", "RGB", "CMYK", "LAB"):
         return picture, None
     return picture.convert("L" if picture.mode == "1" else "RGB"), None
@@ -201,9 +221,13 @@ def _from_deep_grey(picture: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _srgb(picture: PIL.Image.Image, profile: bytes | None, path: Path) -> PIL.Image.Image:
-    if profile:
+    if profile or picture.mode == "LAB":
         try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            source = (
+                ImageCms.ImageCmsProfile(io.BytesIO(profile))
+                if profile
+                else ImageCms.createProfile("LAB")
+            )
             converted = ImageCms.profileToProfile(
                 picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
@@ -240,8 +264,11 @@ def _save_options(form: str, still: Still, quality: int) -> dict[str, object]:
     options: dict[str, object] = {}
     if still.dpi and form != "WEBP":
         options["dpi"] = still.dpi
-    if still.exif and form != "BMP":
+    fits = form != "JPEG" or len(still.exif or b"") <= _JPEG_EXIF
+    if still.exif and form != "BMP" and fits:
         options["exif"] = still.exif
+    elif still.exif:
+        _LOG.warning("%s cannot hold the picture's EXIF data, so it is left out", form)
     if form == "JPEG":
         options |= {"quality": quality, "optimize": True}
         options["subsampling"] = 0 if quality >= _SHARP_CHROMA else 2

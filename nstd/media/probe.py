@@ -1,5 +1,6 @@
 """path → VideoInfo: the facts of a film, and every reason why it cannot be painted."""
 
+import stat
 from fractions import Fraction
 from pathlib import Path
 
@@ -112,7 +113,10 @@ def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
             raise UnreadableError(f"{path} is a folder, not a film")
-        if not path.stat().st_size:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadableError(f"{path} is a pipe or a device, not a film")
+        if not facts.st_size:
             raise UnreadableError(f"{path} is empty")
         without_index = lacks_index(path)
     except OSError as error:

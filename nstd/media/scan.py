@@ -36,7 +36,6 @@ class Scan:
         offset: The stream's start time as the container states it, or None.
         tail: Duration of the last frame in display order, or 0.
         end: Seconds at which the last packet of any stream ends.
-        broken: The demuxer met damage on its way.
         exact: Every packet states its own presentation time; otherwise only the set of times is
             known, and some packets may show nothing.
     """
@@ -48,7 +47,6 @@ class Scan:
     offset: int | None
     tail: int
     end: float
-    broken: bool
     exact: bool
 
     @property
@@ -155,10 +153,8 @@ class _Tally:
         self._packets = 0
         self._last = (-(1 << 62), 0)
         self._end = 0.0
-        self._broken = False
 
     def add(self, packet: "av.Packet[Any]") -> None:
-        self._broken |= packet.is_corrupt
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and packet.stream.type != "attachment":
             end = (stamp + (packet.duration or 0)) * packet.time_base
@@ -186,7 +182,6 @@ class _Tally:
             offset=offset,
             tail=self._last[1],
             end=self._end,
-            broken=self._broken,
             exact=complete and states_times,
         )
 

@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 
+from nstd.errors import UnsupportedError
 from nstd.media.color import encodable, tag
 from nstd.media.encode import CODECS, EncodeSettings, encoder_options, pixel_format
 from nstd.media.faults import writing_error
@@ -37,7 +38,8 @@ class SegmentWriter:
 
     Raises:
         DiskFullError: No space is left; nothing stays behind. Like the next, from any method.
-        StorageError: The file system or the encoder failed; nothing stays behind.
+        StorageError: The file system failed; nothing stays behind.
+        UnsupportedError: The encoder refused, for example a size it cannot have.
     """
 
     def __init__(self, path: Path, info: VideoInfo, settings: EncodeSettings) -> None:
@@ -50,6 +52,7 @@ class SegmentWriter:
         self._last: int | None = None
 
     def __enter__(self) -> Self:
+        self._check_size()
         if self._pixel_format != CODECS[self._settings.codec].pixel_format:
             size = f"{self._info.width}×{self._info.height}"
             _say_odd(size, self._settings.codec, self._pixel_format)
@@ -117,6 +120,16 @@ class SegmentWriter:
         tag(context, self._pixel_format)
         context.open()
         return stream
+
+    def _check_size(self) -> None:
+        size = coded_size(self._info)
+        least = CODECS[self._settings.codec].smallest
+        if size[0] < least[0] or size[1] < least[1]:
+            raise UnsupportedError(
+                f"A picture of {size[0]}×{size[1]} is too small for {self._settings.codec}, "
+                f"which needs {least[0]}×{least[1]}",
+                "Choose the codec h264",
+            )
 
     def _check(self, frame: Frame) -> None:
         height, width, _ = frame.image.shape

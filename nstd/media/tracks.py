@@ -58,7 +58,7 @@ class Window:
     def holds(self, begin: Fraction, end: Fraction) -> bool:
         """Whether any of what lasts from `begin` to `end` is kept."""
         before_end = self.end is None or begin < self.end
-        return before_end and (self.start is None or end > self.start)
+        return before_end and (self.start is None or end > self.start or begin == self.start)
 
 
 class Track:
@@ -110,10 +110,14 @@ class Track:
         return not self.window.hides_beginning and start is not None and begin < start
 
     def _ordered(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
-        """Decoding times must ascend; in damaged sources they do not always."""
+        """Decoding times must ascend; in damaged sources they do not always.
+
+        Matroska lets packets share a time, as the lines of a dialog do.
+        """
         stamp = packet.dts or 0
-        if self._previous is not None and stamp <= self._previous:
-            stamp = self._previous + 1
+        step = 0 if self.output.container.format.name == "matroska" else 1
+        if self._previous is not None and stamp < self._previous + step:
+            stamp = self._previous + step
             packet.dts = stamp
             packet.pts = max(packet.pts or 0, stamp)
         self._previous = stamp
@@ -221,12 +225,13 @@ def make_track(stream: Stream, output: OutputContainer, window: Window) -> Track
     return None
 
 
-def copied_metadata(metadata: dict[str, str], *, repainted: bool = False) -> dict[str, str]:
+def copied_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """What of a container's or stream's metadata still holds, and is not the muxer's to write."""
-    kept = {key: text for key, text in metadata.items() if key.lower() not in _MUXERS_OWN}
-    if repainted:
-        kept = {key: text for key, text in kept.items() if not key.startswith(_STATISTICS)}
-    return kept
+    return {
+        key: text
+        for key, text in metadata.items()
+        if key.lower() not in _MUXERS_OWN and not key.startswith(_STATISTICS)
+    }
 
 
 def describe(stream: Stream) -> str:
@@ -255,15 +260,29 @@ def _sound_track(stream: av.AudioStream, output: OutputContainer, window: Window
         _say_left_out(stream, output)
         return None
     rate = stream.rate if stream.rate in _AAC_RATES else 48000
+    layout = stream.layout.name if _encodes_aac(stream.layout.name, rate) else "stereo"
     sound = output.add_stream("aac", rate=rate)
-    sound.bit_rate = _AAC_BITS_PER_CHANNEL * stream.channels
-    sound.codec_context.layout = stream.layout.name
+    sound.codec_context.layout = layout
+    sound.bit_rate = _AAC_BITS_PER_CHANNEL * sound.channels
     _LOG.warning(
         "%s: %s cannot hold it, so it is encoded again as AAC",
         describe(stream),
         output.format.name,
     )
     return SoundTrack(stream, sound, window)
+
+
+def _encodes_aac(layout: str, rate: int) -> bool:
+    """Whether there is AAC for this arrangement of channels."""
+    trial = av.CodecContext.create("aac", "w")
+    trial.layout, trial.sample_rate, trial.format = layout, rate, "fltp"
+    trial.time_base = Fraction(1, rate)
+    try:
+        trial.open()
+    except (ValueError, av.FFmpegError) as error:
+        _LOG.warning("There is no AAC in %s, so it is mixed down to stereo: %s", layout, error)
+        return False
+    return True
 
 
 def _subtitle_track(stream: Stream, output: OutputContainer, window: Window) -> Track | None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
+from av.container import InputContainer
+
 from nstd.errors import InputError, VerificationError
 from nstd.media.capture import open_capture
 from nstd.media.frame import VideoInfo
@@ -62,12 +65,23 @@ def _check_streams(film: Path, promise: Promise) -> None:
             extra = len(videos) if kind == "video" else 0
             _expect(f"{kind} streams", count, found[kind] - extra)
         _expect("chapters", promise.chapters, len(container.chapters()))
+        _check_end(container, promise)
         picture = videos[0].index
         time_base = videos[0].time_base or Fraction(1)
     counted = scan(film, picture)
     _expect("frames", len(promise.times), counted.frames)
     found_times = [int(stamp) * time_base for stamp in counted.times]
     _check_times(found_times, promise)
+
+
+def _check_end(container: InputContainer, promise: Promise) -> None:
+    end = Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
+    expected = promise.end * promise.info.time_base
+    if end < expected - _MILLISECOND:
+        raise VerificationError(
+            f"The finished film should last to {float(expected):.3f} seconds, "
+            f"but the file says {float(end):.3f}"
+        )
 
 
 def _check_times(found: Sequence[Fraction], promise: Promise) -> None:

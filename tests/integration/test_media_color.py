@@ -55,9 +55,15 @@ def test_a_large_unlabeled_film_is_bt709(tmp_path: Path, rotation: int) -> None:
     with av.open(str(film)) as container:
         frame = next(container.decode(video=0))
         assert isinstance(frame, av.VideoFrame)
-        proper = frame.reformat(
-            format="rgb24", src_colorspace="ITU709", src_color_range="MPEG", dst_color_range="JPEG"
-        ).to_ndarray()
+        proper = np.asarray(
+            frame.reformat(
+                format="rgb24",
+                src_colorspace="ITU709",
+                src_color_range="MPEG",
+                dst_color_range="JPEG",
+            ).to_ndarray(),
+            np.uint8,
+        )
     # Inside of the patches: at their edges chroma is interpolated between two colors.
     assert worst(image, tuple(clips.patch_values(proper))) <= 2
 

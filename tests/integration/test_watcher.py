@@ -94,6 +94,13 @@ def test_a_file_written_in_place_settles(intake: Intake) -> None:
     intake.expect("a.mp4")
 
 
+def test_what_was_there_before_is_no_lost_event(start: Callable[..., Intake], root: Path) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    intake = start(WatchedFolder(root), reconcile_seconds=0.05)
+    intake.expect("a.mp4")
+    assert intake.watcher.caught == 0
+
+
 def test_a_file_written_slowly_settles_after_its_last_byte(intake: Intake) -> None:
     with (intake.root / "a.mp4").open("wb") as film:
         for _ in range(8):
@@ -314,6 +321,13 @@ def test_nothing_runs_on_after_the_end(start: Callable[..., Intake], root: Path)
     intake.watcher.stop()
     assert [*alive, feed.alive] == [True, False]
     intake.watcher.stop()
+
+
+def test_only_watchdogs_false_alarm_is_kept_from_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    library = logging.getLogger("watchdog.observers.inotify")
+    library.warning("queue_events() called when the thread is inactive")
+    library.warning("Inotify queue overflowed")
+    assert caplog.messages == ["Inotify queue overflowed"]
 
 
 def test_a_folder_that_cannot_be_watched_leaves_no_thread(tmp_path: Path) -> None:

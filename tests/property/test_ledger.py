@@ -353,6 +353,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
 # Every step is a commit to the disk, so the examples are fewer and longer than usual.
 LedgerMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=60, deadline=None, print_blob=True
+    max_examples=60, stateful_step_count=50, deadline=None, print_blob=True
 )
 TestLedger = LedgerMachine.TestCase

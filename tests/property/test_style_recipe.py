@@ -1,6 +1,7 @@
 """Recipes and ladders of any shape: nothing is lost in JSON, and every plan ends at the frame."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -37,28 +38,28 @@ def recipe_values(draw: st.DrawFn) -> dict[str, Any]:
     """Arguments of a recipe, which is built outside: beartype looks into tuples at random."""
     layers = draw(st.lists(st.sampled_from(LAYERS), min_size=1, unique=True))
     shares = draw(st.lists(weights, min_size=len(layers), max_size=len(layers)))
-    return dict(
-        styles=tuple(draw(st.lists(sources, min_size=1, max_size=3))),
-        network=draw(st.text(min_size=1)),
-        network_sha256=draw(st.none() | st.just("ab" * 32)),
-        form=draw(st.sampled_from(["relative", "literal"])),
-        content_layer=draw(st.sampled_from(LAYERS)),
-        content_weight=draw(weights),
-        style_layers=tuple(layers),
-        layer_weights=tuple(shares),
-        style_weight=draw(weights),
-        tv_weight=draw(weights),
-        range_weight=draw(weights),
-        levels=draw(ladders),
-        optimizer=draw(st.sampled_from(["lbfgs", "adam"])),
-        learning_rate=draw(positive),
-        init=draw(st.sampled_from(["content", "style", "noise"])),
-        pooling=draw(st.sampled_from(["max", "average"])),
-        padding=draw(st.sampled_from(["reflect", "replicate"])),
-        tolerance=draw(weights),
-        tolerance_window=draw(st.integers(1, 1000)),
-        seed=draw(st.integers(0, 2**63 - 1)),
-    )
+    return {
+        "styles": tuple(draw(st.lists(sources, min_size=1, max_size=3))),
+        "network": draw(st.text(min_size=1)),
+        "network_sha256": draw(st.none() | st.just("ab" * 32)),
+        "form": draw(st.sampled_from(["relative", "literal"])),
+        "content_layer": draw(st.sampled_from(LAYERS)),
+        "content_weight": draw(weights),
+        "style_layers": tuple(layers),
+        "layer_weights": tuple(shares),
+        "style_weight": draw(weights),
+        "tv_weight": draw(weights),
+        "range_weight": draw(weights),
+        "levels": draw(ladders),
+        "optimizer": draw(st.sampled_from(["lbfgs", "adam"])),
+        "learning_rate": draw(positive),
+        "init": draw(st.sampled_from(["content", "style", "noise"])),
+        "pooling": draw(st.sampled_from(["max", "average"])),
+        "padding": draw(st.sampled_from(["reflect", "replicate"])),
+        "tolerance": draw(weights),
+        "tolerance_window": draw(st.integers(1, 1000)),
+        "seed": draw(st.integers(0, 2**63 - 1)),
+    }
 
 
 @given(recipe_values())
@@ -76,7 +77,7 @@ def test_a_plan_grows_and_ends_at_the_frame(
 ) -> None:
     planned = plan_levels(ladder, width, height)
     assert (planned[-1].width, planned[-1].height) == (width, height)
-    for smaller, larger in zip(planned, planned[1:], strict=False):
+    for smaller, larger in pairwise(planned):
         assert smaller.long_edge < larger.long_edge
         assert smaller.width <= larger.width
         assert smaller.height <= larger.height

@@ -105,7 +105,7 @@ def test_pictures_are_encoded_as_bt709_in_limited_range() -> None:
     planes = [16 + 219 * expected[..., 0]]
     planes += [128 + 224 * expected[::2, ::2, channel] for channel in (1, 2)]
     for plane, values in zip(frame.planes, planes, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
         # Rounding is half a code value; swscale's fixed point adds a little.
         assert np.abs(rows[:, : plane.width] - values).max() <= 0.6
     assert (frame.colorspace, frame.color_range) == (1, 1)
@@ -115,7 +115,7 @@ def test_pictures_are_encoded_as_bt709_in_limited_range() -> None:
 def test_chroma_of_fine_detail_is_averaged_not_sampled() -> None:
     stripes = np.zeros((16, 16, 3), np.uint8)
     stripes[:, ::2] = (255, 0, 0)
-    red_chroma = np.frombuffer(encodable(stripes, "yuv420p").planes[2], np.uint8)
+    red_chroma = np.frombuffer(bytes(encodable(stripes, "yuv420p").planes[2]), np.uint8)
     # Half of the pixels are red (Cr 240), half are black (Cr 128).
     assert np.abs(red_chroma.reshape(8, -1)[:, :8].astype(int) - 184).max() <= 1
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nstd.errors import AccessError, DiskFullError, OutputExistsError, VanishedError
-from nstd.media import files
 from nstd.media.files import part_path, publish, removed_on_failure, write_whole
+from tests.films import names
 
 
 def part_of(target: Path, content: str = "new") -> Path:
@@ -35,7 +35,7 @@ def test_a_part_of_the_longest_name_still_has_a_legal_name(tmp_path: Path) -> No
 def test_publishing_moves_the_part(tmp_path: Path) -> None:
     target = tmp_path / "film.mp4"
     publish(part_of(target), target, overwrite=False)
-    assert os.listdir(tmp_path) == ["film.mp4"]
+    assert names(tmp_path) == ["film.mp4"]
     assert target.read_text() == "new"
 
 
@@ -61,7 +61,7 @@ def test_publishing_again_after_a_kill_between_link_and_unlink(tmp_path: Path) -
     part = part_of(target)
     os.link(part, target)
     publish(part, target, overwrite=False)
-    assert os.listdir(tmp_path) == ["film.mp4"]
+    assert names(tmp_path) == ["film.mp4"]
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
@@ -71,10 +71,10 @@ def test_without_hard_links_it_works_alike(
     def refuse(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(files.os, "link", refuse)
+    monkeypatch.setattr("nstd.media.files.os.link", refuse)
     target = tmp_path / "film.mp4"
     publish(part_of(target), target, overwrite=False)
-    assert os.listdir(tmp_path) == ["film.mp4"]
+    assert names(tmp_path) == ["film.mp4"]
     assert target.read_text() == "new"
     part = part_of(target, "newer")
     with pytest.raises(OutputExistsError):
@@ -123,15 +123,20 @@ def test_a_file_system_that_refuses_leaves_nothing(
     def refuse(*_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(files.os, "fsync", refuse)
+    monkeypatch.setattr("nstd.media.files.os.fsync", refuse)
     with pytest.raises(kind):
         write_whole(tmp_path / "frame.png", b"content")
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_an_interruption_removes_the_part(tmp_path: Path) -> None:
     part = tmp_path / ".film.part"
-    with pytest.raises(KeyboardInterrupt), removed_on_failure(part):
-        part.write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with removed_on_failure(part):
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not part.exists()

@@ -1,7 +1,6 @@
 """Stills: whatever comes in is upright sRGB; what goes out keeps what belonged to the picture."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from nstd.errors import UnreadableError, UnsupportedError, VanishedError
 from nstd.media.files import publish
 from nstd.media.frame import Image
 from nstd.media.image import STILL_SUFFIXES, Still, encode_still, read_still, read_style_image
+from tests.films import names
 
 
 def blocks(height: int = 32, width: int = 48) -> Image:
@@ -68,6 +68,7 @@ def test_every_exif_orientation_is_applied(tmp_path: Path, orientation: int) -> 
     exif[0x010F] = "Maker"
     still = read_still(saved(tmp_path / "a.png", stored, exif=exif))
     assert np.array_equal(still.image, blocks())
+    assert still.exif is not None
     kept = PIL.Image.Exif()
     kept.load(still.exif)
     assert dict(kept) == {0x010F: "Maker"}
@@ -128,6 +129,19 @@ def test_a_color_profile_is_applied(tmp_path: Path) -> None:
     assert difference(still.image, np.full((8, 8, 3), 119, np.uint8)) <= 2
 
 
+def test_lab_without_a_profile_is_converted(tmp_path: Path) -> None:
+    still = read_still(saved(tmp_path / "a.tif", PIL.Image.new("LAB", (8, 8), (128, 128, 128))))
+    assert difference(still.image, np.full((8, 8, 3), 119, np.uint8)) <= 2
+
+
+def test_grey_with_alpha_keeps_both(tmp_path: Path) -> None:
+    picture = PIL.Image.new("LA", (8, 8), (77, 33))
+    still = read_still(saved(tmp_path / "a.png", picture))
+    assert np.array_equal(still.image, np.full((8, 8, 3), 77))
+    assert still.alpha is not None
+    assert np.array_equal(still.alpha, np.full((8, 8), 33))
+
+
 def test_an_srgb_profile_changes_nothing(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     still = read_still(saved(tmp_path / "a.png", blocks(), icc_profile=profile))
@@ -156,7 +170,7 @@ def test_damaged_pictures_are_said_to_be(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"a{suffix}", blocks(64, 96))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(UnreadableError, match="is damaged|is not a picture"):
+    with pytest.raises(UnreadableError, match=r"is damaged|is not a picture"):
         read_still(path)
 
 
@@ -188,7 +202,7 @@ def test_a_picture_written_can_be_read_again(tmp_path: Path, suffix: str) -> Non
     source = saved(tmp_path / "source.png", blocks(), dpi=(300, 300))
     target = tmp_path / f"out{suffix}"
     part = encode_still(blocks(), read_still(source), target, quality=95)
-    assert sorted(os.listdir(tmp_path)) == [part.name, "source.png"]
+    assert names(tmp_path) == [part.name, "source.png"]
     publish(part, target, overwrite=False)
     again = read_still(target)
     lossless = suffix not in (".jpg", ".jpeg", ".webp")
@@ -214,6 +228,23 @@ def test_jpeg_puts_transparent_pictures_on_white_and_says_so(
     part = encode_still(blocks(), still, tmp_path / "a.jpg", quality=90)
     assert read_still(part).image.min() == 255
     assert "cannot be transparent" in caplog.text
+
+
+def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path) -> None:
+    wide = np.zeros((1, 70_000, 3), np.uint8)
+    with pytest.raises(UnsupportedError, match="cannot be written as JPEG"):
+        encode_still(wide, Still(wide, None, "PNG"), tmp_path / "a.jpg", quality=90)
+
+
+def test_exif_too_long_for_jpeg_is_left_out_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "M" * 70_000
+    still = Still(blocks(), None, "PNG", exif=exif.tobytes())
+    part = encode_still(blocks(), still, tmp_path / "a.jpg", quality=90)
+    assert read_still(part).exif is None
+    assert "cannot hold the picture's EXIF" in caplog.text
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:

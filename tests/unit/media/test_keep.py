@@ -1,6 +1,5 @@
 """Painted frames are kept losslessly, and only whole ones count."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from nstd.errors import StorageError, UnreadableError
 from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
+from tests.films import names
 
 
 def noise(seed: int, height: int = 37, width: int = 53) -> Image:
@@ -32,7 +32,7 @@ def test_keeping_again_replaces(tmp_path: Path) -> None:
     keeper.keep(1, noise(1))
     keeper.keep(1, noise(2))
     assert np.array_equal(keeper.load(1), noise(2))
-    assert os.listdir(tmp_path) == ["frame-00000001.png"]
+    assert names(tmp_path) == ["frame-00000001.png"]
 
 
 @pytest.mark.parametrize("kept", [0, 5, 200, -1])
@@ -50,7 +50,7 @@ def test_a_part_left_by_a_kill_is_removed_and_other_files_are_not(tmp_path: Path
     (tmp_path / ".frame-00000004.png.part").write_bytes(b"\x89PNG")
     (tmp_path / "notes.txt").write_text("mine")
     assert FrameKeeper(tmp_path).indices() == []
-    assert os.listdir(tmp_path) == ["notes.txt"]
+    assert names(tmp_path) == ["notes.txt"]
 
 
 def test_clearing(tmp_path: Path) -> None:

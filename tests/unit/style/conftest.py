@@ -1,11 +1,21 @@
 """Fixtures of the style room: a CUDA device, or a visible reason why there is none."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 from nstd.style.device import choose_devices, prepare
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from threads, which on a busy machine wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -107,9 +107,11 @@ def test_memory_that_runs_out_is_our_error() -> None:
 
 
 def test_the_cpu_s_memory_that_runs_out_is_our_error() -> None:
-    with pytest.raises(DeviceMemoryError, match="The memory of cpu is too small"):
-        with device_errors("cpu"):
-            torch.empty(1 << 60, dtype=torch.uint8)  # more than any address space
+    with (
+        pytest.raises(DeviceMemoryError, match="The memory of cpu is too small"),
+        device_errors("cpu"),
+    ):
+        torch.empty(1 << 60, dtype=torch.uint8)  # more than any address space
 
 
 @pytest.mark.parametrize(
@@ -120,16 +122,17 @@ def test_the_cpu_s_memory_that_runs_out_is_our_error() -> None:
     ],
 )
 def test_a_device_that_fails_is_our_error(error: RuntimeError) -> None:
-    with pytest.raises(DeviceError, match=r"The device cuda:1 failed: CUDA error") as caught:
-        with device_errors("cuda:1"):
-            raise error
+    with (
+        pytest.raises(DeviceError, match=r"The device cuda:1 failed: CUDA error") as caught,
+        device_errors("cuda:1"),
+    ):
+        raise error
     assert not isinstance(caught.value, DeviceMemoryError)
     assert caught.value.__cause__ is error
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), RuntimeError(), ValueError("x")])
 def test_errors_that_are_not_the_device_s_are_passed_on(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught:
-        with device_errors("cpu"):
-            raise error
+    with pytest.raises(type(error)) as caught, device_errors("cpu"):
+        raise error
     assert caught.value is error

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -66,7 +67,7 @@ def test_lbfgs_is_as_good_as_torch_s_on_the_same_problem() -> None:
         loss, x.grad = function(x.detach())
         return loss
 
-    theirs.step(closure)
+    theirs.step(closure)  # type: ignore[no-untyped-call] # torch has no types here
     # Both near the one minimum; ours is allowed to have ten times the excess, about five steps.
     assert losses[-1] - 1 < 10 * max(function(x.detach())[0] - 1, 1e-10)
     torch.testing.assert_close(ours.best, minimum, rtol=0, atol=1e-2)
@@ -199,7 +200,7 @@ def test_in_float32_the_loss_of_the_best_never_rises_by_more_than_rounding() -> 
 
     minimizer = LBFGS(start(torch.float32))
     losses = run(minimizer, single, 100)
-    for before, after in zip(losses, losses[1:], strict=False):
+    for before, after in pairwise(losses):
         assert after <= before * (1 + ROUNDING)
     # float32 knows a loss near 1 to 1e-7, and so an x to its square root, 3e-4.
     torch.testing.assert_close(minimizer.best.double(), minimum, rtol=0, atol=2e-3)

@@ -31,7 +31,7 @@ def count_convolutions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         widths.append(weight.shape[0])
         return original(x, weight, bias)
 
-    monkeypatch.setattr(module.F, "conv2d", counting)
+    monkeypatch.setattr(F, "conv2d", counting)
     return widths
 
 

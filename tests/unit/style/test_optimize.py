@@ -1,6 +1,7 @@
 """Painting: the steps that are promised, the starts, early ends, and batches as single frames."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def test_with_lbfgs_the_total_of_a_level_never_rises() -> None:
     for losses in totals.values():
         assert len(losses) == 15
         # ROUNDING of nstd.style.minimize: what a float32 loss may rise by.
-        assert all(b <= a * (1 + 1e-6) for a, b in zip(losses, losses[1:], strict=False))
+        assert all(b <= a * (1 + 1e-6) for a, b in pairwise(losses))
         assert losses[-1] < losses[0]
 
 

@@ -1,4 +1,4 @@
-"""Tiny seeded networks, pictures and painters, quick enough for float64 and for hundreds of steps."""
+"""Tiny seeded networks, pictures and painters, quick enough for hundreds of float64 steps."""
 
 from typing import Any
 
@@ -42,9 +42,8 @@ def tiny_tensors(
         "preprocess.weight": (torch.eye(3) if identity else torch.diag(1 / std))[:, :, None, None],
         "preprocess.bias": torch.zeros(3) if identity else -mean / std,
     }
-    for name, tensor in random_layers(WIDTHS, generator).items():
-        if name.split(".")[0] <= deepest:
-            tensors[name] = tensor
+    layers = random_layers(WIDTHS, generator).items()
+    tensors |= {name: tensor for name, tensor in layers if name.split(".")[0] <= deepest}
     if readout:
         for layer in (*STYLE_LAYERS, "conv2_2", "conv4_2"):
             if f"{layer}.bias" in tensors:

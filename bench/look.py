@@ -1,0 +1,88 @@
+"""The look of the default recipe: losses along the steps, three strengths, two sizes.
+
+    python bench/look.py CONTENT STYLE --network WEIGHTS [--out sheet.png] [--large 1024]
+
+Prints style and content loss of the three strengths at 256 px along the steps, and how alike the
+256-px picture and the large one, scaled down, are (SSIM by scikit-image, as in its gray and color
+forms). Writes a contact sheet: content, subtle, normal, strong, large (scaled down).
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from nstd.cache import TensorCache
+from nstd.film import to_images, to_tensor
+from nstd.media.image import read_still
+from nstd.pipeline import build_painter
+from nstd.plan import ExecutionPlan
+from nstd.style.device import choose_devices, prepare
+from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.recipe import STRENGTHS, StyleRecipe, StyleSource
+from nstd.style.targets import resize_to_edge
+
+SHOWN = (1, 2, 5, 10, 20, 40, 60, 80)
+SMALL = 256
+
+
+def paint(painter: Painter, frame: torch.Tensor, *, show: bool) -> torch.Tensor:
+    """The painted frame; prints the losses of some steps if `show`."""
+    start = time.perf_counter()
+    for iterate in stylize_frames(painter, frame):
+        if show and (iterate.final or (iterate.step in SHOWN and iterate.level == 0)):
+            terms = "  ".join(f"{k} {v:8.5f}" for k, v in iterate.losses.floats().items())
+            print(f"  {'clamped' if iterate.final else f'step {iterate.step:2}':8} {terms}")
+    print(f"  {time.perf_counter() - start:.1f} s")
+    return iterate.images
+
+
+def similarity(one: torch.Tensor, other: torch.Tensor) -> tuple[float, float]:
+    """SSIM of two pictures, in color and in gray."""
+    a, b = (to_images(picture)[0] for picture in (one, other))
+    gray = [picture.mean(axis=2) for picture in (a, b)]
+    color = structural_similarity(a, b, channel_axis=2, data_range=255)
+    return float(color), float(structural_similarity(*gray, data_range=255))
+
+
+def main() -> None:
+    """Measure, print and write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("content", type=Path)
+    parser.add_argument("style", type=Path)
+    parser.add_argument("--network", type=Path, required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--large", type=int, default=1024)
+    parser.add_argument("--out", type=Path, default=Path("look.png"))
+    arguments = parser.parse_args()
+    (info,) = choose_devices((arguments.device,))
+    threads = torch.get_num_threads()
+    device = prepare(info, threads)
+    plan = ExecutionPlan(device=device.type, processor=info.processor, threads=threads)
+    store = TensorCache(arguments.out.parent / ".look-cache")
+    content = to_tensor([read_still(arguments.content).image])
+    small = resize_to_edge(content, SMALL, 32)
+    pictures, painters = [small], {}
+    for strength, weight in STRENGTHS.items():
+        source = StyleSource(image=str(arguments.style))
+        recipe = StyleRecipe(
+            styles=(source,), network=str(arguments.network), content_weight=weight
+        )
+        painters[strength] = build_painter(recipe, plan, device, store)
+        print(f"{strength}, {small.shape[3]}×{small.shape[2]}")
+        pictures.append(paint(painters[strength], small, show=True).cpu())
+    large = resize_to_edge(content, arguments.large, 32)
+    print(f"normal, {large.shape[3]}×{large.shape[2]}")
+    painted = paint(painters["normal"], large, show=True).cpu()
+    pictures.append(resize_to_edge(painted, SMALL, 32))
+    color, gray = similarity(pictures[2], pictures[4])
+    sizes = f"{SMALL} px and {arguments.large} px scaled down"
+    print(f"SSIM of {sizes}: {color:.3f} color, {gray:.3f} gray")
+    Image.fromarray(to_images(torch.cat(pictures, dim=3))[0]).save(arguments.out)
+
+
+if __name__ == "__main__":
+    main()

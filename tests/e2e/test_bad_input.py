@@ -1,0 +1,290 @@
+"""Whatever is wrong: one clear sentence, what to do, the right exit code, and nothing is harmed."""
+
+import os
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.clips import make, sound_only, truncated
+from tests.e2e.conftest import make_home
+from tests.e2e.looking import look
+from tests.e2e.program import Ended, Program, snapshot
+from tests.networks import make_torchvision_vgg19
+
+USAGE, INPUT, DEVICE, TEMPORARY, CONFIGURATION = 2, 1, 69, 75, 78
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A command that cannot work.
+
+    Attributes:
+        arguments: Of `nstd`; after the recipe's and before the output's, where it paints.
+        code: How it must end.
+        says: What its sentence must contain: the problem, and the remedy.
+        config: Text of the configuration instead of the usual one.
+        paints: Whether it is `stylize film.mp4 … -o out.mp4`, so that `arguments` are only options.
+    """
+
+    arguments: Sequence[str]
+    code: int
+    says: Sequence[str]
+    config: str | None = None
+    paints: bool = True
+
+
+RECIPE = ("--recipe", "tiny")
+
+BAD = {
+    "input is missing": Bad(
+        ("stylize", "nowhere.mp4", *RECIPE, "-o", "out.mp4"),
+        USAGE,
+        ["There is no nowhere.mp4", "Check the path"],
+        paints=False,
+    ),
+    "folder without media": Bad(
+        ("stylize", "empty", *RECIPE, "-o", "out"),
+        USAGE,
+        ["no film and no picture in empty"],
+        paints=False,
+    ),
+    "no film": Bad(
+        ("stylize", "text.mp4", *RECIPE, "-o", "out.mp4"),
+        INPUT,
+        ["text.mp4", "Check the file with another program"],
+        paints=False,
+    ),
+    "cut off": Bad(
+        ("stylize", "cut.mp4", *RECIPE, "-o", "out.mp4"),
+        INPUT,
+        ["cut.mp4", "ends early", "--accept-truncated"],
+        paints=False,
+    ),
+    "style is missing": Bad(("--style", "none.jpg"), USAGE, ["--style", "none.jpg"]),
+    "style is no picture": Bad(
+        ("--style", "text.jpg"), INPUT, ["text.jpg is not a picture", "Check the file"]
+    ),
+    "no style at all": Bad((), USAGE, ["No style image is given", "--style"]),
+    "recipe is unknown": Bad(("--recipe", "tony"), USAGE, ["“tony”", "“tiny”"]),
+    "text for a number": Bad(
+        (*RECIPE, "--tv-weight", "abc"), USAGE, ["--tv-weight", "“abc” is not a number"]
+    ),
+    "layer is unknown": Bad(
+        (*RECIPE, "--content-layer", "conv4_9"), USAGE, ["--content-layer", "conv4_9", "conv4_"]
+    ),
+    "frames are no range": Bad((*RECIPE, "--frames", "7"), USAGE, ["“7” is no range", "A:B"]),
+    "frames hold none": Bad((*RECIPE, "--frames", "5:5"), USAGE, ["5:5", "no frame"]),
+    "frames lie behind the end": Bad((*RECIPE, "--frames", "50:60"), USAGE, ["50", "6 frames"]),
+    "codec is unknown": Bad((*RECIPE, "--codec", "divx"), USAGE, ["--codec", "“divx”", "h264"]),
+    "quality is text": Bad((*RECIPE, "--quality", "best"), USAGE, ["--quality", "“best”"]),
+    "codec does not fit": Bad((*RECIPE, "--codec", "prores"), USAGE, ["prores does not fit"]),
+    "film cannot be a picture": Bad(
+        ("stylize", "film.mp4", *RECIPE, "-o", "out.png"), USAGE, [".mp4"], paints=False
+    ),
+    "output is there": Bad(
+        ("stylize", "film.mp4", *RECIPE, "-o", "there.mp4"),
+        USAGE,
+        ["there.mp4 is there already", "--overwrite"],
+        paints=False,
+    ),
+    "output is the film": Bad(
+        ("stylize", "film.mp4", *RECIPE, "--overwrite", "-o", "film.mp4"),
+        USAGE,
+        ["film.mp4 is the film itself"],
+        paints=False,
+    ),
+    "several into one": Bad(
+        ("stylize", "film.mp4", "there.mp4", *RECIPE, "-o", "out.mp4"),
+        USAGE,
+        ["2 inputs", "folder"],
+        paints=False,
+    ),
+    "output cannot be written": Bad(
+        ("stylize", "film.mp4", *RECIPE, "-o", "text.jpg/out.mp4"),
+        TEMPORARY,
+        ["text.jpg", "Check the disk and the folder"],
+        paints=False,
+    ),
+    "device is missing": Bad(
+        (*RECIPE, "--device", "cuda:99"), DEVICE, ["no device cuda:99", "cpu"]
+    ),
+    "network is not fetched": Bad(
+        (*RECIPE, "--network", "vgg19"), INPUT, ["vgg19", "`nstd weights fetch vgg19`"]
+    ),
+    "network is a pickle": Bad(
+        (*RECIPE, "--network", "vgg.pth"), INPUT, ["vgg.pth", "`nstd weights import"]
+    ),
+    "network is unknown": Bad(
+        (*RECIPE, "--network", "vgg20"), INPUT, ["no network called vgg20", "vgg19"]
+    ),
+    "configuration is broken": Bad(
+        RECIPE, CONFIGURATION, ["config.yaml:2", "setle_seconds", "settle_seconds"],
+        config="devices: cpu\nsetle_seconds: 3\n",
+    ),
+    "configuration is missing": Bad(
+        (*RECIPE, "--config", "none.yaml"), CONFIGURATION, ["none.yaml", "--config"]
+    ),
+    "nothing is watched": Bad(
+        ("run",), CONFIGURATION, ["watches no folder", "folders:"], paints=False
+    ),
+    "a watched folder is missing": Bad(
+        ("run",),
+        CONFIGURATION,
+        ["There is no folder", "absent", "mount its disk"],
+        config="devices: cpu\nnetwork: {network}\nrecipes: {{tiny: {{styles: {style}}}}}\n"
+        "folders:\n  - {{watch: absent, output: out, recipe: tiny}}\n",
+        paints=False,
+    ),
+    "nothing to paint": Bad(("batch",), USAGE, ["nothing to paint", "batch list"], paints=False),
+    "weights of another name": Bad(
+        ("weights", "fetch", "resnet"), USAGE, ["resnet", "vgg19"], paints=False
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class Tried:
+    """What a bad command did."""
+
+    ended: Ended
+    before: dict[str, str]
+    after: dict[str, str]
+    state: Path = field(repr=False)
+
+
+def fill(work: Path) -> None:
+    (work / "empty").mkdir()
+    (work / "empty/notes.txt").write_text("no film")
+    (work / "text.mp4").write_text("I am a text. " * 200)
+    (work / "text.jpg").write_text("I am a text.")
+    make(work / "film.mp4", times=range(0, 6 * 512, 512), size=(48, 32))
+    make(work / "there.mp4", times=(0, 512), size=(48, 32))
+    truncated(work / "cut.mp4", 0.8, size=(48, 32))
+
+
+def command(bad: Bad) -> list[str]:
+    if not bad.paints:
+        return list(bad.arguments)
+    return ["stylize", "film.mp4", *bad.arguments, "-o", "out.mp4"]
+
+
+@pytest.fixture(scope="module")
+def tried(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
+) -> dict[str, Tried]:
+    """All bad commands, each in a home of its own; some at a time, since most of it is waiting."""
+    pickle = tmp_path_factory.mktemp("pickle") / "vgg.pth"
+    make_torchvision_vgg19(pickle, widths=(2, 2, 2, 2, 2))
+
+    def attempt(bad: Bad) -> Tried:
+        program = make_home(tmp_path_factory.mktemp("bad"), network, style)
+        fill(program.work)
+        (program.work / "vgg.pth").write_bytes(pickle.read_bytes())
+        if bad.config is not None:
+            program.config.write_text(bad.config.format(network=network, style=style))
+        before = snapshot(program.work)
+        ended = program.run(*command(bad))
+        return Tried(ended, before, snapshot(program.work), program.state)
+
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(BAD, pool.map(attempt, BAD.values()), strict=True))
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_command_says_what_is_wrong_and_what_to_do(
+    name: str, tried: dict[str, Tried]
+) -> None:
+    bad, ended = BAD[name], tried[name].ended
+    assert ended.code == bad.code, ended
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("nstd: ")
+    assert last.endswith(".")
+    for part in bad.says:
+        assert part in last
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_command_harms_no_file_and_leaves_none(name: str, tried: dict[str, Tried]) -> None:
+    assert tried[name].after == tried[name].before
+
+
+def test_of_several_inputs_each_bad_one_is_named_and_the_good_ones_are_painted(
+    program: Program,
+) -> None:
+    fill(program.work)
+    (program.work / "empty.mp4").touch()
+    sound_only(program.work / "sound.mp4")
+    bad = ("text.mp4", "empty.mp4", "sound.mp4", "cut.mp4")
+    ended = program.run("stylize", *bad, "film.mp4", *RECIPE, "-o", "out")
+    assert ended.code == INPUT
+    assert ended.out == f"{program.work}/out/film.mp4\n"
+    lines = {line.split(": ")[1].rpartition("/")[2]: line for line in ended.err.splitlines()}
+    assert lines.keys() == set(bad)
+    assert "is empty" in lines["empty.mp4"]
+    assert "no moving picture" in lines["sound.mp4"]
+    assert "ends early" in lines["cut.mp4"]
+    assert "Traceback" not in ended.err
+    assert sorted(path.name for path in (program.work / "out").iterdir()) == ["film.mp4"]
+
+
+def test_a_film_cut_off_is_painted_as_far_as_it_goes_when_that_is_accepted(
+    program: Program, ffprobe: str
+) -> None:
+    fill(program.work)
+    ended = program.run("stylize", "cut.mp4", *RECIPE, "--accept-truncated", "-o", "out.mp4")
+    assert ended.code == 0, ended.err
+    # The film has 25 frames, of which this many are left whole by the cut.
+    painted = look(program.work / "out.mp4", ffprobe)
+    assert 5 < len(painted.times) < 25
+    assert painted.times == [number * painted.times[1] for number in range(len(painted.times))]
+
+
+def test_debug_shows_the_traceback_besides(program: Program) -> None:
+    fill(program.work)
+    ended = program.run("stylize", "film.mp4", *RECIPE, "--network", "x", "--debug", "-o", "o.mp4")
+    assert ended.code == INPUT
+    assert "Traceback" in ended.err
+    assert "find_weights" in ended.err
+    assert "There is no network called x" in ended.err.splitlines()[-1]
+
+
+def test_a_full_disk_ends_it_with_75_and_with_space_the_same_command_finishes(
+    program: Program, ffprobe: str
+) -> None:
+    # Large enough for the film's lossless segment to outgrow the limit, and small enough for the
+    # ledger to stay below it.
+    make(program.work / "film.mp4", times=range(0, 8 * 512, 512), size=(256, 192))
+    before = snapshot(program.work)
+    arguments = ("film.mp4", *RECIPE, "--levels", "32:1", "--codec", "ffv1", "-o", "out.mkv")
+    limited = ("sh", "-c", 'ulimit -f "$0" && exec "$@"', LIMIT_BLOCKS)
+    ended = program.run("stylize", *arguments, under=limited)
+    assert ended.code == TEMPORARY, ended
+    assert "No space is left" in ended.err
+    assert "Free some space; what is painted so far is kept and continued" in ended.err
+    assert "Traceback" not in ended.err
+    assert snapshot(program.work) == before
+
+    ended = program.run("stylize", *arguments)
+    assert ended.code == 0, ended.err
+    assert len(look(program.work / "out.mkv", ffprobe).times) == 8
+
+
+LIMIT_BLOCKS = "500"
+"""Of 512 bytes: no file may become larger."""
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root is denied nothing")
+def test_a_folder_without_permission_is_named(program: Program) -> None:
+    fill(program.work)
+    (program.work / "closed").mkdir(mode=0o500)
+    ended = program.run("stylize", "film.mp4", *RECIPE, "-o", "closed/out.mp4")
+    assert ended.code == TEMPORARY
+    assert "No permission" in ended.err
+    assert "closed" in ended.err

@@ -1,0 +1,53 @@
+"""Which part of a source's other streams is kept."""
+
+from fractions import Fraction
+
+import pytest
+
+from nstd.media.tracks import Window, _encodes_aac, copied_metadata
+
+PART = Window(shift=Fraction(2), start=Fraction(2), end=Fraction(5))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "kept"),
+    [
+        (0, 1, False),
+        (1, 2, False),  # ends as the part begins
+        (1, 3, True),
+        (2, 2, True),  # of unknown duration, at the very beginning
+        (3, 4, True),
+        (4, 9, True),
+        (5, 6, False),  # begins as the part ends
+    ],
+)
+def test_a_part_keeps_what_it_overlaps(begin: int, end: int, kept: bool) -> None:
+    assert PART.holds(Fraction(begin), Fraction(end)) is kept
+
+
+def test_the_whole_keeps_everything() -> None:
+    whole = Window(Fraction(0))
+    assert whole.holds(Fraction(-1), Fraction(0))
+    assert whole.holds(Fraction(10**6), Fraction(10**6))
+
+
+def test_metadata_that_no_longer_holds_is_not_copied() -> None:
+    source = {
+        "title": "T",
+        "language": "fra",
+        "ENCODER": "Lavf",
+        "major_brand": "isom",
+        "BPS-eng": "1000",
+        "DURATION": "00:00:01",
+        "NUMBER_OF_FRAMES": "25",
+        "timecode": "01:00:00:00",
+    }
+    assert copied_metadata(source) == {"title": "T", "language": "fra"}
+
+
+@pytest.mark.parametrize(("layout", "there_is"), [("stereo", True), ("7.1", True), ("22.2", False)])
+def test_channels_aac_cannot_arrange_are_known_and_said(
+    layout: str, there_is: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert _encodes_aac(layout, 48000) is there_is
+    assert ("mixed down to stereo" in caplog.text) is not there_is
