@@ -10,7 +10,14 @@ from types import FrameType
 
 from nstd.batch import daemon_lock, device_names, make_worker, open_ledger, watched_folder
 from nstd.config import Config, FolderConfig
-from nstd.errors import ConfigError, Interrupted, NstdError
+from nstd.errors import (
+    ConfigError,
+    InputError,
+    Interrupted,
+    NstdError,
+    StorageError,
+    WeightsError,
+)
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.submit import is_media, submit_entry
 from nstd.intake.watcher import Watcher
@@ -85,10 +92,20 @@ class _Desk:
             return
         if self._store.is_output(bytes(path)):
             return
-        entry = self.entries[folder]
-        for job, new in submit_entry(self._store, self._config, entry, folder.path, path):
+        for job, new in self._submit(folder, path):
             if new:
                 logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
+
+    def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
+        try:
+            entry = self.entries[folder]
+            return submit_entry(self._store, self._config, entry, folder.path, path)
+        except (InputError, WeightsError) as error:
+            if error.retryable or not path.exists():
+                raise
+            # The film is sound as far as one knows: a style image or the network is missing. It is
+            # tried again, less and less often, until that is mended.
+            raise StorageError(f"{path} waits: {error.problem}", error.remedy) from error
 
 
 class _Painter(threading.Thread):

@@ -7,6 +7,7 @@ through mmap only `closed`, and `created` comes while the file still grows.
 import logging
 import os
 import threading
+import warnings
 from pathlib import Path
 
 from watchdog.events import (
@@ -43,6 +44,9 @@ def _is_worth_logging(record: logging.LogRecord) -> bool:
 
 
 logging.getLogger("watchdog.observers.inotify").addFilter(_is_worth_logging)
+
+# watchdog 7.1 warns when it finds a new folder twice, by its own event and in its parent's walk.
+warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
 
 
 class EventFeed(FileSystemEventHandler):
@@ -86,12 +90,13 @@ class EventFeed(FileSystemEventHandler):
     @property
     def alive(self) -> bool:
         """Whether events still come; watchdog says nothing when they no longer do."""
-        emitters = self._observer.emitters
-        return (
-            self._observer.is_alive()
-            and bool(emitters)
-            and all(emitter.is_alive() for emitter in emitters)
-        )
+        threads: list[threading.Thread] = [self._observer, *self._observer.emitters]
+        # Since watchdog 7 a further thread, which nothing public names, reads for the emitters:
+        # they outlive it, deaf.
+        reader = getattr(self._observer, "_inotify_fd", None)
+        if isinstance(reader, threading.Thread):
+            threads.append(reader)
+        return len(self._observer.emitters) > 0 and all(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
         """End the threads."""

@@ -4,7 +4,9 @@ import hashlib
 import itertools
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from nstd.config import (
@@ -17,10 +19,12 @@ from nstd.config import (
 from nstd.errors import VanishedError, from_os_error
 from nstd.film import OutputSpec
 from nstd.jobs.fingerprint import fingerprint
-from nstd.jobs.job import Job, JobKey, JobRequest
+from nstd.jobs.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
-from nstd.media.image import STILL_SUFFIXES
+from nstd.media.files import removed_on_failure
+from nstd.media.files import replace as move_into_place
+from nstd.media.image import STILL_SUFFIXES, read_style_image
 from nstd.media.probe import FILM_SUFFIXES
 from nstd.style.recipe import StyleRecipe
 from nstd.weights import find_weights, load_weights
@@ -159,10 +163,10 @@ def freeze(recipe: StyleRecipe, state_dir: Path, cache_dir: Path) -> StyleRecipe
     frozen = state_dir / "frozen"
     styles = []
     for style in recipe.styles:
-        digest, copy = _freeze_file(Path(style.image), frozen)
+        digest, copy = _freeze_file(Path(style.image), frozen, _check_style_image)
         styles.append(replace(style, image=str(copy), sha256=digest))
-    weights = load_weights(find_weights(recipe.network, cache_dir))
-    digest, copy = _freeze_file(weights.path, frozen)
+    weights = find_weights(recipe.network, cache_dir)
+    digest, copy = _freeze_file(weights, frozen, _check_weights)
     return replace(recipe, styles=tuple(styles), network=str(copy), network_sha256=digest)
 
 
@@ -215,10 +219,10 @@ def _choose_target(
     return target
 
 
-def _freeze_file(source: Path, folder: Path) -> tuple[str, Path]:
+def _freeze_file(source: Path, folder: Path, check: Callable[[Path], None]) -> tuple[str, Path]:
     try:
-        with source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        identity = FileIdentity.from_stat(source.stat())
+        digest = _checked_digest(source, identity, check)
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise VanishedError(f"There is no {source}", "Check the recipe's paths") from error
@@ -227,11 +231,34 @@ def _freeze_file(source: Path, folder: Path) -> tuple[str, Path]:
     if copy.exists():
         return digest, copy
     part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, part)
-        part.replace(copy)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise from_os_error(error, copy, "writing") from error
+    with removed_on_failure(part):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, part)
+        except OSError as error:
+            raise from_os_error(error, copy, "writing") from error
+        move_into_place(part, copy)
     return digest, copy
+
+
+@lru_cache(maxsize=64)
+def _checked_digest(
+    source: Path,
+    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
+    check: Callable[[Path], None],
+) -> str:
+    """Hash of a file that is sound; not read again as long as it does not change.
+
+    Of thousands of films dropped at once each has the same style images and weights.
+    """
+    check(source)
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_style_image(path: Path) -> None:
+    read_style_image(path)  # now, while its own name can still be said
+
+
+def _check_weights(path: Path) -> None:
+    load_weights(path)

@@ -1,0 +1,159 @@
+"""Runs nstd in forks of one process that has imported it: a start takes seconds, a fork nothing.
+
+A run is a process of its own, with its own environment, folder, output and exit code. It may be
+told to kill itself at a named step. `run_forked` starts this module as a program and talks to it.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nstd.cli import main
+from tests.e2e.program import PATIENCE, ROOT, snapshot
+
+
+@dataclass(frozen=True)
+class Death:
+    """When a run kills itself with SIGKILL.
+
+    Attributes:
+        owner: What the step is a method or function of: a module, or a class with its module.
+        step: Its name.
+        when: "before" or "after" it.
+        call: At which call of it, from 1.
+    """
+
+    owner: str
+    step: str
+    when: str
+    call: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """One or more runs of a command, one after the other.
+
+    Attributes:
+        work: The working folder.
+        environment: All variables.
+        arguments: Of nstd.
+        deaths: For each run, when it dies; None for a run that is left in peace.
+    """
+
+    work: str
+    environment: Mapping[str, str]
+    arguments: Sequence[str]
+    deaths: Sequence[Death | None] = (None,)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How a run ended.
+
+    Attributes:
+        code: Exit status; minus the signal's number where one has ended it.
+        out: Its standard output.
+        err: Its standard error.
+        left: The files in the working folder after it, with their hashes.
+    """
+
+    code: int
+    out: str = field(repr=False)
+    err: str
+    left: dict[str, str] = field(repr=False)
+
+
+def run_forked(cases: Sequence[Case]) -> list[list[Fate]]:
+    """For each case the fates of its runs."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.e2e.forking"],
+        input=json.dumps([asdict(case) for case in cases]),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=PATIENCE,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return [[Fate(**fate) for fate in fates] for fates in json.loads(answer.stdout)]
+
+
+def _try_case(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    deaths = [None if death is None else Death(**death) for death in data["deaths"]]
+    case = Case(data["work"], data["environment"], data["arguments"], deaths)
+    fates = []
+    for death in deaths:
+        streams = [Path(case.work).parent / name for name in ("forked.out", "forked.err")]
+        code = _forked(case, death, streams)
+        out, err = (stream.read_text() for stream in streams)
+        fates.append(asdict(Fate(code, out, err, snapshot(Path(case.work)))))
+    return fates
+
+
+def _forked(case: Case, death: Death | None, streams: Sequence[Path]) -> int:
+    child = os.fork()
+    if child == 0:
+        _become(case, death, streams)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _become(case: Case, death: Death | None, streams: Sequence[Path]) -> None:
+    """Be nstd; never returns, whatever happens."""
+    code = 99
+    try:
+        for number, stream in enumerate(streams, start=1):
+            os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.environ.clear()
+        os.environ.update(case.environment)
+        os.chdir(case.work)
+        if death is not None:
+            _arrange(death)
+        main(case.arguments)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _arrange(death: Death) -> None:
+    owner = _named(death.owner)
+    original = getattr(owner, death.step)
+    calls = 0
+
+    def deadly(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if death.when == "before" and calls == death.call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*arguments, **keywords)
+        if calls == death.call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, death.step, deadly)
+
+
+def _named(owner: str) -> Any:
+    module, _, name = owner.rpartition(".")
+    if name[:1].isupper():
+        return getattr(importlib.import_module(module), name)
+    return importlib.import_module(owner)
+
+
+if __name__ == "__main__":
+    # Before the first fork, since commands import what they need only when they run.
+    for needed in ("nstd.batch", "nstd.daemon", "nstd.check", "nstd.weights"):
+        importlib.import_module(needed)
+    asked = json.load(sys.stdin)
+    print(json.dumps([_try_case(case) for case in asked]))  # noqa: T201 - its answer

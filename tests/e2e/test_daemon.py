@@ -1,0 +1,251 @@
+"""`nstd run`, the real daemon: whatever comes into its folders is painted once."""
+
+import json
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.clips import make
+from tests.e2e.looking import look
+from tests.e2e.program import TINY, Ended, Program, Running, digest, snapshot, until
+
+SIZE = (48, 32)
+SETTLE_SECONDS = 1.5
+SECONDS_TO_STOP = 20
+"""Far more than a step takes."""
+
+
+@dataclass
+class Life:
+    """What was seen of a daemon from its start to its end, and of a second one after it."""
+
+    program: Program
+    originals: dict[str, str] = field(default_factory=dict)
+    gone_before_painted: list[str] = field(default_factory=list)
+    second: Ended | None = None
+    batch: Ended | None = None
+    stopped: Ended | None = None
+    seconds_to_stop: float = 0.0
+    painted: dict[str, str] = field(default_factory=dict)
+    jobs: list[tuple[str, str, str]] = field(default_factory=list)
+    restarted: Ended | None = None
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(path.name for path in (self.program.work / folder).iterdir())
+
+
+def film(path: Path, frames: int = 2) -> Path:
+    times = range(0, frames * 40, 40)
+    return make(path, times=times, time_base=Fraction(1, 1000), size=SIZE)
+
+
+def configure(program: Program, network: Path, style: Path) -> None:
+    """Three watched folders: one keeps originals, one has two recipes and moves, one deletes."""
+    work = program.work
+    for name in ("in", "both", "gone", "archive"):
+        (work / name).mkdir()
+    program.configure(
+        network=str(network),
+        settle_seconds=SETTLE_SECONDS,
+        reconcile_seconds=3,
+        recipes={
+            "tiny": {"styles": str(style), **TINY},
+            "smooth": {"styles": str(style), "tv_weight": 30, **TINY},
+        },
+        folders=[
+            {"watch": str(work / "in"), "output": str(work / "out"), "recipe": "tiny"},
+            {
+                "watch": str(work / "both"),
+                "output": str(work / "out-both"),
+                "recipes": ["tiny", "smooth"],
+                "originals": {"move": str(work / "moved")},
+            },
+            {
+                "watch": str(work / "gone"),
+                "output": str(work / "out-gone"),
+                "recipe": "tiny",
+                "originals": "delete",
+            },
+        ],
+        batch=[
+            {
+                "input": str(work / "archive/**/*.mp4"),
+                "output": str(work / "out-batch"),
+                "recipe": "tiny",
+            }
+        ],
+    )
+
+
+def states(program: Program) -> list[tuple[str, str, str]]:
+    """Of every job the film's relative path, its recipe and its state."""
+    return sorted(
+        (job["relative"].decode(), job["recipe_name"], job["state"]) for job in program.jobs()
+    )
+
+
+def settled(program: Program, count: int) -> bool:
+    found = states(program)
+    return len(found) >= count and all(state in {"done", "failed"} for _, _, state in found)
+
+
+def is_gone(path: Path) -> bool:
+    return not path.exists()
+
+
+def drop(life: Life, running: Running) -> None:
+    """Put films into the watched folders in every way that films come there."""
+    work = life.program.work
+    whole = film(work / "whole.mp4", 6).read_bytes()
+    (work / "in/notes.txt").write_text("no film")
+    (work / "in/broken.mp4").write_text("no film either. " * 99)
+    film(work / "later.mov").rename(work / "in/moved.mov")
+    film(work / "in/pair.mp4")
+    film(work / "in/pair.mkv", 3)
+    (work / "in/sub").mkdir()
+    film(work / "in/sub/deep.mp4")
+    film(work / "both/twice.mp4")
+    film(work / "gone/away.mp4")
+    life.originals = snapshot(work / "in")
+    with (work / "in/slow.mp4").open("wb", buffering=0) as copy:
+        for piece in range(15):  # three seconds, twice as long as a film must rest
+            copy.write(whole[piece * len(whole) // 15 : (piece + 1) * len(whole) // 15])
+            time.sleep(0.2)
+    life.originals["slow.mp4"] = digest(work / "whole.mp4")
+    for original, outputs in (
+        ("both/twice.mp4", ["out-both/twice.tiny.mp4", "out-both/twice.smooth.mp4"]),
+        ("gone/away.mp4", ["out-gone/away.mp4"]),
+    ):
+        running.until(partial(is_gone, work / original), f"{original} is gone")
+        life.gone_before_painted += [name for name in outputs if not (work / name).is_file()]
+    running.until(lambda: settled(life.program, 9), "all is painted")
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> Life:
+    """One daemon's life and the beginning of the next one's; the tests look at what they left."""
+    program = Program(tmp_path_factory.mktemp("daemon") / "home")
+    configure(program, network, style)
+    life = Life(program)
+    with program.started("run") as running:
+        running.until(lambda: "Watching" in running.log, "it watches")
+        life.second = program.run("run")
+        drop(life, running)
+        film(program.work / "archive/old.mp4")
+        life.batch = program.run("batch", "--json")
+        asked = time.monotonic()
+        running.send(signal.SIGTERM)
+        life.stopped = running.wait()
+        life.seconds_to_stop = time.monotonic() - asked
+    life.painted, life.jobs = snapshot(program.work), states(program)
+    with program.started("run") as running:
+        running.until(lambda: "Watching" in running.log, "it watches again")
+        # The scan at the start has taken all that was there before, once this one is painted.
+        film(program.work / "in/zz.mp4")
+        running.until(lambda: (program.work / "out/zz.mp4").exists(), "the new film is painted")
+        until(lambda: settled(program, len(life.jobs) + 1), lambda: "it is done")
+        running.send(signal.SIGTERM)
+        life.restarted = running.wait()
+    return life
+
+
+def test_every_film_is_painted_exactly_once(life: Life) -> None:
+    assert life.jobs == [
+        ("away.mp4", "tiny", "done"),
+        ("broken.mp4", "tiny", "failed"),
+        ("moved.mov", "tiny", "done"),
+        ("old.mp4", "tiny", "done"),
+        ("pair.mkv", "tiny", "done"),
+        ("pair.mp4", "tiny", "done"),
+        ("slow.mp4", "tiny", "done"),
+        ("sub/deep.mp4", "tiny", "done"),
+        ("twice.mp4", "smooth", "done"),
+        ("twice.mp4", "tiny", "done"),
+    ]
+
+
+def test_a_film_that_is_copied_slowly_is_painted_whole(life: Life, ffprobe: str) -> None:
+    assert len(look(life.program.work / "out/slow.mp4", ffprobe).times) == 6
+
+
+def test_outputs_mirror_folders_and_two_films_of_one_stem_both_get_one(
+    life: Life, ffprobe: str
+) -> None:
+    out = life.program.work / "out"
+    found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    # Which of the two comes first gets the plain name.
+    (other,) = found - {"moved.mp4", "pair.mp4", "slow.mp4", "sub/deep.mp4", "zz.mp4"}
+    assert other in {"pair.mp4.mp4", "pair.mkv.mp4"}
+    assert len(found) == 6
+    frames = {len(look(out / name, ffprobe).times) for name in ("pair.mp4", other)}
+    assert frames == {2, 3}
+
+
+def test_originals_stay_where_nothing_else_is_asked(life: Life) -> None:
+    found = snapshot(life.program.work / "in")
+    assert {name: found.get(name) for name in life.originals} == life.originals
+
+
+def test_an_original_goes_only_after_all_its_outputs_are_there(life: Life) -> None:
+    assert life.gone_before_painted == []
+    assert life.names("out-both") == ["twice.smooth.mp4", "twice.tiny.mp4"]
+    assert life.names("moved") == ["twice.mp4"]
+    assert life.names("gone") == life.names("both") == []
+
+
+def test_a_file_that_is_no_film_is_named_once_and_left_alone(life: Life) -> None:
+    assert life.stopped is not None
+    lines = [line for line in life.stopped.err.splitlines() if "notes.txt" in line]
+    assert len(lines) == 1
+    assert "no film and no picture" in lines[0]
+
+
+def test_a_broken_film_is_a_visible_failure_and_the_daemon_lives_on(life: Life) -> None:
+    assert life.stopped is not None
+    lines = [line for line in life.stopped.err.splitlines() if line.startswith("ERROR")]
+    assert len(lines) == 1
+    assert "broken.mp4" in lines[0]
+    assert "Check the file with another program" in lines[0]
+    assert "Traceback" not in life.stopped.err
+    (broken,) = (job for job in life.program.jobs() if job["relative"] == b"broken.mp4")
+    after = [job for job in life.program.jobs() if job["updated"] > broken["updated"]]
+    assert Counter(job["state"] for job in after)["done"] > 0
+
+
+def test_a_second_daemon_on_the_same_state_folder_is_refused(life: Life) -> None:
+    assert life.second is not None
+    assert life.second.code == 75
+    last = life.second.err.splitlines()[-1]
+    assert last.startswith(f"nstd: Another nstd works on {life.program.state} already. ")
+
+
+def test_batch_queues_with_the_daemon_and_waits(life: Life) -> None:
+    assert life.batch is not None
+    assert life.stopped is not None
+    assert life.batch.code == 1
+    rows = {Path(row["source"]).name: row for row in json.loads(life.batch.out)}
+    assert [name for name, row in rows.items() if row["error"]] == ["broken.mp4"]
+    assert rows["old.mp4"]["target"] == str(life.program.work / "out-batch/old.mp4")
+    assert life.names("out-batch") == ["old.mp4"]
+    (old,) = (job for job in life.program.jobs() if job["relative"] == b"old.mp4")
+    assert f"Done: job {old['id']}\n" in life.stopped.err
+
+
+def test_sigterm_ends_it_with_0_in_seconds(life: Life) -> None:
+    assert life.stopped is not None
+    assert life.stopped.code == 0
+    assert life.seconds_to_stop < SECONDS_TO_STOP
+
+
+def test_after_a_restart_nothing_is_painted_again(life: Life) -> None:
+    assert life.restarted is not None
+    assert life.restarted.code == 0
+    assert states(life.program) == sorted([*life.jobs, ("zz.mp4", "tiny", "done")])
+    after = snapshot(life.program.work)
+    assert {name: after.get(name) for name in life.painted} == life.painted
