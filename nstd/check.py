@@ -120,7 +120,12 @@ def _codecs() -> Iterator[Finding]:
 
 
 def _weights(config: Config) -> Iterator[Finding]:
-    for entry in list_weights(config.cache_dir):
+    try:
+        entries = list_weights(config.cache_dir)
+    except NstdError as error:
+        yield Finding("weights", "fault", str(error), error.exit_code)
+        entries = []
+    for entry in entries:
         if entry.state == "present":
             yield Finding("weights", "ok", f"{entry.name}: {entry.path}")
         else:

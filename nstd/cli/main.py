@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-import click
 import typer
 from rich.console import Console
 
@@ -52,20 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a fault ends it with one sentence and the exit code of its kind."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = app(args=arguments, prog_name="nstd", standalone_mode=False)
+        # What is wrong with the arguments themselves typer says, and ends the process with 2.
+        app(args=arguments, prog_name="nstd")
     except NstdError as error:
         if "--debug" in arguments:
             logger.debug("The traceback, as --debug asks:", exc_info=True)
             Console(stderr=True).print_exception()
         _say(str(error))
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _say("Stopped.")
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _say(sentence: str) -> None:

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nstd.errors import OutputExistsError, from_os_error
@@ -30,7 +30,9 @@ def removed_on_failure(part: Path) -> Iterator[Path]:
     try:
         yield part
     except BaseException:
-        part.unlink(missing_ok=True)
+        # Where it cannot be removed, that is no news beside the error that is on its way.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise
 
 

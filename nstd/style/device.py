@@ -9,6 +9,10 @@ import torch
 
 from nstd.errors import DeviceError, DeviceMemoryError
 
+# Where torch has no class of its own for an error, its text tells.
+_MEMORY_SIGNS = ("can't allocate memory", "out of memory")
+_FAULT_SIGNS = ("CUDA", "CUDNN", "CUBLAS", "MPS", "NVIDIA")
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
@@ -32,7 +36,7 @@ def list_devices() -> list[DeviceInfo]:
     found = [_cuda_info(number) for number in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         found.append(DeviceInfo("mps", "Apple GPU", 0, "mps"))
-    capability = torch.backends.cpu.get_cpu_capability()
+    capability = processor_of(torch.device("cpu"))
     found.append(DeviceInfo("cpu", f"CPU ({capability})", 0, capability))
     return found
 
@@ -75,8 +79,12 @@ def prepare(device: DeviceInfo, threads: int) -> torch.device:
     # TensorFloat-32 has 10 bits of mantissa: too few for differences of Grams.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    with device_errors(device.name):
+    try:
         torch.ones(1, device=device.name).sum().item()
+    except RuntimeError as error:
+        raise DeviceError(
+            f"The device {device.name} does not answer: {_first_line(error)}"
+        ) from error
     return torch.device(device.name)
 
 
@@ -96,16 +104,28 @@ def device_errors(device: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        text = _first_line(error)
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _MEMORY_SIGNS):
             raise DeviceMemoryError(f"The memory of {device} is too small: {text}") from error
-        if isinstance(error, torch.AcceleratorError) or "CUDA" in text:
+        if isinstance(error, torch.AcceleratorError) or any(sign in text for sign in _FAULT_SIGNS):
             raise DeviceError(f"The device {device} failed: {text}") from error
         raise
+
+
+def processor_of(device: torch.device) -> str:
+    """What kind of processor or card it is, as far as last digits depend on it."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{properties.name} sm_{properties.major}{properties.minor}"
+    return torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else device.type
+
+
+def _first_line(error: RuntimeError) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _cuda_info(number: int) -> DeviceInfo:
     properties = torch.cuda.get_device_properties(number)
     name = f"cuda:{number}"
-    processor = f"{properties.name} sm_{properties.major}{properties.minor}"
+    processor = processor_of(torch.device(name))
     return DeviceInfo(name, properties.name, properties.total_memory, processor)

@@ -89,7 +89,8 @@ class LBFGS:
         """Accept the trial point, or shorten the step."""
         gradient = gradient.detach().flatten()
         allowed = self._loss + SUFFICIENT_DECREASE * self._length * self._slope
-        if loss <= allowed + ROUNDING * abs(self._loss):
+        finite = math.isfinite(loss) and math.isfinite(float(gradient @ gradient))
+        if finite and loss <= allowed + ROUNDING * abs(self._loss):
             self._learn(gradient)
             self._accept(loss, gradient)
             return True

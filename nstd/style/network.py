@@ -55,18 +55,23 @@ class Network:
         self.pooling = pooling
         self.padding = padding
         needed = [f"{name}.{part}" for name in self.layers for part in ("weight", "bias")]
-        if missing := [name for name in needed if name not in tensors]:
+        read_out = [layer for layer in self.layers if f"readout.{layer}.weight" in tensors]
+        required = [*needed, "preprocess.weight", "preprocess.bias"]
+        required += [f"readout.{layer}.bias" for layer in read_out]
+        if missing := [name for name in required if name not in tensors]:
             raise WeightsError(
-                f"The network's weights end before {deepest}: there is no {missing[0]}",
+                f"The network's weights do not reach {deepest}: there is no {missing[0]}",
                 "Choose shallower layers in the recipe, or other weights",
             )
         self._parameters = {name: tensors[name].detach().float() for name in needed}
         self._fold_preprocessing(tensors)
-        self._factors = {layer: _metric_factor(tensors, layer) for layer in self.layers}
+        self._exact_factors = {layer: _metric_factor(tensors, layer) for layer in self.layers}
+        self._factors = self._exact_factors
         self._full_widths = {
             layer: tensors.get(f"readout.{layer}.weight", tensors[f"{layer}.weight"]).shape[0]
             for layer in self.layers
         }
+        self.to("cpu", torch.float32)
 
     @property
     def device(self) -> torch.device:
@@ -84,7 +89,7 @@ class Network:
         # The metric multiplies differences of Grams, which are never kept below float32.
         exact = torch.promote_types(dtype, torch.float32)
         self._factors = {
-            k: None if v is None else v.to(device, exact) for k, v in self._factors.items()
+            k: None if v is None else v.to(device, exact) for k, v in self._exact_factors.items()
         }
         return self
 
@@ -131,8 +136,8 @@ class Network:
 
     def _fold_preprocessing(self, tensors: Mapping[str, Tensor]) -> None:
         """Make the affine input map part of `conv1_1`: exact, since padding is not by zeros."""
-        p = tensors["preprocess.weight"].double()[:, :, 0, 0]
-        q = tensors["preprocess.bias"].double()
+        p = tensors["preprocess.weight"].detach().double()[:, :, 0, 0]
+        q = tensors["preprocess.bias"].detach().double()
         weight = self._parameters["conv1_1.weight"].double()
         bias = self._parameters["conv1_1.bias"].double()
         bias = bias + torch.einsum("ocyx,c->o", weight, q)
@@ -146,7 +151,7 @@ def _metric_factor(tensors: Mapping[str, Tensor], layer: str) -> Tensor | None:
     if weight is None:
         return None
     bias = tensors[f"readout.{layer}.bias"]
-    augmented = torch.cat([weight[:, :, 0, 0], bias[:, None]], dim=1).double()
+    augmented = torch.cat([weight[:, :, 0, 0], bias[:, None]], dim=1).detach().double()
     factor: Tensor = torch.linalg.qr(augmented, mode="r").R
     return factor
 

@@ -1,5 +1,6 @@
 """From frames to painted frames: initialization, the levels from coarse to fine, the steps."""
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -211,7 +212,8 @@ class _Settling:
 
     def after(self, loss: float) -> bool:
         """Whether the level may end, now that `loss` was met."""
-        self._lowest.append(min(loss, self._lowest[-1]) if self._lowest else loss)
+        best = self._lowest[-1] if self._lowest else math.inf
+        self._lowest.append(min(best, loss))  # in this order a NaN is never the best
         if self._tolerance == 0 or len(self._lowest) < (self._lowest.maxlen or 0):
             return False
-        return self._lowest[0] - self._lowest[-1] < self._tolerance * self._lowest[-1]
+        return self._lowest[0] - self._lowest[-1] <= self._tolerance * self._lowest[-1]

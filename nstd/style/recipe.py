@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from nstd.errors import ConfigError
 
@@ -14,6 +14,14 @@ Init = Literal["content", "style", "noise"]
 Pooling = Literal["max", "average"]
 Padding = Literal["reflect", "replicate"]
 Strength = Literal["subtle", "normal", "strong"]
+
+_WORDS = {
+    "form": Form,
+    "optimizer": Optimizer,
+    "init": Init,
+    "pooling": Pooling,
+    "padding": Padding,
+}
 
 STRENGTHS: dict[Strength, float] = {"subtle": 0.5, "normal": 0.05, "strong": 0.005}
 """Content weight α of each preset, for the relative form (METHOD: 27 pictures looked at)."""
@@ -61,7 +69,7 @@ class StyleSource:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        _require(self.weight > 0, f"The weight of the style {self.image} is not above 0")
+        _require(0 < self.weight < math.inf, f"The weight of the style {self.image} is not above 0")
         _require(0.1 <= self.scale <= 10, f"The scale of the style {self.image} is not in 0.1…10")
 
 
@@ -152,8 +160,16 @@ class StyleRecipe:
         for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "tolerance"):
             value = getattr(self, name)
             _require(math.isfinite(value) and value >= 0, f"{name} is {value}, not 0 or above")
-        _require(all(w >= 0 for w in self.layer_weights), "A layer weight is below 0")
-        _require(self.learning_rate > 0, "learning_rate is not above 0")
+        _require(
+            all(0 <= weight < math.inf for weight in self.layer_weights),
+            "A layer weight is below 0, or is no number",
+        )
+        _require(0 < self.learning_rate < math.inf, "learning_rate is not above 0")
+        for name, words in _WORDS.items():
+            value = getattr(self, name)
+            _require(
+                value in get_args(words), f"{name} is {value}, not {' or '.join(get_args(words))}"
+            )
         _require(self.tolerance_window >= 1, "tolerance_window is not at least 1")
         edges = [level.long_edge for level in self.levels]
         _require(bool(edges), "The recipe has no levels")
@@ -177,13 +193,19 @@ class StyleRecipe:
                 "Finish the job with the version that queued it, or queue the film again",
             )
         values = dict(data)
-        values["styles"] = tuple(StyleSource(**style) for style in data["styles"])
-        for key in ("style_layers", "layer_weights"):
-            if key in values:
-                values[key] = tuple(values[key])
-        if "levels" in values:
-            values["levels"] = tuple(Level(**level) for level in values["levels"])
-        return cls(**values)
+        try:
+            values["styles"] = tuple(StyleSource(**style) for style in data["styles"])
+            for key in ("style_layers", "layer_weights"):
+                if key in values:
+                    values[key] = tuple(values[key])
+            if "levels" in values:
+                values["levels"] = tuple(Level(**level) for level in values["levels"])
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise ConfigError(
+                f"The frozen recipe is not one of this version: {error}",
+                "Finish the job with the version that queued it, or queue the film again",
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

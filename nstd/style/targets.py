@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.device import processor_of
 from nstd.style.losses import feature_energy, second_moment, squared_moment_norm
 from nstd.style.network import Network
 from nstd.style.recipe import SHORTEST_EDGE_PX, StyleRecipe
@@ -141,7 +142,7 @@ def style_target(
         for layer in recipe.style_layers:
             part = one[layer] * share
             moments[layer] = moments[layer] + part if layer in moments else part
-        energy = energy + one["energy"].cpu() * share
+        energy = energy + one["energy"].cpu().double() * share
     norms = {k: squared_moment_norm(m, network.metric_factor(k)) for k, m in moments.items()}
     dtype, device = next(iter(norms.values())).dtype, next(iter(norms.values())).device
     return StyleTarget(moments, norms, energy.to(device, dtype))
@@ -195,7 +196,7 @@ def target_key(
 ) -> str:
     """A name for everything that the statistics of one style image depend on.
 
-    The device's kind, torch's version and its thread count are part of it: the last digits depend
+    The kind of device, torch's version and its thread count are part of it: the last digits depend
     on them, and a picture must not depend on what happened to be in a cache.
     """
     facts: dict[str, Any] = {
@@ -210,6 +211,7 @@ def target_key(
         "padding": recipe.padding,
         "dtype": str(network.dtype),
         "device": network.device.type,
+        "processor": processor_of(network.device),
         "threads": torch.get_num_threads() if network.device.type == "cpu" else 0,
         "torch": torch.__version__,
     }
@@ -248,5 +250,5 @@ def _compute_statistics(
         }
         content = features[recipe.content_layer]
         energy = feature_energy(content, network.metric_factor(recipe.content_layer))
-        found["energy"] = energy[0].double()
+        found["energy"] = energy[0]
     return found

@@ -80,6 +80,7 @@ def run_forked(cases: Sequence[Case]) -> list[list[Fate]]:
         text=True,
         cwd=ROOT,
         timeout=PATIENCE,
+        check=False,
     )
     assert answer.returncode == 0, answer.stderr
     return [[Fate(**fate) for fate in fates] for fates in json.loads(answer.stdout)]
@@ -119,7 +120,7 @@ def _become(case: Case, death: Death | None, streams: Sequence[Path]) -> None:
         main(case.arguments)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else code
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it was, the fork must not go on as its parent
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -153,7 +154,7 @@ def _named(owner: str) -> Any:
 
 if __name__ == "__main__":
     # Before the first fork, since commands import what they need only when they run.
-    for needed in ("nstd.batch", "nstd.daemon", "nstd.check", "nstd.weights"):
+    for needed in ("nstd.batch", "nstd.daemon", "nstd.check", "nstd.weights", "torchvision"):
         importlib.import_module(needed)
     asked = json.load(sys.stdin)
     print(json.dumps([_try_case(case) for case in asked]))  # noqa: T201 - its answer

@@ -35,7 +35,9 @@ def look(film: Path, ffprobe: str) -> Seen:
     """Everything about a film that nstd promises to keep."""
     streams = _ask(ffprobe, film, "-show_streams")["streams"]
     video = next(stream for stream in streams if stream["codec_type"] == "video")
-    turned = [int(data["rotation"]) for data in video.get("side_data_list", []) if "rotation" in data]
+    turned = [
+        int(data["rotation"]) for data in video.get("side_data_list", []) if "rotation" in data
+    ]
     frames = _ask(ffprobe, film, "-select_streams", "v:0", "-show_frames")["frames"]
     base = Fraction(video["time_base"])
     packets = []
@@ -58,7 +60,10 @@ def look(film: Path, ffprobe: str) -> Seen:
 def pictures(film: Path) -> Pictures:
     """All frames, RGB, as coded: not turned upright."""
     with av.open(str(film)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return [
+            np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            for frame in container.decode(video=0)
+        ]
 
 
 def likeness(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:

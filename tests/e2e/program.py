@@ -22,7 +22,7 @@ PATIENCE = 120.0
 
 Far above what anything takes, since the machine may be busy with other things."""
 
-TINY = {"levels": "32:8", "strength": "strong"}
+TINY = {"levels": "48:4", "strength": "strong"}
 """Of a recipe whose look does not matter."""
 
 

@@ -31,9 +31,7 @@ def settings(network: Path, style: Path, work: Path, keys: dict[str, Any]) -> di
 
 
 @pytest.fixture(scope="module")
-def checks(
-    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
-) -> dict[str, Fate]:
+def checks(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> dict[str, Fate]:
     """`check` of several configurations."""
     changes: dict[str, dict[str, Any]] = {
         "good": {},

@@ -148,7 +148,7 @@ def life(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -
         running.until(lambda: "Watching" in running.log, "it watches again")
         # The scan at the start has taken all that was there before, once this one is painted.
         film(program.work / "in/zz.mp4")
-        running.until(lambda: (program.work / "out/zz.mp4").exists(), "the new film is painted")
+        running.until((program.work / "out/zz.mp4").exists, "the new film is painted")
         until(lambda: settled(program, len(life.jobs) + 1), lambda: "it is done")
         running.send(signal.SIGTERM)
         life.restarted = running.wait()

@@ -123,8 +123,16 @@ def test_json_names_each_source_and_its_target_and_nothing_else_is_on_standard_o
 
 def test_every_output_is_there_and_nothing_besides(whole: Painted) -> None:
     assert sorted(path.name for path in whole.out.iterdir()) == sorted(
-        ["a.mp4", "a.mp4.mp4", "extra.mp4", "photo.jpg", "still.png", "turned.mp4", "uneven.mp4"]
-        + [RAW_NAME]
+        [
+            RAW_NAME,
+            "a.mp4",
+            "a.mp4.mp4",
+            "extra.mp4",
+            "photo.jpg",
+            "still.png",
+            "turned.mp4",
+            "uneven.mp4",
+        ]
     )
 
 
@@ -207,4 +215,6 @@ def test_options_override_the_recipe_and_the_rest_of_it_holds(part: Painted, sty
 
 
 def test_what_is_finished_leaves_no_work_behind(whole: Painted) -> None:
-    assert not [path for path in (whole.program.state / "stylize/work").rglob("*") if path.is_file()]
+    assert not [
+        path for path in (whole.program.state / "stylize/work").rglob("*") if path.is_file()
+    ]

@@ -52,12 +52,13 @@ def photograph(shared: Path) -> Tensor:
 
 @pytest.fixture
 def paint(network: Network, painting: Tensor, photograph: Tensor) -> Any:
-    def painted(edge: int, **changes: Any) -> list[Iterate]:
-        """Iterates of the photograph at `edge` × `edge` pixels."""
+    def painted(edge: int, frame: Tensor | None = None, **changes: Any) -> list[Iterate]:
+        """Iterates of `frame`, or of the photograph at `edge` × `edge` pixels."""
+        frame = resize(photograph, edge, edge) if frame is None else frame
         recipe = StyleRecipe(styles=(StyleSource(image="starry_night.jpg"),), **changes)
         styles = (StyleImage(painting, "starry night"),)
         painter = Painter(recipe, network, "compressed", styles, MemoryStore())
-        return list(stylize_frames(painter, resize(photograph, edge, edge)))
+        return list(stylize_frames(painter, frame))
 
     return painted
 
@@ -81,11 +82,12 @@ def test_the_photograph_takes_the_painting_s_look_and_stays_the_photograph(paint
     assert float((result - iterates[0].images).abs().mean()) > 0.03  # 8 code values: visible
 
 
-def test_a_larger_picture_has_the_look_of_the_smaller(paint: Any) -> None:
+def test_a_larger_picture_has_the_look_of_the_smaller(paint: Any, photograph: Tensor) -> None:
     coarse = Level(64, 30)
-    small = paint(64, levels=(coarse,))[-1].images
-    large = paint(128, levels=(coarse, Level(128, 8)))[-1].images
-    direct = paint(128, levels=(Level(128, 20),))[-1].images
+    frame = resize(photograph, 128, 128)
+    small = paint(64, resize(frame, 64, 64), levels=(coarse,))[-1].images
+    large = paint(128, frame, levels=(coarse, Level(128, 8)))[-1].images
+    direct = paint(128, frame, levels=(Level(128, 20),))[-1].images
     kept = similarity(resize(large, 64, 64), small)
     lost = similarity(resize(direct, 64, 64), small)
     # A level that is twice as large only refines; run directly, the strokes are other ones. Found:
@@ -96,8 +98,14 @@ def test_a_larger_picture_has_the_look_of_the_smaller(paint: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_default_recipe_looks_the_same_at_256_and_1024_px(paint: Any) -> None:
-    small, large = (paint(edge)[-1].images for edge in (256, 1024))
+def test_the_default_recipe_looks_the_same_at_256_and_1024_px(
+    paint: Any, photograph: Tensor
+) -> None:
+    frame = resize(photograph, 1024, 1024)
+    # The small frame is the large one scaled down, to the bit: pixels that differ by 1e-6 give
+    # another painting of the same kind, whose SSIM with the first is 0.64 (float32 is chaotic).
+    small = paint(256, resize(frame, 256, 256))[-1].images
+    large = paint(1024, frame)[-1].images
     assert large.shape == (1, 3, 1024, 1024)
-    # 0.75 is what is promised; directly at each size it is 0.27 to 0.55.
+    # What is promised; found: 0.86. Directly at each size it is 0.27 to 0.55.
     assert similarity(resize(large, 256, 256), small) >= 0.75

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.minimize import FIRST_STEP_RMS, LBFGS, ROUNDING, Adam, Minimizer
+from nstd.style.minimize import FIRST_STEP_RMS, LBFGS, ROUNDING, SHORTENINGS, Adam, Minimizer
 
 SHAPE = (3, 4, 5)
 Function = Callable[[Tensor], tuple[float, Tensor]]
@@ -160,6 +160,27 @@ def test_lbfgs_recovers_from_losses_that_are_no_numbers(bad: float, attempts: in
     losses = run(minimizer, function, 150)
     assert losses[-1] == pytest.approx(1, abs=1e-6)
     assert float((minimizer.best - minimum).abs().max()) < 1e-2
+
+
+def test_after_many_shortened_steps_the_curvature_is_forgotten() -> None:
+    function, _, _ = quadratic()
+    minimizer = LBFGS(start())
+    run(minimizer, function, 5)
+    _, gradient = function(minimizer.best)
+
+    def cosine() -> float:
+        step = minimizer.point - minimizer.best
+        return float(-(step * gradient).sum() / step.norm() / gradient.norm())
+
+    nothing = torch.full(SHAPE, math.nan, dtype=torch.float64)
+    for _ in range(SHORTENINGS - 1):
+        minimizer.tell(math.nan, nothing)
+    assert cosine() < 0.999  # shortened, but still the quasi-Newton direction
+    minimizer.tell(math.nan, nothing)
+    assert cosine() == pytest.approx(1, abs=1e-12)
+    step = minimizer.point - minimizer.best
+    # Steepest descent, a tenth as long as the first step was.
+    assert float(step.square().mean().sqrt()) == pytest.approx(FIRST_STEP_RMS / 10, rel=1e-12)
 
 
 def test_lbfgs_stays_where_the_function_is_defined() -> None:

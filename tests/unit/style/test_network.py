@@ -163,7 +163,9 @@ def test_weights_that_end_early_are_an_error_that_names_what_is_missing(part: st
     tensors = tiny.tiny_tensors()
     del tensors[f"conv4_1.{part}"]
     Network(tensors, deepest="conv3_4")
-    with pytest.raises(WeightsError, match=f"end before conv5_1: there is no conv4_1.{part}") as e:
+    with pytest.raises(
+        WeightsError, match=f"do not reach conv5_1: there is no conv4_1.{part}"
+    ) as e:
         Network(tensors, deepest="conv5_1")
     assert "Choose shallower layers" in str(e.value)
 

@@ -83,14 +83,14 @@ def small_objective(readout: bool = False, **changes: Any) -> Objective:
 @pytest.mark.parametrize("readout", [False, True], ids=["own space", "metric"])
 @pytest.mark.parametrize("form", ["relative", "literal"])
 def test_the_gradient_of_every_term_is_the_numerical_one(form: Form, readout: bool) -> None:
-    objective = small_objective(readout, form=form)
+    objective = small_objective(readout, form=form).of_frames([0])
 
     def all_terms(images: Tensor) -> tuple[Tensor, ...]:
         found = objective(images)
         return tuple(getattr(found, term) for term in TERMS)
 
     # torch's defaults for float64. With steps of 1e-6 no ReLU or maximum of this seed is crossed.
-    assert torch.autograd.gradcheck(all_terms, (SMALL.clone().requires_grad_(),))
+    assert torch.autograd.gradcheck(all_terms, (SMALL[:1].clone().requires_grad_(),))
 
 
 def test_the_gradient_through_the_whole_depth_is_the_numerical_one() -> None:

@@ -56,11 +56,13 @@ def test_the_result_is_the_last_picture_clamped() -> None:
 
 @pytest.mark.parametrize("form", ["relative", "literal"])
 def test_the_result_s_losses_are_those_of_the_clamped_picture(form: str) -> None:
-    look = tiny.recipe(form=form, levels=SMALL_LADDER, range_weight=0.0)
+    off = {"range_weight": 0.0, "tv_weight": 0.0, "content_weight": 0.0}
+    look = tiny.recipe(form=form, levels=SMALL_LADDER, **off)
     style = tiny.picture(99, 36, 48)  # as large as the frame: it is looked at as it is
     ready = tiny.painter(look, readout=True, style=style)
-    frame = tiny.picture(1, 40, 48)
-    result = finish(ready, frame)[-1]
+    frame = (tiny.picture(1, 40, 48) > 0.5).double()  # any step leads out of the range
+    *_, last, result = finish(ready, frame)
+    assert not torch.equal(last.images, result.images)  # something did lie outside
     tensors = tiny.arrays(tiny.tiny_tensors(readout=True))
     picture, content = result.images[0].numpy(), frame[0].numpy()
     expected = reference.objective(tensors, look, picture, content, style[0].numpy(), ENERGY_FLOOR)
@@ -209,6 +211,18 @@ def test_content_energies_are_those_of_the_frame_at_each_level() -> None:
         assert energy == pytest.approx(max(own, floor), rel=1e-10)  # float64 on both sides
 
 
+def test_a_shot_that_begins_black_is_measured_by_a_share_of_the_style_s_energy() -> None:
+    look = tiny.recipe(levels=LADDER)
+    tensors = tiny.tiny_tensors()
+    unbiased = {k: torch.zeros_like(v) if k.endswith("bias") else v for k, v in tensors.items()}
+    style = StyleImage(tiny.picture(99, 40, 48), "style")
+    ready = Painter(look, tiny.network(unbiased, look), "weights", (style,), MemoryStore())
+    found = ready.content_energies(torch.zeros_like(FRAME))  # its activations are all 0
+    expected = [ENERGY_FLOOR * float(ready.style_target(at).energy) for at in ready.levels(64, 48)]
+    assert list(found) == expected
+    assert min(found) > 0
+
+
 def test_a_frame_s_own_energies_change_nothing() -> None:
     ready = painter()
     own = finish(ready, FRAME)[-1]
@@ -274,7 +288,9 @@ def test_a_frame_that_settles_early_comes_out_as_if_alone() -> None:
 
 
 def test_in_float32_a_batch_reaches_the_losses_of_single_runs() -> None:
-    both, alone = in_pairs(torch.float32, levels=(Level(43, 15), Level(64, 10)))
+    # Few steps: found are 1e-5 and less over twelve pictures. Once rounding has grown to the size
+    # of a step, runs that have not settled differ by tens of percent with a random network.
+    both, alone = in_pairs(torch.float32, levels=(Level(43, 6), Level(64, 4)))
     for frame in range(2):
         expected = alone[frame][-1].losses.floats()
         found = both[-1].losses.floats(frame)

@@ -1,0 +1,298 @@
+"""One film end to end, in this process: stopped, disturbed and resumed at chosen moments."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from nstd.errors import (
+    ChangedError,
+    Interrupted,
+    OutputExistsError,
+    UsageError,
+    VanishedError,
+    WeightsError,
+)
+from nstd.film import OutputSpec
+from nstd.intake.submit import Submission, submit
+from nstd.jobs.job import Job, JobState
+from nstd.jobs.store import SqliteJobStore
+from nstd.media.encode import EncodeSettings
+from nstd.style.device import choose_devices
+from nstd.style.optimize import Iterate
+from nstd.style.recipe import Level, StyleRecipe, StyleSource
+from nstd.worker import Outcome, Worker
+from tests.clips import make, picture
+from tests.networks import make_quarter_network
+
+FRAMES = 6
+SEGMENT = 4
+SIZE = (64, 48)
+
+
+class Onlooker:
+    """Remembers which frames were worked on; does something when a frame is painted."""
+
+    def __init__(self, when_painted: Callable[[int], None] = lambda _: None) -> None:
+        self.stopping = False
+        self.worked_on: set[int] = set()
+        self._when_painted = when_painted
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        self.total = total
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        self.worked_on.add(frame)
+
+    def painted(self, frame: int) -> None:
+        self._when_painted(frame)
+
+    def stop_at(self, last: int) -> None:
+        """Stop once frame `last` is painted."""
+
+        def stop(frame: int) -> None:
+            self.stopping = frame >= last
+
+        self._when_painted = stop
+
+
+class House:
+    """A ledger, a film, and workers as one needs them."""
+
+    def __init__(self, folder: Path, store: SqliteJobStore) -> None:
+        self.folder = folder
+        self.store = store
+        self.state, self.cache = folder / "state", folder / "cache"
+        self.source = folder / "film.mp4"
+        self.target = folder / "out/painted.mp4"
+        make(self.source, times=range(0, FRAMES * 512, 512), size=SIZE)
+        style = folder / "style.png"
+        PIL.Image.fromarray(picture(7, SIZE)).save(style)
+        network = folder / "net.safetensors"
+        make_quarter_network(network, 0, (2, 2, 4, 4, 4), readout=False)
+        self.recipe = StyleRecipe(
+            styles=(StyleSource(image=str(style)),), network=str(network), levels=(Level(48, 2),)
+        )
+
+    def queue(self, **output: Any) -> Job:
+        encode = EncodeSettings(preset="ultrafast")
+        wanted = Submission(
+            source=self.source,
+            folder=self.folder,
+            recipe_name="oil",
+            recipe=self.recipe,
+            output=OutputSpec(encode=encode, segment_frames=SEGMENT, **output),
+            target=self.target,
+        )
+        job, _ = submit(self.store, wanted, state_dir=self.state, cache_dir=self.cache)
+        return job
+
+    def work(self, onlooker: Onlooker, threads: int = 1) -> Outcome:
+        (device,) = choose_devices(("cpu",))
+        worker = Worker(
+            self.store,
+            device,
+            state_dir=self.state,
+            cache_dir=self.cache,
+            threads=threads,
+            observer=onlooker,
+        )
+        outcome = worker.work_one()
+        assert outcome is not None
+        return outcome
+
+    def beside_the_target(self) -> list[str]:
+        folder = self.target.parent
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+        yield House(tmp_path, store)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Hash of the film as it is when nothing disturbs its painting."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    with SqliteJobStore(folder / "state/ledger.sqlite3") as store:
+        house = House(folder, store)
+        house.queue()
+        assert house.work(Onlooker()).error is None
+        return digest(house.target)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("last", range(FRAMES))
+def test_a_film_stopped_after_any_frame_goes_on_behind_it_and_ends_the_same(
+    house: House, unbroken: str, last: int
+) -> None:
+    house.queue()
+    first = Onlooker()
+    first.stop_at(last)
+    outcome = house.work(first)
+    if last < FRAMES - 1:
+        assert isinstance(outcome.error, Interrupted)
+        assert (outcome.job.state, outcome.job.frames_done) == (JobState.QUEUED, last + 1)
+        assert house.beside_the_target() == []
+        second = Onlooker()
+        outcome = house.work(second)
+        assert second.worked_on == set(range(last + 1, FRAMES))
+    assert (outcome.error, outcome.job.state) == (None, JobState.DONE)
+    assert digest(house.target) == unbroken
+    assert house.beside_the_target() == ["painted.mp4"]
+    assert list((house.state / "work").iterdir()) == []
+
+
+def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house: House) -> None:
+    job = house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(FRAMES - 2)
+    house.work(onlooker)
+    first, second = house.store.segments(job.id)
+    assert (first.first, first.last, first.depends_on) == (0, SEGMENT - 1, None)
+    assert (second.first, second.last, second.depends_on) == (SEGMENT, None, 0)
+    assert first.complete
+    assert not second.complete
+    # Of each level, 48 px and the frame's own 64, the first frame's content energy.
+    assert len(first.carried["energies"]) == 2
+    assert all(energy > 0 for energy in first.carried["energies"])
+    assert onlooker.total == FRAMES
+
+
+def test_a_film_that_changes_under_the_brush_is_given_up_and_left_alone(house: House) -> None:
+    house.queue()
+    other = make(house.folder / "other.mp4", times=(0, 512), size=SIZE)
+    content = other.read_bytes()
+
+    def change(frame: int) -> None:
+        if frame == FRAMES - 1:
+            other.replace(house.source)
+
+    outcome = house.work(Onlooker(change))
+    assert isinstance(outcome.error, ChangedError)
+    assert outcome.job.state is JobState.QUEUED
+    assert house.store.segments(outcome.job.id) == []
+    assert house.beside_the_target() == []
+    assert house.source.read_bytes() == content
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["removed", "replaced"])
+def test_a_film_that_is_not_there_any_more_has_vanished(house: House, gone: bool) -> None:
+    house.queue()
+    house.source.unlink()
+    if not gone:
+        make(house.source, times=(0, 512), size=SIZE)
+    outcome = house.work(Onlooker())
+    assert isinstance(outcome.error, VanishedError)
+    assert outcome.job.state is JobState.VANISHED
+    assert house.beside_the_target() == []
+
+
+@pytest.mark.parametrize("harm", ["removed", "damaged"])
+def test_a_closed_segment_that_is_harmed_is_painted_again(
+    house: House, unbroken: str, harm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    segment = house.state / f"work/{job.id}/segment-000001.mp4"
+    if harm == "removed":
+        segment.unlink()
+    else:
+        content = bytearray(segment.read_bytes())
+        content[-1] ^= 1
+        segment.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        outcome = house.work(Onlooker())
+    assert outcome.error is None
+    assert digest(house.target) == unbroken
+    assert "segment-000001.mp4 is gone or damaged: film.mp4 begins anew" in caplog.text
+
+
+def test_another_plan_begins_its_segment_anew_and_says_so(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    second = Onlooker()
+    with caplog.at_level(logging.WARNING):
+        outcome = house.work(second, threads=2)
+    assert outcome.error is None
+    # Closed segments stay; the frame that was kept of the open one would be of another plan.
+    assert second.worked_on == set(range(SEGMENT, FRAMES))
+    assert "goes on with another plan" in caplog.text
+    assert outcome.job.plan is not None
+    assert outcome.job.plan["threads"] == 2
+
+
+def test_a_file_that_appears_at_the_target_meanwhile_is_not_replaced(house: House) -> None:
+    house.queue()
+
+    def intrude(frame: int) -> None:
+        house.target.write_text("somebody else's")
+
+    outcome = house.work(Onlooker(intrude))
+    assert isinstance(outcome.error, OutputExistsError)
+    assert outcome.job.state is JobState.FAILED
+    assert house.target.read_text() == "somebody else's"
+
+
+def test_a_frozen_network_that_was_tampered_with_is_refused(house: House) -> None:
+    job = house.queue()
+    frozen = Path(job.request.recipe["network"])
+    make_quarter_network(frozen, 1, (2, 2, 4, 4, 4), readout=False)
+    outcome = house.work(Onlooker())
+    assert isinstance(outcome.error, WeightsError)
+    assert "is not the network this job was queued with" in str(outcome.error)
+
+
+def test_a_range_behind_the_films_end_is_refused(house: House) -> None:
+    house.queue(first=FRAMES)
+    outcome = house.work(Onlooker())
+    assert isinstance(outcome.error, UsageError)
+    assert house.beside_the_target() == []
+
+
+@pytest.mark.parametrize("original", ["delete", "move"])
+def test_an_original_that_was_replaced_after_its_painting_is_not_touched(
+    house: House, original: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved = str(house.folder / "moved")
+    house.queue(originals=original, move_to=moved)
+    publish = house.store.done
+
+    def done_late(job: Job) -> Job:
+        house.source.write_text("a new film, put here in the last moment")
+        return publish(job)
+
+    house.store.done = done_late  # type: ignore[method-assign]
+    with caplog.at_level(logging.WARNING):
+        outcome = house.work(Onlooker())
+    assert outcome.error is None
+    assert house.source.read_text() == "a new film, put here in the last moment"
+    assert not Path(moved).exists()
+    assert "is not what was painted any more, and was left where it is" in caplog.text
+
+
+def test_a_moved_original_replaces_no_other_file(house: House) -> None:
+    moved = house.folder / "moved"
+    moved.mkdir()
+    (moved / "film.mp4").write_text("another film")
+    content = house.source.read_bytes()
+    house.queue(originals="move", move_to=str(moved))
+    assert house.work(Onlooker()).error is None
+    assert (moved / "film.mp4").read_text() == "another film"
+    assert (moved / "film-2.mp4").read_bytes() == content
+    assert not house.source.exists()

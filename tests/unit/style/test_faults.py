@@ -1,0 +1,136 @@
+"""What is damaged, missing or not finite is refused or survived, and said in the tree's words."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from nstd.errors import ConfigError, DeviceError, DeviceMemoryError, WeightsError
+from nstd.style.device import DeviceInfo, device_errors, prepare
+from nstd.style.minimize import LBFGS
+from nstd.style.network import Network
+from nstd.style.optimize import _Settling
+from nstd.style.recipe import StyleRecipe, StyleSource
+from tests.unit.style import tiny
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data.pop("styles"),
+        lambda data: data["styles"][0].update(sparkle=1),
+        lambda data: data["levels"][0].update(sparkle=1),
+        lambda data: data.update(levels=3),
+    ],
+)
+def test_a_damaged_frozen_recipe_is_a_config_error(damage: Callable[[dict], object]) -> None:  # type: ignore[type-arg]
+    data = StyleRecipe(styles=tiny.STYLES).to_json()
+    data["styles"] = [dict(style) for style in data["styles"]]
+    data["levels"] = [dict(level) for level in data["levels"]]
+    damage(data)
+    with pytest.raises(ConfigError):
+        StyleRecipe.from_json(data)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"layer_weights": (math.inf,) * 5},
+        {"learning_rate": math.inf},
+        {"form": "x"},
+        {"optimizer": "sgd"},
+        {"init": "black"},
+        {"pooling": "min"},
+        {"padding": "zeros"},
+    ],
+)
+def test_a_recipe_refuses_what_it_cannot_mean(wrong: dict[str, object]) -> None:
+    recipe = StyleRecipe(styles=tiny.STYLES)
+    for name, value in wrong.items():
+        # Around beartype, which checks annotations in tests only: at run time the recipe itself must.
+        object.__setattr__(recipe, name, value)
+    with pytest.raises(ConfigError, match=next(iter(wrong)).split("_")[0]):
+        recipe.__post_init__()
+
+
+def test_the_weight_of_a_style_is_finite() -> None:
+    with pytest.raises(ConfigError, match="weight"):
+        StyleSource(image="a.png", weight=math.inf)
+
+
+def test_a_fresh_network_keeps_its_metric_in_the_dtype_it_computes_in() -> None:
+    network = Network(tiny.tiny_tensors(readout=True), deepest="conv3_1")
+    factor = network.metric_factor("conv3_1")
+    assert factor is not None
+    assert factor.dtype == network.dtype == torch.float32
+
+
+def test_the_metric_is_not_rounded_twice() -> None:
+    network = Network(tiny.tiny_tensors(readout=True), deepest="conv3_1").to("cpu", torch.float64)
+    factor = network.metric_factor("conv3_1")
+    assert factor is not None
+    assert not torch.equal(factor, factor.float().double())
+
+
+@pytest.mark.parametrize(
+    "name", ["preprocess.weight", "preprocess.bias", "readout.conv3_1.bias", "conv2_2.bias"]
+)
+def test_a_missing_tensor_is_named(name: str) -> None:
+    tensors = tiny.tiny_tensors(readout=True)
+    del tensors[name]
+    with pytest.raises(WeightsError, match=name):
+        Network(tensors, deepest="conv3_1")
+
+
+def test_weights_that_ask_for_gradients_give_none() -> None:
+    tensors = {name: t.requires_grad_() for name, t in tiny.tiny_tensors(readout=True).items()}
+    network = Network(tensors, deepest="conv3_1")
+    features = network.features(torch.rand(1, 3, 32, 32), ["conv3_1"])
+    assert not features["conv3_1"].requires_grad
+
+
+def test_a_device_that_does_not_answer_is_a_device_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> torch.Tensor:
+        raise RuntimeError("Found no driver on your system")
+
+    monkeypatch.setattr(torch, "ones", fail)
+    with pytest.raises(DeviceError, match="Found no driver"):
+        prepare(DeviceInfo("cuda:0", "Card", 1, "x"), torch.get_num_threads())
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", DeviceError),
+        ("CUDA error: an illegal memory access was encountered", DeviceError),
+        ("MPS backend out of memory (MPS allocated: 1 GB)", DeviceMemoryError),
+        ("DefaultCPUAllocator: can't allocate memory: you tried", DeviceMemoryError),
+    ],
+)
+def test_a_failing_device_is_told_from_a_small_one(text: str, kind: type[DeviceError]) -> None:
+    with pytest.raises(DeviceError) as caught, device_errors("cuda:0"):
+        raise RuntimeError(text)
+    assert type(caught.value) is kind
+
+
+def test_a_loss_that_is_no_number_does_not_settle_a_frame() -> None:
+    settling = _Settling(tiny.recipe(tolerance=1e-4, tolerance_window=3))
+    losses = (5.0, 4.0, 3.0, math.nan, 3.5, 2.0)
+    assert [settling.after(loss) for loss in losses] == [False] * 6
+
+
+def test_a_loss_of_zero_settles() -> None:
+    settling = _Settling(tiny.recipe(tolerance=1e-4, tolerance_window=3))
+    assert [settling.after(0.0) for _ in range(4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("gradient", [math.nan, math.inf, 1.0])
+def test_a_first_loss_that_is_not_finite_leaves_the_picture(gradient: float) -> None:
+    start = torch.ones(3, 2, 2)
+    minimizer = LBFGS(start)
+    for _ in range(12):
+        loss = math.inf if gradient == 1.0 else 1.0
+        assert not minimizer.tell(loss, torch.full((3, 2, 2), gradient))
+        assert torch.equal(minimizer.point, start)
+    assert torch.equal(minimizer.best, start)

@@ -1,0 +1,177 @@
+"""`nstd check`'s findings for machines that this one is not."""
+
+import importlib
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from nstd import check as checking
+from nstd.check import LOW_DISK_BYTES, Finding, check
+from nstd.config import Config
+from nstd.errors import ConfigError
+from nstd.media.encode import CODECS
+from nstd.style.device import DeviceInfo
+from tests.networks import make_quarter_network
+
+GIB = 1 << 30
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    style = tmp_path / "style.png"
+    PIL.Image.new("RGB", (8, 8)).save(style)
+    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
+    (tmp_path / "in").mkdir()
+    return Config.model_validate(
+        {
+            "state_dir": tmp_path / "state",
+            "cache_dir": tmp_path / "cache",
+            "devices": "cpu",
+            "network": str(network),
+            "recipes": {"oil": {"styles": str(style)}},
+            "folders": [{"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}],
+        }
+    )
+
+
+def about(subject: str, found: list[Finding], verdict: str | None = None) -> list[str]:
+    return [
+        finding.text
+        for finding in found
+        if finding.subject == subject and verdict in {None, finding.verdict}
+    ]
+
+
+def faults(found: list[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.verdict == "fault"]
+
+
+def test_nothing_is_made_or_changed_by_looking(config: Config, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert faults(check(config, None)) == []
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_everything_but_what_is_fine_says_what_to_do(config: Config) -> None:
+    for finding in check(config, None):
+        assert finding.subject
+        if finding.verdict != "ok":
+            assert finding.text.endswith(".")
+
+
+def test_without_a_configuration_the_defaults_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = check(None, None)
+    assert about("config", found, "note") == ["There is no config.yaml: the defaults hold."]
+    assert any(str(tmp_path / "state") in text for text in about("folder", found))
+
+
+def test_a_broken_configuration_comes_first_with_its_own_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    found = check(None, ConfigError("config.yaml:3: unknown key", "Correct it"))
+    assert found[0] == Finding("config", "fault", "config.yaml:3: unknown key. Correct it.", 78)
+    assert {"device", "codecs", "weights", "folder"} <= {finding.subject for finding in found}
+
+
+def test_on_a_gpu_it_says_what_it_paints_on(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = DeviceInfo("cuda:0", "Some GPU", 24 * GIB, "sm_90")
+    monkeypatch.setattr(checking, "list_devices", lambda: [gpu])
+    monkeypatch.setattr(checking, "choose_devices", lambda wanted: [gpu])
+    texts = about("device", check(config, None), "ok")
+    assert texts == ["cuda:0: Some GPU, 24 GiB", "Painting on cuda:0"]
+
+
+def test_on_a_cpu_it_says_that_a_gpu_is_faster(config: Config) -> None:
+    (text,) = about("device", check(config, None), "note")
+    assert text.startswith("Painting on the CPU; a GPU is far faster.")
+
+
+@pytest.mark.parametrize("missing", [{"h265", "av1"}, set(CODECS)])
+def test_encoders_that_are_missing_are_named(
+    config: Config, monkeypatch: pytest.MonkeyPatch, missing: set[str]
+) -> None:
+    lacking = {CODECS[name].encoder for name in missing}
+
+    def codec(encoder: str, mode: str) -> None:
+        assert mode == "w"
+        if encoder in lacking:
+            raise ValueError(encoder)
+
+    monkeypatch.setattr(checking, "av", SimpleNamespace(Codec=codec))
+    found = check(config, None)
+    (note,) = about("codecs", found, "note")
+    assert all(name in note for name in missing)
+    assert len(about("codecs", found, "fault")) == (missing == set(CODECS))
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("No module named 'torchvision'"), RuntimeError("no operator\nat all")]
+)
+def test_torchvision_is_nothing_that_painting_needs(
+    config: Config, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(name: str) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib, "import_module", refuse)
+    found = check(config, None)
+    (text,) = about("torchvision", found)
+    assert about("torchvision", found, "note") == [text]
+    assert str(error).splitlines()[0] in text
+    assert "at all" not in text
+    assert "nstd weights fetch" in text
+
+
+def test_a_disk_that_is_nearly_full_is_noted(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=LOW_DISK_BYTES - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    found = check(config, None)
+    assert all("Free some space" in text for text in about("folder", found, "note"))
+    assert len(about("folder", found, "note")) == 3  # the output, the state and the cache
+    usage.free = LOW_DISK_BYTES
+    assert about("folder", check(config, None), "note") == []
+
+
+def test_a_folder_that_cannot_be_used_is_a_fault_that_may_pass(
+    config: Config, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    found = check(config.model_copy(update={"cache_dir": tmp_path / "file/cache"}), None)
+    weights, folder = faults(found)
+    assert (weights.subject, weights.exit_code) == ("weights", 75)
+    assert (folder.subject, folder.exit_code) == ("folder", 75)
+    assert "cannot be written to" in folder.text
+    assert "Give this user access" in folder.text
+
+
+def test_a_folder_that_cannot_be_read_is_a_fault(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / "in")
+    (fault,) = faults(check(config, None))
+    assert fault.text == f"{tmp_path}/in cannot be read. Give this user access to it."
+
+
+@pytest.mark.parametrize(("originals", "times"), [("keep", 0), ("delete", 1)])
+def test_a_watched_folder_must_be_writable_only_where_originals_leave_it(
+    config: Config, tmp_path: Path, originals: Any, times: int
+) -> None:
+    folder = config.folders[0].model_copy(update={"originals": originals})
+    found = check(config.model_copy(update={"folders": (folder,)}), None)
+    writable = [text for text in about("folder", found) if f"{tmp_path}/in can be written" in text]
+    assert len(writable) == times

@@ -1,0 +1,66 @@
+"""What commands share: results as text or JSON, and the exit code they amount to."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import typer
+
+from nstd.batch import Result
+from nstd.cli.options import Face, report, shown
+from nstd.errors import DeviceError, Interrupted, NstdError, UnreadableError
+
+GOOD = Result(Path("/in/a.mp4"), Path("/out/a.mp4"), None)
+
+
+def failed(error: NstdError) -> Result:
+    return Result(Path("/in/b.mp4"), Path("/out/b.mp4"), error)
+
+
+def test_targets_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    report([GOOD, GOOD], Face(debug=False))
+    assert capsys.readouterr() == ("/out/a.mp4\n/out/a.mp4\n", "")
+
+
+def test_one_input_ends_it_with_its_errors_own_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        report([failed(DeviceError("It smokes", "Put it out"))], Face(debug=False))
+    assert ended.value.exit_code == 69
+    assert capsys.readouterr() == ("", "nstd: /in/b.mp4: It smokes. Put it out.\n")
+
+
+def test_of_several_inputs_some_that_fail_end_it_with_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        report([GOOD, failed(DeviceError("It smokes", "Put it out"))], Face(debug=False))
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().out == "/out/a.mp4\n"
+
+
+def test_json_has_every_result_and_nothing_else_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = [
+        GOOD,
+        Result(Path("/in/b.mp4"), None, UnreadableError("It is torn", "Mend it")),
+        failed(Interrupted("It was stopped", "Go on")),
+    ]
+    with pytest.raises(typer.Exit):
+        report(results, Face(debug=False, json=True))
+    assert json.loads(capsys.readouterr().out) == [
+        {"source": "/in/a.mp4", "target": "/out/a.mp4", "error": None, "stopped": False},
+        {"source": "/in/b.mp4", "target": None, "error": "It is torn. Mend it.", "stopped": False},
+        {
+            "source": "/in/b.mp4",
+            "target": "/out/b.mp4",
+            "error": "It was stopped. Go on.",
+            "stopped": True,
+        },
+    ]
+
+
+def test_a_name_that_is_no_text_is_shown_with_its_bytes() -> None:
+    assert shown(Path(os.fsdecode(b"/in/\xff\xc3\xa4.mp4"))) == "/in/\\udcffä.mp4"
+    assert shown(Path("/in/ä [b].mp4")) == "/in/ä [b].mp4"
