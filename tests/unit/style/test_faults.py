@@ -48,7 +48,7 @@ def test_a_damaged_frozen_recipe_is_a_config_error(damage: Callable[[dict], obje
 def test_a_recipe_refuses_what_it_cannot_mean(wrong: dict[str, object]) -> None:
     recipe = StyleRecipe(styles=tiny.STYLES)
     for name, value in wrong.items():
-        # Around beartype, which checks annotations in tests only: at run time the recipe itself must.
+        # Around beartype, which is there in tests only; at run time the recipe checks itself.
         object.__setattr__(recipe, name, value)
     with pytest.raises(ConfigError, match=next(iter(wrong)).split("_")[0]):
         recipe.__post_init__()
