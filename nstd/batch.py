@@ -141,7 +141,8 @@ def stylize(
 def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
     """Paint everything in the watched folders, the batch list and `paths`, once.
 
-    With a daemon on the same state folder the work is queued with it and waited for.
+    What has failed before is tried again. With a daemon on the same state folder the work is
+    queued with it and waited for.
 
     Args:
         config: What to paint, and how.
@@ -158,7 +159,8 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         results, jobs = [], []
         for entry, folder, source in work:
             try:
-                jobs += [job for job, _ in submit_entry(store, config, entry, folder, source)]
+                queued = submit_entry(store, config, entry, folder, source)
+                jobs += [_tried_again(store, job) for job, _ in queued]
             except InputError as error:
                 results.append(Result(source, None, error))
         if not alone:
@@ -214,6 +216,11 @@ def _stylize_one(
     return _work_off(store, worker, job)
 
 
+def _tried_again(store: SqliteJobStore, job: Job) -> Job:
+    over = {JobState.FAILED, JobState.VANISHED}
+    return store.retry(job.id) if job.state in over else job
+
+
 def _work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
     source, target = _paths(job)
     if job.state is JobState.DONE:
@@ -239,8 +246,8 @@ def _wait_for(store: SqliteJobStore, job: Job, observer: Observer) -> Result:
 
 def _why_not(job: Job) -> NstdError:
     """Why a job cannot be started, as an error."""
-    reason = job.error or job.hold_reason or f"It is {job.state}"
-    return InputError(f"Job {job.id} was not painted: {reason}", "`nstd retry` queues it again")
+    reason = (job.error or job.hold_reason or f"It is {job.state}").removesuffix(".")
+    return InputError(f"Job {job.id} was not painted: {reason}", "The same command tries it again")
 
 
 def _expand(inputs: Sequence[Path]) -> list[Path]:

@@ -234,6 +234,19 @@ def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> N
     assert onlooker.frames == 2
 
 
+def test_batch_tries_again_what_has_failed(config: Config, tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").write_text("in the way")
+    onlooker = Onlooker()
+    for _ in range(2):
+        (result,) = batch(config, [], onlooker)
+        assert isinstance(result.error, OutputExistsError)
+    (tmp_path / "out/a.png").unlink()
+    (result,) = batch(config, [], onlooker)
+    assert (result.error, onlooker.frames) == (None, 1)
+
+
 def test_batch_with_nothing_to_do_says_so(config: Config) -> None:
     with pytest.raises(UsageError, match="nothing to paint"):
         batch(config, [], Onlooker())

@@ -1,6 +1,7 @@
 """The command line as a whole: help for everything, and how errors leave the process."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.core import TyperCommand, TyperOption
 
+import nstd
 from nstd.cli import main
 from nstd.errors import NstdError
 from tests.unit import cli_tree
@@ -70,6 +72,21 @@ def test_arguments_that_make_no_sense_end_it_with_2_and_a_word(
     assert part in said
     assert "--help" in said
     assert "Traceback" not in said
+
+
+def test_the_commands_that_messages_recommend_exist() -> None:
+    package = Path(nstd.__file__).parent
+    recommended = {
+        name
+        for path in package.rglob("*.py")
+        # The ledger can pause and look up single jobs, which no command does: nobody meets these.
+        if path.parent.name != "jobs"
+        for name in re.findall(r"`nstd ([a-z]+(?: [a-z]+)?)", path.read_text())
+    }
+    assert {"check", "weights list", "weights fetch"} <= recommended
+    for name in recommended:
+        known = {name, name.split()[0]} & (COMMANDS.keys() | {"weights"})
+        assert known, name
 
 
 def _fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
