@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--sizes", default="256x144,320x180,640x360")
+    parser.add_argument("--networks", default=",".join(WIDTHS))
     parser.add_argument("--repeats", type=int, default=7)
     arguments = parser.parse_args()
     (info,) = choose_devices((arguments.device,))
@@ -75,8 +76,10 @@ def main() -> None:
     networks = {
         name: Network(random_tensors(widths, readout=name != "vgg19"), deepest=DEEPEST)
         for name, widths in WIDTHS.items()
+        if name in arguments.networks.split(",")
     }
-    print(f"{'size':>10}" + "".join(f"{name + ' ms':>14}" for name in networks) + f"{'ratio':>8}")
+    ratio = f"{'ratio':>8}" if len(networks) == 2 else ""
+    print(f"{'size':>10}" + "".join(f"{name + ' ms':>14}" for name in networks) + ratio)
     for size in arguments.sizes.split(","):
         width, height = (int(edge) for edge in size.split("x"))
         times = [
@@ -84,7 +87,8 @@ def main() -> None:
             for network in networks.values()
         ]
         cells = "".join(f"{seconds * 1e3:14.1f}" for seconds in times)
-        print(f"{size:>10}{cells}{times[0] / times[1]:8.1f}")
+        ratio = f"{times[0] / times[1]:8.1f}" if len(times) == 2 else ""
+        print(f"{size:>10}{cells}{ratio}")
 
 
 if __name__ == "__main__":

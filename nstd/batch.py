@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from nstd.errors import (
     BusyError,
     InputError,
     Interrupted,
+    LedgerError,
     NstdError,
     OutputExistsError,
     UsageError,
@@ -40,6 +41,8 @@ from nstd.media.image import STILL_SUFFIXES
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
 from nstd.worker import Outcome, Worker
+
+UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
 POLL_SECONDS = 0.5
 """Between two looks at jobs that a daemon works off for us."""
@@ -121,7 +124,9 @@ def stylize(
     Raises:
         UsageError: Several inputs go to one file, or an output is there already.
         DeviceError: The device is missing.
-        Interrupted: The observer asked to stop.
+
+    Returns:
+        What became of each input; where the observer asked to stop, the last says so.
     """
     sources = _expand(inputs)
     pairs = _pair(sources, destination, output)
@@ -132,10 +137,9 @@ def stylize(
                 raise OutputExistsError(f"{target} is there already")
         recipe = freeze(recipe, own.state_dir, own.cache_dir)
         worker = make_worker(own, store, device_names(config)[0], observer)
-        return [
-            _stylize_one(own, store, worker, _submission(source, target, recipe, output))
-            for source, target in pairs
-        ]
+        worker.clear_up_all()
+        wanted = [_submission(source, target, recipe, output) for source, target in pairs]
+        return _until_stopped(_stylize_one(own, store, worker, one) for one in wanted)
 
 
 def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
@@ -146,42 +150,76 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
 
     Args:
         config: What to paint, and how.
-        paths: More films; each must lie in a watched folder or match a batch entry.
+        paths: More films; each must lie in a watched folder, or there must be one batch entry alone
+            to go by.
         observer: Who looks on.
 
     Raises:
         UsageError: A path belongs to no folder and no batch entry, or there is nothing to do.
         DeviceError: A device is missing.
-        Interrupted: The observer asked to stop.
+
+    Returns:
+        What became of each input; where the observer asked to stop, the last says so.
     """
     work = _batch_work(config, paths)
-    with open_ledger(config) as store, daemon_lock(config, wait=False) as alone:
+    with open_ledger(config) as store:
         results, jobs = [], []
         for entry, folder, source in work:
             try:
                 queued = submit_entry(store, config, entry, folder, source)
                 jobs += [_tried_again(store, job) for job, _ in queued]
-            except InputError as error:
+            except LedgerError:
+                raise
+            except NstdError as error:
                 results.append(Result(source, None, error))
-        if not alone:
-            return results + [_wait_for(store, job, observer) for job in jobs]
-        worker = make_worker(config, store, device_names(config)[0], observer)
-        return results + [_work_off(store, worker, job) for job in jobs]
+        return results + _until_stopped(_finished(config, store, jobs, observer))
+
+
+def _finished(
+    config: Config, store: SqliteJobStore, jobs: Sequence[Job], observer: Observer
+) -> Iterator[Result]:
+    """The jobs' results: worked off here, or waited for as long as another process works."""
+    worker: Worker | None = None
+    with ExitStack() as stack:
+        for job in jobs:
+            while worker is None and store.get(job.id).state in UNFINISHED:
+                with ExitStack() as attempt:
+                    if attempt.enter_context(daemon_lock(config, required=False)):
+                        stack.push(attempt.pop_all())
+                        worker = make_worker(config, store, device_names(config)[0], observer)
+                        worker.clear_up_all()
+                if observer.stopping:
+                    stopped = Interrupted("Waiting was stopped", "The other nstd goes on by itself")
+                    yield Result(*_paths(job), stopped)
+                    return
+                if worker is None:
+                    time.sleep(POLL_SECONDS)
+            yield _ended(store, job) if worker is None else _work_off(store, worker, job)
+
+
+def _until_stopped(results: Iterator[Result]) -> list[Result]:
+    """All results up to the one that was interrupted, if any."""
+    found: list[Result] = []
+    for result in results:
+        found.append(result)
+        if isinstance(result.error, Interrupted):
+            break
+    return found
 
 
 @contextmanager
-def daemon_lock(config: Config, *, wait: bool) -> Iterator[bool]:
+def daemon_lock(config: Config, *, required: bool) -> Iterator[bool]:
     """Hold the state folder's lock: one daemon, or one `batch` that works itself, at a time.
 
     Args:
         config: For the state folder.
-        wait: Raise where another process holds it, instead of saying so.
+        required: Raise where another process holds it, instead of saying so.
 
     Yields:
         Whether the lock is held.
 
     Raises:
-        BusyError: Another process holds it, and `wait` is true.
+        BusyError: Another process holds it, and `required` is true.
     """
     path = config.state_dir / "daemon.lock"
     try:
@@ -193,7 +231,7 @@ def daemon_lock(config: Config, *, wait: bool) -> Iterator[bool]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            if wait:
+            if required:
                 raise BusyError(f"Another nstd works on {config.state_dir} already") from error
             yield False
             return
@@ -217,30 +255,27 @@ def _stylize_one(
 
 
 def _tried_again(store: SqliteJobStore, job: Job) -> Job:
-    over = {JobState.FAILED, JobState.VANISHED}
-    return store.retry(job.id) if job.state in over else job
+    # A queued one may wait for its next try; who asks for it by hand has mended what was wrong.
+    again = {JobState.FAILED, JobState.VANISHED, JobState.QUEUED}
+    return store.retry(job.id) if job.state in again else job
 
 
 def _work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
     source, target = _paths(job)
-    if job.state is JobState.DONE:
+    if store.get(job.id).state is JobState.DONE:
         return Result(source, target, None)
-    outcome: Outcome | None = worker.work_one(job.id)
+    try:
+        outcome: Outcome | None = worker.work_one(job.id)
+    except BusyError as error:
+        return Result(source, target, error)
     if outcome is None:
         return Result(source, target, _why_not(store.get(job.id)))
-    if isinstance(outcome.error, Interrupted):
-        raise outcome.error
     return Result(source, target, outcome.error)
 
 
-def _wait_for(store: SqliteJobStore, job: Job, observer: Observer) -> Result:
-    """Until the daemon is done with a job."""
-    unfinished = {JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING}
-    while (now := store.get(job.id)).state in unfinished:
-        if observer.stopping:
-            raise Interrupted("Waiting for the daemon was stopped", "The daemon goes on by itself")
-        time.sleep(POLL_SECONDS)
+def _ended(store: SqliteJobStore, job: Job) -> Result:
     source, target = _paths(job)
+    now = store.get(job.id)
     return Result(source, target, None if now.state is JobState.DONE else _why_not(now))
 
 
@@ -253,25 +288,29 @@ def _why_not(job: Job) -> NstdError:
 def _expand(inputs: Sequence[Path]) -> list[Path]:
     """Folders replaced by the films and pictures in them."""
     found: list[Path] = []
-    for path in inputs:
-        absolute = path.absolute()
-        if absolute.is_dir():
-            inside = sorted(p for p in absolute.iterdir() if p.is_file() and is_media(p))
+    for path in map(_absolute, inputs):
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.is_file() and is_media(p))
             if not inside:
                 raise UsageError(f"There is no film and no picture in {path}", "Name another")
             found += inside
-        elif not absolute.exists():
+        elif not path.exists():
             raise UsageError(f"There is no {path}", "Check the path")
         else:
-            found.append(absolute)
-    return found
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def _absolute(path: Path) -> Path:
+    """Without `..`, but symbolic links as they are: a link's name is the user's choice."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the `..`
 
 
 def _pair(
     sources: Sequence[Path], destination: Path, output: OutputSpec
 ) -> list[tuple[Path, Path]]:
     """Each source with its target."""
-    destination = destination.absolute()
+    destination = _absolute(destination)
     into_folder = destination.is_dir() or not destination.suffix
     if not into_folder and len(sources) > 1:
         raise UsageError(
@@ -283,10 +322,14 @@ def _pair(
         target = destination
         if into_folder:
             extension = output_extension(source, output.encode)
-            target = destination / f"{source.stem}.{extension}"
-            if target in taken:
-                target = destination / f"{source.name}.{extension}"
+            stems = itertools.chain(
+                [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
+            )
+            targets = (destination / f"{stem}.{extension}" for stem in stems)
+            target = next(target for target in targets if target not in taken)
         _check_target(source, target, output)
+        if target in sources:
+            raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
         taken.add(target)
         pairs.append((source, target))
     return pairs
@@ -336,7 +379,7 @@ def _batch_work(config: Config, paths: Sequence[Path]) -> list[tuple[Entry, Path
     for entry in config.batch:
         work += [(entry, path.parent, path) for path in _globbed(entry)]
     for path in paths:
-        work.append(_owner(config, path.absolute()))
+        work.append(_owner(config, _absolute(path)))
     if not work:
         raise UsageError(
             "There is nothing to paint", "Add folders or a batch list to config.yaml, or name films"

@@ -165,9 +165,9 @@ def _readable(path: Path) -> Finding:
 def _writable(path: Path) -> Finding:
     """Whether files can be made at `path`, or the folder itself where it is not there yet."""
     there = path
-    while not there.exists() and there != there.parent:
-        there = there.parent
     try:
+        while not there.exists() and there != there.parent:
+            there = there.parent
         with tempfile.TemporaryFile(dir=there):
             free = shutil.disk_usage(there).free
     except OSError as error:

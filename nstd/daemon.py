@@ -12,6 +12,8 @@ from nstd.batch import daemon_lock, device_names, make_worker, open_ledger, watc
 from nstd.config import Config, FolderConfig
 from nstd.errors import (
     ConfigError,
+    DeviceError,
+    DeviceMemoryError,
     InputError,
     Interrupted,
     NstdError,
@@ -45,7 +47,7 @@ def run(config: Config) -> None:
     stop = threading.Event()
     with (
         _stopping_on_signals(stop),
-        daemon_lock(config, wait=True),
+        daemon_lock(config, required=True),
         open_ledger(config) as store,
     ):
         _require_folders(config)
@@ -114,25 +116,32 @@ class _Painter(threading.Thread):
     def __init__(self, config: Config, store: SqliteJobStore, device: str, stop: threading.Event):
         super().__init__(name=f"painter {device}")
         self._stop_event = stop
-        self._worker: Worker = make_worker(config, store, device, _Log(stop))
+        self.worker: Worker = make_worker(config, store, device, _Log(stop))
         self.error: NstdError | None = None
 
     def run(self) -> None:
         """Work off jobs until told to stop."""
         while not self._stop_event.is_set():
             try:
-                outcome = self._worker.work_one()
+                outcome = self.worker.work_one()
             except NstdError as error:  # the ledger itself failed: the daemon must not go on blind
                 self.error = error
                 return
             if outcome is None:
                 self._stop_event.wait(TICK_SECONDS)
+            elif _is_broken(outcome.error):
+                self.error = outcome.error  # the next film would meet the same device
+                return
             elif outcome.error is None:
                 logger.info("Done: job %d", outcome.job.id)
             elif isinstance(outcome.error, Interrupted):
                 logger.info("Job %d: %s", outcome.job.id, outcome.error.problem)
             else:
                 logger.error("Job %d is %s: %s", outcome.job.id, outcome.job.state, outcome.error)
+
+
+def _is_broken(error: NstdError | None) -> bool:
+    return isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError)
 
 
 class _Log:
@@ -162,6 +171,7 @@ class _Log:
 
 def _start_painters(config: Config, store: SqliteJobStore, stop: threading.Event) -> list[_Painter]:
     painters = [_Painter(config, store, device, stop) for device in device_names(config)]
+    painters[0].worker.clear_up_all()
     for painter in painters:
         painter.start()
     return painters

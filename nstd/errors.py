@@ -78,7 +78,7 @@ class DeviceError(NstdError):
     """The device asked for is missing or cannot be used."""
 
     exit_code = 69
-    default_remedy = "`nstd check` lists the devices that work; choose one with --device"
+    default_remedy = "`nstd check` lists the devices that work; name one of those"
 
 
 class DeviceMemoryError(DeviceError):
@@ -112,7 +112,7 @@ class UnsupportedError(InputError):
 class VanishedError(InputError):
     """It was there, and is gone."""
 
-    default_remedy = "Put it back, or cancel its job"
+    default_remedy = "Put it back"
 
 
 class ChangedError(InputError):
@@ -120,7 +120,7 @@ class ChangedError(InputError):
 
     exit_code = 75
     retryable = True
-    default_remedy = "Nothing to do: the new content is painted once it has settled"
+    default_remedy = "The daemon paints the new content once it has settled; else paint it again"
 
 
 class WeightsError(NstdError):
@@ -200,6 +200,7 @@ def from_os_error(error: OSError, path: Path | str, doing: str) -> NstdError:
         return DiskFullError(f"No space is left for {doing} {name}")
     if error.errno in _DENIED:
         return AccessError(f"No permission for {doing} {name}")
-    if error.errno == errno.ENOENT:
+    # Of an output that is not there its disk may be gone, which can pass.
+    if error.errno == errno.ENOENT and doing == "reading":
         return VanishedError(f"There is no {name}", "Check the path")
     return StorageError(f"{doing.capitalize()} {name} failed: {error.strerror or error}")

@@ -31,6 +31,7 @@ class OutputSpec:
         overwrite: Replace a file that is at the target already.
         originals: "keep", "delete" or "move": what becomes of the source once it is painted.
         move_to: Folder that "move" moves it to.
+        siblings: Names of all recipes that the film is painted in: all of them need the original.
     """
 
     encode: EncodeSettings = field(default_factory=EncodeSettings)
@@ -41,6 +42,7 @@ class OutputSpec:
     overwrite: bool = False
     originals: str = "keep"
     move_to: str | None = None
+    siblings: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -61,6 +63,7 @@ class OutputSpec:
         try:
             values = dict(data)
             values["encode"] = EncodeSettings(**values["encode"])
+            values["siblings"] = tuple(values["siblings"])
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise LedgerError(
@@ -122,10 +125,11 @@ class Film:
         """Where the painted film goes."""
         return path_of(self.job.request.target)
 
-    def progress(self, frame: int, total: int) -> None:
-        """Note that `frame` is painted."""
-        self.store.progress(self.job, frame - self.output.first + 1, total)
-        self.observer.painted(frame)
+    def progress(self, frames: Sequence[int], total: int) -> None:
+        """Note that `frames`, one after the other, are painted."""
+        self.store.progress(self.job, frames[-1] - self.output.first + 1, total)
+        for frame in frames:
+            self.observer.painted(frame)
 
 
 def path_of(name: bytes) -> Path:

@@ -17,8 +17,10 @@ import numpy as np
 import torch
 
 from nstd.errors import (
+    BusyError,
     ChangedError,
     Interrupted,
+    NstdError,
     OutputExistsError,
     UnreadableError,
     UsageError,
@@ -30,21 +32,20 @@ from nstd.film import Film, path_of, to_images, to_tensor
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import FileIdentity, Segment
 from nstd.jobs.segments import SegmentPlanner
-from nstd.media.assemble import assemble
-from nstd.media.files import publish
+from nstd.media.files import removed_on_failure
 from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_style_image
 from nstd.media.keep import FrameKeeper
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
-from nstd.media.segment import SegmentWriter
+from nstd.media.writer import SegmentWriter, assemble, publish
 from nstd.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frames
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import StyleImage, TensorStore
-from nstd.weights import load_weights
+from nstd.weights import file_sha256, load_weights
 
 logger = logging.getLogger(__name__)
 
@@ -66,21 +67,24 @@ def stylize_film(film: Film, engine: Engine) -> None:
     """
     before = _identity(film.source)
     _require_as_queued(film)
-    if film.target.exists() and not film.output.overwrite:
-        raise OutputExistsError(f"{film.target} is there already")
+    if film.job.part is not None and _is_at(film.target, film.job.part):
+        # Published before, but the ledger could not be told: nothing is left to paint.
+        film.store.done(film.store.publishing(film.job, part=film.job.part))
+        return
+    _require_free(film)
     _make_folder(film.target.parent)
-    if film.source.suffix.lower() in STILL_SUFFIXES:
-        part = _stylize_still(film)
-    else:
-        info = probe(film.source, accept_truncated=film.output.accept_truncated)
-        _require_frames(film, info)
-        engine.paint(film, info)
-        part = _assemble(film, info)
-    _require_unchanged(film, before, part)
+    try:
+        part = _painted(film, engine)
+    except NstdError as error:
+        # What was read may be a mixture of two films, and the error a consequence of that.
+        if film.source.exists():
+            _require_unchanged(film, before, error)
+        raise
+    with removed_on_failure(part):
+        _require_unchanged(film, before)
     job = film.store.publishing(film.job, part=_identity(part))
     publish(part, film.target, overwrite=film.output.overwrite)
     film.store.done(job)
-    shutil.rmtree(film.work, ignore_errors=True)
 
 
 def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterator[Frame]]]:
@@ -120,14 +124,14 @@ def stylize_segment(
             energies = _energies(film, batch[0])
         _paint_batch(film, keeper, batch, energies)
         times += [replace(frame, image=_NO_PIXELS) for frame in batch]
-        film.progress(batch[-1].index, total)
+        film.progress([frame.index for frame in batch], total)
     path = _encode(film, info, segment, keeper, times)
     end = times[-1].pts + times[-1].duration
     closed = replace(
         segment,
         last=times[-1].index,
         path=path.name,
-        digest=_digest(path),
+        digest=file_sha256(path),
         carried={"energies": energies, "first_pts": times[0].pts, "end_pts": end},
     )
     film.store.close_segment(film.job, closed)
@@ -164,8 +168,14 @@ def build_painter(
 
 def _style_image(source: StyleSource) -> StyleImage:
     path = Path(source.image)
-    image = to_tensor([read_style_image(path)])
-    return StyleImage(image, source.sha256 or _digest(path), source.weight, source.scale)
+    if source.sha256 not in {None, file_sha256(path)}:
+        raise UnreadableError(
+            f"{path} is not the style image this job was queued with", "Queue the film again"
+        )
+    image = read_style_image(path)
+    # The cache's key is made of the pixels: another Pillow may decode the same JPEG otherwise.
+    pixels = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+    return StyleImage(to_tensor([image]), pixels, source.weight, source.scale)
 
 
 _NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)
@@ -198,11 +208,23 @@ def _paint(
         return to_images(result)
 
 
+def _painted(film: Film, engine: Engine) -> Path:
+    """The finished part file, beside the target."""
+    if film.source.suffix.lower() in STILL_SUFFIXES:
+        return _stylize_still(film)
+    info = probe(film.source, accept_truncated=film.output.accept_truncated)
+    _require_frames(film, info)
+    engine.paint(film, info)
+    film.store.renew(film.job)  # putting a long film together takes its time
+    return _assemble(film, info)
+
+
 def _stylize_still(film: Film) -> Path:
     still = read_still(film.source)
     film.observer.began(film.job, painted=0, total=1)
     (image,) = _paint(film, [still.image], 0, None)
-    film.progress(0, 1)
+    film.store.progress(film.job, 1, 1)
+    film.observer.painted(0)
     return encode_still(image, still, film.target, quality=_STILL_QUALITY)
 
 
@@ -236,13 +258,16 @@ def _closed_segments(film: Film) -> list[Segment]:
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     for segment in closed:
         path = film.work / str(segment.path)
-        if not path.is_file() or _digest(path) != segment.digest:
+        if not path.is_file() or file_sha256(path) != segment.digest:
             logger.warning("%s is gone or damaged: %s begins anew", path, film.source.name)
             film.store.clear_segments(film.job)
             return []
     return closed
 
 
+# METHOD §1 holds the content's energy constant over a shot. Until shots are found a film counts as
+# one: the energy is that of its first frame (of the range that is painted), carried on from segment
+# to segment, with the floor that `ENERGY_FLOOR` explains.
 def _carried_energies(film: Film, segment: Segment) -> tuple[float, ...] | None:
     if segment.depends_on is None:
         return None
@@ -277,13 +302,37 @@ def _require_frames(film: Film, info: VideoInfo) -> None:
         )
 
 
-def _require_unchanged(film: Film, before: FileIdentity, part: Path) -> None:
+def _require_free(film: Film) -> None:
+    """Nothing that is anybody's may be replaced, whatever `overwrite` says of outputs."""
+    name = film.job.request.target
+    if film.target.exists() and film.target.samefile(film.source):
+        raise UsageError(f"{film.target} is the film itself", "Choose another output")
+    if film.store.is_source(name):
+        raise UsageError(f"{film.target} is itself a film to be painted", "Choose another output")
+    if film.target.exists() and not film.output.overwrite:
+        raise OutputExistsError(f"{film.target} is there already")
+    if film.store.is_being_written(name, but_for=film.job.id):
+        raise BusyError(f"Another job is painting {film.target} right now")
+
+
+def _require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None = None) -> None:
+    """Raise `ChangedError`, and forget what was painted, if the source has other content now.
+
+    Its owner or its other names may have changed: that is another identity, and the content is read
+    again to know.
+    """
     if _identity(film.source) == before:
         return
-    part.unlink(missing_ok=True)
+    key = film.job.request.key
+    if fingerprint(film.store, path_of(key.folder), film.source) == key.fingerprint:
+        return
     film.store.clear_segments(film.job)
     shutil.rmtree(film.work, ignore_errors=True)
-    raise ChangedError(f"{film.source} was changed while it was being painted")
+    raise ChangedError(f"{film.source} was changed while it was being painted") from cause
+
+
+def _is_at(path: Path, identity: FileIdentity) -> bool:
+    return path.exists() and _identity(path).same_content(identity)
 
 
 def _make_folder(folder: Path) -> None:
@@ -299,8 +348,3 @@ def _identity(path: Path) -> FileIdentity:
         return FileIdentity.from_stat(path.stat())
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

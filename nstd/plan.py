@@ -13,7 +13,7 @@ from typing import Any
 
 from nstd.errors import LedgerError
 
-PACKAGES = ("nstd", "torch", "numpy", "opencv-python-headless", "av")
+PACKAGES = ("nstd", "torch", "numpy", "opencv-python-headless", "av", "pillow")
 """Packages whose version can change the bytes."""
 
 
@@ -31,7 +31,6 @@ class ExecutionPlan:
         processor: What kind of processor or card, and the instructions its kernels use.
         dtype: Of pixels and activations; losses are never below float32.
         threads: torch's threads on the CPU.
-        encoder_threads: x264's bytes depend on their number.
         batch: Frames optimized at once.
         history: L-BFGS curvature pairs.
         versions: Of `PACKAGES`.
@@ -42,7 +41,6 @@ class ExecutionPlan:
     processor: str
     dtype: str = "float32"
     threads: int = 1
-    encoder_threads: int = 2
     batch: int = 1
     history: int = 10
     versions: dict[str, str] = field(default_factory=installed_versions)

@@ -12,9 +12,13 @@ from nstd.cache import TensorCache
 from nstd.engine.local import LocalEngine
 from nstd.errors import (
     BusyError,
+    DeviceError,
+    DeviceMemoryError,
     InputError,
     Interrupted,
     NstdError,
+    OutputExistsError,
+    StorageError,
     VanishedError,
     from_os_error,
 )
@@ -22,7 +26,7 @@ from nstd.film import Film, Observer, OutputSpec, path_of
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import FileIdentity, Job, JobState, Json
 from nstd.jobs.protocol import JobStore
-from nstd.media.files import part_path, publish
+from nstd.media.files import part_path, publish, removed_on_failure
 from nstd.pipeline import build_painter, stylize_film
 from nstd.plan import ExecutionPlan
 from nstd.style.device import DeviceInfo, prepare, use_threads
@@ -35,7 +39,10 @@ logger = logging.getLogger(__name__)
 _SETTLED = frozenset({JobState.DONE, JobState.CANCELED})
 """States of a film's other jobs in which they need the original no more."""
 
-LEASE_SECONDS = 120.0
+LEASE_SECONDS = 3600.0
+"""Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
+words to the ledger lies at most the putting together of a long film."""
+
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 
@@ -101,6 +108,10 @@ class Worker:
         """
         name = f"{self._device.name} of process {os.getpid()}"
         job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job_id)
+        if job is not None and job.state is JobState.PUBLISHING and not _is_whole(job):
+            reason = "The finished film is gone; it is put together anew"
+            self._store.requeue(job, reason=reason, counted=False)
+            job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job.id)
         if job is None:
             return None
         try:
@@ -117,10 +128,26 @@ class Worker:
     def _process(self, job: Job) -> None:
         use_threads(self._threads)
         if job.state is JobState.PUBLISHING:
-            self._finish_publishing(job)
+            _finish_publishing(self._store, job)
         else:
             stylize_film(self._film(job), LocalEngine())
-        _settle_original(self._store, job)
+        self._clear_up(job)
+
+    def clear_up_all(self) -> None:
+        """What a worker lost just after its last word to the ledger has left undone."""
+        if not self._work_dir.is_dir():
+            return
+        over = {JobState.DONE, JobState.CANCELED, JobState.VANISHED}
+        ids = [int(path.name) for path in self._work_dir.iterdir() if path.name.isdecimal()]
+        for job in map(self._store.get, sorted(ids)):
+            if job.state in over:
+                self._clear_up(job)
+
+    def _clear_up(self, job: Job) -> None:
+        # The work folder goes last: as long as it is there, something is left to be done.
+        if self._store.get(job.id).state is JobState.DONE:
+            _settle_original(self._store, job)
+        shutil.rmtree(self._work_dir / str(job.id), ignore_errors=True)
 
     def _film(self, job: Job) -> Film:
         recipe = StyleRecipe.from_json(job.request.recipe)
@@ -165,19 +192,6 @@ class Worker:
             self._painter = (job.request.recipe, painter)
         return self._painter[1]
 
-    def _finish_publishing(self, job: Job) -> None:
-        """Go on where an earlier worker was lost between writing the output and saying so."""
-        target = path_of(job.request.target)
-        part = part_path(target)
-        if job.part is not None and _is_file(target, job.part):
-            part.unlink(missing_ok=True)
-        elif job.part is not None and _is_file(part, job.part):
-            publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
-        else:
-            raise Interrupted(f"The finished {target.name} is gone; it is put together anew")
-        self._store.done(job)
-        shutil.rmtree(self._work_dir / str(job.id), ignore_errors=True)
-
     def _settle(self, job: Job, error: NstdError) -> Job:
         """Note in the ledger what `error` means for the job."""
         try:
@@ -192,6 +206,9 @@ class Worker:
             return self._store.get(job.id)
         if isinstance(error, Interrupted):
             return self._store.requeue(job, reason=error.problem, counted=False)
+        if isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError):
+            # The device's fault, not the film's: it must not use up the film's attempts.
+            return self._store.requeue(job, reason=str(error), counted=False)
         if isinstance(error, VanishedError) and not _is_as_queued(self._store, job):
             return self._store.vanished(job)
         if error.retryable:
@@ -229,14 +246,33 @@ class _LeaseKeeper:
         self._renewed = time.monotonic()
 
 
+def _is_whole(job: Job) -> bool:
+    """Whether the finished film of a job that was about to publish it is there, somewhere."""
+    target = path_of(job.request.target)
+    return job.part is not None and any(
+        _is_file(path, job.part) for path in (target, part_path(target))
+    )
+
+
+def _finish_publishing(store: JobStore, job: Job) -> None:
+    """Go on where an earlier worker was lost between writing the output and saying so."""
+    target = path_of(job.request.target)
+    part = part_path(target)
+    if job.part is not None and _is_file(target, job.part):
+        part.unlink(missing_ok=True)
+    else:
+        publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
+    store.done(job)
+
+
 def _settle_original(store: JobStore, job: Job) -> None:
     """Move or delete the source where that was asked for: only now that the output is in place."""
     output = OutputSpec.from_json(job.request.output)
     source = path_of(job.request.source)
     if output.originals == "keep":
         return
-    waiting = [j for j in store.jobs_of_film(job.request.key) if j.state not in _SETTLED]
-    if waiting:
+    states = {j.request.key.recipe_name: j.state for j in store.jobs_of_film(job.request.key)}
+    if any(states.get(name) not in _SETTLED for name in output.siblings):
         logger.info("%s stays until its other recipes are painted too", source)
         return
     if not _is_as_queued(store, job):
@@ -247,9 +283,9 @@ def _settle_original(store: JobStore, job: Job) -> None:
             source.unlink()
         elif output.move_to is not None:
             _move(source, Path(output.move_to) / os.fsdecode(job.request.key.relative))
-    except OSError as error:
+    except (OSError, StorageError, OutputExistsError) as error:
         # The film is painted and in place; that its original stayed is worth a word, not a failure.
-        logger.warning("%s", from_os_error(error, source, "moving"))
+        logger.warning("%s stays where it is: %s", source, error)
 
 
 def _is_as_queued(store: JobStore, job: Job) -> bool:
@@ -263,17 +299,24 @@ def _is_as_queued(store: JobStore, job: Job) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move without ever replacing another file."""
+    """Move without ever replacing another file, or leaving half of one under a final name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     free, number = target, 2
     while free.exists():
         free = target.with_name(f"{target.stem}-{number}{target.suffix}")
         number += 1
-    shutil.move(source, free)
+    if source.stat().st_dev == free.parent.stat().st_dev:
+        publish(source, free, overwrite=False)
+        return
+    part = part_path(free)
+    with removed_on_failure(part):
+        shutil.copy2(source, part)
+        publish(part, free, overwrite=False)
+    source.unlink()
 
 
 def _is_file(path: Path, identity: FileIdentity) -> bool:
     try:
         return FileIdentity.from_stat(path.stat()).same_content(identity)
-    except FileNotFoundError:
-        return False
+    except OSError:
+        return False  # gone, or out of reach: either way nothing to go on with

@@ -1,10 +1,13 @@
 """Fixtures and guards every test has."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.unprivileged import is_denied, unprivileged
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +22,28 @@ def shared() -> Path:
     if not (folder / "media").is_dir():
         pytest.skip("needs the folder of real films and networks (set NSTD_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ffprobe() -> str:
+    """The program ffprobe: a reader that shares no code with the writer's checks."""
+    found = shutil.which("ffprobe")
+    if found is None:
+        if os.environ.get("NSTD_EXPECT_FFMPEG"):
+            pytest.fail("ffprobe is not here, and NSTD_EXPECT_FFMPEG says that it must be")
+        pytest.skip("needs ffprobe (set NSTD_EXPECT_FFMPEG to make this a failure)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def deniable() -> None:
+    """There is a way to be denied something here: as an ordinary user, or within `unprivileged`."""
+    with unprivileged():
+        if is_denied():
+            return
+    if os.environ.get("CI"):
+        pytest.fail("modes of files deny nothing here, and CI says that no test may skip")
+    pytest.skip("modes of files deny nothing here (set CI to make this a failure)")
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,23 @@
 """The `nstd` command: its subcommands, and how errors leave the process."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 
 from nstd.cli import check, service, stylize, weights
-from nstd.errors import NstdError
+from nstd.errors import NstdError, from_os_error
 
 logger = logging.getLogger(__name__)
+
+# Read when torch loads OpenMP. Its threads otherwise wait for each other by spinning, which on a
+# machine that has other work makes a step several times slower (bench/waiting.py).
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 app = typer.Typer(
     name="nstd",
@@ -53,12 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         # What is wrong with the arguments themselves typer says, and ends the process with 2.
         app(args=arguments, prog_name="nstd")
+    except OSError as error:
+        # A last resort: most are translated where they arise, with more to say.
+        fault = from_os_error(error, str(error.filename or "a file"), "using")
+        _end(fault, arguments)
     except NstdError as error:
-        if "--debug" in arguments:
-            logger.debug("The traceback, as --debug asks:", exc_info=True)
-            Console(stderr=True).print_exception()
-        _say(str(error))
-        sys.exit(error.exit_code)
+        _end(error, arguments)
+
+
+def _end(error: NstdError, arguments: Sequence[str]) -> NoReturn:
+    if "--debug" in arguments:
+        Console(stderr=True).print_exception()
+    _say(str(error))
+    sys.exit(error.exit_code)
 
 
 def _say(sentence: str) -> None:

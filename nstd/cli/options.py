@@ -83,8 +83,11 @@ def report(results: Sequence["Result"], face: Face) -> None:
             sys.stderr.write(f"nstd: {shown(result.source)}: {result.error}\n")
         elif not face.json:
             sys.stdout.write(f"{shown(result.target)}\n")
-    if failed and failed[0].error is not None:
-        raise typer.Exit(failed[0].error.exit_code if len(results) == 1 else 1)
+    if failed and failed[-1].error is not None:
+        error = failed[-1].error
+        # One input's own code; that it was stopped is more than that some failed.
+        alone = len(results) == 1 or isinstance(error, Interrupted)
+        raise typer.Exit(error.exit_code if alone else 1)
 
 
 def shown(path: Path | None) -> str:

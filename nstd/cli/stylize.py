@@ -1,6 +1,8 @@
 """`nstd stylize`: one or more films or pictures, right now."""
 
+import inspect
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,26 +21,82 @@ from nstd.cli.progress import reporting
 from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
 from nstd.errors import UsageError
 
+Command = Callable[..., None]
 
-def _recipe_option(name: str, text: str) -> Any:
-    # Text, whatever the key: the configuration's own checks say what is wrong with it, once.
-    return typer.Option(f"--{name}", help=text, rich_help_panel="Recipe", show_default=False)
+RECIPE_OPTIONS = {
+    "network": "Its name, or weights file.",
+    "strength": "subtle, normal or strong.",
+    "content_weight": "α.",
+    "content_layer": "Such as conv4_2.",
+    "style_weight": "β.",
+    "style_layers": "Separated by commas.",
+    "layer_weights": "One for each style layer, separated by commas.",
+    "tv_weight": "τ, of smoothness.",
+    "range_weight": "ρ, of staying in [0, 1].",
+    "form": "relative or literal.",
+    "levels": "LONG_EDGE:STEPS, coarse to fine, separated by commas.",
+    "optimizer": "lbfgs or adam.",
+    "learning_rate": "Adam's.",
+    "init": "content, style or noise.",
+    "pooling": "max or average.",
+    "padding": "reflect or replicate.",
+    "tolerance": "A level ends when its loss falls by a smaller share.",
+    "tolerance_window": "Steps that the fall is measured over.",
+    "seed": "Of the noise.",
+}
+ENCODING_OPTIONS = {
+    "codec": "h264, h265, av1, prores or ffv1.",
+    "quality": "On the codec's scale; 0 is best.",
+    "preset": "ultrafast to veryslow.",
+    "container": "mp4, mov or mkv.",
+}
+LISTS = {"style_layers", "layer_weights"}
+
+Texts = dict[str, str | None]
 
 
+def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Command], Command]:
+    """Let a command take an option for each key; it is handed them together, as argument `name`.
+
+    All are texts, whatever the key: the configuration's own checks say what is wrong with them.
+    """
+
+    def decorate(command: Command) -> Command:
+        def wrapped(**given: Any) -> None:
+            texts: Texts = {key: given.pop(key) for key in options}
+            command(**given, **{name: texts})
+
+        parameters = dict(inspect.signature(command).parameters)
+        del parameters[name]
+        for key, text in options.items():
+            flag = "--" + key.replace("_", "-")
+            option = typer.Option(flag, help=text, rich_help_panel=panel, show_default=False)
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters[key] = inspect.Parameter(
+                key, kind, default=None, annotation=Annotated[str | None, option]
+            )
+        wrapped.__doc__ = command.__doc__
+        wrapped.__annotations__ = {key: one.annotation for key, one in parameters.items()}
+        wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters.values()]
+        )
+        return wrapped
+
+    return decorate
+
+
+@_taking("encoding", ENCODING_OPTIONS, "Encoding")
+@_taking("look", RECIPE_OPTIONS, "Recipe")
 def stylize_command(
     inputs: Annotated[list[Path], typer.Argument(help="Films, pictures, or folders of them.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A file for one input, or a folder.")
     ],
+    look: Texts,
+    encoding: Texts,
     style: Annotated[
         list[str] | None,
-        typer.Option(
-            "--style",
-            "-s",
-            help="IMAGE or IMAGE:WEIGHT; several are blended.",
-            rich_help_panel="Recipe",
-            show_default=False,
-        ),
+        typer.Option("--style", "-s", help="IMAGE or IMAGE:WEIGHT; several are blended."),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", "-r", help="A recipe of the configuration.")
@@ -50,45 +108,8 @@ def stylize_command(
     accept_truncated: Annotated[
         bool, typer.Option("--accept-truncated", help="Paint what is there of a film cut off.")
     ] = False,
-    codec: Annotated[str | None, typer.Option(help="h264, h265, av1, prores or ffv1.")] = None,
-    quality: Annotated[str | None, typer.Option(help="On the codec's scale; 0 is best.")] = None,
-    preset: Annotated[str | None, typer.Option(help="ultrafast to veryslow.")] = None,
-    container: Annotated[str | None, typer.Option(help="mp4, mov or mkv.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:N or mps.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
-    network: Annotated[str | None, _recipe_option("network", "Its name, or weights file.")] = None,
-    strength: Annotated[str | None, _recipe_option("strength", "subtle, normal or strong.")] = None,
-    content_weight: Annotated[str | None, _recipe_option("content-weight", "α.")] = None,
-    content_layer: Annotated[
-        str | None, _recipe_option("content-layer", "Such as conv4_2.")
-    ] = None,
-    style_weight: Annotated[str | None, _recipe_option("style-weight", "β.")] = None,
-    style_layers: Annotated[
-        str | None, _recipe_option("style-layers", "Separated by commas.")
-    ] = None,
-    layer_weights: Annotated[
-        str | None, _recipe_option("layer-weights", "One for each style layer, by commas.")
-    ] = None,
-    tv_weight: Annotated[str | None, _recipe_option("tv-weight", "τ, of smoothness.")] = None,
-    range_weight: Annotated[
-        str | None, _recipe_option("range-weight", "ρ, of staying in [0, 1].")
-    ] = None,
-    form: Annotated[str | None, _recipe_option("form", "relative or literal.")] = None,
-    levels: Annotated[
-        str | None, _recipe_option("levels", "LONG_EDGE:STEPS, coarse to fine, by commas.")
-    ] = None,
-    optimizer: Annotated[str | None, _recipe_option("optimizer", "lbfgs or adam.")] = None,
-    learning_rate: Annotated[str | None, _recipe_option("learning-rate", "Adam's.")] = None,
-    init: Annotated[str | None, _recipe_option("init", "content, style or noise.")] = None,
-    pooling: Annotated[str | None, _recipe_option("pooling", "max or average.")] = None,
-    padding: Annotated[str | None, _recipe_option("padding", "reflect or replicate.")] = None,
-    tolerance: Annotated[
-        str | None, _recipe_option("tolerance", "A level ends when its loss falls by less.")
-    ] = None,
-    tolerance_window: Annotated[
-        str | None, _recipe_option("tolerance-window", "Steps that the fall is measured over.")
-    ] = None,
-    seed: Annotated[str | None, _recipe_option("seed", "Of the noise.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -96,21 +117,9 @@ def stylize_command(
 ) -> None:
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
     face = Face(debug, json, quiet)
-    settings = configured(config, face, level="warning")
-    settings = _with_machine(settings, device, threads)
-    keys: dict[str, Any] = {
-        "network": network, "strength": strength, "content_weight": content_weight,
-        "content_layer": content_layer, "style_weight": style_weight,
-        "style_layers": _listed(style_layers), "layer_weights": _listed(layer_weights),
-        "tv_weight": tv_weight, "range_weight": range_weight, "form": form, "levels": levels,
-        "optimizer": optimizer, "learning_rate": learning_rate, "init": init,
-        "pooling": pooling, "padding": padding, "tolerance": tolerance,
-        "tolerance_window": tolerance_window, "seed": seed,
-        "styles": None if not style else [parse_style(text) for text in style],
-    }  # fmt: skip
-    look = recipe_from_options(settings, name=recipe, overrides=keys)
-    encode = {"codec": codec, "quality": quality, "preset": preset, "container": container}
-    encoding = _output(settings, output, encode)
+    settings = _with_machine(configured(config, face, level="warning"), device, threads)
+    painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
+    encoded_as = _output(settings, output, encoding)
     first, last = parse_frames(frames)
     # Not before here: what is wrong with the options shows at once.
     from nstd.batch import stylize
@@ -118,7 +127,7 @@ def stylize_command(
     from nstd.intake.submit import ENCODER_THREADS
 
     spec = OutputSpec(
-        encode=encoding.settings(ENCODER_THREADS),
+        encode=encoded_as.settings(ENCODER_THREADS),
         first=first,
         last=last,
         segment_frames=settings.segment_frames,
@@ -126,8 +135,18 @@ def stylize_command(
         overwrite=overwrite,
     )
     with reporting(face) as reporter:
-        results = stylize(settings, inputs, look, spec, output, reporter)
+        results = stylize(settings, inputs, painted_as, spec, output, reporter)
     report(results, face)
+
+
+def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:
+    """The recipe's keys as the configuration would have them."""
+    keys: dict[str, Any] = dict(look)
+    for name in LISTS:
+        text = look[name]
+        keys[name] = None if text is None else [part.strip() for part in text.split(",")]
+    keys["styles"] = None if not styles else [parse_style(text) for text in styles]
+    return keys
 
 
 def parse_style(text: str) -> dict[str, Any]:
@@ -154,10 +173,6 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
     if last is not None and last < first:
         raise UsageError(f"--frames: “{text}” holds no frame", "B is the first frame left out")
     return first, last
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",")]
 
 
 def _with_machine(config: Config, device: str | None, threads: int | None) -> Config:

@@ -130,7 +130,7 @@ class Config(Section):
         folders: The watched folders.
         batch: What `nstd batch` paints besides.
         output: How films are encoded.
-        segment_frames: A segment ends at a cut or after this many frames.
+        segment_frames: A segment ends after this many frames.
         settle_seconds: A file is ready when two looks this far apart found it unchanged.
         reconcile_seconds: Time between the scans that find what events have missed.
         polling: Whether to look into folders instead of waiting for the kernel's events; "auto"

@@ -16,10 +16,10 @@ from nstd.config import (
     MoveOriginals,
     output_name,
 )
-from nstd.errors import VanishedError, from_os_error
+from nstd.errors import ChangedError, VanishedError, from_os_error
 from nstd.film import OutputSpec
 from nstd.jobs.fingerprint import fingerprint
-from nstd.jobs.job import FileIdentity, Job, JobKey, JobRequest
+from nstd.jobs.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
 from nstd.media.files import removed_on_failure
@@ -27,7 +27,7 @@ from nstd.media.files import replace as move_into_place
 from nstd.media.image import STILL_SUFFIXES, read_style_image
 from nstd.media.probe import FILM_SUFFIXES
 from nstd.style.recipe import StyleRecipe
-from nstd.weights import find_weights, load_weights
+from nstd.weights import file_sha256, find_weights, load_weights
 
 MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
 
@@ -85,25 +85,24 @@ def submit_entry(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    queued = []
+    content = fingerprint(store, folder, source)
+    relative = os.fsencode(source.relative_to(folder))
+    requests = []
     for name in entry.recipes:
-        recipe = config.recipes[name].recipe(config.network)
-        relative = source.relative_to(folder)
-        key = JobKey(
-            os.fsencode(folder), os.fsencode(relative), fingerprint(store, folder, source), name
-        )
+        key = JobKey(os.fsencode(folder), relative, content, name)
         output = _output_spec(config, entry)
         naming = _Naming(entry, name, output_extension(source, output.encode))
         wanted = Submission(
             source=source,
             folder=folder,
             recipe_name=name,
-            recipe=recipe,
+            recipe=config.recipes[name].recipe(config.network),
             output=output,
-            target=_choose_target(store, key, entry.output, naming, source),
+            target=_choose_target(store, key, entry, naming, source),
         )
-        queued.append(submit(store, wanted, state_dir=config.state_dir, cache_dir=config.cache_dir))
-    return queued
+        requests.append(_request(wanted, key, config.state_dir, config.cache_dir))
+    # All are frozen before the first is queued: where one cannot be, none is begun.
+    return [store.enqueue(request) for request in requests]
 
 
 def output_extension(source: Path, encode: EncodeSettings) -> str:
@@ -128,15 +127,7 @@ def submit(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    key = job_key(store, wanted)
-    recipe = freeze(wanted.recipe, state_dir, cache_dir)
-    request = JobRequest(
-        key=key,
-        source=os.fsencode(wanted.source),
-        target=os.fsencode(wanted.target),
-        recipe=recipe.to_json(),
-        output=wanted.output.to_json(),
-    )
+    request = _request(wanted, job_key(store, wanted), state_dir, cache_dir)
     return store.enqueue(request, again=again)
 
 
@@ -170,6 +161,16 @@ def freeze(recipe: StyleRecipe, state_dir: Path, cache_dir: Path) -> StyleRecipe
     return replace(recipe, styles=tuple(styles), network=str(copy), network_sha256=digest)
 
 
+def _request(wanted: Submission, key: JobKey, state_dir: Path, cache_dir: Path) -> JobRequest:
+    return JobRequest(
+        key=key,
+        source=os.fsencode(wanted.source),
+        target=os.fsencode(wanted.target),
+        recipe=freeze(wanted.recipe, state_dir, cache_dir).to_json(),
+        output=wanted.output.to_json(),
+    )
+
+
 def _output_spec(config: Config, entry: Entry) -> OutputSpec:
     originals, move_to = "keep", None
     if isinstance(entry, FolderConfig):
@@ -184,6 +185,7 @@ def _output_spec(config: Config, entry: Entry) -> OutputSpec:
         overwrite=entry.overwrite,
         originals=originals,
         move_to=move_to,
+        siblings=entry.recipes,
     )
 
 
@@ -200,14 +202,15 @@ class _Naming:
 
 
 def _choose_target(
-    store: JobStore, key: JobKey, folder: Path, naming: _Naming, source: Path
+    store: JobStore, key: JobKey, entry: Entry, naming: _Naming, source: Path
 ) -> Path:
-    """A place for the output below `folder` that no other work has.
+    """A place for the output that no other work has.
 
     The source's relative path is mirrored. Of an a.mov and an a.avi both get a result: the second
-    one's is named after all of its name, and a third's gets a number.
+    one's is named after all of its name, and a third's gets a number. Another version of the same
+    film takes the place of one that never came to be, or that may be replaced.
     """
-    below = folder / Path(os.fsdecode(key.relative)).parent
+    below = entry.output / Path(os.fsdecode(key.relative)).parent
     stems = itertools.chain(
         [source.stem, source.name], (f"{source.name}-{number}" for number in itertools.count(2))
     )
@@ -216,7 +219,15 @@ def _choose_target(
         owner = store.job_for_target(os.fsencode(target))
         if owner is None or owner.request.key == key:
             break
+        published = owner.state in {JobState.DONE, JobState.PUBLISHING}
+        if _same_place(owner.request.key, key) and (entry.overwrite or not published):
+            break
     return target
+
+
+def _same_place(one: JobKey, other: JobKey) -> bool:
+    """Whether both are the same file and recipe, of whatever content."""
+    return replace(one, fingerprint="") == replace(other, fingerprint="")
 
 
 def _freeze_file(source: Path, folder: Path, check: Callable[[Path], None]) -> tuple[str, Path]:
@@ -237,6 +248,8 @@ def _freeze_file(source: Path, folder: Path, check: Callable[[Path], None]) -> t
             shutil.copyfile(source, part)
         except OSError as error:
             raise from_os_error(error, copy, "writing") from error
+        if file_sha256(part) != digest:
+            raise ChangedError(f"{source} changed while it was read", "Queue the film again")
         move_into_place(part, copy)
     return digest, copy
 

@@ -79,10 +79,9 @@ def take(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
     while (row := _next(connection, claim)) is not None:
         if row["attempts"] < claim.max_attempts:
             return _take(connection, row, claim)
-        sentence = (
-            f"It was started {row['attempts']} times without painting a frame,"
-            " and each time the worker was lost or had to stop"
-        )
+        sentence = f"It was started {row['attempts']} times without painting a frame"
+        if row["hold_reason"]:
+            sentence += f"; the last time: {row['hold_reason']}"
         move(connection, row, JobState.FAILED, claim.now, error=sentence, reason=sentence)
     return None
 
@@ -137,5 +136,5 @@ def _refuse_held(row: sqlite3.Row) -> None:
     if row["worker"] is not None and row["lease_until"] != 0:
         raise BusyError(
             f"Job {row['id']} is being painted by {row['worker']} (process {row['pid']})",
-            "Wait for that process to end, or cancel the job",
+            "Wait for that process to end",
         )

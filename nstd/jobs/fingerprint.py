@@ -23,9 +23,9 @@ def fingerprint(store: JobStore, folder: Path, source: Path) -> str:
         StorageError: It cannot be read.
     """
     name, relative = os.fsencode(folder), os.fsencode(source.relative_to(folder))
-    if source.is_dir():
-        raise InputError(f"{source} is a folder, not a film", "Name a file")
     try:
+        if source.is_dir():
+            raise InputError(f"{source} is a folder, not a film", "Name a file")
         with source.open("rb") as file:
             identity = FileIdentity.from_stat(os.fstat(file.fileno()))
             known = store.known_fingerprint(name, relative, identity)

@@ -194,6 +194,14 @@ class JobStore(Protocol):
         """The newest job whose output goes, or went, to this path, or None."""
         ...
 
+    def is_source(self, path: bytes) -> bool:
+        """Whether any job paints, or has painted, the film at this path."""
+        ...
+
+    def is_being_written(self, target: bytes, *, but_for: int) -> bool:
+        """Whether a job other than `but_for` is on its way to put its output at this path."""
+        ...
+
     def jobs_of_film(self, key: JobKey) -> list[Job]:
         """The newest job of each recipe for the film of `key`: same folder, path and content."""
         ...

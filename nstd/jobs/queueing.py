@@ -76,7 +76,7 @@ def set_paused(
     if row["state"] not in _WAITING_OR_HELD:
         raise LedgerError(
             f"Job {job_id} is {row['state']}, so there is nothing to pause or resume",
-            f"`nstd retry {job_id}` queues it again, unless it is done",
+            "Queue the film again, unless it is done",
         )
     record(connection, row, JobState(row["state"]), now, "Paused" if paused else "Resumed")
     changed: sqlite3.Row = connection.execute(

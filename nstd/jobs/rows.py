@@ -116,7 +116,7 @@ def row_of(connection: sqlite3.Connection, job_id: int) -> sqlite3.Row:
 
 def no_such_job(job_id: int) -> LedgerError:
     """The error for a number that no job has."""
-    return LedgerError(f"There is no job {job_id}", "`nstd jobs` lists the jobs there are")
+    return LedgerError(f"There is no job {job_id}", "Check the number")
 
 
 def fenced_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:

@@ -167,13 +167,13 @@ def version_of(
     if tables and owner != APPLICATION_ID:
         raise LedgerError(
             "The ledger's file is a database of another program",
-            "Choose another state folder with --state-dir",
+            "Set another state_dir in config.yaml",
         )
     if version > len(migrations):
         raise LedgerError(
             f"The ledger was written by a newer nstd (its version is {version}, "
             f"this nstd knows {len(migrations)})",
-            "Upgrade nstd, or give this one a --state-dir of its own",
+            "Upgrade nstd, or set another state_dir in config.yaml",
         )
     return int(version)
 

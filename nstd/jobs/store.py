@@ -298,6 +298,20 @@ class SqliteJobStore(JobStore):
         )
         return job_of(found[0]) if found else None
 
+    def is_source(self, path: bytes) -> bool:
+        return bool(
+            self._database.read("SELECT 1 FROM jobs WHERE source = :path LIMIT 1", {"path": path})
+        )
+
+    def is_being_written(self, target: bytes, *, but_for: int) -> bool:
+        return bool(
+            self._database.read(
+                "SELECT 1 FROM jobs WHERE target = :target AND id != :id"
+                " AND state IN ('running', 'publishing') LIMIT 1",
+                {"target": target, "id": but_for},
+            )
+        )
+
     def jobs_of_film(self, key: JobKey) -> list[Job]:
         found = self._database.read(
             "SELECT * FROM jobs WHERE folder = :folder AND relative = :relative"

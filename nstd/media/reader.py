@@ -53,7 +53,7 @@ def read_frames(
         film = _Film(path, info, counted, capture)
         yield from film.frames(first, last)
         film.report_losses()
-        if last is None:
+        if last is None or film.decoded <= last:
             film.check_end()
 
 
@@ -71,17 +71,17 @@ class _Film:
         ordered = len(counted.times) > 0 and not counted.exact
         offset = None if ordered else counted.offset
         self._clock = Clock(counted.times, offset, info.time_base, self._step)
-        self._decoded = 0
+        self.decoded = 0
         self._corrects_matrix = wrongly_601(info)
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
-        while last is None or self._decoded <= last:
+        while last is None or self.decoded <= last:
             attempts = self._clock.remaining if len(self._counted.times) else _UNTIMED_ATTEMPTS
             if not self._capture.grab(attempts):
                 return
             pts = self._clock.stamp(self._capture.milliseconds)
-            index = self._decoded
-            self._decoded += 1
+            index = self.decoded
+            self.decoded += 1
             if index >= first:
                 yield Frame(
                     image=self._picture(),
@@ -101,10 +101,10 @@ class _Film:
 
     def check_end(self) -> None:
         timed = len(self._counted.times) > 0
-        missing = self._clock.remaining if timed else self._counted.frames - self._decoded
+        missing = self._clock.remaining if timed else self._counted.frames - self.decoded
         if missing <= 0:
             return
-        found = f"only {self._decoded} of {self._counted.frames} frames can be decoded"
+        found = f"only {self.decoded} of {self._counted.frames} frames can be decoded"
         short = not self._counted.exact and missing <= _UNTIMED_SHORTFALL
         if not self._info.truncated and not short:
             raise TruncatedError(f"{self._path} ends early: {found}")

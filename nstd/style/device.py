@@ -9,6 +9,9 @@ import torch
 
 from nstd.errors import DeviceError, DeviceMemoryError
 
+# cuBLAS reads this once, when CUDA starts; without it its sums may come in any order.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 # Where torch has no class of its own for an error, its text tells.
 _MEMORY_SIGNS = ("can't allocate memory", "out of memory")
 _FAULT_SIGNS = ("CUDA", "CUDNN", "CUBLAS", "MPS", "NVIDIA")
@@ -72,8 +75,6 @@ def prepare(device: DeviceInfo, threads: int) -> torch.device:
         DeviceError: It does not answer.
     """
     use_threads(threads)
-    # cuBLAS reads this once, when CUDA starts; without it its sums may come in any order.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     # TensorFloat-32 has 10 bits of mantissa: too few for differences of Grams.

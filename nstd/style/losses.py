@@ -89,11 +89,10 @@ def second_moment(features: Activations, *, augmented: bool) -> Moment:
 
     The rows are scaled by 1/√M before the product: an unscaled one overflows in half precision.
     """
-    flat = _at_least_float32(features).flatten(2)
+    features = _at_least_float32(features)
     if augmented:
-        flat = torch.cat([flat, torch.ones_like(flat[:, :1])], dim=1)
-    flat = flat / math.sqrt(flat.shape[2])
-    return flat @ flat.mT
+        features = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+    return gram_matrix(features / math.sqrt(features.shape[2] * features.shape[3]))
 
 
 def squared_moment_norm(

@@ -55,8 +55,8 @@ class LBFGS:
     """Limited-memory BFGS (Nocedal and Wright, algorithm 7.4) with a backtracking line search.
 
     Unlike torch.optim.LBFGS a point is accepted only where the loss has fallen enough, so the loss
-    of `best` never rises; a full step is nearly always accepted, so an iteration costs one
-    evaluation.
+    of `best` never rises by more than rounding; a full step is nearly always accepted, so an
+    iteration costs one evaluation.
 
     Args:
         start: `[3, height, width]`.

@@ -45,25 +45,40 @@ class TensorStore(Protocol):
 
 
 class MemoryStore:
-    """A `TensorStore` in memory, before another one behind it, if any."""
+    """A `TensorStore` in memory, before another one behind it, if any.
 
-    def __init__(self, behind: TensorStore | None = None) -> None:
+    Args:
+        behind: Asked for what is not here, and told what is put.
+        most: How many keys are kept; the one used longest ago gives way. Photographs of any sizes
+            ask for statistics at any long edge.
+    """
+
+    def __init__(self, behind: TensorStore | None = None, most: int = 64) -> None:
         self._kept: dict[str, dict[str, Tensor]] = {}
         self._behind = behind
+        self._most = most
 
     def get(self, key: str) -> dict[str, Tensor] | None:
         """The tensors stored under `key`, here or behind, or None."""
         if key not in self._kept and self._behind is not None:
             found = self._behind.get(key)
             if found is not None:
-                self._kept[key] = found
-        return self._kept.get(key)
+                self._keep(key, found)
+        found = self._kept.pop(key, None)
+        if found is not None:
+            self._kept[key] = found  # at the end again: used last
+        return found
 
     def put(self, key: str, tensors: Mapping[str, Tensor]) -> None:
         """Keep `tensors` under `key`, here and behind."""
-        self._kept[key] = dict(tensors)
+        self._keep(key, dict(tensors))
         if self._behind is not None:
             self._behind.put(key, tensors)
+
+    def _keep(self, key: str, tensors: dict[str, Tensor]) -> None:
+        self._kept[key] = tensors
+        while len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,5 @@
-"""A fresh home for the program, a small network, a style, and who may skip what."""
+"""A fresh home for the program, a small network and a style."""
 
-import os
-import shutil
 from pathlib import Path
 
 import PIL.Image
@@ -42,14 +40,3 @@ def make_home(home: Path, network: Path, style: Path) -> Program:
 def program(tmp_path: Path, network: Path, style: Path) -> Program:
     """The program with a fresh home; see `make_home`."""
     return make_home(tmp_path / "home", network, style)
-
-
-@pytest.fixture(scope="session")
-def ffprobe() -> str:
-    """The program ffprobe: a reader that shares no code with the writer's checks."""
-    found = shutil.which("ffprobe")
-    if found is None:
-        if os.environ.get("NSTD_EXPECT_FFMPEG"):
-            pytest.fail("ffprobe is not here, and NSTD_EXPECT_FFMPEG says that it must be")
-        pytest.skip("needs ffprobe (set NSTD_EXPECT_FFMPEG to make this a failure)")
-    return found

@@ -11,13 +11,15 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nstd.cli import main
 from tests.e2e.program import PATIENCE, ROOT, snapshot
+from tests.unprivileged import drop_privileges
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,15 @@ class Case:
         environment: All variables.
         arguments: Of nstd.
         deaths: For each run, when it dies; None for a run that is left in peace.
+        modes: What files below the working folder have during the runs instead of their usual
+            mode. If there are any, the runs lack root's power to pass them over.
     """
 
     work: str
     environment: Mapping[str, str]
     arguments: Sequence[str]
     deaths: Sequence[Death | None] = (None,)
+    modes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,14 +93,28 @@ def run_forked(cases: Sequence[Case]) -> list[list[Fate]]:
 
 def _try_case(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     deaths = [None if death is None else Death(**death) for death in data["deaths"]]
-    case = Case(data["work"], data["environment"], data["arguments"], deaths)
+    case = Case(data["work"], data["environment"], data["arguments"], deaths, data["modes"])
     fates = []
     for death in deaths:
         streams = [Path(case.work).parent / name for name in ("forked.out", "forked.err")]
-        code = _forked(case, death, streams)
+        with _modes(case):
+            code = _forked(case, death, streams)
         out, err = (stream.read_text() for stream in streams)
         fates.append(asdict(Fate(code, out, err, snapshot(Path(case.work)))))
     return fates
+
+
+@contextmanager
+def _modes(case: Case) -> Iterator[None]:
+    paths = {Path(case.work, name): mode for name, mode in case.modes.items()}
+    usual = {path: path.stat().st_mode for path in paths}
+    for path, mode in paths.items():
+        path.chmod(mode)
+    try:
+        yield
+    finally:
+        for path, mode in usual.items():
+            path.chmod(mode)
 
 
 def _forked(case: Case, death: Death | None, streams: Sequence[Path]) -> int:
@@ -115,6 +134,8 @@ def _become(case: Case, death: Death | None, streams: Sequence[Path]) -> None:
         os.environ.clear()
         os.environ.update(case.environment)
         os.chdir(case.work)
+        if case.modes:
+            drop_privileges()
         if death is not None:
             _arrange(death)
         main(case.arguments)

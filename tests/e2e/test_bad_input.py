@@ -1,6 +1,5 @@
 """Whatever is wrong: one clear sentence, what to do, the right exit code, and nothing is harmed."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -287,13 +286,3 @@ def test_a_full_disk_ends_it_with_75_and_with_space_the_same_command_finishes(
     ended = program.run("stylize", *arguments)
     assert ended.code == 0, ended.err
     assert len(look(program.work / "out.mp4", ffprobe).times) == 1
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root is denied nothing")
-def test_a_folder_without_permission_is_named(program: Program) -> None:
-    fill(program.work)
-    (program.work / "closed").mkdir(mode=0o500)
-    ended = program.run("stylize", "film.mp4", *RECIPE, "-o", "closed/out.mp4")
-    assert ended.code == TEMPORARY
-    assert "No permission" in ended.err
-    assert "closed" in ended.err

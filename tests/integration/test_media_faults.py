@@ -1,6 +1,5 @@
 """A full disk, a kill, a folder that may not be written: nothing half-done is left behind."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -37,6 +36,10 @@ ENCODE_STILL = """
 from nstd.media.image import Still, encode_still
 noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
 encode_still(noise, Still(noise, None, "PNG"), folder / "still.png", quality=90)
+"""
+DENIED = """
+from tests.unprivileged import drop_privileges
+drop_privileges()
 """
 PROLOGUE = """
 import sys
@@ -141,11 +144,11 @@ with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
     assert not list((tmp_path / "frames").glob(".*"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("deniable")
 def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path, source: Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        said = run(WRITE_SEGMENT, source, tmp_path, None)
+        said = run(DENIED + WRITE_SEGMENT, source, tmp_path, None)
     finally:
         tmp_path.chmod(0o700)
     assert said.startswith("AccessError No permission for writing")

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -100,10 +99,9 @@ def test_every_frame_comes_with_pyavs_time_stamp(
 
 
 @pytest.mark.parametrize("kind", ["varying rate", "start offset", "GIF", "B-frames"])
-@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe")
-def test_time_stamps_are_ffprobes(kind: str, tmp_path: Path) -> None:
+def test_time_stamps_are_ffprobes(kind: str, tmp_path: Path, ffprobe: str) -> None:
     film = KINDS[kind](tmp_path)
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "json"]
+    command = [ffprobe, "-v", "error", "-select_streams", "v:0", "-of", "json"]
     command += ["-show_entries", "frame=pts", str(film)]
     answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     stated = [int(frame["pts"]) for frame in answer["frames"]]

@@ -199,8 +199,9 @@ def test_stopped_work_on_several_goes_on_with_those_that_are_left(
 ) -> None:
     for name in "abc":
         picture(tmp_path / f"x/{name}.png")
-    with pytest.raises(Interrupted):
-        paint(config, tmp_path / "x", to=tmp_path / "y", stop_after=1)
+    (done, stopped), _ = paint(config, tmp_path / "x", to=tmp_path / "y", stop_after=1)
+    assert done.error is None
+    assert isinstance(stopped.error, Interrupted)
     assert [path.name for path in (tmp_path / "y").iterdir()] == ["a.png"]
     results, painted = paint(config, tmp_path / "x", to=tmp_path / "y")
     assert [result.error for result in results] == [None] * 3
@@ -273,7 +274,7 @@ def test_a_path_that_belongs_nowhere_goes_by_a_single_batch_entry(
 @pytest.fixture
 def daemon(config: Config) -> Iterator[None]:
     """Another process's hold on the state folder (flock: another open file is another holder)."""
-    with daemon_lock(config, wait=True) as held:
+    with daemon_lock(config, required=True) as held:
         assert held
         yield
 
@@ -291,9 +292,9 @@ def test_with_a_daemon_batch_only_queues_and_waits_until_it_is_stopped(
         def stopping(self) -> bool:
             return len(looks) > 3
 
-    with pytest.raises(Interrupted, match="Waiting for the daemon") as caught:
-        batch(config, [], Impatient())
-    assert "The daemon goes on by itself" in str(caught.value)
+    (result,) = batch(config, [], Impatient())
+    assert isinstance(result.error, Interrupted)
+    assert "The other nstd goes on by itself" in str(result.error)
     with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
         (job,) = store.jobs()
     assert job.state == "queued"
@@ -302,15 +303,18 @@ def test_with_a_daemon_batch_only_queues_and_waits_until_it_is_stopped(
 
 @pytest.mark.usefixtures("daemon")
 def test_a_second_daemon_is_refused(config: Config) -> None:
-    with daemon_lock(config, wait=False) as held:
+    with daemon_lock(config, required=False) as held:
         assert not held
-    with pytest.raises(BusyError, match="Another nstd works on"), daemon_lock(config, wait=True):
+    with (
+        pytest.raises(BusyError, match="Another nstd works on"),
+        daemon_lock(config, required=True),
+    ):
         pass
 
 
 def test_the_lock_is_given_back(config: Config) -> None:
     for _ in range(2):
-        with daemon_lock(config, wait=True) as held:
+        with daemon_lock(config, required=True) as held:
             assert held
 
 

@@ -21,6 +21,7 @@ from nstd.errors import (
 )
 from nstd.jobs import database as module
 from nstd.jobs.database import Database, translate
+from tests.unprivileged import unprivileged
 
 
 @pytest.fixture
@@ -124,10 +125,10 @@ def test_a_full_disk_is_told_and_the_ledger_stays_sound(database: Database) -> N
     assert len(database.read("SELECT * FROM files")) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser is denied nothing")
+@pytest.mark.usefixtures("deniable")
 def test_a_folder_that_may_not_be_written_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(AccessError):
+    with unprivileged(), pytest.raises(AccessError):
         Database(tmp_path / "state" / "ledger.sqlite3", busy_seconds=1)
     tmp_path.chmod(0o700)
 

@@ -1,0 +1,308 @@
+"""Nothing of the user's is lost: originals, other films' outputs, and work that was stopped."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from nstd.batch import Result, batch, open_ledger, stylize
+from nstd.config import Config, recipe_from_options
+from nstd.errors import ChangedError, NstdError, StorageError, UsageError
+from nstd.film import OutputSpec
+from nstd.jobs.job import Job, JobState
+from nstd.jobs.store import SqliteJobStore
+from nstd.style.device import choose_devices
+from nstd.style.optimize import Iterate
+from nstd.worker import Worker, _move
+from tests.networks import make_quarter_network
+
+
+class Onlooker:
+    """Lets something happen at the first step of each film."""
+
+    stopping = False
+
+    def __init__(self, happens: Callable[[], object] = lambda: None) -> None:
+        self._happens = happens
+        self.frames = 0
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        pass
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        if iterate.step == 1 and not iterate.final:
+            self._happens()
+
+    def painted(self, frame: int) -> None:
+        self.frames += 1
+
+
+def picture(path: Path, color: str = "blue") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.new("RGB", (40, 32), color).save(path)
+    return path
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
+    style = picture(tmp_path / "style.png", "red")
+    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
+    monkeypatch.chdir(tmp_path)
+
+    def make(**more: Any) -> Config:
+        data: dict[str, Any] = {
+            "state_dir": tmp_path / "state",
+            "cache_dir": tmp_path / "cache",
+            "devices": "cpu",
+            "threads": 1,
+            "settle_seconds": 0.01,
+            "network": str(network),
+            "recipes": {
+                "oil": {"styles": str(style), "levels": "32:1"},
+                "ink": {"styles": str(picture(tmp_path / "ink.png", "black")), "levels": "32:1"},
+            },
+        }
+        return Config.model_validate(data | more)
+
+    return make
+
+
+def errors(results: list[Result]) -> list[NstdError | None]:
+    return [result.error for result in results]
+
+
+def test_a_batch_whose_outputs_are_its_inputs_replaces_none_of_them(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    inputs = [picture(tmp_path / f"b/{name}.jpg", color) for name, color in
+              (("one", "green"), ("two", "blue"))]  # fmt: skip
+    before = [path.read_bytes() for path in inputs]
+    entry = {
+        "input": str(tmp_path / "b/*.jpg"),
+        "output": tmp_path / "b",
+        "recipe": "oil",
+        "name": "{stem}.{ext}",
+        "overwrite": True,
+    }
+    found = errors(batch(configured(batch=[entry]), [], Onlooker()))
+    assert all(isinstance(error, UsageError) for error in found)
+    assert [path.read_bytes() for path in inputs] == before
+
+
+def test_no_output_takes_the_place_of_another_film_of_the_batch(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    picture(tmp_path / "b/x.bmp")
+    other = picture(tmp_path / "b/x.png", "green")
+    before = other.read_bytes()
+    entry = {
+        "input": str(tmp_path / "b/x.*"),
+        "output": tmp_path / "b",
+        "recipe": "oil",
+        "name": "{stem}.{ext}",
+        "overwrite": True,
+    }
+    found = errors(batch(configured(batch=[entry]), [], Onlooker()))
+    assert sum(isinstance(error, UsageError) for error in found) >= 1
+    assert other.read_bytes() == before
+
+
+def test_an_original_stays_until_all_its_recipes_are_painted(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    film = picture(tmp_path / "in/a.png")
+    folder = {
+        "watch": tmp_path / "in",
+        "output": tmp_path / "out",
+        "recipes": ["oil", "ink"],
+        "originals": "delete",
+    }
+    config = configured(folders=[folder])
+    ink = tmp_path / "ink.png"
+    content = ink.read_bytes()
+    ink.unlink()
+    (error,) = errors(batch(config, [], Onlooker()))
+    assert error is not None
+    assert film.exists()
+    assert not (tmp_path / "out").exists()  # where one cannot be queued none is begun
+    ink.write_bytes(content)
+    assert errors(batch(config, [], Onlooker())) == [None, None]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.ink.png", "a.oil.png"]
+    assert not film.exists()
+
+
+def test_a_sibling_that_was_never_queued_keeps_the_original(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    """A kill between the two enqueues leaves one recipe's job alone in the ledger."""
+    film = picture(tmp_path / "in/a.png")
+    folder = {
+        "watch": tmp_path / "in",
+        "output": tmp_path / "out",
+        "recipes": ["oil", "ink"],
+        "originals": "delete",
+    }
+    config = configured(folders=[folder])
+    enqueue = SqliteJobStore.enqueue
+    calls: list[object] = []
+
+    def killed_after_one(store: SqliteJobStore, request: Any, **more: Any) -> Any:
+        if calls:
+            raise StorageError("The disk is gone")
+        calls.append(request)
+        return enqueue(store, request, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqliteJobStore, "enqueue", killed_after_one)
+        batch(config, [], Onlooker())
+    with open_ledger(config) as store:
+        (only,) = store.jobs()
+        worker = Worker(
+            store,
+            choose_devices(("cpu",))[0],
+            state_dir=config.state_dir,
+            cache_dir=config.cache_dir,
+            threads=1,
+            observer=Onlooker(),
+        )
+        outcome = worker.work_one(only.id)
+    assert outcome is not None
+    assert outcome.job.state is JobState.DONE
+    assert film.exists()
+    assert errors(batch(config, [], Onlooker())) == [None, None]
+    assert not film.exists()
+
+
+def test_inputs_of_one_name_each_get_a_result(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = configured()
+    inputs = [
+        picture(tmp_path / f"d{number}/a.png", color)
+        for number, color in enumerate(("red", "green", "blue", "white"))
+    ]
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    spec = OutputSpec(overwrite=True)
+    results = stylize(config, [*inputs, inputs[0]], recipe, spec, tmp_path / "out", Onlooker())
+    assert errors(results) == [None] * 4
+    assert len({result.target for result in results}) == 4
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_an_unreadable_entry_does_not_keep_the_others_of_a_batch(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    picture(tmp_path / "in/good.png")
+    picture(tmp_path / "in/bad.png")
+    folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}
+    opened = Path.open
+
+    def denied(path: Path, *args: Any, **more: Any) -> Any:
+        if path.name == "bad.png":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "open", denied)
+        results = batch(configured(folders=[folder]), [], Onlooker())
+    assert {r.source.name: r.error is None for r in results} == {"bad.png": False, "good.png": True}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
+
+
+def test_a_chmod_while_a_film_is_painted_costs_nothing(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = configured()
+    film = picture(tmp_path / "a.png")
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    onlooker = Onlooker(lambda: film.chmod(0o640))
+    (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
+    assert result.error is None
+    assert (tmp_path / "b.png").exists()
+
+
+def test_an_error_that_a_changed_film_caused_is_told_as_that(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = configured()
+    film = picture(tmp_path / "a.png")
+    recipe = recipe_from_options(config, name="oil", overrides={})
+
+    def change_and_fail() -> None:
+        picture(film, "white")
+        raise StorageError("Reading failed")
+
+    onlooker = Onlooker(change_and_fail)
+    (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
+    assert isinstance(result.error, ChangedError)
+
+
+def test_a_frame_range_says_nothing_to_a_still(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = configured()
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    spec = OutputSpec(first=5, last=9)
+    source = picture(tmp_path / "a.png")
+    (result,) = stylize(config, [source], recipe, spec, tmp_path / "b.png", Onlooker())
+    assert result.error is None
+
+
+def test_a_new_version_takes_the_place_of_one_that_never_came_to_be(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    film = tmp_path / "in/a.png"
+    film.parent.mkdir()
+    film.write_bytes(b"half a file")
+    folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}
+    config = configured(folders=[folder])
+    assert errors(batch(config, [], Onlooker()))[0] is not None
+    picture(film)
+    (result,) = batch(config, [], Onlooker())
+    assert (result.error, result.target) == (None, tmp_path / "out/a.png")
+
+
+def test_what_was_left_undone_after_the_last_word_to_the_ledger_is_made_good(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    film = picture(tmp_path / "in/a.png")
+    folder = {
+        "watch": tmp_path / "in",
+        "output": tmp_path / "out",
+        "recipe": "oil",
+        "originals": {"move": tmp_path / "moved"},
+    }
+    config = configured(folders=[folder])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "_clear_up", lambda *_: None)  # killed just after `done`
+        assert errors(batch(config, [], Onlooker())) == [None]
+    assert film.exists()
+    picture(tmp_path / "in/next.png", "white")
+    assert errors(batch(config, [], Onlooker())) == [None, None]
+    assert (tmp_path / "moved/a.png").exists()
+    assert not list((tmp_path / "state/work").iterdir())
+
+
+def test_a_move_to_another_disk_copies_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = picture(tmp_path / "a.png")
+    content = source.read_bytes()
+    target = picture(tmp_path / "other/a.png", "green")
+    kept = target.read_bytes()
+    stat = Path.stat
+
+    def elsewhere(path: Path, **more: Any) -> os.stat_result:
+        found = stat(path, **more)
+        if path == source:
+            return os.stat_result([*found[:2], found.st_dev + 1, *found[3:10]])
+        return found
+
+    monkeypatch.setattr(Path, "stat", elsewhere)
+    _move(source, target)
+    assert (target.with_name("a-2.png").read_bytes(), target.read_bytes()) == (content, kept)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["a-2.png", "a.png"]
+    assert not source.exists()
