@@ -15,9 +15,10 @@ from nstd.errors import NstdError, from_os_error
 
 logger = logging.getLogger(__name__)
 
-# Read when torch loads OpenMP. Its threads otherwise wait for each other by spinning, which on a
-# machine that has other work makes a step several times slower (bench/waiting.py).
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Read when torch loads OpenMP. Its threads wait for each other by spinning, by default so long that
+# beside other work a step took 1.3 s instead of 0.04; this short a spin costs 4 % alone, and beside
+# the same work a step takes 0.2 s (bench/waiting.py).
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 app = typer.Typer(
     name="nstd",

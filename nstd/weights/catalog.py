@@ -86,7 +86,7 @@ def list_weights(cache_dir: Path) -> list[WeightsEntry]:
     entries = [_entry(name, path) for name, path in paths.items()]
     if VGG19 not in paths:
         entries.append(
-            WeightsEntry(VGG19, None, 0, None, (), (), "absent", remedy=FETCH_VGG19.strip("`"))
+            WeightsEntry(VGG19, None, 0, None, (), (), "absent", remedy=f"{FETCH_VGG19} gets it")
         )
     return sorted(entries, key=lambda entry: entry.name)
 
@@ -159,7 +159,7 @@ def _entry(name: str, path: Path) -> WeightsEntry:
         return _sound_entry(name, path)
     except WeightsError as error:
         size = path.stat().st_size if path.exists() else 0
-        again = FETCH_VGG19.strip("`") if name == VGG19 else "remove it and import it again"
+        again = f"{FETCH_VGG19} gets it anew" if name == VGG19 else "Remove it and import it again"
         return WeightsEntry(name, path, size, None, (), (), "damaged", error.problem, again)
 
 

@@ -276,7 +276,7 @@ def test_the_list_tells_present_absent_and_damaged_apart(
     assert [(entry.name, entry.state, entry.path) for entry in absent] == [
         ("vgg19", "absent", None)
     ]
-    assert absent[0].remedy == "nstd weights fetch vgg19"
+    assert absent[0].remedy == "`nstd weights fetch vgg19` gets it"
     sound = import_weights(network, cache, name="sound")
     broken = import_weights(network, cache, name="broken")
     broken.write_bytes(broken.read_bytes()[:-1])
