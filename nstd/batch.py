@@ -288,14 +288,15 @@ def _why_not(job: Job) -> NstdError:
 def _expand(inputs: Sequence[Path]) -> list[Path]:
     """Folders replaced by the films and pictures in them."""
     found: list[Path] = []
-    for path in map(_absolute, inputs):
+    for given in inputs:
+        path = _absolute(given)
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file() and is_media(p))
             if not inside:
-                raise UsageError(f"There is no film and no picture in {path}", "Name another")
+                raise UsageError(f"There is no film and no picture in {given}", "Name another")
             found += inside
         elif not path.exists():
-            raise UsageError(f"There is no {path}", "Check the path")
+            raise UsageError(f"There is no {given}", "Check the path")
         else:
             found.append(path)
     return list(dict.fromkeys(found))
