@@ -117,7 +117,12 @@ def _move_to_free_name(part: Path, target: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         # FAT and some network mounts have no hard links: the name is reserved instead.
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            # An empty one is our own reservation, from before a kill in between.
+            if target.stat().st_size:
+                raise
         part.replace(target)
         return
     part.unlink()

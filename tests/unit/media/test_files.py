@@ -81,6 +81,9 @@ def test_without_hard_links_it_works_alike(
         publish(part, target, overwrite=False)
     assert target.read_text() == "new"
     assert part.read_text() == "newer"
+    target.write_text("")  # killed between the reservation and the replacement
+    publish(part, target, overwrite=False)
+    assert target.read_text() == "newer"
 
 
 def test_of_many_that_publish_at_once_exactly_one_wins(tmp_path: Path) -> None:
