@@ -155,4 +155,4 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path: Path, source: Path) 
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path: Path, source: Path) -> None:
-    assert run(WRITE_SEGMENT, source, tmp_path / "gone", None).startswith("VanishedError")
+    assert run(WRITE_SEGMENT, source, tmp_path / "gone", None).startswith("StorageError")

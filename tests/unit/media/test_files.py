@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.errors import AccessError, DiskFullError, OutputExistsError, VanishedError
+from nstd.errors import AccessError, DiskFullError, OutputExistsError, StorageError
 from nstd.media.files import part_path, publish, removed_on_failure, write_whole
 from tests.films import names
 
@@ -113,7 +113,7 @@ def test_of_many_that_publish_at_once_exactly_one_wins(tmp_path: Path) -> None:
 
 
 def test_a_missing_part_is_said(tmp_path: Path) -> None:
-    with pytest.raises(VanishedError):
+    with pytest.raises(StorageError):
         publish(tmp_path / "none.part", tmp_path / "film.mp4", overwrite=False)
 
 
