@@ -137,10 +137,9 @@ class Worker:
         """What a worker lost just after its last word to the ledger has left undone."""
         if not self._work_dir.is_dir():
             return
-        over = {JobState.DONE, JobState.CANCELED, JobState.VANISHED}
-        ids = [int(path.name) for path in self._work_dir.iterdir() if path.name.isdecimal()]
-        for job in map(self._store.get, sorted(ids)):
-            if job.state in over:
+        there = {path.name for path in self._work_dir.iterdir()}
+        for job in self._store.jobs({JobState.DONE, JobState.CANCELED, JobState.VANISHED}):
+            if str(job.id) in there:
                 self._clear_up(job)
 
     def _clear_up(self, job: Job) -> None:
@@ -174,9 +173,12 @@ class Worker:
             processor=self._device.processor,
             threads=self._threads,
         )
-        if job.plan is not None and ExecutionPlan.from_json(job.plan) == plan:
+        if job.plan == plan.to_json():
             return plan, job
-        if job.plan is not None:
+        if job.plan is None:
+            # It was never begun: what lies there is of a ledger that is gone, and of another film.
+            shutil.rmtree(work, ignore_errors=True)
+        else:
             # Frames kept by the old plan would make a segment of two plans: it begins anew.
             logger.warning("Job %d goes on with another plan: %s", job.id, plan)
             for kept in work.glob("segment-*/"):

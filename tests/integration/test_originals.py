@@ -306,3 +306,17 @@ def test_a_move_to_another_disk_copies_first(
     assert (target.with_name("a-2.png").read_bytes(), target.read_bytes()) == (content, kept)
     assert sorted(path.name for path in target.parent.iterdir()) == ["a-2.png", "a.png"]
     assert not source.exists()
+
+
+def test_what_a_lost_ledger_left_behind_gets_into_no_film(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = configured()
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    leftover = tmp_path / "state/stylize/work/1/segment-000001/frame-000000.png"
+    picture(leftover, "white")
+    picture(tmp_path / "state/stylize/work/77/segment-000001.mp4.png")  # of no job at all
+    source = picture(tmp_path / "a.png")
+    (result,) = stylize(config, [source], recipe, OutputSpec(), tmp_path / "b.png", Onlooker())
+    assert result.error is None
+    assert not leftover.exists()
