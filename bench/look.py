@@ -3,15 +3,16 @@
     python bench/look.py CONTENT STYLE --network WEIGHTS [--out sheet.png] [--large 1024]
 
 Prints style and content loss of the three strengths at 256 px along the steps, and how alike the
-256-px picture and the large one, scaled down, are (SSIM by scikit-image, in color and in gray). The
-256-px frame is the large one scaled down, which is the large one's own coarse level. For comparison
-it is also made from the photograph directly: float32 L-BFGS is chaotic, so a frame that differs by
-another resampling has its strokes elsewhere. Writes a contact sheet: content, subtle, normal,
-strong, large (scaled down), the other 256-px frame.
+256-px picture and the large one, scaled down, are (SSIM by scikit-image, in color and in gray):
+the photograph is painted at both sizes (the recipe's `size`). For comparison it is also scaled to
+256 px by way of the large size before it is painted: float32 L-BFGS is chaotic, so a frame that
+differs by another resampling has its strokes elsewhere. Writes a contact sheet: content, subtle,
+normal, strong, large (scaled down), the other 256-px frame.
 """
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -67,22 +68,24 @@ def main() -> None:
     plan = ExecutionPlan(device=device.type, processor=info.processor, threads=threads)
     store = TensorCache(arguments.out.parent / ".look-cache")
     content = to_tensor([read_still(arguments.content).image])
-    large = resize_to_edge(content, arguments.large, 32)
-    small = resize_to_edge(large, SMALL, 32)
-    pictures, painters = [small], {}
+    pictures = [resize_to_edge(content, SMALL, 32)]
     for strength, weight in STRENGTHS.items():
         source = StyleSource(image=str(arguments.style))
         recipe = StyleRecipe(
-            styles=(source,), network=str(arguments.network), content_weight=weight
+            styles=(source,), network=str(arguments.network), content_weight=weight, size=SMALL
         )
-        painters[strength] = build_painter(recipe, plan, device, store)
-        print(f"{strength}, {small.shape[3]}×{small.shape[2]}")
-        pictures.append(paint(painters[strength], small, show=True).cpu())
-    print(f"normal, {large.shape[3]}×{large.shape[2]}")
-    painted = paint(painters["normal"], large, show=True).cpu()
+        painter = build_painter(recipe, plan, device, store)
+        print(f"{strength}, {SMALL} px")
+        pictures.append(paint(painter, content, show=True).cpu())
+        if strength == "normal":
+            normal = painter
+    print(f"normal, {arguments.large} px")
+    larger = replace(normal, recipe=replace(normal.recipe, size=arguments.large))
+    painted = paint(larger, content, show=True).cpu()
     pictures.append(resize_to_edge(painted, SMALL, 32))
-    print(f"normal, {SMALL} px, from the photograph directly")
-    pictures.append(paint(painters["normal"], resize_to_edge(content, SMALL, 32), show=False).cpu())
+    print(f"normal, {SMALL} px, scaled by way of {arguments.large} px")
+    other = resize_to_edge(resize_to_edge(content, arguments.large, 32), SMALL, 32)
+    pictures.append(paint(normal, other, show=False).cpu())
     color, gray = similarity(pictures[2], pictures[4])
     sizes = f"{SMALL} px and {arguments.large} px scaled down"
     print(f"SSIM of {sizes}: {color:.3f} color, {gray:.3f} gray")

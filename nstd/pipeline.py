@@ -236,7 +236,7 @@ def _encode(
     film: Film, info: VideoInfo, segment: Segment, keeper: FrameKeeper, times: Sequence[Frame]
 ) -> Path:
     path = film.work / f"segment-{segment.index + 1:06d}.mp4"
-    with SegmentWriter(path, info, film.output.encode) as writer:
+    with SegmentWriter(path, _as_painted(film, info), film.output.encode) as writer:
         for time in times:
             writer.write(replace(time, image=keeper.load(time.index)))
     return path
@@ -250,7 +250,14 @@ def _assemble(film: Film, info: VideoInfo) -> Path:
     span = None
     if not film.output.whole:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
-    return assemble(paths, film.source, info, film.target, film.output.encode, span=span)
+    as_painted = _as_painted(film, info)
+    return assemble(paths, film.source, as_painted, film.target, film.output.encode, span=span)
+
+
+def _as_painted(film: Film, info: VideoInfo) -> VideoInfo:
+    """The facts of the source, at the size it is painted and written at."""
+    width, height = film.painter.painted_size(info.width, info.height)
+    return replace(info, width=width, height=height)
 
 
 def _closed_segments(film: Film) -> list[Segment]:

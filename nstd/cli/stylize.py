@@ -34,6 +34,7 @@ RECIPE_OPTIONS = {
     "tv_weight": "τ, of smoothness.",
     "range_weight": "ρ, of staying in [0, 1].",
     "form": "relative or literal.",
+    "size": "Long edge of the painted picture, in pixels.",
     "levels": "LONG_EDGE:STEPS, coarse to fine, separated by commas.",
     "optimizer": "lbfgs or adam.",
     "learning_rate": "Adam's.",

@@ -131,6 +131,7 @@ class RecipeConfig(Section):
     style_weight: Weight | None = None
     tv_weight: Weight | None = None
     range_weight: Weight | None = None
+    size: Annotated[WholeNumber, Field(ge=SHORTEST_EDGE_PX, le=65536)] | None = None
     levels: (
         Annotated[tuple[LevelConfig, ...], BeforeValidator(_levels), Field(min_length=1)] | None
     ) = None

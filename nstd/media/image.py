@@ -88,8 +88,8 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
 
     Args:
         image: uint8 `[height, width, 3]`, sRGB, of any size.
-        still: The picture it was made from, whose alpha, resolution and EXIF it gets; its alpha
-            only when the size is the same.
+        still: The picture it was made from, whose alpha (scaled to fit), resolution and EXIF it
+            gets.
         target: Where it will be published; its suffix chooses the format.
         quality: 1 to 100, for JPEG and WebP; the others are lossless.
 
@@ -141,7 +141,7 @@ def read_style_image(path: Path, max_edge: int = 4096) -> Image:
         StorageError: The file system failed.
     """
     still = read_still(path)
-    picture = _on_white(PIL.Image.fromarray(still.image), still.alpha)
+    picture = _on_white(PIL.Image.fromarray(still.image), _alpha(still))
     if max(picture.size) > max_edge:
         picture.thumbnail((max_edge, max_edge), PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(picture).copy()
@@ -241,23 +241,27 @@ def _srgb(picture: PIL.Image.Image, profile: bytes | None, path: Path) -> PIL.Im
 
 def _with_alpha(image: Image, still: Still, form: str, target: Path) -> PIL.Image.Image:
     picture = PIL.Image.fromarray(np.ascontiguousarray(image))
-    if still.alpha is None:
+    alpha = _alpha(still)
+    if alpha is None:
         return picture
-    if still.alpha.shape != image.shape[:2]:
-        _LOG.warning("%s is of another size than its source, so it is opaque", target)
-        return picture
+    if alpha.size != picture.size:
+        alpha = alpha.resize(picture.size, PIL.Image.Resampling.BICUBIC)
     if form in _WITHOUT_ALPHA:
         _LOG.warning("%s cannot be transparent as %s; it is put on white", target, form)
-        return _on_white(picture, still.alpha)
-    picture.putalpha(PIL.Image.fromarray(still.alpha))
+        return _on_white(picture, alpha)
+    picture.putalpha(alpha)
     return picture
 
 
-def _on_white(picture: PIL.Image.Image, alpha: Mask | None) -> PIL.Image.Image:
+def _alpha(still: Still) -> PIL.Image.Image | None:
+    return None if still.alpha is None else PIL.Image.fromarray(still.alpha)
+
+
+def _on_white(picture: PIL.Image.Image, alpha: PIL.Image.Image | None) -> PIL.Image.Image:
     if alpha is None:
         return picture
     white = PIL.Image.new("RGB", picture.size, "white")
-    return PIL.Image.composite(picture, white, PIL.Image.fromarray(alpha))
+    return PIL.Image.composite(picture, white, alpha)
 
 
 def _save_options(form: str, still: Still, quality: int) -> dict[str, object]:

@@ -13,7 +13,7 @@ from nstd.style.losses import feature_energy
 from nstd.style.minimize import LBFGS, Adam, Minimizer
 from nstd.style.network import Network
 from nstd.style.objective import Losses, Objective
-from nstd.style.recipe import PlannedLevel, StyleRecipe, plan_levels
+from nstd.style.recipe import PlannedLevel, StyleRecipe, painted_size, plan_levels
 from nstd.style.targets import (
     ENERGY_FLOOR,
     OtherSize,
@@ -39,7 +39,7 @@ class Iterate:
         steps: How many the level has, at most.
         losses: Of `images`; of the last Iterate of all, of the clamped result.
         images: `[batch, 3, height, width]` at the level's size. Of the last Iterate of all: the
-            result, clamped to [0, 1] and of the frames' size. Not to be written into.
+            result, clamped to [0, 1] and of the painted size. Not to be written into.
         final: Whether this is the last Iterate of all.
     """
 
@@ -73,8 +73,12 @@ class Painter:
     history: int = 10
 
     def levels(self, width: int, height: int) -> tuple[PlannedLevel, ...]:
-        """The levels for frames of `width` × `height` pixels."""
-        return plan_levels(self.recipe.levels, width, height)
+        """The levels for frames of `width` × `height` pixels; the last is the painted size."""
+        return plan_levels(self.recipe.levels, width, height, self.recipe.size)
+
+    def painted_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the painted pictures of frames of `width` × `height` pixels."""
+        return painted_size(self.recipe.size, width, height)
 
     def style_target(self, level: PlannedLevel) -> StyleTarget:
         """The style's statistics at `level`, from the cache where they are known."""
@@ -109,6 +113,9 @@ def stylize_frames(
     painter: Painter, frames: Images, energies: Sequence[float] | None = None
 ) -> Iterator[Iterate]:
     """Paint a batch of independent frames; yields after every step, last of all the result.
+
+    Every level's content is the frame itself scaled once, so that a picture painted small and the
+    same painted large share their coarsest level to the bit.
 
     Args:
         painter: The recipe, on its device.

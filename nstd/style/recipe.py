@@ -110,6 +110,8 @@ class StyleRecipe:
         style_weight: β.
         tv_weight: τ, of the mean squared difference between neighboring pixels.
         range_weight: ρ, of the mean squared excess over [0, 1].
+        size: Long edge of the painted picture, in pixels; None is the frame's own. A picture
+            painted at 256 px is the coarsest level of the same picture at 1024 px.
         levels: The ladder; see `plan_levels`.
         optimizer: "lbfgs" or "adam".
         learning_rate: Adam's, in units of the pixel range [0, 1].
@@ -133,6 +135,7 @@ class StyleRecipe:
     style_weight: float = 1.0
     tv_weight: float = 1.0
     range_weight: float = 100.0
+    size: int | None = None
     levels: tuple[Level, ...] = DEFAULT_LEVELS
     optimizer: Optimizer = "lbfgs"
     learning_rate: float = 0.05
@@ -171,6 +174,10 @@ class StyleRecipe:
                 value in get_args(words), f"{name} is {value}, not {' or '.join(get_args(words))}"
             )
         _require(self.tolerance_window >= 1, "tolerance_window is not at least 1")
+        _require(
+            self.size is None or self.size >= SHORTEST_EDGE_PX,
+            f"size is {self.size}, not at least {SHORTEST_EDGE_PX}",
+        )
         edges = [level.long_edge for level in self.levels]
         _require(bool(edges), "The recipe has no levels")
         _require(edges == sorted(set(edges)), "The levels do not grow from coarse to fine")
@@ -222,23 +229,55 @@ class PlannedLevel:
         return max(self.width, self.height)
 
 
-def plan_levels(ladder: tuple[Level, ...], width: int, height: int) -> tuple[PlannedLevel, ...]:
+def painted_size(size: int | None, width: int, height: int) -> tuple[int, int]:
+    """Width and height at which a frame of `width` × `height` pixels is painted and written.
+
+    Args:
+        size: `StyleRecipe.size`.
+        width: Of the frame, in pixels.
+        height: Likewise.
+
+    Returns:
+        The frame's own, if that is its long edge or none is wanted. Else the short edge is rounded
+        to an even number: what a player's 4:2:0 needs.
+    """
+    long_edge = max(width, height)
+    if size is None or size == long_edge:
+        return width, height
+    short_edge = max(2, 2 * round(min(width, height) * size / long_edge / 2))
+    if width == height:
+        return size, size
+    return (size, short_edge) if width > height else (short_edge, size)
+
+
+def plan_levels(
+    ladder: tuple[Level, ...], width: int, height: int, size: int | None = None
+) -> tuple[PlannedLevel, ...]:
     """The levels that a frame of `width` × `height` pixels goes through, coarse to fine.
 
-    Rungs well below the frame's size are taken as they are (enlarged where their short edge would
-    fall below `SHORTEST_EDGE_PX`); the last level is always the frame itself, with the steps of
-    the first rung not taken.
+    Rungs well below the painted size are taken as they are (enlarged where their short edge would
+    fall below `SHORTEST_EDGE_PX`); the last level is always the painted size, with the steps of the
+    first rung not taken. A rung has the size that a frame painted at its long edge has: what is
+    painted small is a level of what is painted large.
+
+    Args:
+        ladder: `StyleRecipe.levels`.
+        width: Of the frame, in pixels.
+        height: Likewise.
+        size: `StyleRecipe.size`.
 
     Raises:
-        ConfigError: The frame itself is smaller than that.
+        ConfigError: The painted picture itself would be smaller than that.
     """
-    long_edge, short_edge = max(width, height), min(width, height)
+    painted = painted_size(size, width, height)
+    long_edge, short_edge = max(painted), min(painted)
     _require(
         short_edge >= SHORTEST_EDGE_PX,
-        f"A picture of {width}×{height} px is too small: the network needs {SHORTEST_EDGE_PX} px",
-        "Enlarge it first",
+        f"A picture of {painted[0]}×{painted[1]} px is too small: "
+        f"the network needs {SHORTEST_EDGE_PX} px",
+        "Enlarge it first, or choose a larger size",
     )
-    smallest = math.ceil(SHORTEST_EDGE_PX * long_edge / short_edge)
+    smallest = math.ceil(SHORTEST_EDGE_PX * max(width, height) / min(width, height))
     levels: list[PlannedLevel] = []
     steps = ladder[0].steps
     for rung in ladder:
@@ -247,9 +286,8 @@ def plan_levels(ladder: tuple[Level, ...], width: int, height: int) -> tuple[Pla
         if target * LEVEL_RATIO > long_edge:
             break
         if not levels or target > levels[-1].long_edge:
-            scale = target / long_edge
-            levels.append(PlannedLevel(round(width * scale), round(height * scale), steps))
-    return (*levels, PlannedLevel(width, height, steps))
+            levels.append(PlannedLevel(*painted_size(target, width, height), steps))
+    return (*levels, PlannedLevel(*painted, steps))
 
 
 def parse_levels(text: str) -> tuple[Level, ...]:

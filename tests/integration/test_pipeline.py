@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from nstd.intake.submit import Submission, submit
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings
+from nstd.media.probe import probe
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Level, StyleRecipe, StyleSource
@@ -150,6 +152,20 @@ def test_a_film_stopped_after_any_frame_goes_on_behind_it_and_ends_the_same(
     assert digest(house.target) == unbroken
     assert house.beside_the_target() == ["painted.mp4"]
     assert list((house.state / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(("size", "painted"), [(80, (80, 60)), (48, (48, 36))])
+def test_a_film_is_painted_at_the_size_its_recipe_wants(
+    house: House, size: int, painted: tuple[int, int]
+) -> None:
+    house.recipe = replace(house.recipe, size=size)
+    house.queue()
+    assert house.work(Onlooker()).error is None
+    info, source = probe(house.target), probe(house.source)
+    assert (info.width, info.height) == painted
+    # Everything else is the source's.
+    assert (info.frames, info.time_base) == (source.frames, source.time_base)
+    assert info.sample_aspect_ratio == source.sample_aspect_ratio
 
 
 def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house: House) -> None:

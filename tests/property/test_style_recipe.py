@@ -1,6 +1,7 @@
 """Recipes and ladders of any shape: nothing is lost in JSON, and every plan ends at the frame."""
 
 import json
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from nstd.style.recipe import (
     Level,
     StyleRecipe,
     StyleSource,
+    painted_size,
     parse_levels,
     plan_levels,
 )
@@ -50,6 +52,7 @@ def recipe_values(draw: st.DrawFn) -> dict[str, Any]:
         "style_weight": draw(weights),
         "tv_weight": draw(weights),
         "range_weight": draw(weights),
+        "size": draw(st.none() | st.integers(32, 10_000)),
         "levels": draw(ladders),
         "optimizer": draw(st.sampled_from(["lbfgs", "adam"])),
         "learning_rate": draw(positive),
@@ -92,10 +95,22 @@ def test_no_planned_level_is_too_small_or_of_another_shape(
 ) -> None:
     for level in plan_levels(ladder, width, height):
         assert min(level.width, level.height) >= SHORTEST_EDGE_PX
-        # Each edge is rounded by at most half a pixel from the same scale.
+        # The short edge is rounded to an even number: by at most one pixel.
         scale = level.long_edge / max(width, height)
         assert abs(level.width - width * scale) <= 1
         assert abs(level.height - height * scale) <= 1
+
+
+@given(sizes, sizes, st.integers(48, 4096), st.floats(LEVEL_RATIO, 4))
+def test_what_is_painted_small_is_a_level_of_what_is_painted_large(
+    width: int, height: int, small: int, ratio: float
+) -> None:
+    ladder = (Level(small, 5), Level(2 * small, 5), Level(4 * small, 5))
+    large = math.ceil(small * ratio)
+    if min(painted_size(small, width, height)) < SHORTEST_EDGE_PX + 2:
+        return  # enlarged, so that the network sees something
+    (alone,) = plan_levels(ladder, width, height, small)
+    assert plan_levels(ladder, width, height, large)[0] == alone
 
 
 @given(ladders, sizes, sizes)

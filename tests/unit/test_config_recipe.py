@@ -55,6 +55,7 @@ OTHER_VALUES: dict[str, tuple[Any, Any]] = {
     "style_weight": (2, 2.0),
     "tv_weight": ("3e0", 3.0),
     "range_weight": (7, 7.0),
+    "size": (640, 640),
     "levels": ([{"long_edge": 64, "steps": 3}], (Level(64, 3),)),
     "optimizer": ("adam", "adam"),
     "learning_rate": (0.1, 0.1),

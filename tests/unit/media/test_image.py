@@ -221,6 +221,19 @@ def test_alpha_goes_out_as_it_came_in(tmp_path: Path) -> None:
     assert np.array_equal(again.alpha, alpha)
 
 
+def test_alpha_is_scaled_to_a_picture_painted_at_another_size(tmp_path: Path) -> None:
+    alpha = np.zeros((32, 48), np.uint8)
+    alpha[:, 24:] = 255
+    part = encode_still(
+        blocks()[::2, ::2], Still(blocks(), alpha, "PNG"), tmp_path / "a.png", quality=90
+    )
+    again = read_still(part)
+    assert again.alpha is not None
+    assert again.alpha.shape == (16, 24)
+    assert again.alpha[:, :10].max() == 0
+    assert again.alpha[:, 14:].min() == 255
+
+
 def test_jpeg_puts_transparent_pictures_on_white_and_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,7 @@ from nstd.style.recipe import (
     PlannedLevel,
     StyleRecipe,
     StyleSource,
+    painted_size,
     parse_levels,
     plan_levels,
 )
@@ -141,8 +142,34 @@ def test_the_default_ladder_on_frames_of_all_sizes(
 def test_a_frame_too_small_for_the_network_is_refused() -> None:
     with pytest.raises(ConfigError, match="A picture of 100×31 px is too small") as caught:
         plan_levels(DEFAULT_LEVELS, 100, 31)
-    assert caught.value.remedy == "Enlarge it first"
+    assert caught.value.remedy == "Enlarge it first, or choose a larger size"
     assert plan_levels(DEFAULT_LEVELS, 100, 32) == (PlannedLevel(100, 32, 80),)
+
+
+@pytest.mark.parametrize(
+    ("size", "frame", "painted"),
+    [
+        (None, (481, 321), (481, 321)),
+        (481, (481, 321), (481, 321)),  # its own size: not even rounded
+        (256, (512, 512), (256, 256)),
+        (255, (512, 512), (255, 255)),
+        (1280, (1920, 1080), (1280, 720)),
+        (1280, (1080, 1920), (720, 1280)),
+        (640, (320, 180), (640, 360)),
+        (256, (481, 321), (256, 170)),  # 170.8 would be 171, which 4:2:0 cannot hold
+    ],
+)
+def test_the_painted_size_keeps_the_frame_s_shape(
+    size: int | None, frame: tuple[int, int], painted: tuple[int, int]
+) -> None:
+    assert painted_size(size, *frame) == painted
+
+
+def test_a_size_at_which_the_network_sees_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="A picture of 64×16 px is too small"):
+        plan_levels(DEFAULT_LEVELS, 400, 100, 64)
+    with pytest.raises(ConfigError, match="size is 31, not at least 32"):
+        StyleRecipe(styles=(StyleSource(image="a.jpg"),), size=31)
 
 
 def test_a_planned_level_s_long_edge_is_the_longer() -> None:
