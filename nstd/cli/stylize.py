@@ -97,7 +97,11 @@ def stylize_command(
     encoding: Texts,
     style: Annotated[
         list[str] | None,
-        typer.Option("--style", "-s", help="IMAGE or IMAGE:WEIGHT; several are blended."),
+        typer.Option(
+            "--style",
+            "-s",
+            help="IMAGE or IMAGE:WEIGHT, a file or one of `nstd styles`; several are blended.",
+        ),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", "-r", help="A recipe of the configuration.")

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from nstd.config.values import (
     ONE_OR_MANY,
-    FilePath,
     Network,
     Number,
     Section,
+    StyleImagePath,
     WholeNumber,
 )
 from nstd.config.words import did_you_mean, quote
@@ -65,12 +65,12 @@ class StyleImage(Section):
     """One style image.
 
     Attributes:
-        image: The file.
+        image: The file; written as its path, or as the name of a style that ships.
         weight: Its share among the style images.
         scale: Size at which it is looked at, as a factor of the frame's.
     """
 
-    image: FilePath
+    image: StyleImagePath
     weight: Annotated[Number, Field(gt=0)] = 1.0
     scale: Annotated[Number, Field(ge=0.1, le=10)] = 1.0
 

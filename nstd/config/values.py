@@ -17,7 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from nstd.config.words import quote
+from nstd.config.words import did_you_mean, quote
+from nstd.gallery import find_style, is_bare, list_styles
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,18 @@ def existing_file(path: Path) -> Path:
     return path
 
 
+def _style_image(value: object, info: ValidationInfo) -> Path:
+    path = as_path(value, info)
+    text = str(value)
+    if not is_bare(text):
+        return existing_file(path)
+    found = find_style(text, path.parent)
+    if found == path and not os.path.lexists(path):
+        hint = did_you_mean(text, [style.name for style in list_styles()])
+        raise ValueError(f"there is no file {path}, and no style {quote(text)} ships{hint}")
+    return existing_file(found)
+
+
 def _no_file(path: Path) -> Path:
     # A folder that is missing, or that cannot be reached just now, may be a mount that comes later:
     # that is for `nstd check` and the daemon to say.
@@ -191,7 +204,8 @@ Switch = Annotated[bool, BeforeValidator(as_switch)]
 Text = Annotated[str, BeforeValidator(_text)]
 AnyPath = Annotated[Path, BeforeValidator(as_path)]
 FolderPath = Annotated[Path, AfterValidator(_no_file), BeforeValidator(as_path)]
-FilePath = Annotated[Path, AfterValidator(existing_file), BeforeValidator(as_path)]
+StyleImagePath = Annotated[Path, BeforeValidator(_style_image)]
+"""A file, or the name of a style that ships; a file of that very name comes first."""
 Network = Annotated[str, BeforeValidator(_network)]
 ONE_OR_MANY = BeforeValidator(_one_or_many)
 """A list may be given as its only member."""

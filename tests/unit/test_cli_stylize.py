@@ -16,6 +16,8 @@ from nstd.errors import UsageError
         ("a.jpg", {"image": "a.jpg"}),
         ("a.jpg:2", {"image": "a.jpg", "weight": "2"}),
         ("a.jpg:0.5", {"image": "a.jpg", "weight": "0.5"}),
+        ("impasto", {"image": "impasto"}),
+        ("impasto:2", {"image": "impasto", "weight": "2"}),
         ("a.jpg:1e-2", {"image": "a.jpg", "weight": "1e-2"}),
         ("/x/c:d/a.jpg", {"image": "/x/c:d/a.jpg"}),
         ("10:30.jpg:2", {"image": "10:30.jpg", "weight": "2"}),

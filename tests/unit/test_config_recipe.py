@@ -11,6 +11,7 @@ from nstd.config import Config, RecipeConfig, recipe_from_options
 from nstd.config.faults import faults_of, shown_path
 from nstd.config.values import Context
 from nstd.errors import UsageError
+from nstd.gallery import find_style, list_styles
 from nstd.style.recipe import STRENGTHS, STYLE_LAYERS, Level, StyleRecipe, StyleSource
 
 FROZEN_LATER = {"network_sha256"}
@@ -103,6 +104,39 @@ def test_style_images_are_paths_or_paths_with_weights(tmp_path: Path) -> None:
     )
 
 
+def test_a_style_that_ships_is_given_by_its_name() -> None:
+    styles = ["impasto", {"image": "woodcut", "weight": 2}]
+    assert _style_recipe(styles=styles).styles == (
+        StyleSource(image=str(find_style("impasto"))),
+        StyleSource(image=str(find_style("woodcut")), weight=2.0),
+    )
+
+
+def test_a_file_with_the_name_of_a_shipped_style_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "impasto").touch()
+    assert _style_recipe(styles="impasto").styles[0].image == str(tmp_path / "impasto")
+
+
+def test_a_folder_with_the_name_of_a_shipped_style_does_not(tmp_path: Path) -> None:
+    (tmp_path / "impasto").mkdir()
+    assert _style_recipe(styles="impasto").styles[0].image == str(find_style("impasto"))
+
+
+@pytest.mark.parametrize(("text", "near"), [("impsto", "impasto"), ("Mosaic", "mosaic")])
+def test_a_word_that_is_no_style_names_the_nearest_that_ships(
+    text: str, near: str, tmp_path: Path
+) -> None:
+    (fault,) = _faults(styles=text)
+    assert fault.startswith(f"styles[0].image: there is no file {tmp_path / text}, and no style ")
+    assert fault.endswith(f"did you mean “{near}”?")
+
+
+def test_a_word_that_is_near_no_style_names_them_all() -> None:
+    (fault,) = _faults(styles="qqq")
+    for style in list_styles():
+        assert style.name in fault
+
+
 @pytest.mark.parametrize("strength", ["subtle", "normal", "strong"])
 def test_strength_is_a_content_weight(strength: Any) -> None:
     assert _style_recipe(strength=strength).content_weight == STRENGTHS[strength]
@@ -134,6 +168,8 @@ def test_style_layers_without_weights_share_equally() -> None:
     [
         ({"styles": "c.jpg"}, "styles[0].image: there is no file "),
         ({"styles": "."}, "styles[0].image: "),
+        ({"styles": "./impasto"}, "styles[0].image: there is no file "),
+        ({"styles": "impasto.png"}, "styles[0].image: there is no file "),
         ({"styles": []}, "styles: it is empty"),
         ({"styles": [{"image": "a.jpg", "weight": 0}]}, "styles[0].weight: 0 is not above 0"),
         ({"styles": [{"image": "a.jpg", "scale": 11}]}, "styles[0].scale: 11 is more than 10"),
@@ -235,6 +271,11 @@ def test_options_alone_make_a_recipe(tmp_path: Path) -> None:
     assert recipe == StyleRecipe(styles=(source,), network="pocket", tv_weight=2.0)
 
 
+def test_options_may_name_a_style_that_ships() -> None:
+    recipe = recipe_from_options(Config(), name=None, overrides={"styles": [{"image": "mosaic"}]})
+    assert recipe.styles == (StyleSource(image=str(find_style("mosaic"))),)
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "problem"),
     [
@@ -242,6 +283,7 @@ def test_options_alone_make_a_recipe(tmp_path: Path) -> None:
         (None, {}, "No style image is given"),
         (None, {"seed": 3}, "No style image is given"),
         (None, {"styles": ["c.jpg"]}, "--style: there is no file "),
+        (None, {"styles": ["watercolour"]}, "--style: there is no file "),
         ("plain", {"content_weight": "high"}, "--content-weight: “high” is not a number"),
         ("plain", {"sede": 3}, "--sede: unknown key; did you mean “seed”?"),
         ("plain", {"strength": "subtle", "content_weight": 1}, "strength and content_weight"),

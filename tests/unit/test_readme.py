@@ -29,7 +29,9 @@ def commands() -> list[str]:
     parts = [part for line in lines for part in re.split(r"&&|;", line.split(" #")[0])]
     found = []
     for part in [*spans, *parts]:
-        match = re.search(r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|check|weights)\b.*)", part)
+        match = re.search(
+            r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|styles|check|weights)\b.*)", part
+        )
         if match and not part.strip().startswith("systemctl"):
             found.append(match[1].strip())
     return found

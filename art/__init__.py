@@ -1,0 +1,1 @@
+"""The style images that ship, as programs. Not part of the installed package."""

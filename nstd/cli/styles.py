@@ -1,0 +1,70 @@
+"""`nstd styles`: the styles that ship, in words and as a contact sheet."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nstd.cli.options import (
+    ConfigOption,
+    DebugOption,
+    Face,
+    JsonOption,
+    configured,
+    print_data,
+    shown,
+)
+from nstd.gallery import list_styles
+
+COLUMNS = 3
+CELL_PX = 384
+QUALITY = 92
+
+
+def styles_command(
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet to this picture, such as styles.png.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a sheet that is there.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List the styles that ship; each can be named wherever a style image can."""
+    configured(config, Face(debug), level="warning")
+    if sheet is not None:
+        _write_sheet(sheet, overwrite=overwrite)
+    styles = list_styles()
+    if json:
+        print_data(
+            [
+                {"name": one.name, "description": one.description, "path": shown(one.path)}
+                for one in styles
+            ]
+        )
+        return
+    width = max(len(one.name) for one in styles)
+    for one in styles:
+        typer.echo(f"{one.name:{width}}  {one.description}")
+    if sheet is not None:
+        typer.echo(shown(sheet))
+    elif sys.stdout.isatty():
+        typer.echo("\nTo see them: nstd styles --sheet styles.png", err=True)
+
+
+def _write_sheet(target: Path, *, overwrite: bool) -> None:
+    from nstd.media.files import publish, removed_on_failure
+    from nstd.media.image import Still, encode_still, read_style_image
+    from nstd.media.sheet import contact_sheet
+
+    styles = list_styles()
+    drawn = contact_sheet(
+        [read_style_image(style.path) for style in styles],
+        [style.name for style in styles],
+        columns=COLUMNS,
+        cell=CELL_PX,
+    )
+    part = encode_still(drawn, Still(drawn, None, "PNG"), target, quality=QUALITY)
+    with removed_on_failure(part):
+        publish(part, target, overwrite=overwrite)
