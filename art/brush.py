@@ -73,7 +73,7 @@ def _starts(shape: tuple[int, ...], spacing: float, rng: np.random.Generator) ->
     x, y = np.meshgrid(np.arange(0, width, spacing), np.arange(0, height, spacing))
     points = np.stack([x.ravel(), y.ravel()], axis=1)
     points += rng.uniform(-0.5, 0.5, points.shape) * spacing
-    return np.clip(points, 0, (width - 1, height - 1)).astype(np.float32)
+    return np.asarray(np.clip(points, 0, (width - 1, height - 1)), np.float32)
 
 
 def _trace(

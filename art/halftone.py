@@ -56,7 +56,7 @@ def _screen(
     """Dots whose area is `amount`; three times the pitch where `coarse` is 1."""
     angle = np.deg2rad(degrees)
     u, v = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
-    soft = np.float32(0.8 / (pitch * x.shape[1]))
+    soft = 0.8 / (pitch * x.shape[1])
     total = np.zeros_like(x)
     for size, share in ((1.0, 1 - coarse), (2.4, coarse)):
         turn = 2 * np.pi / (pitch * size)

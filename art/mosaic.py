@@ -84,7 +84,8 @@ def _composition(
         regions.append((_mask(eye < 0.016), np.asarray(eye * width, np.float32), 15.0))
         regions.append((solid, cv2.distanceTransform(solid, cv2.DIST_L2, 5), 24.0))
         # Two rows of the ground go round the figure before the ground follows its own way.
-        ring = cv2.dilate(solid, np.ones((3, 3), np.uint8), iterations=round(width / 26))
+        reach = round(width / 26)
+        ring = _mask(cv2.distanceTransform(255 - solid, cv2.DIST_L2, 5) < reach)
         outside = cv2.distanceTransform(255 - solid, cv2.DIST_L2, 5)
         regions.append((ring, outside, 28.0))
     regions.append(_scaled(_mask(sky > 0.5), away, width, 36))
@@ -224,7 +225,7 @@ def _lay(
     floor.centers.append((left + float(columns.mean()), top + float(rows.mean())))
     floor.tiles[window][here > 0] = len(floor.centers)
     grown = cv2.dilate(here, np.ones((3, 3), np.uint8), iterations=max(1, round(joint)))
-    floor.taken[window] |= wide & mask[window] | grown
+    floor.taken[window] |= wide & mask[window] | np.asarray(grown, np.uint8)
 
 
 def _picture(floor: _Floor, colors: Array, unit: float, rng: np.random.Generator) -> Array:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from art import halftone, impasto, mosaic, stainedglass, watercolor, woodcut
+from art import halftone, impasto, mosaic, pastel, stainedglass, watercolor, woodcut
 from art.canvas import Bytes
 
 PAINTINGS: dict[str, Callable[[int, np.random.Generator], Bytes]] = {
@@ -18,12 +18,13 @@ PAINTINGS: dict[str, Callable[[int, np.random.Generator], Bytes]] = {
     "woodcut": woodcut.render,
     "mosaic": mosaic.render,
     "watercolor": watercolor.render,
+    "pastel": pastel.render,
     "stainedglass": stainedglass.render,
     "halftone": halftone.render,
 }
 EDGE = 768
 """Pixels of the long edge."""
-QUALITY = 88
+QUALITY = 86
 
 
 def render(name: str, edge: int = EDGE) -> Bytes:

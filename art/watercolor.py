@@ -44,7 +44,7 @@ def render(edge: int, rng: np.random.Generator) -> Bytes:
     """Paint it, `edge` pixels wide."""
     width, height = edge, round(edge * 0.76)
     shape, unit = (height, width), edge / 768
-    tooth = noise(rng, shape, 5 * unit, 3)
+    tooth = noise(rng, shape, 7 * unit, 3)
     flow = [
         noise(rng, shape, 60 * unit, 5),
         noise(rng, shape, 60 * unit, 5),
@@ -95,10 +95,10 @@ def _wash(
         edge = np.zeros_like(body)
     else:
         body = smoothstep(-0.7 * unit, 0.7 * unit, inside)
-        edge = np.exp(-((inside / (2.2 * unit)) ** 2)) * body
+        edge = np.exp(-((inside / (3.4 * unit)) ** 2)) * body
     # Pigment collects at the edge, in pools, and in the valleys of the paper.
     amount = body * np.clip(0.62 + 0.3 * pool, 0.15, 1.6) + 1.1 * edge
-    amount *= np.clip(1 - 0.17 * sheet.tooth[window], 0.3, 2)
+    amount *= np.clip(1 - 0.1 * sheet.tooth[window], 0.3, 2)
     absorbed = -np.log(np.clip(color(code), 0.015, 1))
     sheet.density[window] += (strength * amount)[..., None] * absorbed
 
@@ -141,13 +141,13 @@ def _ground(sheet: _Sheet) -> None:
     found = _window(sheet, width * 0.5, height * 1.05, width)
     if found is not None:
         dx, dy, at = found
-        _wash(sheet, height * 0.42 + dy, at, _DARK, 0.36, wet=150 * unit)
+        _wash(sheet, height * 0.42 + dy, at, _DARK, 0.5, wet=150 * unit)
         _wash(
             sheet,
             height * 0.1 - np.abs(dy + 0.75 * height + 0.2 * dx),
             at,
             _DARK,
-            0.3,
+            0.4,
             wet=60 * unit,
         )
 
@@ -198,17 +198,17 @@ def _flower(sheet: _Sheet, x: float, y: float, radius: float, code: str) -> None
     # Many petals meet in the middle: thin paint there, or it would be mud.
     thin = np.asarray(0.16 + 0.84 * smoothstep(0.15 * radius, 0.75 * radius, away), np.float32)
     for layer, shape in layers:
-        _wash(sheet, shape, at, other if layer == 2 else code, (0.5, 0.36, 0.55)[layer] * thin)
-    ribs = 0.8 * unit - np.abs(np.sin((count * around + turn) * 1.5)) * away * 0.16
+        _wash(sheet, shape, at, other if layer == 2 else code, (0.56, 0.42, 0.66)[layer] * thin)
+    ribs = 1.4 * unit - np.abs(np.sin((count * around + turn) * 1.5)) * away * 0.16
     _wash(sheet, np.minimum(np.minimum(ribs, 0.8 * radius - away), away), at, code, 0.5)
     _lift(sheet, 0.2 * radius - away, at, 0.75)
     _wash(sheet, 0.24 * radius - away, at, "f2a20f", 0.7)
     _wash(sheet, 0.11 * radius - away, at, "6a2a14", 0.8)
-    for _ in range(int(8 + radius / unit / 4)):
+    for _ in range(int(6 + radius / unit / 9)):
         far, turn = radius * rng.uniform(0.16, 0.42), rng.uniform(0, 2 * np.pi)
-        dot = _window(sheet, x + far * np.cos(turn), y + far * np.sin(turn), 5 * unit)
+        dot = _window(sheet, x + far * np.cos(turn), y + far * np.sin(turn), 7 * unit)
         if dot is not None:
-            speck = rng.uniform(0.7, 2.2) * unit - np.hypot(dot[0], dot[1])
+            speck = rng.uniform(1.6, 4.2) * unit - np.hypot(dot[0], dot[1])
             _wash(sheet, speck, dot[2], _DARK, 0.8)
 
 
@@ -226,7 +226,7 @@ def _leaves(sheet: _Sheet, x: float, y: float, radius: float) -> None:
         _wash(sheet, leaf, at, code, 0.55)
         across = -dx * np.sin(heading) + dy * np.cos(heading)
         _wash(sheet, np.minimum(leaf, across), at, code, 0.5)
-        _wash(sheet, np.minimum(leaf, 1.2 * sheet.unit - np.abs(across)), at, _DARK, 0.5)
+        _wash(sheet, np.minimum(leaf, 1.8 * sheet.unit - np.abs(across)), at, _DARK, 0.5)
 
 
 def _grasses(sheet: _Sheet) -> None:
@@ -234,7 +234,7 @@ def _grasses(sheet: _Sheet) -> None:
     height, width = sheet.tooth.shape
     rng, unit = sheet.rng, sheet.unit
     drawn = np.zeros((2, height, width), np.uint8)
-    for number in range(170):
+    for number in range(120):
         x, y = rng.uniform(-0.05, 1.05) * width, rng.uniform(0.2, 1.15) * height
         length, bend = rng.uniform(50, 230) * unit, rng.normal(0, 0.9)
         t = np.linspace(0, 1, 24)
@@ -242,7 +242,7 @@ def _grasses(sheet: _Sheet) -> None:
         steps = np.stack([np.cos(heading), np.sin(heading)], axis=1) * length / 24
         line = np.array([x, y]) + np.cumsum(steps, axis=0)
         across = np.stack([-steps[:, 1], steps[:, 0]], axis=1) * 24 / length
-        half = (rng.uniform(0.8, 2.2) * unit * (1 - t**2))[:, None] * across
+        half = (rng.uniform(1.2, 3.4) * unit * (1 - t**2))[:, None] * across
         outline = np.rint(np.concatenate([line + half, (line - half)[::-1]]) * 16)
         cv2.fillPoly(drawn[number % 2], [outline.astype(np.int32)], 255, cv2.LINE_AA, 4)
     dark, light = drawn.astype(np.float32) / 255
@@ -254,9 +254,9 @@ def _grasses(sheet: _Sheet) -> None:
 def _splatter(sheet: _Sheet) -> None:
     height, width = sheet.tooth.shape
     rng, unit = sheet.rng, sheet.unit
-    for _ in range(260):
+    for _ in range(130):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
-        radius = unit * (0.8 + rng.exponential(2.4))
+        radius = unit * (1.5 + rng.exponential(3.0))
         found = _window(sheet, x, y, radius + 6 * unit)
         if found is not None:
             dx, dy, at = found

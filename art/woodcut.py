@@ -46,10 +46,10 @@ def _composition(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, A
     colors, tone, angle = _sky(x, y, rng)
     outline = np.zeros_like(x)
     inks = (
-        ("8fb8b0", "3f7f96"),
-        ("e2a74a", "b5532f"),
-        ("5fa08a", "1f5e63"),
-        ("d9c05a", "5d8a3c"),
+        ("e9b3a6", "86508f"),
+        ("f2a93a", "c8452a"),
+        ("55b39a", "14636e"),
+        ("ead04a", "4f9440"),
     )
     for number, (bright, deep) in enumerate(inks):
         ridge = _ridge(x, number, rng)
@@ -58,10 +58,10 @@ def _composition(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, A
         steep = np.gradient(ridge[0]) * x.shape[1]
         flank = np.sin(x * (23 - 3 * number) + 2.1 * number + 18 * down)
         inside = smoothstep(0, 0.0015, down)
-        shade = 0.34 + 0.26 * flank + 0.9 * np.clip(steep, -0.4, 0.4) + 1.1 * down
+        shade = 0.24 + 0.22 * flank + 0.9 * np.clip(steep, -0.4, 0.4) + 1.1 * down
         block = ramp(np.clip(down * 5 + 0.22 * flank, 0, 1), [bright, bright, deep])
         colors = mix(colors, block, inside)
-        tone = np.where(inside > 0.5, np.clip(shade, 0.12, 0.93), tone)
+        tone = np.where(inside > 0.5, np.clip(shade, 0.1, 0.8), tone)
         slope = np.arctan(steep) + 0.75 * np.sign(flank) + 0.35 * np.cos(x * 31 + 25 * down)
         angle = np.where(inside > 0.5, slope, angle)
         outline = outline * (1 - inside)
@@ -72,7 +72,7 @@ def _composition(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, A
 def _sky(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     away, around = polar(x, y, _SUN)
     height = y / 0.4
-    colors = ramp(np.clip(height, 0, 1), ["1d4f7c", "4f9aa6", "f0dca6", "ef8f4a"])
+    colors = ramp(np.clip(height, 0, 1), ["1a4f8c", "3fa0b4", "f6dc8e", "f07a3a"])
     disc = smoothstep(0.085, 0.083, away)
     colors = mix(colors, np.broadcast_to(color("d8352a"), colors.shape), disc)
     halo = smoothstep(0.12, 0.117, away) * (1 - disc)
@@ -81,7 +81,7 @@ def _sky(x: Array, y: Array, rng: np.random.Generator) -> tuple[Array, Array, Ar
     bank = smoothstep(0.5, 0.56, clouds) * (away > 0.13)
     colors = mix(colors, np.broadcast_to(color("f4ead0"), colors.shape), 0.9 * bank)
     rays = 0.5 + 0.5 * np.sin(around * 26)
-    tone = 0.62 - 0.55 * height + 0.22 * rays * np.exp(-away * 2)
+    tone = 0.5 - 0.45 * height + 0.22 * rays * np.exp(-away * 2)
     tone = np.where(bank > 0.5, 0.12 + 0.3 * smoothstep(1.4, 0.5, clouds), tone)
     tone = np.where(away < 0.083, 0.16 + 2.5 * np.clip(y - _SUN[1], 0, 1), tone)
     # Rays leave the sun; within it, and in clouds, the cuts go round.

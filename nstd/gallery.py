@@ -9,6 +9,7 @@ FOLDER = Path(__file__).resolve().parent / "data" / "styles"
 _DESCRIPTIONS = {
     "impasto": "A sunset storm in thick paint: flowing strokes in gold, crimson, violet and teal.",
     "woodcut": "Mountains and a red sun, carved: black lines that follow the form, over flat inks.",
+    "pastel": "Birches by a moonlit lake: broken chalk on dark paper, blue against orange.",
     "mosaic": "Fish below a golden sun: small stones in rows, cobalt, turquoise and orange.",
     "watercolor": "A wild garden: transparent petals with dark edges, on rough paper.",
     "stainedglass": "A rose window: glowing panes of every color in heavy black lead.",

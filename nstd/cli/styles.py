@@ -17,7 +17,7 @@ from nstd.cli.options import (
 )
 from nstd.gallery import list_styles
 
-COLUMNS = 3
+COLUMNS = 4
 CELL_PX = 384
 QUALITY = 92
 

@@ -1,6 +1,5 @@
 """Contact sheets: pictures side by side in equal cells, each with its label below it."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +18,9 @@ def contact_sheet(
 ) -> Picture:
     """Lay pictures out in rows, on a dark ground, each with a label below it.
 
-    A picture is scaled to fit its cell, up or down, and stands at the cell's bottom in its middle,
-    so that it is near its label. A label is one line; one too long for its cell is cut short.
+    A picture is scaled to fit its cell, up or down, and stands in the middle of its column, just
+    above its label. A row is as high as its highest picture. A label is one line; one too long for
+    its cell is cut short.
 
     Args:
         pictures: At least one; each uint8 `[height, width, 3]`, sRGB, of any size.
@@ -29,8 +29,8 @@ def contact_sheet(
         cell: Pixels of a cell's edge, at least 32.
 
     Returns:
-        uint8 `[rows · (cell + label + gap) + gap, columns · (cell + gap) + gap, 3]`, where the gap
-        is a sixteenth of a cell and the label's height an eighth.
+        uint8 `[height, width, 3]`: of columns as wide as a cell, of rows as high as a cell at most
+        with an eighth of it for the labels, and a sixteenth of it around each.
 
     Raises:
         ValueError: There is no picture, or not one label for each, or no room.
@@ -40,20 +40,25 @@ def contact_sheet(
             f"{len(pictures)} pictures with {len(labels)} labels in {columns} columns of {cell} px "
             "are no contact sheet"
         )
-    columns = min(columns, len(pictures))
     gap, strip = cell // 16, cell // 8
-    width, height = cell + gap, cell + strip + gap
-    size = (columns * width + gap, math.ceil(len(pictures) / columns) * height + gap)
+    fitted = [_fitted(PIL.Image.fromarray(picture), cell) for picture in pictures]
+    columns = min(columns, len(fitted))
+    rows = [fitted[first : first + columns] for first in range(0, len(fitted), columns)]
+    heights = [max(picture.height for picture in row) for row in rows]
+    size = (columns * (cell + gap) + gap, sum(heights) + len(rows) * (strip + gap) + gap)
     sheet = PIL.Image.new("RGB", size, _GROUND)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(max(8.0, cell / 15))
-    for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        row, column = divmod(index, columns)
-        left, bottom = gap + column * width, gap + row * height + cell
-        fitted = _fitted(PIL.Image.fromarray(picture), cell)
-        sheet.paste(fitted, (left + (cell - fitted.width) // 2, bottom - fitted.height))
-        line = _cut(" ".join(label.split()), cell, draw, font)
-        draw.text((left + cell / 2, bottom + strip / 2), line, _INK, font, anchor="mm")
+    named = iter(labels)
+    bottom = 0
+    for row, height in zip(rows, heights, strict=True):
+        bottom += gap + height
+        for column, picture in enumerate(row):
+            left = gap + column * (cell + gap)
+            sheet.paste(picture, (left + (cell - picture.width) // 2, bottom - picture.height))
+            line = _cut(" ".join(next(named).split()), cell, draw, font)
+            draw.text((left + cell / 2, bottom + strip / 2), line, _INK, font, anchor="mm")
+        bottom += strip
     return np.asarray(sheet).copy()
 
 

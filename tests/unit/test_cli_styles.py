@@ -9,6 +9,7 @@ import PIL.Image
 import pytest
 
 from nstd.cli import main
+from nstd.cli.styles import COLUMNS
 from nstd.gallery import list_styles
 from nstd.media.files import part_path
 
@@ -65,11 +66,11 @@ def test_the_sheet_shows_them_all(capsys: pytest.CaptureFixture[str]) -> None:
         assert sheet.format == "PNG"
         width, height = sheet.size
         colors = np.asarray(sheet.convert("RGB"), np.float32)
-    rows = -(-len(list_styles()) // 3)
-    assert width > 3 * 256
-    # Each third across and each row down holds a picture, not the plain ground.
+    rows = -(-len(list_styles()) // COLUMNS)
+    assert width > COLUMNS * 256
+    # Each row begins with a picture, not with the plain ground.
     for row in np.array_split(colors[: height // rows * rows], rows):
-        assert np.array_split(row, 3, axis=1)[0].std() > 30
+        assert np.array_split(row, COLUMNS, axis=1)[0].std() > 30
     assert not part_path(Path("styles.png").absolute()).exists()
 
 

@@ -41,13 +41,23 @@ def test_pictures_stand_row_by_row_each_in_its_cell() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 60), (300, 600), (1, 2)])
-def test_a_wide_picture_is_scaled_to_its_cell_and_stands_at_its_bottom(
+def test_a_wide_picture_is_scaled_to_its_cell_and_stands_at_its_rows_bottom(
     height: int, width: int
 ) -> None:
-    sheet = contact_sheet([_plain(height, width, (9, 200, 9))], [""], columns=1, cell=CELL)
+    pictures = [_plain(height, width, (9, 200, 9)), _plain(8, 8, (0, 0, 9))]
+    sheet = contact_sheet(pictures, ["", ""], columns=2, cell=CELL)
     green = np.argwhere((sheet == (9, 200, 9)).all(axis=2))
     assert green.min(axis=0).tolist() == [GAP + CELL // 2, GAP]
     assert green.max(axis=0).tolist() == [GAP + CELL - 1, GAP + CELL - 1]
+
+
+def test_a_row_is_as_high_as_its_highest_picture() -> None:
+    wide, square = _plain(20, 40, (9, 200, 9)), _plain(8, 8, (0, 0, 200))
+    sheet = contact_sheet([wide, wide, square], [""] * 3, columns=2, cell=CELL)
+    assert sheet.shape[0] == GAP + CELL // 2 + STRIP + GAP + CELL + STRIP + GAP
+    blue = np.argwhere((sheet == (0, 0, 200)).all(axis=2))
+    assert blue.min(axis=0).tolist() == [GAP + CELL // 2 + STRIP + GAP, GAP]
+    assert len(blue) == CELL**2
 
 
 def test_a_tall_picture_stands_in_the_middle() -> None:
