@@ -36,7 +36,7 @@ def render(edge: int, rng: np.random.Generator) -> Bytes:
     shape = (height, width)
     fiber = noise(rng, shape, 4 * unit, 2)
     paper = color("fbf3df") * (1 + 0.02 * fiber)[..., None]
-    print_ = np.asarray(paper, np.float32)
+    printed = np.asarray(paper, np.float32)
     for number, (ink, degrees, moved) in enumerate(_SCREENS):
         # What an ink takes away is what the design lacks of its color.
         amount = np.clip(1 - flat[..., number], 0, 1)
@@ -44,16 +44,15 @@ def render(edge: int, rng: np.random.Generator) -> Bytes:
         shift = np.array([[1, 0, moved[0] * 2 * unit], [0, 1, moved[1] * 2 * unit]], np.float32)
         dots = cv2.warpAffine(dots, shift, (width, height), borderMode=cv2.BORDER_REFLECT)
         dots *= np.clip(0.95 - 0.05 * fiber, 0, 1)
-        print_ = print_ * (1 - dots[..., None] * (1 - color(ink)))
-    key = np.maximum(lines, 0)
-    key *= np.clip(0.98 - 0.06 * smoothstep(1, 2, fiber), 0, 1)
-    return as_bytes(halved(mix(print_, np.broadcast_to(color(_BLACK), print_.shape), key)))
+        printed = printed * (1 - dots[..., None] * (1 - color(ink)))
+    key = lines * np.clip(0.98 - 0.06 * smoothstep(1, 2, fiber), 0, 1)
+    return as_bytes(halved(mix(printed, np.broadcast_to(color(_BLACK), printed.shape), key)))
 
 
 def _screen(
     x: Array, y: Array, amount: Array, degrees: float, pitch: float, coarse: Array
 ) -> Array:
-    """Dots whose area is `amount`; three times the pitch where `coarse` is 1."""
+    """Dots whose area is `amount`; of a larger pitch where `coarse` is 1."""
     angle = np.deg2rad(degrees)
     u, v = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
     soft = 0.8 / (pitch * x.shape[1])
@@ -121,8 +120,8 @@ def _burst(
         )
         flat = mix(flat, tint, inside)
         coarse = np.asarray(coarse * (1 - inside), np.float32)
-        if number in (1, 2):
-            coarse = np.maximum(coarse, inside * (number == 2))
+        if number == 2:
+            coarse = np.maximum(coarse, inside)
         edge = smoothstep(0.0066, 0.005, np.abs(away - outline)) if number else inside * 0
         lines = np.maximum(lines * (1 - inside), edge)
     # Speed lines that thin out toward the middle.

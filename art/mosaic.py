@@ -81,7 +81,7 @@ def _composition(
         body, painted, eye = _fish(x, y, fish)
         colors = mix(colors, painted, body)
         solid = _mask(body > 0.5)
-        regions.append((_mask(eye < 0.016), np.asarray(eye * width, np.float32), 15.0))
+        regions.append((_mask(eye < 0.025), np.asarray(eye * width, np.float32), 15.0))
         regions.append((solid, cv2.distanceTransform(solid, cv2.DIST_L2, 5), 24.0))
         # Two rows of the ground go round the figure before the ground follows its own way.
         reach = round(width / 26)
@@ -130,10 +130,8 @@ def _fish(
     gill = _between(np.hypot(u - 0.42, v * 0.8), 0.185, 0.215) * (body > 0)
     painted = mix(painted, np.broadcast_to(color("f7d667"), painted.shape), gill)
     eye = np.hypot(u - 0.34, v + 0.05) * length
-    painted = mix(painted, np.broadcast_to(color("fdf6dc"), painted.shape), _between(eye, 0, 0.016))
-    painted = mix(
-        painted, np.broadcast_to(color("10101a"), painted.shape), _between(eye, 0, 0.0075)
-    )
+    painted = mix(painted, np.broadcast_to(color("fdf6dc"), painted.shape), _between(eye, 0, 0.025))
+    painted = mix(painted, np.broadcast_to(color("10101a"), painted.shape), _between(eye, 0, 0.012))
     return inside, painted, np.asarray(eye, np.float32)
 
 

@@ -40,24 +40,21 @@ def contact_sheet(
             f"{len(pictures)} pictures with {len(labels)} labels in {columns} columns of {cell} px "
             "are no contact sheet"
         )
-    gap, strip = cell // 16, cell // 8
     fitted = [_fitted(PIL.Image.fromarray(picture), cell) for picture in pictures]
-    columns = min(columns, len(fitted))
-    rows = [fitted[first : first + columns] for first in range(0, len(fitted), columns)]
-    heights = [max(picture.height for picture in row) for row in rows]
+    named = list(zip(fitted, labels, strict=True))
+    columns = min(columns, len(named))
+    rows = [named[first : first + columns] for first in range(0, len(named), columns)]
+    gap, strip = cell // 16, cell // 8
+    heights = [max(picture.height for picture, _ in row) for row in rows]
     size = (columns * (cell + gap) + gap, sum(heights) + len(rows) * (strip + gap) + gap)
     sheet = PIL.Image.new("RGB", size, _GROUND)
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(max(8.0, cell / 15))
-    named = iter(labels)
     bottom = 0
     for row, height in zip(rows, heights, strict=True):
         bottom += gap + height
-        for column, picture in enumerate(row):
+        for column, (picture, label) in enumerate(row):
             left = gap + column * (cell + gap)
             sheet.paste(picture, (left + (cell - picture.width) // 2, bottom - picture.height))
-            line = _cut(" ".join(next(named).split()), cell, draw, font)
-            draw.text((left + cell / 2, bottom + strip / 2), line, _INK, font, anchor="mm")
+            _write(sheet, label, (left, bottom), cell)
         bottom += strip
     return np.asarray(sheet).copy()
 
@@ -69,17 +66,15 @@ def _fitted(picture: PIL.Image.Image, cell: int) -> PIL.Image.Image:
     return picture.resize(size, PIL.Image.Resampling.LANCZOS)
 
 
-def _cut(
-    line: str,
-    width: int,
-    draw: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-) -> str:
-    """The line, or as much of its beginning as fits with an ellipsis."""
-    if draw.textlength(line, font) <= width:
-        return line
-    for end in range(len(line) - 1, 0, -1):
-        shorter = line[:end].rstrip() + "…"
-        if draw.textlength(shorter, font) <= width:
-            return shorter
-    return ""
+def _write(sheet: PIL.Image.Image, label: str, corner: tuple[int, int], cell: int) -> None:
+    """Write a label into the strip that begins at `corner`, x and y."""
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(max(8.0, cell / 15))
+    whole = " ".join(label.split())
+    line = whole
+    for end in range(len(whole) - 1, -1, -1):
+        if draw.textlength(line, font) <= cell:
+            break
+        line = whole[:end].rstrip() + "…"
+    middle = (corner[0] + cell / 2, corner[1] + cell // 8 / 2)
+    draw.text(middle, line, _INK, font, anchor="mm")

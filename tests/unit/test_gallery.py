@@ -82,8 +82,9 @@ def test_each_is_an_rgb_jpeg_with_color_at_full_resolution(name: str) -> None:
 def test_each_is_rich_in_color(name: str) -> None:
     """Spread over the hues, and over dark and light.
 
-    The floors are what a style needs to be no tint: the famous paintings that were compared have
-    1.9 to 3.1 bits of hue. A picture of two hues has 1 bit, one of all twelve 3.6.
+    A picture of two hues has 1 bit, one of all twelve 3.6. Six famous paintings that styles are
+    often taken from, measured like this, have 1.5 (The Scream) to 3.1 bits (a Delaunay), and 155 to
+    196 between dark and light.
     """
     hsv = cv2.cvtColor(read_style_image(find_style(name)), cv2.COLOR_RGB2HSV)
     weights = hsv[..., 1].astype(float) * hsv[..., 2]
@@ -91,21 +92,24 @@ def test_each_is_rich_in_color(name: str) -> None:
     shares = shares[shares > 0] / shares.sum()
     assert -(shares * np.log2(shares)).sum() > 2.0
     dark, light = np.percentile(hsv[..., 2], [5, 95])
-    assert light - dark > 120
+    assert light - dark > 150
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_has_structure_at_every_scale_and_everywhere(name: str) -> None:
-    """Contrast within each octave from 2 to 64 px, and in every part of the picture."""
+    """Contrast within each octave from 2 to 64 px, and in every part of the picture.
+
+    In values of 255; the same six paintings have 6 to 19 in their octaves, and 5 (the sky of the
+    Great Wave) to 16 in their plainest parts.
+    """
     gray = read_style_image(find_style(name)).mean(axis=2).astype(np.float32)
     level = gray
     for _ in range(5):
         smaller = cv2.pyrDown(level)
         band = level - cv2.resize(smaller, level.shape[::-1])
-        # Of 255; white noise as faint as one sees at all has about 3.
-        assert band.std() > 6
+        assert band.std() > 8
         level = np.asarray(smaller, np.float32)
-    assert min(float(part.std()) for part in _parts(gray)) > 8
+    assert min(float(part.std()) for part in _parts(gray)) > 20
 
 
 def _parts(gray: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
