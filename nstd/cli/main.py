@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from nstd.cli import check, service, styles, stylize, weights
+from nstd.cli import check, demo, service, styles, stylize, weights
 from nstd.errors import NstdError, from_os_error
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command("stylize")(stylize.stylize_command)
 app.command("batch")(service.batch_command)
 app.command("run")(service.run_command)
+app.command("demo")(demo.demo_command)
 app.command("check")(check.check_command)
 app.command("styles")(styles.styles_command)
 app.add_typer(weights.app, name="weights")

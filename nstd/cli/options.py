@@ -30,6 +30,8 @@ DebugOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda:N or mps.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,16 @@ def configured(path: Path | None, face: Face, *, level: str | None = None) -> Co
         for chatty in ("watchdog", "PIL", "libav"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
     return config
+
+
+def with_machine(config: Config, device: str | None, threads: int | None) -> Config:
+    """The configuration with what `--device` and `--threads` say, where they are given."""
+    update: dict[str, Any] = {}
+    if device is not None:
+        update["devices"] = (device,)
+    if threads is not None:
+        update["threads"] = threads
+    return config.model_copy(update=update)
 
 
 def print_data(data: Any) -> None:

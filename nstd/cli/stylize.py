@@ -11,11 +11,14 @@ import typer
 from nstd.cli.options import (
     ConfigOption,
     DebugOption,
+    DeviceOption,
     Face,
     JsonOption,
     QuietOption,
+    ThreadsOption,
     configured,
     report,
+    with_machine,
 )
 from nstd.cli.progress import reporting
 from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
@@ -113,8 +116,8 @@ def stylize_command(
     accept_truncated: Annotated[
         bool, typer.Option("--accept-truncated", help="Paint what is there of a film cut off.")
     ] = False,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda:N or mps.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -122,7 +125,7 @@ def stylize_command(
 ) -> None:
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
     face = Face(debug, json, quiet)
-    settings = _with_machine(configured(config, face, level="warning"), device, threads)
+    settings = with_machine(configured(config, face, level="warning"), device, threads)
     painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
     encoded_as = _output(settings, output, encoding)
     first, last = parse_frames(frames)
@@ -178,15 +181,6 @@ def parse_frames(text: str | None) -> tuple[int, int | None]:
     if last is not None and last < first:
         raise UsageError(f"--frames: “{text}” holds no frame", "B is the first frame left out")
     return first, last
-
-
-def _with_machine(config: Config, device: str | None, threads: int | None) -> Config:
-    update: dict[str, Any] = {}
-    if device is not None:
-        update["devices"] = (device,)
-    if threads is not None:
-        update["threads"] = threads
-    return config.model_copy(update=update)
 
 
 def _output(config: Config, output: Path, options: dict[str, str | None]) -> OutputConfig:

@@ -1,0 +1,81 @@
+"""Files of the demonstration, none of which takes the place of a user's own."""
+
+import filecmp
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.errors import OutputExistsError, from_os_error
+from nstd.media.files import publish
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything goes.
+
+    Attributes:
+        folder: Holds all of it.
+    """
+
+    folder: Path
+
+    @property
+    def sample(self) -> Path:
+        """The film as it was drawn."""
+        return self.folder / "sample.mp4"
+
+    @property
+    def painted(self) -> Path:
+        """The film painted."""
+        return self.folder / "painted.mp4"
+
+    @property
+    def sheet(self) -> Path:
+        """Both side by side."""
+        return self.folder / "sheet.png"
+
+    def make(self) -> None:
+        """Make the folder.
+
+        Raises:
+            StorageError: The file system refused.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise from_os_error(error, self.folder, "making the folder") from error
+
+
+def put(part: Path, target: Path, *, overwrite: bool) -> bool:
+    """Make the finished `part` visible as `target`, or find that it is there already.
+
+    Args:
+        part: The hidden file beside `target`; it is gone afterwards, whatever happens.
+        target: Its place.
+        overwrite: Replace a file of other content.
+
+    Returns:
+        Whether `target` is new; False where the same content was there.
+
+    Raises:
+        OutputExistsError: A file of other content is there.
+        StorageError: The file system refused.
+    """
+    try:
+        if target.is_file() and filecmp.cmp(part, target, shallow=False):
+            return False
+        if target.exists() and not overwrite:
+            raise other_content(target)
+        publish(part, target, overwrite=overwrite)
+    except OSError as error:
+        raise from_os_error(error, target, "writing") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return True
+
+
+def other_content(target: Path) -> OutputExistsError:
+    """What is said where a file is in the way that this demonstration would not have made."""
+    return OutputExistsError(
+        f"{target} is there already, with other content",
+        "Choose another folder with -o, or allow it to be replaced with --overwrite",
+    )

@@ -1,0 +1,103 @@
+"""From nothing to a painted film: draw, paint, lay side by side."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.batch import Result, stylize
+from nstd.config import Config
+from nstd.demo.places import Places, other_content, put
+from nstd.demo.sample import write_sample
+from nstd.demo.sheet import write_sheet
+from nstd.errors import from_os_error
+from nstd.film import Observer, OutputSpec
+from nstd.intake.submit import ENCODER_THREADS
+from nstd.media.encode import EncodeSettings
+from nstd.style.recipe import StyleRecipe
+
+_QUALITY = 16
+"""Of H.264: the painted grain is fine, and the film is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demonstration has made.
+
+    Attributes:
+        sample: The film that was drawn.
+        painted: The same film, painted.
+        sheet: Moments of both, one above the other.
+        kept: Those of the three that were there already, and were left as they are.
+    """
+
+    sample: Path
+    painted: Path
+    sheet: Path
+    kept: tuple[Path, ...]
+
+
+def make_demo(
+    config: Config,
+    recipe: StyleRecipe,
+    folder: Path,
+    observer: Observer,
+    *,
+    frames: int,
+    overwrite: bool = False,
+) -> Demo:
+    """Draw the sample film, paint it as `nstd stylize` would, and lay both side by side.
+
+    What an earlier run has finished is left as it is, and what it has begun is continued.
+
+    Args:
+        config: For its folders, devices and threads.
+        recipe: The look.
+        folder: Where the three files go; made where it is not there.
+        observer: Who looks on.
+        frames: Of the film; at least 1.
+        overwrite: Replace files that are there already, and paint anew.
+
+    Raises:
+        OutputExistsError: A file in the folder is in the way.
+        NstdError: Whatever the painting ends with; `Interrupted` where the observer asked to stop.
+    """
+    places = Places(folder.absolute())
+    places.make()
+    kept = []
+    if not overwrite and places.sheet.exists() and not places.painted.exists():
+        # The sheet comes last: without the film it is somebody else's. Painting takes too long for
+        # that to be noticed afterwards.
+        raise other_content(places.sheet)
+    part = write_sample(places.sample, frames, lambda: observer.stopping)
+    if not put(part, places.sample, overwrite=overwrite):
+        kept.append(places.sample)
+    before = _stamp(places.painted)
+    result = _paint(config, recipe, places, observer, overwrite=overwrite)
+    if result.error is not None:
+        raise result.error
+    if before == _stamp(places.painted):
+        kept.append(places.painted)
+    if not put(
+        write_sheet(places, Path(recipe.styles[0].image).stem), places.sheet, overwrite=overwrite
+    ):
+        kept.append(places.sheet)
+    return Demo(places.sample, places.painted, places.sheet, tuple(kept))
+
+
+def _paint(
+    config: Config, recipe: StyleRecipe, places: Places, observer: Observer, *, overwrite: bool
+) -> Result:
+    encode = EncodeSettings(quality=_QUALITY, threads=ENCODER_THREADS)
+    output = OutputSpec(encode=encode, segment_frames=config.segment_frames, overwrite=overwrite)
+    (result,) = stylize(config, [places.sample], recipe, output, places.painted, observer)
+    return result
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What tells whether a file was replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+    return found.st_ino, found.st_mtime_ns

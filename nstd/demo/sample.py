@@ -1,0 +1,120 @@
+"""The sample film: the scene's frames and its sound, in an MP4."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.container import OutputContainer
+
+from nstd.demo.scene import FRAME_RATE, SIZE, Scene
+from nstd.demo.sound import RATE, Sound, make_sound
+from nstd.errors import Interrupted
+from nstd.media.color import encodable, tag
+from nstd.media.encode import CODECS, EncodeSettings, encoder_options
+from nstd.media.faults import writing_error
+from nstd.media.files import part_path, removed_on_failure, sync_file
+
+TIME_BASE = Fraction(1, 12_288)
+"""Seconds per unit of the film's time stamps; a frame is a whole number of them."""
+
+_ENCODE = EncodeSettings(quality=14, preset="medium", container="mp4", threads=1)
+_AUDIO_FRAME = 1024
+"""Samples in a packet of AAC."""
+
+
+def write_sample(target: Path, frames: int, stopping: Callable[[], bool] = lambda: False) -> Path:
+    """Draw and encode the sample film, to the hidden part beside `target`.
+
+    H.264 in BT.709 with exact time stamps, stereo AAC of the same duration. The same number of
+    frames and the same versions of the libraries give the same bytes.
+
+    Args:
+        target: Where it will be published.
+        frames: How many, at least 1; twelve are a second.
+        stopping: Asked before each frame whether to stop.
+
+    Returns:
+        Path of the part, on the disk.
+
+    Raises:
+        DiskFullError: No space is left; nothing stays behind.
+        StorageError: The file system failed; nothing stays behind.
+        Interrupted: It was asked to stop; nothing stays behind.
+        UnsupportedError: This ffmpeg has no H.264 or no AAC.
+    """
+    part = part_path(target.absolute())
+    with removed_on_failure(part):
+        try:
+            with _opened(part) as container:
+                _fill(container, frames, stopping)
+        except av.FFmpegError as error:
+            raise writing_error(error, target) from error
+        sync_file(part)
+    return part
+
+
+def _opened(part: Path) -> OutputContainer:
+    # The movie's time scale fits picture and sound, so that both begin and end where they say.
+    ticks = {"movie_timescale": "48000", "video_track_timescale": str(TIME_BASE.denominator)}
+    options = {"movflags": "+faststart"} | ticks
+    return av.open(str(part), "w", format="mp4", options=options)
+
+
+def _fill(container: OutputContainer, frames: int, stopping: Callable[[], bool]) -> None:
+    container.metadata["title"] = "Harbor at dusk"
+    picture = _picture_stream(container)
+    sound = container.add_stream("aac", rate=RATE, layout="stereo")
+    sound.codec_context.bit_rate = 128_000
+    sound.codec_context.time_base = Fraction(1, RATE)
+    scene = Scene()
+    step = round(1 / FRAME_RATE / TIME_BASE)
+    samples = make_sound(round(frames / FRAME_RATE * RATE))
+    heard = 0
+    for index in range(frames):
+        if stopping():
+            raise Interrupted("Drawing the sample film was stopped")
+        frame = encodable(scene.frame(index), picture.codec_context.pix_fmt or "yuv420p")
+        frame.pts, frame.time_base = index * step, TIME_BASE
+        _mux(container, picture, frame)
+        until = round((index + 1) / FRAME_RATE * RATE)
+        while heard < until:
+            _mux(container, sound, _audio_frame(samples, heard))
+            heard += _AUDIO_FRAME
+    for stream in (picture, sound):
+        _mux(container, stream, None)
+
+
+def _picture_stream(container: OutputContainer) -> av.VideoStream:
+    codec = CODECS[_ENCODE.codec]
+    options = encoder_options(_ENCODE)
+    stream = container.add_stream(codec.encoder, rate=FRAME_RATE, options=options)
+    picture = cast("av.VideoStream", stream)
+    context = picture.codec_context
+    context.width, context.height = SIZE
+    context.pix_fmt = codec.pixel_format
+    context.time_base = TIME_BASE
+    tag(context, codec.pixel_format)
+    context.open()
+    return picture
+
+
+def _audio_frame(samples: Sound, first: int) -> av.AudioFrame:
+    part = np.ascontiguousarray(samples[:, first : first + _AUDIO_FRAME])
+    frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+    frame.sample_rate = RATE
+    frame.pts, frame.time_base = first, Fraction(1, RATE)
+    return frame
+
+
+def _mux(
+    container: OutputContainer,
+    stream: av.VideoStream | av.AudioStream,
+    frame: av.VideoFrame | av.AudioFrame | None,
+) -> None:
+    for packet in stream.encode(frame):  # type: ignore[arg-type]
+        if isinstance(stream, av.VideoStream):
+            packet.duration = round(1 / FRAME_RATE / TIME_BASE)
+        container.mux(packet)

@@ -1,0 +1,49 @@
+"""Before and after: some moments of both films, one above the other."""
+
+from pathlib import Path
+
+import numpy as np
+
+from nstd.demo.places import Places
+from nstd.media.frame import Frame
+from nstd.media.image import Still, encode_still
+from nstd.media.probe import probe
+from nstd.media.reader import read_frames
+from nstd.media.sheet import contact_sheet
+
+_MOMENTS = 3
+"""How many frames of each film."""
+_CELL = 540
+"""Pixels of the edge that a pair fits into: half as large again as both are high."""
+_GAP = 6
+"""Pixels between before and after."""
+
+
+def write_sheet(places: Places, style: str) -> Path:
+    """Lay moments of the sample and of the painted film out: before above, after below.
+
+    Args:
+        places: Where both films are.
+        style: What it is painted as, for the labels.
+
+    Returns:
+        Path of the hidden part beside the sheet, on the disk.
+
+    Raises:
+        InputError: One of the films cannot be read.
+        StorageError: The file system failed; nothing stays behind.
+    """
+    before, after = (_moments(film) for film in (places.sample, places.painted))
+    pairs = [
+        np.vstack([source.image, np.zeros((_GAP, source.image.shape[1], 3), np.uint8), paint.image])
+        for source, paint in zip(before, after, strict=True)
+    ]
+    labels = [f"{float(frame.seconds):.1f} s, {style}" for frame in before]
+    picture = contact_sheet(pairs, labels, columns=len(pairs), cell=_CELL)
+    return encode_still(picture, Still(picture, None, "PNG"), places.sheet, quality=100)
+
+
+def _moments(film: Path) -> list[Frame]:
+    info = probe(film)
+    wanted = set(np.linspace(0, info.frames - 1, _MOMENTS).round().astype(int).tolist())
+    return [frame for frame in read_frames(film, info) if frame.index in wanted]

@@ -1,0 +1,59 @@
+"""`nstd demo`: what it says, and what it refuses before anything is drawn."""
+
+from pathlib import Path
+
+import pytest
+
+from nstd.cli import main
+from nstd.cli.demo import LOOK, NETWORK, STYLE, tell
+from nstd.config import Config, recipe_from_options
+from nstd.demo import Demo
+from nstd.demo.scene import SIZE
+from nstd.style.recipe import plan_levels
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_it_names_its_files_and_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("/x/nstd-demo")
+    painted, sample, sheet = (folder / n for n in ("painted.mp4", "sample.mp4", "sheet.png"))
+    tell(Demo(sample, painted, sheet, kept=(sample,)), "woodcut")
+    lines = capsys.readouterr().out.splitlines()
+    assert [str(path) in line for line, path in zip(lines, (painted, sample, sheet), strict=False)]
+    assert ["already" in line for line in lines] == [False, True, False, False]
+    assert "--style woodcut" in lines[-1]
+
+
+def test_its_look_is_a_sound_recipe_of_a_style_that_ships() -> None:
+    overrides = LOOK | {"styles": [STYLE], "network": NETWORK}
+    recipe = recipe_from_options(Config(), name=None, overrides=overrides)
+    levels = plan_levels(recipe.levels, *SIZE)
+    assert levels[-1].long_edge == SIZE[0]
+    # What two cores do in about a minute: 24 frames, and 0.1 s for a step of 320 × 180 pixels.
+    pixels = sum(level.width * level.height * level.steps for level in levels)
+    assert 24 * 0.1 * pixels / (SIZE[0] * SIZE[1]) < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (["--style", "impastro"], 2, "impastro"),
+        (["--style", "nowhere/a.jpg"], 2, "nowhere/a.jpg"),
+        (["--seconds", "0"], 2, "seconds"),
+        (["--seconds", "1000"], 2, "seconds"),
+        (["--device", "toaster"], 69, "toaster"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    arguments: list[str], code: int, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", *arguments])
+    assert ended.value.code == code
+    assert part in capsys.readouterr().err
+    assert not list(Path().rglob("painted.mp4"))
