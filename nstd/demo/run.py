@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.batch import Result, stylize
+from nstd.batch import Result, device_names, stylize
 from nstd.config import Config
 from nstd.demo.places import Places, other_content, put
 from nstd.demo.sample import write_sample
@@ -13,6 +13,7 @@ from nstd.film import Observer, OutputSpec
 from nstd.intake.submit import ENCODER_THREADS
 from nstd.media.encode import EncodeSettings
 from nstd.style.recipe import StyleRecipe
+from nstd.weights import find_weights
 
 _QUALITY = 16
 """Of H.264: the painted grain is fine, and the film is short."""
@@ -60,6 +61,9 @@ def make_demo(
         OutputExistsError: A file in the folder is in the way.
         NstdError: Whatever the painting ends with; `Interrupted` where the observer asked to stop.
     """
+    # What is not there must show before anything is drawn.
+    device_names(config)
+    find_weights(recipe.network, config.cache_dir)
     places = Places(folder.absolute())
     places.make()
     kept = []

@@ -4,8 +4,6 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
-
 from nstd.errors import UsageError
 
 Preset = Literal[
@@ -147,6 +145,8 @@ def _same_bytes() -> dict[str, str]:
     the same bytes, whichever the set. x264 takes the sets it is told for granted, so they are named
     only where the processor has more than all of them.
     """
+    import cv2  # noqa: PLC0415 - the configuration imports this module, and `--help` must be quick
+
     if not cv2.checkHardwareSupport(_AVX_512):
         return {}
     return {"x264-params": "asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"}
