@@ -1,5 +1,6 @@
 """`nstd demo`: from nothing to a painted film, in about a minute."""
 
+import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -70,7 +71,7 @@ def demo_command(
     if json:
         print_data(_as_data(demo))
     else:
-        tell(demo, style)
+        tell(demo, style, network)
 
 
 def _as_data(demo: "Demo") -> dict[str, Any]:
@@ -82,13 +83,11 @@ def _as_data(demo: "Demo") -> dict[str, Any]:
     }
 
 
-def tell(demo: "Demo", style: str) -> None:
+def tell(demo: "Demo", style: str, network: str) -> None:
     """Print where everything is, and what to try next."""
     rows = (("Painted", demo.painted), ("Source", demo.sample), ("Side by side", demo.sheet))
     for name, path in rows:
         kept = " (was there already)" if path in demo.kept else ""
         sys.stdout.write(f"{name + ':':13} {shown(path)}{kept}\n")
-    sys.stdout.write(
-        f"Next, a film of yours: nstd stylize FILM --style {style} --network {NETWORK}"
-        " -o painted.mp4\n"
-    )
+    look = f"--style {shlex.quote(style)} --network {shlex.quote(network)}"
+    sys.stdout.write(f"Next, a film of yours: nstd stylize FILM {look} -o painted.mp4\n")

@@ -22,11 +22,11 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_names_its_files_and_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("/x/nstd-demo")
     painted, sample, sheet = (folder / n for n in ("painted.mp4", "sample.mp4", "sheet.png"))
-    tell(Demo(sample, painted, sheet, kept=(sample,)), "woodcut")
+    tell(Demo(sample, painted, sheet, kept=(sample,)), "my cut.jpg", "pocket")
     lines = capsys.readouterr().out.splitlines()
     assert [str(path) in line for line, path in zip(lines, (painted, sample, sheet), strict=False)]
     assert ["already" in line for line in lines] == [False, True, False, False]
-    assert "--style woodcut" in lines[-1]
+    assert "--style 'my cut.jpg' --network pocket" in lines[-1]
 
 
 def test_its_look_is_a_sound_recipe_of_a_style_that_ships() -> None:
