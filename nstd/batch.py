@@ -27,10 +27,12 @@ from nstd.film import Observer, OutputSpec, path_of
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.submit import (
     Entry,
+    Freezing,
     Submission,
     freeze,
     is_media,
     output_extension,
+    paints_on_gpu,
     submit,
     submit_entry,
 )
@@ -135,7 +137,7 @@ def stylize(
         for _, target in pairs:
             if target.exists() and not output.overwrite and not _is_ours(store, target):
                 raise OutputExistsError(f"{target} is there already")
-        recipe = freeze(recipe, own.state_dir, own.cache_dir)
+        recipe = freeze(recipe, _freezing(own))
         worker = make_worker(own, store, device_names(config)[0], observer)
         worker.clear_up_all()
         wanted = [_submission(source, target, recipe, output) for source, target in pairs]
@@ -242,7 +244,7 @@ def _stylize_one(
     config: Config, store: SqliteJobStore, worker: Worker, wanted: Submission
 ) -> Result:
     try:
-        job, _ = submit(store, wanted, state_dir=config.state_dir, cache_dir=config.cache_dir)
+        job, _ = submit(store, wanted, _freezing(config))
         if job.state is JobState.DONE:
             if not wanted.output.overwrite and _is_ours(store, wanted.target):
                 return Result(wanted.source, wanted.target, None)
@@ -252,6 +254,10 @@ def _stylize_one(
     except NstdError as error:
         return Result(wanted.source, wanted.target, error)
     return _work_off(store, worker, job)
+
+
+def _freezing(config: Config) -> Freezing:
+    return Freezing(config.state_dir, config.cache_dir, paints_on_gpu(config))
 
 
 def _tried_again(store: SqliteJobStore, job: Job) -> Job:

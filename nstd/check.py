@@ -18,7 +18,7 @@ from nstd.errors import ConfigError, DeviceError, NstdError
 from nstd.media.encode import CODECS
 from nstd.plan import PACKAGES
 from nstd.style.device import choose_devices, list_devices
-from nstd.weights import find_weights, list_weights, load_weights
+from nstd.weights import AUTO, POCKET, choose_network, list_weights, load_weights
 
 Verdict = Literal["ok", "note", "fault"]
 
@@ -55,6 +55,7 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     findings += _torchvision()
     findings += _codecs()
     findings += _weights(config)
+    findings += _networks(config)
     findings += _folders(config)
     return findings
 
@@ -132,14 +133,42 @@ def _weights(config: Config) -> Iterator[Finding]:
             verdict: Verdict = "note" if entry.state == "absent" else "fault"
             problem = entry.problem or "It is not here"
             yield Finding("weights", verdict, f"{entry.name}: {problem}. {entry.remedy}.")
-    wanted = {name: recipe.recipe(config.network) for name, recipe in config.recipes.items()}
-    for name, recipe in wanted.items():
+
+
+def _networks(config: Config) -> Iterator[Finding]:
+    """What each recipe paints with, and what it takes to have the other that `auto` may be."""
+    gpu = _paints_on_gpu(config)
+    wanted = {
+        f"Recipe {name}": recipe.recipe(config.network).network
+        for name, recipe in config.recipes.items()
+    }
+    for who, network in (wanted or {"A recipe that names no network": config.network}).items():
         try:
-            load_weights(find_weights(recipe.network, config.cache_dir))
+            chosen = choose_network(network, config.cache_dir, gpu=gpu)
+            load_weights(chosen.path)
         except NstdError as error:
-            yield Finding("weights", "fault", f"Recipe {name}: {error}", error.exit_code)
-        else:
-            yield Finding("weights", "ok", f"Recipe {name} paints with {recipe.network}")
+            yield Finding("network", "fault", f"{who}: {error}", error.exit_code)
+            continue
+        why = f" ({network}: {chosen.reason})" if chosen.reason else ""
+        other = f"; {_how_to_get_the_other(chosen.name)}" if network == AUTO else ""
+        yield Finding("network", "ok", f"{who} paints with {chosen.name}{why}{other}")
+
+
+def _how_to_get_the_other(name: str) -> str:
+    if name == POCKET:
+        return (
+            "it is vgg19 on a GPU once `nstd weights fetch vgg19` has got its weights, "
+            "and `network: vgg19` takes that anywhere"
+        )
+    return "`network: pocket` takes the small one that ships with nstd"
+
+
+def _paints_on_gpu(config: Config) -> bool:
+    try:
+        chosen = choose_devices(None if config.devices == "auto" else config.devices)
+    except DeviceError:
+        return False  # a finding of its own
+    return chosen[0].name != "cpu"
 
 
 def _folders(config: Config) -> Iterator[Finding]:

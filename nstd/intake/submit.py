@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -26,8 +27,11 @@ from nstd.media.files import removed_on_failure
 from nstd.media.files import replace as move_into_place
 from nstd.media.image import STILL_SUFFIXES, read_style_image
 from nstd.media.probe import FILM_SUFFIXES
+from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
-from nstd.weights import file_sha256, find_weights, load_weights
+from nstd.weights import choose_network, file_sha256, load_weights
+
+logger = logging.getLogger(__name__)
 
 MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
 
@@ -60,6 +64,21 @@ class Submission:
     recipe: StyleRecipe
     output: OutputSpec
     target: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """What freezing a recipe depends on besides the recipe.
+
+    Attributes:
+        state_dir: nstd's state folder: the copies lie there.
+        cache_dir: nstd's cache folder: the networks lie there.
+        gpu: Whether it will be painted on a GPU; the network `auto` depends on it.
+    """
+
+    state_dir: Path
+    cache_dir: Path
+    gpu: bool = False
 
 
 def is_media(path: Path) -> bool:
@@ -100,7 +119,8 @@ def submit_entry(
             output=output,
             target=_choose_target(store, key, entry, naming, source),
         )
-        requests.append(_request(wanted, key, config.state_dir, config.cache_dir))
+        freezing = Freezing(config.state_dir, config.cache_dir, paints_on_gpu(config))
+        requests.append(_request(wanted, key, freezing))
     # All are frozen before the first is queued: where one cannot be, none is begun.
     return [store.enqueue(request) for request in requests]
 
@@ -114,9 +134,8 @@ def output_extension(source: Path, encode: EncodeSettings) -> str:
 def submit(
     store: JobStore,
     wanted: Submission,
+    freezing: Freezing,
     *,
-    state_dir: Path,
-    cache_dir: Path,
     again: bool = False,
 ) -> tuple[Job, bool]:
     """Queue a job; the same work is queued once unless `again`.
@@ -127,7 +146,7 @@ def submit(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    request = _request(wanted, job_key(store, wanted), state_dir, cache_dir)
+    request = _request(wanted, job_key(store, wanted), freezing)
     return store.enqueue(request, again=again)
 
 
@@ -142,7 +161,7 @@ def job_key(store: JobStore, wanted: Submission) -> JobKey:
     )
 
 
-def freeze(recipe: StyleRecipe, state_dir: Path, cache_dir: Path) -> StyleRecipe:
+def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
     """The recipe with copies, named by their content, of its style images and weights.
 
     From then on nothing that happens to the originals changes the look of a half-made film.
@@ -151,22 +170,40 @@ def freeze(recipe: StyleRecipe, state_dir: Path, cache_dir: Path) -> StyleRecipe
         InputError: A style image cannot be read.
         WeightsError: The network cannot be found or used.
     """
-    frozen = state_dir / "frozen"
+    frozen = freezing.state_dir / "frozen"
     styles = []
     for style in recipe.styles:
         digest, copy = _freeze_file(Path(style.image), frozen, _check_style_image)
         styles.append(replace(style, image=str(copy), sha256=digest))
-    weights = find_weights(recipe.network, cache_dir)
-    digest, copy = _freeze_file(weights, frozen, _check_weights)
-    return replace(recipe, styles=tuple(styles), network=str(copy), network_sha256=digest)
+    chosen = choose_network(recipe.network, freezing.cache_dir, gpu=freezing.gpu)
+    if chosen.reason:
+        logger.info("The network is %s: %s", chosen.name, chosen.reason)
+    digest, copy = _freeze_file(chosen.path, frozen, _check_weights)
+    return replace(
+        recipe,
+        styles=tuple(styles),
+        network=str(copy),
+        network_name=recipe.network_name or chosen.name,
+        network_sha256=digest,
+    )
 
 
-def _request(wanted: Submission, key: JobKey, state_dir: Path, cache_dir: Path) -> JobRequest:
+def paints_on_gpu(config: Config) -> bool:
+    """Whether the devices that `config` names are GPUs.
+
+    Raises:
+        DeviceError: One of them is missing.
+    """
+    devices = choose_devices(None if config.devices == "auto" else config.devices)
+    return devices[0].name != "cpu"
+
+
+def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
     return JobRequest(
         key=key,
         source=os.fsencode(wanted.source),
         target=os.fsencode(wanted.target),
-        recipe=freeze(wanted.recipe, state_dir, cache_dir).to_json(),
+        recipe=freeze(wanted.recipe, freezing).to_json(),
         output=wanted.output.to_json(),
     )
 

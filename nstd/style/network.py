@@ -4,7 +4,8 @@ Simonyan and Zisserman, "Very deep convolutional networks for large-scale image 
 The full network and one with a quarter of its channels are the same class: the widths are read
 from the weights. A narrow network may bring a *readout* for a layer: an affine map from its
 activations to those of the full network. Losses then measure distances in the full network's space
-at the price of one small matrix a layer: the metric (METHOD, "The metric Gram").
+at the price of one small matrix a layer: the metric (METHOD, "The metric Gram"). Of a readout that
+is used for nothing else, that matrix and the full width are all that need be kept.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,8 +34,10 @@ class Network:
 
     Args:
         tensors: `preprocess.{weight,bias}` (1×1 convolution from RGB in [0, 1] to what `conv1_1`
-            expects), `convB_I.{weight,bias}`, and optionally `readout.convB_I.{weight,bias}`
-            (1×1 convolutions to the full network's activations).
+            expects), `convB_I.{weight,bias}`, and for a layer that stands for a full network's
+            either `readout.convB_I.{weight,bias}` (1×1 convolution to the full network's
+            activations) or what losses need of it: `metric.convB_I.factor` (see `metric_factor`)
+            and `metric.convB_I.width` (see `full_width`).
         deepest: The last layer that is built; nothing past it is computed or kept.
         pooling: "max" as trained, or "average" for smoother gradients.
         padding: "reflect" or "replicate".
@@ -58,6 +61,9 @@ class Network:
         read_out = [layer for layer in self.layers if f"readout.{layer}.weight" in tensors]
         required = [*needed, "preprocess.weight", "preprocess.bias"]
         required += [f"readout.{layer}.bias" for layer in read_out]
+        required += [
+            f"metric.{layer}.width" for layer in self.layers if f"metric.{layer}.factor" in tensors
+        ]
         if missing := [name for name in required if name not in tensors]:
             raise WeightsError(
                 f"The network's weights do not reach {deepest}: there is no {missing[0]}",
@@ -67,10 +73,7 @@ class Network:
         self._fold_preprocessing(tensors)
         self._exact_factors = {layer: _metric_factor(tensors, layer) for layer in self.layers}
         self._factors = self._exact_factors
-        self._full_widths = {
-            layer: tensors.get(f"readout.{layer}.weight", tensors[f"{layer}.weight"]).shape[0]
-            for layer in self.layers
-        }
+        self._full_widths = {layer: _full_width(tensors, layer) for layer in self.layers}
         self.to("cpu", torch.float32)
 
     @property
@@ -122,7 +125,7 @@ class Network:
         return self._factors[layer]
 
     def full_width(self, layer: str) -> int:
-        """N_l of the full network: the readout's outputs, or the layer's own channels."""
+        """N_l of the full network: as stored, or the readout's outputs, or the layer's channels."""
         return self._full_widths[layer]
 
     def _convolve(self, x: Tensor, layer: str) -> Tensor:
@@ -146,14 +149,31 @@ class Network:
         self._parameters["conv1_1.bias"] = bias.float()
 
 
-def _metric_factor(tensors: Mapping[str, Tensor], layer: str) -> Tensor | None:
-    weight = tensors.get(f"readout.{layer}.weight")
-    if weight is None:
-        return None
-    bias = tensors[f"readout.{layer}.bias"]
+def readout_factor(weight: Tensor, bias: Tensor) -> Float[Tensor, "rank augmented"]:
+    """R of the QR of [A | b], in float64: see `Network.metric_factor`.
+
+    Args:
+        weight: A as a 1×1 convolution, `[outputs, channels, 1, 1]`.
+        bias: b, `[outputs]`.
+    """
     augmented = torch.cat([weight[:, :, 0, 0], bias[:, None]], dim=1).detach().double()
     factor: Tensor = torch.linalg.qr(augmented, mode="r").R
     return factor
+
+
+def _full_width(tensors: Mapping[str, Tensor], layer: str) -> int:
+    if (width := tensors.get(f"metric.{layer}.width")) is not None:
+        return int(width)
+    return tensors.get(f"readout.{layer}.weight", tensors[f"{layer}.weight"]).shape[0]
+
+
+def _metric_factor(tensors: Mapping[str, Tensor], layer: str) -> Tensor | None:
+    if (stored := tensors.get(f"metric.{layer}.factor")) is not None:
+        return stored.detach().double()
+    weight = tensors.get(f"readout.{layer}.weight")
+    if weight is None:
+        return None
+    return readout_factor(weight, tensors[f"readout.{layer}.bias"])
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:

@@ -99,7 +99,8 @@ class StyleRecipe:
 
     Attributes:
         styles: The style images, blended by weight.
-        network: A network's name, or the path of its weights.
+        network: A network's name, the path of its weights, or "auto".
+        network_name: What it was called before it was frozen into a job by content.
         network_sha256: Hash of the weights file, once it is frozen into a job.
         form: "relative" divides each term by its target's own squared norm, so that weights mean
             the same on every network and size; "literal" is Gatys et al. 2016, equations 1 to 7.
@@ -125,7 +126,8 @@ class StyleRecipe:
     """
 
     styles: tuple[StyleSource, ...]
-    network: str = "vgg19"
+    network: str = "auto"
+    network_name: str | None = None
     network_sha256: str | None = None
     form: Form = "relative"
     content_layer: str = CONTENT_LAYER

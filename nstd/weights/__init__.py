@@ -11,16 +11,29 @@ from nstd.weights.canonical import (
     load_weights,
     save_weights,
 )
-from nstd.weights.catalog import WeightsEntry, find_weights, list_weights, verify_weights
+from nstd.weights.catalog import (
+    AUTO,
+    POCKET,
+    ChosenNetwork,
+    WeightsEntry,
+    choose_network,
+    find_weights,
+    list_weights,
+    verify_weights,
+)
 from nstd.weights.convert import LAYOUTS, Layout, import_weights
 from nstd.weights.fetch import fetch_vgg19
 
 __all__ = [
+    "AUTO",
     "LAYERS",
     "LAYOUTS",
+    "POCKET",
+    "ChosenNetwork",
     "Layout",
     "NetworkWeights",
     "WeightsEntry",
+    "choose_network",
     "fetch_vgg19",
     "file_sha256",
     "find_weights",

@@ -5,6 +5,8 @@
 | `preprocess.{weight,bias}`    | 3×3×1×1, 3          | RGB in [0, 1] → the network's input        |
 | `convB_I.{weight,bias}`       | out×in×3×3, out     | VGG-19's convolutions, in its order        |
 | `readout.convB_I.{weight,…}`  | any×width×1×1, any  | optional: a full network's activations     |
+| `metric.convB_I.factor`       | any×(width + 1)     | instead of a readout: R of [A, b] = QR     |
+| `metric.convB_I.width`        | one integer         | with it: the full network's channels       |
 
 A file may end at any convolution and have any widths, so long as each takes what the one before
 it gives. The metadata holds where the weights come from and the digest of all tensors, so that one
@@ -36,8 +38,12 @@ LAYERS: tuple[str, ...] = tuple(
 )
 """VGG-19's sixteen convolutions in order, from `conv1_1` to `conv5_4`."""
 
-_NAME = re.compile(rf"(?:preprocess|(?:readout\.)?(?:{'|'.join(LAYERS)}))\.(?:weight|bias)")
+_LAYER = rf"(?:{'|'.join(LAYERS)})"
+_NAME = re.compile(
+    rf"(?:preprocess|(?:readout\.)?{_LAYER})\.(?:weight|bias)|metric\.{_LAYER}\.(?:factor|width)"
+)
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_INTEGERS = (torch.int32, torch.int64)
 _PICKLE_SUFFIXES = {".pth", ".pt", ".bin", ".ckpt", ".pkl"}
 _SNIFFED = 9
 
@@ -165,7 +171,10 @@ def check_tensors(tensors: Mapping[str, torch.Tensor], origin: Path) -> None:
     _check_shape(tensors, "preprocess.bias", (3,), origin)
     _check_chain(tensors, origin)
     _check_readouts(tensors, origin)
+    _check_metrics(tensors, origin)
     for name, tensor in tensors.items():
+        if name.endswith(".width"):
+            continue
         if tensor.dtype not in _DTYPES:
             raise WeightsError(f"{origin}: {name} is {tensor.dtype}, not floating point")
         if not torch.isfinite(tensor).all():
@@ -228,7 +237,7 @@ def _check_shape(
 
 def _check_chain(tensors: Mapping[str, torch.Tensor], origin: Path) -> None:
     """Raise unless the convolutions begin at conv1_1, have no gap, and fit one to the next."""
-    named = {name.removeprefix("readout.").split(".")[0] for name in tensors} - {"preprocess"}
+    named = {name.split(".")[-2] for name in tensors} - {"preprocess"}
     deepest = max((LAYERS.index(layer) for layer in named), default=0)
     width = 3
     for layer in LAYERS[: deepest + 1]:
@@ -244,6 +253,19 @@ def _check_readouts(tensors: Mapping[str, torch.Tensor], origin: Path) -> None:
         _check_shape(tensors, f"readout.{layer}.weight", (-1, width, 1, 1), origin)
         outputs = tensors[f"readout.{layer}.weight"].shape[0]
         _check_shape(tensors, f"readout.{layer}.bias", (outputs,), origin)
+
+
+def _check_metrics(tensors: Mapping[str, torch.Tensor], origin: Path) -> None:
+    """Raise unless every metric is complete, takes its layer's width, and has no rival readout."""
+    for layer in {name.split(".")[1] for name in tensors if name.startswith("metric.")}:
+        channels = tensors[f"{layer}.weight"].shape[0]
+        _check_shape(tensors, f"metric.{layer}.factor", (-1, channels + 1), origin)
+        _check_shape(tensors, f"metric.{layer}.width", (), origin)
+        width = tensors[f"metric.{layer}.width"]
+        if width.dtype not in _INTEGERS or int(width) < 1:
+            raise WeightsError(f"{origin}: metric.{layer}.width is no whole number above 0")
+        if f"readout.{layer}.weight" in tensors:
+            raise WeightsError(f"{origin} has both a readout and a metric for {layer}")
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -10,12 +10,33 @@ from pathlib import Path
 from typing import Literal
 
 from nstd.errors import BusyError, UsageError, WeightsError, from_os_error
-from nstd.weights.canonical import load_weights, present_layers
+from nstd.weights.canonical import file_sha256, load_weights, present_layers
 
+AUTO = "auto"
 VGG19 = "vgg19"
+POCKET = "pocket"
 FETCH_VGG19 = "`nstd weights fetch vgg19`"
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "data"
+
+
+SHIPPED_SHA256 = {POCKET: "f3bb6639546642d73a599cd82baf567f5df770ef5bcb3a8cd32a39d2edd135f0"}
+"""Of the files that come inside the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenNetwork:
+    """The network to paint with.
+
+    Attributes:
+        name: As a recipe would name it; a path is one too.
+        path: Its file.
+        reason: Why `auto` took it, as a clause; empty where the recipe named it.
+    """
+
+    name: str
+    path: Path
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +66,33 @@ class WeightsEntry:
     remedy: str = ""
 
 
+def choose_network(network: str, cache_dir: Path, *, gpu: bool) -> ChosenNetwork:
+    """Find the network that a recipe names, or that `auto` stands for; nothing is downloaded.
+
+    `auto` is vgg19 where its weights are at hand and painting is done on a GPU, else pocket: a
+    sixteenth of the arithmetic, and part of the package.
+
+    Args:
+        network: A name, a path, or `auto`.
+        cache_dir: nstd's cache folder.
+        gpu: Whether it is to run on a GPU.
+
+    Raises:
+        WeightsError: No network of that name is at hand, or the package is damaged.
+    """
+    if network != AUTO:
+        return ChosenNetwork(network, find_weights(network, cache_dir))
+    if not gpu:
+        return ChosenNetwork(POCKET, find_weights(POCKET, cache_dir), "painting is done on the CPU")
+    if not weights_path(VGG19, cache_dir).is_file():
+        return ChosenNetwork(
+            POCKET, find_weights(POCKET, cache_dir), "the weights of vgg19 are not here"
+        )
+    return ChosenNetwork(
+        VGG19, find_weights(VGG19, cache_dir), "its weights are here, and there is a GPU"
+    )
+
+
 def find_weights(network: str, cache_dir: Path) -> Path:
     """Find the file of a network given by name or by path.
 
@@ -58,7 +106,10 @@ def find_weights(network: str, cache_dir: Path) -> Path:
     """
     if "/" in network or Path(network).suffix:
         return Path(network)
-    path = shipped(network) or weights_path(network, cache_dir)
+    if path := shipped(network):
+        _check_shipped(network, path)
+        return path
+    path = weights_path(network, cache_dir)
     if path.is_file():
         return path
     if network == VGG19:
@@ -120,9 +171,10 @@ def shipped(name: str) -> Path | None:
 
 def check_name(name: str) -> None:
     """Raise `UsageError` unless `name` can be a network's name (and cannot be taken for a path)."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+    if name == AUTO or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UsageError(
-            f"{name!r} cannot be a network's name", "Use letters, digits, hyphens and underscores"
+            f"{name!r} cannot be a network's name",
+            "Use letters, digits, hyphens and underscores, and not auto",
         )
 
 
@@ -153,6 +205,15 @@ def locked(cache_dir: Path) -> Iterator[None]:
         yield
 
 
+def _check_shipped(name: str, path: Path) -> None:
+    """Raise unless a file of the package is the one that belongs to this version."""
+    if file_sha256(path) != SHIPPED_SHA256.get(name):
+        raise WeightsError(
+            f"The network {name} of this installation is damaged: {path} is not as it was shipped",
+            "Install nstd again",
+        )
+
+
 def _entry(name: str, path: Path) -> WeightsEntry:
     """Describe a file, damaged or not."""
     try:
@@ -160,11 +221,14 @@ def _entry(name: str, path: Path) -> WeightsEntry:
     except WeightsError as error:
         size = path.stat().st_size if path.exists() else 0
         again = f"{FETCH_VGG19} gets it anew" if name == VGG19 else "Remove it and import it again"
+        again = "Install nstd again" if path.parent == _SHIPPED else again
         return WeightsEntry(name, path, size, None, (), (), "damaged", error.problem, again)
 
 
 def _sound_entry(name: str, path: Path) -> WeightsEntry:
     """Describe a file that loads; raise `WeightsError` if it does not."""
+    if path.parent == _SHIPPED:
+        _check_shipped(name, path)
     weights = load_weights(path)
     layers = present_layers(weights.tensors)
     widths = tuple(int(weights.tensors[f"{layer}.weight"].shape[0]) for layer in layers)

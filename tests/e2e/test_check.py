@@ -38,6 +38,7 @@ def checks(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path)
         "good, for people": {},
         "missing device": {"devices": ["cuda:99"]},
         "missing network": {"network": "vgg19"},
+        "auto": {"network": "auto"},
         "missing folder": {},
         "broken": {"setle_seconds": 3},
     }
@@ -68,7 +69,7 @@ def test_a_good_configuration_is_looked_at_in_all_respects_and_found_good(
     assert faults(fate) == []
     subjects = {subject for subject, _, _ in findings(fate)}
     assert subjects == {
-        "config", "versions", "device", "torchvision", "codecs", "weights", "folder",
+        "config", "versions", "device", "torchvision", "codecs", "weights", "network", "folder",
     }  # fmt: skip
     texts = [text for _, _, text in findings(fate)]
     assert any("Recipe tiny paints with" in text for text in texts)
@@ -95,9 +96,20 @@ def test_a_missing_network_is_a_fault_that_says_how_to_get_it(checks: dict[str, 
     fate = checks["missing network"]
     assert fate.code == 1
     ((subject, text),) = faults(fate)
-    assert subject == "weights"
+    assert subject == "network"
     assert "Recipe tiny" in text
     assert "`nstd weights fetch vgg19`" in text
+
+
+def test_what_auto_stands_for_is_said_with_why_and_how_to_get_the_other(
+    checks: dict[str, Fate],
+) -> None:
+    fate = checks["auto"]
+    (text,) = (text for subject, _, text in findings(fate) if subject == "network")
+    assert "Recipe tiny paints with pocket (auto: " in text
+    assert "nstd weights fetch vgg19" in text
+    # With a GPU and with none it is another reason.
+    assert ("painting is done on the CPU" in text) != ("weights of vgg19 are not here" in text)
 
 
 def test_a_missing_folder_is_a_fault(checks: dict[str, Fate]) -> None:

@@ -19,7 +19,7 @@ from nstd.errors import (
     WeightsError,
 )
 from nstd.film import OutputSpec
-from nstd.intake.submit import Submission, submit
+from nstd.intake.submit import Freezing, Submission, submit
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings
@@ -90,7 +90,7 @@ class House:
             output=OutputSpec(encode=encode, segment_frames=SEGMENT, **output),
             target=self.target,
         )
-        job, _ = submit(self.store, wanted, state_dir=self.state, cache_dir=self.cache)
+        job, _ = submit(self.store, wanted, Freezing(self.state, self.cache))
         return job
 
     def work(self, onlooker: Onlooker, threads: int = 1) -> Outcome:

@@ -14,7 +14,7 @@ from nstd.errors import UsageError
 from nstd.gallery import find_style, list_styles
 from nstd.style.recipe import STRENGTHS, STYLE_LAYERS, Level, StyleRecipe, StyleSource
 
-FROZEN_LATER = {"network_sha256"}
+FROZEN_LATER = {"network_name", "network_sha256"}
 """Fields that no one writes: they are filled in when a job is queued."""
 
 
@@ -30,7 +30,7 @@ def _recipe(**keys: Any) -> RecipeConfig:
 
 
 def _style_recipe(**keys: Any) -> StyleRecipe:
-    return _recipe(**keys).recipe("vgg19")
+    return _recipe(**keys).recipe("auto")
 
 
 def _faults(**keys: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,22 @@ import pytest
 from nstd.config import Config
 from nstd.errors import NstdError, UnreadableError, VanishedError, WeightsError
 from nstd.film import OutputSpec, path_of
-from nstd.intake.submit import Submission, freeze, is_media, submit, submit_entry
+from nstd.intake import submit as submission
+from nstd.intake.submit import (
+    Freezing,
+    Submission,
+    freeze,
+    is_media,
+    paints_on_gpu,
+    submit,
+    submit_entry,
+)
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import Job
 from nstd.jobs.store import SqliteJobStore
+from nstd.style.device import DeviceInfo
 from nstd.style.recipe import StyleRecipe, StyleSource
+from nstd.weights import file_sha256, find_weights, import_weights
 from tests.networks import make_quarter_network
 
 WIDTHS = (2, 2, 2, 2, 2)
@@ -83,7 +95,7 @@ def targets(jobs: list[Job], out: Path) -> list[str]:
 def test_frozen_files_are_copies_named_by_their_content(
     tmp_path: Path, recipe: StyleRecipe, style: Path, network: Path
 ) -> None:
-    frozen = freeze(recipe, tmp_path / "state", tmp_path / "cache")
+    frozen = freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
     for copy, original, digest in (
         (Path(frozen.styles[0].image), style, frozen.styles[0].sha256),
         (Path(frozen.network), network, frozen.network_sha256),
@@ -99,11 +111,11 @@ def test_frozen_files_are_copies_named_by_their_content(
 def test_what_happens_to_the_originals_afterwards_changes_nothing(
     tmp_path: Path, recipe: StyleRecipe, style: Path
 ) -> None:
-    before = freeze(recipe, tmp_path / "state", tmp_path / "cache")
+    before = freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
     content = Path(before.styles[0].image).read_bytes()
     PIL.Image.new("RGB", (8, 8), "blue").save(style)
     assert Path(before.styles[0].image).read_bytes() == content
-    after = freeze(recipe, tmp_path / "state", tmp_path / "cache")
+    after = freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
     assert after.styles[0].sha256 != before.styles[0].sha256
     assert Path(after.styles[0].image).read_bytes() == style.read_bytes()
 
@@ -111,8 +123,55 @@ def test_what_happens_to_the_originals_afterwards_changes_nothing(
 def test_a_frozen_recipe_can_be_frozen_again_and_stays_the_same(
     tmp_path: Path, recipe: StyleRecipe
 ) -> None:
-    once = freeze(recipe, tmp_path / "state", tmp_path / "cache")
-    assert freeze(once, tmp_path / "state", tmp_path / "cache") == once
+    once = freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
+    assert freeze(once, Freezing(tmp_path / "state", tmp_path / "cache")) == once
+
+
+@pytest.mark.parametrize(
+    ("gpu", "vgg19_is_here", "name"),
+    [
+        (False, False, "pocket"),
+        (True, False, "pocket"),
+        (False, True, "pocket"),
+        (True, True, "vgg19"),
+    ],
+)
+def test_what_auto_stands_for_is_frozen_and_logged(
+    tmp_path: Path,
+    recipe: StyleRecipe,
+    network: Path,
+    caplog: pytest.LogCaptureFixture,
+    gpu: bool,
+    vgg19_is_here: bool,
+    name: str,
+) -> None:
+    cache = tmp_path / "cache"
+    if vgg19_is_here:
+        import_weights(network, cache, name="vgg19")
+    caplog.set_level("INFO")
+    freezing = Freezing(tmp_path / "state", cache, gpu)
+    frozen = freeze(replace(recipe, network="auto"), freezing)
+    taken = find_weights(name, cache)
+    assert frozen.network_name == name
+    assert Path(frozen.network).read_bytes() == taken.read_bytes()
+    assert frozen.network_sha256 == file_sha256(taken)
+    assert f"The network is {name}: " in caplog.text
+    # What is queued stays what it is, whatever is fetched or plugged in later.
+    other = Freezing(freezing.state_dir, cache, not gpu)
+    assert freeze(frozen, other) == frozen
+
+
+def test_painting_is_on_a_gpu_unless_the_first_device_is_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    devices = {
+        None: [DeviceInfo("cuda:0", "a card", 1, "sm"), DeviceInfo("cuda:1", "a card", 1, "sm")],
+        ("cpu",): [DeviceInfo("cpu", "CPU", 0, "AVX2")],
+        ("mps",): [DeviceInfo("mps", "Apple GPU", 0, "mps")],
+    }
+    monkeypatch.setattr(submission, "choose_devices", devices.__getitem__)
+    found = [paints_on_gpu(Config(devices=one or "auto")) for one in devices]
+    assert found == [True, False, True]
 
 
 def test_a_bad_style_image_is_named_as_the_user_knows_it(
@@ -120,10 +179,10 @@ def test_a_bad_style_image_is_named_as_the_user_knows_it(
 ) -> None:
     style.write_text("no picture")
     with pytest.raises(UnreadableError, match=r"Style\.PNG is not a picture"):
-        freeze(recipe, tmp_path / "state", tmp_path / "cache")
+        freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
     style.unlink()
     with pytest.raises(VanishedError, match=r"Style\.PNG"):
-        freeze(recipe, tmp_path / "state", tmp_path / "cache")
+        freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
     assert not (tmp_path / "state/frozen").exists()
 
 
@@ -132,7 +191,7 @@ def test_a_damaged_network_is_not_frozen(
 ) -> None:
     network.write_bytes(network.read_bytes()[:-7])
     with pytest.raises(WeightsError, match=r"net\.safetensors"):
-        freeze(recipe, tmp_path / "state", tmp_path / "cache")
+        freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
 
 
 def test_a_state_folder_that_cannot_be_written_is_named(
@@ -140,7 +199,7 @@ def test_a_state_folder_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NstdError, match="file/state") as caught:
-        freeze(recipe, tmp_path / "file/state", tmp_path / "cache")
+        freeze(recipe, Freezing(tmp_path / "file/state", tmp_path / "cache"))
     assert caught.value.exit_code == 75
 
 
@@ -280,7 +339,7 @@ def test_a_film_that_is_gone_or_a_folder_is_refused(
             target=tmp_path / "out.mp4",
         )
         with pytest.raises(kind, match=name):
-            submit(store, wanted, state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+            submit(store, wanted, Freezing(tmp_path / "state", tmp_path / "cache"))
 
 
 @pytest.mark.parametrize(

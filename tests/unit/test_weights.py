@@ -9,10 +9,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from nstd.errors import DiskFullError, NstdError, WeightsError
+from nstd.errors import DiskFullError, NstdError, UsageError, WeightsError
 from nstd.weights import (
     LAYERS,
+    ChosenNetwork,
     catalog,
+    choose_network,
     fetch_vgg19,
     file_sha256,
     find_weights,
@@ -93,6 +95,11 @@ def _set(name: str, value: torch.Tensor) -> Change:
     return lambda tensors: tensors.update({name: value})
 
 
+def _metric(layer: str, shape: tuple[int, int], width: float) -> Change:
+    made = {"factor": torch.ones(shape), "width": torch.tensor(width)}
+    return lambda tensors: tensors.update({f"metric.{layer}.{k}": t for k, t in made.items()})
+
+
 def _drop(*names: str) -> Change:
     return lambda tensors: [tensors.pop(name) for name in names]
 
@@ -117,6 +124,13 @@ def _drop(*names: str) -> Change:
         (_set("readout.conv1_1.weight", torch.ones(9, 5, 1, 1)), "should be any×4×1×1"),
         (_set("readout.conv5_2.weight", torch.ones(9, 12, 1, 1)), "lacks conv5_2.weight"),
         (_set("conv4_1.bias", torch.ones(10, dtype=torch.int32)), "not floating point"),
+        (_metric("conv4_2", (11, 10), 40), "metric.conv4_2.factor should be any×11"),
+        (_metric("conv4_2", (11, 11), 0), "metric.conv4_2.width is no whole number above 0"),
+        (_metric("conv4_2", (11, 11), 40.0), "metric.conv4_2.width is no whole number above 0"),
+        (_metric("conv3_1", (9, 9), 32), "has both a readout and a metric for conv3_1"),
+        (_set("metric.conv4_2.factor", torch.ones(11, 11)), "lacks metric.conv4_2.width"),
+        (_set("metric.conv4_2.width", torch.tensor(9)), "lacks metric.conv4_2.factor"),
+        (_set("metric.conv5_2.width", torch.tensor(9)), "lacks conv5_2.weight"),
         (_set("conv4_1.bias", torch.full((10,), torch.nan)), "infinite or not a number"),
         (_set("conv4_1.bias", torch.full((10,), -torch.inf)), "infinite or not a number"),
     ],
@@ -254,7 +268,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(network: Path, cache: Path
         find_weights("potrait", cache)
     with pytest.raises(WeightsError, match="nearest known name is vgg19"):
         find_weights("vgg16", cache)
-    with pytest.raises(WeightsError, match="Known are portrait, vgg19"):
+    with pytest.raises(WeightsError, match="Known are pocket, portrait, vgg19"):
         find_weights("qqqqq", cache)
 
 
@@ -262,10 +276,58 @@ def test_a_shipped_network_is_found_and_its_name_is_reserved(
     network: Path, torchvision_file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog, "_SHIPPED", network.parent)
+    monkeypatch.setitem(catalog.SHIPPED_SHA256, "network", file_sha256(network))
     assert find_weights("network", cache) == network
     assert [entry.name for entry in list_weights(cache)] == ["network", "vgg19"]
     with pytest.raises(WeightsError, match="comes with nstd"):
         import_weights(torchvision_file, cache, name="network", layout="torchvision")
+
+
+def test_a_shipped_network_that_is_not_as_it_was_shipped_is_refused(
+    network: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "_SHIPPED", network.parent)
+    monkeypatch.setitem(catalog.SHIPPED_SHA256, "network", file_sha256(network))
+    rewrite(network, _set("conv1_1.bias", torch.ones(4)))  # sound in itself
+    with pytest.raises(WeightsError, match="network of this installation is damaged") as caught:
+        find_weights("network", cache)
+    assert caught.value.remedy == "Install nstd again"
+    (entry, _) = list_weights(cache)
+    assert (entry.state, entry.remedy) == ("damaged", "Install nstd again")
+
+
+def test_auto_is_vgg19_only_where_it_is_at_hand_and_there_is_a_gpu(
+    network: Path, torchvision_file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pocket = network.rename(network.with_name("pocket.safetensors"))
+    monkeypatch.setattr(catalog, "_SHIPPED", pocket.parent)
+    monkeypatch.setitem(catalog.SHIPPED_SHA256, "pocket", file_sha256(pocket))
+
+    def chosen(*, gpu: bool) -> tuple[str, Path, str]:
+        choice = choose_network("auto", cache, gpu=gpu)
+        return choice.name, choice.path, choice.reason
+
+    assert chosen(gpu=False) == ("pocket", pocket, "painting is done on the CPU")
+    assert chosen(gpu=True) == ("pocket", pocket, "the weights of vgg19 are not here")
+    vgg19 = import_weights(torchvision_file, cache, name="vgg19", layout="torchvision")
+    assert chosen(gpu=False) == ("pocket", pocket, "painting is done on the CPU")
+    assert chosen(gpu=True) == ("vgg19", vgg19, "its weights are here, and there is a GPU")
+
+
+def test_a_network_that_is_named_is_taken_whatever_there_is(
+    network: Path, torchvision_file: Path, cache: Path
+) -> None:
+    vgg19 = import_weights(torchvision_file, cache, name="vgg19", layout="torchvision")
+    for gpu in (False, True):
+        assert choose_network("vgg19", cache, gpu=gpu) == ChosenNetwork("vgg19", vgg19)
+        assert choose_network(str(network), cache, gpu=gpu) == ChosenNetwork(str(network), network)
+    with pytest.raises(WeightsError, match="no network called potato"):
+        choose_network("potato", cache, gpu=True)
+
+
+def test_auto_is_no_network_s_own_name(network: Path, cache: Path) -> None:
+    with pytest.raises(UsageError, match="'auto' cannot be a network's name"):
+        import_weights(network, cache, name="auto")
 
 
 def test_the_list_tells_present_absent_and_damaged_apart(

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from nstd.errors import WeightsError
 from nstd.style import losses
-from nstd.style.network import Network
+from nstd.style.network import Network, readout_factor
 from tests import reference
 from tests.unit.style import tiny
 
@@ -139,6 +140,48 @@ def test_a_readout_to_fewer_channels_than_it_reads_is_a_metric_too() -> None:
     found = style_distance(net, "conv3_1", image, style)
     direct = direct_style_distance(tensors, net, "conv3_1", image, style)
     assert found.tolist() == pytest.approx(direct.tolist(), rel=AGREES)
+
+
+def stored(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """The same network as one that ships: of each readout only the metric."""
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith("readout.")}
+    for name in (name for name in tensors if name.startswith("readout.") and "weight" in name):
+        layer = name.split(".")[1]
+        factor = readout_factor(tensors[name], tensors[f"readout.{layer}.bias"])
+        kept[f"metric.{layer}.factor"] = factor.to(dtype)
+        kept[f"metric.{layer}.width"] = torch.tensor(len(tensors[name]), dtype=torch.int32)
+    return kept
+
+
+@pytest.mark.parametrize(
+    # Float32 has 24 bits: each entry of R is off by 6e-8 of itself, and a distance by a few of it.
+    ("dtype", "agrees"),
+    [(torch.float64, AGREES), (torch.float32, 1e-6)],
+)
+def test_a_stored_metric_is_as_good_as_the_readout_it_was_made_of(
+    tensors: dict[str, Tensor], net: Network, dtype: torch.dtype, agrees: float
+) -> None:
+    small = tiny.network(stored(tensors, dtype), tiny.recipe())
+    image = tiny.picture(1, 32, 40).requires_grad_()
+    style = tiny.picture(2, 48, 32)
+    for layer in LAYERS:
+        found = style_distance(small, layer, image, style)
+        direct = direct_style_distance(tensors, net, layer, image, style)
+        assert found.tolist() == pytest.approx(direct.tolist(), rel=agrees)
+        assert relative_error(gradient(found, image), gradient(direct, image)) < 2 * agrees
+        assert small.full_width(layer) == net.full_width(layer)
+    features = net.features(style, ["conv4_2"])["conv4_2"]
+    found, direct = (
+        losses.feature_energy(features, one.metric_factor("conv4_2")) for one in (small, net)
+    )
+    assert found.tolist() == pytest.approx(direct.tolist(), rel=agrees)
+
+
+def test_a_stored_metric_without_its_width_is_an_error(tensors: dict[str, Tensor]) -> None:
+    kept = stored(tensors, torch.float32)
+    del kept["metric.conv3_1.width"]
+    with pytest.raises(WeightsError, match=r"there is no metric\.conv3_1\.width"):
+        tiny.network(kept, tiny.recipe())
 
 
 def test_the_full_width_is_the_readout_s_or_the_layer_s_own(net: Network) -> None:
