@@ -8,7 +8,7 @@ default recipe), and each result is scored by the teacher: the style loss of eve
 style's own squared norm, in the teacher's full space. The figure is the geometric mean over the
 pairs of student's loss over teacher's. Writes a table and a sheet for each style, content by
 content: the photograph, through the teacher, through the student. Teacher's pictures are kept in
-FOLDER and not painted again.
+FOLDER and not painted again, nor are those of the same student.
 """
 
 import argparse
@@ -23,12 +23,13 @@ from PIL import Image
 from torch import Tensor
 
 from nstd.film import to_images, to_tensor
+from nstd.media.files import part_path, removed_on_failure, replace
 from nstd.media.image import read_still
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frames
 from nstd.style.recipe import STYLE_LAYERS, Level, PlannedLevel, StyleRecipe, StyleSource
-from nstd.style.targets import MemoryStore, StyleImage, resize_to_edge
+from nstd.style.targets import MemoryStore, StyleImage, resize
 from nstd.weights import load_weights
 
 
@@ -85,7 +86,10 @@ def painted_once(painter: Painter, content: Path, folder: Path) -> Tensor:
         return torch.from_numpy(np.load(path))
     picture = paint(painter, to_tensor([read_still(content).image]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, picture.numpy())
+    with removed_on_failure(part_path(path)) as part:
+        with part.open("wb") as file:
+            np.save(file, picture.numpy())
+        replace(part, path)
     return picture
 
 
@@ -95,14 +99,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--teacher", type=Path, required=True)
-    add("--student", type=Path, required=True)
-    add("--contents", type=Path, nargs="+", required=True)
-    add("--styles", type=Path, nargs="+", required=True)
-    add("--out", type=Path, required=True)
-    add("--edge", type=int, default=256)
-    add("--steps", type=int, default=60)
-    add("--device", default="cpu")
+    add("--teacher", type=Path, required=True, help="weights file of the network that judges")
+    add("--student", type=Path, required=True, help="weights file of the network that is judged")
+    add("--contents", type=Path, nargs="+", required=True, help="photographs to paint")
+    add("--styles", type=Path, nargs="+", required=True, help="pictures to paint them like")
+    add("--out", type=Path, required=True, help="folder of sheets, table and painted pictures")
+    add("--edge", type=int, default=256, help="long edge in pixels; default: %(default)s")
+    add("--steps", type=int, default=60, help="of L-BFGS; default: %(default)s")
+    add("--device", default="cpu", help="where to compute; default: %(default)s")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -115,10 +119,8 @@ def main() -> None:
             other = painted_once(student, content, arguments.out)
             judge = Judge(teacher)
             losses = judge.losses(own), judge.losses(other)
-            photograph = resize_to_edge(to_tensor([read_still(content).image]), arguments.edge, 32)
-            seen = resize_to_edge(photograph, arguments.edge, 32)
-            if seen.shape != own.shape:
-                seen = torch.nn.functional.interpolate(seen, own.shape[2:], mode="bilinear")
+            photograph = to_tensor([read_still(content).image])
+            seen = resize(photograph, own.shape[3], own.shape[2])
             strips.append(torch.cat([seen, own, other], dim=3))
             rows.append((content.stem, style.stem, *losses))
             print(row(*rows[-1]), flush=True)

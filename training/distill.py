@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nstd.media.files import part_path, removed_on_failure, replace
 from nstd.style.network import Network
 from nstd.weights.canonical import load_weights
 from training.evaluate import explained
@@ -23,13 +24,21 @@ from training.student import MATCHED, Student
 from training.teacher import Teacher
 
 WARM_UP = 50
+"""Steps in which the rate rises to the full one."""
+
 LOG_EVERY = 50
+"""Steps of which one line of the log holds the means."""
+
 SAVE_EVERY = 500
+"""Steps between two checkpoints, and between two looks at the held-out photographs."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does. The same plan from the same checkpoint gives the same network."""
+    """What a run does. The same plan from the same checkpoint gives the same network.
+
+    Attributes: see the options of `main`.
+    """
 
     steps: int
     batch: int
@@ -98,21 +107,23 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
-        part = self.folder / "checkpoint.pt.part"
-        torch.save(
-            {
-                "step": self.step,
-                "student": self.student.state_dict(),
-                "optimizer": self.optimizer.state(),
-                "moments": (self.solver.moments, self.solver.taken),
-                "exploits": (self.exploits.pictures, self.exploits.made),
-            },
-            part,
-        )
-        part.replace(self.folder / "checkpoint.pt")
+        state = {
+            "step": self.step,
+            "student": self.student.state_dict(),
+            "optimizer": self.optimizer.state(),
+            "moments": (self.solver.moments, self.solver.taken),
+            "exploits": (self.exploits.pictures, self.exploits.made),
+        }
+        path = self.folder / "checkpoint.pt"
+        with removed_on_failure(part_path(path)) as part:
+            torch.save(state, part)
+            replace(part, path)
 
     def resume(self) -> None:
-        """Go on from the checkpoint, if there is one."""
+        """Go on from the checkpoint, if there is one.
+
+        Pictures are drawn from the seed and the step, so nothing else need be kept.
+        """
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return
@@ -141,7 +152,7 @@ class Run:
             predictions, targets, self.statistics, plan.gram_weight(step)
         )
         self.student.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)  # Tensor.backward has no types
         self.optimizer.step(plan.factor(step), readouts=step >= plan.decay_from)
         return parts
 
@@ -158,38 +169,42 @@ class Run:
         return teacher_statistics([self.teacher.activations(batch) for batch in batches])
 
     def _log(self, sums: list[dict[str, tuple[float, float]]], pace: float) -> None:
+        """Append the means of the latest steps to the log, and print them."""
+        missed, gram = (
+            {layer: round(float(np.mean([s[layer][number] for s in sums])), 5) for layer in MATCHED}
+            for number in (0, 1)
+        )
         record: dict[str, object] = {"step": self.step, "seconds_a_step": round(pace, 3)}
-        for number, name in enumerate(("unexplained", "gram")):
-            record[name] = {
-                layer: round(float(np.mean([s[layer][number] for s in sums])), 5)
-                for layer in MATCHED
-            }
+        record |= {"unexplained": missed, "gram": gram}
+        kind, r2 = "training", {layer: 1 - value for layer, value in missed.items()}
         if self.step % SAVE_EVERY == 0:
-            held_out = explained(self.student, self.teacher, self.held_out, self.device)
-            record["held_out_r2"] = {k: round(v, 4) for k, v in held_out.items()}
+            kind, r2 = "held out", explained(self.student, self.teacher, self.held_out, self.device)
+            record["held_out_r2"] = {layer: round(value, 4) for layer, value in r2.items()}
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
         left = (self.plan.steps - self.step) * pace / 60
-        r2 = record.get("held_out_r2") or {k: 1 - v for k, v in record["unexplained"].items()}
         print(
-            f"{self.step}/{self.plan.steps}  {pace:.2f} s a step, {left:.0f} min left  "
-            + ("held out " if "held_out_r2" in record else "training ")
+            f"{self.step}/{self.plan.steps}  {pace:.2f} s a step, {left:.0f} min left  {kind} "
             + " ".join(f"{value:.3f}" for value in r2.values())
             + "  Gram "
-            + " ".join(f"{value:.4f}" for value in record["gram"].values()),
+            + " ".join(f"{value:.4f}" for value in gram.values()),
             flush=True,
         )
 
 
 def main() -> None:
     """Train from the command line's plan; goes on where a run in the same folder stopped."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        argument_default=argparse.SUPPRESS,  # what is required has no default to show
+    )
     add = parser.add_argument
     add("--teacher", type=Path, required=True, help="weights file of any network nstd can load")
     add("--photographs", type=Path, required=True, help="folder of photographs")
-    add("--paintings", type=Path, required=True, help="folder of style images")
+    add("--paintings", type=Path, required=True, help="folder of style images; may be empty")
     add("--out", type=Path, required=True, help="folder of checkpoint and log")
-    add("--steps", type=int, default=6000)
+    add("--steps", type=int, default=6000, help="batches to train on")
     add("--batch", type=int, default=10, help="crops in a batch")
     add("--size", type=int, default=128, help="edge of a crop, in pixels")
     add("--rate", type=float, default=0.01, help="change of a kernel in a step, as a share of it")
@@ -197,8 +212,9 @@ def main() -> None:
     add("--exploit-from", type=int, default=1000, help="first step with optimized pictures")
     add("--exploit-every", type=int, default=20, help="steps between two rounds of optimizing")
     add("--exploit-share", type=float, default=0.5, help="optimized pictures in a batch")
-    add("--seed", type=int, default=0)
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--seed", type=int, default=0, help="of the initialization and of every choice of pictures")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    add("--device", default=device, help="where to compute: cpu, cuda, cuda:1, …")
     run = Run(parser.parse_args())
     run.resume()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from training.pictures import Picture, to_batch
@@ -15,13 +16,19 @@ def explained(
     """R² at each of `MATCHED` over all positions of whole pictures.
 
     1 − Σ‖error‖² / Σ‖target − mean‖², the mean being each channel's over all pictures.
+
+    Args:
+        student: On `device`.
+        teacher: Likewise.
+        pictures: `[height, width, 3]` uint8, of any sizes; looked at one by one.
+        device: Where to compute; sums are made in float64.
     """
     error = dict.fromkeys(MATCHED, 0.0)
     square = dict.fromkeys(MATCHED, 0.0)
     total = {layer: torch.zeros(n, dtype=torch.float64) for layer, n in teacher.outputs.items()}
     positions = dict.fromkeys(MATCHED, 0)
     for picture in pictures:
-        image = to_batch([picture.astype("float32") / 255]).to(device)
+        image = to_batch([picture.astype(np.float32) / np.float32(255)]).to(device)
         targets = teacher.activations(image)
         with torch.no_grad():
             predictions = student(image)

@@ -35,9 +35,11 @@ def export(student: Student, full_widths: dict[str, int]) -> dict[str, Tensor]:
 def main() -> None:
     """Write the file, print its size and hash."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--teacher", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("nstd/data/pocket.safetensors"))
+    add = parser.add_argument
+    add("--teacher", type=Path, required=True, help="weights file the student was trained with")
+    add("--checkpoint", type=Path, required=True, help="checkpoint.pt in the folder of the run")
+    ships = Path("nstd/data/pocket.safetensors")
+    add("--out", type=Path, default=ships, help="file to write; default: %(default)s")
     arguments = parser.parse_args()
     teacher = Teacher(Network(load_weights(arguments.teacher).tensors, deepest=MATCHED[-1]))
     kept = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)

@@ -19,7 +19,11 @@ class Statistics:
 
 
 def teacher_statistics(batches: list[dict[str, Tensor]]) -> Statistics:
-    """Statistics over all positions of all pictures in `batches`."""
+    """Statistics over all positions of all pictures in `batches`.
+
+    Args:
+        batches: `Teacher.activations` of several batches.
+    """
     mean, variance = {}, {}
     for layer in MATCHED:
         flat = torch.cat([b[layer].flatten(2).transpose(0, 1).flatten(1) for b in batches], dim=1)
@@ -29,7 +33,14 @@ def teacher_statistics(batches: list[dict[str, Tensor]]) -> Statistics:
 
 
 def unexplained(prediction: Tensor, target: Tensor, variance: Tensor) -> Tensor:
-    """1 − R²: mean squared length of the error over the variance of the target."""
+    """1 − R²: mean squared length of the error over the variance of the target.
+
+    Args:
+        prediction: `[batch, channels, height, width]`.
+        target: Likewise.
+        variance: Summed over channels: `Statistics.variance` of the layer, and not this batch's,
+            so that batches of flat pictures count no more than others.
+    """
     return (prediction - target).square().sum(dim=1).mean() / variance
 
 

@@ -11,6 +11,8 @@ MEMORY = 0.93
 """Share of the old statistics that stays at each batch: about the last 14 count."""
 
 RIDGE = 1e-5
+"""Added to the features' moments, as a share of their mean square: it keeps features that are
+nearly the same from getting huge weights of opposite signs."""
 
 
 class BodyOptimizer:
@@ -79,21 +81,29 @@ class ReadoutSolver:
         memory = min(MEMORY, self.taken / (self.taken + 3))  # the first are forgotten sooner
         self.taken += 1
         for layer in MATCHED:
-            new = _moments(features[layer].detach(), targets[layer])
+            own, cross = _moments(features[layer].detach(), targets[layer])
             if layer in self.moments:
-                old = self.moments[layer]
-                new = tuple(memory * a + (1 - memory) * b for a, b in zip(old, new, strict=True))
-            self.moments[layer] = new
-            solve_readout(student.readouts[layer], *new)
+                old_own, old_cross = self.moments[layer]
+                own = memory * old_own + (1 - memory) * own
+                cross = memory * old_cross + (1 - memory) * cross
+            self.moments[layer] = own, cross
+            solve_readout(student.readouts[layer], own, cross)
 
 
-def solve_readout(readout: nn.Conv2d, own: Tensor, cross: Tensor) -> None:
-    """Set `readout` to the ridge solution for the moments of its features and targets."""
+def solve_readout(readout: nn.Module, own: Tensor, cross: Tensor) -> None:
+    """Set `readout` to the ridge solution for the moments of its features and targets.
+
+    Args:
+        readout: A 1×1 convolution with a bias.
+        own: Second moment of the features with a one at the end, `[width + 1, width + 1]`.
+        cross: Of those with the targets, `[width + 1, outputs]`.
+    """
+    weight, bias = readout.parameters()
     ridge = RIDGE * own.diagonal().mean() * torch.eye(len(own), dtype=own.dtype, device=own.device)
-    solution = torch.linalg.solve(own + ridge, cross).T.to(readout.weight)
+    solution = torch.linalg.solve(own + ridge, cross).T.to(weight)
     with torch.no_grad():
-        readout.weight.copy_(solution[:, :-1, None, None])
-        readout.bias.copy_(solution[:, -1])
+        weight.copy_(solution[:, :-1, None, None])
+        bias.copy_(solution[:, -1])
 
 
 def _moments(features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

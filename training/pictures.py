@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from nstd.errors import UsageError
 from nstd.media.image import read_still
 
 Picture = npt.NDArray[np.uint8]
@@ -17,13 +18,25 @@ Picture = npt.NDArray[np.uint8]
 Crop = npt.NDArray[np.float32]
 """`[height, width, 3]` in [0, 1], or near it on the way."""
 
+Positions = npt.NDArray[np.floating]
+"""`[height, width]`, in pixels."""
+
 HELD_OUT_EVERY = 10
 """Every tenth photograph in the order of the names is never trained on."""
 
 
 def load_photographs(folder: Path) -> tuple[list[Picture], list[Picture]]:
-    """All pictures of a folder, as those to train on and those held out."""
+    """All pictures of a folder, as those to train on and those held out.
+
+    Raises:
+        UsageError: There are fewer than two.
+    """
     pictures = load_pictures(folder)
+    if len(pictures) < 2:
+        raise UsageError(
+            f"{folder} holds fewer than two photographs (.jpg, .jpeg or .png)",
+            "Name a folder with some hundreds of them",
+        )
     held_out = pictures[::HELD_OUT_EVERY]
     return [p for i, p in enumerate(pictures) if i % HELD_OUT_EVERY], held_out
 
@@ -92,7 +105,7 @@ class Augmenter:
 
     def _crop(self, pictures: Sequence[Picture], generator: np.random.Generator) -> Crop:
         """A piece of a picture, turned, mirrored, enlarged or shrunk, in one warp."""
-        picture = pictures[generator.integers(len(pictures))]
+        picture = pictures[int(generator.integers(len(pictures)))]
         height, width = picture.shape[:2]
         largest = min(height, width) / self._size
         # Scale: pixels of the picture for one of the crop. Never more than the picture has.
@@ -103,8 +116,8 @@ class Augmenter:
             generator.uniform(min(reach, n / 2), max(n - reach, n / 2)) for n in (width, height)
         )
         if scale > 1:  # a low-pass first, or the warp would alias
-            picture = cv2.GaussianBlur(picture, (0, 0), 0.4 * scale)
-        matrix = cv2.getRotationMatrix2D((x, y), angle, 1 / scale)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.4 * scale), np.uint8)
+        matrix = np.asarray(cv2.getRotationMatrix2D((x, y), angle, 1 / scale), np.float64)
         matrix[:, 2] += self._size / 2 - np.array([x, y])
         if generator.random() < 0.5:
             matrix[0] *= -1
@@ -116,7 +129,7 @@ class Augmenter:
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        return crop.astype(np.float32) / 255
+        return crop.astype(np.float32) / np.float32(255)
 
 
 def recolor(crop: Crop, generator: np.random.Generator) -> Crop:
@@ -126,7 +139,7 @@ def recolor(crop: Crop, generator: np.random.Generator) -> Crop:
     mean = crop.mean(axis=(0, 1))
     contrast = np.exp(generator.normal(0, 0.5 * strength))
     shifted = mean + generator.normal(0, 0.3 * strength, 3)
-    return ((crop - mean) @ mixing.T * contrast + shifted).astype(np.float32)
+    return np.asarray((crop - mean) @ mixing.T * contrast + shifted, np.float32)
 
 
 def paint_like(crop: Crop, generator: np.random.Generator) -> Crop:
@@ -146,41 +159,28 @@ def mosaic(crop: Crop, generator: np.random.Generator) -> Crop:
     rows, columns = np.mgrid[:size, :size].astype(np.float32)
     rows = (np.floor(rows / cell + jitter[..., 0]) + 0.5) * cell
     columns = (np.floor(columns / cell + jitter[..., 1]) + 0.5) * cell
-    return cv2.remap(
-        crop,
-        columns.astype(np.float32),
-        rows.astype(np.float32),
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+    return _remap(crop, columns, rows, cv2.INTER_NEAREST)
 
 
 def strokes(crop: Crop, generator: np.random.Generator) -> Crop:
     """The crop smeared along its contours: noise is added, then averaged along each direction."""
-    gray = cv2.GaussianBlur(crop.mean(axis=2), (0, 0), generator.uniform(1.5, 4))
+    gray = _blur(crop.mean(axis=2), generator.uniform(1.5, 4))
     dx, dy = cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)
-    swirl = cv2.GaussianBlur(
-        generator.normal(0, 1, crop.shape[:2]).astype(np.float32), (0, 0), crop.shape[0] / 8
-    )
+    swirl = _blur(generator.normal(0, 1, crop.shape[:2]).astype(np.float32), crop.shape[0] / 8)
     angle = np.arctan2(dx, -dy) + 20 * swirl * generator.uniform(0, 1)
     noise = generator.normal(0, generator.uniform(0.1, 0.4), crop.shape).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.8) * 2
+    noise = _blur(noise, 0.8) * np.float32(2)
     rows, columns = np.mgrid[: crop.shape[0], : crop.shape[1]].astype(np.float32)
     smeared, length = np.zeros_like(crop), int(generator.integers(4, 12))
     for step in np.linspace(-length, length, 9):
-        smeared += cv2.remap(
-            crop + noise,
-            (columns + step * np.cos(angle)).astype(np.float32),
-            (rows + step * np.sin(angle)).astype(np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
-    return smeared / 9
+        along = columns + step * np.cos(angle), rows + step * np.sin(angle)
+        smeared += _remap(crop + noise, *along, cv2.INTER_LINEAR)
+    return smeared / np.float32(9)
 
 
 def blend(crop: Crop, other: Crop, generator: np.random.Generator) -> Crop:
     """The one with the other's detail laid over it, as a half-stylized picture has both."""
-    detail = other - cv2.GaussianBlur(other, (0, 0), generator.uniform(2, 8))
+    detail = other - _blur(other, generator.uniform(2, 8))
     return (crop + generator.uniform(0.3, 1.2) * detail).astype(np.float32)
 
 
@@ -189,6 +189,22 @@ def add_noise(crop: Crop, generator: np.random.Generator) -> Crop:
     channels = int(generator.choice([1, 3]))
     noise = generator.normal(0, 1, (*crop.shape[:2], channels)).astype(np.float32)
     if generator.random() < 0.5:
-        noise = cv2.GaussianBlur(noise, (0, 0), generator.uniform(0.5, 3)).reshape(noise.shape)
+        noise = _blur(noise, generator.uniform(0.5, 3)).reshape(noise.shape)
         noise /= noise.std() + 1e-6
     return crop + np.float32(0.2 * generator.random() ** 2) * noise
+
+
+def _blur(values: Crop, deviation: float) -> Crop:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), deviation), np.float32)
+
+
+def _remap(crop: Crop, columns: Positions, rows: Positions, interpolation: int) -> Crop:
+    """The crop's values at the given positions."""
+    moved = cv2.remap(
+        crop,
+        columns.astype(np.float32),
+        rows.astype(np.float32),
+        interpolation,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return np.asarray(moved, np.float32)

@@ -1,5 +1,7 @@
 """The network that is trained: VGG-19's topology to conv5_1 with a quarter of its channels."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,6 +28,9 @@ class Student(nn.Module):
         seed: Of the random initialization (He et al. 2015).
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, outputs: dict[str, int], seed: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
@@ -35,14 +40,12 @@ class Student(nn.Module):
         for layer in BUILT:
             channels = WIDTHS[int(layer[4]) - 1]
             convolution = nn.Conv2d(width, channels, 3)
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu", generator=generator)
-            nn.init.zeros_(convolution.bias)
+            _initialize(convolution, "relu", generator)
             self.convolutions[layer] = convolution
             width = channels
             if layer in outputs:
                 readout = nn.Conv2d(width, outputs[layer], 1)
-                nn.init.kaiming_normal_(readout.weight, nonlinearity="linear", generator=generator)
-                nn.init.zeros_(readout.bias)
+                _initialize(readout, "linear", generator)
                 self.readouts[layer] = readout
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None])
@@ -74,8 +77,17 @@ class Student(nn.Module):
             "preprocess.bias": -(self.mean / self.deviation).flatten(),
         }
         for layer, convolution in self.convolutions.items():
-            tensors[f"{layer}.weight"], tensors[f"{layer}.bias"] = convolution.parameters()
+            weight, bias = convolution.parameters()
+            tensors |= {f"{layer}.weight": weight, f"{layer}.bias": bias}
         for layer, readout in self.readouts.items():
-            tensors[f"readout.{layer}.weight"] = readout.weight
-            tensors[f"readout.{layer}.bias"] = readout.bias
+            weight, bias = readout.parameters()
+            tensors |= {f"readout.{layer}.weight": weight, f"readout.{layer}.bias": bias}
         return {name: tensor.detach().clone().cpu() for name, tensor in tensors.items()}
+
+
+def _initialize(
+    convolution: nn.Conv2d, nonlinearity: Literal["relu", "linear"], generator: torch.Generator
+) -> None:
+    weight, bias = convolution.parameters()
+    nn.init.kaiming_normal_(weight, nonlinearity=nonlinearity, generator=generator)
+    nn.init.zeros_(bias)
