@@ -3,12 +3,14 @@
     python bench/step_time.py [--device cpu] [--threads 2] [--sizes 256x144,320x180]
 
 Weights are random: time does not depend on their values. Prints a table, and for each size the
-ratio of the full network's step to the quarter-width one's.
+ratio of the full network's step to the quarter-width one's; and how long it takes to find, check
+and load the network that ships.
 """
 
 import argparse
 import statistics
 import time
+from pathlib import Path
 
 import torch
 
@@ -17,6 +19,7 @@ from nstd.style.network import Network
 from nstd.style.objective import Objective
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, content_target, style_target
+from nstd.weights import find_weights, load_weights
 
 WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "quarter": (16, 32, 64, 128, 128)}
 DEEPEST = "conv5_1"
@@ -61,6 +64,14 @@ def step_seconds(network: Network, width: int, height: int, repeats: int) -> flo
     return statistics.median(times[2:])
 
 
+def load_seconds() -> float:
+    """Seconds from the name of the network that ships to the network."""
+    start = time.perf_counter()
+    weights = load_weights(find_weights("pocket", Path("no-cache")))
+    Network(weights.tensors, deepest=DEEPEST)
+    return time.perf_counter() - start
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,6 +81,7 @@ def main() -> None:
     parser.add_argument("--networks", default=",".join(WIDTHS))
     parser.add_argument("--repeats", type=int, default=7)
     arguments = parser.parse_args()
+    print(f"pocket is found, checked and loaded in {load_seconds() * 1e3:.0f} ms")
     (info,) = choose_devices((arguments.device,))
     device = prepare(info, arguments.threads)
     print(f"{info.description}, {arguments.threads} threads, torch {torch.__version__}, float32")

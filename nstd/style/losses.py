@@ -9,8 +9,6 @@ A `factor` is R of the network's metric (`Network.metric_factor`): with it, dist
 the full network's space; None means that the network is its own full network.
 """
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -85,14 +83,18 @@ def range_loss(images: Float[Tensor, "batch 3 height width"]) -> PerFrame:
 
 
 def second_moment(features: Activations, *, augmented: bool) -> Moment:
-    """G / M: the Gram matrix per position; of [F; 1] where `augmented`.
+    """G / M: the Gram matrix per position; of [F; 1] where `augmented`, in float32 or better.
 
-    The rows are scaled by 1/√M before the product: an unscaled one overflows in half precision.
+    The ones are not put beside F, which would copy all of it: their products are F's means.
     """
     features = _at_least_float32(features)
-    if augmented:
-        features = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
-    return gram_matrix(features / math.sqrt(features.shape[2] * features.shape[3]))
+    positions = features.shape[2] * features.shape[3]
+    moment = gram_matrix(features) / positions
+    if not augmented:
+        return moment
+    means = features.mean(dim=(2, 3))[:, :, None]
+    last = torch.cat([means.mT, torch.ones_like(means[:, :1])], dim=2)
+    return torch.cat([torch.cat([moment, means], dim=2), last], dim=1)
 
 
 def squared_moment_norm(

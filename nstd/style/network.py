@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from nstd.errors import WeightsError
 from nstd.style.recipe import LAYERS, Padding, Pooling
@@ -177,11 +178,45 @@ def _metric_factor(tensors: Mapping[str, Tensor], layer: str) -> Tensor | None:
 
 
 def _pad(x: Tensor, padding: Padding) -> Tensor:
-    """One pixel on each side.
+    """One pixel on each side."""
+    padded: Tensor = _Pad.apply(x, 1 if padding == "reflect" else 0)
+    return padded
 
-    Written as slices and not `F.pad`: the backward pass of torch's reflection is not deterministic
-    on CUDA.
+
+class _Pad(torch.autograd.Function):
+    """Padding by reflection (`near` = 1) or replication (`near` = 0), in one pass each way.
+
+    Not `F.pad`: the backward pass of torch's reflection is not deterministic on CUDA. Not slices
+    put together: autograd would fill a tensor of zeros for each and add them up, a tenth of a step.
     """
-    near, far = (1, -2) if padding == "reflect" else (0, -1)
-    x = torch.cat([x[..., near, None, :], x, x[..., far, None, :]], dim=-2)
-    return torch.cat([x[..., near, None], x, x[..., far, None]], dim=-1)
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, near: int) -> Tensor:
+        """The padded `[batch, channels, height + 2, width + 2]`."""
+        ctx.near = near  # type: ignore[attr-defined] # a context takes any attribute
+        far = -1 - near
+        height, width = x.shape[2:]
+        padded = x.new_empty((*x.shape[:2], height + 2, width + 2))
+        padded[..., 1:-1, 1:-1] = x
+        padded[..., 0, 1:-1] = x[..., near, :]
+        padded[..., -1, 1:-1] = x[..., far, :]
+        # With the corners, which the rows have filled.
+        padded[..., 0] = padded[..., 1 + near]
+        padded[..., -1] = padded[..., -2 - near]
+        return padded
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Each padded pixel's gradient goes to the pixel that it is a copy of."""
+        (gradient,) = gradients
+        near: int = ctx.near  # type: ignore[attr-defined] # see above
+        far = -1 - near
+        result = gradient[..., 1:-1, 1:-1].contiguous()
+        result[..., near, :] += gradient[..., 0, 1:-1]
+        result[..., far, :] += gradient[..., -1, 1:-1]
+        for column, source in ((near, gradient[..., 0]), (far, gradient[..., -1])):
+            result[..., column] += source[..., 1:-1]
+            result[..., near, column] += source[..., 0]  # the corners
+            result[..., far, column] += source[..., -1]
+        return result, None

@@ -39,7 +39,7 @@ def commands() -> list[str]:
 
 def test_its_first_command_installs_and_paints_and_its_second_tests() -> None:
     first, second = blocks("sh")[:2]
-    for step in ("pip install .", "nstd weights fetch vgg19", "nstd stylize film.mp4"):
+    for step in ("pip install .", "nstd demo"):
         assert step in first
     assert len(first.splitlines()) == len(second.splitlines()) == 1
     assert "pip install -e '.[test]'" in second
