@@ -19,7 +19,7 @@ from nstd.style.losses import feature_energy, second_moment, squared_moment_norm
 from nstd.style.network import Network
 from nstd.style.recipe import SHORTEST_EDGE_PX, StyleRecipe
 
-CACHE_FORMAT = 1
+CACHE_FORMAT = 2
 """Raised when what is stored under a key changes meaning."""
 
 ENERGY_FLOOR = 0.25

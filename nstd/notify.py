@@ -1,0 +1,108 @@
+"""Words to the service manager: systemd's notification protocol (sd_notify(3)).
+
+A word is a datagram of lines `KEY=VALUE` to the socket that `$NOTIFY_SOCKET` names. Where nothing
+listens (no service manager started this process) all words go nowhere.
+"""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceManager:
+    """Whoever started this process and wants to know how it fares.
+
+    What cannot be sent is logged once and not tried to death: the films matter more than the word.
+
+    Args:
+        environment: Where the socket and the watchdog's time are looked for.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._address = _address(environment.get("NOTIFY_SOCKET", ""))
+        self._socket: socket.socket | None = None
+        self._failed = False
+        self._status = ""
+        if self._address is not None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.watchdog_seconds = _watchdog_seconds(environment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def ready(self) -> None:
+        """The start, or a reload, is complete."""
+        self._send("READY=1")
+
+    def status(self, text: str) -> None:
+        """One line for people, as `systemctl status` shows it; the same line is said once."""
+        line = " ".join(text.split())
+        if line != self._status:
+            self._status = line
+            self._send(f"STATUS={line}")
+
+    def alive(self) -> None:
+        """Put the watchdog off once more."""
+        self._send("WATCHDOG=1")
+
+    def reloading(self) -> None:
+        """The configuration is being read again; `ready` ends it."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._send("STOPPING=1")
+
+    def extend(self, seconds: float) -> None:
+        """Starting or stopping takes at least so many more seconds from now on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
+    def close(self) -> None:
+        """Say nothing more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _send(self, message: str) -> None:
+        if self._socket is None or self._address is None:
+            return
+        try:
+            self._socket.sendto(message.encode(), self._address)
+        except OSError as error:
+            if not self._failed:
+                logger.warning("The service manager cannot be told %r: %s", message, error)
+            self._failed = True
+
+
+def _address(name: str) -> str | None:
+    """The socket's address: a path, or, with a leading @, a name in the abstract space."""
+    if not name:
+        return None
+    if name[0] == "@":
+        return f"\0{name[1:]}"
+    if name[0] == "/":
+        return name
+    logger.warning("NOTIFY_SOCKET=%s is no path and no abstract name; it is left alone", name)
+    return None
+
+
+def _watchdog_seconds(environment: Mapping[str, str]) -> float | None:
+    """Within how many seconds `alive` must be said, or None; half of it is a good interval."""
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None  # it was meant for another process
+    text = environment.get("WATCHDOG_USEC", "")
+    return int(text) / 1e6 if text.isdecimal() and int(text) else None
