@@ -145,15 +145,14 @@ class Run:
         images = self._batch(np.random.default_rng([plan.seed, 0, step])).to(self.device)
         targets = self.teacher.activations(images)
         features = self.student.activations(images)
-        if step < plan.decay_from:
-            self.solver.solve(self.student, features, targets)
+        self.solver.solve(self.student, features, targets, plan.factor(step))
         predictions = self.student.read_out(features)
         loss, parts = distillation_loss(
             predictions, targets, self.statistics, plan.gram_weight(step)
         )
         self.student.zero_grad()
         torch.autograd.backward(loss)  # Tensor.backward has no types
-        self.optimizer.step(plan.factor(step), readouts=step >= plan.decay_from)
+        self.optimizer.step(plan.factor(step))
         return parts
 
     def _batch(self, generator: np.random.Generator) -> Tensor:

@@ -24,27 +24,20 @@ class BodyOptimizer:
 
     def __init__(self, student: Student, rate: float) -> None:
         kernels = [p for p in student.convolutions.parameters() if p.ndim == 4 and p.shape[1] > 3]
-        self._readouts = list(student.readouts.parameters())
         small = [p for p in student.convolutions.parameters() if p.ndim == 1 or p.shape[1] == 3]
         # torch's Muon takes matrices only: these share their memory with the kernels.
         self._pairs = [(nn.Parameter(p.detach().flatten(1)), p) for p in kernels]
         for matrix, kernel in self._pairs:
             kernel.data = matrix.data.view_as(kernel)
         muon = [{"params": [m], "rate": _muon_rate(m, rate)} for m, _ in self._pairs]
-        adam = [
-            {"params": small, "rate": 0.2 * rate},
-            {"params": self._readouts, "rate": 0.05 * rate},
-        ]
+        adam = [{"params": small, "rate": 0.2 * rate}]
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.Muon(muon, lr=0.0, weight_decay=0.0, momentum=0.95),
             torch.optim.Adam(adam, lr=0.0, betas=(0.9, 0.99)),
         ]
 
-    def step(self, factor: float, *, readouts: bool) -> None:
-        """One step at `factor` times the rates; the readouts too where they are not solved for."""
-        if not readouts:
-            for parameter in self._readouts:
-                parameter.grad = None
+    def step(self, factor: float) -> None:
+        """One step at `factor` times the rates."""
         for matrix, kernel in self._pairs:
             matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
         for optimizer in self.optimizers:
@@ -67,7 +60,9 @@ class ReadoutSolver:
 
     The readouts are linear and their loss is quadratic, so for given convolutions the best are
     known; the convolutions then learn what a readout cannot do (variable projection, Golub and
-    Pereyra 1973). Against a gradient for both it was tens of times faster at the start.
+    Pereyra 1973). Against a gradient for both it was tens of times faster at the start; and a
+    gradient later, when the activations had grown to 1e5 and the readouts were 1e-6, wrecked them
+    within twenty steps.
     """
 
     def __init__(self) -> None:
@@ -75,10 +70,22 @@ class ReadoutSolver:
         self.taken = 0
 
     def solve(
-        self, student: Student, features: dict[str, Tensor], targets: dict[str, Tensor]
+        self,
+        student: Student,
+        features: dict[str, Tensor],
+        targets: dict[str, Tensor],
+        factor: float = 1.0,
     ) -> None:
-        """Take in a batch, and set the readouts of `student`."""
-        memory = min(MEMORY, self.taken / (self.taken + 3))  # the first are forgotten sooner
+        """Take in a batch, and set the readouts of `student`.
+
+        Args:
+            student: Whose readouts they are.
+            features: Its activations at `MATCHED`.
+            targets: What they stand for.
+            factor: Of the rate: where the convolutions change less, more batches count.
+        """
+        memory = 1 - (1 - MEMORY) * max(factor, 0.1)
+        memory = min(memory, self.taken / (self.taken + 3))  # the first are forgotten sooner
         self.taken += 1
         for layer in MATCHED:
             own, cross = _moments(features[layer].detach(), targets[layer])
@@ -99,7 +106,9 @@ def solve_readout(readout: nn.Module, own: Tensor, cross: Tensor) -> None:
         cross: Of those with the targets, `[width + 1, outputs]`.
     """
     weight, bias = readout.parameters()
-    ridge = RIDGE * own.diagonal().mean() * torch.eye(len(own), dtype=own.dtype, device=own.device)
+    # In each coordinate's own unit: activations may be 1e5 times the one that the bias goes with.
+    scale = own.diagonal()
+    ridge = RIDGE * torch.diag(torch.where(scale > 0, scale, 1.0))
     solution = torch.linalg.solve(own + ridge, cross).T.to(weight)
     with torch.no_grad():
         weight.copy_(solution[:, :-1, None, None])

@@ -18,6 +18,8 @@ from tests.unit.training import tiny
 from training.export import export
 from training.student import MATCHED, WIDTHS, Student
 
+PROBES = [tiny.images(1)[:1]]
+
 
 @pytest.fixture(scope="module")
 def student() -> Student:
@@ -67,7 +69,7 @@ def relative_errors(student: Student, shipped: Network) -> list[float]:
 
 def test_distances_are_the_students_own(student: Student) -> None:
     widths = tiny.teacher(readout=True).full_widths
-    shipped = Network(export(student, widths), deepest=MATCHED[-1])
+    shipped = Network(export(student, widths, PROBES), deepest=MATCHED[-1])
     # Kernels are rounded to 11 bits, 2e-4 of each weight on average: independent errors, over up
     # to 13 layers, and distances are squares of small differences.
     assert max(relative_errors(student, shipped)) < 1e-2
@@ -79,7 +81,9 @@ def test_without_half_precision_they_are_the_same_to_single_precision(student: S
     with torch.no_grad():
         for parameter in rounded.convolutions.parameters():
             parameter.copy_(parameter.half().float())
-    shipped = Network(export(rounded, tiny.teacher(readout=True).full_widths), deepest=MATCHED[-1])
+    shipped = Network(
+        export(rounded, tiny.teacher(readout=True).full_widths, PROBES), deepest=MATCHED[-1]
+    )
     # float32 sums of up to 1152 products, through 13 layers and a square.
     assert max(relative_errors(rounded, shipped)) < 1e-4
 
@@ -88,7 +92,7 @@ def test_the_file_is_a_network_of_nstds_with_the_widths_of_teacher_and_student(
     student: Student, tmp_path: Path
 ) -> None:
     teacher = tiny.teacher(readout=True)
-    tensors = export(student, teacher.full_widths)
+    tensors = export(student, teacher.full_widths, PROBES)
     path = tmp_path / "pocket.safetensors"
     save_weights(tensors, path, {"name": "pocket"})
     loaded = load_weights(path)
@@ -101,3 +105,17 @@ def test_the_file_is_a_network_of_nstds_with_the_widths_of_teacher_and_student(
     for layer in MATCHED:
         assert network.full_width(layer) == teacher.full_widths[layer]
         assert loaded.tensors[f"{layer}.bias"].shape == (WIDTHS[int(layer[4]) - 1],)
+
+
+def test_activations_that_have_grown_are_brought_back_to_about_one(student: Student) -> None:
+    grown = Student(tiny.teacher(readout=True).outputs, 3)
+    grown.load_state_dict(student.state_dict())
+    with torch.no_grad():
+        for layer in ("conv1_2", "conv3_1", "conv4_4"):
+            grown.convolutions[layer].get_parameter("weight").mul_(100)
+    tensors = export(grown, tiny.teacher(readout=True).full_widths, PROBES)
+    shipped = Network(tensors, deepest=MATCHED[-1])
+    for features in shipped.features(PROBES[0], MATCHED).values():
+        # Factors are powers of 2: to half or one and a half of the mark at most.
+        assert 0.5 <= float(features.mean()) <= 2
+    assert max(relative_errors(grown, shipped)) < 1e-2

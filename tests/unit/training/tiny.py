@@ -64,7 +64,7 @@ def arguments(inputs: Path, out: Path, **changes: Any) -> argparse.Namespace:
         "batch": 2,
         "size": SIZE,
         "rate": 0.01,
-        "decay": 0.34,  # readouts are solved for in steps 0 to 3, and learn with the rest after
+        "decay": 0.34,
         "exploit_from": 2,
         "exploit_every": 2,
         "exploit_share": 0.5,
