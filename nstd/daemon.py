@@ -25,6 +25,7 @@ from nstd.intake.submit import is_media, submit_entry
 from nstd.intake.watcher import Watcher
 from nstd.jobs.job import Job
 from nstd.jobs.store import SqliteJobStore
+from nstd.notify import ServiceManager
 from nstd.style.optimize import Iterate
 from nstd.worker import Worker
 
@@ -49,6 +50,7 @@ def run(config: Config) -> None:
         _stopping_on_signals(stop),
         daemon_lock(config, required=True),
         open_ledger(config) as store,
+        ServiceManager() as manager,
     ):
         _require_folders(config)
         painters = _start_painters(config, store, stop)
@@ -62,11 +64,17 @@ def run(config: Config) -> None:
         )
         try:
             watcher.start()
-            logger.info("Watching %s", ", ".join(str(folder.watch) for folder in config.folders))
+            watching = ", ".join(str(folder.watch) for folder in config.folders)
+            logger.info("Watching %s", watching)
+            # Not before: the ledger is open, the devices are there, all folders have been looked at.
+            manager.ready()
             while not stop.wait(TICK_SECONDS):
                 watcher.tick()
                 _require_alive(painters)
+                busy = [text for painter in painters if (text := painter.status)]
+                manager.status("; ".join(busy) or f"Watching {watching}")
         finally:
+            manager.stopping()
             stop.set()
             watcher.stop()
             for painter in painters:
@@ -116,14 +124,21 @@ class _Painter(threading.Thread):
     def __init__(self, config: Config, store: SqliteJobStore, device: str, stop: threading.Event):
         super().__init__(name=f"painter {device}")
         self._stop_event = stop
-        self.worker: Worker = make_worker(config, store, device, _Log(stop))
+        self._log = _Log(stop)
+        self.worker: Worker = make_worker(config, store, device, self._log)
         self.error: NstdError | None = None
+
+    @property
+    def status(self) -> str:
+        """What it is at, for people; empty while it waits."""
+        return self._log.status
 
     def run(self) -> None:
         """Work off jobs until told to stop."""
         while not self._stop_event.is_set():
             try:
                 outcome = self.worker.work_one()
+                self._log.status = ""
             except NstdError as error:  # the ledger itself failed: the daemon must not go on blind
                 self.error = error
                 return
@@ -149,6 +164,7 @@ class _Log:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
+        self.status = ""
         self._name = ""
         self._painted = self._total = 0
 
@@ -159,14 +175,19 @@ class _Log:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         self._name, self._painted, self._total = f"job {job.id}", painted, total
         logger.info("Painting %s: %d of %d frames are done", self._name, painted, total)
+        self._say()
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
         pass
 
     def painted(self, frame: int) -> None:  # noqa: ARG002 - counted, since a batch has several
         self._painted += 1
+        self._say()
         if self._total >= 20 and self._painted % (self._total // 10) == 0:
             logger.info("Painting %s: %d of %d frames", self._name, self._painted, self._total)
+
+    def _say(self) -> None:
+        self.status = f"Painting {self._name}: frame {self._painted} of {self._total or '?'}"
 
 
 def _start_painters(config: Config, store: SqliteJobStore, stop: threading.Event) -> list[_Painter]:

@@ -1,8 +1,14 @@
 """`nstd run`, the real daemon: whatever comes into its folders is painted once."""
 
 import json
+import os
+import re
 import signal
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -34,6 +40,7 @@ class Life:
     painted: dict[str, str] = field(default_factory=dict)
     jobs: list[tuple[str, str, str]] = field(default_factory=list)
     restarted: Ended | None = None
+    told: list[str] = field(default_factory=list)
 
     def names(self, folder: str) -> list[str]:
         return sorted(path.name for path in (self.program.work / folder).iterdir())
@@ -126,13 +133,38 @@ def drop(life: Life, running: Running) -> None:
     running.until(lambda: settled(life.program, 9), "all is painted")
 
 
+@contextmanager
+def service_manager(told: list[str]) -> Iterator[dict[str, str]]:
+    """What systemd puts into a service's environment; `told` gets what was said, at the end."""
+    name = f"nstd-{os.getpid()}-{time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(f"\0{name}")
+        listener.settimeout(0)
+        thread_ends = threading.Event()
+
+        def listen() -> None:
+            while not thread_ends.wait(0.02):
+                with suppress(BlockingIOError):
+                    while True:
+                        told.append(listener.recv(4096).decode())
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield {"NOTIFY_SOCKET": f"@{name}"}
+        finally:
+            time.sleep(0.1)
+            thread_ends.set()
+            thread.join()
+
+
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> Life:
     """One daemon's life and the beginning of the next one's; the tests look at what they left."""
     program = Program(tmp_path_factory.mktemp("daemon") / "home")
     configure(program, network, style)
     life = Life(program)
-    with program.started("run") as running:
+    with service_manager(life.told) as said, program.started("run", environment=said) as running:
         running.until(lambda: "Watching" in running.log, "it watches")
         life.second = program.run("run")
         drop(life, running)
@@ -241,6 +273,19 @@ def test_sigterm_ends_it_with_0_in_seconds(life: Life) -> None:
     assert life.stopped is not None
     assert life.stopped.code == 0
     assert life.seconds_to_stop < SECONDS_TO_STOP
+
+
+def test_the_service_manager_is_told_when_it_is_ready_what_it_paints_and_that_it_stops(
+    life: Life,
+) -> None:
+    assert life.told[0] == "READY=1"
+    assert life.told.count("READY=1") == 1
+    assert life.told[-1] == "STOPPING=1"
+    statuses = [word for word in life.told if word.startswith("STATUS=")]
+    assert any(
+        re.fullmatch(r"STATUS=Painting job \d+: frame \d+ of \d+", word) for word in statuses
+    )
+    assert any(word.startswith("STATUS=Watching ") for word in statuses)
 
 
 def test_after_a_restart_nothing_is_painted_again(life: Life) -> None:
