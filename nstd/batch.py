@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.config import BatchConfig, Config, FolderConfig
@@ -27,12 +27,11 @@ from nstd.film import Observer, OutputSpec, path_of
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.submit import (
     Entry,
-    Freezing,
     Submission,
     freeze,
+    freezing_of,
     is_media,
     output_extension,
-    paints_on_gpu,
     submit,
     submit_entry,
 )
@@ -137,7 +136,7 @@ def stylize(
         for _, target in pairs:
             if target.exists() and not output.overwrite and not _is_ours(store, target):
                 raise OutputExistsError(f"{target} is there already")
-        recipe = freeze(recipe, _freezing(own))
+        recipe = freeze(recipe, freezing_of(own, recipe))
         worker = make_worker(own, store, device_names(config)[0], observer)
         worker.clear_up_all()
         wanted = [_submission(source, target, recipe, output) for source, target in pairs]
@@ -244,9 +243,9 @@ def _stylize_one(
     config: Config, store: SqliteJobStore, worker: Worker, wanted: Submission
 ) -> Result:
     try:
-        job, _ = submit(store, wanted, _freezing(config))
+        job, _ = submit(store, wanted, freezing_of(config, wanted.recipe))
         if job.state is JobState.DONE:
-            if not wanted.output.overwrite and _is_ours(store, wanted.target):
+            if not wanted.output.overwrite and _has_put(job, wanted.target):
                 return Result(wanted.source, wanted.target, None)
             job, _ = store.enqueue(job.request, again=True)
         elif job.state in {JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED}:
@@ -254,10 +253,6 @@ def _stylize_one(
     except NstdError as error:
         return Result(wanted.source, wanted.target, error)
     return _work_off(store, worker, job)
-
-
-def _freezing(config: Config) -> Freezing:
-    return Freezing(config.state_dir, config.cache_dir, paints_on_gpu(config))
 
 
 def _tried_again(store: SqliteJobStore, job: Job) -> Job:
@@ -295,7 +290,7 @@ def _expand(inputs: Sequence[Path]) -> list[Path]:
     """Folders replaced by the films and pictures in them."""
     found: list[Path] = []
     for given in inputs:
-        path = _absolute(given)
+        path = absolute(given)
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file() and is_media(p))
             if not inside:
@@ -308,8 +303,8 @@ def _expand(inputs: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _absolute(path: Path) -> Path:
-    """Without `..`, but symbolic links as they are: a link's name is the user's choice."""
+def absolute(path: Path) -> Path:
+    """The same path without `..`; symbolic links stay: a link's name is the user's choice."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the `..`
 
 
@@ -317,7 +312,7 @@ def _pair(
     sources: Sequence[Path], destination: Path, output: OutputSpec
 ) -> list[tuple[Path, Path]]:
     """Each source with its target."""
-    destination = _absolute(destination)
+    destination = absolute(destination)
     into_folder = destination.is_dir() or not destination.suffix
     if not into_folder and len(sources) > 1:
         raise UsageError(
@@ -343,9 +338,13 @@ def _pair(
 
 
 def _is_ours(store: SqliteJobStore, target: Path) -> bool:
-    """Whether the file at `target` is the one that an earlier run has put there."""
-    job = store.job_for_target(os.fsencode(target))
-    if job is None or job.part is None or not target.exists():
+    """Whether the file at `target` is one that an earlier run has put there."""
+    return any(_has_put(job, target) for job in store.jobs_for_target(os.fsencode(target)))
+
+
+def _has_put(job: Job, target: Path) -> bool:
+    """Whether the file at `target` is the one that `job` has put there."""
+    if job.part is None or not target.exists():
         return False
     return FileIdentity.from_stat(target.stat()).same_content(job.part)
 
@@ -365,7 +364,9 @@ def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
 
 def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:
     # The same command is the same work; another style, frame range or target is another.
-    wish = json.dumps([recipe.to_json(), output.to_json(), str(target)], sort_keys=True)
+    # What a network is called is no part of it: its content is.
+    recipe_wish = replace(recipe, network_name=None).to_json()
+    wish = json.dumps([recipe_wish, output.to_json(), str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
     return Submission(
         source=source,
@@ -386,7 +387,7 @@ def _batch_work(config: Config, paths: Sequence[Path]) -> list[tuple[Entry, Path
     for entry in config.batch:
         work += [(entry, path.parent, path) for path in _globbed(entry)]
     for path in paths:
-        work.append(_owner(config, _absolute(path)))
+        work.append(_owner(config, absolute(path)))
     if not work:
         raise UsageError(
             "There is nothing to paint", "Add folders or a batch list to config.yaml, or name films"

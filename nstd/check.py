@@ -15,10 +15,12 @@ import torch
 
 from nstd.config import Config
 from nstd.errors import ConfigError, DeviceError, NstdError
+from nstd.intake.submit import paints_on_gpu, require_depth
 from nstd.media.encode import CODECS
 from nstd.plan import PACKAGES
 from nstd.style.device import choose_devices, list_devices
-from nstd.weights import AUTO, POCKET, choose_network, list_weights, load_weights
+from nstd.style.recipe import StyleRecipe, StyleSource
+from nstd.weights import AUTO, POCKET, choose_network, list_weights
 
 Verdict = Literal["ok", "note", "fault"]
 
@@ -139,13 +141,16 @@ def _networks(config: Config) -> Iterator[Finding]:
     """What each recipe paints with, and what it takes to have the other that `auto` may be."""
     gpu = _paints_on_gpu(config)
     wanted = {
-        f"Recipe {name}": recipe.recipe(config.network).network
-        for name, recipe in config.recipes.items()
+        f"Recipe {name}": recipe.recipe(config.network) for name, recipe in config.recipes.items()
     }
-    for who, network in (wanted or {"A recipe that names no network": config.network}).items():
+    if not wanted:
+        any_style = StyleRecipe(styles=(StyleSource(image="any"),), network=config.network)
+        wanted = {"A recipe that names no network": any_style}
+    for who, recipe in wanted.items():
+        network = recipe.network
         try:
             chosen = choose_network(network, config.cache_dir, gpu=gpu)
-            load_weights(chosen.path)
+            require_depth(recipe, chosen)
         except NstdError as error:
             yield Finding("network", "fault", f"{who}: {error}", error.exit_code)
             continue
@@ -165,10 +170,9 @@ def _how_to_get_the_other(name: str) -> str:
 
 def _paints_on_gpu(config: Config) -> bool:
     try:
-        chosen = choose_devices(None if config.devices == "auto" else config.devices)
+        return paints_on_gpu(config)
     except DeviceError:
         return False  # a finding of its own
-    return chosen[0].name != "cpu"
 
 
 def _folders(config: Config) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ def run(config: Config) -> None:
             watcher.start()
             watching = ", ".join(str(folder.watch) for folder in config.folders)
             logger.info("Watching %s", watching)
-            # Not before: the ledger is open, the devices are there, all folders have been looked at.
+            # Not before: the ledger is open, the devices are there, all folders were looked at.
             manager.ready()
             while not stop.wait(TICK_SECONDS):
                 watcher.tick()

@@ -38,7 +38,7 @@ from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_styl
 from nstd.media.keep import FrameKeeper
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
-from nstd.media.writer import SegmentWriter, assemble, publish
+from nstd.media.writer import SegmentWriter, assemble, check_size, publish
 from nstd.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.style.network import Network
@@ -214,6 +214,9 @@ def _painted(film: Film, engine: Engine) -> Path:
         return _stylize_still(film)
     info = probe(film.source, accept_truncated=film.output.accept_truncated)
     _require_frames(film, info)
+    # What would end it is found out before the first frame is painted.
+    check_size(_as_painted(film, info), film.output.encode)
+    film.painter.levels(info.width, info.height)
     engine.paint(film, info)
     film.store.renew(film.job)  # putting a long film together takes its time
     return _assemble(film, info)

@@ -59,6 +59,8 @@ def configured(path: Path | None, face: Face, *, level: str | None = None) -> Co
     logging.basicConfig(
         level=chosen.upper(), stream=sys.stderr, format="%(levelname)s: %(message)s", force=True
     )
+    if not face.quiet:
+        logging.getLogger("nstd.network").setLevel(min(logging.INFO, logging.root.level))
     if not face.debug:
         for chatty in ("watchdog", "PIL", "libav"):
             logging.getLogger(chatty).setLevel(logging.WARNING)

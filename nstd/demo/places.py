@@ -1,10 +1,14 @@
 """Files of the demonstration, none of which takes the place of a user's own."""
 
+import fcntl
 import filecmp
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.errors import OutputExistsError, from_os_error
+from nstd.errors import BusyError, OutputExistsError, from_os_error
 from nstd.media.files import publish
 
 
@@ -43,6 +47,41 @@ class Places:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise from_os_error(error, self.folder, "making the folder") from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep another demonstration out of the folder.
+
+        Raises:
+            BusyError: One is at work there.
+            StorageError: The folder cannot be locked.
+        """
+        try:
+            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise from_os_error(error, self.folder, "opening") from error
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(f"Another demonstration is at work in {self.folder}") from error
+        except OSError as error:
+            raise from_os_error(error, self.folder, "locking") from error
+        else:
+            yield
+        finally:
+            os.close(folder)
+
+    def require_in_order(self) -> None:
+        """See that a later file is not there without the earlier one: it would be somebody else's.
+
+        Drawing and painting take too long for that to be noticed afterwards.
+
+        Raises:
+            OutputExistsError: One is.
+        """
+        for earlier, later in ((self.sample, self.painted), (self.painted, self.sheet)):
+            if later.exists() and not earlier.exists():
+                raise other_content(later)
 
 
 def put(part: Path, target: Path, *, overwrite: bool) -> bool:

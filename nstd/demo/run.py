@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.batch import Result, device_names, stylize
+from nstd.batch import Result, absolute, device_names, stylize
 from nstd.config import Config
-from nstd.demo.places import Places, other_content, put
+from nstd.demo.places import Places, put
 from nstd.demo.sample import write_sample
 from nstd.demo.sheet import write_sheet
 from nstd.errors import from_os_error
 from nstd.film import Observer, OutputSpec
-from nstd.intake.submit import ENCODER_THREADS
+from nstd.intake.submit import ENCODER_THREADS, paints_on_gpu
 from nstd.media.encode import EncodeSettings
 from nstd.style.recipe import StyleRecipe
-from nstd.weights import find_weights
+from nstd.weights import choose_network
 
 _QUALITY = 16
 """Of H.264: the painted grain is fine, and the film is short."""
@@ -63,14 +63,25 @@ def make_demo(
     """
     # What is not there must show before anything is drawn.
     device_names(config)
-    find_weights(recipe.network, config.cache_dir)
-    places = Places(folder.absolute())
+    choose_network(recipe.network, config.cache_dir, gpu=paints_on_gpu(config))
+    places = Places(absolute(folder))
     places.make()
+    with places.held():
+        if not overwrite:
+            places.require_in_order()
+        return _make(config, recipe, places, observer, frames=frames, overwrite=overwrite)
+
+
+def _make(
+    config: Config,
+    recipe: StyleRecipe,
+    places: Places,
+    observer: Observer,
+    *,
+    frames: int,
+    overwrite: bool,
+) -> Demo:
     kept = []
-    if not overwrite and places.sheet.exists() and not places.painted.exists():
-        # The sheet comes last: without the film it is somebody else's. Painting takes too long for
-        # that to be noticed afterwards.
-        raise other_content(places.sheet)
     part = write_sample(places.sample, frames, lambda: observer.stopping)
     if not put(part, places.sample, overwrite=overwrite):
         kept.append(places.sample)

@@ -17,7 +17,7 @@ from nstd.config import (
     MoveOriginals,
     output_name,
 )
-from nstd.errors import ChangedError, VanishedError, from_os_error
+from nstd.errors import ChangedError, VanishedError, WeightsError, from_os_error
 from nstd.film import OutputSpec
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import FileIdentity, Job, JobKey, JobRequest, JobState
@@ -29,9 +29,17 @@ from nstd.media.image import STILL_SUFFIXES, read_style_image
 from nstd.media.probe import FILM_SUFFIXES
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
-from nstd.weights import choose_network, file_sha256, load_weights
+from nstd.weights import (
+    AUTO,
+    ChosenNetwork,
+    choose_network,
+    file_sha256,
+    load_weights,
+    present_layers,
+)
 
-logger = logging.getLogger(__name__)
+network_logger = logging.getLogger("nstd.network")
+"""Says which network `auto` is; commands that say little else show it."""
 
 MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
 
@@ -119,8 +127,7 @@ def submit_entry(
             output=output,
             target=_choose_target(store, key, entry, naming, source),
         )
-        freezing = Freezing(config.state_dir, config.cache_dir, paints_on_gpu(config))
-        requests.append(_request(wanted, key, freezing))
+        requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
     # All are frozen before the first is queued: where one cannot be, none is begun.
     return [store.enqueue(request) for request in requests]
 
@@ -177,7 +184,8 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
         styles.append(replace(style, image=str(copy), sha256=digest))
     chosen = choose_network(recipe.network, freezing.cache_dir, gpu=freezing.gpu)
     if chosen.reason:
-        logger.info("The network is %s: %s", chosen.name, chosen.reason)
+        _say_which(chosen.name, chosen.reason)
+    require_depth(recipe, chosen)
     digest, copy = _freeze_file(chosen.path, frozen, _check_weights)
     return replace(
         recipe,
@@ -188,14 +196,57 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
     )
 
 
+def freezing_of(config: Config, recipe: StyleRecipe) -> Freezing:
+    """What freezing `recipe` depends on where it is configured by `config`.
+
+    Raises:
+        DeviceError: The recipe asks for `auto`, and a configured device is missing.
+    """
+    gpu = recipe.network == AUTO and paints_on_gpu(config)
+    return Freezing(config.state_dir, config.cache_dir, gpu)
+
+
 def paints_on_gpu(config: Config) -> bool:
-    """Whether the devices that `config` names are GPUs.
+    """Whether the first of the devices that `config` names is a GPU.
 
     Raises:
         DeviceError: One of them is missing.
     """
     devices = choose_devices(None if config.devices == "auto" else config.devices)
     return devices[0].name != "cpu"
+
+
+@lru_cache(maxsize=8)
+def _say_which(name: str, reason: str) -> None:
+    """Once a process: thousands of films may be queued at once."""
+    network_logger.info("The network is %s: %s", name, reason)
+
+
+def require_depth(recipe: StyleRecipe, chosen: ChosenNetwork) -> None:
+    """Find out whether the network reaches the recipe's deepest layer: now, and not in mid-film.
+
+    Raises:
+        WeightsError: It does not, or its file is missing or damaged.
+    """
+    try:
+        identity = FileIdentity.from_stat(chosen.path.stat())
+    except OSError as error:
+        raise WeightsError(f"There are no weights at {chosen.path}") from error
+    present = _layers(chosen.path, identity)
+    for layer in (*recipe.style_layers, recipe.content_layer):
+        if layer not in present:
+            raise WeightsError(
+                f"The network {chosen.name} has no {layer}: it ends at {present[-1]}",
+                "Choose shallower layers in the recipe, or another network",
+            )
+
+
+@lru_cache(maxsize=8)
+def _layers(
+    weights: Path,
+    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
+) -> tuple[str, ...]:
+    return present_layers(load_weights(weights).tensors)
 
 
 def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
@@ -253,7 +304,7 @@ def _choose_target(
     )
     for stem in stems:
         target = below / naming(stem, source.suffix.removeprefix("."))
-        owner = store.job_for_target(os.fsencode(target))
+        owner = next(iter(store.jobs_for_target(os.fsencode(target))), None)
         if owner is None or owner.request.key == key:
             break
         published = owner.state in {JobState.DONE, JobState.PUBLISHING}

@@ -190,8 +190,8 @@ class JobStore(Protocol):
         """Whether a job has put, or is putting, its output at this path."""
         ...
 
-    def job_for_target(self, target: bytes) -> Job | None:
-        """The newest job whose output goes, or went, to this path, or None."""
+    def jobs_for_target(self, target: bytes) -> list[Job]:
+        """The jobs whose output goes, or went, to this path, the newest first."""
         ...
 
     def is_source(self, path: bytes) -> bool:

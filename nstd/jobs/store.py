@@ -291,12 +291,11 @@ class SqliteJobStore(JobStore):
             )
         )
 
-    def job_for_target(self, target: bytes) -> Job | None:
+    def jobs_for_target(self, target: bytes) -> list[Job]:
         found = self._database.read(
-            "SELECT * FROM jobs WHERE target = :target ORDER BY id DESC LIMIT 1",
-            {"target": target},
+            "SELECT * FROM jobs WHERE target = :target ORDER BY id DESC", {"target": target}
         )
-        return job_of(found[0]) if found else None
+        return [job_of(row) for row in found]
 
     def is_source(self, path: bytes) -> bool:
         return bool(

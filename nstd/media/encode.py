@@ -141,15 +141,15 @@ def _same_bytes() -> dict[str, str]:
     """Options for x264 without which the same frames give other bytes each time.
 
     Seen with x264 165 in PyAV 18.1, one thread and two, 320×180, preset medium: with AVX-512 runs
-    differ (its macroblock tree does: without it they do not), with any lesser set all runs have
-    the same bytes, whichever the set. x264 takes the sets it is told for granted, so they are named
-    only where the processor has more than all of them.
+    differ (its macroblock tree does: without it they do not), with any lesser set they do not. x264
+    takes the sets it is told for granted, so they are named only where the processor has more than
+    all of them. `cpu-independent` makes the bytes the same between lesser sets.
     """
     import cv2  # noqa: PLC0415 - the configuration imports this module, and `--help` must be quick
 
     if not cv2.checkHardwareSupport(_AVX_512):
-        return {}
-    return {"x264-params": "asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"}
+        return {"x264-params": "cpu-independent=1"}
+    return {"x264-params": "cpu-independent=1:asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"}
 
 
 def _one_of(what: str, name: str, known: object) -> None:

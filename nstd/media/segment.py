@@ -52,7 +52,7 @@ class SegmentWriter:
         self._last: int | None = None
 
     def __enter__(self) -> Self:
-        self._check_size()
+        check_size(self._info, self._settings)
         if self._pixel_format != CODECS[self._settings.codec].pixel_format:
             size = f"{self._info.width}×{self._info.height}"
             _say_odd(size, self._settings.codec, self._pixel_format)
@@ -121,16 +121,6 @@ class SegmentWriter:
         context.open()
         return stream
 
-    def _check_size(self) -> None:
-        size = coded_size(self._info)
-        least = CODECS[self._settings.codec].smallest
-        if size[0] < least[0] or size[1] < least[1]:
-            raise UnsupportedError(
-                f"A picture of {size[0]}×{size[1]} is too small for {self._settings.codec}, "
-                f"which needs {least[0]}×{least[1]}",
-                "Choose the codec h264",
-            )
-
     def _check(self, frame: Frame) -> None:
         height, width, _ = frame.image.shape
         if (width, height) != (self._info.width, self._info.height):
@@ -177,6 +167,22 @@ def _say_odd(size: str, codec: str, layout: str) -> None:
         codec,
         layout,
     )
+
+
+def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
+    """Find out whether the codec takes pictures of the film's size.
+
+    Raises:
+        UnsupportedError: They are too small for it.
+    """
+    size = coded_size(info)
+    least = CODECS[settings.codec].smallest
+    if size[0] < least[0] or size[1] < least[1]:
+        raise UnsupportedError(
+            f"A picture of {size[0]}×{size[1]} is too small for {settings.codec}, "
+            f"which needs {least[0]}×{least[1]}",
+            "Choose the codec h264, or a larger size",
+        )
 
 
 def coded_size(info: VideoInfo) -> tuple[int, int]:

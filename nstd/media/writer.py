@@ -3,7 +3,7 @@
 from nstd.media.assemble import assemble
 from nstd.media.encode import CODECS, CONTAINERS, PRESETS, EncodeSettings
 from nstd.media.files import part_path, publish
-from nstd.media.segment import SegmentWriter
+from nstd.media.segment import SegmentWriter, check_size
 
 __all__ = [
     "CODECS",
@@ -12,6 +12,7 @@ __all__ = [
     "EncodeSettings",
     "SegmentWriter",
     "assemble",
+    "check_size",
     "part_path",
     "publish",
 ]

@@ -212,7 +212,7 @@ class _Pad(torch.autograd.Function):
         (gradient,) = gradients
         near: int = ctx.near  # type: ignore[attr-defined] # see above
         far = -1 - near
-        result = gradient[..., 1:-1, 1:-1].contiguous()
+        result = gradient[..., 1:-1, 1:-1].clone(memory_format=torch.contiguous_format)
         result[..., near, :] += gradient[..., 0, 1:-1]
         result[..., far, :] += gradient[..., -1, 1:-1]
         for column, source in ((near, gradient[..., 0]), (far, gradient[..., -1])):

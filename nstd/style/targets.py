@@ -20,7 +20,7 @@ from nstd.style.network import Network
 from nstd.style.recipe import SHORTEST_EDGE_PX, StyleRecipe
 
 CACHE_FORMAT = 2
-"""Raised when what is stored under a key changes meaning."""
+"""Raised when what is stored under a key changes its meaning or its last digits."""
 
 ENERGY_FLOOR = 0.25
 """The content term is divided by the content's energy, but never by less than this share of the

@@ -9,6 +9,7 @@ from nstd.weights.canonical import (
     NetworkWeights,
     file_sha256,
     load_weights,
+    present_layers,
     save_weights,
 )
 from nstd.weights.catalog import (
@@ -40,6 +41,7 @@ __all__ = [
     "import_weights",
     "list_weights",
     "load_weights",
+    "present_layers",
     "save_weights",
     "verify_weights",
 ]

@@ -6,7 +6,7 @@
 | `convB_I.{weight,bias}`       | out×in×3×3, out     | VGG-19's convolutions, in its order        |
 | `readout.convB_I.{weight,…}`  | any×width×1×1, any  | optional: a full network's activations     |
 | `metric.convB_I.factor`       | any×(width + 1)     | instead of a readout: R of [A, b] = QR     |
-| `metric.convB_I.width`        | one integer         | with it: the full network's channels       |
+| `metric.convB_I.width`        | one integer         | with it: the channels of what it stands for|
 
 A file may end at any convolution and have any widths, so long as each takes what the one before
 it gives. The metadata holds where the weights come from and the digest of all tensors, so that one

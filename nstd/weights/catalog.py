@@ -106,7 +106,8 @@ def find_weights(network: str, cache_dir: Path) -> Path:
     """
     if "/" in network or Path(network).suffix:
         return Path(network)
-    if path := shipped(network):
+    if network in SHIPPED_SHA256 or shipped(network):
+        path = _SHIPPED / f"{network}.safetensors"
         _check_shipped(network, path)
         return path
     path = weights_path(network, cache_dir)
@@ -207,7 +208,7 @@ def locked(cache_dir: Path) -> Iterator[None]:
 
 def _check_shipped(name: str, path: Path) -> None:
     """Raise unless a file of the package is the one that belongs to this version."""
-    if file_sha256(path) != SHIPPED_SHA256.get(name):
+    if not path.is_file() or file_sha256(path) != SHIPPED_SHA256.get(name):
         raise WeightsError(
             f"The network {name} of this installation is damaged: {path} is not as it was shipped",
             "Install nstd again",

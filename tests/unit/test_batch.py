@@ -76,13 +76,54 @@ def picture(path: Path, color: str = "blue") -> Path:
 
 
 def paint(
-    config: Config, *inputs: Path, to: Path, overwrite: bool = False, stop_after: int | None = None
+    config: Config,
+    *inputs: Path,
+    to: Path,
+    overwrite: bool = False,
+    stop_after: int | None = None,
+    **look: Any,
 ) -> tuple[list[batching.Result], int]:
     """Results, and how many pictures were painted for them."""
     onlooker = Onlooker(stop_after)
-    recipe = recipe_from_options(config, name="oil", overrides={})
+    recipe = recipe_from_options(config, name="oil", overrides=look)
     spec = OutputSpec(overwrite=overwrite)
     return stylize(config, inputs, recipe, spec, to, onlooker), onlooker.frames
+
+
+def test_what_is_finished_stays_finished_though_another_look_was_refused_in_between(
+    config: Config, tmp_path: Path
+) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    assert paint(config, source, to=target)[1] == 1
+    before = target.read_bytes()
+    (other,), painted = paint(config, source, to=target, seed=1)
+    assert isinstance(other.error, OutputExistsError)
+    (again,), painted_again = paint(config, source, to=target)
+    assert (again.error, again.target) == (None, target)
+    assert painted == painted_again == 0
+    assert target.read_bytes() == before
+
+
+def test_what_another_look_has_replaced_is_not_taken_for_finished(
+    config: Config, tmp_path: Path
+) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    paint(config, source, to=target)
+    paint(config, source, to=target, overwrite=True, tv_weight=50, levels="32:4")
+    other = target.read_bytes()
+    (first,), painted = paint(config, source, to=target)
+    assert isinstance(first.error, OutputExistsError)
+    assert painted == 0
+    assert target.read_bytes() == other
+
+
+def test_a_network_under_another_name_is_the_same_work(config: Config, tmp_path: Path) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    paint(config, source, to=target)
+    copy = tmp_path / "another name.safetensors"
+    copy.write_bytes(Path(config.network).read_bytes())
+    (again,), painted = paint(config, source, to=target, network=str(copy))
+    assert (again.error, painted) == (None, 0)
 
 
 def test_a_folder_stands_for_the_films_and_pictures_in_it(config: Config, tmp_path: Path) -> None:

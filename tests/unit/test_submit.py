@@ -11,13 +11,14 @@ import PIL.Image
 import pytest
 
 from nstd.config import Config
-from nstd.errors import NstdError, UnreadableError, VanishedError, WeightsError
+from nstd.errors import DeviceError, NstdError, UnreadableError, VanishedError, WeightsError
 from nstd.film import OutputSpec, path_of
 from nstd.intake import submit as submission
 from nstd.intake.submit import (
     Freezing,
     Submission,
     freeze,
+    freezing_of,
     is_media,
     paints_on_gpu,
     submit,
@@ -149,6 +150,7 @@ def test_what_auto_stands_for_is_frozen_and_logged(
     if vgg19_is_here:
         import_weights(network, cache, name="vgg19")
     caplog.set_level("INFO")
+    submission._say_which.cache_clear()  # it is said once a process
     freezing = Freezing(tmp_path / "state", cache, gpu)
     frozen = freeze(replace(recipe, network="auto"), freezing)
     taken = find_weights(name, cache)
@@ -159,6 +161,27 @@ def test_what_auto_stands_for_is_frozen_and_logged(
     # What is queued stays what it is, whatever is fetched or plugged in later.
     other = Freezing(freezing.state_dir, cache, not gpu)
     assert freeze(frozen, other) == frozen
+
+
+def test_a_recipe_deeper_than_its_network_is_refused_before_it_is_queued(
+    tmp_path: Path, recipe: StyleRecipe
+) -> None:
+    deeper = replace(recipe, network="auto", style_layers=("conv5_3",), layer_weights=(1.0,))
+    with pytest.raises(WeightsError, match="network pocket has no conv5_3: it ends at conv5_1"):
+        freeze(deeper, Freezing(tmp_path / "state", tmp_path / "cache"))
+
+
+def test_devices_are_asked_for_only_where_auto_is(
+    config_with_a_missing_device: Config, recipe: StyleRecipe
+) -> None:
+    assert not freezing_of(config_with_a_missing_device, recipe).gpu
+    with pytest.raises(DeviceError, match="no device cuda:99"):
+        freezing_of(config_with_a_missing_device, replace(recipe, network="auto"))
+
+
+@pytest.fixture
+def config_with_a_missing_device() -> Config:
+    return Config(devices=("cuda:99",))
 
 
 def test_painting_is_on_a_gpu_unless_the_first_device_is_the_cpu(

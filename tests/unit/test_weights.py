@@ -296,6 +296,15 @@ def test_a_shipped_network_that_is_not_as_it_was_shipped_is_refused(
     assert (entry.state, entry.remedy) == ("damaged", "Install nstd again")
 
 
+def test_a_shipped_network_that_is_gone_is_said_to_be_damage(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(catalog, "_SHIPPED", tmp_path / "nothing is here")
+    for name in ("pocket", "auto"):
+        with pytest.raises(WeightsError, match="pocket of this installation is damaged"):
+            choose_network(name, cache, gpu=False)
+
+
 def test_auto_is_vgg19_only_where_it_is_at_hand_and_there_is_a_gpu(
     network: Path, torchvision_file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

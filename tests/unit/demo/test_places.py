@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nstd.demo.places import Places, put
-from nstd.errors import OutputExistsError, StorageError
+from nstd.errors import BusyError, OutputExistsError, StorageError
 
 
 @pytest.fixture
@@ -58,3 +58,34 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file")
     with pytest.raises(StorageError):
         Places(tmp_path / "demo").make()
+
+
+def test_two_demonstrations_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    with places.held(), pytest.raises(BusyError, match="Another demonstration"), places.held():
+        pass
+    with places.held():  # free again
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "alien"),
+    [
+        ((), None),
+        (("sample.mp4",), None),
+        (("sample.mp4", "painted.mp4"), None),
+        (("painted.mp4",), "painted.mp4"),
+        (("sample.mp4", "sheet.png"), "sheet.png"),
+        (("sheet.png",), "sheet.png"),
+    ],
+)
+def test_a_later_file_without_the_earlier_is_somebody_else_s(
+    tmp_path: Path, there: tuple[str, ...], alien: str | None
+) -> None:
+    for name in there:
+        (tmp_path / name).touch()
+    if alien is None:
+        Places(tmp_path).require_in_order()
+        return
+    with pytest.raises(OutputExistsError, match=alien):
+        Places(tmp_path).require_in_order()

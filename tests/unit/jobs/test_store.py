@@ -421,10 +421,10 @@ def test_an_output_is_known_from_the_moment_it_is_put_in_place(
 
 def test_the_newest_job_for_an_output_is_found(store: SqliteJobStore, film: Film) -> None:
     old = _in_state(store, film(b"\xff.mp4"), JobState.DONE)
-    assert store.job_for_target(old.request.target) == old
+    assert store.jobs_for_target(old.request.target) == [old]
     newer, _ = store.enqueue(film(b"\xff.mp4"), again=True)
-    assert store.job_for_target(old.request.target) == newer
-    assert store.job_for_target(old.request.source) is None
+    assert store.jobs_for_target(old.request.target) == [newer, store.get(old.id)]
+    assert store.jobs_for_target(old.request.source) == []
 
 
 def test_a_film_has_one_newest_job_for_each_recipe(store: SqliteJobStore, film: Film) -> None:

@@ -1,5 +1,6 @@
 """Encoder settings: what works together, and clear words for what does not."""
 
+import cv2
 import pytest
 
 from nstd.errors import UsageError
@@ -47,3 +48,23 @@ def test_every_encoder_is_told_its_number_of_threads(codec: str) -> None:
 @pytest.mark.parametrize(("width", "height"), [(97, 64), (96, 63), (97, 63)])
 def test_an_odd_size_gets_a_layout_that_can_hold_it(width: int, height: int) -> None:
     assert pixel_format(EncodeSettings(), width, height) == "yuv444p"
+
+
+@pytest.mark.parametrize("has_avx_512", [False, True])
+def test_x264_is_kept_from_what_gives_other_bytes_each_time(
+    monkeypatch: pytest.MonkeyPatch, has_avx_512: bool
+) -> None:
+    asked: list[int] = []
+
+    def supports(kind: int) -> bool:
+        asked.append(kind)
+        return has_avx_512
+
+    monkeypatch.setattr(cv2, "checkHardwareSupport", supports)
+    parameters = encoder_options(EncodeSettings())["x264-params"].split(":")
+    assert asked == [256]
+    assert "cpu-independent=1" in parameters
+    named = [parameter for parameter in parameters if parameter.startswith("asm=")]
+    # Named sets are taken for granted: they may be named only where there is more than those.
+    assert len(named) == has_avx_512
+    assert not any("AVX512" in parameter for parameter in named)
