@@ -178,7 +178,7 @@ class Run:
         record: dict[str, object] = {"step": self.step, "seconds_a_step": round(pace, 3)}
         record |= {"unexplained": missed, "gram": gram}
         kind, r2 = "training", {layer: 1 - value for layer, value in missed.items()}
-        if self.step % SAVE_EVERY == 0:
+        if self.step % SAVE_EVERY == 0 or self.step == self.plan.steps:
             kind, r2 = "held out", explained(self.student, self.teacher, self.held_out, self.device)
             record["held_out_r2"] = {layer: round(value, 4) for layer, value in r2.items()}
         with (self.folder / "log.jsonl").open("a") as file:

@@ -1,11 +1,18 @@
-"""How well the student sees: R² on held-out photographs."""
+"""How well a checkpoint's student sees, on the held-out photographs.
 
+python -m training.evaluate --teacher WEIGHTS --photographs FOLDER --checkpoint FILE
+"""
+
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from training.pictures import Picture, to_batch
+from nstd.style.network import Network
+from nstd.weights import load_weights
+from training.pictures import Picture, load_photographs, to_batch
 from training.student import MATCHED, Student
 from training.teacher import Teacher
 
@@ -43,3 +50,28 @@ def explained(
         - error[layer] / (square[layer] - float(total[layer].square().sum()) / positions[layer])
         for layer in MATCHED
     }
+
+
+def main() -> None:
+    """Print R² layer by layer."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--teacher", type=Path, required=True, help="weights file the student was trained with")
+    add("--photographs", type=Path, required=True, help="folder it was trained on")
+    add("--checkpoint", type=Path, required=True, help="checkpoint.pt in the folder of the run")
+    arguments = parser.parse_args()
+    teacher = Teacher(Network(load_weights(arguments.teacher).tensors, deepest=MATCHED[-1]))
+    kept = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
+    student = Student(teacher.outputs, seed=0)
+    student.load_state_dict(kept["student"])
+    _, held_out = load_photographs(arguments.photographs)
+    found = explained(student, teacher, held_out, torch.device("cpu"))
+    print(f"{len(held_out)} photographs, step {kept['step']}")
+    for layer, value in found.items():
+        print(f"{layer}  {value:.4f}")
+
+
+if __name__ == "__main__":
+    main()
