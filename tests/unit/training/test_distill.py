@@ -136,12 +136,12 @@ def test_half_of_a_batch_is_optimized_pictures_once_there_are_some(unbroken: Run
     assert codes[1].numpy().tobytes() in kept
 
 
-def test_the_rate_rises_holds_and_falls_and_the_grams_count_more_and_more() -> None:
+def test_the_rate_rises_holds_and_falls_and_the_grams_count_more_from_the_first_exploit() -> None:
     plan = Plan(1000, 2, 32, 0.01, 0.3, 200, 20, 0.5, 0)
     assert plan.decay_from == 700
     assert [plan.factor(step) for step in (0, 24, 49, 699, 850)] == [0.02, 0.5, 1, 1, 0.5]
     assert 0 < plan.factor(999) < 0.01
-    assert [plan.gram_weight(step) for step in (0, 200, 700)] == [0.25, 2, 10]
+    assert [plan.gram_weight(step) for step in (0, 199, 200, 700)] == [0.25, 0.25, 2, 2]
 
 
 def test_the_command_line_runs_a_plan_and_a_finished_one_stands(
