@@ -20,7 +20,7 @@ FETCH_VGG19 = "`nstd weights fetch vgg19`"
 _SHIPPED = Path(__file__).resolve().parents[1] / "data"
 
 
-SHIPPED_SHA256 = {POCKET: "f3bb6639546642d73a599cd82baf567f5df770ef5bcb3a8cd32a39d2edd135f0"}
+SHIPPED_SHA256 = {POCKET: "93229ee7b6ee924abe4b0381f8c22a765fc7085f790eb6f50406a67180181b11"}
 """Of the files that come inside the package."""
 
 
