@@ -61,7 +61,6 @@ def test_an_empty_or_missing_log_is_refused(tmp_path: Path) -> None:
 def test_the_command_draws_every_layer_in_another_color(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("matplotlib", reason="only this plot needs matplotlib")
     write(tmp_path, [record(50 * n, 1 / n, held_out=n % 2 == 0) for n in range(1, 9)])
     out = tmp_path / "curves.png"
     monkeypatch.setattr(sys, "argv", ["curves", str(tmp_path), "-o", str(out)])
