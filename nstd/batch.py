@@ -1,6 +1,5 @@
 """Work that is named, done and over: `stylize` and `batch`."""
 
-import fcntl
 import glob
 import hashlib
 import itertools
@@ -8,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from nstd.errors import (
     NstdError,
     OutputExistsError,
     UsageError,
-    from_os_error,
 )
 from nstd.film import Observer, OutputSpec, path_of
 from nstd.intake.folder import WatchedFolder
@@ -39,11 +37,10 @@ from nstd.intake.watcher import scan_once
 from nstd.jobs.job import FileIdentity, Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.image import STILL_SUFFIXES
+from nstd.queue import UNFINISHED, daemon_lock, is_placed, open_ledger
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
 from nstd.worker import Outcome, Worker
-
-UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
 POLL_SECONDS = 0.5
 """Between two looks at jobs that a daemon works off for us."""
@@ -62,11 +59,6 @@ class Result:
     source: Path
     target: Path | None
     error: NstdError | None
-
-
-def open_ledger(config: Config) -> SqliteJobStore:
-    """The ledger of the daemon and of `batch`."""
-    return SqliteJobStore(config.state_dir / "ledger.sqlite3")
 
 
 def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Observer) -> Worker:
@@ -129,7 +121,7 @@ def stylize(
     Returns:
         What became of each input; where the observer asked to stop, the last says so.
     """
-    sources = _expand(inputs)
+    sources = expand(inputs)
     pairs = _pair(sources, destination, output)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
     with SqliteJobStore(own.state_dir / "ledger.sqlite3") as store:
@@ -144,7 +136,7 @@ def stylize(
 
 
 def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
-    """Paint everything in the watched folders, the batch list and `paths`, once.
+    """Paint everything in the watched folders, the batch list, `paths` and what was added, once.
 
     What has failed before is tried again. With a daemon on the same state folder the work is
     queued with it and waited for.
@@ -164,6 +156,11 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
     """
     work = _batch_work(config, paths)
     with open_ledger(config) as store:
+        if not work and not _placed_jobs(store):
+            raise UsageError(
+                "There is nothing to paint",
+                "Add folders or a batch list to config.yaml, or name films",
+            )
         results, jobs = [], []
         for entry, folder, source in work:
             try:
@@ -173,6 +170,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
                 raise
             except NstdError as error:
                 results.append(Result(source, None, error))
+        jobs += _placed_jobs(store)
         return results + _until_stopped(_finished(config, store, jobs, observer))
 
 
@@ -208,37 +206,6 @@ def _until_stopped(results: Iterator[Result]) -> list[Result]:
     return found
 
 
-@contextmanager
-def daemon_lock(config: Config, *, required: bool) -> Iterator[bool]:
-    """Hold the state folder's lock: one daemon, or one `batch` that works itself, at a time.
-
-    Args:
-        config: For the state folder.
-        required: Raise where another process holds it, instead of saying so.
-
-    Yields:
-        Whether the lock is held.
-
-    Raises:
-        BusyError: Another process holds it, and `required` is true.
-    """
-    path = config.state_dir / "daemon.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise from_os_error(error, path, "opening") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if required:
-                raise BusyError(f"Another nstd works on {config.state_dir} already") from error
-            yield False
-            return
-        yield True
-
-
 def _stylize_one(
     config: Config, store: SqliteJobStore, worker: Worker, wanted: Submission
 ) -> Result:
@@ -253,6 +220,12 @@ def _stylize_one(
     except NstdError as error:
         return Result(wanted.source, wanted.target, error)
     return _work_off(store, worker, job)
+
+
+def _placed_jobs(store: SqliteJobStore) -> list[Job]:
+    """What was added with an output of its own, and waits; no folder or batch entry names it."""
+    queued = reversed(store.jobs({JobState.QUEUED}))
+    return [job for job in queued if is_placed(job.request.key) and not job.paused]
 
 
 def _tried_again(store: SqliteJobStore, job: Job) -> Job:
@@ -271,6 +244,8 @@ def _work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
         return Result(source, target, error)
     if outcome is None:
         return Result(source, target, _why_not(store.get(job.id)))
+    if isinstance(outcome.error, Interrupted) and outcome.job.paused:
+        return Result(source, target, _why_not(outcome.job))  # the others are still painted
     return Result(source, target, outcome.error)
 
 
@@ -282,12 +257,20 @@ def _ended(store: SqliteJobStore, job: Job) -> Result:
 
 def _why_not(job: Job) -> NstdError:
     """Why a job cannot be started, as an error."""
+    if job.paused:
+        return InputError(
+            f"Job {job.id} was not painted: it is paused", f"`nstd resume {job.id}` ends that"
+        )
     reason = (job.error or job.hold_reason or f"It is {job.state}").removesuffix(".")
     return InputError(f"Job {job.id} was not painted: {reason}", "The same command tries it again")
 
 
-def _expand(inputs: Sequence[Path]) -> list[Path]:
-    """Folders replaced by the films and pictures in them."""
+def expand(inputs: Sequence[Path]) -> list[Path]:
+    """Absolute paths, with folders replaced by the films and pictures in them.
+
+    Raises:
+        UsageError: There is no such path, or a folder holds no film and no picture.
+    """
     found: list[Path] = []
     for given in inputs:
         path = absolute(given)
@@ -388,10 +371,6 @@ def _batch_work(config: Config, paths: Sequence[Path]) -> list[tuple[Entry, Path
         work += [(entry, path.parent, path) for path in _globbed(entry)]
     for path in paths:
         work.append(_owner(config, absolute(path)))
-    if not work:
-        raise UsageError(
-            "There is nothing to paint", "Add folders or a batch list to config.yaml, or name films"
-        )
     return list(dict.fromkeys(work))
 
 
@@ -405,6 +384,11 @@ def watched_folder(folder: FolderConfig) -> WatchedFolder:
     )
 
 
+def watching_folder(config: Config, path: Path) -> FolderConfig | None:
+    """The watched folder that a file belongs to, or None."""
+    return next((one for one in config.folders if watched_folder(one).accepts(path)), None)
+
+
 def _globbed(entry: BatchConfig) -> list[Path]:
     names = itertools.chain.from_iterable(
         glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
@@ -415,9 +399,9 @@ def _globbed(entry: BatchConfig) -> list[Path]:
 
 
 def _owner(config: Config, path: Path) -> tuple[Entry, Path, Path]:
-    for folder in config.folders:
-        if watched_folder(folder).accepts(path):
-            return folder, folder.watch, path
+    folder = watching_folder(config, path)
+    if folder is not None:
+        return folder, folder.watch, path
     if len(config.batch) == 1:
         return config.batch[0], path.parent, path
     raise UsageError(

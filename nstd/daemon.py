@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from nstd.batch import daemon_lock, device_names, make_worker, open_ledger, watched_folder
+from nstd.batch import device_names, make_worker, watched_folder
 from nstd.config import Config, FolderConfig
 from nstd.errors import (
     ConfigError,
@@ -23,9 +23,10 @@ from nstd.errors import (
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.submit import is_media, submit_entry
 from nstd.intake.watcher import Watcher
-from nstd.jobs.job import Job
+from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.notify import ServiceManager
+from nstd.queue import daemon_lock, open_ledger
 from nstd.style.optimize import Iterate
 from nstd.worker import Worker
 
@@ -151,6 +152,8 @@ class _Painter(threading.Thread):
                 logger.info("Done: job %d", outcome.job.id)
             elif isinstance(outcome.error, Interrupted):
                 logger.info("Job %d: %s", outcome.job.id, outcome.error.problem)
+            elif outcome.job.state is JobState.CANCELED:
+                logger.info("Job %d was canceled", outcome.job.id)
             else:
                 logger.error("Job %d is %s: %s", outcome.job.id, outcome.job.state, outcome.error)
 

@@ -30,7 +30,7 @@ from nstd.errors import (
 )
 from nstd.film import Film, path_of, to_images, to_tensor
 from nstd.jobs.fingerprint import fingerprint
-from nstd.jobs.job import FileIdentity, Segment
+from nstd.jobs.job import FileIdentity, Job, JobState, Segment
 from nstd.jobs.segments import SegmentPlanner
 from nstd.media.files import removed_on_failure
 from nstd.media.frame import Frame, Image, VideoInfo
@@ -82,7 +82,7 @@ def stylize_film(film: Film, engine: Engine) -> None:
         raise
     with removed_on_failure(part):
         _require_unchanged(film, before)
-    job = film.store.publishing(film.job, part=_identity(part))
+    job = _about_to_publish(film, part)
     publish(part, film.target, overwrite=film.output.overwrite)
     film.store.done(job)
 
@@ -343,6 +343,16 @@ def _require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None
 
 def _is_at(path: Path, identity: FileIdentity) -> bool:
     return path.exists() and _identity(path).same_content(identity)
+
+
+def _about_to_publish(film: Film, part: Path) -> Job:
+    try:
+        return film.store.publishing(film.job, part=_identity(part))
+    except BusyError:
+        # Canceled while it was put together. Had another worker taken over, it would be its part.
+        if film.store.get(film.job.id).state is JobState.CANCELED:
+            part.unlink(missing_ok=True)
+        raise
 
 
 def _make_folder(folder: Path) -> None:

@@ -43,6 +43,9 @@ LEASE_SECONDS = 3600.0
 """Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
 words to the ledger lies at most the putting together of a long film."""
 
+LOOK_SECONDS = 1.0
+"""Between two looks at whether the job was paused or canceled: a frame may take minutes."""
+
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 
@@ -200,8 +203,10 @@ class Worker:
             return self._note(job, error)
         except BusyError as lost:
             # Canceled, or taken over by another worker: the ledger already knows better.
-            logger.warning("Job %d is no longer ours: %s", job.id, lost)
-            return self._store.get(job.id)
+            now = self._store.get(job.id)
+            if now.state is not JobState.CANCELED:
+                logger.warning("Job %d is no longer ours: %s", job.id, lost)
+            return now
 
     def _note(self, job: Job, error: NstdError) -> Job:
         if self._store.get(job.id).state not in {JobState.RUNNING, JobState.PUBLISHING}:
@@ -224,7 +229,7 @@ class _LeaseKeeper:
 
     def __init__(self, observer: Observer, store: JobStore, job: Job) -> None:
         self._observer, self._store, self._job = observer, store, job
-        self._renewed = time.monotonic()
+        self._renewed = self._looked = time.monotonic()
         self._paused = False
 
     @property
@@ -235,8 +240,11 @@ class _LeaseKeeper:
         self._observer.began(job, painted=painted, total=total)
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
-        if time.monotonic() - self._renewed > LEASE_SECONDS / 4:
+        now = time.monotonic()
+        if now - self._renewed > LEASE_SECONDS / 4:
             self._renew()
+        elif now - self._looked > LOOK_SECONDS:
+            self._look()
         self._observer.stepped(frame, iterate)
 
     def painted(self, frame: int) -> None:
@@ -245,7 +253,15 @@ class _LeaseKeeper:
 
     def _renew(self) -> None:
         self._paused = self._store.renew(self._job).paused
-        self._renewed = time.monotonic()
+        self._renewed = self._looked = time.monotonic()
+
+    def _look(self) -> None:
+        """Only read: unlike a renewal it waits neither for the disk nor for another process."""
+        job = self._store.get(self._job.id)
+        if job.token != self._job.token:
+            self._renew()  # it is ours no more, and this says why
+        self._paused = job.paused
+        self._looked = time.monotonic()
 
 
 def _is_whole(job: Job) -> bool:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from nstd.cli import check, demo, service, styles, stylize, weights
+from nstd.cli import check, demo, queue, service, styles, stylize, weights
 from nstd.errors import NstdError, from_os_error
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,14 @@ app = typer.Typer(
 app.command("stylize")(stylize.stylize_command)
 app.command("batch")(service.batch_command)
 app.command("run")(service.run_command)
+app.command("add")(queue.add_command)
+app.command("status")(queue.status_command)
+app.command("jobs")(queue.jobs_command)
+app.command("show")(queue.show_command)
+app.command("retry")(queue.retry_command)
+app.command("cancel")(queue.cancel_command)
+app.command("pause")(queue.pause_command)
+app.command("resume")(queue.resume_command)
 app.command("demo")(demo.demo_command)
 app.command("check")(check.check_command)
 app.command("styles")(styles.styles_command)

@@ -5,7 +5,7 @@ import itertools
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from nstd.media.files import removed_on_failure
 from nstd.media.files import replace as move_into_place
 from nstd.media.image import STILL_SUFFIXES, read_style_image
 from nstd.media.probe import FILM_SUFFIXES
+from nstd.queue import placed_recipe
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
 from nstd.weights import (
@@ -112,24 +113,54 @@ def submit_entry(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
+    # All are frozen before the first is queued: where one cannot be, none is begun.
+    requests = entry_requests(store, config, entry, folder, source)
+    return [store.enqueue(request) for request in requests]
+
+
+def entry_requests(
+    store: JobStore,
+    config: Config,
+    entry: Entry,
+    folder: Path,
+    source: Path,
+    *,
+    recipes: Sequence[str] | None = None,
+    placed: bool = False,
+) -> list[JobRequest]:
+    """What `submit_entry` queues, not queued yet.
+
+    Args:
+        store: The ledger.
+        config: For recipes, the network and the folders.
+        entry: What to do with the file.
+        folder: What the file's relative path counts from.
+        source: The file.
+        recipes: Only these of the entry's recipes.
+        placed: The entry is no part of the configuration, but made for this file: its work is told
+            apart from what the configuration asks for.
+
+    Raises:
+        NstdError: The file, a style image or the network's weights cannot be read.
+    """
     content = fingerprint(store, folder, source)
     relative = os.fsencode(source.relative_to(folder))
     requests = []
-    for name in entry.recipes:
-        key = JobKey(os.fsencode(folder), relative, content, name)
+    for name in entry.recipes if recipes is None else recipes:
+        known_as = placed_recipe(name, entry.output) if placed else name
+        key = JobKey(os.fsencode(folder), relative, content, known_as)
         output = _output_spec(config, entry)
         naming = _Naming(entry, name, output_extension(source, output.encode))
         wanted = Submission(
             source=source,
             folder=folder,
-            recipe_name=name,
+            recipe_name=known_as,
             recipe=config.recipes[name].recipe(config.network),
             output=output,
             target=_choose_target(store, key, entry, naming, source),
         )
         requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
-    # All are frozen before the first is queued: where one cannot be, none is begun.
-    return [store.enqueue(request) for request in requests]
+    return requests
 
 
 def output_extension(source: Path, encode: EncodeSettings) -> str:

@@ -58,11 +58,14 @@ class JobStore(Protocol):
         ...
 
     def cancel(self, job_id: int) -> Job:
-        """Cancel a job that waits or runs; its worker notices at its next word to the ledger."""
+        """Cancel a job that waits or runs; its worker notices at its next look at the ledger."""
         ...
 
     def pause(self, job_id: int) -> Job:
-        """Keep a job from being started; a worker that holds it sees `paused` when it renews."""
+        """Keep a job from being started; a worker that holds it sees `paused`, and stops.
+
+        It lasts until `resume`, or until the job is over.
+        """
         ...
 
     def resume(self, job_id: int) -> Job:

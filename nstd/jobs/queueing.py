@@ -6,7 +6,7 @@ Every function takes a connection inside a transaction of `Database`.
 import sqlite3
 
 from nstd.errors import LedgerError
-from nstd.jobs.job import Event, JobKey, JobRequest, JobState
+from nstd.jobs.job import LEGAL, Event, JobKey, JobRequest, JobState
 from nstd.jobs.rows import HELD, add_event, move, record, row_of, to_json, to_text
 
 LATEST = """
@@ -66,6 +66,18 @@ def retry(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Ro
         )
     reason = "Queued again on request"
     return move(connection, row, JobState.QUEUED, now, reason=reason, attempts=0)
+
+
+def cancel(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Row:
+    """Cancel a job that waits or runs."""
+    row = row_of(connection, job_id)
+    if JobState.CANCELED not in LEGAL[JobState(row["state"])]:
+        remedy = "Nothing to do: it does not run"
+        if row["state"] == JobState.PUBLISHING:
+            remedy = "Wait a moment: its finished film is being put in place"
+        problem = f"Job {job_id} is {row['state']}, so there is nothing to cancel"
+        raise LedgerError(problem, remedy)
+    return move(connection, row, JobState.CANCELED, now, reason="Canceled on request")
 
 
 def set_paused(

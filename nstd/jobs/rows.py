@@ -23,10 +23,12 @@ from nstd.jobs.job import (
 HELD = frozenset({JobState.RUNNING, JobState.PUBLISHING})
 """The states in which a worker holds the job."""
 
+# A pause outlasts the start that it ends, but not the job: one that is retried starts.
 _TO_STATE = """
     UPDATE jobs SET
         state = :after, updated = :now, token = token + 1, attempts = :attempts,
         error = :error, hold_reason = :hold_reason, not_before = :not_before,
+        paused = CASE WHEN :after = 'queued' AND worker IS NOT NULL THEN paused ELSE 0 END,
         worker = NULL, pid = NULL, pid_started = NULL, boot = NULL,
         lease_seconds = 0, lease_until = 0
     WHERE id = :id RETURNING *
@@ -116,7 +118,7 @@ def row_of(connection: sqlite3.Connection, job_id: int) -> sqlite3.Row:
 
 def no_such_job(job_id: int) -> LedgerError:
     """The error for a number that no job has."""
-    return LedgerError(f"There is no job {job_id}", "Check the number")
+    return LedgerError(f"There is no job {job_id}", "`nstd jobs` lists them")
 
 
 def fenced_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:

@@ -34,11 +34,13 @@ from nstd.jobs.rows import (
     no_such_job,
     part_json,
     record,
-    row_of,
     to_json,
 )
 
 __all__ = ["JobStore", "SqliteJobStore"]
+
+BEGUN_ANEW = "Begun anew"
+"""Reason of the event after which a job's frames are counted from 0 again."""
 
 MAX_ATTEMPTS = 5
 BUSY_SECONDS = 30.0
@@ -111,9 +113,7 @@ class SqliteJobStore(JobStore):
 
     def cancel(self, job_id: int) -> Job:
         with self._database.transaction() as connection:
-            row = row_of(connection, job_id)
-            reason = "Canceled on request"
-            return job_of(move(connection, row, JobState.CANCELED, self._clock(), reason=reason))
+            return job_of(queueing.cancel(connection, job_id, self._clock()))
 
     def pause(self, job_id: int) -> Job:
         with self._database.transaction() as connection:
@@ -249,7 +249,7 @@ class SqliteJobStore(JobStore):
             connection.execute(
                 "UPDATE jobs SET frames_done = 0, updated = ? WHERE id = ?", (now, job.id)
             )
-            record(connection, row, JobState.RUNNING, now, "Begun anew")
+            record(connection, row, JobState.RUNNING, now, BEGUN_ANEW)
 
     # --- looking -----------------------------------------------------------------------------
 

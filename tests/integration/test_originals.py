@@ -8,12 +8,13 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd.batch import Result, batch, open_ledger, stylize
+from nstd.batch import Result, batch, stylize
 from nstd.config import Config, recipe_from_options
 from nstd.errors import ChangedError, NstdError, StorageError, UsageError
 from nstd.film import OutputSpec
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
+from nstd.queue import open_ledger
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
 from nstd.worker import Worker, _move

@@ -62,6 +62,8 @@ class Expected:
     segments: list[Segment] = field(default_factory=list)
 
     def release(self, state: JobState) -> None:
+        # A pause outlasts the start that it ends, but not the job.
+        self.paused = self.paused and not self.is_over and state is JobState.QUEUED
         self.state, self.owner, self.not_before = state, None, 0.0
 
     @property

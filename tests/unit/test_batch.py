@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from nstd import batch as batching
-from nstd.batch import batch, daemon_lock, device_names, stylize, worker_threads
+from nstd.batch import batch, device_names, stylize, worker_threads
 from nstd.config import Config, recipe_from_options
 from nstd.errors import (
     BusyError,
@@ -23,6 +23,7 @@ from nstd.film import OutputSpec
 from nstd.jobs.job import Job
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings
+from nstd.queue import daemon_lock
 from nstd.style.optimize import Iterate
 from tests.networks import make_quarter_network
 
@@ -132,8 +133,8 @@ def test_a_folder_stands_for_the_films_and_pictures_in_it(config: Config, tmp_pa
             tmp_path / "x/notes.txt"
         ).touch()
     (tmp_path / "x/sub.mp4").mkdir()
-    assert batching._expand([Path("x")]) == [tmp_path / "x/a.jpg", tmp_path / "x/b.png"]
-    assert batching._expand([Path("x/notes.txt")]) == [tmp_path / "x/notes.txt"]
+    assert batching.expand([Path("x")]) == [tmp_path / "x/a.jpg", tmp_path / "x/b.png"]
+    assert batching.expand([Path("x/notes.txt")]) == [tmp_path / "x/notes.txt"]
 
 
 @pytest.mark.parametrize("name", ["nowhere.mp4", "empty"])
@@ -142,7 +143,7 @@ def test_what_is_not_there_and_a_folder_without_media_are_refused(
 ) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=name):
-        batching._expand([Path(name)])
+        batching.expand([Path(name)])
 
 
 @pytest.mark.parametrize(

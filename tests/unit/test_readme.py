@@ -30,7 +30,9 @@ def commands() -> list[str]:
     found = []
     for part in [*spans, *parts]:
         match = re.search(
-            r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|styles|demo|check|weights)\b.*)", part
+            r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|styles|demo|check|weights"
+            r"|add|status|jobs|show|retry|cancel|pause|resume)\b.*)",
+            part,
         )
         if match and not part.strip().startswith("systemctl"):
             found.append(match[1].strip())

@@ -168,7 +168,7 @@ def test_it_is_too_late_to_cancel_what_is_being_published(
     store: SqliteJobStore, film: Film, state: JobState
 ) -> None:
     job = _in_state(store, film(), state)
-    with pytest.raises(LedgerError, match="cannot go"):
+    with pytest.raises(LedgerError, match="nothing to cancel"):
         store.cancel(job.id)
     assert store.get(job.id) == job
 
@@ -186,6 +186,18 @@ def test_a_worker_sees_that_its_job_was_paused(store: SqliteJobStore, film: Film
     assert not store.renew(job).paused
     store.pause(job.id)
     assert store.renew(job).paused
+
+
+def test_a_pause_outlasts_the_start_that_it_ends_but_not_the_job(
+    store: SqliteJobStore, film: Film
+) -> None:
+    job = _claimed(store, film())
+    store.pause(job.id)
+    assert store.requeue(job, reason="Stopped", counted=False).paused
+    assert store.retry(job.id).paused
+    assert not store.cancel(job.id).paused
+    store.retry(job.id)
+    assert _claim(store).id == job.id
 
 
 def test_a_job_that_is_over_is_not_paused(store: SqliteJobStore, film: Film) -> None:

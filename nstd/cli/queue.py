@@ -1,0 +1,228 @@
+"""The queue: `add`, `status`, `jobs`, `show`, `retry`, `cancel`, `pause`, `resume`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nstd.cli.listing import (
+    added_data,
+    answer_data,
+    details_data,
+    details_text,
+    job_data,
+    overview_data,
+    overview_text,
+    print_table,
+    standing,
+    visible,
+)
+from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
+from nstd.config import Config
+from nstd.jobs.job import JobState
+
+if TYPE_CHECKING:
+    from nstd.add import Added
+    from nstd.errors import NstdError
+    from nstd.queue import Answer
+
+JobNumbers = Annotated[list[int] | None, typer.Argument(metavar="JOB...", help="Their numbers.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every job that waits or runs.")]
+
+
+def add_command(
+    paths: Annotated[list[Path], typer.Argument(help="Films, pictures, or folders of them.")],
+    recipe: Annotated[
+        list[str] | None, typer.Option("--recipe", "-r", help="A recipe of the configuration.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A folder, for what lies in no watched folder."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what is done or failed.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an output that is there.")
+    ] = False,
+    priority: Annotated[int | None, typer.Option(help="Higher is sooner; usually 0.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Queue films and pictures with the daemon: of a watched folder, or with --recipe and -o."""
+    from nstd.add import Wish, add
+
+    settings = configured(config, Face(debug), level="warning")
+    wish = Wish(
+        recipes=tuple(recipe or ()),
+        output=output,
+        again=again,
+        overwrite=overwrite,
+        priority=priority,
+    )
+    added = add(settings, paths, wish)
+    if json:
+        print_data([added_data(one) for one in added])
+    for one in added:
+        _tell_added(one, json=json)
+    _say_who_works(settings, [one.job for one in added if one.new])
+    _end([one.error for one in added if one.error is not None], len(added))
+
+
+def status_command(
+    config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Show at one look what runs, what waits, and why."""
+    from nstd.queue import overview
+
+    settings = configured(config, Face(debug), level="warning")
+    found = overview(settings)
+    if json:
+        print_data(overview_data(found, settings))
+    else:
+        typer.echo(overview_text(found, settings))
+
+
+def jobs_command(
+    state: Annotated[
+        list[JobState] | None, typer.Option("--state", "-s", help="Only jobs in this state.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List jobs, the newest first."""
+    from nstd.queue import list_jobs
+
+    settings = configured(config, Face(debug), level="warning")
+    found = list_jobs(settings, state or None, limit)
+    if json:
+        print_data([job_data(job) for job in found])
+    elif found:
+        print_table(found)
+    else:
+        typer.echo("There are none", err=True)
+
+
+def show_command(
+    job: Annotated[int, typer.Argument(help="Its number.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show everything of one job: paths, state, recipe, segments, history."""
+    from nstd.queue import details
+
+    found = details(configured(config, Face(debug), level="warning"), job)
+    if json:
+        print_data(details_data(found))
+    else:
+        typer.echo(details_text(found))
+
+
+def retry_command(
+    jobs: JobNumbers = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every job that failed.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Queue jobs again that failed or were canceled, or end the waiting of queued ones."""
+    from nstd.queue import retry
+
+    settings = configured(config, Face(debug), level="warning")
+    _tell(settings, retry(settings, jobs or [], failed=failed), json=json)
+
+
+def cancel_command(
+    jobs: JobNumbers = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Give jobs up; one that runs stops within moments, and `nstd retry` takes it up again."""
+    from nstd.queue import cancel
+
+    settings = configured(config, Face(debug), level="warning")
+    _tell(settings, cancel(settings, jobs or []), json=json)
+
+
+def pause_command(
+    jobs: JobNumbers = None,
+    all_jobs: AllOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Keep jobs from being painted; one that runs stops, and keeps its painted frames."""
+    from nstd.queue import pause
+
+    settings = configured(config, Face(debug), level="warning")
+    _tell(settings, pause(settings, jobs or [], all_jobs=all_jobs), json=json)
+
+
+def resume_command(
+    jobs: JobNumbers = None,
+    all_jobs: AllOption = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Let paused jobs go on where they stopped."""
+    from nstd.queue import resume
+
+    settings = configured(config, Face(debug), level="warning")
+    _tell(settings, resume(settings, jobs or [], all_jobs=all_jobs), json=json)
+
+
+def _tell(config: Config, answers: Sequence["Answer"], *, json: bool) -> None:
+    """Say what became of each job, and end with the code of what was refused."""
+    if json:
+        print_data([answer_data(answer) for answer in answers])
+    for answer in answers:
+        if answer.error is not None:
+            _complain(answer.error)
+        elif answer.job is not None and not json:
+            typer.echo(f"Job {answer.number}: {standing(answer.job)}")
+    if not answers:
+        typer.echo("There are none", err=True)
+    _say_who_works(config, [answer.job for answer in answers])
+    _end([answer.error for answer in answers if answer.error is not None], len(answers))
+
+
+def _tell_added(one: "Added", *, json: bool) -> None:
+    if one.error is not None:
+        _complain(one.error)
+        return
+    job = one.job
+    if job is None or json:
+        return
+    before = "" if one.new else "already "
+    line = f"Job {job.id}: {before}{standing(job)}: {visible(job.request.source)}"
+    if not one.new and job.state in {JobState.FAILED, JobState.CANCELED}:
+        line += f"; `nstd retry {job.id}` goes on with it, --again begins anew"
+    typer.echo(f"{line} → {visible(job.request.target)}" if one.new else line)
+
+
+def _say_who_works(config: Config, jobs: Sequence[object]) -> None:
+    """Where nobody takes what is queued, that is said: else one would wait for ever."""
+    from nstd.queue import is_worked_on
+
+    queued = any(getattr(job, "state", None) is JobState.QUEUED for job in jobs)
+    if queued and not is_worked_on(config):
+        typer.echo(
+            f"No nstd works on {config.state_dir}: this waits for `nstd run` or `nstd batch`",
+            err=True,
+        )
+
+
+def _complain(error: "NstdError") -> None:
+    sys.stderr.write(f"nstd: {error}\n")
+
+
+def _end(errors: Sequence["NstdError"], wishes: int) -> None:
+    """End by what was refused: with its own code where it was all that was asked for, else 1."""
+    if errors:
+        raise typer.Exit(errors[0].exit_code if wishes == 1 else 1)
