@@ -135,7 +135,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_queued(
     Path("here/a.txt").touch()
     picture("in/good.png")
     with pytest.raises(UsageError, match=part):
-        put(config, "in/good.png", name, **wish)
+        put(config, name, "in/good.png", **wish)
     assert not (tmp_path / "state").exists()
 
 
