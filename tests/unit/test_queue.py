@@ -1,5 +1,6 @@
 """The queue from outside: overview, estimates, verbs on several jobs, and who works on it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -187,7 +188,7 @@ def test_a_lock_that_is_free_in_a_moment_is_waited_for(
     """As while somebody looks whether a daemon is there."""
     holder = ExitStack()
     holder.enter_context(daemon_lock(config, required=True))
-    monkeypatch.setattr(queue.time, "sleep", lambda _: holder.close())
+    monkeypatch.setattr(time, "sleep", lambda _: holder.close())
     with daemon_lock(config, required=True) as held:
         assert held
 
