@@ -27,11 +27,14 @@ from nstd.style.recipe import StyleRecipe
 
 Auto = Literal["auto"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+AfterUpgrade = Literal["continue", "refuse"]
 
 DEFAULT_NETWORK = str(StyleRecipe.__dataclass_fields__["network"].default)
 
 _DEVICE = re.compile(r"cpu|mps|cuda:(0|[1-9][0-9]{0,2})")
 _LONGEST_WAIT = 86_400.0
+_SHORTEST_TIMEOUT = 10.0
+"""Seconds: loading torch and a network on a slow disk must not look like a worker that hangs."""
 
 
 def default_state_dir() -> Path:
@@ -132,12 +135,16 @@ class Config(Section):
         output: How films are encoded.
         segment_frames: A segment ends after this many frames.
         settle_seconds: A file is ready when two looks this far apart found it unchanged.
+        grace_seconds: A film that does not open is tried again until its last change is this old.
         reconcile_seconds: Time between the scans that find what events have missed.
         polling: Whether to look into folders instead of waiting for the kernel's events; "auto"
             decides by the kind of file system.
         accept_truncated: Whether a film that ends before its own header says so is painted as far
             as it goes.
         threads: CPU threads of each worker.
+        worker_timeout_seconds: A worker without a sign of life for so long is replaced.
+        after_upgrade: What becomes of a half-made film once the versions of its execution plan
+            are others.
         log_level: Least severity that is logged.
     """
 
@@ -151,10 +158,13 @@ class Config(Section):
     output: OutputConfig = Field(default_factory=OutputConfig)
     segment_frames: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 48
     settle_seconds: Seconds = 5.0
+    grace_seconds: Annotated[Number, Field(ge=0, le=_LONGEST_WAIT)] = 60.0
     reconcile_seconds: Seconds = 60.0
     polling: Annotated[Auto | bool, PlainValidator(_polling)] = "auto"
     accept_truncated: Switch = False
     threads: Annotated[Auto | int, PlainValidator(_threads)] = "auto"
+    worker_timeout_seconds: Annotated[Number, Field(ge=_SHORTEST_TIMEOUT, le=_LONGEST_WAIT)] = 600.0
+    after_upgrade: Annotated[AfterUpgrade, BeforeValidator(_lower)] = "continue"
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = "info"
 
     _source: Path | None = PrivateAttr(default=None)
