@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from nstd.errors import LedgerError
-from nstd.jobs.job import Job
+from nstd.jobs.job import Job, Segment
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
 from nstd.media.frame import Image
@@ -125,9 +125,9 @@ class Film:
         """Where the painted film goes."""
         return path_of(self.job.request.target)
 
-    def progress(self, frames: Sequence[int], total: int) -> None:
-        """Note that `frames`, one after the other, are painted."""
-        self.store.progress(self.job, frames[-1] - self.output.first + 1, total)
+    def progress(self, segment: Segment, frames: Sequence[int], total: int) -> None:
+        """Note that `frames` of the open `segment`, one after the other, are painted."""
+        self.store.progress(self.job, frames[-1] - self.output.first + 1, total, segment)
         for frame in frames:
             self.observer.painted(frame)
 

@@ -114,7 +114,7 @@ def stylize_segment(
     Painted frames are kept one by one without loss, and encoded when the segment is complete: a
     kill costs the frame in hand, and the encoder sees the same frames as if there had been none.
     """
-    film.store.open_segment(film.job, segment)
+    segment = film.store.open_segment(film.job, segment)
     keeper = FrameKeeper(film.work / f"segment-{segment.index + 1:06d}")
     energies = _carried_energies(film, segment)
     total = _total_frames(film, info)
@@ -124,7 +124,7 @@ def stylize_segment(
             energies = _energies(film, batch[0])
         _paint_batch(film, keeper, batch, energies)
         times += [replace(frame, image=_NO_PIXELS) for frame in batch]
-        film.progress([frame.index for frame in batch], total)
+        film.progress(segment, [frame.index for frame in batch], total)
     path = _encode(film, info, segment, keeper, times)
     end = times[-1].pts + times[-1].duration
     closed = replace(

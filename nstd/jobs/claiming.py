@@ -97,14 +97,52 @@ def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
         if not lease_is_lost(claim.now, row["lease_until"], row["lease_seconds"], seen):
             continue
         reason = f"Its worker {row['worker']} (process {row['pid']}) was lost"
-        if row["state"] == JobState.RUNNING:
-            move(connection, row, JobState.QUEUED, claim.now, reason=reason, hold_reason=reason)
-        else:
-            connection.execute(
-                "UPDATE jobs SET lease_until = 0, token = token + 1, updated = ? WHERE id = ?",
-                (claim.now, row["id"]),
-            )
-            record(connection, row, JobState.PUBLISHING, claim.now, reason)
+        _release(connection, row, reason, claim.now, counted=True)
+
+
+def release_process(
+    connection: sqlite3.Connection,
+    pid: int,
+    boot: str,
+    reason: str,
+    now: float,
+    *,
+    counted: bool,
+) -> list[sqlite3.Row]:
+    """Give back what a process held that has ended; see `JobStore.release`.
+
+    Its parent calls this before the process's number can be given to another.
+    """
+    held = connection.execute(
+        "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
+        " AND pid = ? AND boot = ?",
+        (pid, boot),
+    ).fetchall()
+    for row in held:
+        _release(connection, row, reason, now, counted=counted)
+    return [row_of(connection, row["id"]) for row in held]
+
+
+def _release(
+    connection: sqlite3.Connection, row: sqlite3.Row, reason: str, now: float, *, counted: bool
+) -> None:
+    if row["state"] == JobState.RUNNING:
+        attempts = row["attempts"] if counted else max(0, row["attempts"] - 1)
+        move(
+            connection,
+            row,
+            JobState.QUEUED,
+            now,
+            reason=reason,
+            hold_reason=reason,
+            attempts=attempts,
+        )
+        return
+    connection.execute(
+        "UPDATE jobs SET lease_until = 0, token = token + 1, updated = ? WHERE id = ?",
+        (now, row["id"]),
+    )
+    record(connection, row, JobState.PUBLISHING, now, reason)
 
 
 def _next(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:

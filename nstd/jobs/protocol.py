@@ -109,11 +109,32 @@ class JobStore(Protocol):
         """
         ...
 
-    def set_plan(self, job: Job, plan: Json) -> Job:
-        """Freeze the execution plan; a changed one counts from the next opened segment on."""
+    def set_plan(self, job: Job, plan: Json, *, reason: str = "") -> Job:
+        """Freeze the execution plan; a changed one counts from the next opened segment on.
+
+        Args:
+            job: The claim.
+            plan: The plan, as JSON.
+            reason: Why it changed, in words, for the job's history.
+        """
         ...
 
-    def progress(self, job: Job, frames_done: int, frames_total: int) -> None:
+    def release(self, pid: int, *, reason: str, counted: bool = True) -> list[Job]:
+        """Give back whatever a process of this machine holds that has ended; for its parent.
+
+        Args:
+            pid: The process.
+            reason: How it ended, in words.
+            counted: Whether the starts count as attempts.
+
+        Returns:
+            The jobs it held: QUEUED, or PUBLISHING and held by nobody.
+        """
+        ...
+
+    def progress(
+        self, job: Job, frames_done: int, frames_total: int, segment: Segment | None = None
+    ) -> None:
         """Note a painted frame and prolong the claim.
 
         Args:
@@ -121,6 +142,10 @@ class JobStore(Protocol):
             frames_done: Frames painted so far. If there are more than before, this start counts
                 as the first one since.
             frames_total: An estimate; 0 where unknown.
+            segment: The open segment the frame is of, whose claim is prolonged too.
+
+        Raises:
+            BusyError: The job, or the segment, was given up for lost and taken over.
         """
         ...
 
@@ -155,12 +180,31 @@ class JobStore(Protocol):
 
     # --- segments ----------------------------------------------------------------------------
 
-    def open_segment(self, job: Job, segment: Segment) -> None:
-        """Note a segment by its first frame, or anew one that was opened and not closed."""
+    def open_segment(self, job: Job, segment: Segment) -> Segment:
+        """Note a segment by its first frame, or anew one that was opened and not closed.
+
+        Returns:
+            The segment with its fencing token; hand that one to the next two methods.
+
+        Raises:
+            BusyError: Another process that lives is painting this segment.
+        """
+        ...
+
+    def renew_segment(self, job: Job, segment: Segment) -> None:
+        """Prolong the claim on an open segment.
+
+        Raises:
+            BusyError: It was given up for lost, and another process has taken it over.
+        """
         ...
 
     def close_segment(self, job: Job, segment: Segment) -> None:
-        """Note a segment's file, digest, last frame and carried state, all at once."""
+        """Note a segment's file, digest, last frame and carried state, all at once.
+
+        Raises:
+            BusyError: As for `renew_segment`.
+        """
         ...
 
     def segments(self, job_id: int) -> list[Segment]:
@@ -221,6 +265,16 @@ class JobStore(Protocol):
         self, folder: bytes, relative: bytes, identity: FileIdentity
     ) -> str | None:
         """The fingerprint of a file that has not changed since it was recorded, or None."""
+        ...
+
+    # --- the daemon --------------------------------------------------------------------------
+
+    def report(self, facts: Json) -> None:
+        """Note how the daemon fares, for those who look from outside; replaces the last report."""
+        ...
+
+    def last_report(self) -> Json | None:
+        """What the daemon, or the last one that ran, has reported."""
         ...
 
     def close(self) -> None:

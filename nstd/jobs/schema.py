@@ -117,7 +117,17 @@ _LEDGER = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_LEDGER,)
+_DAEMON = (
+    """
+    CREATE TABLE daemon (
+        id INTEGER PRIMARY KEY CHECK (id = 1),  -- there is one at a time
+        updated REAL NOT NULL,
+        report TEXT NOT NULL CHECK (json_valid(report))
+    ) STRICT
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_LEDGER, _DAEMON)
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 
 

@@ -11,7 +11,7 @@ from typing import Self
 
 from nstd.errors import LedgerError
 from nstd.jobs import file_rows, queueing, segment_rows
-from nstd.jobs.claiming import Claim, take
+from nstd.jobs.claiming import Claim, release_process, take
 from nstd.jobs.database import Database
 from nstd.jobs.job import (
     Event,
@@ -153,7 +153,7 @@ class SqliteJobStore(JobStore):
             ).fetchone()
             return job_of(row)
 
-    def set_plan(self, job: Job, plan: Json) -> Job:
+    def set_plan(self, job: Job, plan: Json, *, reason: str = "") -> Job:
         now = self._clock()
         with self._database.transaction() as connection:
             before = _running_row(connection, job)
@@ -162,14 +162,26 @@ class SqliteJobStore(JobStore):
                 (to_json(plan), now, job.id),
             ).fetchone()
             if row["plan"] != before["plan"]:
-                reason = "Plan frozen" if before["plan"] is None else "Plan changed"
-                record(connection, row, JobState.RUNNING, now, reason)
+                changed = f"Plan changed: {reason}" if reason else "Plan changed"
+                what = "Plan frozen" if before["plan"] is None else changed
+                record(connection, row, JobState.RUNNING, now, what)
             return job_of(row)
 
-    def progress(self, job: Job, frames_done: int, frames_total: int) -> None:
+    def release(self, pid: int, *, reason: str, counted: bool = True) -> list[Job]:
+        with self._database.transaction() as connection:
+            rows = release_process(
+                connection, pid, self._holder.boot, reason, self._clock(), counted=counted
+            )
+            return [job_of(row) for row in rows]
+
+    def progress(
+        self, job: Job, frames_done: int, frames_total: int, segment: Segment | None = None
+    ) -> None:
         now = self._clock()
         with self._database.transaction() as connection:
             _running_row(connection, job)
+            if segment is not None:
+                segment_rows.renew_segment(connection, job.id, segment, now)
             connection.execute(
                 "UPDATE jobs SET frames_done = :done, frames_total = :total, updated = :now,"
                 " attempts = CASE WHEN frames_done < :done THEN 1 ELSE attempts END,"
@@ -225,10 +237,22 @@ class SqliteJobStore(JobStore):
 
     # --- segments ----------------------------------------------------------------------------
 
-    def open_segment(self, job: Job, segment: Segment) -> None:
+    def open_segment(self, job: Job, segment: Segment) -> Segment:
+        with self._database.transaction() as connection:
+            row = _running_row(connection, job)
+            opening = segment_rows.Opening(
+                worker=job.worker or row["worker"],
+                holder=self._holder,
+                lease_seconds=row["lease_seconds"],
+                now=self._clock(),
+                presence=lambda holder: self._presence(holder, self._holder),
+            )
+            return segment_rows.open_segment(connection, job.id, segment, opening)
+
+    def renew_segment(self, job: Job, segment: Segment) -> None:
         with self._database.transaction() as connection:
             _running_row(connection, job)
-            segment_rows.open_segment(connection, job.id, segment, self._clock())
+            segment_rows.renew_segment(connection, job.id, segment, self._clock())
 
     def close_segment(self, job: Job, segment: Segment) -> None:
         with self._database.transaction() as connection:
@@ -335,6 +359,22 @@ class SqliteJobStore(JobStore):
         values = file_rows.file_values(folder, relative, identity)
         found = self._database.read(file_rows.KNOWN, values)
         return str(found[0]["fingerprint"]) if found else None
+
+    # --- the daemon --------------------------------------------------------------------------
+
+    def report(self, facts: Json) -> None:
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO daemon (id, updated, report) VALUES (1, ?, ?)",
+                (self._clock(), to_json(facts)),
+            )
+
+    def last_report(self) -> Json | None:
+        found = self._database.read("SELECT report FROM daemon")
+        if not found:
+            return None
+        facts: Json = json.loads(found[0]["report"])
+        return facts
 
 
 def _running_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:

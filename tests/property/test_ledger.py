@@ -29,6 +29,7 @@ class Worker:
         self.pid = pid
         self.name = f"worker {pid}"
         self.job: Job | None = None
+        self.segment: Segment | None = None
         self._machine = machine
         self.store = self._open()
 
@@ -171,16 +172,21 @@ class LedgerMachine(RuleBasedStateMachine):
     def next_segment(self, who: int) -> None:
         def act(worker: Worker, job: Job, expected: Expected) -> None:
             known = expected.segments
-            if known and not known[-1].complete:
-                index, first = known[-1].index, known[-1].first
-                closed = replace(known[-1], last=first + 9, path=f"{index}.mkv", digest=f"d{index}")
+            mine = worker.segment
+            if mine is not None and known and known[-1].token == mine.token:
+                index, first = mine.index, mine.first
+                closed = replace(mine, last=first + 9, path=f"{index}.mkv", digest=f"d{index}")
+                worker.store.renew_segment(job, mine)
                 worker.store.close_segment(job, closed)
-                known[-1] = closed
-            else:
-                index = len(known)
-                opened = Segment(index, 10 * index, depends_on=index - 1 if index else None)
-                worker.store.open_segment(job, opened)
-                known.append(opened)
+                known[-1], worker.segment = closed, None
+                return
+            if known and not known[-1].complete:  # an earlier worker's: begun anew
+                before = known.pop()
+                assert worker.store.open_segment(job, before).token != before.token
+            index = len(known)
+            opened = Segment(index, 10 * index, depends_on=index - 1 if index else None)
+            worker.segment = worker.store.open_segment(job, opened)
+            known.append(worker.segment)
 
         self._work(who, act, JobState.RUNNING)
 
@@ -231,6 +237,22 @@ class LedgerMachine(RuleBasedStateMachine):
         self.workers[who].store.close()
         self.alive.discard(self.workers[who].pid)
         self.workers[who] = self._start()
+
+    @rule(who=WHO, counted=st.booleans())
+    def bury(self, who: int, counted: bool) -> None:
+        """The process ends, and its parent gives back what it held before another looks."""
+        buried = self.workers[who]
+        self.kill(who)
+        held = [n for n, job in self.expected.items() if job.owner is buried]
+        gone = buried.pid
+        given = self.workers[who].store.release(gone, reason="Ended", counted=counted)
+        assert [job.id for job in given] == held
+        for number in held:
+            expected = self.expected[number]
+            expected.owner = None
+            if expected.state is JobState.RUNNING:
+                expected.attempts -= not counted
+                expected.release(JobState.QUEUED)
 
     @rule(who=WHO)
     def hang(self, who: int) -> None:

@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from nstd.errors import LedgerError
 from nstd.film import Film, OutputSpec, path_of, to_images, to_tensor
+from nstd.jobs.job import Segment
 from nstd.media.encode import CODECS, PRESETS, EncodeSettings
 from nstd.plan import ExecutionPlan
 
@@ -109,7 +110,8 @@ def test_progress_counts_from_the_first_frame_asked_for() -> None:
         painter=cast("Any", None),
         observer=observer,
     )
-    film.progress([10], 5)
-    film.progress([13, 14], 5)
-    assert store.progress.mock_calls == [call("job", 1, 5), call("job", 5, 5)]
+    segment = Segment(0, 10)
+    film.progress(segment, [10], 5)
+    film.progress(segment, [13, 14], 5)
+    assert store.progress.mock_calls == [call("job", 1, 5, segment), call("job", 5, 5, segment)]
     assert observer.painted.mock_calls == [call(10), call(13), call(14)]

@@ -94,7 +94,7 @@ def test_every_table_is_strict(connection: sqlite3.Connection) -> None:
     migrate(connection)
     found = connection.execute("PRAGMA table_list").fetchall()
     strict = {row[1]: bool(row[5]) for row in found if not row[1].startswith("sqlite_")}
-    assert strict == dict.fromkeys(("jobs", "segments", "events", "files"), True)
+    assert strict == dict.fromkeys(("jobs", "segments", "events", "files", "daemon"), True)
 
 
 @pytest.mark.parametrize("change", ["DELETE FROM events", "UPDATE events SET reason = 'other'"])

@@ -9,8 +9,11 @@ import pytest
 
 from nstd.errors import BusyError, LedgerError
 from nstd.jobs.job import FileIdentity, Job, JobRequest, JobState, Segment
+from nstd.jobs.leases import Presence
 from nstd.jobs.store import SqliteJobStore
+from tests.unit.jobs.conftest import Machine
 
+Open = Callable[..., SqliteJobStore]
 Film = Callable[..., JobRequest]
 IDENTITY = FileIdentity(1, 2, 3, 4, 5)
 
@@ -326,9 +329,9 @@ def test_a_changed_plan_is_in_the_history(store: SqliteJobStore, film: Film) -> 
     job = _claimed(store, film())
     store.set_plan(job, {"batch": 2})
     store.set_plan(job, {"batch": 2})
-    store.set_plan(job, {"batch": 1})
+    store.set_plan(job, {"batch": 1}, reason="too little memory")
     reasons = [event.reason for event in store.events(job.id)]
-    assert reasons[-2:] == ["Plan frozen", "Plan changed"]
+    assert reasons[-2:] == ["Plan frozen", "Plan changed: too little memory"]
 
 
 # --- segments --------------------------------------------------------------------------------
@@ -340,9 +343,9 @@ def test_a_segment_enters_open_and_is_closed_with_all_of_it(
     store: SqliteJobStore, film: Film
 ) -> None:
     job = _claimed(store, film())
-    store.open_segment(job, Segment(0, 0))
+    opened = store.open_segment(job, Segment(0, 0))
     assert store.segments(job.id) == [Segment(0, 0)]
-    store.close_segment(job, CLOSED)
+    store.close_segment(job, replace(CLOSED, token=opened.token))
     store.open_segment(job, Segment(1, 10, depends_on=0))
     assert store.segments(job.id) == [CLOSED, Segment(1, 10, depends_on=0)]
 
@@ -351,13 +354,18 @@ def test_an_open_segment_may_be_begun_anew_and_a_closed_one_not(
     store: SqliteJobStore, film: Film
 ) -> None:
     job = _claimed(store, film())
-    store.open_segment(job, Segment(0, 0))
-    store.open_segment(job, Segment(0, 0))
-    store.close_segment(job, CLOSED)
+    first = store.open_segment(job, Segment(0, 0))
+    second = store.open_segment(job, Segment(0, 0))
+    with pytest.raises(BusyError, match="taken over"):
+        store.close_segment(job, replace(CLOSED, token=first.token))
+    with pytest.raises(BusyError, match="taken over"):
+        store.renew_segment(job, first)
+    closed = replace(CLOSED, token=second.token)
+    store.close_segment(job, closed)
     with pytest.raises(LedgerError, match="closed already"):
         store.open_segment(job, Segment(0, 0))
     with pytest.raises(LedgerError, match="not open"):
-        store.close_segment(job, CLOSED)
+        store.close_segment(job, closed)
     assert store.segments(job.id) == [CLOSED]
 
 
@@ -382,13 +390,63 @@ def test_a_segment_does_not_depend_on_one_that_is_not_there(
 
 def test_a_job_begun_anew_has_no_segments(store: SqliteJobStore, film: Film) -> None:
     job = _claimed(store, film())
-    store.open_segment(job, Segment(0, 0))
-    store.close_segment(job, CLOSED)
-    store.open_segment(job, Segment(1, 10, depends_on=0))
-    store.progress(job, 11, 20)
+    opened = store.open_segment(job, Segment(0, 0))
+    store.close_segment(job, replace(CLOSED, token=opened.token))
+    second = store.open_segment(job, Segment(1, 10, depends_on=0))
+    store.progress(job, 11, 20, second)
     store.clear_segments(job)
     assert store.segments(job.id) == []
     assert store.get(job.id).frames_done == 0
+    # Begun anew it has another token, so that who has not noticed cannot meddle with it.
+    store.open_segment(job, Segment(0, 0))
+    with pytest.raises(BusyError, match="taken over"):
+        store.renew_segment(job, opened)
+
+
+def test_two_processes_may_paint_segments_of_one_job_and_never_the_same(
+    open_store: Open, machine: Machine, film: Film
+) -> None:
+    one, other = open_store(100), open_store(200)
+    job = _claimed(one, film())
+    first = one.open_segment(job, Segment(0, 0))
+    with pytest.raises(BusyError, match="Segment 0 of job 1 is being painted by w"):
+        other.open_segment(job, Segment(0, 0))
+    second = other.open_segment(job, Segment(1, 10))
+    one.progress(job, 1, 20, first)
+    other.renew_segment(job, second)
+    machine.seen[200] = Presence.GONE
+    retaken = one.open_segment(job, Segment(1, 10))
+    with pytest.raises(BusyError, match="taken over"):
+        other.progress(job, 2, 20, second)
+    one.renew_segment(job, retaken)
+
+
+@pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 0)])
+def test_what_a_process_held_that_has_ended_its_parent_gives_back(
+    open_store: Open, film: Film, counted: bool, attempts: int
+) -> None:
+    child, parent = open_store(100), open_store(7)
+    job = _claimed(child, film())
+    assert parent.release(101, reason="Another", counted=counted) == []
+    (back,) = parent.release(100, reason="It was ended by SIGSEGV", counted=counted)
+    assert (back.id, back.state, back.attempts) == (job.id, JobState.QUEUED, attempts)
+    assert back.hold_reason == "It was ended by SIGSEGV"
+    with pytest.raises(BusyError):
+        child.progress(job, 1, 2)
+
+
+def test_a_job_in_mid_publishing_is_given_back_as_that(open_store: Open, film: Film) -> None:
+    child, parent = open_store(100), open_store(7)
+    child.publishing(_claimed(child, film()))
+    (back,) = parent.release(100, reason="Ended")
+    assert (back.state, back.lease_until) == (JobState.PUBLISHING, 0.0)
+
+
+def test_the_daemons_last_report_is_kept(store: SqliteJobStore) -> None:
+    assert store.last_report() is None
+    store.report({"lost_events": 1})
+    store.report({"lost_events": 2, "problems": ["a"]})
+    assert store.last_report() == {"lost_events": 2, "problems": ["a"]}
 
 
 # --- looking ---------------------------------------------------------------------------------
