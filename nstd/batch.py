@@ -40,7 +40,7 @@ from nstd.media.image import STILL_SUFFIXES
 from nstd.queue import UNFINISHED, daemon_lock, is_placed, open_ledger
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
-from nstd.worker import Outcome, Worker
+from nstd.worker import Outcome, Worker, WorkerSettings
 
 POLL_SECONDS = 0.5
 """Between two looks at jobs that a daemon works off for us."""
@@ -68,13 +68,17 @@ def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Ob
         DeviceError: The device is missing or does not answer.
     """
     (info,) = choose_devices((device,))
-    return Worker(
-        store,
-        info,
+    return Worker(store, info, worker_settings(config), observer)
+
+
+def worker_settings(config: Config, *, grace_seconds: float = 0.0) -> WorkerSettings:
+    """What a worker goes by, as configured."""
+    return WorkerSettings(
         state_dir=config.state_dir,
         cache_dir=config.cache_dir,
         threads=worker_threads(config),
-        observer=observer,
+        grace_seconds=grace_seconds,
+        refuse_upgrade=config.after_upgrade == "refuse",
     )
 
 

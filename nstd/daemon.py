@@ -1,237 +1,268 @@
-"""The daemon: watches folders, queues what settles there, paints it, stops cleanly when told."""
+"""The daemon: folders watched, workers supervised, signals obeyed, the service manager told."""
 
 import logging
+import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+import time
+from collections.abc import Callable
 from types import FrameType
+from typing import Any, Self
 
-from nstd.batch import device_names, make_worker, watched_folder
-from nstd.config import Config, FolderConfig
-from nstd.errors import (
-    ConfigError,
-    DeviceError,
-    DeviceMemoryError,
-    InputError,
-    Interrupted,
-    NstdError,
-    StorageError,
-    WeightsError,
-)
-from nstd.intake.folder import WatchedFolder
-from nstd.intake.submit import is_media, submit_entry
-from nstd.intake.watcher import Watcher
-from nstd.jobs.job import Job, JobState
+from nstd.batch import device_names, worker_settings
+from nstd.config import Config
+from nstd.desk import Intake
+from nstd.errors import ConfigError, DeviceError, NstdError
 from nstd.jobs.store import SqliteJobStore
 from nstd.notify import ServiceManager
 from nstd.queue import daemon_lock, open_ledger
-from nstd.style.optimize import Iterate
-from nstd.worker import Worker
+from nstd.supervisor import UNKILLABLE_SECONDS, Supervisor, Voice
+from nstd.worker import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
-"""Between two looks at the folders' events; a stopped daemon leaves its loop at once."""
+"""Between two looks at the workers; a signal ends the wait at once."""
+
+STOP_SECONDS = 5.0
+"""A worker that has not come to its next step by then is killed: the frame in hand is lost either
+way, and all that it has painted before is kept."""
+
+STARTING_TICK_SECONDS = 0.05
+STARTING_SECONDS = 30.0
+"""What the service manager is asked for, again and again, while devices and folders get ready."""
 
 
-def run(config: Config) -> None:
+def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) -> None:
     """Watch and paint until SIGTERM or SIGINT; then stop at the next step and keep what is done.
 
+    A second signal stops at once. SIGHUP reads the configuration again.
+
+    Args:
+        config: What to do.
+        reread: Reads the configuration anew.
+        debug: Log everything.
+
     Raises:
-        ConfigError: No folder is watched.
+        ConfigError: No folder is watched, or one is missing.
         BusyError: Another daemon works on the same state folder.
-        DeviceError: A configured device is missing.
+        DeviceError: A configured device is missing, or fails again and again.
+        WorkerError: Workers end again and again.
     """
-    if not config.folders:
-        raise ConfigError("config.yaml watches no folder", "Add one under `folders:`")
-    stop = threading.Event()
+    _require_folders(config)
     with (
-        _stopping_on_signals(stop),
+        _Signals() as signals,
         daemon_lock(config, required=True),
         open_ledger(config) as store,
         ServiceManager() as manager,
     ):
-        _require_folders(config)
-        painters = _start_painters(config, store, stop)
-        desk = _Desk(config, store)
-        watcher = Watcher(
-            list(desk.entries),
-            desk.take,
-            settle_seconds=config.settle_seconds,
-            reconcile_seconds=config.reconcile_seconds,
-            polling=None if config.polling == "auto" else config.polling,
-        )
-        try:
-            watcher.start()
-            watching = ", ".join(str(folder.watch) for folder in config.folders)
-            logger.info("Watching %s", watching)
-            # Not before: the ledger is open, the devices are there, all folders were looked at.
-            manager.ready()
-            while not stop.wait(TICK_SECONDS):
-                watcher.tick()
-                _require_alive(painters)
-                busy = [text for painter in painters if (text := painter.status)]
-                manager.status("; ".join(busy) or f"Watching {watching}")
-        finally:
-            manager.stopping()
-            stop.set()
-            watcher.stop()
-            for painter in painters:
-                painter.join()
+        _Daemon(config, reread, store, manager, signals, debug=debug).run()
         logger.info("Stopped; what is painted so far is kept")
 
 
-class _Desk:
-    """Where settled files become jobs."""
+class _Daemon:
+    """All that lives as long as the daemon does."""
 
-    def __init__(self, config: Config, store: SqliteJobStore) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reread: Callable[[], Config],
+        store: SqliteJobStore,
+        manager: ServiceManager,
+        signals: "_Signals",
+        *,
+        debug: bool,
+    ) -> None:
         self._config = config
+        self._reread = reread
         self._store = store
-        self.entries: dict[WatchedFolder, FolderConfig] = {
-            watched_folder(folder): folder for folder in config.folders
-        }
-        self._named: set[Path] = set()
-
-    def take(self, folder: WatchedFolder, path: Path) -> None:
-        """Queue a settled file, or name it in the log once where it is no film."""
-        if not is_media(path):
-            if path not in self._named:
-                self._named.add(path)
-                logger.info("%s is no film and no picture by its name, and is left alone", path)
-            return
-        if self._store.is_output(bytes(path)):
-            return
-        for job, new in self._submit(folder, path):
-            if new:
-                logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
-
-    def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
-        try:
-            entry = self.entries[folder]
-            return submit_entry(self._store, self._config, entry, folder.path, path)
-        except (InputError, WeightsError) as error:
-            if error.retryable or not path.exists():
-                raise
-            # The film is sound as far as one knows: a style image or the network is missing. It is
-            # tried again, less and less often, until that is mended.
-            raise StorageError(f"{path} waits: {error.problem}", error.remedy) from error
-
-
-class _Painter(threading.Thread):
-    """One worker in a thread of its own; ends when `stop` is set, or with an error to show."""
-
-    def __init__(self, config: Config, store: SqliteJobStore, device: str, stop: threading.Event):
-        super().__init__(name=f"painter {device}")
-        self._stop_event = stop
-        self._log = _Log(stop)
-        self.worker: Worker = make_worker(config, store, device, self._log)
-        self.error: NstdError | None = None
-
-    @property
-    def status(self) -> str:
-        """What it is at, for people; empty while it waits."""
-        return self._log.status
+        self._manager = manager
+        self._signals = signals
+        self._debug = debug
+        self._started = time.time()
+        self._ready = False
+        self._lost_before = 0
+        self._reported: dict[str, Any] | None = None
+        self._intake = Intake(config, store)
+        self._supervisor = Supervisor(
+            store, _crew(config), self._voice(), timeout=config.worker_timeout_seconds
+        )
 
     def run(self) -> None:
-        """Work off jobs until told to stop."""
-        while not self._stop_event.is_set():
-            try:
-                outcome = self.worker.work_one()
-                self._log.status = ""
-            except NstdError as error:  # the ledger itself failed: the daemon must not go on blind
-                self.error = error
+        """Get ready, then go on until told to stop."""
+        self._intake.start()
+        try:
+            self._get_ready()
+            while not self._signals.stopping:
+                self._tick()
+                if self._signals.take_reload():
+                    self._reload()
+                self._signals.wait(TICK_SECONDS)
+        finally:
+            self._stop()
+
+    def _get_ready(self) -> None:
+        """Wait until the devices answer and all folders were looked at."""
+        extended = -STARTING_SECONDS
+        while not self._signals.stopping:
+            self._tick()
+            if self._supervisor.ready and self._intake.scanned.is_set():
+                self._ready = True
+                logger.info("Watching %s", self._watching)
+                self._manager.ready()
                 return
-            if outcome is None:
-                self._stop_event.wait(TICK_SECONDS)
-            elif _is_broken(outcome.error):
-                self.error = outcome.error  # the next film would meet the same device
-                return
-            elif outcome.error is None:
-                logger.info("Done: job %d", outcome.job.id)
-            elif isinstance(outcome.error, Interrupted):
-                logger.info("Job %d: %s", outcome.job.id, outcome.error.problem)
-            elif outcome.job.state is JobState.CANCELED:
-                logger.info("Job %d was canceled", outcome.job.id)
-            else:
-                logger.error("Job %d is %s: %s", outcome.job.id, outcome.job.state, outcome.error)
+            if time.monotonic() - extended > STARTING_SECONDS / 4:
+                extended = time.monotonic()
+                self._manager.extend(STARTING_SECONDS)
+            self._signals.wait(STARTING_TICK_SECONDS)
+
+    def _tick(self) -> None:
+        self._supervisor.tick()
+        self._intake.require_alive()
+        problems = self._problems()
+        busy = self._supervisor.statuses
+        at_rest = f"Watching {self._watching}" if self._ready else "Getting ready"
+        self._manager.status("; ".join([*busy, *problems]) or at_rest)
+        if self._supervisor.healthy:
+            self._manager.alive()
+        self._report(problems)
+
+    def _problems(self) -> list[str]:
+        problems = self._intake.problems
+        if not self._supervisor.healthy:
+            problems.append("A worker hangs and cannot be killed: restart the service")
+        return problems
+
+    def _report(self, problems: list[str]) -> None:
+        """Keep those informed who look into the ledger; written only where there is news."""
+        facts = {
+            "pid": os.getpid(),
+            "started": self._started,
+            "lost_events": self._lost_before + self._intake.lost_events,
+            "problems": problems,
+            "workers": self._supervisor.facts(),
+        }
+        if facts == self._reported:
+            return
+        try:
+            self._store.report(facts)
+        except NstdError as error:
+            logger.debug("The report could not be written: %s", error)
+        else:
+            self._reported = facts
+
+    def _reload(self) -> None:
+        """Go by what the configuration says now; one that is wrong changes nothing."""
+        self._manager.reloading()
+        try:
+            config = self._reread()
+            _require_same_state(self._config, config)
+            _require_folders(config)
+            crew = _crew(config)
+        except (ConfigError, DeviceError) as error:
+            logger.error("The configuration was not reloaded, and the old one holds: %s", error)  # noqa: TRY400 - a sentence for the user, no fault of the program
+        else:
+            self._config = config
+            if not self._debug:
+                logging.getLogger().setLevel(config.log_level.upper())
+            self._supervisor.change(crew, self._voice(), timeout=config.worker_timeout_seconds)
+            self._lost_before += self._intake.lost_events
+            self._intake.leave()
+            self._intake = Intake(config, self._store)
+            self._intake.start()
+            logger.info("The configuration was reloaded; watching %s", self._watching)
+        self._manager.ready()
+
+    def _stop(self) -> None:
+        self._manager.stopping()
+        self._manager.extend(STOP_SECONDS + UNKILLABLE_SECONDS)
+        self._supervisor.stop(STOP_SECONDS, lambda: self._signals.hurried)
+        self._intake.leave()
+
+    def _voice(self) -> Voice:
+        return Voice(self._config.log_level, self._debug)
+
+    @property
+    def _watching(self) -> str:
+        return ", ".join(str(folder.watch) for folder in self._config.folders)
 
 
-def _is_broken(error: NstdError | None) -> bool:
-    return isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError)
+class _Signals:
+    """What was asked of the process: to stop, to stop at once, to read its configuration again."""
 
+    def __init__(self) -> None:
+        self._wake = threading.Event()
+        self._stops = 0
+        self._reload = False
+        self._before: dict[signal.Signals, Any] = {}
 
-class _Log:
-    """An observer that writes to the log: each film's beginning, and a line a tenth of it."""
+    def __enter__(self) -> Self:
+        asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._handle) for number in asked}
+        return self
 
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self.status = ""
-        self._name = ""
-        self._painted = self._total = 0
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     @property
     def stopping(self) -> bool:
-        return self._stop.is_set()
+        """Whether to stop."""
+        return self._stops > 0
 
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        self._name, self._painted, self._total = f"job {job.id}", painted, total
-        logger.info("Painting %s: %d of %d frames are done", self._name, painted, total)
-        self._say()
+    @property
+    def hurried(self) -> bool:
+        """Whether to stop at once."""
+        return self._stops > 1
 
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        pass
+    def take_reload(self) -> bool:
+        """Whether a reload was asked for since the last call."""
+        asked, self._reload = self._reload, False
+        return asked
 
-    def painted(self, frame: int) -> None:  # noqa: ARG002 - counted, since a batch has several
-        self._painted += 1
-        self._say()
-        if self._total >= 20 and self._painted % (self._total // 10) == 0:
-            logger.info("Painting %s: %d of %d frames", self._name, self._painted, self._total)
+    def wait(self, seconds: float) -> None:
+        """Wait, or until the next signal."""
+        self._wake.wait(seconds)
+        self._wake.clear()
 
-    def _say(self) -> None:
-        self.status = f"Painting {self._name}: frame {self._painted} of {self._total or '?'}"
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        name = signal.Signals(number).name
+        if number == signal.SIGHUP:
+            self._reload = True
+            logger.info("%s: reading the configuration again", name)
+        else:
+            self._stops += 1
+            how = "at once" if self._stops > 1 else "at the next step"
+            logger.info("%s: stopping %s", name, how)
+        self._wake.set()
 
 
-def _start_painters(config: Config, store: SqliteJobStore, stop: threading.Event) -> list[_Painter]:
-    painters = [_Painter(config, store, device, stop) for device in device_names(config)]
-    painters[0].worker.clear_up_all()
-    for painter in painters:
-        painter.start()
-    return painters
+def _crew(config: Config) -> dict[str, WorkerSettings]:
+    """The settings of each device's worker.
+
+    Raises:
+        DeviceError: A configured device is missing.
+    """
+    settings = worker_settings(config, grace_seconds=config.grace_seconds)
+    return dict.fromkeys(device_names(config), settings)
 
 
-def _require_alive(painters: Sequence[_Painter]) -> None:
-    for painter in painters:
-        if painter.error is not None:
-            raise painter.error
-        if not painter.is_alive():
-            raise NstdError(f"The {painter.name} ended unexpectedly")
+def _require_same_state(before: Config, after: Config) -> None:
+    """What is open cannot be moved."""
+    if after.state_dir != before.state_dir:
+        raise ConfigError(
+            "state_dir cannot change while nstd runs", "Set it back, or restart the service"
+        )
 
 
 def _require_folders(config: Config) -> None:
     """A watched folder that is missing at the start is a mistake to be told, not waited for."""
+    if not config.folders:
+        raise ConfigError("config.yaml watches no folder", "Add one under `folders:`")
     for folder in config.folders:
         if not folder.watch.is_dir():
             raise ConfigError(
                 f"There is no folder {folder.watch} to watch",
                 "Create it, mount its disk, or take it out of config.yaml",
             )
-
-
-@contextmanager
-def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`; a second one ends the process at once."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        logger.info("%s: stopping at the next step", signal.Signals(number).name)
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

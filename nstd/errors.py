@@ -19,6 +19,8 @@
     │   └── AccessError        75   permission denied
     ├── LedgerError             1   the ledger of jobs cannot be used
     │   └── BusyError          75   another process holds what was asked for
+    ├── PlanError               1   a half-made film cannot be gone on with as it was begun
+    ├── WorkerError             1   worker processes end again and again
     ├── VerificationError       1   a finished film is not what was promised, and not published
     └── Interrupted            75   work was stopped on request; what was painted is kept
 
@@ -169,6 +171,18 @@ class BusyError(LedgerError):
     exit_code = 75
     retryable = True
     default_remedy = "Wait for the other process to end, or set another state_dir in config.yaml"
+
+
+class PlanError(NstdError):
+    """A half-made film cannot be gone on with as it was begun."""
+
+    default_remedy = "Finish it where it was begun, or queue the film again"
+
+
+class WorkerError(NstdError):
+    """Worker processes end again and again."""
+
+    default_remedy = "`nstd check` says what works here; `nstd run --debug` logs more"
 
 
 class VerificationError(NstdError):

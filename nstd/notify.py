@@ -5,14 +5,19 @@ listens (no service manager started this process) all words go nowhere.
 """
 
 import logging
+import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
 logger = logging.getLogger(__name__)
+
+
+ALIVE_PER_WATCHDOG = 4
+"""Words within the watchdog's time: one that is lost or late does no harm."""
 
 
 class ServiceManager:
@@ -22,9 +27,16 @@ class ServiceManager:
 
     Args:
         environment: Where the socket and the watchdog's time are looked for.
+        clock: Seconds of a clock that runs evenly.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._next_alive = -math.inf
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
         self._socket: socket.socket | None = None
         self._failed = False
@@ -56,8 +68,11 @@ class ServiceManager:
             self._send(f"STATUS={line}")
 
     def alive(self) -> None:
-        """Put the watchdog off once more."""
-        self._send("WATCHDOG=1")
+        """Put the watchdog off once more; to be called often, and said as often as is needed."""
+        now = self._clock()
+        if self.watchdog_seconds is not None and now >= self._next_alive:
+            self._next_alive = now + self.watchdog_seconds / ALIVE_PER_WATCHDOG
+            self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
         """The configuration is being read again; `ready` ends it."""
@@ -101,7 +116,7 @@ def _address(name: str) -> str | None:
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float | None:
-    """Within how many seconds `alive` must be said, or None; half of it is a good interval."""
+    """Within how many seconds a sign of life is awaited, or None."""
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None  # it was meant for another process
     text = environment.get("WATCHDOG_USEC", "")

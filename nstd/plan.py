@@ -7,7 +7,7 @@ plan is frozen into the job with its first start, and changes only where a segme
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +15,9 @@ from nstd.errors import LedgerError
 
 PACKAGES = ("nstd", "torch", "numpy", "opencv-python-headless", "av", "pillow")
 """Packages whose version can change the bytes."""
+
+SHORTEST_HISTORY = 3
+"""Curvature pairs below which L-BFGS is hardly better than the gradient alone."""
 
 
 def installed_versions() -> dict[str, str]:
@@ -46,6 +49,17 @@ class ExecutionPlan:
     versions: dict[str, str] = field(default_factory=installed_versions)
     machine: str = field(default_factory=platform.machine)
 
+    def smaller(self) -> "ExecutionPlan | None":
+        """A plan that takes less of the device's memory, or None where there is none.
+
+        First fewer frames at once, then a shorter history.
+        """
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        if self.history > SHORTEST_HISTORY:
+            return replace(self, history=max(SHORTEST_HISTORY, self.history // 2))
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values."""
         return asdict(self)
@@ -64,3 +78,19 @@ class ExecutionPlan:
                 f"The job's execution plan is not of this version: {error}",
                 "Finish the job with the version that began it, or queue the film again",
             ) from error
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What differs between two plans as `to_json` gives them, each as "name: before → after"."""
+    found = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new)
+        elif old != new:
+            found.append(f"{name}: {_said(old)} → {_said(new)}")
+    return found
+
+
+def _said(value: object) -> str:
+    return "none" if value is None else str(value)

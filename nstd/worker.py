@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.cache import TensorCache
@@ -14,30 +14,27 @@ from nstd.errors import (
     BusyError,
     DeviceError,
     DeviceMemoryError,
+    DiskFullError,
     InputError,
     Interrupted,
     NstdError,
-    OutputExistsError,
-    StorageError,
+    PlanError,
     VanishedError,
     from_os_error,
 )
 from nstd.film import Film, Observer, OutputSpec, path_of
-from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import FileIdentity, Job, JobState, Json
 from nstd.jobs.protocol import JobStore
-from nstd.media.files import part_path, publish, removed_on_failure
+from nstd.media.files import locked, part_path, publish
+from nstd.originals import is_as_queued, settle_original
 from nstd.pipeline import build_painter, stylize_film
-from nstd.plan import ExecutionPlan
+from nstd.plan import ExecutionPlan, differences
 from nstd.style.device import DeviceInfo, prepare, use_threads
 from nstd.style.optimize import Iterate, Painter
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
 
 logger = logging.getLogger(__name__)
-
-_SETTLED = frozenset({JobState.DONE, JobState.CANCELED})
-"""States of a film's other jobs in which they need the original no more."""
 
 LEASE_SECONDS = 3600.0
 """Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
@@ -63,15 +60,33 @@ class Outcome:
     error: NstdError | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What a worker goes by, besides the jobs themselves.
+
+    Attributes:
+        state_dir: Holds the jobs' work folders.
+        cache_dir: Holds the cached targets.
+        threads: torch's threads on the CPU.
+        grace_seconds: A film that does not open is tried again until its last change is this old:
+            it may still be coming. 0 where a person has named it.
+        refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
+    """
+
+    state_dir: Path
+    cache_dir: Path
+    threads: int
+    grace_seconds: float = 0.0
+    refuse_upgrade: bool = False
+
+
 class Worker:
     """Works off jobs on one device, in one thread.
 
     Args:
         store: The ledger.
         device: Where to paint.
-        state_dir: Holds the jobs' work folders.
-        cache_dir: Holds the cached targets.
-        threads: torch's threads on the CPU.
+        settings: What it goes by.
         observer: Who looks on; its `stopping` is obeyed at every step.
         clock: Seconds since the epoch.
 
@@ -83,22 +98,22 @@ class Worker:
         self,
         store: JobStore,
         device: DeviceInfo,
-        *,
-        state_dir: Path,
-        cache_dir: Path,
-        threads: int,
+        settings: WorkerSettings,
         observer: Observer,
+        *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._device = device
-        self._work_dir = state_dir / "work"
-        self._targets = TensorCache(cache_dir / "targets")
-        self._threads = threads
+        self._settings = settings
+        self._work_dir = settings.state_dir / "work"
+        self._targets = TensorCache(settings.cache_dir / "targets")
+        self._threads = settings.threads
         self._observer = observer
         self._clock = clock
-        self._torch_device = prepare(device, threads)
-        self._painter: tuple[Json, Painter] | None = None
+        self._torch_device = prepare(device, settings.threads)
+        self._painter: tuple[tuple[Json, ExecutionPlan], Painter] | None = None
+        self._unsettled: tuple[Job, NstdError] | None = None
 
     def work_one(self, job_id: int | None = None) -> Outcome | None:
         """Take the next job, or the one asked for, as far as it goes.
@@ -107,8 +122,12 @@ class Worker:
             What became of it, or None where there is nothing to do now.
 
         Raises:
-            LedgerError, StorageError: The ledger itself cannot be used.
+            LedgerError, StorageError: The ledger itself cannot be used. What became of the job in
+                hand is noted first thing by the next call.
         """
+        if self._unsettled is not None:
+            earlier, late = self._unsettled
+            return Outcome(self._settle(earlier, late), late)
         name = f"{self._device.name} of process {os.getpid()}"
         job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job_id)
         if job is not None and job.state is JobState.PUBLISHING and not _is_whole(job):
@@ -137,19 +156,30 @@ class Worker:
         self._clear_up(job)
 
     def clear_up_all(self) -> None:
-        """What a worker lost just after its last word to the ledger has left undone."""
+        """What a worker lost just after its last word to the ledger has left undone.
+
+        Also the frames of jobs that were canceled while nobody painted them.
+        """
         if not self._work_dir.is_dir():
             return
         there = {path.name for path in self._work_dir.iterdir()}
+        if not there:
+            return
         for job in self._store.jobs({JobState.DONE, JobState.CANCELED, JobState.VANISHED}):
             if str(job.id) in there:
                 self._clear_up(job)
 
     def _clear_up(self, job: Job) -> None:
-        # The work folder goes last: as long as it is there, something is left to be done.
-        if self._store.get(job.id).state is JobState.DONE:
-            _settle_original(self._store, job)
-        shutil.rmtree(self._work_dir / str(job.id), ignore_errors=True)
+        """Settle the original and remove the work folder, unless another worker is at just that."""
+        folder = self._work_dir / str(job.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder) as mine:
+            if not mine:
+                return
+            # The work folder goes last: as long as it is there, something is left to be done.
+            if self._store.get(job.id).state is JobState.DONE:
+                settle_original(self._store, job)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _film(self, job: Job) -> Film:
         recipe = StyleRecipe.from_json(job.request.recipe)
@@ -176,52 +206,129 @@ class Worker:
             processor=self._device.processor,
             threads=self._threads,
         )
-        if job.plan == plan.to_json():
-            return plan, job
         if job.plan is None:
             # It was never begun: what lies there is of a ledger that is gone, and of another film.
             shutil.rmtree(work, ignore_errors=True)
-        else:
-            # Frames kept by the old plan would make a segment of two plans: it begins anew.
-            logger.warning("Job %d goes on with another plan: %s", job.id, plan)
-            for kept in work.glob("segment-*/"):
-                shutil.rmtree(kept)
-        return plan, self._store.set_plan(job, plan.to_json())
+            return plan, self._store.set_plan(job, plan.to_json())
+        # What memory was too small for before it is too small for now.
+        kept = {name: job.plan[name] for name in ("batch", "history") if name in job.plan}
+        plan = replace(plan, **kept)
+        if job.plan == plan.to_json():
+            return plan, job
+        changes = "; ".join(differences(job.plan, plan.to_json()))
+        upgraded = job.plan.get("versions") != plan.versions
+        if upgraded and self._settings.refuse_upgrade and self._is_begun(job, work):
+            raise PlanError(
+                f"Job {job.id} was begun with other versions than it would go on with ({changes})",
+                "Install those again, or set after_upgrade: continue in config.yaml; then"
+                f" `nstd retry {job.id}`",
+            )
+        logger.warning("Job %d goes on with another plan: %s", job.id, changes)
+        return plan, self._change_plan(job, plan, changes)
+
+    def _change_plan(self, job: Job, plan: ExecutionPlan, reason: str) -> Job:
+        # Frames kept by the old plan would make a segment of two plans: it begins anew.
+        for kept in (self._work_dir / str(job.id)).glob("segment-*/"):
+            shutil.rmtree(kept)
+        return self._store.set_plan(job, plan.to_json(), reason=reason)
+
+    def _is_begun(self, job: Job, work: Path) -> bool:
+        kept = next(work.glob("segment-*/frame-*.png"), None)
+        return kept is not None or any(one.complete for one in self._store.segments(job.id))
 
     def _ready_painter(self, job: Job, recipe: StyleRecipe, plan: ExecutionPlan) -> Painter:
         """The painter for a recipe; the last one is kept, since a folder's films share theirs."""
-        if self._painter is None or self._painter[0] != job.request.recipe:
+        wanted = (job.request.recipe, plan)
+        if self._painter is None or self._painter[0] != wanted:
             self._painter = None  # frees its memory before the next is built
             store = MemoryStore(self._targets)
             painter = build_painter(recipe, plan, self._torch_device, store)
-            self._painter = (job.request.recipe, painter)
+            self._painter = (wanted, painter)
         return self._painter[1]
 
     def _settle(self, job: Job, error: NstdError) -> Job:
         """Note in the ledger what `error` means for the job."""
+        # Until that is done the job is held by this process, which lives: nobody else will do it.
+        self._unsettled = (job, error)
         try:
-            return self._note(job, error)
+            settled = self._note(job, error)
         except BusyError as lost:
             # Canceled, or taken over by another worker: the ledger already knows better.
-            now = self._store.get(job.id)
-            if now.state is not JobState.CANCELED:
+            settled = self._store.get(job.id)
+            if settled.token == job.token:
+                raise  # only locked, by another process
+            if settled.state is not JobState.CANCELED:
                 logger.warning("Job %d is no longer ours: %s", job.id, lost)
-            return now
+        self._unsettled = None
+        if settled.state is JobState.CANCELED:
+            self._clear_up(settled)
+        return settled
 
     def _note(self, job: Job, error: NstdError) -> Job:
-        if self._store.get(job.id).state not in {JobState.RUNNING, JobState.PUBLISHING}:
-            return self._store.get(job.id)
-        if isinstance(error, Interrupted):
-            return self._store.requeue(job, reason=error.problem, counted=False)
-        if isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError):
-            # The device's fault, not the film's: it must not use up the film's attempts.
-            return self._store.requeue(job, reason=str(error), counted=False)
-        if isinstance(error, VanishedError) and not _is_as_queued(self._store, job):
+        now = self._store.get(job.id)
+        if now.state not in {JobState.RUNNING, JobState.PUBLISHING}:
+            return now
+        if isinstance(error, DeviceMemoryError):
+            return self._with_less_memory(now, error)
+        if isinstance(error, VanishedError) and not is_as_queued(self._store, job):
             return self._store.vanished(job)
+        hold = self._hold(job, error)
+        if hold is None:
+            return self._store.fail(job, str(error))
+        until = self._clock() + hold.seconds if hold.seconds else 0.0
+        return self._store.requeue(job, reason=hold.reason, not_before=until, counted=hold.counted)
+
+    def _hold(self, job: Job, error: NstdError) -> "_Hold | None":
+        """On what terms the job is tried again, or None where that is no use."""
+        if isinstance(error, Interrupted):
+            return _Hold(error.problem)
+        if isinstance(error, DeviceError):
+            # The device's fault, not the film's: it must not use up the film's attempts.
+            return _Hold(str(error))
+        if isinstance(error, DiskFullError):
+            # It waits for room however long that takes; that is no fault of the film's either.
+            return _Hold(str(error), FIRST_WAIT_SECONDS)
         if error.retryable:
             wait = min(FIRST_WAIT_SECONDS * 4 ** (job.attempts - 1), LONGEST_WAIT_SECONDS)
-            return self._store.requeue(job, reason=str(error), not_before=self._clock() + wait)
-        return self._store.fail(job, str(error))
+            return _Hold(str(error), wait, counted=True)
+        if isinstance(error, InputError) and (grace := self._grace(job)) > 0:
+            return _Hold(f"{error.problem}; it is tried again, since it may be coming yet", grace)
+        return None
+
+    def _with_less_memory(self, job: Job, error: DeviceMemoryError) -> Job:
+        """Give the job back with a plan that needs less, or give it up where there is none."""
+        plan = None if job.plan is None else ExecutionPlan.from_json(job.plan).smaller()
+        if plan is None or job.state is not JobState.RUNNING:
+            return self._store.fail(job, str(error))
+        changes = "; ".join(differences(job.plan or {}, plan.to_json()))
+        logger.warning("%s Job %d goes on with a smaller plan: %s", error, job.id, changes)
+        job = self._change_plan(job, plan, f"{error.problem}; {changes}")
+        return self._store.requeue(job, reason=error.problem, counted=False)
+
+    def _grace(self, job: Job) -> float:
+        """How long a film that does not open may still be in the making, in seconds."""
+        try:
+            changed = path_of(job.request.source).stat().st_ctime
+        except OSError:
+            return 0.0  # gone: the next start finds out
+        age = self._clock() - changed
+        # Changed in the future: the clock was set back, and says nothing.
+        return self._settings.grace_seconds - age if age >= 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Terms on which a job is given back.
+
+    Attributes:
+        reason: Why it waits, in words.
+        seconds: How long it waits.
+        counted: Whether the start counts as an attempt.
+    """
+
+    reason: str
+    seconds: float = 0.0
+    counted: bool = False
 
 
 class _LeaseKeeper:
@@ -281,56 +388,6 @@ def _finish_publishing(store: JobStore, job: Job) -> None:
     else:
         publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
     store.done(job)
-
-
-def _settle_original(store: JobStore, job: Job) -> None:
-    """Move or delete the source where that was asked for: only now that the output is in place."""
-    output = OutputSpec.from_json(job.request.output)
-    source = path_of(job.request.source)
-    if output.originals == "keep":
-        return
-    states = {j.request.key.recipe_name: j.state for j in store.jobs_of_film(job.request.key)}
-    if any(states.get(name) not in _SETTLED for name in output.siblings):
-        logger.info("%s stays until its other recipes are painted too", source)
-        return
-    if not _is_as_queued(store, job):
-        logger.warning("%s is not what was painted any more, and was left where it is", source)
-        return
-    try:
-        if output.originals == "delete":
-            source.unlink()
-        elif output.move_to is not None:
-            _move(source, Path(output.move_to) / os.fsdecode(job.request.key.relative))
-    except (OSError, StorageError, OutputExistsError) as error:
-        # The film is painted and in place; that its original stayed is worth a word, not a failure.
-        logger.warning("%s stays where it is: %s", source, error)
-
-
-def _is_as_queued(store: JobStore, job: Job) -> bool:
-    """Whether the source is there, with the content it was queued with."""
-    key = job.request.key
-    try:
-        found = fingerprint(store, path_of(key.folder), path_of(job.request.source))
-    except InputError:
-        return False
-    return found == key.fingerprint
-
-
-def _move(source: Path, target: Path) -> None:
-    """Move without ever replacing another file, or leaving half of one under a final name."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free, number = target, 2
-    while free.exists():
-        free = target.with_name(f"{target.stem}-{number}{target.suffix}")
-        number += 1
-    if source.stat().st_dev == free.parent.stat().st_dev:
-        publish(source, free, overwrite=False)
-        return
-    part = part_path(free)
-    with removed_on_failure(part):
-        shutil.copy2(source, part)
-        publish(part, free, overwrite=False)
-    source.unlink()
 
 
 def _is_file(path: Path, identity: FileIdentity) -> bool:

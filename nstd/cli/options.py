@@ -12,6 +12,7 @@ import typer
 
 from nstd.config import Config, load_config
 from nstd.errors import Interrupted, NstdError
+from nstd.log import set_up_logging
 
 if TYPE_CHECKING:
     from nstd.batch import Result
@@ -55,15 +56,9 @@ def configured(path: Path | None, face: Face, *, level: str | None = None) -> Co
         ConfigError: Something in the configuration is wrong.
     """
     config = load_config(path)
-    chosen = "debug" if face.debug else (level or config.log_level)
-    logging.basicConfig(
-        level=chosen.upper(), stream=sys.stderr, format="%(levelname)s: %(message)s", force=True
-    )
+    set_up_logging(level or config.log_level, debug=face.debug)
     if not face.quiet:
         logging.getLogger("nstd.network").setLevel(min(logging.INFO, logging.root.level))
-    if not face.debug:
-        for chatty in ("watchdog", "PIL", "libav"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
     return config
 
 

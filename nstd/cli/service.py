@@ -18,10 +18,15 @@ from nstd.cli.progress import reporting
 
 
 def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None:
-    """Watch the configured folders and paint what settles there, until SIGTERM."""
+    """Watch the configured folders and paint what settles there, until SIGTERM.
+
+    SIGHUP reads the configuration again.
+    """
+    from nstd.config import load_config
     from nstd.daemon import run
 
-    run(configured(config, Face(debug)))
+    settings = configured(config, Face(debug))
+    run(settings, lambda: load_config(config or settings.source), debug=debug)
 
 
 def batch_command(

@@ -1,6 +1,7 @@
 """Nothing half-written is ever visible: part files, fsync, and publishing in one step."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -104,6 +105,28 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     except OSError as error:
         raise from_os_error(error, target, "writing") from error
     sync_folder(target.parent)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock as long as the block lasts, and say whether that could be had.
+
+    Raises:
+        StorageError: The folder cannot be opened.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise from_os_error(error, folder, "opening") from error
+    try:
+        mine = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mine = False
+        yield mine
+    finally:
+        os.close(descriptor)
 
 
 def _move_to_free_name(part: Path, target: Path) -> None:

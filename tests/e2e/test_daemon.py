@@ -60,6 +60,7 @@ def configure(program: Program, network: Path, style: Path) -> None:
         network=str(network),
         settle_seconds=SETTLE_SECONDS,
         reconcile_seconds=3,
+        grace_seconds=2,
         recipes={
             "tiny": {"styles": str(style), **TINY},
             "smooth": {"styles": str(style), "tv_weight": 30, **TINY},
@@ -151,7 +152,7 @@ def service_manager(told: list[str]) -> Iterator[dict[str, str]]:
         thread = threading.Thread(target=listen)
         thread.start()
         try:
-            yield {"NOTIFY_SOCKET": f"@{name}"}
+            yield {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "2000000"}
         finally:
             time.sleep(0.1)
             thread_ends.set()
@@ -278,9 +279,17 @@ def test_sigterm_ends_it_with_0_in_seconds(life: Life) -> None:
 def test_the_service_manager_is_told_when_it_is_ready_what_it_paints_and_that_it_stops(
     life: Life,
 ) -> None:
-    assert life.told[0] == "READY=1"
+    ready = life.told.index("READY=1")
     assert life.told.count("READY=1") == 1
-    assert life.told[-1] == "STOPPING=1"
+    # Before that it asks for patience, while its worker loads torch.
+    assert life.told[0] == "STATUS=Getting ready"
+    waiting = {word.partition("=")[0] for word in life.told[1:ready]}
+    assert waiting - {"WATCHDOG"} == {"EXTEND_TIMEOUT_USEC"}
+    assert [word.partition("=")[0] for word in life.told[-2:]] == [
+        "STOPPING",
+        "EXTEND_TIMEOUT_USEC",
+    ]
+    assert "WATCHDOG=1" in life.told[ready:]
     statuses = [word for word in life.told if word.startswith("STATUS=")]
     assert any(
         re.fullmatch(r"STATUS=Painting job \d+: frame \d+ of \d+", word) for word in statuses

@@ -8,16 +8,17 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd.batch import Result, batch, stylize
+from nstd.batch import Result, batch, stylize, worker_settings
 from nstd.config import Config, recipe_from_options
 from nstd.errors import ChangedError, NstdError, StorageError, UsageError
 from nstd.film import OutputSpec
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
+from nstd.originals import _move
 from nstd.queue import open_ledger
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
-from nstd.worker import Worker, _move
+from nstd.worker import Worker
 from tests.networks import make_quarter_network
 
 
@@ -161,14 +162,8 @@ def test_a_sibling_that_was_never_queued_keeps_the_original(
         batch(config, [], Onlooker())
     with open_ledger(config) as store:
         (only,) = store.jobs()
-        worker = Worker(
-            store,
-            choose_devices(("cpu",))[0],
-            state_dir=config.state_dir,
-            cache_dir=config.cache_dir,
-            threads=1,
-            observer=Onlooker(),
-        )
+        (device,) = choose_devices(("cpu",))
+        worker = Worker(store, device, worker_settings(config), Onlooker())
         outcome = worker.work_one(only.id)
     assert outcome is not None
     assert outcome.job.state is JobState.DONE

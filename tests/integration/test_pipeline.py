@@ -2,12 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import PIL.Image
 import pytest
 
 from nstd.errors import (
@@ -18,98 +16,12 @@ from nstd.errors import (
     VanishedError,
     WeightsError,
 )
-from nstd.film import OutputSpec
-from nstd.intake.submit import Freezing, Submission, submit
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
-from nstd.media.encode import EncodeSettings
 from nstd.media.probe import probe
-from nstd.style.device import choose_devices
-from nstd.style.optimize import Iterate
-from nstd.style.recipe import Level, StyleRecipe, StyleSource
-from nstd.worker import Outcome, Worker
-from tests.clips import make, picture
+from tests.clips import make
+from tests.integration.house import FRAMES, SEGMENT, SIZE, House, Onlooker
 from tests.networks import make_quarter_network
-
-FRAMES = 6
-SEGMENT = 4
-SIZE = (64, 48)
-
-
-class Onlooker:
-    """Remembers which frames were worked on; does something when a frame is painted."""
-
-    def __init__(self, when_painted: Callable[[int], None] = lambda _: None) -> None:
-        self.stopping = False
-        self.worked_on: set[int] = set()
-        self._when_painted = when_painted
-
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        self.total = total
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        self.worked_on.add(frame)
-
-    def painted(self, frame: int) -> None:
-        self._when_painted(frame)
-
-    def stop_at(self, last: int) -> None:
-        """Stop once frame `last` is painted."""
-
-        def stop(frame: int) -> None:
-            self.stopping = frame >= last
-
-        self._when_painted = stop
-
-
-class House:
-    """A ledger, a film, and workers as one needs them."""
-
-    def __init__(self, folder: Path, store: SqliteJobStore) -> None:
-        self.folder = folder
-        self.store = store
-        self.state, self.cache = folder / "state", folder / "cache"
-        self.source = folder / "film.mp4"
-        self.target = folder / "out/painted.mp4"
-        make(self.source, times=range(0, FRAMES * 512, 512), size=SIZE)
-        style = folder / "style.png"
-        PIL.Image.fromarray(picture(7, SIZE)).save(style)
-        network = folder / "net.safetensors"
-        make_quarter_network(network, 0, (2, 2, 4, 4, 4), readout=False)
-        self.recipe = StyleRecipe(
-            styles=(StyleSource(image=str(style)),), network=str(network), levels=(Level(48, 2),)
-        )
-
-    def queue(self, **output: Any) -> Job:
-        encode = EncodeSettings(preset="ultrafast")
-        wanted = Submission(
-            source=self.source,
-            folder=self.folder,
-            recipe_name="oil",
-            recipe=self.recipe,
-            output=OutputSpec(encode=encode, segment_frames=SEGMENT, **output),
-            target=self.target,
-        )
-        job, _ = submit(self.store, wanted, Freezing(self.state, self.cache))
-        return job
-
-    def work(self, onlooker: Onlooker, threads: int = 1) -> Outcome:
-        (device,) = choose_devices(("cpu",))
-        worker = Worker(
-            self.store,
-            device,
-            state_dir=self.state,
-            cache_dir=self.cache,
-            threads=threads,
-            observer=onlooker,
-        )
-        outcome = worker.work_one()
-        assert outcome is not None
-        return outcome
-
-    def beside_the_target(self) -> list[str]:
-        folder = self.target.parent
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 @pytest.fixture

@@ -38,10 +38,29 @@ def test_each_word_is_a_datagram_of_its_own(manager: tuple[str, Heard]) -> None:
     name, heard = manager
     with ServiceManager({"NOTIFY_SOCKET": name}) as told:
         told.ready()
-        told.alive()
         told.stopping()
         told.extend(2.5)
-    assert heard() == ["READY=1", "WATCHDOG=1", "STOPPING=1", "EXTEND_TIMEOUT_USEC=2500000"]
+    assert heard() == ["READY=1", "STOPPING=1", "EXTEND_TIMEOUT_USEC=2500000"]
+
+
+def test_the_watchdog_is_put_off_four_times_in_its_time_and_no_oftener(
+    manager: tuple[str, Heard],
+) -> None:
+    name, heard = manager
+    now = 1000.0
+    environment = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "60000000"}
+    with ServiceManager(environment, lambda: now) as told:
+        for _ in range(120):
+            told.alive()
+            now += 0.5
+    assert heard() == ["WATCHDOG=1"] * 4
+
+
+def test_without_a_watchdog_nobody_is_told_of_life(manager: tuple[str, Heard]) -> None:
+    name, heard = manager
+    with ServiceManager({"NOTIFY_SOCKET": name}) as told:
+        told.alive()
+    assert heard() == []
 
 
 def test_a_reload_says_when_it_began_by_the_monotonic_clock(manager: tuple[str, Heard]) -> None:
@@ -80,7 +99,7 @@ def test_a_socket_that_is_gone_is_logged_once(
 ) -> None:
     with ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "gone")}) as told:
         told.ready()
-        told.alive()
+        told.stopping()
     assert caplog.text.count("The service manager cannot be told") == 1
 
 

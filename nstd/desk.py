@@ -1,0 +1,132 @@
+"""Where settled files become jobs: the watcher, and what it hands out, in a thread of its own.
+
+Reading a large film to know its content takes minutes, and a dead network mount may keep a read for
+ever: neither may keep the daemon from its signals, its workers and its service manager.
+"""
+
+import logging
+import threading
+from pathlib import Path
+
+from nstd.batch import watched_folder
+from nstd.config import Config, FolderConfig
+from nstd.errors import ConfigError, InputError, NstdError, StorageError, WeightsError
+from nstd.intake.folder import WatchedFolder
+from nstd.intake.submit import is_media, submit_entry
+from nstd.intake.watcher import Watcher
+from nstd.jobs.job import Job
+from nstd.jobs.store import SqliteJobStore
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+"""Between two looks at the folders' events."""
+
+LEAVE_SECONDS = 2.0
+
+
+class Desk:
+    """Takes settled files, and queues those that are films."""
+
+    def __init__(self, config: Config, store: SqliteJobStore) -> None:
+        self._config = config
+        self._store = store
+        self.entries: dict[WatchedFolder, FolderConfig] = {
+            watched_folder(folder): folder for folder in config.folders
+        }
+        self._named: set[Path] = set()
+
+    def take(self, folder: WatchedFolder, path: Path) -> None:
+        """Queue a settled file, or name it in the log once where it is no film."""
+        if not is_media(path):
+            if path not in self._named:
+                self._named.add(path)
+                logger.info("%s is no film and no picture by its name, and is left alone", path)
+            return
+        if self._store.is_output(bytes(path)):
+            return
+        for job, new in self._submit(folder, path):
+            if new:
+                logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
+
+    def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
+        try:
+            entry = self.entries[folder]
+            return submit_entry(self._store, self._config, entry, folder.path, path)
+        except (InputError, WeightsError, ConfigError) as error:
+            if error.retryable or not path.exists():
+                raise
+            # The film is sound as far as one knows: a style image or the network is missing. It is
+            # tried again, less and less often, until that is mended.
+            raise StorageError(f"{path} waits: {error.problem}", error.remedy) from error
+
+
+class Intake(threading.Thread):
+    """Watches the folders of a configuration until told to stop.
+
+    Args:
+        config: Which folders, and what to do with the films in them.
+        store: The ledger.
+
+    Attributes:
+        scanned: Set once all folders were looked at.
+        error: What it ended with, or None.
+    """
+
+    def __init__(self, config: Config, store: SqliteJobStore) -> None:
+        # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.
+        super().__init__(name="intake", daemon=True)
+        self._store = store
+        self._leave = threading.Event()
+        desk = Desk(config, store)
+        self._watcher = Watcher(
+            list(desk.entries),
+            desk.take,
+            settle_seconds=config.settle_seconds,
+            reconcile_seconds=config.reconcile_seconds,
+            polling=None if config.polling == "auto" else config.polling,
+        )
+        self.scanned = threading.Event()
+        self.error: NstdError | None = None
+
+    @property
+    def lost_events(self) -> int:
+        """Settled files that no event had told of."""
+        return self._watcher.caught
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps folders from being watched as asked, one sentence each."""
+        return self._watcher.problems
+
+    def run(self) -> None:
+        """Watch; to be called by `start`."""
+        try:
+            self._watcher.start()
+            self.scanned.set()
+            while not self._leave.wait(TICK_SECONDS):
+                self._watcher.tick()
+        except NstdError as error:
+            # Once it was told to leave the ledger may be closed under it.
+            if not self._leave.is_set():
+                self.error = error
+        finally:
+            self._watcher.stop()
+
+    def leave(self) -> None:
+        """End it, waiting a moment; what it was about to queue is found again by the next scan."""
+        self._leave.set()
+        self.join(LEAVE_SECONDS)
+        if self.is_alive():
+            logger.info("A file is still being read; it is looked at anew the next time")
+
+    def require_alive(self) -> None:
+        """Raise what it has ended with, if it has.
+
+        Raises:
+            NstdError: It has.
+        """
+        if self.error is not None:
+            raise self.error
+        if not self.is_alive():
+            raise NstdError("The watching of folders ended unexpectedly")

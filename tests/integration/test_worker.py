@@ -1,0 +1,269 @@
+"""What a worker makes of what goes wrong: memory, disks, upgrades, films still on their way."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nstd import pipeline
+from nstd.errors import BusyError, DeviceError, DeviceMemoryError, DiskFullError, Interrupted
+from nstd.jobs.job import Job, JobState
+from nstd.jobs.store import SqliteJobStore
+from nstd.media.files import locked
+from nstd.plan import SHORTEST_HISTORY
+from nstd.style import optimize
+from nstd.style.optimize import Painter
+from tests.integration.house import FRAMES, SEGMENT, House, Onlooker
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+        yield House(tmp_path, store)
+
+
+def reasons(house: House, job: Job) -> list[str]:
+    return [event.reason for event in house.store.events(job.id)]
+
+
+def small_memory(monkeypatch: pytest.MonkeyPatch, largest_history: int) -> list[int]:
+    """A device whose memory does for so many curvature pairs; the list gets what was tried."""
+    tried: list[int] = []
+    original = optimize.stylize_frames
+
+    def stylize_frames(painter: Painter, *arguments: Any) -> Any:
+        tried.append(painter.history)
+        if painter.history > largest_history:
+            raise DeviceMemoryError("The memory of cpu is too small: 1 GiB more")
+        return original(painter, *arguments)
+
+    monkeypatch.setattr(pipeline, "stylize_frames", stylize_frames)
+    return tried
+
+
+def test_where_memory_is_too_small_a_smaller_plan_is_tried_and_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = small_memory(monkeypatch, 5)
+    job = house.queue()
+    first = house.work(Onlooker())
+    assert isinstance(first.error, DeviceMemoryError)
+    # That the plan was too large is no fault of the film's.
+    assert (first.job.state, first.job.attempts) == (JobState.QUEUED, 0)
+    second = house.work(Onlooker())
+    assert (second.error, second.job.state) == (None, JobState.DONE)
+    assert tried == [10, *[5] * FRAMES]
+    assert second.job.plan is not None
+    assert second.job.plan["history"] == 5
+    (changed,) = [reason for reason in reasons(house, job) if reason.startswith("Plan changed")]
+    assert changed.endswith("The memory of cpu is too small: 1 GiB more; history: 10 → 5")
+
+
+def test_a_smaller_plan_counts_from_a_segments_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    (segment, _) = house.store.segments(job.id)
+    tried = small_memory(monkeypatch, 5)
+    house.work(Onlooker())
+    outcome = house.work(Onlooker())
+    assert outcome.error is None
+    # The closed segment stays; the frame kept of the open one was of the larger plan.
+    assert house.store.segments(job.id)[0] == segment
+    assert tried == [10, *[5] * (FRAMES - SEGMENT)]
+
+
+def test_where_no_plan_is_small_enough_the_job_fails_with_a_sentence(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = small_memory(monkeypatch, 0)
+    house.queue()
+    while house.work(Onlooker()).job.state is JobState.QUEUED:
+        pass
+    (job,) = house.store.jobs()
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert job.error.startswith("The memory of cpu is too small: 1 GiB more. Lower the levels'")
+    assert tried == [10, 5, SHORTEST_HISTORY]
+
+
+def test_a_device_that_fails_costs_the_film_no_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise DeviceError("The device cpu failed: it is on fire")
+
+    monkeypatch.setattr(pipeline, "stylize_frames", broken)
+    house.queue()
+    outcome = house.work(Onlooker())
+    assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)
+    assert outcome.job.hold_reason is not None
+    assert "on fire" in outcome.job.hold_reason
+
+
+def test_a_full_disk_is_waited_for_however_often(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise DiskFullError("No space is left for writing segment-000001.mp4")
+
+    monkeypatch.setattr(pipeline, "_encode", full)
+    house.queue()
+    for _ in range(7):
+        outcome = house.work(Onlooker())
+        assert isinstance(outcome.error, DiskFullError)
+        # The four painted frames count as progress; the start itself does not.
+        assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)
+        assert outcome.job.not_before > time.time()
+        house.store.retry(outcome.job.id)
+    monkeypatch.undo()
+    assert house.work(Onlooker()).error is None
+
+
+def test_what_cannot_be_noted_in_the_ledger_is_noted_by_the_next_call(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full for films is full for the ledger too."""
+    house.queue()
+    onlooker = Onlooker()
+    worker = house.worker(onlooker)
+    original = SqliteJobStore.requeue
+    left = 2
+
+    def requeue(store: SqliteJobStore, job: Job, **more: Any) -> Job:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise DiskFullError("No space is left for the ledger")
+        return original(store, job, **more)
+
+    monkeypatch.setattr(SqliteJobStore, "requeue", requeue)
+    onlooker.stop_at(1)
+    for _ in range(2):
+        with pytest.raises(DiskFullError):
+            worker.work_one()
+        (job,) = house.store.jobs()
+        assert job.state is JobState.RUNNING  # still this worker's: nobody else may go on with it
+    settled = worker.work_one()
+    assert settled is not None
+    assert isinstance(settled.error, Interrupted)
+    assert settled.job.state is JobState.QUEUED
+    onlooker.stop_at(FRAMES)
+    onlooker.stopping = False
+    done = worker.work_one()
+    assert done is not None
+    assert done.job.state is JobState.DONE
+
+
+def test_a_locked_ledger_is_no_lost_job(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(0)
+    worker = house.worker(onlooker)
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise BusyError("Another process keeps the ledger locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteJobStore, "requeue", locked)
+        with pytest.raises(BusyError, match="locked"):
+            worker.work_one()
+    settled = worker.work_one()
+    assert settled is not None
+    assert settled.job.state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_upgrade_in_mid_film_is_refused_where_that_is_asked(house: House, begun: bool) -> None:
+    house.queue()
+    first = Onlooker()
+    first.stopping = True
+    if begun:
+        first.stopping = False
+        first.stop_at(0)
+    before = house.work(first).job
+    assert before.plan is not None
+    older = {**before.plan, "versions": {**before.plan["versions"], "torch": "1.0"}}
+    claimed = house.store.claim("another", lease_seconds=60)
+    assert claimed is not None
+    house.store.set_plan(claimed, older)
+    house.store.requeue(claimed, reason="stopped", counted=False)
+    outcome = house.work(Onlooker(), refuse_upgrade=True)
+    if not begun:
+        assert outcome.job.state is JobState.DONE  # nothing was painted with the old versions
+        return
+    assert outcome.job.state is JobState.FAILED
+    assert outcome.job.error is not None
+    assert "was begun with other versions than it would go on with (torch: 1.0 → " in (
+        outcome.job.error
+    )
+    assert f"then `nstd retry {before.id}`" in outcome.job.error
+    house.store.retry(before.id)
+    assert house.work(Onlooker()).job.state is JobState.DONE
+
+
+def test_a_film_that_does_not_open_yet_is_given_its_time(house: House) -> None:
+    content = house.source.read_bytes()
+    house.source.write_bytes(content[: len(content) // 2])
+    house.queue()
+    held = house.work(Onlooker(), grace_seconds=600)
+    assert (held.job.state, held.job.attempts) == (JobState.QUEUED, 0)
+    assert held.job.hold_reason is not None
+    assert held.job.hold_reason.endswith("it is tried again, since it may be coming yet")
+    assert 0 < held.job.not_before - time.time() <= 600
+    house.store.retry(held.job.id)
+    time.sleep(0.02)
+    failed = house.work(Onlooker(), grace_seconds=0.01)
+    assert failed.job.state is JobState.FAILED
+
+
+def test_a_canceled_jobs_frames_go_with_it(house: House) -> None:
+    job = house.queue()
+
+    def cancel(frame: int) -> None:
+        if frame == 1:
+            house.store.cancel(job.id)
+
+    outcome = house.work(Onlooker(cancel))
+    assert outcome.job.state is JobState.CANCELED
+    assert not (house.state / f"work/{job.id}").exists()
+
+
+def test_the_frames_of_a_job_that_was_canceled_while_it_waited_go_too(house: House) -> None:
+    job = house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(1)
+    worker = house.worker(onlooker)
+    worker.work_one()
+    assert (house.state / f"work/{job.id}").exists()
+    worker.clear_up_all()
+    assert (house.state / f"work/{job.id}").exists()
+    house.store.cancel(job.id)
+    worker.clear_up_all()
+    assert not (house.state / f"work/{job.id}").exists()
+
+
+def test_two_workers_never_settle_one_original_at_once(house: House) -> None:
+    job = house.queue(originals="move", move_to=str(house.folder / "painted-already"))
+    content = hashlib.sha256(house.source.read_bytes()).hexdigest()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nstd.worker.Worker._clear_up", lambda *_: None)  # killed after `done`
+        assert house.work(Onlooker()).error is None
+    with pipeline_lock(house, job):
+        house.worker(Onlooker()).clear_up_all()
+        assert house.source.exists()
+    house.worker(Onlooker()).clear_up_all()
+    assert not house.source.exists()
+    (moved,) = (house.folder / "painted-already").iterdir()
+    assert hashlib.sha256(moved.read_bytes()).hexdigest() == content
+
+
+def pipeline_lock(house: House, job: Job) -> Any:
+    """As another worker holds it that clears up just now."""
+    return locked(house.state / f"work/{job.id}")

@@ -1,0 +1,135 @@
+"""The desk where settled files become jobs, and the thread it sits in."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from nstd.config import Config
+from nstd.desk import Desk, Intake
+from nstd.errors import LedgerError, NstdError, StorageError
+from nstd.intake.folder import WatchedFolder
+from nstd.jobs.store import SqliteJobStore
+
+
+@pytest.fixture
+def desk(config: Config, store: SqliteJobStore) -> Desk:
+    return Desk(config, store)
+
+
+def folder_of(desk: Desk) -> WatchedFolder:
+    (folder,) = desk.entries
+    return folder
+
+
+def test_a_film_is_queued_once_and_said_once(
+    desk: Desk, store: SqliteJobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    for _ in range(2):
+        desk.take(folder_of(desk), film)
+    assert [job.request.key.relative for job in store.jobs()] == [b"a.mp4"]
+    assert caplog.messages == [f"Queued {film} as job 1 (oil)"]
+
+
+def test_what_is_no_film_by_its_name_is_named_once(
+    desk: Desk, store: SqliteJobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        desk.take(folder_of(desk), tmp_path / "in/notes.txt")
+    assert len(caplog.messages) == 1
+    assert "notes.txt is no film and no picture" in caplog.messages[0]
+    assert store.jobs() == []
+
+
+def test_what_nstd_has_painted_itself_is_not_taken(
+    desk: Desk, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    monkeypatch.setattr(SqliteJobStore, "is_output", lambda _, path: path == bytes(film))
+    desk.take(folder_of(desk), film)
+    assert store.jobs() == []
+
+
+def test_a_film_waits_while_its_style_image_is_missing(
+    desk: Desk, store: SqliteJobStore, tmp_path: Path
+) -> None:
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    style = (tmp_path / "style.png").rename(tmp_path / "mislaid.png")
+    with pytest.raises(StorageError, match=r"a\.mp4 waits: .*style\.png") as caught:
+        desk.take(folder_of(desk), film)
+    assert caught.value.retryable
+    style.rename(tmp_path / "style.png")
+    desk.take(folder_of(desk), film)
+    assert len(store.jobs()) == 1
+
+
+def test_the_intake_looks_at_all_that_is_there_and_then_queues_what_settles(
+    config: Config, store: SqliteJobStore, tmp_path: Path
+) -> None:
+    (tmp_path / "in/a.mp4").write_bytes(b"a film")
+    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
+    intake.start()
+    assert intake.scanned.wait(30)
+    deadline = time.monotonic() + 30
+    while not store.jobs() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    intake.require_alive()
+    intake.leave()
+    assert [job.request.key.relative for job in store.jobs()] == [b"a.mp4"]
+    assert (intake.lost_events, intake.problems, intake.error) == (0, [], None)
+
+
+def test_a_ledger_that_fails_for_good_ends_the_intake_and_says_so(
+    config: Config, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(*_: object) -> None:
+        raise LedgerError("The ledger is torn")
+
+    monkeypatch.setattr(SqliteJobStore, "is_output", torn)
+    (tmp_path / "in/a.mp4").write_bytes(b"a film")
+    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
+    intake.start()
+    intake.join(30)
+    with pytest.raises(LedgerError, match="torn"):
+        intake.require_alive()
+
+
+def test_an_intake_that_ended_without_a_word_is_noticed(
+    config: Config, store: SqliteJobStore
+) -> None:
+    intake = Intake(config, store)
+    intake.start()
+    intake.leave()
+    with pytest.raises(NstdError, match="watching of folders ended unexpectedly"):
+        intake.require_alive()
+
+
+def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
+    config: Config, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gone = threading.Event(), threading.Event()
+
+    def stuck(*_: object) -> None:
+        begun.set()
+        gone.wait(30)
+        raise LedgerError("The ledger is closed")
+
+    monkeypatch.setattr(Desk, "take", stuck)
+    monkeypatch.setattr("nstd.desk.LEAVE_SECONDS", 0.05)
+    (tmp_path / "in/a.mp4").write_bytes(b"a film")
+    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
+    intake.start()
+    assert begun.wait(30)
+    intake.leave()
+    assert intake.is_alive()
+    gone.set()
+    intake.join(30)
+    assert intake.error is None  # that the ledger was closed under it is no fault
