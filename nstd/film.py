@@ -14,6 +14,7 @@ from nstd.jobs.job import Job, Segment
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
 from nstd.media.frame import Image
+from nstd.media.limits import Limits
 from nstd.plan import ExecutionPlan
 from nstd.style.optimize import Iterate, Painter
 
@@ -32,6 +33,7 @@ class OutputSpec:
         originals: "keep", "delete" or "move": what becomes of the source once it is painted.
         move_to: Folder that "move" moves it to.
         siblings: Names of all recipes that the film is painted in: all of them need the original.
+        limits: What the source may have at most, and what stays free on the disks.
     """
 
     encode: EncodeSettings = field(default_factory=EncodeSettings)
@@ -43,6 +45,7 @@ class OutputSpec:
     originals: str = "keep"
     move_to: str | None = None
     siblings: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def whole(self) -> bool:
@@ -64,6 +67,8 @@ class OutputSpec:
             values = dict(data)
             values["encode"] = EncodeSettings(**values["encode"])
             values["siblings"] = tuple(values["siblings"])
+            # Jobs queued by versions without limits have the default ones.
+            values["limits"] = Limits.from_json(values.get("limits", {}))
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise LedgerError(

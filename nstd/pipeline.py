@@ -34,9 +34,9 @@ from nstd.jobs.job import FileIdentity, Job, JobState, Segment
 from nstd.jobs.segments import SegmentPlanner
 from nstd.media.files import removed_on_failure
 from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.guarded import probe_guarded
 from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_style_image
 from nstd.media.keep import FrameKeeper
-from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.writer import SegmentWriter, assemble, check_size, publish
 from nstd.plan import ExecutionPlan
@@ -212,7 +212,12 @@ def _painted(film: Film, engine: Engine) -> Path:
     """The finished part file, beside the target."""
     if film.source.suffix.lower() in STILL_SUFFIXES:
         return _stylize_still(film)
-    info = probe(film.source, accept_truncated=film.output.accept_truncated)
+    info = probe_guarded(
+        film.source,
+        accept_truncated=film.output.accept_truncated,
+        limits=film.output.limits,
+        stopping=lambda: film.observer.stopping,
+    )
     _require_frames(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(_as_painted(film, info), film.output.encode)
@@ -223,7 +228,7 @@ def _painted(film: Film, engine: Engine) -> Path:
 
 
 def _stylize_still(film: Film) -> Path:
-    still = read_still(film.source)
+    still = read_still(film.source, film.output.limits)
     film.observer.began(film.job, painted=0, total=1)
     (image,) = _paint(film, [still.image], 0, None)
     film.store.progress(film.job, 1, 1)

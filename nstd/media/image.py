@@ -14,8 +14,13 @@ from PIL import ExifTags, ImageCms, ImageOps, UnidentifiedImageError
 from nstd.errors import UnreadableError, UnsupportedError, from_os_error
 from nstd.media.files import part_path, removed_on_failure, sync_file
 from nstd.media.frame import Image, Mask
+from nstd.media.limits import Limits
 
 _LOG = logging.getLogger(__name__)
+
+# Pillow's own limit is one number for the whole process; ours is looked at for each picture
+# instead, once its header is read and before anything is decoded.
+PIL.Image.MAX_IMAGE_PIXELS = None
 
 _FORMATS = {
     ".jpg": "JPEG",
@@ -55,28 +60,29 @@ class Still:
     exif: bytes | None = None
 
 
-def read_still(path: Path) -> Still:
+def read_still(path: Path, limits: Limits | None = None) -> Still:
     """Read a picture: upright, in sRGB.
 
     Of an animation or a file with several pages the first picture is read, and the log says so.
 
+    Args:
+        path: The picture.
+        limits: What it may have at most; None for the defaults.
+
     Raises:
         VanishedError: There is no such file.
         UnreadableError: It is empty, damaged, or no picture.
-        UnsupportedError: It is too large to be safe to decode.
+        UnsupportedError: It is beyond a limit; it is not decoded.
         StorageError: The file system failed.
     """
-    content = _content(path)
+    limits = limits or Limits()
+    content = _content(path, limits)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning)  # of odd but harmless metadata
             with PIL.Image.open(io.BytesIO(content)) as picture:
+                limits.require_still_size(path, *picture.size)
                 return _decode(picture, path)
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        raise UnsupportedError(
-            f"{path} has too many pixels to be decoded safely", "Scale it down first"
-        ) from error
     except UnidentifiedImageError as error:
         raise UnreadableError(f"{path} is not a picture") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's, for damaged files
@@ -147,10 +153,11 @@ def read_style_image(path: Path, max_edge: int = 4096) -> Image:
     return np.asarray(picture).copy()
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, limits: Limits) -> bytes:
     if path.is_dir():
         raise UnreadableError(f"{path} is a folder, not a picture")
     try:
+        limits.require_still_bytes(path, path.stat().st_size)
         content = path.read_bytes()
     except OSError as error:
         raise from_os_error(error, path, "reading") from error

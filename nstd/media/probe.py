@@ -12,6 +12,7 @@ from av.stream import Disposition, Stream
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
 from nstd.media.capture import Capture, open_capture
 from nstd.media.frame import StreamInfo, VideoInfo
+from nstd.media.limits import Limits
 from nstd.media.scan import Scan, open_film, scan
 from nstd.media.structure import ends_early, lacks_index
 
@@ -49,7 +50,7 @@ _MATRICES = {
 }  # fmt: skip
 
 
-def probe(path: Path, *, accept_truncated: bool = False) -> VideoInfo:
+def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None = None) -> VideoInfo:
     """Read a film's facts, and make sure it can be painted to its end.
 
     All packets are read (none is decoded but the first picture's), so that a film that was cut off
@@ -58,11 +59,13 @@ def probe(path: Path, *, accept_truncated: bool = False) -> VideoInfo:
     Args:
         path: The film.
         accept_truncated: Take a film that ends early for what is there of it.
+        limits: What it may have at most; None for no limits.
 
     Raises:
         VanishedError: There is no such file.
         UnreadableError: It is empty, a folder, damaged, or no film at all.
-        UnsupportedError: It has no moving picture, or one that OpenCV cannot decode.
+        UnsupportedError: It has no moving picture, or one that OpenCV cannot decode; or it is
+            beyond one of the limits.
         TruncatedError: It ends before its own header says it does.
         StorageError: The file system failed.
     """
@@ -71,7 +74,9 @@ def probe(path: Path, *, accept_truncated: bool = False) -> VideoInfo:
     with open_film(path) as container:
         _check_format(container, path)
         stream = painted_stream(container, path)
-        counted = scan(path, stream.index)
+        if limits is not None:  # before anything is decoded, let alone allocated
+            limits.require_frame_size(path, stream.width, stream.height)
+        counted = scan(path, stream.index, limits)
         missing = _missing(path, container, counted)
         if missing and not accept_truncated:
             raise TruncatedError(f"{path} ends early: {missing}")
@@ -80,7 +85,10 @@ def probe(path: Path, *, accept_truncated: bool = False) -> VideoInfo:
         with open_capture(path) as capture:
             if not capture.grab(_ATTEMPTS):
                 raise _undecodable(container, stream, path)
-            return _info(container, stream, counted, capture, truncated=bool(missing))
+            info = _info(container, stream, counted, capture, truncated=bool(missing))
+    if limits is not None:
+        limits.require(path, info)
+    return info
 
 
 def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:

@@ -15,6 +15,8 @@ _LOG = logging.getLogger(__name__)
 
 _UNTIMED_ATTEMPTS = 64
 """Attempts at a frame of a film whose packets state no times, so that its end is not known."""
+_EXCESS = 256
+"""Frames beyond twice those counted that are believed: a packet may hold two fields or pictures."""
 _UNTIMED_SHORTFALL = 2
 """Packets without a picture of their own that such a film may end with: old AVI files have some."""
 
@@ -39,7 +41,7 @@ def read_frames(
     Raises:
         TruncatedError: Fewer frames can be decoded than the film promises, and its probe did not
             accept that. All that can be decoded have been yielded by then.
-        UnsupportedError: OpenCV cannot decode it.
+        UnsupportedError: OpenCV cannot decode it, or decodes far more than is there.
         InputError: It cannot be read any more.
         StorageError: The file system failed.
     """
@@ -82,6 +84,7 @@ class _Film:
             pts = self._clock.stamp(self._capture.milliseconds)
             index = self.decoded
             self.decoded += 1
+            self._require_counted()
             if index >= first:
                 yield Frame(
                     image=self._picture(),
@@ -109,6 +112,13 @@ class _Film:
         if not self._info.truncated and not short:
             raise TruncatedError(f"{self._path} ends early: {found}")
         _LOG.warning("%s ends early: %s", self._path, found)
+
+    def _require_counted(self) -> None:
+        if self.decoded > 2 * self._counted.frames + _EXCESS:
+            raise UnsupportedError(
+                f"{self._path} goes on behind its end: {self.decoded} frames were decoded, and it "
+                f"has {self._counted.frames}"
+            )
 
     def _picture(self) -> Image:
         image = self._capture.retrieve()

@@ -15,6 +15,7 @@ from av.container import InputContainer
 
 from nstd.errors import from_os_error
 from nstd.media.faults import reading_error
+from nstd.media.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,12 +85,13 @@ def open_film(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def scan(path: Path, stream: int) -> Scan:
+def scan(path: Path, stream: int, limits: Limits | None = None) -> Scan:
     """Read all packets of `path` and count those of the video stream with index `stream`.
 
     The last few answers are remembered as long as the file is not changed.
 
     Raises:
+        UnsupportedError: It has more frames than `limits` allow; it is not read on then.
         InputError: It cannot be opened as a film.
         StorageError: The file system failed.
     """
@@ -98,7 +100,8 @@ def scan(path: Path, stream: int) -> Scan:
         facts = path.stat()
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
-    return _scan(path, stream, (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    return _scan(path, stream, limits, identity)
 
 
 def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["av.Packet[Any]"]:
@@ -131,12 +134,14 @@ def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["a
 
 
 @lru_cache(maxsize=4)
-def _scan(path: Path, index: int, _identity: tuple[int, ...]) -> Scan:
+def _scan(path: Path, index: int, limits: Limits | None, _identity: tuple[int, ...]) -> Scan:
     with open_film(path) as container:
         tally = _Tally(index)
         streams = [s.index for s in container.streams if s.type in ("video", "audio")]
         for packet in packets(container, path, *streams):
             tally.add(packet)
+            if limits is not None:
+                limits.require_frames(path, tally.frames, at_least=True)
         stream = container.streams[index]
         # AVI has no presentation times; those that ffmpeg makes up may be in decoding order.
         states_times = container.format.name != "avi"
@@ -153,6 +158,11 @@ class _Tally:
         self._packets = 0
         self._last = (-(1 << 62), 0)
         self._end = 0.0
+
+    @property
+    def frames(self) -> int:
+        """How many packets that show a frame were added."""
+        return len(self._pts)
 
     def add(self, packet: "av.Packet[Any]") -> None:
         stamp = packet.pts if packet.pts is not None else packet.dts

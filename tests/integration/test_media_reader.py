@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -16,9 +17,11 @@ import PIL.Image
 import pytest
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, VanishedError
+from nstd.media import reader
 from nstd.media.frame import Frame
 from nstd.media.probe import FILM_SUFFIXES, probe
 from nstd.media.reader import read_frames
+from nstd.media.scan import scan
 from tests import clips, films
 
 LATE = tuple(range(5120, 5120 + 20 * 512, 512))
@@ -348,6 +351,20 @@ def test_damage_in_the_middle_is_said_and_read_past(
     assert set(stated[:5] + stated[10:]) <= set(got) <= set(stated) - {5 * 512, 6 * 512}
     assert f"{25 - len(frames)} frames cannot be decoded" in caplog.text
     assert [frame.index for frame in frames] == list(range(len(frames)))
+
+
+def test_a_film_that_goes_on_far_behind_its_end_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips.make(tmp_path / "a.mp4")
+    info, whole = probe(path), scan(path, 0)
+    few = replace(whole, times=whole.times[:5], frames=5, packets=5)
+    monkeypatch.setattr(reader, "scan", lambda *_: few)
+    # A few more than were counted are believed: a packet may hold two pictures.
+    assert len(list(read_frames(path, info))) == 25
+    monkeypatch.setattr(reader, "_EXCESS", 2)
+    with pytest.raises(UnsupportedError, match="13 frames were decoded, and it has 5"):
+        list(read_frames(path, info))
 
 
 def test_film_suffixes_are_lower_case_with_their_dot() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from nstd.errors import (
 )
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
+from nstd.media.limits import Limits
 from nstd.media.probe import probe
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, Onlooker
@@ -191,6 +193,33 @@ def test_a_range_behind_the_films_end_is_refused(house: House) -> None:
     outcome = house.work(Onlooker())
     assert isinstance(outcome.error, UsageError)
     assert house.beside_the_target() == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(frames=5), r"has at least 6 frames, and the limit is 5\. .* raise limits: frames"),
+        (Limits(megapixels=0.003), r"64×48 pixels \(0\.0 megapixels\), and the limit is 0\.003"),
+        (Limits(hours=1e-5), r"takes 6\.67e-05 hours, and the limit is 1e-05"),
+    ],
+)
+def test_a_film_beyond_its_limits_fails_before_a_frame_is_painted(
+    house: House, limits: Limits, sentence: str
+) -> None:
+    house.queue(limits=limits)
+    onlooker = Onlooker()
+    outcome = house.work(onlooker)
+    assert outcome.job.state is JobState.FAILED
+    assert re.search(sentence, outcome.job.error or "")
+    assert onlooker.worked_on == set()
+
+
+def test_a_picture_beyond_its_limit_fails(house: House) -> None:
+    house.source, house.target = house.folder / "style.png", house.folder / "out/painted.png"
+    house.queue(limits=Limits(still_megapixels=0.003))
+    outcome = house.work(Onlooker())
+    assert outcome.job.state is JobState.FAILED
+    assert "raise limits: still_megapixels" in (outcome.job.error or "")
 
 
 @pytest.mark.parametrize("original", ["delete", "move"])

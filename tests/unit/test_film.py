@@ -15,6 +15,7 @@ from nstd.errors import LedgerError
 from nstd.film import Film, OutputSpec, path_of, to_images, to_tensor
 from nstd.jobs.job import Segment
 from nstd.media.encode import CODECS, PRESETS, EncodeSettings
+from nstd.media.limits import Limits
 from nstd.plan import ExecutionPlan
 
 
@@ -40,6 +41,7 @@ specs = st.builds(
     overwrite=st.booleans(),
     originals=st.sampled_from(["keep", "delete", "move"]),
     move_to=st.none() | st.text(),
+    limits=st.builds(Limits, frames=st.integers(1), hours=st.floats(0.1, 1e6)),
 )
 
 
@@ -50,8 +52,20 @@ def test_a_specification_comes_back_from_json_as_it_was(spec: OutputSpec) -> Non
 
 @pytest.mark.parametrize(
     "change",
-    [{"shiny": True}, {"encode": None}, {"encode": {"codec": "h264", "sparkle": 1}}],
-    ids=["a key too much", "no encoding", "a key too much in the encoding"],
+    [
+        {"shiny": True},
+        {"encode": None},
+        {"encode": {"codec": "h264", "sparkle": 1}},
+        {"limits": {"sparks": 3}},
+        {"limits": {"frames": "many"}},
+    ],
+    ids=[
+        "a key too much",
+        "no encoding",
+        "a key too much in the encoding",
+        "a limit too much",
+        "a limit that is no number",
+    ],
 )
 def test_a_specification_of_another_version_is_refused_with_what_to_do(
     change: dict[str, Any],
@@ -65,6 +79,12 @@ def test_a_specification_without_its_encoding_is_refused() -> None:
     del data["encode"]
     with pytest.raises(LedgerError, match="encode"):
         OutputSpec.from_json(data)
+
+
+def test_a_specification_from_before_there_were_limits_has_the_default_ones() -> None:
+    data = OutputSpec(first=3).to_json()
+    del data["limits"]
+    assert OutputSpec.from_json(data) == OutputSpec(first=3, limits=Limits())
 
 
 def test_a_film_is_whole_unless_either_end_is_cut() -> None:

@@ -13,6 +13,7 @@ from nstd.errors import UnreadableError, UnsupportedError, VanishedError
 from nstd.media.files import publish
 from nstd.media.frame import Image
 from nstd.media.image import STILL_SUFFIXES, Still, encode_still, read_still, read_style_image
+from nstd.media.limits import Limits
 from tests.films import names
 
 
@@ -190,10 +191,28 @@ def test_what_is_no_picture_is_said(tmp_path: Path) -> None:
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     buffer = io.BytesIO()
-    PIL.Image.new("1", (10_000, 9_500)).save(buffer, "PNG")
+    PIL.Image.new("1", (12_000, 10_001)).save(buffer, "PNG")
     path = tmp_path / "bomb.png"
-    path.write_bytes(buffer.getvalue())
-    with pytest.raises(UnsupportedError, match="too many pixels"):
+    # Its header is enough: of what would have to be decoded there is next to nothing.
+    path.write_bytes(buffer.getvalue()[:100])
+    with pytest.raises(UnsupportedError, match=r"12000×10001 pixels .* and the limit is 120\."):
+        read_still(path)
+    with pytest.raises(UnreadableError, match="is damaged"):
+        read_still(path, Limits(still_megapixels=121))
+
+
+def test_a_picture_larger_than_pillows_own_limit_is_read_where_ours_allows_it(
+    tmp_path: Path,
+) -> None:
+    wide = saved(tmp_path / "wide.png", PIL.Image.new("1", (300_000, 300)))  # 90 megapixels
+    assert read_still(wide).image.shape == (300, 300_000, 3)
+
+
+def test_a_file_too_large_for_a_picture_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)  # a hole: it takes no space
+    with pytest.raises(UnsupportedError, match="3,221 MB, more than any picture of 120 megapix"):
         read_still(path)
 
 

@@ -1,0 +1,149 @@
+"""How large a film or picture may be: against files that are small and unpack to something huge."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from nstd.errors import UnsupportedError
+from nstd.media.frame import VideoInfo
+
+_BYTES_PER_PIXEL = 16
+"""Four channels of 32 bits, not compressed: no picture takes more."""
+_BESIDE_PIXELS = 64 << 20
+"""Bytes for metadata, profiles, previews and further pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a source may have at most, and what stays free on the disks; frozen with its job.
+
+    Attributes:
+        megapixels: Millions of pixels in a film's frame.
+        still_megapixels: Millions of pixels in a still picture.
+        frames: Frames in a film.
+        hours: A film's duration.
+        free_gib: GiB that stay free on every disk that is written to.
+    """
+
+    megapixels: float = 40.0
+    still_megapixels: float = 120.0
+    frames: int = 6_000_000
+    hours: float = 24.0
+    free_gib: float = 1.0
+
+    @property
+    def free_bytes(self) -> int:
+        """What stays free on every disk, in bytes."""
+        return int(self.free_gib * (1 << 30))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Limits":
+        """The limits that `to_json` wrote; what it did not know of has its default.
+
+        Raises:
+            TypeError: It has keys that are none, or values that are no numbers.
+        """
+        for field in fields(cls):
+            value = data.get(field.name, field.default)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"the limit {field.name} is {value!r}")
+        return cls(**data)
+
+    def require_frame_size(self, path: Path, width: int, height: int) -> None:
+        """Refuse a film whose frames have too many pixels.
+
+        Raises:
+            UnsupportedError: With what was found, the limit, and the key to raise.
+        """
+        _require_pixels(path, "Each frame", (width, height), self.megapixels, "megapixels")
+
+    def require_still_size(self, path: Path, width: int, height: int) -> None:
+        """Refuse a picture that has too many pixels.
+
+        Raises:
+            UnsupportedError: With what was found, the limit, and the key to raise.
+        """
+        key = "still_megapixels"
+        _require_pixels(path, "The picture", (width, height), self.still_megapixels, key)
+
+    def require_frames(self, path: Path, frames: int, *, at_least: bool = False) -> None:
+        """Refuse a film that has too many frames.
+
+        Args:
+            path: The film.
+            frames: How many were counted.
+            at_least: They were not all counted.
+
+        Raises:
+            UnsupportedError: With what was found, the limit, and the key to raise.
+        """
+        if frames > self.frames:
+            found = f"{'at least ' if at_least else ''}{frames:,}"
+            raise UnsupportedError(
+                f"{path} has {found} frames, and the limit is {self.frames:,}",
+                _cut_or_raise("frames"),
+            )
+
+    def require_duration(self, path: Path, seconds: Fraction) -> None:
+        """Refuse a film that is too long.
+
+        Raises:
+            UnsupportedError: With what was found, the limit, and the key to raise.
+        """
+        if seconds > Fraction(self.hours) * 3600:
+            hours = float(seconds) / 3600
+            raise UnsupportedError(
+                f"{path} takes {hours:,.3g} hours, and the limit is {self.hours:g}",
+                _cut_or_raise("hours"),
+            )
+
+    def require_still_bytes(self, path: Path, size: int) -> None:
+        """Refuse a file that is larger than any picture within the limit.
+
+        Raises:
+            UnsupportedError: With what was found, the limit, and the key to raise.
+        """
+        most = int(self.still_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BESIDE_PIXELS
+        if size > most:
+            raise UnsupportedError(
+                f"{path} has {size / 1e6:,.0f} MB, more than any picture of "
+                f"{self.still_megapixels:g} megapixels",
+                f"Scale it down first, or {_raising('still_megapixels')}",
+            )
+
+    def require(self, path: Path, info: VideoInfo) -> None:
+        """Refuse a film whose facts are beyond any of the limits.
+
+        Raises:
+            UnsupportedError: With what was found, the limit, and the key to raise.
+        """
+        self.require_frame_size(path, info.width, info.height)
+        self.require_frames(path, info.frames)
+        self.require_duration(path, info.duration * info.time_base)
+
+
+def _require_pixels(
+    path: Path, what: str, size: tuple[int, int], megapixels: float, key: str
+) -> None:
+    width, height = size
+    if width * height > megapixels * 1e6:
+        found = f"{width}×{height} pixels ({width * height / 1e6:,.1f} megapixels)"
+        raise UnsupportedError(
+            f"{what} of {path} has {found}, and the limit is {megapixels:g}",
+            f"Scale it down first, or {_raising(key)}",
+        )
+
+
+def _cut_or_raise(key: str) -> str:
+    return f"Cut it into parts, or {_raising(key)}"
+
+
+def _raising(key: str) -> str:
+    # A job keeps the limits it was queued with.
+    return f"raise limits: {key} in config.yaml and queue it again with `nstd add --again`"
