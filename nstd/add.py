@@ -23,7 +23,7 @@ class Wish:
         output: The folder that results go to, or None for that of the file's folder.
         again: Queue anew what is done, has failed or was canceled.
         overwrite: Replace an output that is there already.
-        priority: Higher is sooner; None leaves it as it is.
+        priority: Higher is sooner; None leaves it as it is, and a new job's as its folder says.
     """
 
     recipes: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ def _add_one(
 
 
 def _queue(store: SqliteJobStore, source: Path, request: JobRequest, wish: Wish) -> Added:
-    wanted = replace(request, priority=wish.priority or 0)
+    wanted = request if wish.priority is None else replace(request, priority=wish.priority)
     job, new = store.enqueue(wanted, again=wish.again)
     if wish.priority is not None and job.request.priority != wish.priority:
         job = store.prioritize(job.id, wish.priority) if job.state in UNFINISHED else job

@@ -37,6 +37,7 @@ from nstd.intake.watcher import scan_once
 from nstd.jobs.job import FileIdentity, Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.image import STILL_SUFFIXES
+from nstd.media.limits import Limits
 from nstd.queue import UNFINISHED, daemon_lock, is_placed, open_ledger
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
@@ -353,7 +354,10 @@ def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputS
     # The same command is the same work; another style, frame range or target is another.
     # What a network is called is no part of it: its content is.
     recipe_wish = replace(recipe, network_name=None).to_json()
-    wish = json.dumps([recipe_wish, output.to_json(), str(target)], sort_keys=True)
+    output_wish = output.to_json()
+    if output.limits == Limits():  # what was begun before there were limits is the same work
+        del output_wish["limits"]
+    wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
     return Submission(
         source=source,

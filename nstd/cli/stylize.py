@@ -141,6 +141,7 @@ def stylize_command(
         segment_frames=settings.segment_frames,
         accept_truncated=accept_truncated or settings.accept_truncated,
         overwrite=overwrite,
+        limits=settings.limits_of(),
     )
     with reporting(face) as reporter:
         results = stylize(settings, inputs, painted_as, spec, output, reporter)

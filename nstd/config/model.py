@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr
 
+from nstd.config.limits import LimitsConfig
 from nstd.config.output import OutputConfig
 from nstd.config.places import BatchConfig, Entry, FolderConfig
 from nstd.config.recipe import RecipeConfig, RecipeName
@@ -23,6 +24,7 @@ from nstd.config.values import (
 )
 from nstd.config.words import quote
 from nstd.errors import ConfigError
+from nstd.media.limits import Limits
 from nstd.style.recipe import StyleRecipe
 
 Auto = Literal["auto"]
@@ -133,6 +135,7 @@ class Config(Section):
         folders: The watched folders.
         batch: What `nstd batch` paints besides.
         output: How films are encoded.
+        limits: What a source may have at most, and what stays free on the disks.
         segment_frames: A segment ends after this many frames.
         settle_seconds: A file is ready when two looks this far apart found it unchanged.
         grace_seconds: A film that does not open is tried again until its last change is this old.
@@ -156,6 +159,7 @@ class Config(Section):
     folders: tuple[FolderConfig, ...] = ()
     batch: tuple[BatchConfig, ...] = ()
     output: OutputConfig = Field(default_factory=OutputConfig)
+    limits: LimitsConfig = Field(default_factory=LimitsConfig)
     segment_frames: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 48
     settle_seconds: Seconds = 5.0
     grace_seconds: Annotated[Number, Field(ge=0, le=_LONGEST_WAIT)] = 60.0
@@ -182,3 +186,12 @@ class Config(Section):
     def output_of(self, entry: Entry) -> OutputConfig:
         """How the films of `entry` are encoded: `output`, overridden by its `encode`."""
         return self.output if entry.encode is None else self.output.overridden(entry.encode)
+
+    def limits_of(self, entry: Entry | None = None) -> Limits:
+        """The limits of the films of `entry`: `limits`, overridden by its own."""
+        return self.limits.limits(None if entry is None else entry.limits)
+
+    def accepts_truncated(self, entry: Entry) -> bool:
+        """Whether films of `entry` that end early are painted as far as they go."""
+        own = entry.accept_truncated
+        return self.accept_truncated if own is None else own

@@ -17,10 +17,20 @@ from pydantic import (
     model_validator,
 )
 
+from nstd.config.limits import LimitsOverride
 from nstd.config.output import OutputOverride
-from nstd.config.values import ONE_OR_MANY, FolderPath, Section, Switch, Text, as_path
+from nstd.config.values import (
+    ONE_OR_MANY,
+    FolderPath,
+    Section,
+    Switch,
+    Text,
+    WholeNumber,
+    as_path,
+)
 from nstd.config.words import did_you_mean, quote
 
+HIGHEST_PRIORITY = 1_000_000
 TEMPLATE_VARIABLES = ("stem", "recipe", "ext", "suffix")
 
 
@@ -125,6 +135,9 @@ class Entry(Section):
         name: Template of the outputs' names.
         overwrite: Whether an output that exists already is replaced.
         encode: What is encoded otherwise than `Config.output` says.
+        limits: What is limited otherwise than `Config.limits` says.
+        accept_truncated: As `Config.accept_truncated`, for these films; None for what that says.
+        priority: Of its jobs; higher is sooner.
     """
 
     output: FolderPath
@@ -132,6 +145,9 @@ class Entry(Section):
     name: Template = Field(default_factory=_usual_template)
     overwrite: Switch = False
     encode: OutputOverride | None = None
+    limits: LimitsOverride | None = None
+    accept_truncated: Switch | None = None
+    priority: Annotated[WholeNumber, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = 0
 
     @model_validator(mode="after")
     def _names_differ(self) -> Any:

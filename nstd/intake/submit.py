@@ -65,6 +65,7 @@ class Submission:
         recipe: As configured; it is frozen when the job is queued.
         output: How to encode and publish.
         target: Where the result goes.
+        priority: Higher is sooner.
     """
 
     source: Path
@@ -73,6 +74,7 @@ class Submission:
     recipe: StyleRecipe
     output: OutputSpec
     target: Path
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ def entry_requests(
             recipe=config.recipes[name].recipe(config.network),
             output=output,
             target=_choose_target(store, key, entry, naming, source),
+            priority=entry.priority,
         )
         requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
     return requests
@@ -287,6 +290,7 @@ def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
         target=os.fsencode(wanted.target),
         recipe=freeze(wanted.recipe, freezing).to_json(),
         output=wanted.output.to_json(),
+        priority=wanted.priority,
     )
 
 
@@ -300,11 +304,12 @@ def _output_spec(config: Config, entry: Entry) -> OutputSpec:
     return OutputSpec(
         encode=config.output_of(entry).settings(ENCODER_THREADS),
         segment_frames=config.segment_frames,
-        accept_truncated=config.accept_truncated,
+        accept_truncated=config.accepts_truncated(entry),
         overwrite=entry.overwrite,
         originals=originals,
         move_to=move_to,
         siblings=entry.recipes,
+        limits=config.limits_of(entry),
     )
 
 

@@ -78,6 +78,18 @@ def test_a_file_of_a_watched_folder_is_queued_as_that_says_and_once(
     assert [one.job.id for one in second if one.job] == [1, 2]
 
 
+def test_a_folders_priority_holds_unless_another_is_wished(config: Config) -> None:
+    (folder,) = config.folders
+    urgent = config.model_copy(
+        update={"folders": (folder.model_copy(update={"priority": 5}),)},
+    )
+    picture("in/a.png")
+    picture("in/b.png")
+    for name, wish, priority in (("a", {}, 5), ("b", {"priority": 0}, 0), ("b", {}, 0)):
+        added = put(urgent, f"in/{name}.png", **wish)
+        assert [one.job.request.priority for one in added if one.job] == [priority] * 2
+
+
 def test_of_a_folders_recipes_one_can_be_chosen_and_the_original_still_waits_for_both(
     config: Config, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from nstd.config.faults import faults_of
 from nstd.config.overlap import _identity
 from nstd.errors import ConfigError
 from nstd.media.encode import CODECS, CONTAINERS, EncodeSettings
+from nstd.media.limits import Limits
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,10 @@ def test_one_recipe_or_several() -> None:
         ({"originals": "keeep"}, "“keeep” is not keep, delete or {move: FOLDER}"),
         ({"originals": 3}, "3 is not keep, delete or {move: FOLDER}"),
         ({"originals": {"mvoe": "x"}}, "unknown key; did you mean “move”?"),
+        ({"priority": 1.5}, "1.5 is not a whole number"),
+        ({"limits": {"megapixel": 3}}, "unknown key; did you mean “megapixels”?"),
+        ({"limits": {"free_gib": -1}}, "-1 is not at least 0"),
+        ({"limits": {"hours": 0}}, "0 is not above 0"),
         ({"encode": {"codec": "h2645"}}, "“h2645” is none of h264, h265, av1, prores, ffv1; did"),
     ],
 )
@@ -93,6 +98,19 @@ def test_originals_are_kept_deleted_or_moved(tmp_path: Path) -> None:
     assert _entry().originals == "keep"
     assert _entry(originals="delete").originals == "delete"
     assert _entry(originals={"move": "done"}).originals == MoveOriginals(move=tmp_path / "done")
+
+
+def test_a_folder_limits_what_it_names_and_the_rest_is_as_for_all() -> None:
+    config = _load(
+        limits={"frames": 100, "hours": 3},
+        accept_truncated=True,
+        folders=[_folder(limits={"hours": "1e-1"}, accept_truncated=False), _folder(watch="x")],
+    )
+    own, other = config.folders
+    assert config.limits_of() == config.limits_of(other) == Limits(frames=100, hours=3)
+    assert config.limits_of(own) == Limits(frames=100, hours=0.1)
+    assert not config.accepts_truncated(own)
+    assert config.accepts_truncated(other)
 
 
 def test_a_name_is_made_of_its_variables() -> None:

@@ -10,6 +10,7 @@ from nstd.config import Config, FolderConfig, MoveOriginals, load_config
 from nstd.config.faults import sections_in
 from nstd.config.values import Section
 from nstd.media.encode import PRESETS
+from nstd.media.limits import Limits
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.yaml"
@@ -60,9 +61,14 @@ def test_the_defaults_it_tells_of_folders_are_those_of_the_code(uncommented: Pat
     first = load_config(uncommented).folders[0]
     assert (first.recursive, first.overwrite, first.originals) == (True, False, "keep")
     assert (first.pattern, first.marker, first.encode) == (None, None, None)
+    assert (first.priority, first.limits, first.accept_truncated) == (0, None, None)
     assert first.name == "{stem}.{ext}"
     several = FolderConfig.model_validate({"watch": "a", "output": "b", "recipes": ["c", "d"]})
     assert several.name == "{stem}.{recipe}.{ext}"
+
+
+def test_the_limits_it_tells_of_are_those_of_the_code(uncommented: Path) -> None:
+    assert load_config(uncommented).limits_of() == Limits()
 
 
 def test_the_folders_it_tells_of_are_the_defaults(uncommented: Path) -> None:

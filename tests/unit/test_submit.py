@@ -27,6 +27,7 @@ from nstd.intake.submit import (
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import Job
 from nstd.jobs.store import SqliteJobStore
+from nstd.media.limits import Limits
 from nstd.style.device import DeviceInfo
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.weights import file_sha256, find_weights, import_weights
@@ -264,6 +265,23 @@ def test_a_job_holds_the_frozen_recipe_and_the_folders_wishes(
     assert (spec.originals, spec.move_to, spec.overwrite) == ("move", str(tmp_path / "done"), True)
     assert (spec.encode.codec, spec.encode.container) == ("prores", "mov")
     assert spec.segment_frames == config.segment_frames
+
+
+def test_a_job_holds_its_folders_priority_and_limits(
+    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(
+        tmp_path, style, network,
+        priority=7, accept_truncated=True, limits={"hours": 2, "free_gib": 0},
+    )  # fmt: skip
+    (job,) = take(store, config, film(folder / "a.mp4"))
+    spec = OutputSpec.from_json(job.request.output)
+    assert job.request.priority == 7
+    assert spec.accept_truncated
+    assert spec.limits == Limits(hours=2, free_gib=0)
+    (other,) = take(store, configure(tmp_path, style, network), film(folder / "b.mp4"))
+    spec = OutputSpec.from_json(other.request.output)
+    assert (other.request.priority, spec.accept_truncated, spec.limits) == (0, False, Limits())
 
 
 def test_a_folder_with_two_recipes_gives_two_jobs_with_two_targets(
