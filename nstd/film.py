@@ -13,7 +13,7 @@ from nstd.errors import LedgerError
 from nstd.jobs.job import Job, Segment
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
-from nstd.media.frame import Image
+from nstd.media.frame import Image, VideoInfo
 from nstd.media.limits import Limits
 from nstd.plan import ExecutionPlan
 from nstd.style.optimize import Iterate, Painter
@@ -129,6 +129,11 @@ class Film:
     def target(self) -> Path:
         """Where the painted film goes."""
         return path_of(self.job.request.target)
+
+    def frames_of(self, info: VideoInfo) -> int:
+        """How many frames are painted of a film with these facts, by its own count."""
+        end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
+        return max(0, end - self.output.first)
 
     def progress(self, segment: Segment, frames: Sequence[int], total: int) -> None:
         """Note that `frames` of the open `segment`, one after the other, are painted."""

@@ -40,6 +40,7 @@ from nstd.media.keep import FrameKeeper
 from nstd.media.reader import read_frames
 from nstd.media.writer import SegmentWriter, assemble, check_size, publish
 from nstd.plan import ExecutionPlan
+from nstd.room import require_room, require_room_for_still
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frames
@@ -94,7 +95,7 @@ def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterat
     """
     closed = _closed_segments(film)
     planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
-    total = _total_frames(film, info)
+    total = film.frames_of(info)
     film.observer.began(film.job, painted=planner.next_frame - film.output.first, total=total)
     frames = read_frames(film.source, info, planner.next_frame, film.output.last)
 
@@ -114,10 +115,11 @@ def stylize_segment(
     Painted frames are kept one by one without loss, and encoded when the segment is complete: a
     kill costs the frame in hand, and the encoder sees the same frames as if there had been none.
     """
+    require_room(film, info)
     segment = film.store.open_segment(film.job, segment)
     keeper = FrameKeeper(film.work / f"segment-{segment.index + 1:06d}")
     energies = _carried_energies(film, segment)
-    total = _total_frames(film, info)
+    total = film.frames_of(info)
     times: list[Frame] = []
     while batch := list(islice(frames, film.plan.batch)):
         if energies is None:
@@ -222,6 +224,7 @@ def _painted(film: Film, engine: Engine) -> Path:
     # What would end it is found out before the first frame is painted.
     check_size(_as_painted(film, info), film.output.encode)
     film.painter.levels(info.width, info.height)
+    require_room(film, info)
     engine.paint(film, info)
     film.store.renew(film.job)  # putting a long film together takes its time
     return _assemble(film, info)
@@ -229,6 +232,8 @@ def _painted(film: Film, engine: Engine) -> Path:
 
 def _stylize_still(film: Film) -> Path:
     still = read_still(film.source, film.output.limits)
+    height, width, _ = still.image.shape
+    require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
     (image,) = _paint(film, [still.image], 0, None)
     film.store.progress(film.job, 1, 1)
@@ -293,11 +298,6 @@ def _carried_energies(film: Film, segment: Segment) -> tuple[float, ...] | None:
 def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
     with device_errors(str(film.painter.network.device)):
         return film.painter.content_energies(to_tensor([frame.image]))
-
-
-def _total_frames(film: Film, info: VideoInfo) -> int:
-    end = info.frames if film.output.last is None else min(film.output.last + 1, info.frames)
-    return max(0, end - film.output.first)
 
 
 def _require_as_queued(film: Film) -> None:

@@ -102,7 +102,12 @@ def _paint(
     config: Config, recipe: StyleRecipe, places: Places, observer: Observer, *, overwrite: bool
 ) -> Result:
     encode = EncodeSettings(quality=_QUALITY, threads=ENCODER_THREADS)
-    output = OutputSpec(encode=encode, segment_frames=config.segment_frames, overwrite=overwrite)
+    output = OutputSpec(
+        encode=encode,
+        segment_frames=config.segment_frames,
+        overwrite=overwrite,
+        limits=config.limits_of(),
+    )
     (result,) = stylize(config, [places.sample], recipe, output, places.painted, observer)
     return result
 

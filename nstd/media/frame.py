@@ -93,6 +93,7 @@ class VideoInfo:
         codec: ffmpeg's name of the codec.
         container: ffmpeg's name of the container format.
         streams: All streams of the container, by index.
+        sound_bytes: Size of all packets of sound.
         truncated: The file ends before its header says it does, and that was accepted: `frames`
             and `duration` are what is really there.
     """
@@ -116,4 +117,5 @@ class VideoInfo:
     codec: str = "unknown"
     container: str = "unknown"
     streams: tuple[StreamInfo, ...] = field(default=())
+    sound_bytes: int = 0
     truncated: bool = False

@@ -208,6 +208,7 @@ def _info(
         codec=stream.codec.canonical_name,
         container=container.format.name,
         streams=tuple(_stream_info(one) for one in container.streams),
+        sound_bytes=counted.sound_bytes,
         truncated=truncated,
     )
 

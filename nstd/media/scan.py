@@ -37,6 +37,7 @@ class Scan:
         offset: The stream's start time as the container states it, or None.
         tail: Duration of the last frame in display order, or 0.
         end: Seconds at which the last packet of any stream ends.
+        sound_bytes: Size of all packets of sound.
         exact: Every packet states its own presentation time; otherwise only the set of times is
             known, and some packets may show nothing.
     """
@@ -48,6 +49,7 @@ class Scan:
     offset: int | None
     tail: int
     end: float
+    sound_bytes: int
     exact: bool
 
     @property
@@ -158,6 +160,7 @@ class _Tally:
         self._packets = 0
         self._last = (-(1 << 62), 0)
         self._end = 0.0
+        self._sound_bytes = 0
 
     @property
     def frames(self) -> int:
@@ -170,6 +173,8 @@ class _Tally:
             end = (stamp + (packet.duration or 0)) * packet.time_base
             self._end = max(self._end, float(end))
         if packet.stream_index != self._index:
+            if packet.stream.type == "audio":
+                self._sound_bytes += packet.size
             return
         self._packets += 1
         if packet.is_discard or _hidden(packet):
@@ -192,6 +197,7 @@ class _Tally:
             offset=offset,
             tail=self._last[1],
             end=self._end,
+            sound_bytes=self._sound_bytes,
             exact=complete and states_times,
         )
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from nstd import room
 from nstd.errors import (
     ChangedError,
+    DiskFullError,
     Interrupted,
     OutputExistsError,
     UsageError,
@@ -21,6 +23,7 @@ from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.limits import Limits
 from nstd.media.probe import probe
+from nstd.room import Disk
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, Onlooker
 from tests.networks import make_quarter_network
@@ -212,6 +215,48 @@ def test_a_film_beyond_its_limits_fails_before_a_frame_is_painted(
     assert outcome.job.state is JobState.FAILED
     assert re.search(sentence, outcome.job.error or "")
     assert onlooker.worked_on == set()
+
+
+def test_a_film_waits_for_room_before_it_is_begun_and_before_each_segment(
+    house: House, unbroken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 0
+    monkeypatch.setattr(room, "look_at", lambda folder: Disk(folder, 1, free))
+    job = house.queue()
+    onlooker = Onlooker()
+    outcome = house.work(onlooker)
+    assert isinstance(outcome.error, DiskFullError)
+    assert outcome.job.state is JobState.QUEUED
+    assert re.search(
+        r"film\.mp4 needs about 0 MiB in .*work/1 and .*/out together, where 0 MiB are free and "
+        r"1\.0 GiB stay free\.",
+        outcome.job.hold_reason or "",
+    )
+    assert onlooker.worked_on == set()
+
+    def fill_up(frame: int) -> None:
+        nonlocal free
+        free = 0
+
+    free = 2 << 30
+    house.store.retry(job.id)
+    outcome = house.work(Onlooker(fill_up))
+    assert isinstance(outcome.error, DiskFullError)
+    assert outcome.job.frames_done == SEGMENT  # the segment that was open is closed all the same
+    free = 2 << 30
+    house.store.retry(job.id)
+    last = Onlooker()
+    assert house.work(last).error is None
+    assert last.worked_on == set(range(SEGMENT, FRAMES))
+    assert digest(house.target) == unbroken
+
+
+def test_a_picture_waits_for_room_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.source, house.target = house.folder / "style.png", house.folder / "out/painted.png"
+    monkeypatch.setattr(room, "look_at", lambda folder: Disk(folder, 1, 1 << 30))
+    house.queue()
+    assert isinstance(house.work(Onlooker()).error, DiskFullError)
+    assert house.beside_the_target() == []
 
 
 def test_a_picture_beyond_its_limit_fails(house: House) -> None:
