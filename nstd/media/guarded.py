@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from nstd.child import command, environment
 from nstd.errors import Interrupted, NstdError, StorageError, UnreadableError, from_os_error
 from nstd.media.frame import VideoInfo
 from nstd.media.limits import Limits
@@ -26,6 +27,7 @@ BASE_SECONDS = 60.0
 BYTES_PER_SECOND = 10e6
 """The slowest disk or network that is waited for: all of a film is read."""
 
+_PROBER = "nstd.media.prober"
 _POLL_SECONDS = 0.25
 _REAP_SECONDS = 5.0
 _CRASHES = frozenset(
@@ -34,12 +36,6 @@ _CRASHES = frozenset(
         signal.SIGTRAP, signal.SIGSYS,
     }
 )  # fmt: skip
-# This very nstd, whichever is installed; and of what lies beside it nothing but nstd, which could
-# take the place of a module of Python's own.
-_PROGRAM = (
-    "import sys; sys.path.insert(0, {!r}); import nstd; del sys.path[0]; "
-    "from nstd.media.prober import main; main()"
-)
 
 
 def probe_guarded(
@@ -91,18 +87,17 @@ def probe_guarded(
 
 
 def _start(asked: str, chatter: BinaryIO) -> "subprocess.Popen[bytes]":
-    root = str(Path(__file__).resolve().parents[2])
     # One thread each: a single picture is decoded, and every thread of a decoder holds pictures.
     single = dict.fromkeys(
         ("OPENCV_FFMPEG_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"
     )
     try:
         return subprocess.Popen(  # noqa: S603 - our own program; the film's name is an argument
-            [sys.executable, "-P", "-c", _PROGRAM.format(root), asked],
+            command(_PROBER, asked),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=chatter,
-            env=os.environ | single,
+            env=environment() | single,
             start_new_session=True,  # Ctrl-C is for us to hear: the child would seem to crash
         )
     except OSError as error:

@@ -5,12 +5,10 @@ C: one that makes them crash, hang or ask for all the memory there is must cost 
 sentence.
 """
 
-import ctypes
 import json
 import logging
 import os
 import resource
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +20,7 @@ from typing import Any
 import cv2
 
 import nstd.errors
+from nstd.child import die_with_parent
 from nstd.errors import NstdError, UnreadableError
 from nstd.media.frame import StreamInfo, VideoInfo
 from nstd.media.limits import Limits
@@ -29,7 +28,6 @@ from nstd.media.probe import probe
 
 Json = dict[str, Any]
 
-_PR_SET_PDEATHSIG = 1
 _LONGEST_CHATTER = 1 << 20
 _FIRST_TO_GO = "1000"
 """The kernel's word for the process to kill when memory is short; the best one for us."""
@@ -103,9 +101,7 @@ def _probe(asked: Json) -> VideoInfo:
 
 def _confine(parent: int, memory: int, seconds: int) -> None:
     """End with `parent`, leave no core, and take no more memory and time than allowed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before it could be asked to take us with it
-        os._exit(os.EX_TEMPFAIL)
+    die_with_parent(parent)
     with suppress(OSError):  # some containers forbid it; the other bounds hold all the same
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
     # Private, writable memory. RLIMIT_AS counts address space besides: reserved arenas and stacks

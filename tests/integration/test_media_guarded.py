@@ -41,8 +41,10 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Replace:
     """Puts another program in the place of the child's own."""
 
     def replace(program: str) -> None:
-        # The program is formatted with nstd's own folder.
-        monkeypatch.setattr(guarded, "_PROGRAM", program.replace("{", "{{").replace("}", "}}"))
+        def command(module: str, *arguments: str) -> list[str]:
+            return [sys.executable, "-c", program, *arguments]
+
+        monkeypatch.setattr(guarded, "command", command)
 
     return replace
 
@@ -167,7 +169,7 @@ def test_what_libraries_print_is_neither_the_answer_nor_in_the_way(
     film: Path, child: Replace, capfd: pytest.CaptureFixture[str]
 ) -> None:
     chatty = (
-        f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "import os\n"
         "from nstd.media import prober\n"
         "def chatty(*args, **kwargs):\n"
         "    for fd in (1, 2):\n"
@@ -185,7 +187,7 @@ def test_what_the_child_logs_is_logged_here(
     film: Path, child: Replace, caplog: pytest.LogCaptureFixture
 ) -> None:
     child(
-        f"import logging, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "import logging\n"
         "from nstd.media import prober\n"
         "def warning(*args, **kwargs):\n"
         "    logging.getLogger('nstd.media.scan').warning('100 %% of %s is damaged', 'it')\n"
@@ -204,12 +206,13 @@ def test_the_child_ends_with_the_process_that_started_it(film: Path, tmp_path: P
         "import sys, os, time\n"
         "from pathlib import Path\n"
         "from nstd.media import guarded\n"
-        "guarded._PROGRAM = '''import sys, json, os, time; sys.path.insert(0, {!r})\n"
+        "program = '''import sys, json, os, time\n"
         "from nstd.media.prober import _confine\n"
         "asked = json.loads(sys.argv[1])\n"
         "_confine(asked['parent'], asked['memory'], asked['seconds'])\n"
         f"open({str(note)!r}, 'w').write(str(os.getpid()))\n"
         "time.sleep(60)'''\n"
+        "guarded.command = lambda module, asked: [sys.executable, '-c', program, asked]\n"
         "guarded.probe_guarded(Path(sys.argv[1]))\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(film)], cwd=ROOT) as parent:
