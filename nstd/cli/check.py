@@ -1,32 +1,51 @@
 """`nstd check`: what works, what does not, what to do."""
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
+from nstd.cli.options import (
+    ConfigOption,
+    DebugOption,
+    Face,
+    JsonOption,
+    configured,
+    print_data,
+)
 from nstd.config import Config
-from nstd.errors import ConfigError
+from nstd.errors import ConfigError, UsageError
+from nstd.log import set_up_logging
+
+if TYPE_CHECKING:
+    from nstd.check import Finding
 
 _MARKS = {"ok": "  ok ", "note": " note", "fault": "FAULT"}
 
 
 def check_command(
-    config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
+    unit: Annotated[
+        str | None,
+        typer.Argument(help="With --service: the unit's name or path; nstd.service if not given."),
+    ] = None,
+    service: Annotated[
+        bool,
+        typer.Option("--service", help="Look at what a systemd unit would start, as its user."),
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Look at configuration, devices, codecs, weights, folders and disks.
 
     Exits with 0 where nothing is at fault.
     """
-    from nstd.check import check
-
-    settings: Config | None = None
-    problem: ConfigError | None = None
-    try:
-        settings = configured(config, Face(debug), level="warning")
-    except ConfigError as error:
-        problem = error
-    findings = check(settings, problem)
+    if unit is not None and not service:
+        raise UsageError(f"The unit {unit} is named without --service", "Add --service")
+    if config is not None and service:
+        raise UsageError("--config and --service name two configurations", "Give one of them")
+    findings = _of_service(unit, Face(debug)) if service else _of_machine(config, Face(debug))
     if json:
         print_data([asdict(finding) for finding in findings])
     else:
@@ -35,3 +54,23 @@ def check_command(
     faults = [finding for finding in findings if finding.verdict == "fault"]
     if faults:
         raise typer.Exit(faults[0].exit_code)
+
+
+def _of_machine(path: Path | None, face: Face) -> list["Finding"]:
+    from nstd.check import check
+
+    settings: Config | None = None
+    problem: ConfigError | None = None
+    try:
+        settings = configured(path, face, level="warning")
+    except ConfigError as error:
+        problem = error
+    return check(settings, problem)
+
+
+def _of_service(unit: str | None, face: Face) -> list["Finding"]:
+    from nstd.check import check_service
+    from nstd.check.service import DEFAULT_UNIT
+
+    set_up_logging("warning", debug=face.debug)
+    return check_service(unit or DEFAULT_UNIT)

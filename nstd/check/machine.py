@@ -1,18 +1,17 @@
-"""What works here, what does not, and what to do about it; nothing is started or changed."""
+"""What works on this machine, for this user."""
 
 import importlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import av
 import torch
 
+from nstd.check.finding import Finding, Verdict, fault_of
 from nstd.config import Config
 from nstd.errors import ConfigError, DeviceError, NstdError
 from nstd.intake.submit import paints_on_gpu, require_depth
@@ -22,34 +21,18 @@ from nstd.style.device import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.weights import AUTO, POCKET, choose_network, list_weights
 
-Verdict = Literal["ok", "note", "fault"]
-
 LOW_DISK_BYTES = 5 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        subject: What it is about.
-        verdict: "ok"; "note" where something is missing that not everybody needs; or "fault".
-        text: What was found, and for anything but "ok" what to do.
-        exit_code: What `nstd check` ends with if this is the first fault.
-    """
-
-    subject: str
-    verdict: Verdict
-    text: str
-    exit_code: int = 1
-
-
-def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
+def check(
+    config: Config | None, problem: ConfigError | None, *, folders: bool = True
+) -> list[Finding]:
     """Look at everything that painting will need.
 
     Args:
         config: The configuration, or None where it could not be read.
         problem: Why not.
+        folders: Whether to look if this user can use the folders.
     """
     findings = [_configuration(config, problem), _versions()]
     config = config or Config()
@@ -58,13 +41,14 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     findings += _codecs()
     findings += _weights(config)
     findings += _networks(config)
-    findings += _folders(config)
+    if folders:
+        findings += _folders(config)
     return findings
 
 
 def _configuration(config: Config | None, problem: ConfigError | None) -> Finding:
     if problem is not None:
-        return Finding("config", "fault", str(problem), problem.exit_code)
+        return fault_of("config", problem)
     if config is None or config.source is None:
         return Finding("config", "note", "There is no config.yaml: the defaults hold.")
     count = f"{len(config.recipes)} recipes, {len(config.folders)} watched folders"
@@ -82,7 +66,7 @@ def _devices(config: Config) -> Iterator[Finding]:
     try:
         chosen = choose_devices(None if config.devices == "auto" else config.devices)
     except DeviceError as error:
-        yield Finding("device", "fault", str(error), error.exit_code)
+        yield fault_of("device", error)
         return
     names = ", ".join(device.name for device in chosen)
     if all(device.name == "cpu" for device in chosen):
@@ -126,7 +110,7 @@ def _weights(config: Config) -> Iterator[Finding]:
     try:
         entries = list_weights(config.cache_dir)
     except NstdError as error:
-        yield Finding("weights", "fault", str(error), error.exit_code)
+        yield fault_of("weights", error)
         entries = []
     for entry in entries:
         if entry.state == "present":

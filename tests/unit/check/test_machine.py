@@ -10,8 +10,8 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd import check as checking
 from nstd.check import LOW_DISK_BYTES, Finding, check
+from nstd.check import machine as checking
 from nstd.config import Config
 from nstd.errors import ConfigError
 from nstd.media.encode import CODECS

@@ -1,0 +1,7 @@
+"""What works here, what does not, and what to do about it; nothing is started or changed."""
+
+from nstd.check.finding import Finding
+from nstd.check.machine import LOW_DISK_BYTES, check
+from nstd.check.service import check_service
+
+__all__ = ["LOW_DISK_BYTES", "Finding", "check", "check_service"]
