@@ -1,17 +1,36 @@
-"""The systemd unit: nothing in it is misspelled, and what it shuts in stays shut in."""
+"""The systemd units: nothing is misspelled, what is shut in stays shut in, and both are alike."""
 
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).resolve().parents[2] / "systemd/nstd.service"
+from nstd.check.units import parse
+
+FOLDER = Path(__file__).resolve().parents[2] / "systemd"
+PLAIN, TEMPLATE = FOLDER / "nstd.service", FOLDER / "nstd@.service"
 
 EXPOSURE = "15"
 """Of `systemd-analyze security`, in tenths: 0 is shut in most, 100 not at all."""
+
+DIFFERENT = {
+    ("Unit", "Description"): (
+        "Paint films dropped into folders (neural style transfer)",
+        "Paint films dropped into folders (neural style transfer), %i",
+    ),
+    ("Service", "ExecStart"): (
+        "/opt/nstd/bin/nstd run --config /etc/nstd/config.yaml",
+        "/opt/nstd/bin/nstd run --config /etc/nstd/%i.yaml",
+    ),
+    ("Service", "StateDirectory"): ("nstd", "nstd/%i"),
+}
+"""What must differ between one daemon and one of several; all else is alike."""
+
+Settings = list[tuple[str, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +43,13 @@ def analyze() -> str:
     return found
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit with a program that is there on this machine."""
-    text = UNIT.read_text()
-    path = tmp_path / UNIT.name
-    path.write_text(re.sub(r"(?m)^ExecStart=\S+", f"ExecStart={shutil.which('true')}", text))
+@pytest.fixture(params=["nstd.service", "nstd@.service", "nstd@night.service"])
+def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A unit, the template also as an instance, with programs that are there on this machine."""
+    name = str(request.param)
+    text = (FOLDER / name.replace("night", "")).read_text()
+    path = tmp_path / name
+    path.write_text(re.sub(r"(?m)^(ExecStart|ExecReload)=\S+", rf"\1={shutil.which('true')}", text))
     return path
 
 
@@ -39,9 +59,14 @@ def verify(analyze: str, unit: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+def security(analyze: str, unit: Path) -> "subprocess.CompletedProcess[str]":
+    command = [analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", str(unit)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
 def test_it_verifies_without_a_word(analyze: str, unit: Path) -> None:
     answer = verify(analyze, unit)
-    said = [line for line in answer.stderr.splitlines() if unit.name in line]
+    said = [line for line in answer.stderr.splitlines() if "nstd" in line]
     assert (answer.returncode, said) == (0, []), answer.stderr
 
 
@@ -52,23 +77,62 @@ def test_the_verification_would_notice_a_misspelled_key(analyze: str, unit: Path
 
 
 def test_it_is_shut_in(analyze: str, unit: Path) -> None:
-    command = [analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", str(unit)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    answer = security(analyze, unit)
     assert answer.returncode == 0, answer.stdout[-400:]
 
 
-def lines() -> list[str]:
-    return [line for line in UNIT.read_text().splitlines() if line and line[0] not in "#["]
+def test_the_look_at_how_much_is_shut_in_would_notice_a_hole(analyze: str, unit: Path) -> None:
+    text = unit.read_text()
+    unit.write_text(text.replace("CapabilityBoundingSet=\n", "").replace("PrivateUsers=yes", ""))
+    assert security(analyze, unit).returncode == 1
 
 
-def test_it_starts_the_daemon_with_the_systems_configuration() -> None:
-    (start,) = (line for line in lines() if line.startswith("ExecStart="))
-    assert start.split()[1:] == ["run", "--config", "/etc/nstd/config.yaml"]
+def settings(path: Path) -> Settings:
+    return list(parse(path.read_text(), path))
 
 
-def test_it_can_see_the_gpu_and_is_not_started_again_for_what_will_not_mend() -> None:
-    assert "PrivateDevices=no" in lines()
-    assert "DeviceAllow=char-nvidia-frontend rw" in lines()
-    assert "RestartPreventExitStatus=2 78" in lines()
+def values(found: Settings, key: str) -> list[str]:
+    return [value for _, name, value in found if name == key]
+
+
+def without(found: Settings, keys: Iterable[tuple[str, str]]) -> Settings:
+    return [line for line in found if line[:2] not in keys]
+
+
+def test_both_units_are_alike_but_for_what_must_differ() -> None:
+    plain, template = settings(PLAIN), settings(TEMPLATE)
+    assert without(plain, DIFFERENT) == without(template, DIFFERENT)
+    for (section, key), expected in DIFFERENT.items():
+        found = [
+            [value for where, name, value in lines if (where, name) == (section, key)]
+            for lines in (plain, template)
+        ]
+        assert found == [[value] for value in expected]
+
+
+def test_what_the_program_needs_of_systemd_is_there() -> None:
+    unit = settings(PLAIN)
+    assert values(unit, "Type") == ["notify"]
+    assert values(unit, "WatchdogSec") == ["60"]
+    assert values(unit, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
+    assert values(unit, "KillMode") == ["mixed"]
+    assert values(unit, "RestartPreventExitStatus") == ["2 78"]
+    assert values(unit, "CacheDirectory") == ["nstd"]
     # torch's CPU kernels are made while they run.
-    assert "MemoryDenyWriteExecute=no" in lines()
+    assert values(unit, "MemoryDenyWriteExecute") == ["no"]
+
+
+def test_it_can_see_the_gpu() -> None:
+    unit = settings(PLAIN)
+    assert values(unit, "PrivateDevices") == ["no"]
+    groups = ("nvidia-frontend", "nvidia", "nvidiactl", "nvidia-uvm", "nvidia-caps")
+    assert values(unit, "DeviceAllow") == [f"char-{group} rw" for group in groups]
+
+
+def test_everything_that_libraries_write_goes_to_the_cache() -> None:
+    unit = settings(PLAIN)
+    written = dict(value.split("=", 1) for value in values(unit, "Environment"))
+    assert set(written) == {
+        "HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH",
+    }  # fmt: skip
+    assert all(Path(path).is_relative_to("/var/cache/nstd") for path in written.values())
