@@ -38,12 +38,33 @@ _NEWS: list[type[FileSystemEvent]] = [
 ]
 
 
+_feeds: set["EventFeed"] = set()
+_feeds_lock = threading.Lock()
+
+
 def _is_worth_logging(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    if message.startswith("Inotify queue overflowed"):
+        _note_overflow(record.thread)
+        return False
     # watchdog 7.1 logs an error when its thread is stopped between two of its own steps.
-    return "when the thread is inactive" not in record.getMessage()
+    return "when the thread is inactive" not in message
 
 
-logging.getLogger("watchdog.observers.inotify").addFilter(_is_worth_logging)
+def _note_overflow(thread: int | None) -> None:
+    """Tell the feed whose reader this is; all of them, where that cannot be told."""
+    with _feeds_lock:
+        feeds = [feed for feed in _feeds if feed.reads_in(thread)] or list(_feeds)
+    for feed in feeds:
+        feed.note_overflow()
+
+
+# watchdog 7.1 tells of an overflow in no other way than by a line in its log, written by the thread
+# that reads the kernel's queue; and a second one where it watches subfolders. (Before 7 it says
+# nothing: there the reconciliation scan has to do.)
+for _name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
+    logging.getLogger(_name).addFilter(_is_worth_logging)
+    logging.getLogger(_name).setLevel(logging.WARNING)  # whatever the program shows: it is a signal
 
 # watchdog 7.1 warns when it finds a new folder twice, by its own event and in its parent's walk.
 warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
@@ -65,10 +86,13 @@ class EventFeed(FileSystemEventHandler):
     def __init__(self, path: Path, *, recursive: bool) -> None:
         self._lock = threading.Lock()
         self._hints: set[Path] = set()
+        self._overflowed = False
         self._observer = Observer()
         started = False
         try:
             self._observer.schedule(self, str(path), recursive=recursive, event_filter=_NEWS)
+            with _feeds_lock:
+                _feeds.add(self)
             self._observer.start()
             started = True
         finally:
@@ -87,19 +111,39 @@ class EventFeed(FileSystemEventHandler):
             hints, self._hints = self._hints, set()
         return hints
 
+    def take_overflow(self) -> bool:
+        """Whether the kernel's queue has overflowed since the last call: events were lost."""
+        with self._lock:
+            overflowed, self._overflowed = self._overflowed, False
+        return overflowed
+
+    def note_overflow(self) -> None:
+        """Remember that events were lost; called by the thread that reads them."""
+        with self._lock:
+            self._overflowed = True
+
+    def reads_in(self, thread: int | None) -> bool:
+        """Whether this is the number of the thread that reads the kernel's queue for this feed."""
+        return (reader := self._reader) is not None and reader.ident == thread
+
     @property
     def alive(self) -> bool:
         """Whether events still come; watchdog says nothing when they no longer do."""
         threads: list[threading.Thread] = [self._observer, *self._observer.emitters]
-        # Since watchdog 7 a further thread, which nothing public names, reads for the emitters:
-        # they outlive it, deaf.
-        reader = getattr(self._observer, "_inotify_fd", None)
-        if isinstance(reader, threading.Thread):
-            threads.append(reader)
+        if (reader := self._reader) is not None:
+            threads.append(reader)  # the emitters outlive it, deaf
         return len(self._observer.emitters) > 0 and all(thread.is_alive() for thread in threads)
+
+    @property
+    def _reader(self) -> threading.Thread | None:
+        # Since watchdog 7 a further thread, which nothing public names, reads for the emitters.
+        reader = getattr(self._observer, "_inotify_fd", None)
+        return reader if isinstance(reader, threading.Thread) else None
 
     def stop(self) -> None:
         """End the threads."""
+        with _feeds_lock:
+            _feeds.discard(self)
         self._observer.stop()
         if self._observer.is_alive():
             self._observer.join()

@@ -15,13 +15,19 @@ log = logging.getLogger(__name__)
 
 OnSettled = Callable[[WatchedFolder, Path], None]
 
+_NAMED = 3
+"""How many of the files that events were lost of are named in the log."""
+_SCANS_AFTER_OVERFLOW = 2
+"""At once, and once more: while watchdog sets its watches anew after an overflow, it is deaf."""
+
 
 class FolderWatch:
     """Watches one folder; see `Watcher` for the arguments.
 
     Attributes:
         folder: The folder.
-        caught: Settled files that no event had told of.
+        caught: How many settled files no event had told of.
+        overflows: How often the kernel's queue of events was found to have overflowed.
         problem: What keeps it from being watched as asked, as a sentence, or None.
     """
 
@@ -36,6 +42,7 @@ class FolderWatch:
     ) -> None:
         self.folder = folder
         self.caught = 0
+        self.overflows = 0
         self.problem: str | None = None
         self._on_settled = on_settled
         self._settle_seconds = settle_seconds
@@ -48,6 +55,7 @@ class FolderWatch:
         self._root: tuple[int, int] | None = None
         self._scanned: float | None = None
         self._counting = False
+        self._extra_scans = 0
         self._unannounced: set[Path] = set()
         self._complained: set[Path] = set()
 
@@ -56,6 +64,7 @@ class FolderWatch:
         if not self._is_there():
             return
         self._listen(now)
+        self._notice_overflow()
         self._take_hints(now)
         # Looked at before the scan, what a hint told of is no news to the scan.
         for path in self._tracker.due(now):
@@ -67,11 +76,9 @@ class FolderWatch:
         """Hand out the files that have settled."""
         if self._root is None:
             return
+        if self._unannounced:
+            self._count_lost()
         for path, _ in self._tracker.settled():
-            if path in self._unannounced:
-                self._unannounced.discard(path)
-                self.caught += 1
-                log.warning("No event told of %r; the reconciliation scan found it", str(path))
             try:
                 self._on_settled(self.folder, path)
             except NstdError as error:
@@ -82,6 +89,24 @@ class FolderWatch:
                 if not error.retryable:
                     raise
                 log.warning("%r is tried again in %.0f s: %s", str(path), wait, error)
+
+    def _count_lost(self) -> None:
+        """Count the files that have settled without an event, and say so in one line."""
+        # Not before they have settled: until then their events may only be late.
+        lost = sorted(self._unannounced.intersection(self._tracker.ready))
+        if not lost:
+            return
+        self._unannounced.difference_update(lost)
+        self.caught += len(lost)
+        some = ", ".join(repr(str(path.relative_to(self.folder.path))) for path in lost[:_NAMED])
+        log.warning(
+            "The scan found %s in %s that no event had told of (%s%s); %s since the start",
+            "1 file" if len(lost) == 1 else f"{len(lost):,} files",
+            self.folder.path,
+            some,
+            ", …" if len(lost) > _NAMED else "",
+            f"{self.caught:,}",
+        )
 
     def stop(self) -> None:
         """End listening."""
@@ -154,6 +179,18 @@ class FolderWatch:
                 self.problem,
             )
 
+    def _notice_overflow(self) -> None:
+        if self._feed is None or not self._feed.take_overflow():
+            return
+        self.overflows += 1
+        if not self._extra_scans:
+            log.warning(
+                "Events of %s were lost: the kernel's queue overflowed (see"
+                " fs.inotify.max_queued_events); the folder is scanned",
+                self.folder.path,
+            )
+        self._extra_scans = _SCANS_AFTER_OVERFLOW
+
     def _take_hints(self, now: float) -> None:
         hints = self._feed.take() if self._feed is not None else set()
         for path in hints:
@@ -175,7 +212,8 @@ class FolderWatch:
     def _scan_is_due(self, now: float) -> bool:
         if self._scanned is None or now < self._scanned:
             return True
-        every = self._settle_seconds if self._feed is None else self._reconcile_seconds
+        soon = self._feed is None or self._extra_scans > 0
+        every = self._settle_seconds if soon else self._reconcile_seconds
         return now - self._scanned >= every
 
     def _scan(self, now: float) -> None:
@@ -188,6 +226,7 @@ class FolderWatch:
             if path not in listing.files and path not in listing.failed:
                 self._look(path, now)
         self._scanned, self._counting = now, True
+        self._extra_scans = max(0, self._extra_scans - 1)
 
     def _enter(self, listing: Listing, now: float) -> list[Path]:
         """Give the tracker what a walk found; returns the paths that were news to it."""

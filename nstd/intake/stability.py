@@ -44,6 +44,11 @@ class _Watched:
     def reported(self) -> bool:
         return self.identity is not None and self.identity == self.delivered
 
+    @property
+    def ready(self) -> bool:
+        """Whether it has settled, and is to be reported."""
+        return self.steady and not self.failing and not self.reported
+
 
 class StabilityTracker:
     """Follows files until they have settled; each identity of a file is reported once.
@@ -60,6 +65,8 @@ class StabilityTracker:
         self.settle_seconds = settle_seconds
         self._longest_backoff = max(longest_backoff, settle_seconds)
         self._files: dict[Path, _Watched] = {}
+        # Those with something due: of thousands of files at rest none is touched by an idle tick.
+        self._active: dict[Path, _Watched] = {}
 
     def __contains__(self, path: Path) -> bool:
         return path in self._files
@@ -74,18 +81,23 @@ class StabilityTracker:
         """The paths whose present identity was not reported yet."""
         return [path for path, file in self._files.items() if not file.reported]
 
+    @property
+    def ready(self) -> list[Path]:
+        """The paths that `settled` would hand out now."""
+        return [path for path, file in self._active.items() if file.ready]
+
     def note(self, path: Path, now: float) -> None:
         """Take a hint that something is, or was, at this path: it is looked at next time."""
-        file = self._files.setdefault(path, _Watched())
+        file = self._follow(path)
         file.due = now
 
     def due(self, now: float) -> list[Path]:
         """The paths to look at now."""
-        for file in self._files.values():
+        for file in self._active.values():
             # Nothing is ever due later than the longest wait from now, but by a clock set back.
             if file.due is not None and file.due - now > self._longest_backoff:
                 file.due = now
-        return [p for p, file in self._files.items() if file.due is not None and file.due <= now]
+        return [p for p, file in self._active.items() if file.due is not None and file.due <= now]
 
     def look(self, path: Path, identity: FileIdentity | None, now: float) -> bool:
         """Take what a look found.
@@ -101,8 +113,9 @@ class StabilityTracker:
         """
         if identity is None:
             self._files.pop(path, None)
+            self._active.pop(path, None)
             return False
-        file = self._files.setdefault(path, _Watched())
+        file = self._follow(path)
         news = identity != file.identity
         if news:
             file.identity, file.failures = identity, 0
@@ -116,6 +129,8 @@ class StabilityTracker:
             file.due = file.retry_at
         else:
             file.due = None if file.reported else file.since + self.settle_seconds
+        if file.due is None:
+            del self._active[path]
         return news
 
     def failed(self, path: Path, now: float) -> float:
@@ -127,7 +142,7 @@ class StabilityTracker:
         Returns:
             The wait, in seconds.
         """
-        file = self._files.setdefault(path, _Watched())
+        file = self._follow(path)
         doubled = self.settle_seconds * 2.0 ** min(file.failures, 32)
         wait = min(doubled, self._longest_backoff)
         file.failing = True
@@ -142,11 +157,17 @@ class StabilityTracker:
         Each counts as reported once it is handed out; those left when the caller stops asking
         come the next time.
         """
-        for path, file in list(self._files.items()):
-            if file.identity is None or file.reported or not file.steady or file.failing:
+        for path, file in list(self._active.items()):
+            if file.identity is None or not file.ready:
                 continue
             file.delivered, file.due = file.identity, None
+            self._active.pop(path, None)
             yield path, file.identity
+
+    def _follow(self, path: Path) -> _Watched:
+        """What is known of the path, which something is due with from now on."""
+        file = self._files.setdefault(path, _Watched())
+        return self._active.setdefault(path, file)
 
     def _waits(self, file: _Watched, now: float) -> bool:
         """Whether the wait after a failure lasts; one longer than any is a clock set back."""

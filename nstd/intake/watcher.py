@@ -67,6 +67,11 @@ class Watcher:
         return sum(watch.caught for watch in self._folders)
 
     @property
+    def overflows(self) -> int:
+        """How often the kernel's queue of events was found to have overflowed."""
+        return sum(watch.overflows for watch in self._folders)
+
+    @property
     def problems(self) -> list[str]:
         """What keeps folders from being watched as asked, one sentence each; empty if healthy."""
         return [watch.problem for watch in self._folders if watch.problem is not None]

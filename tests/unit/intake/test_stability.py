@@ -185,3 +185,16 @@ def test_unsettled_files_are_named(tracker: StabilityTracker) -> None:
     list(tracker.settled())
     assert tracker.unsettled == [Path("/in/other.mp4")]
     assert len(tracker.paths) == 2
+
+
+def test_what_is_ready_is_what_would_be_reported(tracker: StabilityTracker) -> None:
+    tracker.look(FILM, SMALL, 100)
+    assert tracker.ready == []
+    tracker.look(FILM, SMALL, 110)
+    assert tracker.ready == [FILM]
+    tracker.failed(FILM, 110)
+    assert tracker.ready == []
+    tracker.look(FILM, SMALL, 130)
+    assert tracker.ready == [FILM]
+    assert _settled(tracker) == [(FILM, SMALL)]
+    assert tracker.ready == []
