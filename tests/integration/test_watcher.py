@@ -246,8 +246,10 @@ def test_many_lost_events_are_one_line(
     assert intake.watcher.caught == 1200
     said = [message for message in caplog.messages if "no event had told of" in message]
     assert said == [
-        f"The scan found 1,200 files in {root} that no event had told of"
-        " ('0000.mp4', '0001.mp4', '0002.mp4', …); 1,200 since the start"
+        (
+            f"The scan found 1,200 files in {root} that no event had told of"
+            " ('0000.mp4', '0001.mp4', '0002.mp4', …); 1,200 since the start"
+        )
     ]
 
 
@@ -278,8 +280,10 @@ def test_an_overflow_is_noticed_counted_and_scanned_for_at_once(
     assert (intake.watcher.overflows, other.watcher.overflows) == (1, 0)
     said = [message for message in caplog.messages if "overflowed" in message]
     assert said == [
-        f"Events of {root} were lost: the kernel's queue overflowed (see"
-        " fs.inotify.max_queued_events); the folder is scanned"
+        (
+            f"Events of {root} were lost: the kernel's queue overflowed (see"
+            " fs.inotify.max_queued_events); the folder is scanned"
+        )
     ]
     (root / "b.mp4").write_bytes(b"1")
     intake.expect("b.mp4")
