@@ -5,94 +5,18 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nstd.intake import folder_watch
 from nstd.intake.feed import EventFeed
-from nstd.intake.watcher import WatchedFolder, Watcher
+from nstd.intake.watcher import WatchedFolder
+from tests.watching import PATIENCE, QUIET, SETTLE, Intake, overflow
 
 # pytest makes errors of warnings, and this one would end watchdog's thread; see nstd.intake.feed.
 pytestmark = pytest.mark.filterwarnings("ignore:Callback with id:RuntimeWarning")
-
-SETTLE = 0.15
-# Events come within milliseconds (a move out of nowhere after half a second, watchdog's wait for
-# its other half); a loaded machine may take far longer, and then the test only takes longer too.
-PATIENCE = 20.0
-QUIET = 0.9
-QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
-READ_AT_ONCE = 2048
-"""Events that watchdog takes from the queue, and hands on, before it can be held up."""
-
-
-class Intake:
-    """A running watcher of one folder, and the files that settled."""
-
-    def __init__(self, folder: WatchedFolder, reconcile_seconds: float = 1e6) -> None:
-        self.root = folder.path
-        self.files: list[str] = []
-        self.watcher = Watcher(
-            [folder],
-            lambda watched, path: self.files.append(str(path.relative_to(watched.path))),
-            settle_seconds=SETTLE,
-            reconcile_seconds=reconcile_seconds,
-            polling=False,
-        )
-
-    def run(self, seconds: float) -> list[str]:
-        """The files that settle within this time."""
-        return self._run_until(lambda: False, seconds)
-
-    def expect(self, *names: str) -> None:
-        """Wait for these files to settle; no other may, nor one of them twice."""
-        found = self._run_until(lambda: set(names) <= set(self.files), PATIENCE)
-        found += self.run(2 * SETTLE)
-        assert sorted(found) == sorted(names)
-
-    def _run_until(self, condition: Callable[[], bool], seconds: float) -> list[str]:
-        deadline = time.monotonic() + seconds
-        while not condition() and time.monotonic() < deadline:
-            self.watcher.tick()
-            time.sleep(0.02)
-        found, self.files = self.files, []
-        return found
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    path = tmp_path / "in"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Path:
-    path = tmp_path / "elsewhere"
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Intake]]:
-    begun: list[Intake] = []
-
-    def begin(folder: WatchedFolder, reconcile_seconds: float = 1e6) -> Intake:
-        # Without reconciliation, unless a test asks for it: events alone have to do.
-        intake = Intake(folder, reconcile_seconds)
-        begun.append(intake)
-        intake.watcher.start()
-        return intake
-
-    yield begin
-    for intake in begun:
-        intake.watcher.stop()
-
-
-@pytest.fixture
-def intake(start: Callable[..., Intake], root: Path) -> Intake:
-    return start(WatchedFolder(root))
 
 
 def test_a_file_written_in_place_settles(intake: Intake) -> None:
@@ -251,21 +175,6 @@ def test_many_lost_events_are_one_line(
             " ('0000.mp4', '0001.mp4', '0002.mp4', …); 1,200 since the start"
         )
     ]
-
-
-def overflow(intake: Intake) -> None:
-    """Let the kernel's queue for the folder overflow, with the thread that reads it held up."""
-    feed = intake.watcher._folders[0]._feed
-    assert feed is not None
-    reader = getattr(feed._observer, "_inotify_fd", None)
-    if reader is None:
-        pytest.skip("watchdog before 7 does not tell of an overflow")
-    one, two = ((intake.root / name).open("wb", buffering=0) for name in (".one", ".two"))
-    with reader._lock, one, two:
-        # Equal events in a row are merged.
-        for _ in range(int(QUEUE.read_text()) // 2 + READ_AT_ONCE):
-            one.write(b"1")
-            two.write(b"2")
 
 
 def test_an_overflow_is_noticed_counted_and_scanned_for_at_once(
