@@ -81,7 +81,7 @@ class _Daemon:
         self._debug = debug
         self._started = time.time()
         self._ready = False
-        self._lost_before = 0
+        self._lost_before = self._overflows_before = 0
         self._reported: dict[str, Any] | None = None
         self._intake = Intake(config, store)
         self._supervisor = Supervisor(
@@ -139,6 +139,7 @@ class _Daemon:
             "pid": os.getpid(),
             "started": self._started,
             "lost_events": self._lost_before + self._intake.lost_events,
+            "overflows": self._overflows_before + self._intake.overflows,
             "problems": problems,
             "workers": self._supervisor.facts(),
         }
@@ -167,6 +168,7 @@ class _Daemon:
                 logging.getLogger().setLevel(config.log_level.upper())
             self._supervisor.change(crew, self._voice(), timeout=config.worker_timeout_seconds)
             self._lost_before += self._intake.lost_events
+            self._overflows_before += self._intake.overflows
             self._intake.leave()
             self._intake = Intake(config, self._store)
             self._intake.start()

@@ -95,6 +95,11 @@ class Intake(threading.Thread):
         return self._watcher.caught
 
     @property
+    def overflows(self) -> int:
+        """How often the kernel's queue of events was full."""
+        return self._watcher.overflows
+
+    @property
     def problems(self) -> list[str]:
         """What keeps folders from being watched as asked, one sentence each."""
         return self._watcher.problems

@@ -89,6 +89,10 @@ class Observer(Protocol):
         """A film begins, with `painted` of `total` frames (0: unknown) there from before."""
         ...
 
+    def alive(self) -> None:
+        """Work goes on, though no step is taken: something long is read or written."""
+        ...
+
     def stepped(self, frame: int, iterate: Iterate) -> None:
         """A step was taken on the batch that begins with `frame`."""
         ...

@@ -38,7 +38,7 @@ from nstd.media.guarded import probe_guarded
 from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_style_image
 from nstd.media.keep import FrameKeeper
 from nstd.media.reader import read_frames
-from nstd.media.writer import SegmentWriter, assemble, check_size, publish
+from nstd.media.writer import SegmentWriter, assemble, check_size, joins, publish
 from nstd.plan import ExecutionPlan
 from nstd.room import require_room, require_room_for_still
 from nstd.style.device import device_errors
@@ -219,12 +219,14 @@ def _painted(film: Film, engine: Engine) -> Path:
         accept_truncated=film.output.accept_truncated,
         limits=film.output.limits,
         stopping=lambda: film.observer.stopping,
+        alive=film.observer.alive,
     )
     _require_frames(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(_as_painted(film, info), film.output.encode)
     film.painter.levels(info.width, info.height)
     require_room(film, info)
+    _forget_what_cannot_be_joined(film, info)
     engine.paint(film, info)
     film.store.renew(film.job)  # putting a long film together takes its time
     return _assemble(film, info)
@@ -283,6 +285,23 @@ def _closed_segments(film: Film) -> list[Segment]:
             film.store.clear_segments(film.job)
             return []
     return closed
+
+
+def _forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
+    """Begin anew where another version's encoder has made the closed segments, and otherwise."""
+    plan = film.plan.to_json()
+    if all(segment.plan == plan for segment in film.store.segments(film.job.id)):
+        return
+    closed = _closed_segments(film)
+    if not closed:
+        return
+    first = film.work / str(closed[0].path)
+    if not joins(first, _as_painted(film, info), film.output.encode):
+        logger.warning(
+            "%s begins anew: what is painted cannot be joined with what this version encodes",
+            film.source.name,
+        )
+        film.store.clear_segments(film.job)
 
 
 # METHOD §1 holds the content's energy constant over a shot. Until shots are found a film counts as

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nstd.config import Config
 from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
-from nstd.jobs.job import Event, Job, JobKey, JobState, Segment
+from nstd.jobs.job import Event, Job, JobKey, JobState, Json, Segment
 from nstd.jobs.store import BEGUN_ANEW, SqliteJobStore
 
 UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
@@ -45,6 +45,8 @@ class Overview:
         counts: Jobs by state.
         running: The jobs that workers hold, or held when their process ended.
         held: The jobs that wait for something other than their turn.
+        daemon: What the daemon has reported of itself: its process, events lost, problems and
+            workers; None where none runs.
     """
 
     working: bool
@@ -52,6 +54,7 @@ class Overview:
     counts: dict[JobState, int]
     running: list[Running]
     held: list[Job]
+    daemon: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,8 @@ def overview(config: Config) -> Overview:
             for job in reversed(store.jobs({JobState.RUNNING, JobState.PUBLISHING}))
         ]
         held = [job for job in reversed(store.jobs({JobState.QUEUED})) if is_held(job, now)]
-        return Overview(working, now, store.counts(), running, held)
+        daemon = _report(store) if working else None
+        return Overview(working, now, store.counts(), running, held, daemon)
 
 
 def list_jobs(config: Config, states: Iterable[JobState] | None, limit: int | None) -> list[Job]:
@@ -317,6 +321,13 @@ def _each(
             except LedgerError as error:
                 answers.append(Answer(number, None, error))
     return answers
+
+
+def _report(store: SqliteJobStore) -> Json | None:
+    """The report of the daemon that lives; that of one before a `batch` that works now is none."""
+    report = store.last_report()
+    lives = report is not None and Path(f"/proc/{report['pid']}").exists()
+    return report if lives else None
 
 
 def _require_ledger(config: Config, number: int) -> None:

@@ -346,6 +346,9 @@ class _LeaseKeeper:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         self._observer.began(job, painted=painted, total=total)
 
+    def alive(self) -> None:
+        self._observer.alive()
+
     def stepped(self, frame: int, iterate: Iterate) -> None:
         now = time.monotonic()
         if now - self._renewed > LEASE_SECONDS / 4:

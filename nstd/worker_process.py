@@ -133,10 +133,10 @@ class _Voice:
 
     def wait(self, seconds: float) -> None:
         """Wait, or until told to stop."""
-        self.beat()
+        self.alive()
         self._stop.wait(seconds)
 
-    def beat(self) -> None:
+    def alive(self) -> None:
         """Say that there is life, now and then."""
         now = time.monotonic()
         if now - self._said >= BEAT_SECONDS:
@@ -149,7 +149,7 @@ class _Voice:
         self._say_status()
 
     def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - a sign of life
-        self.beat()
+        self.alive()
 
     def painted(self, frame: int) -> None:  # noqa: ARG002 - counted, since a batch has several
         self._painted += 1

@@ -68,6 +68,7 @@ def overview_text(found: Overview, config: Config) -> str:
     who = "An nstd works" if found.working else "No nstd works"
     counts = [f"{number} {state}" for state, number in found.counts.items() if number]
     lines = [f"{who} on {visible(str(config.state_dir))}", ", ".join(counts) or "No job yet"]
+    lines += [f"  {line}" for line in _daemon_lines(found.daemon or {})]
     lines += _section("Running" if found.working else "Left by a process that ended", found.running)
     lines += [f"  {_running_line(one)}" for one in found.running]
     lines += _section("Held", found.held)
@@ -126,6 +127,7 @@ def overview_data(found: Overview, config: Config) -> dict[str, Any]:
             job_data(one.job) | {"seconds_left": one.seconds_left} for one in found.running
         ],
         "held": [job_data(job) for job in found.held],
+        "daemon": found.daemon,
     }
 
 
@@ -139,7 +141,7 @@ def details_data(found: Details) -> dict[str, Any]:
         "recipe_frozen": request.recipe,
         "output": request.output,
         "plan": found.job.plan,
-        "segments": [asdict(segment) for segment in found.segments],
+        "segments": [_segment_data(segment) for segment in found.segments],
         "events": [
             {
                 "at": _stamp(event.at),
@@ -153,6 +155,12 @@ def details_data(found: Details) -> dict[str, Any]:
     }
 
 
+def _segment_data(segment: Segment) -> dict[str, Any]:
+    data = asdict(segment)
+    del data["token"]  # nobody's but the worker's
+    return data
+
+
 def answer_data(answer: Answer) -> dict[str, Any]:
     """What came of a wish for one job, as data."""
     job = None if answer.job is None else job_data(answer.job)
@@ -164,6 +172,19 @@ def added_data(added: "Added") -> dict[str, Any]:
     """What came of a file that was to be queued, as data."""
     job = {"source": visible(str(added.source))} if added.job is None else job_data(added.job)
     return job | {"new": added.new, "error": None if added.error is None else str(added.error)}
+
+
+def _daemon_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """What is worth a line of how the daemon fares."""
+    for problem in report.get("problems", []):
+        yield visible(problem)
+    for worker in report.get("workers", []):
+        if worker["replaced"]:
+            yield f"The worker on {worker['device']} was replaced {worker['replaced']} times"
+        if not worker["ready"]:
+            yield f"The worker on {worker['device']} is getting ready"
+    if report.get("lost_events"):
+        yield f"{report['lost_events']} files were found by a scan that no event had told of"
 
 
 def _facts(job: Job) -> Iterator[tuple[str, str]]:

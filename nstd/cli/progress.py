@@ -77,6 +77,9 @@ class Reporter:
             "", total=total or None, completed=painted, name=self._name, shown="", loss="…"
         )
 
+    def alive(self) -> None:
+        """Nothing to show."""
+
     def stepped(self, frame: int, iterate: "Iterate") -> None:  # noqa: ARG002 - counted here
         """A step was taken: show how far the frame in hand is."""
         self._loss = f"{float(iterate.losses.total[0]):.4f}"

@@ -204,6 +204,7 @@ class Segment:
         digest: Content hash of that file, or None.
         carried: State for the segments that depend on this one, as JSON.
         token: Fencing token of whoever opened it: no other opening of it has the same.
+        plan: The execution plan it is painted by, as JSON; the ledger fills it in.
     """
 
     index: int
@@ -214,6 +215,7 @@ class Segment:
     digest: str | None = None
     carried: Json = field(default_factory=dict)
     token: int = field(default=0, compare=False)
+    plan: Json | None = field(default=None, compare=False)
 
     @property
     def complete(self) -> bool:

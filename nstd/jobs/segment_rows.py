@@ -136,6 +136,7 @@ def segment_of(row: sqlite3.Row) -> Segment:
         digest=row["digest"],
         carried=json.loads(row["carried"]),
         token=row["token"],
+        plan=None if row["plan"] is None else json.loads(row["plan"]),
     )
 
 

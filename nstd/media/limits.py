@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nstd.errors import UnsupportedError
-from nstd.media.frame import VideoInfo
+
+if TYPE_CHECKING:
+    # Not at run time: the configuration knows limits, and is read by commands that need no numpy.
+    from nstd.media.frame import VideoInfo
 
 _BYTES_PER_PIXEL = 16
 """Four channels of 32 bits, not compressed: no picture takes more."""
@@ -117,7 +120,7 @@ class Limits:
                 f"Scale it down first, or {_raising('still_megapixels')}",
             )
 
-    def require(self, path: Path, info: VideoInfo) -> None:
+    def require(self, path: Path, info: "VideoInfo") -> None:
         """Refuse a film whose facts are beyond any of the limits.
 
         Raises:

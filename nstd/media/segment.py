@@ -18,6 +18,7 @@ from nstd.media.encode import CODECS, EncodeSettings, encoder_options, pixel_for
 from nstd.media.faults import writing_error
 from nstd.media.files import part_path, replace
 from nstd.media.frame import Frame, VideoInfo
+from nstd.media.scan import open_film
 
 _LOG = logging.getLogger(__name__)
 
@@ -156,6 +157,35 @@ class SegmentWriter:
         with suppress(av.FFmpegError):
             self._container.close()
         self._part.unlink(missing_ok=True)
+
+
+def joins(closed: Path, info: VideoInfo, settings: EncodeSettings) -> bool:
+    """Whether a segment that was closed before can be joined with those this encoder makes.
+
+    All of a film's segments share one header, and another version may write another one.
+
+    Args:
+        closed: The segment; a trial is written beside it, and removed.
+        info: As for `SegmentWriter`.
+        settings: Likewise.
+
+    Raises:
+        UnreadableError: `closed` is damaged.
+        DiskFullError, StorageError, UnsupportedError: As for `SegmentWriter`.
+    """
+    trial = closed.with_name(f"trial-{closed.name}")
+    gray = np.full((info.height, info.width, 3), 128, np.uint8)
+    try:
+        with SegmentWriter(trial, info, settings) as writer:
+            writer.write(Frame(gray, 0, info.start, 1, info.time_base))
+        return _header(trial) == _header(closed)
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def _header(segment: Path) -> bytes | None:
+    with open_film(segment) as container:
+        return container.streams.video[0].codec_context.extradata
 
 
 @cache

@@ -3,7 +3,7 @@
 from nstd.media.assemble import assemble
 from nstd.media.encode import CODECS, CONTAINERS, PRESETS, EncodeSettings
 from nstd.media.files import part_path, publish
-from nstd.media.segment import SegmentWriter, check_size
+from nstd.media.segment import SegmentWriter, check_size, joins
 
 __all__ = [
     "CODECS",
@@ -13,6 +13,7 @@ __all__ = [
     "SegmentWriter",
     "assemble",
     "check_size",
+    "joins",
     "part_path",
     "publish",
 ]

@@ -34,6 +34,9 @@ class Onlooker:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         self.total = total
 
+    def alive(self) -> None:
+        pass
+
     def stepped(self, frame: int, iterate: Iterate) -> None:
         self.worked_on.add(frame)
 

@@ -31,6 +31,9 @@ class Onlooker:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         pass
 
+    def alive(self) -> None:
+        pass
+
     def stepped(self, frame: int, iterate: Iterate) -> None:
         self.frames.add(frame)
 

@@ -41,7 +41,7 @@ import pytest
 
 from nstd.batch import make_worker
 from nstd.config import Config
-from nstd.daemon import _Desk
+from nstd.desk import Desk
 from nstd.intake.watcher import WatchedFolder
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
@@ -63,6 +63,9 @@ class Onlooker:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         pass
 
+    def alive(self) -> None:
+        pass
+
     def stepped(self, frame: int, iterate: Iterate) -> None:
         if iterate.step == 1 and not iterate.final:
             self._happens()
@@ -76,7 +79,7 @@ class House:
 
     def __init__(self, config: Config, store: SqliteJobStore, begin: Callable[..., Intake]) -> None:
         self.config, self.store = config, store
-        desk = _Desk(config, store)
+        desk = Desk(config, store)
         (folder,) = desk.entries
         self.root = folder.path
         self.intake = begin(folder, on_settled=desk.take)

@@ -34,6 +34,9 @@ class Onlooker:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         pass
 
+    def alive(self) -> None:
+        pass
+
     def stepped(self, frame: int, iterate: Iterate) -> None:
         if iterate.step == 1 and not iterate.final:
             self._happens()

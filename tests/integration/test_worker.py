@@ -1,6 +1,8 @@
 """What a worker makes of what goes wrong: memory, disks, upgrades, films still on their way."""
 
 import hashlib
+import logging
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,11 @@ from nstd import pipeline
 from nstd.errors import BusyError, DeviceError, DeviceMemoryError, DiskFullError, Interrupted
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
+from nstd.media.encode import EncodeSettings, encoder_options
 from nstd.media.files import locked
+from nstd.media.probe import probe
+from nstd.media.reader import read_frames
+from nstd.media.writer import SegmentWriter
 from nstd.plan import SHORTEST_HISTORY
 from nstd.style import optimize
 from nstd.style.optimize import Painter
@@ -267,3 +273,49 @@ def test_two_workers_never_settle_one_original_at_once(house: House) -> None:
 def pipeline_lock(house: House, job: Job) -> Any:
     """As another worker holds it that clears up just now."""
     return locked(house.state / f"work/{job.id}")
+
+
+def other_plan(house: House) -> None:
+    """Let the job's plan, and that of its segments, be one of another version."""
+    connection = sqlite3.connect(house.state / "ledger.sqlite3")
+    with connection:
+        connection.execute("UPDATE jobs SET plan = json_set(plan, '$.versions.av', '1.0')")
+        connection.execute("UPDATE segments SET plan = json_set(plan, '$.versions.av', '1.0')")
+    connection.close()
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painted_anew(
+    house: House, fits: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    path = house.state / f"work/{job.id}/segment-000001.mp4"
+    other_plan(house)
+    if not fits:
+        # As an encoder with another idea of its header would have written it.
+        info = probe(house.source)
+        settings = EncodeSettings(preset="ultrafast")
+        monkeyed = {**encoder_options(settings), "profile": "main", "preset": "slow"}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("nstd.media.segment.encoder_options", lambda _: monkeyed)
+            with SegmentWriter(path, info, settings) as writer:
+                for frame in read_frames(house.source, info, 0, SEGMENT - 1):
+                    writer.write(frame)
+        connection = sqlite3.connect(house.state / "ledger.sqlite3")
+        with connection:
+            connection.execute(
+                "UPDATE segments SET digest = ? WHERE number = 0",
+                (hashlib.sha256(path.read_bytes()).hexdigest(),),
+            )
+        connection.close()
+    second = Onlooker()
+    with caplog.at_level(logging.WARNING):
+        assert house.work(second).error is None
+    assert second.worked_on == set(range(SEGMENT if fits else 0, FRAMES))
+    begun_anew = "film.mp4 begins anew: what is painted cannot be joined with what this version"
+    assert (begun_anew in caplog.text) is not fits
+    assert "goes on with another plan: av: 1.0 → " in caplog.text
+    assert probe(house.target).frames == FRAMES

@@ -1,6 +1,7 @@
 """`nstd status`, `jobs`, `show`, `retry`, `cancel`, `pause`, `resume` at a ledger in a folder."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -252,3 +253,42 @@ def test_looking_at_the_queue_imports_nothing_heavy(store: SqliteJobStore, tmp_p
     )  # fmt: skip
     assert store.get(job.id).state is JobState.QUEUED
     assert len(store.events(job.id)) == 5
+
+
+REPORT = {
+    "pid": os.getpid(),
+    "started": 0.0,
+    "lost_events": 12,
+    "overflows": 1,
+    "problems": ["The folder /in is not there: nothing in it is looked at"],
+    "workers": [
+        {"device": "cuda:0", "pid": 7, "ready": True, "replaced": 2},
+        {"device": "cuda:1", "pid": None, "ready": False, "replaced": 0},
+    ],
+}
+
+
+def test_status_tells_how_the_daemon_fares(run: Run, store: SqliteJobStore, tmp_path: Path) -> None:
+    config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    store.report(REPORT)
+    with daemon_lock(config, required=True):
+        _, out, _ = run("status")
+        _, data, _ = run("status", "--json")
+    assert out.splitlines()[2:] == [
+        "  The folder /in is not there: nothing in it is looked at",
+        "  The worker on cuda:0 was replaced 2 times",
+        "  The worker on cuda:1 is getting ready",
+        "  12 files were found by a scan that no event had told of",
+    ]
+    assert json.loads(data)["daemon"] == REPORT
+
+
+def test_the_report_of_a_daemon_that_is_gone_is_not_shown(
+    run: Run, store: SqliteJobStore, tmp_path: Path
+) -> None:
+    config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    store.report(REPORT)
+    assert json.loads(run("status", "--json")[1])["daemon"] is None
+    store.report(REPORT | {"pid": 2**22 + 1})  # above the kernel's largest
+    with daemon_lock(config, required=True):  # a `batch` that works
+        assert json.loads(run("status", "--json")[1])["daemon"] is None
