@@ -36,6 +36,17 @@ def ffprobe() -> str:
 
 
 @pytest.fixture(scope="session")
+def systemd_analyze() -> str:
+    """The program systemd-analyze: what systemd itself makes of a unit."""
+    found = shutil.which("systemd-analyze")
+    if found is None:
+        if os.environ.get("NSTD_EXPECT_SYSTEMD"):
+            pytest.fail("systemd-analyze is not here, and NSTD_EXPECT_SYSTEMD says it must be")
+        pytest.skip("needs systemd-analyze (set NSTD_EXPECT_SYSTEMD to make this a failure)")
+    return found
+
+
+@pytest.fixture(scope="session")
 def deniable() -> None:
     """There is a way to be denied something here: as an ordinary user, or within `unprivileged`."""
     with unprivileged():

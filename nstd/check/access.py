@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.errors import AccessError, ConfigError, from_os_error
+from nstd.errors import AccessError, ConfigError, NstdError, from_os_error
 
 READ, WRITE, ENTER = 4, 2, 1
 """As in a mode's last three bits; to enter a folder is to execute a program."""
@@ -101,6 +101,17 @@ def obstacle(who: Account, path: Path, wanted: int) -> Obstacle | None:
     return None
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path is there; where the one who asks may not look, it is taken to be."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def nearest(path: Path) -> Path:
     """The path itself, or the last folder on the way to it that is there.
 
@@ -114,9 +125,16 @@ def nearest(path: Path) -> Path:
         except (FileNotFoundError, NotADirectoryError):
             path = path.parent
         except OSError as error:
-            raise _unseen(error, path) from error
+            raise unseen(error, path) from error
         else:
             return path
+
+
+def unseen(error: OSError, path: Path) -> NstdError:
+    """Translate what was met in looking at a path."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return AccessError(f"{path} may not be looked at by this user", "Run this check as root")
+    return from_os_error(error, path, "reading")
 
 
 def _granted(who: Account, path: Path) -> int:
@@ -124,7 +142,7 @@ def _granted(who: Account, path: Path) -> int:
     try:
         status = path.stat()
     except OSError as error:
-        raise _unseen(error, path) from error
+        raise unseen(error, path) from error
     mode = status.st_mode
     if who.powerful:
         # Even root executes only what somebody may execute.
@@ -147,12 +165,6 @@ def _has_acl(path: Path) -> bool:
         return "system.posix_acl_access" in os.listxattr(path)
     except OSError:
         return False  # a file system without attributes has no such lists
-
-
-def _unseen(error: OSError, path: Path) -> Exception:
-    if error.errno == errno.EACCES:
-        return AccessError(f"{path} may not be looked at by this user", "Run this check as root")
-    return from_os_error(error, path, "reading")
 
 
 def _gid(group: str) -> int:

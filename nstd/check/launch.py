@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.check.access import Account, account
+from nstd.check.access import Account, account, is_there
 from nstd.check.sandbox import SERVICE_FOLDERS, Sandbox, sandbox
-from nstd.check.units import UNIT_FOLDERS, Unit, find_unit, split_words
-from nstd.errors import ConfigError, NstdError, UnreadableError, VanishedError, from_os_error
+from nstd.check.units import UNIT_FOLDERS, Unit, find_unit, read_text, split_words
+from nstd.errors import ConfigError, NstdError, VanishedError
 
 PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 """Where systemd looks for a program that is no path, and `$PATH` of the services."""
@@ -57,7 +57,8 @@ class Launch:
     def environed(self) -> Iterator[None]:
         """Have the service's environment and working folder, as far as it is there, for a while."""
         before = dict(os.environ)
-        folder = self.folder if self.folder.is_dir() else Path("/")
+        # A folder has a `.`, which a file has not.
+        folder = self.folder if os.access(f"{self.folder}/.", os.X_OK) else Path("/")
         with contextlib.chdir(folder):
             os.environ.clear()
             os.environ.update(self.environment)
@@ -131,7 +132,7 @@ def _program(name: str) -> str:
     if "/" in name:
         return name
     places = [Path(folder, name) for folder in PROGRAM_PATH.split(":")]
-    return str(next((place for place in places if place.exists()), places[-1]))
+    return str(next((place for place in places if is_there(place)), places[-1]))
 
 
 def _substituted(words: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
@@ -174,13 +175,7 @@ def _environment_file(name: str) -> dict[str, str]:
         )
     found = {}
     for path in paths:
-        try:
-            lines = Path(path).read_text("utf-8").splitlines()
-        except OSError as error:
-            raise from_os_error(error, path, "reading") from error
-        except UnicodeDecodeError as error:
-            raise UnreadableError(f"{path} is no text in UTF-8", "Write it anew") from error
-        for line in lines:
+        for line in read_text(Path(path)).split("\n"):
             key, equals, value = line.strip().partition("=")
             if equals and not key.startswith(("#", ";")):
                 quoted = value.startswith(("'", '"'))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from nstd.check.access import is_there
 from nstd.check.units import Unit
 
 GPU_GROUPS = ("nvidia-frontend", "nvidia", "nvidiactl", "nvidia-uvm", "nvidia-caps")
@@ -60,10 +61,26 @@ class Sandbox:
     passed_over: tuple[tuple[Path, str], ...]
     made: dict[str, tuple[Path, ...]]
 
-    def rule(self, path: Path) -> Rule | None:
+    def hides(self, path: Path) -> Rule | None:
+        """The rule that takes a path away, if one does: itself, or what it links to."""
+        for each in (path, _real(path)):
+            rule = self._rule(each)
+            if rule is not None and rule.effect in ("hidden", "sealed"):
+                return rule
+        return None
+
+    def forbids_writing(self, path: Path) -> Rule | None:
+        """The rule that takes a path away, or makes it read-only, if one does."""
+        rule = self.hides(path) or self._rule(_real(path))
+        return None if rule is None or rule.effect == "writable" else rule
+
+    def makes(self, path: Path) -> bool:
+        """Whether systemd makes the folder, or one it lies in, and gives it to the service."""
+        return any(path.is_relative_to(made) for paths in self.made.values() for made in paths)
+
+    def _rule(self, path: Path) -> Rule | None:
         """The rule that says what becomes of a path: the innermost one, unless it is sealed off."""
-        real = Path(os.path.realpath(path))
-        rules = [rule for rule in self.rules if real.is_relative_to(rule.path)]
+        rules = [rule for rule in self.rules if path.is_relative_to(rule.path)]
         sealed = [rule for rule in rules if rule.effect == "sealed"]
         if sealed:
             return sealed[0]
@@ -72,20 +89,6 @@ class Sandbox:
         return max(
             rules, key=lambda rule: (len(rule.path.parts), order.index(rule.effect)), default=None
         )
-
-    def hides(self, path: Path) -> Rule | None:
-        """The rule that takes a path away, if one does."""
-        rule = self.rule(path)
-        return rule if rule is not None and rule.effect in ("hidden", "sealed") else None
-
-    def forbids_writing(self, path: Path) -> Rule | None:
-        """The rule that takes a path away, or makes it read-only, if one does."""
-        rule = self.rule(path)
-        return None if rule is None or rule.effect == "writable" else rule
-
-    def makes(self, path: Path) -> bool:
-        """Whether systemd makes the folder, or one it lies in, and gives it to the service."""
-        return any(path.is_relative_to(made) for paths in self.made.values() for made in paths)
 
 
 def sandbox(unit: Unit) -> Sandbox:
@@ -110,7 +113,7 @@ def sandbox(unit: Unit) -> Sandbox:
     ):
         for word in unit.words(key):
             optional, path = word.startswith("-"), Path(word.lstrip("-+"))
-            if path.exists() or any(path.is_relative_to(folder) for folder in own):
+            if is_there(path) or any(path.is_relative_to(folder) for folder in own):
                 rules.append(Rule(_real(path), effect, f"{key}={word}"))
             else:
                 missing[optional].append((path, f"{key}={word}"))

@@ -4,9 +4,10 @@ import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from nstd.check.access import ENTER, READ, WRITE, Obstacle, nearest, obstacle
+from nstd.check.access import ENTER, READ, WRITE, Obstacle, is_there, nearest, obstacle
 from nstd.check.finding import Finding, Verdict, fault_of, service_fault, service_note
 from nstd.check.launch import Launch, read_launch
 from nstd.check.machine import check
@@ -14,7 +15,7 @@ from nstd.check.manner import manner
 from nstd.check.sandbox import Rule, character_groups, hidden_gpu_groups
 from nstd.check.units import UNIT_FOLDERS
 from nstd.config import Config, MoveOriginals, load_config
-from nstd.errors import ConfigError, NstdError
+from nstd.errors import AccessError, ConfigError, NstdError
 from nstd.intake.mounts import file_system, needs_polling
 from nstd.style.device import list_devices
 
@@ -72,21 +73,37 @@ def _program(launch: Launch) -> Iterator[Finding]:
                 f"There is no program {program}. Install nstd there, or change ExecStart=."
             )
             return
-        if rule := launch.sandbox.hides(program):
-            yield _hidden(program, rule, subject="service")
-        elif launch.who is not None and (found := obstacle(launch.who, program, ENTER)):
-            yield _blocked(launch, program, found, subject="service")
+        yield from _executable(launch, program)
         interpreter = _interpreter(program)
+        if interpreter is not None and nearest(interpreter) != interpreter:
+            yield service_fault(
+                f"{program} is run by {interpreter}, which is not there. Make the virtual"
+                " environment anew: its Python was moved or replaced."
+            )
+        elif interpreter is not None:
+            yield from _python(launch, program, interpreter)
     except NstdError as error:
         yield fault_of("service", error)
-        return
-    if interpreter is not None and not interpreter.exists():
-        yield service_fault(
-            f"{program} is run by {interpreter}, which is not there. Make the virtual environment"
-            " anew: its Python was moved or replaced."
-        )
     if "run" not in launch.command[1:]:
         yield service_note(f"ExecStart= does not say `run`: {' '.join(launch.command)}. Check it.")
+
+
+def _python(launch: Launch, program: Path, interpreter: Path) -> Iterator[Finding]:
+    """That of a virtual environment is a link, often into the home folder of whoever made it."""
+    for found in _executable(launch, interpreter):
+        text = (
+            f"{program} is run by {os.path.realpath(interpreter)}, which is out of {launch.user}'s"
+            " reach. Make the virtual environment anew with a Python that everybody has, such as"
+            " /usr/bin/python3."
+        )
+        yield replace(found, text=text)
+
+
+def _executable(launch: Launch, program: Path) -> Iterator[Finding]:
+    if rule := launch.sandbox.hides(program):
+        yield _hidden(program, rule, subject="service")
+    elif launch.who is not None and (found := obstacle(launch.who, program, ENTER)):
+        yield _blocked(launch, program, found, subject="service")
 
 
 def _interpreter(program: Path) -> Path | None:
@@ -120,13 +137,17 @@ def _config_file(launch: Launch) -> Iterator[Finding]:
         return
     try:
         if nearest(path) != path:
-            return  # which loading it says
-        if rule := launch.sandbox.hides(path):
-            yield _hidden(path, rule, ConfigError.exit_code, "config")
-        elif launch.who is not None and (found := obstacle(launch.who, path, READ)):
-            yield _blocked(launch, path, found, ConfigError.exit_code, "config")
+            return  # loading it says that
+        blocked = None if launch.who is None else obstacle(launch.who, path, READ)
+    except AccessError:
+        return  # loading it says that, too
     except NstdError as error:
         yield fault_of("config", error)
+        return
+    if rule := launch.sandbox.hides(path):
+        yield _hidden(path, rule, ConfigError.exit_code, "config")
+    elif blocked is not None:
+        yield _blocked(launch, path, blocked, ConfigError.exit_code, "config")
 
 
 def _load(launch: Launch) -> tuple[Config | None, ConfigError | None]:
@@ -227,7 +248,7 @@ def _read_only(launch: Launch, path: Path, rule: Rule) -> Finding:
             remedy = f"Create {missing}: {setting} is passed over as long as it is not there"
             break
     else:
-        create = "" if path.exists() else "Create it, and a"
+        create = "" if is_there(path) else "Create it, and a"
         remedy = f"{create or 'A'}dd ReadWritePaths={path} with `systemctl edit {name}`"
     return service_fault(
         f"{path} is read-only for the service: {rule.setting}. {remedy}.", 75, "folder"

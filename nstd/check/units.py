@@ -6,11 +6,13 @@ systemd.syntax(7) are the reference.
 
 import re
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.errors import ConfigError, UnreadableError, UsageError, VanishedError, from_os_error
+from nstd.check.access import unseen
+from nstd.errors import ConfigError, UnreadableError, UsageError, VanishedError
 
 UNIT_FOLDERS = tuple(
     Path(name, "systemd/system") for name in ("/etc", "/run", "/usr/local/lib", "/usr/lib")
@@ -18,6 +20,7 @@ UNIT_FOLDERS = tuple(
 """Where systemd looks for units, the first that has one winning."""
 
 _NAME = re.compile(r"(?P<prefix>[\w:.\\-]+)(@(?P<instance>[\w:.\\@-]*))?\.service", re.ASCII)
+_SPACE = " \t\r\n"
 _SECTION = re.compile(r"\[(.+)\]")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
 _CODES = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
@@ -140,7 +143,9 @@ def find_unit(name: str, folders: Sequence[Path] = UNIT_FOLDERS) -> Unit:
             f"Name an instance, such as {example}",
         )
     names = [unit.full, *([unit.template] if unit.template else [])]
-    file = next((path for path in _paths(names, folders) if path.exists()), None)
+    # An instance's own file, wherever it is, comes before its template.
+    places = [folder / each for each in names for folder in folders]
+    file = next((place for place in places if _is_there(place)), None)
     if file is None:
         where = ", ".join(str(folder) for folder in folders)
         raise VanishedError(
@@ -148,7 +153,7 @@ def find_unit(name: str, folders: Sequence[Path] = UNIT_FOLDERS) -> Unit:
             "Install it as docs/install.md says, or give the path of its file",
         )
     files = [file, *_drop_ins(names, folders)]
-    settings = [line for path in files for line in parse(_read(path), path)]
+    settings = [line for path in files for line in parse(read_text(path), path)]
     return Unit(unit, tuple(files), tuple(settings))
 
 
@@ -182,7 +187,7 @@ def parse(text: str, path: Path) -> Iterator[tuple[str, str, str]]:
                 f"{path}:{number}: “{line[:60]}” is no setting in a section",
                 "Correct it; `systemd-analyze verify` says what else is wrong",
             )
-        yield section, key.strip(), value.strip()
+        yield section, key.strip(_SPACE), value.strip(_SPACE)
 
 
 def split_words(text: str) -> list[str]:
@@ -205,14 +210,33 @@ def split_words(text: str) -> list[str]:
             word, quote = (word, "") if char == quote else ((word or "") + char, quote)
         elif char in "\"'":
             word, quote = word or "", char
-        elif not char.isspace():
+        elif char not in _SPACE:
             word = (word or "") + char
         elif word is not None:
             words.append(word)
             word = None
     if quote:
         raise UnreadableError(f"In “{text}” a quote {quote} is not closed", "Close it")
-    return words if word is None else [*words, word]
+    return [_in_utf8(each, text) for each in (words if word is None else [*words, word])]
+
+
+def read_text(path: Path) -> str:
+    """What a file says.
+
+    Raises:
+        UnreadableError: It is no text.
+        AccessError: The one who asks may not read it.
+        StorageError: The file system fails.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise unseen(error, path) from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"{path} is no text in UTF-8", "Write it anew") from error
+    if "\0" in text:
+        raise UnreadableError(f"{path} has a zero byte in it, as no text has", "Write it anew")
+    return text
 
 
 _UNITS = {
@@ -237,9 +261,11 @@ def parse_seconds(text: str) -> float | None:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _paths(names: Sequence[str], folders: Sequence[Path]) -> list[Path]:
-    """An instance's own file anywhere comes before its template."""
-    return [folder / name for name in names for folder in folders]
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise unseen(error, path) from error
 
 
 def _drop_ins(names: Sequence[str], folders: Sequence[Path]) -> list[Path]:
@@ -254,20 +280,11 @@ def _drop_ins(names: Sequence[str], folders: Sequence[Path]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise from_os_error(error, path, "reading") from error
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"{path} is no text in UTF-8", "Write it anew") from error
-
-
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Lines with those that continue them, without comments, each with its first line's number."""
     pending, first = "", 0
-    for number, raw in enumerate(text.splitlines(), start=1):
-        line = raw.lstrip()
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.lstrip(_SPACE)
         if line.startswith(("#", ";")):
             continue  # also between a line and what continues it
         first = first if pending else number
@@ -277,20 +294,34 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
             pending = line[:-1] + " "
             continue
         pending = ""
-        if line.strip():
-            yield first, line.strip()
-    if pending.strip():
-        yield first, pending.strip()
+        if line.strip(_SPACE):
+            yield first, line.strip(_SPACE)
+    if pending.strip(_SPACE):
+        yield first, pending.strip(_SPACE)
 
 
 def _unescaped(text: str, position: int) -> tuple[str, int]:
-    """What the escape stands for whose backslash is before `position`, and where it ends."""
+    """What the escape stands for whose backslash is before `position`, and where it ends.
+
+    A byte above 127 is given as Python gives those of file names, until the word is complete.
+    """
     if code := _CODES.match(text, position):
-        digits = next(part for part in code.groups() if part is not None)
-        base = 8 if code[2] else 16
-        return chr(int(digits, base)), code.end()
+        byte, octal, point = code[1], code[2], code[3] or code[4]
+        number = int(octal, 8) if octal else int(byte or point, 16)
+        if not 0 < number <= (sys.maxunicode if point else 255):
+            raise UnreadableError(f"In “{text}” \\{code[0]} stands for nothing", "Correct it")
+        if point or number < 128:
+            return chr(number), code.end()
+        return bytes([number]).decode("utf-8", "surrogateescape"), code.end()
     char = text[position]
     return _ESCAPES.get(char, char if char in "\\\"'" else f"\\{char}"), position + 1
+
+
+def _in_utf8(word: str, text: str) -> str:
+    try:
+        return word.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError as error:
+        raise UnreadableError(f"A word of “{text}” is not in UTF-8", "Correct it") from error
 
 
 def _specifiers(unit: Unit) -> dict[str, str]:
@@ -314,4 +345,4 @@ def _specifiers(unit: Unit) -> dict[str, str]:
 def _plain(text: str) -> str:
     """The text that `systemd-escape` has made this of."""
     dashed = text.replace("-", "/")
-    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), dashed)
+    return re.sub(r"\\x(?!00)([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), dashed)

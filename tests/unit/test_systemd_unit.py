@@ -1,6 +1,5 @@
 """The systemd units: nothing is misspelled, what is shut in stays shut in, and both are alike."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -33,16 +32,6 @@ DIFFERENT = {
 Settings = list[tuple[str, str, str]]
 
 
-@pytest.fixture(scope="module")
-def analyze() -> str:
-    found = shutil.which("systemd-analyze")
-    if found is None:
-        if os.environ.get("NSTD_EXPECT_SYSTEMD"):
-            pytest.fail("systemd-analyze is not here, and NSTD_EXPECT_SYSTEMD says it must be")
-        pytest.skip("needs systemd-analyze (set NSTD_EXPECT_SYSTEMD to make this a failure)")
-    return found
-
-
 @pytest.fixture(params=["nstd.service", "nstd@.service", "nstd@night.service"])
 def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A unit, the template also as an instance, with programs that are there on this machine."""
@@ -53,38 +42,40 @@ def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return path
 
 
-def verify(analyze: str, unit: Path) -> "subprocess.CompletedProcess[str]":
+def verify(systemd_analyze: str, unit: Path) -> "subprocess.CompletedProcess[str]":
     # Without the flag systemd 252 exits with 0 whatever it finds.
-    command = [analyze, "verify", "--recursive-errors=no", str(unit)]
+    command = [systemd_analyze, "verify", "--recursive-errors=no", str(unit)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def security(analyze: str, unit: Path) -> "subprocess.CompletedProcess[str]":
-    command = [analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", str(unit)]
+def security(systemd_analyze: str, unit: Path) -> "subprocess.CompletedProcess[str]":
+    command = [systemd_analyze, "security", "--offline=true", f"--threshold={EXPOSURE}", str(unit)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_it_verifies_without_a_word(analyze: str, unit: Path) -> None:
-    answer = verify(analyze, unit)
+def test_it_verifies_without_a_word(systemd_analyze: str, unit: Path) -> None:
+    answer = verify(systemd_analyze, unit)
     said = [line for line in answer.stderr.splitlines() if "nstd" in line]
     assert (answer.returncode, said) == (0, []), answer.stderr
 
 
-def test_the_verification_would_notice_a_misspelled_key(analyze: str, unit: Path) -> None:
+def test_the_verification_would_notice_a_misspelled_key(systemd_analyze: str, unit: Path) -> None:
     unit.write_text(unit.read_text().replace("ProtectClock=", "ProtectClocks="))
-    answer = verify(analyze, unit)
+    answer = verify(systemd_analyze, unit)
     assert "ProtectClocks" in answer.stderr
 
 
-def test_it_is_shut_in(analyze: str, unit: Path) -> None:
-    answer = security(analyze, unit)
+def test_it_is_shut_in(systemd_analyze: str, unit: Path) -> None:
+    answer = security(systemd_analyze, unit)
     assert answer.returncode == 0, answer.stdout[-400:]
 
 
-def test_the_look_at_how_much_is_shut_in_would_notice_a_hole(analyze: str, unit: Path) -> None:
+def test_the_look_at_how_much_is_shut_in_would_notice_a_hole(
+    systemd_analyze: str, unit: Path
+) -> None:
     text = unit.read_text()
     unit.write_text(text.replace("CapabilityBoundingSet=\n", "").replace("PrivateUsers=yes", ""))
-    assert security(analyze, unit).returncode == 1
+    assert security(systemd_analyze, unit).returncode == 1
 
 
 def settings(path: Path) -> Settings:

@@ -92,6 +92,18 @@ def test_private_tmp_hides_what_others_put_there() -> None:
     assert found.hides(Path("/var/x")) is None
 
 
+def test_a_link_is_hidden_where_it_lies_and_where_it_leads(tmp_path: Path) -> None:
+    for name in ("open", "hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / "open/link").symlink_to(tmp_path / "hidden/file")
+    (tmp_path / "hidden/link").symlink_to(tmp_path / "open/file")
+    found = shut_in(f"InaccessiblePaths={tmp_path}/hidden")
+    assert found.hides(tmp_path / "open/link") is not None
+    assert found.hides(tmp_path / "hidden/link") is not None
+    assert found.hides(tmp_path / "open/file") is None
+
+
 def test_a_dynamic_user_is_shut_in_without_saying_so() -> None:
     found = shut_in("DynamicUser=yes")
     assert found.forbids_writing(Path("/srv/x")) is not None

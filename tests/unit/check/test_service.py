@@ -12,6 +12,7 @@ from nstd.check import service as looking
 from nstd.config import Config
 from nstd.errors import ConfigError
 from nstd.style.device import DeviceInfo
+from tests.unprivileged import unprivileged
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 CPU = DeviceInfo("cpu", "CPU", 0, "x")
@@ -117,6 +118,23 @@ def test_a_program_that_may_not_be_executed_is_named(home: Home) -> None:
 def test_a_program_whose_python_is_gone_is_named(home: Home) -> None:
     home.program.write_text("#!/gone/python3\n")
     assert "run by /gone/python3, which is not there" in home.fault().text
+
+
+def test_a_program_whose_python_lies_where_the_service_cannot_go_is_named(home: Home) -> None:
+    # As virtual environments have it whose Python was installed below somebody's home.
+    python = home.root / "somebody/python3"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    (home.root / "bin/python3").symlink_to(python)
+    home.program.write_text(f"#!{home.root}/bin/python3\n")
+    assert home.faults() == []
+    home.settings["InaccessiblePaths"] = str(python.parent)
+    out_of_reach = f"{home.program} is run by {python.resolve()}, which is out of {ME}'s reach."
+    assert home.fault().text.startswith(out_of_reach)
+    del home.settings["InaccessiblePaths"]
+    python.chmod(0o600)
+    assert home.fault().text.startswith(out_of_reach)
 
 
 def test_another_command_than_run_is_noted(home: Home) -> None:
@@ -276,6 +294,46 @@ def test_a_folder_that_is_still_to_be_made_needs_the_one_it_is_made_in(home: Hom
 def test_a_watched_folder_that_is_not_there_is_named(home: Home) -> None:
     (home.root / "in").rmdir()
     assert home.fault().text == f"{home.root}/in is not there. Create it, or mount its disk."
+
+
+@pytest.mark.usefixtures("deniable")
+def test_what_the_one_who_asks_may_not_look_at_is_said_to_be_roots_to_ask(home: Home) -> None:
+    closed = home.root / "closed"
+    (closed / "in").mkdir(parents=True)
+    home.keys["folders"] = home.keys["folders"].replace("/in,", "/closed/in,")
+    home.settings["ReadWritePaths"] += f" {closed}/in"
+    home.look()
+    closed.chmod(0)
+    with unprivileged():
+        found = home.faults()
+    closed.chmod(0o700)
+    assert [fault.text for fault in found] == [
+        f"{closed}/in may not be looked at by this user. Run this check as root."
+    ]
+
+
+@pytest.mark.usefixtures("deniable")
+def test_so_is_a_unit(home: Home) -> None:
+    home.look()
+    unit = home.root / "nstd.service"
+    unit.chmod(0)
+    with unprivileged():
+        (fault,) = check_service(str(unit))
+    assert fault.text == f"{unit} may not be looked at by this user. Run this check as root."
+
+
+@pytest.mark.usefixtures("deniable")
+def test_so_is_a_configuration(home: Home, given: list[tuple[Config | None, str]]) -> None:
+    home.look()
+    given.clear()
+    (home.root / "config.yaml").chmod(0)
+    with unprivileged():
+        found = check_service(str(home.root / "nstd.service"))
+    # The owner may not read it either, which modes tell without reading it.
+    assert [f.subject for f in found if f.verdict == "fault"] == ["config"]
+    ((config, problem),) = given
+    assert config is None
+    assert f"{home.root}/config.yaml" in problem
 
 
 def test_a_style_image_that_the_user_may_not_read_is_named(home: Home) -> None:
