@@ -109,6 +109,8 @@ def test_what_the_program_needs_of_systemd_is_there() -> None:
     assert values(unit, "KillMode") == ["mixed"]
     assert values(unit, "RestartPreventExitStatus") == ["2 78"]
     assert values(unit, "CacheDirectory") == ["nstd"]
+    # A call that is not allowed must not be a daemon that is killed again and again.
+    assert values(unit, "SystemCallErrorNumber") == ["EPERM"]
     # torch's CPU kernels are made while they run.
     assert values(unit, "MemoryDenyWriteExecute") == ["no"]
 
