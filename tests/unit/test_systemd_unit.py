@@ -25,7 +25,7 @@ DIFFERENT = {
         "/opt/nstd/bin/nstd run --config /etc/nstd/config.yaml",
         "/opt/nstd/bin/nstd run --config /etc/nstd/%i.yaml",
     ),
-    ("Service", "StateDirectory"): ("nstd", "nstd/%i"),
+    ("Service", "StateDirectory"): ("nstd", "nstd-%i"),
 }
 """What must differ between one daemon and one of several; all else is alike."""
 

@@ -71,11 +71,11 @@ def test_an_instance_has_its_name_in_all_of_it(tmp_path: Path) -> None:
     found = launch(
         tmp_path,
         "ExecStart=/bin/nstd run --config /etc/nstd/%i.yaml",
-        "StateDirectory=nstd/%i",
+        "StateDirectory=nstd-%i",
         name="nstd@night.service",
     )
     assert found.config == Path("/etc/nstd/night.yaml")
-    assert found.environment["STATE_DIRECTORY"] == "/var/lib/nstd/night"
+    assert found.environment["STATE_DIRECTORY"] == "/var/lib/nstd-night"
 
 
 def test_the_environment_is_what_systemd_would_give(tmp_path: Path) -> None:
