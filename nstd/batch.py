@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nstd.config import BatchConfig, Config, FolderConfig
+from nstd.config import SIDECAR_SUFFIX, BatchConfig, Config, FolderConfig
 from nstd.errors import (
     BusyError,
     InputError,
@@ -402,7 +402,7 @@ def _globbed(entry: BatchConfig) -> list[Path]:
         glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
         for pattern in entry.input
     )
-    found = {Path(name) for name in names}
+    found = {Path(name) for name in names if not name.endswith(SIDECAR_SUFFIX)}
     return sorted(path for path in found if path.is_file())
 
 

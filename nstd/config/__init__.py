@@ -6,8 +6,10 @@ from nstd.config.model import Config, default_cache_dir, default_state_dir
 from nstd.config.output import Codec, Container, OutputConfig, OutputOverride
 from nstd.config.places import BatchConfig, FolderConfig, MoveOriginals, output_name
 from nstd.config.recipe import LevelConfig, RecipeConfig, StyleImage
+from nstd.config.sidecar import SIDECAR_SUFFIX, sidecar_of, with_sidecar
 
 __all__ = [
+    "SIDECAR_SUFFIX",
     "BatchConfig",
     "Codec",
     "Config",
@@ -28,4 +30,6 @@ __all__ = [
     "output_from_options",
     "output_name",
     "recipe_from_options",
+    "sidecar_of",
+    "with_sidecar",
 ]

@@ -55,7 +55,7 @@ def load_config(path: Path | None = None) -> Config:
         faults += faults_of(error, Config)
     faults += cross_faults(data, context)
     if config is None or faults:
-        raise ConfigError(_listing(faults, document, str(found)))
+        raise ConfigError(listing(faults, document, str(found)))
     _logger.debug("configuration: %s", found)
     return config
 
@@ -93,26 +93,36 @@ def recipe_from_options(
     Raises:
         UsageError: There is no such recipe, or an option is wrong.
     """
-    base: dict[str, Any] = {}
+    chosen: RecipeConfig | None = None
     if name is not None:
         if name not in config.recipes:
             hint = did_you_mean(name, config.recipes)
             source = config.source or "config.yaml, which was not found"
             raise UsageError(f"There is no recipe {quote(name)}{hint}", f"Recipes are in {source}")
         chosen = config.recipes[name]
-        base = {key: getattr(chosen, key) for key in chosen.model_fields_set}
     given = {key: value for key, value in overrides.items() if value is not None}
-    for key, other in (("strength", "content_weight"), ("content_weight", "strength")):
-        if key in given:
-            base.pop(other, None)
-    if not given.get("styles") and not base:
+    if not given.get("styles") and chosen is None:
         raise UsageError("No style image is given", "Name one with --style, or a --recipe")
+    if chosen is not None:
+        given = overridden(chosen, given)
     try:
-        recipe = RecipeConfig.model_validate(base | given, context=Context(base=Path.cwd()))
+        recipe = RecipeConfig.model_validate(given, context=Context(base=Path.cwd()))
     except ValidationError as error:
         faults = faults_of(error, RecipeConfig)
         raise UsageError("\n".join(_option_sentence(fault) for fault in faults)) from error
     return recipe.recipe(config.network)
+
+
+def overridden(recipe: RecipeConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `recipe` and those `given`, which win, to be validated together.
+
+    `strength` and `content_weight` replace each other.
+    """
+    base = {key: getattr(recipe, key) for key in recipe.model_fields_set}
+    for key, other in (("strength", "content_weight"), ("content_weight", "strength")):
+        if key in given:
+            base.pop(other, None)
+    return base | dict(given)
 
 
 def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputConfig:
@@ -160,6 +170,15 @@ def _read(path: Path) -> str:
             f"{path} cannot be read: {error.strerror or error}",
             "Make it readable for this user, or name another file with --config",
         ) from error
+    return as_text(content, path)
+
+
+def as_text(content: bytes, path: Path) -> str:
+    """What was read of a file, `LARGEST_FILE` and a byte at most.
+
+    Raises:
+        ConfigError: It is larger than that, or no text.
+    """
     if len(content) > LARGEST_FILE:
         raise ConfigError(f"{path} is larger than {LARGEST_FILE >> 10} KiB: no configuration")
     try:
@@ -169,8 +188,8 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: not UTF-8 text") from error
 
 
-def _listing(faults: list[Fault], document: Document, name: str) -> str:
-    """The faults in the order of their lines, one a line."""
+def listing(faults: list[Fault], document: Document, name: str) -> str:
+    """The faults of a document in the order of their lines, one a line; `name` is its file's."""
     listed = []
     for fault in faults:
         path = fault.path

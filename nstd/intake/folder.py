@@ -8,8 +8,9 @@ from pathlib import Path
 
 from nstd.jobs.job import FileIdentity
 
-IGNORED_NAMES = (".*", "*~", "~$*", "*.part", "*.tmp", "*.crdownload")
-"""Hidden files (macOS's `._x` among them), editors' backups, and what is still being fetched."""
+IGNORED_NAMES = (".*", "*~", "~$*", "*.part", "*.tmp", "*.crdownload", "*.nstd.yaml")
+"""Hidden files (macOS's `._x` among them), editors' backups, what is still being fetched, and the
+sidecars of films."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,17 @@ from nstd.config import (
     FolderConfig,
     MoveOriginals,
     output_name,
+    sidecar_of,
+    with_sidecar,
 )
-from nstd.errors import ChangedError, VanishedError, WeightsError, from_os_error
+from nstd.errors import (
+    ChangedError,
+    ConfigError,
+    StorageError,
+    VanishedError,
+    WeightsError,
+    from_os_error,
+)
 from nstd.film import OutputSpec
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import FileIdentity, Job, JobKey, JobRequest, JobState
@@ -113,10 +122,18 @@ def submit_entry(
         Each job, and whether it was queued now.
 
     Raises:
+        StorageError: Something is wrong in the file's sidecar; the file waits for it.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
     # All are frozen before the first is queued: where one cannot be, none is begun.
-    requests = entry_requests(store, config, entry, folder, source)
+    try:
+        requests = entry_requests(store, config, entry, folder, source)
+    except ConfigError as error:
+        keys = [job_key(store, folder, source, name) for name in entry.recipes]
+        jobs = [job for key in keys if (job := store.find(key)) is not None]
+        if len(jobs) == len(keys):  # what was queued before keeps the recipe it was queued with
+            return [(job, False) for job in jobs]
+        raise StorageError(f"{source} waits: {error.problem}", error.remedy) from error
     return [store.enqueue(request) for request in requests]
 
 
@@ -143,27 +160,35 @@ def entry_requests(
             apart from what the configuration asks for.
 
     Raises:
+        ConfigError: Something is wrong in the file's sidecar.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    content = fingerprint(store, folder, source)
-    relative = os.fsencode(source.relative_to(folder))
     requests = []
     for name in entry.recipes if recipes is None else recipes:
         known_as = placed_recipe(name, entry.output) if placed else name
-        key = JobKey(os.fsencode(folder), relative, content, known_as)
+        key = job_key(store, folder, source, known_as)
         output = _output_spec(config, entry)
         naming = _Naming(entry, name, output_extension(source, output.encode))
         wanted = Submission(
             source=source,
             folder=folder,
             recipe_name=known_as,
-            recipe=config.recipes[name].recipe(config.network),
+            recipe=_recipe(config, name, folder, source),
             output=output,
             target=_choose_target(store, key, entry, naming, source),
             priority=entry.priority,
         )
         requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
     return requests
+
+
+def _recipe(config: Config, name: str, folder: Path, source: Path) -> StyleRecipe:
+    """A recipe of the configuration, changed by the sidecar of the file where there is one."""
+    recipe = config.recipes[name]
+    sidecar = sidecar_of(source)
+    if sidecar is not None:
+        recipe = with_sidecar(recipe, sidecar, folder)
+    return recipe.recipe(config.network)
 
 
 def output_extension(source: Path, encode: EncodeSettings) -> str:
@@ -187,18 +212,18 @@ def submit(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    request = _request(wanted, job_key(store, wanted), freezing)
+    key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name)
+    request = _request(wanted, key, freezing)
     return store.enqueue(request, again=again)
 
 
-def job_key(store: JobStore, wanted: Submission) -> JobKey:
+def job_key(store: JobStore, folder: Path, source: Path, recipe_name: str) -> JobKey:
     """The identity of the work: folder, relative path, content, recipe."""
-    relative = wanted.source.relative_to(wanted.folder)
     return JobKey(
-        folder=os.fsencode(wanted.folder),
-        relative=os.fsencode(relative),
-        fingerprint=fingerprint(store, wanted.folder, wanted.source),
-        recipe_name=wanted.recipe_name,
+        folder=os.fsencode(folder),
+        relative=os.fsencode(source.relative_to(folder)),
+        fingerprint=fingerprint(store, folder, source),
+        recipe_name=recipe_name,
     )
 
 

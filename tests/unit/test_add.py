@@ -13,6 +13,7 @@ from nstd.errors import NstdError, OutputExistsError, UsageError, VanishedError
 from nstd.film import OutputSpec, path_of
 from nstd.jobs.job import JobState
 from nstd.queue import open_ledger, recipe_name
+from nstd.style.recipe import StyleRecipe
 from tests.networks import make_quarter_network
 from tests.unit.test_batch import Onlooker
 
@@ -88,6 +89,20 @@ def test_a_folders_priority_holds_unless_another_is_wished(config: Config) -> No
     for name, wish, priority in (("a", {}, 5), ("b", {"priority": 0}, 0), ("b", {}, 0)):
         added = put(urgent, f"in/{name}.png", **wish)
         assert [one.job.request.priority for one in added if one.job] == [priority] * 2
+
+
+def test_a_sidecar_counts_and_a_wrong_one_is_told_of_with_the_others_queued(
+    config: Config,
+) -> None:
+    picture("here/a.png")
+    picture("here/b.png")
+    Path("here/a.nstd.yaml").write_text("seed: 3")
+    Path("here/b.nstd.yaml").write_text("sed: 3")
+    good, bad = put(config, "here", **PLACED)
+    assert good.job is not None
+    assert StyleRecipe.from_json(good.job.request.recipe).seed == 3
+    assert bad.job is None
+    assert "b.nstd.yaml:1: sed: unknown key; did you mean “seed”?" in str(bad.error)
 
 
 def test_of_a_folders_recipes_one_can_be_chosen_and_the_original_still_waits_for_both(

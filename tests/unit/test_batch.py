@@ -23,6 +23,7 @@ from nstd.film import OutputSpec
 from nstd.jobs.job import Job
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings
+from nstd.media.image import read_still
 from nstd.queue import daemon_lock
 from nstd.style.optimize import Iterate
 from tests.networks import make_quarter_network
@@ -106,6 +107,24 @@ def test_what_is_finished_stays_finished_though_another_look_was_refused_in_betw
     assert (again.error, again.target) == (None, target)
     assert painted == painted_again == 0
     assert target.read_bytes() == before
+
+
+def test_sidecars_count_in_batch_and_are_no_films(config: Config, tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    picture(tmp_path / "in/b.png", "red")
+    (tmp_path / "in/a.png.nstd.yaml").write_text("size: 64")
+    (tmp_path / "in/b.nstd.yaml").write_text("size: small")
+    entry = {"input": str(tmp_path / "more/*"), "output": tmp_path / "also", "recipe": "oil"}
+    picture(tmp_path / "more/c.png")
+    (tmp_path / "more/c.nstd.yaml").write_text("size: 48")
+    config = Config.model_validate(config.model_dump() | {"batch": [entry]})
+    bad, *good = batch(config, [], Onlooker())
+    assert [read_still(result.target).image.shape[1] for result in good if result.target] == [
+        64,
+        48,
+    ]
+    assert bad.source == tmp_path / "in/b.png"
+    assert "b.nstd.yaml:1: size: “small” is not a whole number" in str(bad.error)
 
 
 def test_what_another_look_has_replaced_is_not_taken_for_finished(

@@ -11,7 +11,14 @@ import PIL.Image
 import pytest
 
 from nstd.config import Config
-from nstd.errors import DeviceError, NstdError, UnreadableError, VanishedError, WeightsError
+from nstd.errors import (
+    DeviceError,
+    NstdError,
+    StorageError,
+    UnreadableError,
+    VanishedError,
+    WeightsError,
+)
 from nstd.film import OutputSpec, path_of
 from nstd.intake import submit as submission
 from nstd.intake.submit import (
@@ -282,6 +289,45 @@ def test_a_job_holds_its_folders_priority_and_limits(
     (other,) = take(store, configure(tmp_path, style, network), film(folder / "b.mp4"))
     spec = OutputSpec.from_json(other.request.output)
     assert (other.request.priority, spec.accept_truncated, spec.limits) == (0, False, Limits())
+
+
+def test_a_sidecar_changes_every_recipe_the_film_is_painted_in_and_no_other_film(
+    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(tmp_path, style, network, recipe=None, recipes=["oil", "ink"])
+    blue = folder / "sub/blue.png"
+    blue.parent.mkdir()
+    PIL.Image.new("RGB", (8, 8), "blue").save(blue)
+    (folder / "sub/a.mp4.nstd.yaml").write_text("styles: blue.png\nseed: 3\n")
+    for job in take(store, config, film(folder / "sub/a.mp4")):
+        recipe = StyleRecipe.from_json(job.request.recipe)
+        assert recipe.seed == 3
+        # Frozen: what happens to sidecar and image later changes nothing.
+        assert Path(recipe.styles[0].image).read_bytes() == blue.read_bytes()
+        assert Path(recipe.styles[0].image).parent == tmp_path / "state/frozen"
+    for job in take(store, config, film(folder / "sub/b.mp4", b"another")):
+        assert StyleRecipe.from_json(job.request.recipe).seed == 0
+
+
+def test_a_film_waits_for_its_sidecar_to_be_mended(
+    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(tmp_path, style, network)
+    path = film(folder / "a.mp4")
+    sidecar = folder / "a.nstd.yaml"
+    sidecar.write_text("seed: 3\nstrenght: subtle\n")
+    with pytest.raises(StorageError) as caught:
+        take(store, config, path)
+    assert caught.value.retryable
+    assert caught.value.problem == (
+        f"{path} waits: {sidecar}:2: strenght: unknown key; did you mean “strength”?"
+    )
+    assert store.jobs() == []
+    sidecar.write_text("seed: 3\nstrength: subtle\n")
+    (job,) = take(store, config, path)
+    # What is queued keeps its recipe, so the sidecar may be anything from then on.
+    sidecar.write_text("seed: four\n")
+    assert take(store, config, path) == [job]
 
 
 def test_a_folder_with_two_recipes_gives_two_jobs_with_two_targets(

@@ -57,6 +57,8 @@ def test_no_name_is_too_strange(root: Path, name: str) -> None:
         "film.mp4.part",
         "film.TMP",
         "film.mp4.crdownload",
+        "film.mp4.nstd.yaml",
+        "film.NSTD.yaml",
         ".trash/film.mp4",
         "a/.b/c/film.mp4",
         "saving.part/film.mp4",

@@ -1,0 +1,140 @@
+"""Sidecars: which file it is, what it changes of a recipe, and how each slip is told of."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nstd.config import RecipeConfig, StyleImage, sidecar_of, with_sidecar
+from nstd.config.load import LARGEST_FILE
+from nstd.errors import ConfigError
+from nstd.style.recipe import STRENGTHS
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "in/b.jpg", "in/sub/c.jpg"):
+        (tmp_path / name).touch()
+    return folder
+
+
+@pytest.fixture
+def recipe(folder: Path) -> RecipeConfig:
+    style = StyleImage(image=folder.parent / "a.jpg")
+    return RecipeConfig(styles=(style,), strength="strong", seed=7)
+
+
+def put(folder: Path, text: str | bytes, name: str = "night.mp4.nstd.yaml") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def sentences(recipe: RecipeConfig, sidecar: Path, folder: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        with_sidecar(recipe, sidecar, folder)
+    assert caught.value.remedy.endswith("or take it away") or "nstd check" in caught.value.remedy
+    return caught.value.problem.replace(f"{sidecar}:", "").split("\n")
+
+
+def test_a_films_whole_name_comes_before_its_stem(folder: Path) -> None:
+    film = folder / "night.mp4"
+    assert sidecar_of(film) is None
+    stem = put(folder, "", "night.nstd.yaml")
+    assert sidecar_of(film) == stem
+    assert sidecar_of(folder / "night.mov") == stem
+    whole = put(folder, "")
+    assert sidecar_of(film) == whole
+    assert sidecar_of(folder / "night.mov") == stem
+    assert sidecar_of(folder / "other.mp4") is None
+    assert sidecar_of(folder / ("x" * 251 + ".mp4")) is None  # no name is left for one
+
+
+def test_a_sidecar_changes_what_it_names_and_nothing_else(
+    folder: Path, recipe: RecipeConfig
+) -> None:
+    changed = with_sidecar(recipe, put(folder, "levels: 64:5\nseed:\ntv_weight: 3"), folder)
+    assert changed.strength == "strong"
+    assert changed.seed == 7  # a key without a value is as good as left out
+    assert changed.tv_weight == 3
+    assert [level.long_edge for level in changed.levels or ()] == [64]
+    assert changed.styles == recipe.styles
+
+
+def test_strength_and_content_weight_replace_each_other(folder: Path, recipe: RecipeConfig) -> None:
+    weighed = with_sidecar(recipe, put(folder, "content_weight: 0.3"), folder)
+    assert weighed.recipe("any").content_weight == 0.3
+    again = with_sidecar(weighed, put(folder, "strength: subtle"), folder)
+    assert again.recipe("any").content_weight == STRENGTHS["subtle"]
+
+
+def test_paths_are_relative_to_the_sidecar(folder: Path, recipe: RecipeConfig) -> None:
+    sub = put(folder / "sub", "styles: [c.jpg, {image: ../b.jpg, weight: 2}]")
+    found = with_sidecar(recipe, sub, folder).styles
+    assert [style.image for style in found] == [folder / "sub/c.jpg", folder / "b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("seed: 1\nstrenght: weak", ["2: strenght: unknown key; did you mean “strength”?"]),
+        ("strength: weak", ["1: strength: “weak” is none of subtle, normal, strong"]),
+        ("styles: none.jpg", ["1: styles: there is no file "]),
+        ("form: literal", ["1: strength is made for the relative form"]),
+        ("strength: subtle\ncontent_weight: 3", ["1: strength and content_weight set the same"]),
+        (
+            "watch: /etc\nseed: x",
+            ["1: watch: unknown key; known are ", "2: seed: “x” is not a whole number"],
+        ),
+        ("seed: 1\nseed: 2", ["2: seed: the key is given twice, first in line 1"]),
+        ("- seed", ["1: a list is not a set of keys with values"]),
+        ("night", ["1: “night” is not a set of keys with values"]),
+        ("a: b: c", ["1: cannot be read: a “key: value” where none can be"]),
+        (b"seed: \xff", ["1: not UTF-8 text"]),
+    ],
+)
+def test_each_slip_has_its_line_its_key_and_plain_words(
+    folder: Path, recipe: RecipeConfig, text: str | bytes, found: list[str]
+) -> None:
+    told = sentences(recipe, put(folder, text), folder)
+    assert len(told) == len(found)
+    for line, start in zip(told, found, strict=True):
+        assert line.startswith(start)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n"])
+def test_one_that_says_nothing_may_still_be_coming(
+    folder: Path, recipe: RecipeConfig, text: str
+) -> None:
+    (told,) = sentences(recipe, put(folder, text), folder)
+    assert told.endswith("night.mp4.nstd.yaml says nothing")
+
+
+def test_a_film_in_its_place_is_refused_unread(folder: Path, recipe: RecipeConfig) -> None:
+    (told,) = sentences(recipe, put(folder, bytes(LARGEST_FILE + 1)), folder)
+    assert told.endswith("is larger than 256 KiB: no configuration")
+
+
+def test_a_link_is_followed_within_the_folder_alone(folder: Path, recipe: RecipeConfig) -> None:
+    inside, outside = put(folder / "sub", "seed: 3"), put(folder.parent, "seed: 4")
+    link = folder / "night.nstd.yaml"
+    link.symlink_to(inside)
+    assert with_sidecar(recipe, link, folder).seed == 3
+    for target in (outside, Path("/etc/passwd"), folder / "sub/../../night.mp4.nstd.yaml"):
+        link.unlink()
+        link.symlink_to(target)
+        (told,) = sentences(recipe, link, folder)
+        assert told.endswith(f"is a link that leads out of {folder}")
+
+
+def test_what_is_no_file_or_is_gone_is_told_of(folder: Path, recipe: RecipeConfig) -> None:
+    pipe, dangling, inner = (folder / f"{name}.nstd.yaml" for name in ("pipe", "gone", "folder"))
+    os.mkfifo(pipe)
+    dangling.symlink_to(folder / "nothing")
+    inner.mkdir()
+    for path, told in ((pipe, "is not a file"), (dangling, "No such file"), (inner, "Is a direc")):
+        assert sidecar_of(path.with_name(path.name.replace(".nstd.yaml", ".mp4"))) == path
+        with pytest.raises(ConfigError, match=told):
+            with_sidecar(recipe, path, folder)
