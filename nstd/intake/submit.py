@@ -22,7 +22,6 @@ from nstd.config import (
 from nstd.errors import (
     ChangedError,
     ConfigError,
-    StorageError,
     VanishedError,
     WeightsError,
     from_os_error,
@@ -122,18 +121,19 @@ def submit_entry(
         Each job, and whether it was queued now.
 
     Raises:
-        StorageError: Something is wrong in the file's sidecar; the file waits for it.
+        ConfigError: Something is wrong in the file's sidecar; it is to wait until that is mended.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
     # All are frozen before the first is queued: where one cannot be, none is begun.
     try:
         requests = entry_requests(store, config, entry, folder, source)
-    except ConfigError as error:
+    except ConfigError:
         keys = [job_key(store, folder, source, name) for name in entry.recipes]
         jobs = [job for key in keys if (job := store.find(key)) is not None]
-        if len(jobs) == len(keys):  # what was queued before keeps the recipe it was queued with
-            return [(job, False) for job in jobs]
-        raise StorageError(f"{source} waits: {error.problem}", error.remedy) from error
+        if len(jobs) < len(keys):
+            raise
+        # What was queued before keeps the recipe it was queued with.
+        return [(job, False) for job in jobs]
     return [store.enqueue(request) for request in requests]
 
 

@@ -74,8 +74,7 @@ def probe_guarded(
         memory=MEMORY_BYTES,
         seconds=int(seconds) + 1,
     )
-    # A file in memory, not a pipe: nobody needs to empty it, and its size is limited.
-    with os.fdopen(os.memfd_create("chatter"), "w+b") as chatter:
+    with _memory_file() as chatter:
         child = _start(asked, chatter)
         try:
             answer = _wait(child, path, seconds, stopping, alive)
@@ -84,6 +83,18 @@ def probe_guarded(
         if child.returncode or not answer:
             raise _fault(child.returncode, path, chatter)
     return _result(answer)
+
+
+def _memory_file() -> BinaryIO:
+    """Takes what libraries print: unlike a pipe nobody needs to empty it, and its size is limited.
+
+    Raises:
+        StorageError: It cannot be had; the process has too many files open, say.
+    """
+    try:
+        return os.fdopen(os.memfd_create("chatter"), "w+b")
+    except OSError as error:
+        raise from_os_error(error, "a file in memory", "making") from error
 
 
 def _start(asked: str, chatter: BinaryIO) -> "subprocess.Popen[bytes]":

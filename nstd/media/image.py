@@ -146,7 +146,10 @@ def read_style_image(path: Path, max_edge: int = 4096) -> Image:
         InputError: It cannot be read; see `read_still`.
         StorageError: The file system failed.
     """
-    still = read_still(path)
+    try:
+        still = read_still(path)
+    except UnsupportedError as error:  # no limit of the configuration's: a style needs no detail
+        raise UnsupportedError(error.problem, "Scale it down first") from error
     picture = _on_white(PIL.Image.fromarray(still.image), _alpha(still))
     if max(picture.size) > max_edge:
         picture.thumbnail((max_edge, max_edge), PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)

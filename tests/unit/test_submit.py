@@ -12,9 +12,9 @@ import pytest
 
 from nstd.config import Config
 from nstd.errors import (
+    ConfigError,
     DeviceError,
     NstdError,
-    StorageError,
     UnreadableError,
     VanishedError,
     WeightsError,
@@ -309,19 +309,17 @@ def test_a_sidecar_changes_every_recipe_the_film_is_painted_in_and_no_other_film
         assert StyleRecipe.from_json(job.request.recipe).seed == 0
 
 
-def test_a_film_waits_for_its_sidecar_to_be_mended(
+def test_a_film_is_not_queued_before_its_sidecar_is_mended(
     tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     path = film(folder / "a.mp4")
     sidecar = folder / "a.nstd.yaml"
     sidecar.write_text("seed: 3\nstrenght: subtle\n")
-    with pytest.raises(StorageError) as caught:
+    with pytest.raises(ConfigError) as caught:
         take(store, config, path)
-    assert caught.value.retryable
-    assert caught.value.problem == (
-        f"{path} waits: {sidecar}:2: strenght: unknown key; did you mean “strength”?"
-    )
+    told = f"{sidecar}:2: strenght: unknown key; did you mean “strength”?"
+    assert caught.value.problem == told
     assert store.jobs() == []
     sidecar.write_text("seed: 3\nstrength: subtle\n")
     (job,) = take(store, config, path)

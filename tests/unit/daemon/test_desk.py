@@ -71,6 +71,23 @@ def test_a_film_waits_while_its_style_image_is_missing(
     assert len(store.jobs()) == 1
 
 
+def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
+    desk: Desk, store: SqliteJobStore, tmp_path: Path
+) -> None:
+    film, sidecar = tmp_path / "in/a.mp4", tmp_path / "in/a.mp4.nstd.yaml"
+    film.write_bytes(b"a film")
+    sidecar.write_text("seed: 3\nlevel: 64:3\n")
+    assert not folder_of(desk).accepts(sidecar)
+    told = r"a\.mp4 waits: .*/in/a\.mp4\.nstd\.yaml:2: level: unknown key; did you mean “levels”\?"
+    with pytest.raises(StorageError, match=told) as caught:
+        desk.take(folder_of(desk), film)
+    assert caught.value.retryable
+    sidecar.write_text("seed: 3\nlevels: 64:3\n")
+    desk.take(folder_of(desk), film)
+    (job,) = store.jobs()
+    assert job.request.recipe["seed"] == 3
+
+
 def test_the_intake_looks_at_all_that_is_there_and_then_queues_what_settles(
     config: Config, store: SqliteJobStore, tmp_path: Path
 ) -> None:

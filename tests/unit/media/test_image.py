@@ -208,6 +208,13 @@ def test_a_picture_larger_than_pillows_own_limit_is_read_where_ours_allows_it(
     assert read_still(wide).image.shape == (300, 300_000, 3)
 
 
+def test_a_style_image_beyond_the_limit_is_to_be_scaled_down(tmp_path: Path) -> None:
+    large = saved(tmp_path / "large.png", PIL.Image.new("1", (12_000, 10_001)))
+    with pytest.raises(UnsupportedError, match="limit is 120") as caught:
+        read_style_image(large)
+    assert caught.value.remedy == "Scale it down first"
+
+
 def test_a_file_too_large_for_a_picture_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     with path.open("wb") as file:
