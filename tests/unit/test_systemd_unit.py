@@ -107,6 +107,8 @@ def test_what_the_program_needs_of_systemd_is_there() -> None:
     assert values(unit, "WatchdogSec") == ["60"]
     assert values(unit, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
     assert values(unit, "KillMode") == ["mixed"]
+    # A child that is killed for want of memory must not end the daemon.
+    assert values(unit, "OOMPolicy") == ["continue"]
     assert values(unit, "RestartPreventExitStatus") == ["2 78"]
     assert values(unit, "CacheDirectory") == ["nstd"]
     # A call that is not allowed must not be a daemon that is killed again and again.
