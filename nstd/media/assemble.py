@@ -17,6 +17,7 @@ from nstd.media.faults import writing_error
 from nstd.media.files import part_path, removed_on_failure, sync_file
 from nstd.media.frame import VideoInfo
 from nstd.media.scan import open_film, packets
+from nstd.media.segment import origin
 from nstd.media.timing import decoding_times
 from nstd.media.tracks import Track, Window, copied_metadata, make_track
 from nstd.media.verify import Promise, verify
@@ -55,7 +56,7 @@ def assemble(
         settings: Those the segments were encoded with.
         span: First time stamp and end (exclusive) of the part of the film that is meant, in
             `info.time_base`; it begins at 0 in the result, and all else is cut to it. None for the
-            whole film, whose time stamps stay as they are.
+            whole film, whose time stamps stay as they are if none is negative.
 
     Returns:
         Path of the finished part, on the disk, ready for `publish`.
@@ -168,7 +169,7 @@ class _Picture:
         units = packet.pts * packet.time_base / self.info.time_base
         if units.denominator != 1:
             raise VerificationError("A segment's times do not fit the film's time base")
-        return units.numerator
+        return units.numerator + origin(self.info)
 
 
 def _write(
@@ -210,7 +211,8 @@ def _window(
         first, end = (stamp * info.time_base for stamp in span)
         return Window(first, first, end, hides_beginning=settings.container != "mkv")
     if source.format.name not in _OWN_EPOCH:
-        return Window(Fraction(0))
+        # What is to be shown before 0 would not be shown at all.
+        return Window(origin(info) * info.time_base)
     starts = [
         stream.start_time * stream.time_base
         for stream in source.streams

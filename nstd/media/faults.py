@@ -11,15 +11,31 @@ from nstd.errors import (
     from_os_error,
 )
 
+_PIECE = 1 << 20
+
 
 def reading_error(error: av.FFmpegError, path: Path) -> NstdError:
     """Translate what went wrong while the film `path` was read."""
-    if isinstance(error, OSError):
-        return from_os_error(error, path, "reading")
+    # ffmpeg uses the system's numbers for its own complaints too: a playlist that names a file it
+    # may not open is EPERM, a header that promises too much EIO or EBUSY. What the file system
+    # itself fails at passes, or is mended; such a film does not, and must not be tried for ever.
+    if isinstance(error, OSError) and (fault := _fault_of_file_system(path)) is not None:
+        return from_os_error(fault, path, "reading")
     lacking = (av.error.DecoderNotFoundError, av.error.DemuxerNotFoundError)
     if isinstance(error, (*lacking, av.error.PatchWelcomeError)):
         return UnsupportedError(f"{path} uses a feature ffmpeg cannot read ({error.strerror})")
     return UnreadableError(f"{path} is not a film, or is damaged ({error.strerror})")
+
+
+def _fault_of_file_system(path: Path) -> OSError | None:
+    """What goes wrong when the file is read to its end without ffmpeg, or None."""
+    try:
+        with path.open("rb") as file:
+            while file.read(_PIECE):
+                pass
+    except OSError as error:
+        return error
+    return None
 
 
 def writing_error(error: av.FFmpegError, path: Path) -> NstdError:

@@ -74,6 +74,7 @@ def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None =
     with open_film(path) as container:
         _check_format(container, path)
         stream = painted_stream(container, path)
+        _require_decoder(stream, path)
         if limits is not None:  # before anything is decoded, let alone allocated
             limits.require_frame_size(path, stream.width, stream.height)
         counted = scan(path, stream.index, limits)
@@ -141,6 +142,13 @@ def _check_format(container: InputContainer, path: Path) -> None:
         raise UnreadableError(f"{path} is not a film, but text or a list that ffmpeg calls {name}")
     if name.endswith("_pipe") or name == "image2":
         raise UnreadableError(f"{path} is a still picture ({name.removesuffix('_pipe')}), no film")
+
+
+def _require_decoder(stream: av.VideoStream, path: Path) -> None:
+    # PyAV's types do not say so, but a stream without a decoder has no context.
+    context: CodecContext | None = stream.codec_context
+    if context is None:
+        raise UnsupportedError(f"{path} is of a kind of video that ffmpeg does not know")
 
 
 def _missing(path: Path, container: InputContainer, counted: Scan) -> str | None:

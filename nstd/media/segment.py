@@ -29,8 +29,8 @@ class SegmentWriter:
     A context manager. Until its block is left in peace only a hidden part file is there; then that
     is fsynced and takes `path`'s place. When the block is left by an exception it is removed.
 
-    The time stamps are the frames' own, exactly. The same frames, facts and settings give the same
-    bytes.
+    The time stamps are the frames' own, exactly, counted from the film's `origin`. The same frames,
+    facts and settings give the same bytes.
 
     Args:
         path: The finished file; one that is there is replaced.
@@ -88,9 +88,9 @@ class SegmentWriter:
         self._check(frame)
         turned = np.rot90(frame.image, self._info.rotation // 90)
         picture = encodable(turned, self._pixel_format)
-        picture.pts = frame.pts
+        picture.pts = frame.pts - origin(self._info)
         picture.time_base = frame.time_base
-        self._durations[frame.pts] = frame.duration
+        self._durations[picture.pts] = frame.duration
         self._last = frame.pts
         self._encode(picture)
 
@@ -213,6 +213,11 @@ def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
             f"which needs {least[0]}×{least[1]}",
             "Choose the codec h264, or a larger size",
         )
+
+
+def origin(info: VideoInfo) -> int:
+    """Moment of the film, in its units, that is 0 in its segments: MP4 shows nothing before 0."""
+    return min(0, info.start)
 
 
 def coded_size(info: VideoInfo) -> tuple[int, int]:

@@ -247,6 +247,19 @@ class TestWhatCannotBeRead:
         with pytest.raises(UnreadableError):
             probe(film)
 
+    def test_is_a_list_that_ffmpeg_denies_to_read(self, tmp_path: Path) -> None:
+        # With EPERM, which is not the file system's: trying again would never help.
+        film = tmp_path / "b.mp4"
+        film.write_text("ffconcat version 1.0\nfile .hidden.mp4\n")
+        with pytest.raises(UnreadableError, match="Operation not permitted"):
+            probe(film)
+
+    def test_is_of_an_unknown_codec(self, tmp_path: Path) -> None:
+        film = clips.make(tmp_path / "a.mp4")
+        film.write_bytes(film.read_bytes().replace(b"avc1\0\0\0\0", b"zzzz\0\0\0\0"))
+        with pytest.raises(UnsupportedError, match="ffmpeg does not know"):
+            probe(film)
+
     def test_is_a_still_picture(self, tmp_path: Path) -> None:
         film = tmp_path / "a.mp4"
         PIL.Image.new("RGB", (32, 32)).save(film, "PNG")

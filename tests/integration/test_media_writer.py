@@ -16,7 +16,7 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.writer import CODECS, EncodeSettings, SegmentWriter, assemble, part_path
-from tests import clips, films
+from tests import bad_films, clips, films
 from tests.films import QUICK
 
 LATE = tuple(range(5120, 5120 + 20 * 512, 512))
@@ -230,6 +230,17 @@ class TestJoining:
         before, after = probe(source), probe(painted)
         difference = before.duration * before.time_base - after.duration * after.time_base
         assert abs(difference) <= (MILLISECOND if container == "mkv" else 0)
+
+    @pytest.mark.parametrize("cuts", [(), (2,)])
+    @pytest.mark.parametrize("container", ["mp4", "mkv"])
+    def test_a_film_that_begins_before_0_is_moved_there(
+        self, tmp_path: Path, cuts: tuple[int, ...], container: str
+    ) -> None:
+        stamps = [-100, -60, -20, 20, 60]
+        source = bad_films.film_at(tmp_path / "a.mkv", stamps)
+        settings = EncodeSettings(container=container)
+        painted = films.round_trip(source, tmp_path, settings, cuts=cuts)
+        assert films.times(painted) == [(stamp + 100) * MILLISECOND for stamp in stamps]
 
     def test_the_index_comes_first(self, tmp_path: Path) -> None:
         painted = films.round_trip(clips.make(tmp_path / "a.mp4"), tmp_path)
