@@ -65,10 +65,12 @@ class Listing:
     Attributes:
         files: Each file that counts by its name, with its identity.
         failed: Each such file that could not be looked at, with the error.
+        odd: What counts by its name and is no file, with what it is, in words.
         unlisted: Each folder that could not be listed, with the error.
     """
 
     files: dict[Path, FileIdentity] = field(default_factory=dict)
+    odd: dict[Path, str] = field(default_factory=dict)
     failed: dict[Path, OSError] = field(default_factory=dict)
     unlisted: dict[Path, OSError] = field(default_factory=dict)
 
@@ -121,6 +123,27 @@ def identify(folder: WatchedFolder, path: Path) -> FileIdentity | None:
     return FileIdentity.from_stat(found) if stat.S_ISREG(found.st_mode) else None
 
 
+def oddity(folder: WatchedFolder, path: Path) -> str | None:
+    """What is at this path that counts by its name and is no file, in words; None for nothing."""
+    if not folder.accepts(path):
+        return None
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None
+    if stat.S_ISLNK(mode):
+        return "a link that leads to no file in the folder" if folder.follow_symlinks else "a link"
+    return next((words for is_one, words in _ODDITIES if is_one(mode)), None)
+
+
+_ODDITIES = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
 def root_identity(folder: WatchedFolder) -> tuple[int, int] | None:
     """Device and inode of the folder itself; None while it, or its marker, is not there."""
     try:
@@ -141,6 +164,8 @@ def _list_file(folder: WatchedFolder, path: Path, listing: Listing) -> None:
         return
     if identity is not None:
         listing.files[path] = identity
+    elif (what := oddity(folder, path)) is not None:
+        listing.odd[path] = what
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

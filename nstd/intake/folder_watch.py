@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nstd.errors import InputError, NstdError
 from nstd.intake.feed import EventFeed
-from nstd.intake.folder import Listing, WatchedFolder, identify, root_identity, walk
+from nstd.intake.folder import Listing, WatchedFolder, identify, oddity, root_identity, walk
 from nstd.intake.mounts import needs_polling
 from nstd.intake.stability import StabilityTracker
 
@@ -234,6 +234,8 @@ class FolderWatch:
             self._complain(path, "cannot be listed", error)
         for path, error in listing.failed.items():
             self._failed(path, error, now)
+        for path, what in listing.odd.items():
+            self._leave_alone(path, what)
         news = []
         for path, identity in listing.files.items():
             self._complained.discard(path)
@@ -247,7 +249,11 @@ class FolderWatch:
         except OSError as error:
             self._failed(path, error, now)
             return
-        self._complained.discard(path)
+        what = oddity(self.folder, path) if identity is None else None
+        if what is None:
+            self._complained.discard(path)
+        else:
+            self._leave_alone(path, what)
         if identity is None:
             self._unannounced.discard(path)
         self._tracker.look(path, identity, now)
@@ -255,6 +261,12 @@ class FolderWatch:
     def _failed(self, path: Path, error: OSError, now: float) -> None:
         self._tracker.failed(path, now)
         self._complain(path, "cannot be looked at", error)
+
+    def _leave_alone(self, path: Path, what: str) -> None:
+        """Name what is no file, once."""
+        if path not in self._complained:
+            self._complained.add(path)
+            log.info("%r is %s, and is left alone", str(path), what)
 
     def _complain(self, path: Path, problem: str, error: OSError) -> None:
         """Say what is wrong with a path, once; it is tried again without a word."""

@@ -1,6 +1,7 @@
 """The watcher without events, by a clock of the test's own; events are tried in integration."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +188,30 @@ def test_a_file_that_cannot_be_looked_at_is_named_once_and_not_forgotten(
     ) == 1
     assert desk.take() == []
     _pass(watcher, clock, 300)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_what_is_no_file_is_named_once(
+    watch: Callable[..., Watcher],
+    root: Path,
+    clock: Clock,
+    desk: Desk,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    os.mkfifo(root / "a.mp4")
+    (root / "b.mp4").symlink_to("nowhere")
+    (root / "c.mp4").mkdir()
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    _pass(watcher, clock, 100)
+    assert sorted(caplog.messages) == [
+        f"{str(root / 'a.mp4')!r} is a pipe, and is left alone",
+        f"{str(root / 'b.mp4')!r} is a link, and is left alone",
+    ]
+    (root / "a.mp4").unlink()
+    (root / "a.mp4").write_bytes(b"1")
+    _pass(watcher, clock, 100)
     assert desk.take() == ["a.mp4"]
 
 
