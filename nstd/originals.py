@@ -1,5 +1,6 @@
 """What becomes of an original once its painted film is in place: it stays, goes, or is moved."""
 
+import filecmp
 import logging
 import os
 import shutil
@@ -10,7 +11,7 @@ from nstd.film import OutputSpec, path_of
 from nstd.jobs.fingerprint import fingerprint
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.protocol import JobStore
-from nstd.media.files import part_path, publish, removed_on_failure
+from nstd.media.files import part_path, publish, removed_on_failure, sync_folder
 
 logger = logging.getLogger(__name__)
 
@@ -52,17 +53,29 @@ def is_as_queued(store: JobStore, job: Job) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move without ever replacing another file, or leaving half of one under a final name."""
+    """Move without ever replacing another file, or leaving half of one under a final name.
+
+    Doing it again after a crash in the middle is harmless.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     free, number = target, 2
-    while free.exists():
+    while free.exists() and not _is_moved(source, free):
         free = target.with_name(f"{target.stem}-{number}{target.suffix}")
         number += 1
     if source.stat().st_dev == free.parent.stat().st_dev:
         publish(source, free, overwrite=False)
         return
-    part = part_path(free)
-    with removed_on_failure(part):
-        shutil.copy2(source, part)
-        publish(part, free, overwrite=False)
+    if not free.exists():
+        part = part_path(free)
+        with removed_on_failure(part):
+            shutil.copy2(source, part)
+            publish(part, free, overwrite=False)
+    sync_folder(free.parent)
     source.unlink()
+
+
+def _is_moved(source: Path, there: Path) -> bool:
+    """Whether a file is the original: killed at a move's end, it was left with both its names."""
+    if source.stat().st_dev == there.stat().st_dev:
+        return source.samefile(there)
+    return filecmp.cmp(source, there, shallow=False)
