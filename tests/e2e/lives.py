@@ -1,0 +1,324 @@
+"""Films painted one after the other by daemons that signals strike: what became of each."""
+
+import shutil
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from nstd.jobs.job import LEGAL, JobState
+from tests.clips import make
+from tests.e2e.observing import Observer, Strike
+from tests.e2e.program import PATIENCE, Ended, Program, Running, digest
+
+FRAMES = 10
+LEVELS = "48:3,64:3"
+SECONDS_TO_STOP = 20
+"""Far more than a step and the worker's last words take."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A film, and what befalls it.
+
+    Attributes:
+        strikes: One after the other; each is armed once the one before it has struck, and what it
+            ended is there again.
+        moves: Whether the original is moved once the film is painted.
+        fresh: Whether no film of its recipe was painted before, as far as the disk tells.
+    """
+
+    strikes: tuple[Strike, ...] = ()
+    moves: bool = False
+    fresh: bool = False
+
+
+@dataclass
+class Fate:
+    """What became of a film.
+
+    Attributes:
+        trouble: Why it was given up, with the log; None where it came to its end.
+        codes: How each daemon ended that was struck down.
+        seconds: How long each took to end.
+        daemons: Processes that were the daemon meanwhile.
+        outputs: Hash of every file of the output's folder that is about this film, by name.
+        original: Inode and hash of the original as it was dropped.
+        originals: Inode and hash of each file that has the original's name, by folder.
+        painted: How often the painting of each frame was begun.
+        rows: Jobs with this film as their source.
+        events: State before, state after, and reason of each line of the history.
+        left: What is left in the job's work folder.
+        log: What was logged meanwhile.
+    """
+
+    trouble: str | None = None
+    codes: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    daemons: list[int] = field(default_factory=list)
+    outputs: dict[str, str] = field(default_factory=dict)
+    original: tuple[int, str] = (0, "")
+    originals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    painted: Counter[int] = field(default_factory=Counter)
+    rows: list[Row] = field(default_factory=list)
+    events: list[tuple[str | None, str, str]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    log: str = field(default="", repr=False)
+
+
+def configure(program: Program, network: Path, style: Path, **keys: Any) -> None:
+    """Two watched folders: `in` keeps its originals, those of `moving` are moved."""
+    work = program.work
+    for name in ("in", "moving"):
+        (work / name).mkdir()
+    folders = {"in": {}, "moving": {"originals": {"move": str(work / "moved")}}}
+    program.configure(
+        network=str(network),
+        settle_seconds=0.2,
+        segment_frames=4,
+        recipes={"tiny": {"styles": str(style), "levels": LEVELS, "strength": "strong"}},
+        folders=[
+            {"watch": str(work / name), "output": str(work / f"out-{name}"), "recipe": "tiny"}
+            | more
+            for name, more in folders.items()
+        ],
+        **keys,
+    )
+
+
+class Life:
+    """A daemon that is started again whenever it was struck down, and the films it paints.
+
+    Args:
+        program: Configured by `configure`.
+        film: What every film is a copy of.
+        observed: Whether an observer is there at all.
+    """
+
+    def __init__(self, program: Program, film: Path, *, observed: bool = True) -> None:
+        self.program = program
+        self._observed = observed
+        self.observer = Observer(program.home / "observed")
+        self._film = film
+        self._count = 0
+        self._stack = ExitStack()
+        self.running: Running | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self) -> Running:
+        """The daemon, started unless it runs."""
+        if self.running is None:
+            environment = self.observer.environment if self._observed else None
+            started = self.program.started("run", environment=environment)
+            self.running = self._stack.enter_context(started)
+            self.until(lambda: "Watching" in self._log(), "it watches")
+        return self.running
+
+    def stop(self) -> int:
+        """End the daemon in peace; returns its code."""
+        self.start().send(signal.SIGTERM)
+        return self.ended().code
+
+    def ended(self) -> Ended:
+        """Wait for the daemon's end."""
+        assert self.running is not None
+        ended = self.running.wait()
+        self.running = None
+        self._stack.close()
+        return ended
+
+    def drop(self, *, moves: bool = False) -> "Dropped":
+        """Put the next film into a watched folder, whole and at once."""
+        self._count += 1
+        place = self.program.work / ("moving" if moves else "in") / f"film-{self._count}.mp4"
+        new = self.program.home / "new.mp4"
+        shutil.copyfile(self._film, new)
+        return Dropped(self.program, new.rename(place))
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for a condition; the daemon must live as long as it does not hold."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"never: {what}\n{self._log()}"
+            lives = self.running is not None and self.running.process.poll() is None
+            assert lives or condition(), f"it ended before {what}\n{self._log()}"
+            time.sleep(0.03)
+
+    def befall(self, case: Case) -> Fate:
+        """Have a film painted while a case's strikes come."""
+        fate = Fate()
+        if case.fresh:
+            self._forget()
+        self.start()
+        if case.strikes:
+            self.observer.arm(case.strikes[0])
+        dropped = self.drop(moves=case.moves)
+        fate.original = dropped.original
+        try:
+            self._go_through(case, fate, dropped)
+        except AssertionError as error:
+            fate.trouble = str(error)
+            # The next film shall have a daemon that nothing is wrong with.
+            self.running = None
+            self._stack.close()
+        self._take_stock(fate, dropped)
+        return fate
+
+    def _forget(self) -> None:
+        """Remove what outlasts a film: what is frozen, and what is cached on disk or in memory."""
+        folders = [self.program.state / "frozen", self.program.cache / "targets"]
+        if not any(folder.exists() for folder in folders):
+            return
+        self.stop()
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _go_through(self, case: Case, fate: Fate, dropped: "Dropped") -> None:
+        for number, strike in enumerate(case.strikes):
+            running = self.start()
+            fate.daemons.append(running.process.pid)
+            if number:
+                self.observer.arm(strike)
+            self._wait_for_strike(running, dropped)
+            if strike.victim == "daemon":
+                asked = time.monotonic()
+                ended = self.ended()
+                fate.codes.append(ended.code)
+                fate.seconds.append(time.monotonic() - asked)
+                fate.log += ended.err
+        fate.daemons.append(self.start().process.pid)
+        self.until(dropped.is_settled, "the film is painted")
+
+    def _wait_for_strike(self, running: Running, dropped: "Dropped") -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not self.observer.has_struck:
+            if dropped.is_settled():
+                deadline = min(deadline, time.monotonic() + 2)  # it may be about to
+            assert time.monotonic() < deadline, f"it never struck\n{running.log}"
+            time.sleep(0.02)
+
+    def _take_stock(self, fate: Fate, dropped: "Dropped") -> None:
+        self.observer.disarm()
+        fate.log += self._log()
+        fate.rows, fate.events = dropped.rows(), dropped.events()
+        fate.outputs, fate.originals = dropped.outputs(), dropped.originals()
+        fate.left = [] if dropped.work is None else sorted(map(str, dropped.work.rglob("*")))
+        fate.painted = self.observer.paintings(dropped.target)
+
+    def _log(self) -> str:
+        return "" if self.running is None else self.running.log
+
+
+class Dropped:
+    """A film in a watched folder, and all that there is of it."""
+
+    def __init__(self, program: Program, path: Path) -> None:
+        self.program = program
+        self.path = path
+        self.target = program.work / f"out-{path.parent.name}" / path.name
+        self.original = _seen(path)
+
+    def rows(self) -> list[Row]:
+        return [row for row in self.program.jobs() if row["source"] == bytes(self.path)]
+
+    @property
+    def work(self) -> Path | None:
+        """The job's work folder, if it is there."""
+        folders = [self.program.state / "work" / str(row["id"]) for row in self.rows()]
+        return next((folder for folder in folders if folder.exists()), None)
+
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be done."""
+        rows = self.rows()
+        return (
+            len(rows) > 0
+            and all(row["state"] in {"done", "failed"} for row in rows)
+            and self.work is None
+        )
+
+    def outputs(self) -> dict[str, str]:
+        """The files about this film in the output's folder, hidden ones too."""
+        if not self.target.parent.is_dir():
+            return {}
+        found = [p for p in self.target.parent.iterdir() if f"{self.path.stem}." in p.name]
+        return {path.name: digest(path) for path in found}
+
+    def originals(self) -> dict[str, tuple[int, str]]:
+        """Wherever there is a file with the original's name, or a part of one, but the output."""
+        found = {}
+        for folder in (self.path.parent, self.program.work / "moved"):
+            for path in folder.glob(f"*{self.path.stem}[.-]*"):
+                found[str(path.relative_to(self.program.work))] = _seen(path)
+        return found
+
+    def events(self) -> list[tuple[str | None, str, str]]:
+        """The history: state before, state after, reason."""
+        path = self.program.state / "ledger.sqlite3"
+        numbers = [row["id"] for row in self.rows()]
+        with _reading(path) as connection:
+            return [
+                tuple(row)
+                for number in numbers
+                for row in connection.execute(
+                    "SELECT before, after, reason FROM events WHERE job_id = ? ORDER BY id",
+                    (number,),
+                )
+            ]
+
+
+def befall_all(
+    lives: Sequence[tuple[Life, Sequence[Case]]],
+) -> list[list[Fate]]:
+    """The fates of the cases of several lives, which are lived at one time."""
+
+    def live(life: Life, cases: Sequence[Case]) -> list[Fate]:
+        with life:
+            fates = [life.befall(case) for case in cases]
+            if life.running is not None:
+                assert life.stop() == 0
+            return fates
+
+    with ThreadPoolExecutor(len(lives)) as pool:
+        return list(pool.map(lambda pair: live(*pair), lives))
+
+
+def is_legal(events: Sequence[tuple[str | None, str, str]]) -> bool:
+    """Whether a history has no gap, no illegal transition, and one end."""
+    states = [None, *(after for _, after, _ in events)]
+    steps = [
+        (before, after) for before, after, _ in events if before is not None and before != after
+    ]
+    return [before for before, _, _ in events] == states[:-1] and all(
+        JobState(after) in LEGAL[JobState(before)] for before, after in steps
+    )
+
+
+def film_of(path: Path) -> Path:
+    """The film: ten frames with sound, three segments."""
+    return make(path, times=range(0, FRAMES * 512, 512), size=(64, 48), sound=("aac",))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _seen(path: Path) -> tuple[int, str]:
+    return path.stat().st_ino, digest(path)

@@ -1,0 +1,239 @@
+"""Whatever is killed, whenever: the film comes out byte for byte as if nothing had happened."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.injected.sitecustomize import KEEPER, STORE, TRACKER
+from tests.e2e.lives import (
+    FRAMES,
+    SECONDS_TO_STOP,
+    Case,
+    Fate,
+    Life,
+    befall_all,
+    configure,
+    film_of,
+    is_legal,
+)
+from tests.e2e.observing import Strike
+from tests.e2e.program import Program
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment in the making of a film.
+
+    Attributes:
+        step: See `Strike`; likewise the next two.
+        when: Before or after it.
+        call: At which call of it.
+        moves: Whether it is the making of a film whose original is moved at the end.
+        in_worker: Whether it is the worker that comes by.
+        fresh: Whether it comes only once for all films of a recipe.
+    """
+
+    step: str
+    when: str
+    call: int = 1
+    moves: bool = False
+    in_worker: bool = True
+    fresh: bool = False
+
+
+PIPELINE = "nstd.pipeline"
+
+# A frame takes at most six steps: three on each level.
+MOMENTS = {
+    "1 the film is seen": Moment(f"{TRACKER}.note", "after", in_worker=False),
+    "2 it was looked at once": Moment(f"{TRACKER}.look", "after", in_worker=False),
+    "2 it has settled": Moment("nstd.desk:Desk.take", "before", in_worker=False),
+    "3 its content is known": Moment("nstd.intake.submit:fingerprint", "after", in_worker=False),
+    "3 the first of what is frozen has no name yet": Moment(
+        "nstd.intake.submit:move_into_place", "before", in_worker=False, fresh=True
+    ),
+    "3 half of what is frozen is there": Moment(
+        "nstd.intake.submit:move_into_place", "after", in_worker=False, fresh=True
+    ),
+    "3 it is about to be queued": Moment(f"{STORE}.enqueue", "before", in_worker=False),
+    "3 it is queued": Moment(f"{STORE}.enqueue", "after", in_worker=False),
+    "4 the worker is about to look for a job": Moment(f"{STORE}.claim", "before"),
+    "4 it is claimed": Moment(f"{STORE}.claim", "after"),
+    "4 its plan is frozen": Moment(f"{STORE}.set_plan", "after"),
+    "5 it is about to be probed": Moment(f"{PIPELINE}:probe", "before"),
+    "5 it is probed": Moment(f"{PIPELINE}:probe", "after"),
+    "6 the first segment is about to be opened": Moment(f"{STORE}.open_segment", "before"),
+    "6 the first segment is opened": Moment(f"{STORE}.open_segment", "after"),
+    "6 the second segment is opened": Moment(f"{STORE}.open_segment", "after", 2),
+    "7 the first frame is read": Moment(f"{PIPELINE}:read_frames", "after"),
+    "7 the sixth frame is read": Moment(f"{PIPELINE}:read_frames", "after", 6),
+    "8 the style is measured and not cached": Moment(
+        "nstd.cache:TensorCache.put", "before", fresh=True
+    ),
+    "8 the style is cached": Moment("nstd.cache:TensorCache.put", "after", fresh=True),
+    "9 what the first frame hands on is known": Moment(f"{PIPELINE}:_energies", "after"),
+    "10 the first frame is in hand": Moment(f"{PIPELINE}:stylize_frames", "after", 2),
+    "10 the last frame is in hand": Moment(f"{PIPELINE}:stylize_frames", "after", 9 * 6 + 3),
+    "10 a frame is painted and not kept": Moment(f"{KEEPER}.keep", "before", 3),
+    "10 a frame is written and has no name yet": Moment("nstd.media.files:replace", "before", 2),
+    "10 a frame is kept and not counted": Moment(f"{KEEPER}.keep", "after", 6),
+    "10 a frame is counted": Moment(f"{STORE}.progress", "after", 2),
+    "11 a segment is half written": Moment("nstd.media.segment:SegmentWriter.write", "after", 2),
+    "11 a segment is written and not closed": Moment(f"{PIPELINE}:_encode", "after", 2),
+    "11 a segment is closed and its frames are there": Moment(f"{STORE}.close_segment", "after"),
+    "11 between two segments": Moment(f"{KEEPER}.clear", "after", 2),
+    "12 the film is about to be joined": Moment(f"{PIPELINE}:assemble", "before"),
+    "12 it is joined and not verified": Moment("nstd.media.assemble:verify", "before"),
+    "12 it is joined": Moment(f"{PIPELINE}:assemble", "after"),
+    "12 it is PUBLISHING": Moment(f"{STORE}.publishing", "after"),
+    "12 it has both its names": Moment("os:link", "after"),
+    "12 it is in place and not DONE": Moment(f"{PIPELINE}:publish", "after"),
+    "12 it is DONE": Moment(f"{STORE}.done", "after"),
+    "12 its original is about to be moved": Moment(
+        "nstd.worker:settle_original", "before", moves=True
+    ),
+    "12 its original has both names": Moment("os:link", "after", 2, moves=True),
+    "12 its original is moved": Moment("nstd.originals:publish", "after", moves=True),
+    "12 nothing is left but to say so": Moment("nstd.worker:settle_original", "after", moves=True),
+    "12 nothing is left": Moment("shutil:rmtree", "after"),
+}
+"""The steps are those of the house's plan; each name says what has just happened."""
+
+
+def kill_of_daemon(moment: Moment) -> Case:
+    return _case(moment)
+
+
+def kill_of_worker(moment: Moment) -> Case:
+    return _case(moment, victim="worker")
+
+
+def stop(moment: Moment) -> Case:
+    return _case(moment, signal="SIGTERM")
+
+
+def stop_twice(moment: Moment) -> Case:
+    return _case(moment, signal="SIGTERM", twice=True)
+
+
+def _case(moment: Moment, **how: Any) -> Case:
+    strike = Strike(moment.step, moment.when, moment.call, **how)
+    return Case((strike,), moves=moment.moves, fresh=moment.fresh)
+
+
+_NAMES = list(MOMENTS)
+CASES = {
+    f"{kind.__name__}: {name}": kind(MOMENTS[name])
+    for kind, names in (
+        (kill_of_daemon, _NAMES),
+        (kill_of_worker, [name for name in _NAMES if MOMENTS[name].in_worker]),
+        # Gentler, and each costs a start of the daemon: some of each step.
+        (stop, [name for name in _NAMES[::3] if not MOMENTS[name].fresh]),
+        (stop_twice, [name for name in _NAMES[2::6] if not MOMENTS[name].fresh]),
+    )
+    for name in names
+}
+QUICK = (
+    "kill_of_daemon: 3 it is queued",
+    "kill_of_daemon: 10 a frame is kept and not counted",
+    "kill_of_daemon: 12 it has both its names",
+    "kill_of_worker: 10 the first frame is in hand",
+    "kill_of_worker: 12 its original has both names",
+    "stop: 10 the first frame is in hand",
+)
+"""Those of the usual test run; the others are slow."""
+
+
+def live(
+    names: Sequence[str], places: Sequence[Path], network: Path, style: Path
+) -> dict[str, Fate]:
+    """The fates of the cases of these names, lived through by a daemon in each place."""
+    lives = []
+    for number, place in enumerate(places):
+        program = Program(place / "home")
+        configure(program, network, style)
+        # What only the first film meets needs no home that is made fresh where it comes first.
+        mine = sorted(names[number :: len(places)], key=lambda name: not CASES[name].fresh)
+        lives.append((Life(program, film_of(place / "film.mp4")), mine))
+    fates = befall_all([(life, [CASES[name] for name in mine]) for life, mine in lives])
+    return {
+        name: fate
+        for (_, mine), found in zip(lives, fates, strict=True)
+        for name, fate in zip(mine, found, strict=True)
+    }
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> str:
+    """Hash of the film as a daemon paints it that nothing befalls, and that nobody observes."""
+    place = tmp_path_factory.mktemp("unbroken")
+    program = Program(place / "home")
+    configure(program, network, style)
+    with Life(program, film_of(place / "film.mp4"), observed=False) as life:
+        fate = life.befall(Case())
+        assert life.stop() == 0
+    assert fate.trouble is None
+    (output,) = fate.outputs.values()
+    return output
+
+
+@pytest.fixture(scope="module")
+def quick_fates(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
+) -> dict[str, Fate]:
+    """The fates of the quick cases."""
+    return live(QUICK, [tmp_path_factory.mktemp("quick") for _ in range(2)], network, style)
+
+
+@pytest.fixture(scope="module")
+def all_fates(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
+) -> dict[str, Fate]:
+    """The fates of all the other cases."""
+    names = [name for name in CASES if name not in QUICK]
+    return live(names, [tmp_path_factory.mktemp("all") for _ in range(3)], network, style)
+
+
+def check(fate: Fate, case: Case, unbroken: str) -> None:
+    """The film is there once and as it should be, and nothing else has changed."""
+    assert fate.trouble is None
+    assert fate.outputs == {name_of(fate): unbroken}, fate.log
+    folder = "moved" if case.moves else "in"
+    assert fate.originals == {f"{folder}/{name_of(fate)}": fate.original}, fate.log
+    assert [row["state"] for row in fate.rows] == ["done"]
+    assert is_legal(fate.events), fate.events
+    assert fate.left == []
+    assert sorted(fate.painted) == list(range(FRAMES))
+    assert fate.painted.total() <= FRAMES + len(case.strikes), fate.painted
+    assert "Traceback" not in fate.log
+
+
+def check_strikes(fate: Fate, case: Case) -> None:
+    """What was struck ended as it should, and nothing else did."""
+    codes = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 0}
+    on_daemon = [strike for strike in case.strikes if strike.victim == "daemon"]
+    assert fate.codes == [codes[strike.signal] for strike in on_daemon]
+    assert len(set(fate.daemons)) == 1 + len(on_daemon)
+    assert all(seconds < SECONDS_TO_STOP for seconds in fate.seconds)
+
+
+def name_of(fate: Fate) -> str:
+    return Path(fate.rows[0]["source"].decode()).name
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_film_survives(name: str, quick_fates: dict[str, Fate], unbroken: str) -> None:
+    check(quick_fates[name], CASES[name], unbroken)
+    check_strikes(quick_fates[name], CASES[name])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", [name for name in CASES if name not in QUICK])
+def test_a_film_survives_also(name: str, all_fates: dict[str, Fate], unbroken: str) -> None:
+    check(all_fates[name], CASES[name], unbroken)
+    check_strikes(all_fates[name], CASES[name])
