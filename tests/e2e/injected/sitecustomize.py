@@ -39,7 +39,7 @@ STEPS = (
     f"{STORE}.enqueue",
     f"{STORE}.claim",
     f"{STORE}.set_plan",
-    "nstd.pipeline:probe",
+    "nstd.pipeline:probe_guarded",
     f"{STORE}.open_segment",
     "nstd.pipeline:read_frames",
     "nstd.cache:TensorCache.put",
