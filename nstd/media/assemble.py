@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.stream import Stream
 
 from nstd.errors import VerificationError
 from nstd.media.encode import CODECS, EncodeSettings
@@ -19,7 +20,7 @@ from nstd.media.frame import VideoInfo
 from nstd.media.scan import open_film, packets
 from nstd.media.segment import origin
 from nstd.media.timing import decoding_times
-from nstd.media.tracks import Track, Window, copied_metadata, make_track
+from nstd.media.tracks import Track, Window, copied_metadata, describe, make_track
 from nstd.media.verify import Promise, verify
 
 _LOG = logging.getLogger(__name__)
@@ -189,16 +190,45 @@ def _write(
         timed = heapq.merge(
             picture.packets(painted, shift), _others(source, tracks), key=lambda pair: pair[0]
         )
-        for _, packet in timed:
-            output.mux(packet)
+        written = _mux_all(output, timed, painted)
     return Promise(
         info=picture.info,
         times=[pts - shift for pts in sorted(picture.stamps)],
         end=picture.end - shift,
-        kinds=sorted(track.source.type for track in tracks.values()),
+        kinds=[track.source.type for track in tracks.values() if track.output in written],
+        empty=[track.source.type for track in tracks.values() if track.output not in written],
         chapters=len(chapters),
         rounds_to_milliseconds=settings.container == "mkv",
     )
+
+
+def _mux_all(
+    output: OutputContainer, timed: Iterator[Timed], painted: av.VideoStream
+) -> set[Stream]:
+    """Write all packets; returns the streams that have any.
+
+    Of damaged sound and subtitles what the container refuses is left out, and told once; where it
+    refuses all of a stream, that is an error.
+    """
+    written: set[Stream] = set()
+    refused: dict[Stream, av.FFmpegError] = {}
+    for _, packet in timed:
+        stream = packet.stream
+        try:
+            output.mux(packet)
+        except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+            if stream is painted:
+                raise
+            if stream not in refused:
+                words = "%s is damaged (%s): what cannot be copied of it is left out"
+                _LOG.warning(words, describe(stream), error.strerror)
+            refused[stream] = error
+        else:
+            written.add(stream)
+    for stream, refusal in refused.items():
+        if stream not in written:
+            raise refusal
+    return written
 
 
 def _window(
@@ -230,7 +260,9 @@ def _muxer_options(
     ticks = info.time_base.denominator
     # Edit lists, which carry every stream's start, are written in the movie's time scale: it has
     # to fit the picture's times exactly, and the sound's too where that stays a sane number.
-    movie = math.lcm(ticks, *(stream.rate for stream in source.streams.audio if stream.rate))
+    # Sound of a codec that ffmpeg does not know has no rate.
+    rates = [getattr(stream, "rate", None) for stream in source.streams.audio]
+    movie = math.lcm(ticks, *(rate for rate in rates if rate))
     if movie > _FINEST_TICKS:
         movie = ticks * max(1, math.ceil(_COARSEST_TICKS / ticks))
     return {

@@ -101,10 +101,12 @@ def lived(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) 
     return live_through(program, made, {name for name, bad in BAD.items() if bad.ends != LEFT})
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, id=repr(name)[2:40]) for name, bad in BAD.items() if bad.ends == DONE],
-)
+def that(end: str) -> list[Any]:
+    """The names of those that must end so, as parameters."""
+    return [pytest.param(name, id=repr(name)[2:40]) for name, bad in BAD.items() if bad.ends == end]
+
+
+@pytest.mark.parametrize("name", that(DONE))
 def test_what_is_only_odd_is_painted(name: bytes, lived: Lived) -> None:
     job = lived.jobs[name]
     assert (job["state"], job["error"]) == (DONE, None)

@@ -460,6 +460,37 @@ class TestOtherStreams:
         films.round_trip(source, tmp_path)
         assert "font.ttf) cannot be kept in mp4" in caplog.text
 
+    def test_damaged_sound_is_kept_as_far_as_it_is_sound(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = clips.make(tmp_path / "a.ts", sound=("aac",))
+        content = bytearray(source.read_bytes())
+        with av.open(str(source)) as film:
+            places = [packet.pos for packet in film.demux(audio=0) if packet.size and packet.pos]
+        # The mark that each packet of AAC in a transport stream begins with.
+        at = content.index(b"\xff\xf1", places[len(places) // 2])
+        content[at : at + 2] = bytes(2)
+        source.write_bytes(content)
+        painted = films.round_trip(source, tmp_path)
+        kept, all_of_it = (
+            len(films.packets(film, "audio")[0])
+            for film in (painted, clips.make(source, sound=("aac",)))
+        )
+        assert 0 < kept < all_of_it
+        assert caplog.text.count("is damaged") == 1
+
+    def test_an_empty_track_breaks_no_promise(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mkv", sound=("aac",), subtitles="subrip")
+        bare = tmp_path / "b.mkv"
+        with av.open(str(source)) as film, av.open(str(bare), "w") as output:
+            kept = [output.add_stream_from_template(one, opaque=True) for one in film.streams]
+            for packet in film.demux():
+                if packet.size and packet.stream.type == "video":
+                    packet.stream = kept[packet.stream_index]
+                    output.mux(packet)
+        painted = films.round_trip(bare, tmp_path)
+        assert len(films.times(painted)) == 25
+
 
 class TestTruncatedFilms:
     @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
