@@ -6,11 +6,13 @@ ever: neither may keep the daemon from its signals, its workers and its service 
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from nstd.batch import watched_folder
 from nstd.config import Config, FolderConfig
 from nstd.errors import ConfigError, InputError, NstdError, StorageError, WeightsError
+from nstd.intake.first_look import FirstLooks
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.submit import is_media, submit_entry
 from nstd.intake.watcher import Watcher
@@ -26,11 +28,23 @@ LEAVE_SECONDS = 2.0
 
 
 class Desk:
-    """Takes settled files, and queues those that are films."""
+    """Takes settled files, and queues those that are films.
 
-    def __init__(self, config: Config, store: SqliteJobStore) -> None:
+    Args:
+        config: What to do with them.
+        store: The ledger.
+        queued: Called with each job that is new.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: SqliteJobStore,
+        queued: Callable[[Job], object] = lambda _: None,
+    ) -> None:
         self._config = config
         self._store = store
+        self._queued = queued
         self.entries: dict[WatchedFolder, FolderConfig] = {
             watched_folder(folder): folder for folder in config.folders
         }
@@ -48,6 +62,7 @@ class Desk:
         for job, new in self._submit(folder, path):
             if new:
                 logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
+                self._queued(job)
 
     def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
         try:
@@ -78,7 +93,8 @@ class Intake(threading.Thread):
         super().__init__(name="intake", daemon=True)
         self._store = store
         self._leave = threading.Event()
-        desk = Desk(config, store)
+        self._looks = FirstLooks(store, config.grace_seconds, self._leave.is_set)
+        desk = Desk(config, store, self._looks.add)
         self._watcher = Watcher(
             list(desk.entries),
             desk.take,
@@ -111,6 +127,7 @@ class Intake(threading.Thread):
             self.scanned.set()
             while not self._leave.wait(TICK_SECONDS):
                 self._watcher.tick()
+                self._looks.look()
         except NstdError as error:
             # Once it was told to leave the ledger may be closed under it.
             if not self._leave.is_set():

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from nstd.errors import LedgerError
+from nstd.errors import InputError, LedgerError, NstdError, UnsupportedError
 from nstd.jobs.job import Job, Segment
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
@@ -144,6 +144,27 @@ class Film:
         self.store.progress(self.job, frames[-1] - self.output.first + 1, total, segment)
         for frame in frames:
             self.observer.painted(frame)
+
+
+def opens_later(error: NstdError) -> bool:
+    """Whether a film that `error` was met with may open once all of it has come."""
+    return isinstance(error, InputError) and not isinstance(error, UnsupportedError)
+
+
+def seconds_of_grace(source: Path, grace_seconds: float, now: float) -> float:
+    """How long a film that does not open may still be in the making; 0 or less: no longer.
+
+    Args:
+        source: The film.
+        grace_seconds: How old its last change must be.
+        now: Seconds since the epoch.
+    """
+    try:
+        age = now - source.stat().st_ctime
+    except OSError:
+        return 0.0  # gone: the next look finds out
+    # Changed in the future: the clock was set back, and says nothing.
+    return grace_seconds - age if age >= 0 else 0.0
 
 
 def path_of(name: bytes) -> Path:

@@ -15,14 +15,13 @@ from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
     DiskFullError,
-    InputError,
     Interrupted,
     NstdError,
     PlanError,
     VanishedError,
     from_os_error,
 )
-from nstd.film import Film, Observer, OutputSpec, path_of
+from nstd.film import Film, Observer, OutputSpec, opens_later, path_of, seconds_of_grace
 from nstd.jobs.job import FileIdentity, Job, JobState, Json
 from nstd.jobs.protocol import JobStore
 from nstd.media.files import locked, part_path, publish
@@ -291,7 +290,9 @@ class Worker:
         if error.retryable:
             wait = min(FIRST_WAIT_SECONDS * 4 ** (job.attempts - 1), LONGEST_WAIT_SECONDS)
             return _Hold(str(error), wait, counted=True)
-        if isinstance(error, InputError) and (grace := self._grace(job)) > 0:
+        source, allowed = path_of(job.request.source), self._settings.grace_seconds
+        grace = seconds_of_grace(source, allowed, self._clock())
+        if opens_later(error) and grace > 0:
             return _Hold(f"{error.problem}; it is tried again, since it may be coming yet", grace)
         return None
 
@@ -304,16 +305,6 @@ class Worker:
         logger.warning("%s Job %d goes on with a smaller plan: %s", error, job.id, changes)
         job = self._change_plan(job, plan, f"{error.problem}; {changes}")
         return self._store.requeue(job, reason=error.problem, counted=False)
-
-    def _grace(self, job: Job) -> float:
-        """How long a film that does not open may still be in the making, in seconds."""
-        try:
-            changed = path_of(job.request.source).stat().st_ctime
-        except OSError:
-            return 0.0  # gone: the next start finds out
-        age = self._clock() - changed
-        # Changed in the future: the clock was set back, and says nothing.
-        return self._settings.grace_seconds - age if age >= 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,19 +338,23 @@ class _LeaseKeeper:
         self._observer.began(job, painted=painted, total=total)
 
     def alive(self) -> None:
+        self._keep()
         self._observer.alive()
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
-        now = time.monotonic()
-        if now - self._renewed > LEASE_SECONDS / 4:
-            self._renew()
-        elif now - self._looked > LOOK_SECONDS:
-            self._look()
+        self._keep()
         self._observer.stepped(frame, iterate)
 
     def painted(self, frame: int) -> None:
         self._renew()
         self._observer.painted(frame)
+
+    def _keep(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed > LEASE_SECONDS / 4:
+            self._renew()
+        elif now - self._looked > LOOK_SECONDS:
+            self._look()
 
     def _renew(self) -> None:
         self._paused = self._store.renew(self._job).paused

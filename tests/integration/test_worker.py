@@ -6,11 +6,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from nstd import pipeline
+from nstd import pipeline, worker
 from nstd.errors import BusyError, DeviceError, DeviceMemoryError, DiskFullError, Interrupted
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
@@ -319,3 +319,30 @@ def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painte
     assert (begun_anew in caplog.text) is not fits
     assert "goes on with another plan: av: 1.0 → " in caplog.text
     assert probe(house.target).frames == FRAMES
+
+
+def test_signs_of_life_keep_the_claim_and_see_a_pause(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe of a film of many gigabytes takes no steps for an hour."""
+    now = 0.0
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
+    house.queue()
+    job = house.store.claim("w", lease_seconds=worker.LEASE_SECONDS)
+    assert job is not None
+    keeper = worker._LeaseKeeper(Onlooker(), house.store, job)
+    until = house.store.get(job.id).lease_until
+    now += worker.LEASE_SECONDS / 2
+    keeper.alive()
+    assert house.store.get(job.id).lease_until > until
+    house.store.pause(job.id)
+    keeper.alive()
+    seen = [keeper.stopping]  # it looked a moment ago
+    now += 1.5 * worker.LOOK_SECONDS
+    keeper.alive()
+    assert [*seen, keeper.stopping] == [False, True]
+    house.store.resume(job.id)
+    house.store.cancel(job.id)
+    now += 1.5 * worker.LOOK_SECONDS
+    with pytest.raises(BusyError, match="canceled"):
+        keeper.stepped(0, cast("Any", None))
