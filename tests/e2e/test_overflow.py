@@ -1,5 +1,6 @@
 """Thousands of films dropped while nobody looks: every one is queued, and the loss is told."""
 
+import json
 import re
 import signal
 import time
@@ -66,6 +67,7 @@ def test_two_thousand_films_dropped_while_the_daemon_stands_still_are_all_queued
         running.send(signal.SIGCONT)
         running.until(lambda: len(home.jobs()) >= 2001, "all are queued")
         running.until(lambda: "had told of" in running.log, "the loss is told")
+        told = json.loads(home.run("status", "--json").out)["daemon"]
         asked = time.monotonic()
         running.send(signal.SIGTERM)
         ended = running.wait()
@@ -83,3 +85,4 @@ def test_two_thousand_films_dropped_while_the_daemon_stands_still_are_all_queued
     # watchdog throws away some of those that did come before the overflow, too.
     assert 1000 <= sum(counts) <= 2000
     assert int(found[-1][1].replace(",", "")) == sum(counts)
+    assert (told["lost_events"], told["overflows"]) == (sum(counts), 1)
