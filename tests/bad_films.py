@@ -379,6 +379,7 @@ BAD: dict[bytes, Bad] = {
     b"two-colors.png": Bad(lambda path: still(path, "PNG", "1"), DONE),
     # names
     b"x" * 251 + b".mp4": Bad(_made(), DONE),
+    b"y" * 252 + b".ts": Bad(_made(), DONE),
     b"\xff\xfe caf\xe9.mp4": Bad(_made(), DONE),
     b"a new\nline.mp4": Bad(_made(), DONE),
     b"file:name.mp4": Bad(_made(), DONE),

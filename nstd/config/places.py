@@ -1,6 +1,8 @@
 """Where films come from and go to: watched folders and batch entries."""
 
 import glob
+import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -32,6 +34,8 @@ from nstd.config.words import did_you_mean, quote
 
 HIGHEST_PRIORITY = 1_000_000
 TEMPLATE_VARIABLES = ("stem", "recipe", "ext", "suffix")
+_NAME_MAX = 255
+"""Bytes of a name that file systems take."""
 
 
 def output_name(template: str, *, stem: str, recipe: str, ext: str, suffix: str) -> str:
@@ -43,8 +47,21 @@ def output_name(template: str, *, stem: str, recipe: str, ext: str, suffix: str)
         recipe: Name of the recipe.
         ext: Extension of the output, without its dot.
         suffix: Extension of the film, without its dot.
+
+    Returns:
+        The name; where it would be longer than file systems take, the stem is cut, and a hash of it
+        takes the place of what is missing.
     """
-    return template.format(stem=stem, recipe=recipe, ext=ext, suffix=suffix)
+
+    def named(stem: str) -> str:
+        return template.format(stem=stem, recipe=recipe, ext=ext, suffix=suffix)
+
+    name, kept = named(stem), stem
+    mark = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
+    while kept and len(os.fsencode(name)) > _NAME_MAX:
+        kept = kept[:-1]  # by characters, so that none is left in halves
+        name = named(kept + mark)
+    return name
 
 
 def _template(template: str) -> str:

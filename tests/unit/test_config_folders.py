@@ -1,5 +1,6 @@
 """Folders and batch entries: names, encodings, and places that would feed each other."""
 
+import os
 from pathlib import Path
 from typing import Any, get_args
 
@@ -145,6 +146,22 @@ def test_a_template_that_cannot_name_outputs_is_refused(template: object, fault:
 
 def test_several_recipes_need_their_name_in_the_outputs() -> None:
     assert "the name needs {recipe}" in _sentence(name="{stem}.{ext}", recipe=["a", "b"])
+
+
+def test_a_name_is_never_too_long_for_a_file() -> None:
+    def named(stem: str, template: str = "{stem}.{recipe}.{ext}") -> str:
+        return output_name(template, stem=stem, recipe="oil", ext="mp4", suffix="ts")
+
+    assert named("x" * 247) == "x" * 247 + ".oil.mp4"
+    long = named("x" * 252)
+    assert long.startswith("x" * 200)
+    assert long.endswith(".oil.mp4")
+    assert len(os.fsencode(long)) == 255
+    # Two films whose names begin alike get two names, and one film the same name each time.
+    assert named("x" * 251 + "y") != long == named("x" * 252)
+    for stem in ("é" * 126, "\udce9" * 252, "語" * 84):
+        for template in ("{stem}.{recipe}.{ext}", "{stem}-{stem}.{ext}"):
+            assert 200 < len(os.fsencode(named(stem, template))) <= 255
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest() -> None:
