@@ -256,7 +256,8 @@ def _picture_track(stream: av.VideoStream, output: OutputContainer, window: Wind
 def _sound_track(stream: av.AudioStream, output: OutputContainer, window: Window) -> Track | None:
     if _accepts(stream, output):
         return Track(stream, output.add_stream_from_template(stream, opaque=True), window)
-    if codec_name(stream) == "unknown":
+    # Without channels: announced, but no packet tells what it is.
+    if codec_name(stream) == "unknown" or not stream.channels:
         _say_left_out(stream, output)
         return None
     rate = stream.rate if stream.rate in _AAC_RATES else 48000

@@ -479,6 +479,24 @@ class TestOtherStreams:
         assert 0 < kept < all_of_it
         assert caplog.text.count("is damaged") == 1
 
+    def test_sound_that_is_announced_and_never_comes_is_left_out(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = clips.make(tmp_path / "a.ts", sound=("aac",))
+        content = source.read_bytes()
+        with av.open(str(source)) as film:
+            number = film.streams.audio[0].id
+        kept = [
+            content[at : at + 188]
+            for at in range(0, len(content), 188)
+            if int.from_bytes(content[at + 1 : at + 3], "big") & 0x1FFF != number
+        ]
+        source.write_bytes(b"".join(kept))
+        painted = films.round_trip(source, tmp_path)
+        assert len(films.times(painted)) == 25
+        assert films.packets(painted, "audio") == []
+        assert "cannot be kept in mp4, so it is left out" in caplog.text
+
     def test_an_empty_track_breaks_no_promise(self, tmp_path: Path) -> None:
         source = clips.make(tmp_path / "a.mkv", sound=("aac",), subtitles="subrip")
         bare = tmp_path / "b.mkv"
