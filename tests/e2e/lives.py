@@ -56,6 +56,7 @@ class Fate:
         painted: How often the painting of each frame was begun.
         rows: Jobs with this film as their source.
         events: State before, state after, and reason of each line of the history.
+        taken: When a worker first took it, in seconds since the epoch.
         left: What is left in the job's work folder.
         log: What was logged meanwhile.
     """
@@ -70,11 +71,14 @@ class Fate:
     painted: Counter[int] = field(default_factory=Counter)
     rows: list[Row] = field(default_factory=list)
     events: list[tuple[str | None, str, str]] = field(default_factory=list)
+    taken: float = 0.0
     left: list[str] = field(default_factory=list)
     log: str = field(default="", repr=False)
 
 
-def configure(program: Program, network: Path, style: Path, **keys: Any) -> None:
+def configure(
+    program: Program, network: Path, style: Path, *, levels: str = LEVELS, **keys: Any
+) -> None:
     """Two watched folders: `in` keeps its originals, those of `moving` are moved."""
     work = program.work
     for name in ("in", "moving"):
@@ -84,7 +88,7 @@ def configure(program: Program, network: Path, style: Path, **keys: Any) -> None
         network=str(network),
         settle_seconds=0.2,
         segment_frames=4,
-        recipes={"tiny": {"styles": str(style), "levels": LEVELS, "strength": "strong"}},
+        recipes={"tiny": {"styles": str(style), "levels": levels, "strength": "strong"}},
         folders=[
             {"watch": str(work / name), "output": str(work / f"out-{name}"), "recipe": "tiny"}
             | more
@@ -124,7 +128,7 @@ class Life:
             environment = self.observer.environment if self._observed else None
             started = self.program.started("run", environment=environment)
             self.running = self._stack.enter_context(started)
-            self.until(lambda: "Watching" in self._log(), "it watches")
+            self.until(lambda: "Watching" in self.log, "it watches")
         return self.running
 
     def stop(self) -> int:
@@ -152,29 +156,30 @@ class Life:
         """Wait for a condition; the daemon must live as long as it does not hold."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < deadline, f"never: {what}\n{self._log()}"
+            assert time.monotonic() < deadline, f"never: {what}\n{self.log}"
             lives = self.running is not None and self.running.process.poll() is None
-            assert lives or condition(), f"it ended before {what}\n{self._log()}"
+            assert lives or condition(), f"it ended before {what}\n{self.log}"
             time.sleep(0.03)
 
     def befall(self, case: Case) -> Fate:
         """Have a film painted while a case's strikes come."""
         fate = Fate()
-        if case.fresh:
-            self._forget()
-        self.start()
-        if case.strikes:
-            self.observer.arm(case.strikes[0])
-        dropped = self.drop(moves=case.moves)
-        fate.original = dropped.original
         try:
+            if case.fresh:
+                self._forget()
+            self.start()
+            if case.strikes:
+                self.observer.arm(case.strikes[0])
+            dropped = self.drop(moves=case.moves)
+            fate.original = dropped.original
             self._go_through(case, fate, dropped)
+            self.take_stock(fate, dropped)
         except AssertionError as error:
             fate.trouble = str(error)
             # The next film shall have a daemon that nothing is wrong with.
             self.running = None
             self._stack.close()
-        self._take_stock(fate, dropped)
+            self.observer.disarm()
         return fate
 
     def _forget(self) -> None:
@@ -210,15 +215,18 @@ class Life:
             assert time.monotonic() < deadline, f"it never struck\n{running.log}"
             time.sleep(0.02)
 
-    def _take_stock(self, fate: Fate, dropped: "Dropped") -> None:
+    def take_stock(self, fate: Fate, dropped: "Dropped") -> None:
+        """Note all that there is of a film now; no strike comes any more."""
         self.observer.disarm()
-        fate.log += self._log()
-        fate.rows, fate.events = dropped.rows(), dropped.events()
+        fate.log += self.log
+        fate.rows, fate.events, fate.taken = dropped.rows(), dropped.events(), dropped.taken()
         fate.outputs, fate.originals = dropped.outputs(), dropped.originals()
         fate.left = [] if dropped.work is None else sorted(map(str, dropped.work.rglob("*")))
         fate.painted = self.observer.paintings(dropped.target)
 
-    def _log(self) -> str:
+    @property
+    def log(self) -> str:
+        """What the daemon that runs now has logged so far."""
         return "" if self.running is None else self.running.log
 
 
@@ -266,14 +274,21 @@ class Dropped:
 
     def events(self) -> list[tuple[str | None, str, str]]:
         """The history: state before, state after, reason."""
+        return [(before, after, reason) for before, after, reason, _ in self._history()]
+
+    def taken(self) -> float:
+        """When a worker first took it, in seconds since the epoch; 0 where none has."""
+        return next((at for _, after, _, at in self._history() if after == "running"), 0.0)
+
+    def _history(self) -> list[tuple[str | None, str, str, float]]:
         path = self.program.state / "ledger.sqlite3"
         numbers = [row["id"] for row in self.rows()]
         with _reading(path) as connection:
             return [
-                tuple(row)
+                event
                 for number in numbers
-                for row in connection.execute(
-                    "SELECT before, after, reason FROM events WHERE job_id = ? ORDER BY id",
+                for event in connection.execute(
+                    "SELECT before, after, reason, at FROM events WHERE job_id = ? ORDER BY id",
                     (number,),
                 )
             ]
@@ -293,6 +308,39 @@ def befall_all(
 
     with ThreadPoolExecutor(len(lives)) as pool:
         return list(pool.map(lambda pair: live(*pair), lives))
+
+
+def unbroken(place: Path, network: Path, style: Path, *, levels: str = LEVELS) -> Fate:
+    """The fate of a film that nothing befalls, and that nobody observes."""
+    program = Program(place / "home")
+    configure(program, network, style, levels=levels)
+    with Life(program, film_of(place / "film.mp4"), observed=False) as life:
+        fate = life.befall(Case())
+        assert life.stop() == 0
+    assert fate.trouble is None
+    return fate
+
+
+def check(fate: Fate, kills: int, expected: str, *, moves: bool = False) -> None:
+    """The film is there once and as it should be, and nothing else has changed.
+
+    Args:
+        fate: The film's.
+        kills: How often something was ended in its making.
+        expected: Hash of the unbroken film.
+        moves: Whether its original was to be moved.
+    """
+    assert fate.trouble is None
+    name = Path(fate.rows[0]["source"].decode()).name
+    assert fate.outputs == {name: expected}, fate.log
+    folder = "moved" if moves else "in"
+    assert fate.originals == {f"{folder}/{name}": fate.original}, fate.log
+    assert [row["state"] for row in fate.rows] == ["done"]
+    assert is_legal(fate.events), fate.events
+    assert fate.left == []
+    assert sorted(fate.painted) == list(range(FRAMES))
+    assert fate.painted.total() <= FRAMES + kills, fate.painted
+    assert "Traceback" not in fate.log
 
 
 def is_legal(events: Sequence[tuple[str | None, str, str]]) -> bool:

@@ -24,6 +24,7 @@ class Strike:
         signal: Its name.
         twice: Whether it comes twice, one right after the other.
         once: Whether it strikes once; else in every process that comes by.
+        only: It strikes only where this is one of the step's arguments, as text.
     """
 
     step: str
@@ -33,6 +34,7 @@ class Strike:
     signal: str = "SIGKILL"
     twice: bool = False
     once: bool = True
+    only: str = ""
 
     def __post_init__(self) -> None:
         if self.step not in sitecustomize.STEPS:

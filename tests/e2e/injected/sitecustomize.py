@@ -128,18 +128,18 @@ def _counting(step: str, original: Function, folder: Path) -> Function:
 def _striking(step: str, original: Function, folder: Path) -> Function:
     @functools.wraps(original)
     def struck(*arguments: Any, **keywords: Any) -> Any:
-        _pass(folder, step, "before")
+        _pass(folder, step, "before", arguments)
         with _full(folder, step):
             result = original(*arguments, **keywords)
         if isinstance(result, Iterator):
-            return _each(result)
+            return _each(result, arguments)
         if result is not None or not step.endswith(".claim"):  # most claims find no job
-            _pass(folder, step, "after")
+            _pass(folder, step, "after", arguments)
         return result
 
-    def _each(items: Iterator[Any]) -> Iterator[Any]:
+    def _each(items: Iterator[Any], arguments: Sequence[Any]) -> Iterator[Any]:
         for item in items:
-            _pass(folder, step, "after")
+            _pass(folder, step, "after", arguments)
             yield item
 
     return struck
@@ -163,7 +163,7 @@ def _full(folder: Path, step: str) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def _pass(folder: Path, step: str, when: str) -> None:
+def _pass(folder: Path, step: str, when: str, arguments: Sequence[Any]) -> None:
     """Come by at a step, and strike if this is the moment."""
     file = folder / "armed"
     try:
@@ -171,6 +171,8 @@ def _pass(folder: Path, step: str, when: str) -> None:
     except FileNotFoundError:
         return
     if (armed["step"], armed["when"]) != (step, when):
+        return
+    if armed["only"] and armed["only"] not in map(str, arguments):
         return
     count = _calls[armed["number"]] = _calls.get(armed["number"], 0) + 1
     if count != armed["call"]:

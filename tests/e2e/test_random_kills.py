@@ -1,0 +1,144 @@
+"""Daemon and worker are killed and stopped at random moments of a film's making."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.lives import Dropped, Fate, Life, check, configure, film_of, unbroken
+from tests.e2e.program import PATIENCE, Program
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SEED = 20
+LIVES, KILLS = 5, 4
+LEVELS = "48:30,64:30"
+"""Steps enough for the film to take seconds: else most kills would meet its begin and its end."""
+
+Blow = tuple[float, str, signal.Signals]
+"""After how many seconds of painting, whom, with what."""
+
+BLOWS = (
+    ("daemon", signal.SIGKILL),
+    ("worker", signal.SIGKILL),
+    ("daemon", signal.SIGTERM),
+    ("worker", signal.SIGSEGV),
+)
+
+
+@dataclass
+class Story:
+    """A film's life: when what struck whom, and what became of the film.
+
+    Attributes:
+        blows: What was drawn.
+        met: State and frames painted at each blow.
+        fate: The film's.
+    """
+
+    blows: Sequence[Blow]
+    met: list[tuple[str, int]] = field(default_factory=list)
+    fate: Fate = field(default_factory=Fate)
+
+
+class Stopwatch:
+    """Counts the seconds in which a worker holds a film, over all workers."""
+
+    def __init__(self, dropped: Dropped) -> None:
+        self._dropped = dropped
+        self._spent = 0.0
+
+    def wait(self, until: float) -> tuple[str, int, int]:
+        """Wait until so many were spent, or the film is done; says its state, frames and worker."""
+        deadline = time.monotonic() + PATIENCE
+        looked = time.monotonic()
+        while time.monotonic() < deadline:
+            rows = self._dropped.rows()
+            now = time.monotonic()
+            if rows and rows[0]["state"] == "running":
+                self._spent += now - looked
+            looked = now
+            if rows and (self._spent >= until or rows[0]["state"] == "done"):
+                return rows[0]["state"], rows[0]["frames_done"], rows[0]["pid"] or 0
+            time.sleep(0.01)
+        raise AssertionError(f"it was not painted for {until} s")
+
+
+def live(life: Life, blows: Sequence[Blow]) -> Story:
+    """Paint a film while it is struck."""
+    story = Story(blows)
+    with life:
+        life.start()
+        dropped = life.drop()
+        story.fate.original = dropped.original
+        watch = Stopwatch(dropped)
+        for seconds, victim, number in blows:
+            running = life.start()
+            state, frames, worker = watch.wait(seconds)
+            story.met.append((state, frames))
+            if victim == "daemon":
+                running.send(number)
+                story.fate.log += life.log
+                story.fate.codes.append(life.ended().code)
+            elif worker:
+                os.kill(worker, number)
+                noticed = f"(process {worker})"
+                life.until(partial(_is_logged, life, noticed), "its end is noticed")
+        life.start()
+        life.until(dropped.is_settled, "the film is painted")
+        life.take_stock(story.fate, dropped)
+        assert life.stop() == 0
+    return story
+
+
+def _is_logged(life: Life, words: str) -> bool:
+    return words in life.log
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> Fate:
+    """The film's fate where nothing befalls it."""
+    return unbroken(tmp_path_factory.mktemp("unbroken"), network, style, levels=LEVELS)
+
+
+@pytest.fixture(scope="module")
+def stories(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path, whole: Fate
+) -> list[Story]:
+    """Five lives with four blows each, at moments drawn from the unbroken run's painting time."""
+    chance = random.Random(SEED)  # noqa: S311 - no secret
+    seconds = whole.rows[0]["updated"] - whole.taken
+    lives, drawn = [], []
+    for number in range(LIVES):
+        place = tmp_path_factory.mktemp(f"random{number}")
+        program = Program(place / "home")
+        configure(program, network, style, levels=LEVELS)
+        lives.append(Life(program, film_of(place / "film.mp4")))
+        times = sorted(chance.uniform(0, seconds) for _ in range(KILLS))
+        drawn.append([(moment, *chance.choice(BLOWS)) for moment in times])
+    with ThreadPoolExecutor(3) as pool:
+        return list(pool.map(live, lives, drawn))
+
+
+@pytest.mark.parametrize("number", range(LIVES))
+def test_a_film_survives_random_kills(number: int, stories: list[Story], whole: Fate) -> None:
+    story = stories[number]
+    print(f"seed {SEED}: {story.blows} met {story.met}")  # noqa: T201 - shown where it fails
+    (expected,) = whole.outputs.values()
+    check(story.fate, KILLS, expected)
+    codes = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 0}
+    assert story.fate.codes == [codes[n] for _, victim, n in story.blows if victim == "daemon"]
+
+
+def test_most_of_them_meet_a_film_in_the_making(stories: list[Story]) -> None:
+    met = [state for story in stories for state, _ in story.met]
+    assert len(met) == LIVES * KILLS
+    assert met.count("running") > LIVES * KILLS / 2
+    assert len({frames for story in stories for _, frames in story.met}) > 3
