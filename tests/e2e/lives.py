@@ -311,14 +311,20 @@ def befall_all(
 
 
 def unbroken(place: Path, network: Path, style: Path, *, levels: str = LEVELS) -> Fate:
-    """The fate of a film that nothing befalls, and that nobody observes."""
-    program = Program(place / "home")
-    configure(program, network, style, levels=levels)
-    with Life(program, film_of(place / "film.mp4"), observed=False) as life:
-        fate = life.befall(Case())
-        assert life.stop() == 0
-    assert fate.trouble is None
-    return fate
+    """The fate of a film that nothing befalls, and that nobody observes; found out once."""
+    key = (network, style, levels)
+    if key not in _unbroken:
+        program = Program(place / "home")
+        configure(program, network, style, levels=levels)
+        with Life(program, film_of(place / "film.mp4"), observed=False) as life:
+            fate = life.befall(Case())
+            assert life.stop() == 0
+        assert fate.trouble is None
+        _unbroken[key] = fate
+    return _unbroken[key]
+
+
+_unbroken: dict[tuple[Path, Path, str], Fate] = {}
 
 
 def check(fate: Fate, kills: int, expected: str, *, moves: bool = False) -> None:

@@ -59,17 +59,13 @@ MOMENTS = {
     "3 half of what is frozen is there": Moment(
         "nstd.intake.submit:move_into_place", "after", in_worker=False, fresh=True
     ),
-    "3 it is about to be queued": Moment(f"{STORE}.enqueue", "before", in_worker=False),
     "3 it is queued": Moment(f"{STORE}.enqueue", "after", in_worker=False),
     "4 the worker is about to look for a job": Moment(f"{STORE}.claim", "before"),
     "4 it is claimed": Moment(f"{STORE}.claim", "after"),
     "4 its plan is frozen": Moment(f"{STORE}.set_plan", "after"),
     "5 it is about to be probed": Moment(f"{PIPELINE}:probe_guarded", "before"),
-    "5 it is probed": Moment(f"{PIPELINE}:probe_guarded", "after"),
-    "6 the first segment is about to be opened": Moment(f"{STORE}.open_segment", "before"),
     "6 the first segment is opened": Moment(f"{STORE}.open_segment", "after"),
     "6 the second segment is opened": Moment(f"{STORE}.open_segment", "after", 2),
-    "7 the first frame is read": Moment(f"{PIPELINE}:read_frames", "after"),
     "7 the sixth frame is read": Moment(f"{PIPELINE}:read_frames", "after", 6),
     "8 the style is measured and not cached": Moment(
         "nstd.cache:TensorCache.put", "before", fresh=True
@@ -88,7 +84,6 @@ MOMENTS = {
     "11 between two segments": Moment(f"{KEEPER}.clear", "after", 2),
     "12 the film is about to be joined": Moment(f"{PIPELINE}:assemble", "before"),
     "12 it is joined and not verified": Moment("nstd.media.assemble:verify", "before"),
-    "12 it is joined": Moment(f"{PIPELINE}:assemble", "after"),
     "12 it is PUBLISHING": Moment(f"{STORE}.publishing", "after"),
     "12 it has both its names": Moment("os:link", "after"),
     "12 it is in place and not DONE": Moment(f"{PIPELINE}:publish", "after"),
@@ -129,16 +124,37 @@ def _case(moment: Moment, **how: Any) -> Case:
     return Case((strike,), moves=moment.moves, fresh=moment.fresh)
 
 
-_NAMES = list(MOMENTS)
+STOPPED = (
+    "1 the film is seen",
+    "3 its content is known",
+    "4 it is claimed",
+    "5 it is about to be probed",
+    "6 the second segment is opened",
+    "7 the sixth frame is read",
+    "10 the first frame is in hand",
+    "10 a frame is written and has no name yet",
+    "11 a segment is half written",
+    "12 it is joined and not verified",
+    "12 it is in place and not DONE",
+    "12 its original has both names",
+)
+"""A stop is gentler than a kill: one or two of each step."""
+STOPPED_TWICE = (
+    "2 it has settled",
+    "4 its plan is frozen",
+    "10 the last frame is in hand",
+    "11 between two segments",
+    "12 it has both its names",
+)
+CRASHED = ("5 it is about to be probed", "10 the last frame is in hand")
 CASES = {
     f"{kind.__name__}: {name}": kind(MOMENTS[name])
     for kind, names in (
-        (kill_of_daemon, _NAMES),
-        (kill_of_worker, [name for name in _NAMES if MOMENTS[name].in_worker]),
-        (crash_of_worker, ["5 it is about to be probed", "10 the last frame is in hand"]),
-        # Gentler, and each costs a start of the daemon: some of each step.
-        (stop, [name for name in _NAMES[::3] if not MOMENTS[name].fresh]),
-        (stop_twice, [name for name in _NAMES[2::6] if not MOMENTS[name].fresh]),
+        (kill_of_daemon, MOMENTS),
+        (kill_of_worker, [name for name, moment in MOMENTS.items() if moment.in_worker]),
+        (crash_of_worker, CRASHED),
+        (stop, STOPPED),
+        (stop_twice, STOPPED_TWICE),
     )
     for name in names
 }

@@ -146,14 +146,10 @@ def test_a_film_goes_on_by_itself_when_there_is_room(life: Life, expected: str) 
     check(finish(life, dropped), 1, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
-    [
-        f"{STORE}.close_segment",
-        pytest.param(f"{STORE}.progress", marks=pytest.mark.slow),
-        pytest.param(f"{STORE}.publishing", marks=pytest.mark.slow),
-        pytest.param(f"{STORE}.done", marks=pytest.mark.slow),
-    ],
+    [f"{STORE}.{step}" for step in ("progress", "close_segment", "publishing", "done")],
 )
 def test_a_full_ledger_costs_nothing(
     step: str, tmp_path: Path, small_disk: Path, network: Path, style: Path, expected: str

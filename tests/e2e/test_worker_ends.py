@@ -11,7 +11,7 @@ from tests.e2e.program import Program
 pytestmark = pytest.mark.slow
 
 ATTEMPTS = 5
-PROBE = "nstd.pipeline:probe"
+PROBE = "nstd.pipeline:probe_guarded"
 
 
 @pytest.fixture(scope="module")
