@@ -5,7 +5,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from nstd.errors import BusyError, InputError, Interrupted, LedgerError, NstdError
+from nstd.errors import (
+    BusyError,
+    InputError,
+    Interrupted,
+    LedgerError,
+    NstdError,
+    StorageError,
+)
 from nstd.film import OutputSpec, opens_later, path_of, seconds_of_grace
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.protocol import JobStore
@@ -93,4 +100,8 @@ class FirstLooks:
             self._store.fail(job, str(error))
         except BusyError:
             return  # a worker has it already
+        except StorageError as unsaid:
+            # The ledger's disk is full, most likely: its worker finds out for itself.
+            logger.info("Job %d could not be failed: %s", job.id, unsaid)
+            return
         logger.error("Job %d is failed: %s", job.id, error)
