@@ -88,6 +88,7 @@ def configure(
         network=str(network),
         settle_seconds=0.2,
         segment_frames=4,
+        limits={"free_gib": 0},  # of disks that are really full
         recipes={"tiny": {"styles": str(style), "levels": levels, "strength": "strong"}},
         folders=[
             {"watch": str(work / name), "output": str(work / f"out-{name}"), "recipe": "tiny"}

@@ -33,7 +33,7 @@ def life(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -
     """A daemon whose disks are full when the observer says so."""
     place = tmp_path_factory.mktemp("full")
     program = Program(place / "home")
-    configure(program, network, style)
+    configure(program, network, style, grace_seconds=0)
     with Life(program, film_of(place / "film.mp4")) as life:
         yield life
         assert life.stop() == 0
@@ -135,6 +135,20 @@ def test_a_film_is_queued_once_there_is_room_for_it_in_the_ledger(
         life.until(lambda: f"{str(dropped.path)!r} is tried again" in life.log, "it says so")
         assert dropped.rows() == []
     check(finish(life, dropped), 0, expected)
+
+
+def test_a_film_that_does_not_open_is_failed_once_there_is_room_for_that_in_the_ledger(
+    life: Life,
+) -> None:
+    daemon = life.start().process.pid
+    broken = life.program.work / "in/broken.mp4"
+    with life.observer.full(f"{STORE}.fail"):
+        broken.write_text("no film. " * 99)
+        dropped = Dropped(life.program, broken)
+        life.until(lambda: "The ledger cannot be used for now" in life.log, "its worker says so")
+    life.until(lambda: [row["state"] for row in dropped.rows()] == ["failed"], "it is failed")
+    assert "broken.mp4 is not a film" in dropped.rows()[0]["error"]
+    assert life.start().process.pid == daemon
 
 
 @pytest.mark.slow

@@ -58,6 +58,7 @@ STEPS = (
     "os:link",
     "nstd.pipeline:publish",
     f"{STORE}.done",
+    f"{STORE}.fail",
     "nstd.worker:settle_original",
     "nstd.originals:publish",
     "shutil:rmtree",
