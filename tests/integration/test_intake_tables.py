@@ -21,7 +21,7 @@ What must happen:
 | deleted while queued | deleted_while_queued |
 | overwritten while being stylized | overwritten_while_being_stylized |
 | symlink | test_watcher: a_link_is_not_followed; a_link_that_is_allowed |
-| EACCES, EBUSY, EIO | an_error_of_the_file_system, a_folder_that_denies_access |
+| EACCES, EBUSY, EIO | an_error_of_the_file_system, a_folder_…, a_film_that_may_not_be_read |
 | same name in two subfolders | the_same_name_in_two_subfolders |
 | output lands in a watched folder | an_output_in_a_watched_folder; unit/test_config_folders |
 | same bytes again | the_same_bytes_again |
@@ -266,6 +266,19 @@ def test_a_folder_that_denies_access(intake: Intake, caplog: pytest.LogCaptureFi
         folder.chmod(0o755)
     assert len([m for m in caplog.messages if "Permission denied" in m]) >= 1
     intake.expect("sub/a.mp4")
+
+
+@pytest.mark.usefixtures("deniable")
+def test_a_film_that_may_not_be_read(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    film = picture(house.root / "a.png")
+    film.chmod(0)
+    with unprivileged():
+        assert house.intake.run(QUIET) == []
+    assert [message for message in caplog.messages if "is tried again in" in message]
+    assert house.states() == {}
+    film.chmod(0o644)
+    house.intake.expect("a.png")
+    assert house.states() == {"a.png": JobState.QUEUED}
 
 
 def test_the_same_name_in_two_subfolders(house: House) -> None:
