@@ -159,8 +159,11 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
     Returns:
         What became of each input; where the observer asked to stop, the last says so.
     """
-    work = _batch_work(config, paths)
+    found, named = _found_work(config), _named_work(config, paths)
     with open_ledger(config) as store:
+        # What nstd has painted itself is painted again only where that very file is named.
+        fresh = [one for one in found if not store.is_output(bytes(one[2]))]
+        work = list(dict.fromkeys([*fresh, *named]))
         if not work and not _placed_jobs(store):
             raise UsageError(
                 "There is nothing to paint",
@@ -369,17 +372,23 @@ def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputS
     )
 
 
-def _batch_work(config: Config, paths: Sequence[Path]) -> list[tuple[Entry, Path, Path]]:
-    """Every file to be painted, with the entry it belongs to and the base of its relative path."""
-    work: list[tuple[Entry, Path, Path]] = []
+Work = tuple[Entry, Path, Path]
+"""A file to be painted: the entry it belongs to, the base of its relative path, and itself."""
+
+
+def _found_work(config: Config) -> list[Work]:
+    """What there is in the watched folders, and what the batch list's patterns find."""
+    work: list[Work] = []
     for folder in config.folders:
         found = scan_once(watched_folder(folder), settle_seconds=config.settle_seconds)
         work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
     for entry in config.batch:
         work += [(entry, path.parent, path) for path in _globbed(entry)]
-    for path in paths:
-        work.append(_owner(config, absolute(path)))
-    return list(dict.fromkeys(work))
+    return work
+
+
+def _named_work(config: Config, paths: Sequence[Path]) -> list[Work]:
+    return [_owner(config, absolute(path)) for path in paths]
 
 
 def watched_folder(folder: FolderConfig) -> WatchedFolder:
@@ -406,7 +415,7 @@ def _globbed(entry: BatchConfig) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def _owner(config: Config, path: Path) -> tuple[Entry, Path, Path]:
+def _owner(config: Config, path: Path) -> Work:
     folder = watching_folder(config, path)
     if folder is not None:
         return folder, folder.watch, path

@@ -19,10 +19,12 @@ import torch
 from nstd.errors import (
     BusyError,
     ChangedError,
+    ConfigError,
     Interrupted,
     NstdError,
     OutputExistsError,
     UnreadableError,
+    UnsupportedError,
     UsageError,
     VanishedError,
     WeightsError,
@@ -224,7 +226,7 @@ def _painted(film: Film, engine: Engine) -> Path:
     _require_frames(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(_as_painted(film, info), film.output.encode)
-    film.painter.levels(info.width, info.height)
+    _require_paintable(film, info.width, info.height)
     require_room(film, info)
     _forget_what_cannot_be_joined(film, info)
     engine.paint(film, info)
@@ -235,6 +237,7 @@ def _painted(film: Film, engine: Engine) -> Path:
 def _stylize_still(film: Film) -> Path:
     still = read_still(film.source, film.output.limits)
     height, width, _ = still.image.shape
+    _require_paintable(film, width, height)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
     (image,) = _paint(film, [still.image], 0, None)
@@ -326,6 +329,15 @@ def _require_as_queued(film: Film) -> None:
             f"{film.source} is not the film that was queued any more",
             "Nothing to do: the film that is there now is queued for itself",
         )
+
+
+def _require_paintable(film: Film, width: int, height: int) -> None:
+    try:
+        film.painter.levels(width, height)
+    except ConfigError as error:
+        raise UnsupportedError(
+            f"{film.source} cannot be painted: {error.problem}", error.remedy
+        ) from error
 
 
 def _require_frames(film: Film, info: VideoInfo) -> None:

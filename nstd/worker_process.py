@@ -162,8 +162,8 @@ class _Voice:
         job, error = outcome.job, outcome.error
         if error is None:
             logger.info("Done: job %d", job.id)
-        elif job.state is JobState.CANCELED:
-            logger.info("Job %d was canceled", job.id)
+        elif job.state in {JobState.CANCELED, JobState.VANISHED}:
+            logger.info("Job %d is %s", job.id, job.state)
         elif isinstance(error, Interrupted):
             logger.info("Job %d: %s", job.id, error.problem)
         elif job.state is JobState.QUEUED:

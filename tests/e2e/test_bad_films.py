@@ -86,8 +86,7 @@ def complaint(job: dict[str, Any]) -> str | None:
         return f"no sentence: {error}"
     if "unexpectedly" in error or "--debug" in error:
         return f"nobody foresaw it: {error}"
-    # A picture too small for the network is told by its size.
-    named = os.fsdecode(job["relative"]).rpartition(".")[0] in error or "px is too small" in error
+    named = os.fsdecode(job["relative"]).rpartition(".")[0] in error
     return None if named else f"no name: {error}"
 
 

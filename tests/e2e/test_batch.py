@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.clips import make
 from tests.e2e.conftest import make_home
@@ -111,3 +112,18 @@ def test_a_path_that_belongs_nowhere_is_refused_before_anything_is_painted(
     assert "strange.mp4 lies in no watched folder" in fate.err
     assert "nstd stylize" in fate.err
     assert not [name for name in fate.left if name.startswith("out")]
+
+
+def test_what_it_has_painted_itself_is_not_painted_again(program: Program) -> None:
+    """A pattern may well find last time's outputs."""
+    films = program.work / "films"
+    films.mkdir()
+    make(films / "a.mp4", times=range(0, 2 * 512, 512), size=(48, 32))
+    configuration = yaml.safe_load(program.config.read_text())
+    entry = {"input": str(films / "**/*.mp4"), "output": str(films / "done"), "recipe": "tiny"}
+    program.config.write_text(yaml.safe_dump(configuration | {"batch": [entry]}))
+    for _ in range(2):
+        ended = program.run("batch", "--json")
+        assert ended.code == 0, ended.err
+        assert [Path(row["source"]).name for row in json.loads(ended.out)] == ["a.mp4"]
+    assert [path.name for path in films.rglob("*.mp4")] == ["a.mp4", "a.mp4"]

@@ -87,7 +87,7 @@ def test_jobs_are_added_paused_resumed_canceled_and_retried_beside_a_daemon(
         do("resume", "2")
         running.until(lambda: row(home, 2)["frames_done"] >= 1, "the other begins")
         assert do("cancel", "2") == "Job 2: canceled\n"
-        running.until(lambda: "Job 2 was canceled" in running.log, "its worker notices")
+        running.until(lambda: "Job 2 is canceled" in running.log, "its worker notices")
         assert not list((home.work / "out").iterdir())
 
         assert do("resume", "--all") == "Job 1: queued\n"

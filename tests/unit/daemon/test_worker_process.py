@@ -207,7 +207,7 @@ def test_what_became_of_each_job_is_in_the_log(
         ("ERROR", "Job 7 is failed: a.mp4 is torn. Mend it."),
         ("INFO", "Done: job 7"),
         ("INFO", "Job 7: Painting a.mp4 was stopped at frame 3"),
-        ("INFO", "Job 7 was canceled"),
+        ("INFO", "Job 7 is canceled"),
         ("WARNING", "Job 7 waits: No space is left. Free some."),
     ]
 
