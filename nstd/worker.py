@@ -130,8 +130,8 @@ class Worker:
         name = f"{self._device.name} of process {os.getpid()}"
         job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job_id)
         if job is not None and job.state is JobState.PUBLISHING and not _is_whole(job):
-            reason = "The finished film is gone; it is put together anew"
-            self._store.requeue(job, reason=reason, counted=False)
+            gone = Interrupted("The finished film is gone; it is put together anew")
+            self._settle(job, gone)
             job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job.id)
         if job is None:
             return None

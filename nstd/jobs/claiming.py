@@ -18,17 +18,25 @@ more than time synchronization corrects at once."""
 
 # A wait that was noted in the future was reckoned by a clock that has been set back since: it
 # might last for years.
-_NEXT = """
-    SELECT * FROM jobs
+_STARTABLE = """
+    FROM jobs
     WHERE (:job_id IS NULL OR id = :job_id)
       AND (
         (state = 'publishing' AND lease_until = 0)
         OR (state = 'queued' AND NOT paused
             AND (not_before <= :now OR updated > :now + :slack))
       )
-    ORDER BY state = 'publishing' DESC, priority DESC, id
+"""
+
+# A film that was started twice and more without a painted frame may be one that no worker survives:
+# the others come first.
+_NEXT = f"""
+    SELECT * {_STARTABLE}
+    ORDER BY state = 'publishing' DESC, priority DESC, attempts > 1, id
     LIMIT 1
 """
+
+_HOPELESS = f"SELECT * {_STARTABLE} AND attempts >= :max_attempts"
 
 _TAKE = """
     UPDATE jobs SET
@@ -76,14 +84,23 @@ def take(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
     release_lost(connection, claim)
     if claim.job_id is not None:
         _refuse_held(row_of(connection, claim.job_id))
-    while (row := _next(connection, claim)) is not None:
-        if row["attempts"] < claim.max_attempts:
-            return _take(connection, row, claim)
-        sentence = f"It was started {row['attempts']} times without painting a frame"
-        if row["hold_reason"]:
-            sentence += f"; the last time: {row['hold_reason']}"
-        move(connection, row, JobState.FAILED, claim.now, error=sentence, reason=sentence)
-    return None
+    values = {
+        "job_id": claim.job_id,
+        "now": claim.now,
+        "slack": CLOCK_SLACK,
+        "max_attempts": claim.max_attempts,
+    }
+    for row in connection.execute(_HOPELESS, values).fetchall():
+        _give_up(connection, row, claim.now)
+    row = connection.execute(_NEXT, values).fetchone()
+    return None if row is None else _take(connection, row, claim)
+
+
+def _give_up(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> None:
+    sentence = f"It was started {row['attempts']} times without painting a frame"
+    if row["hold_reason"]:
+        sentence += f"; the last time: {row['hold_reason']}"
+    move(connection, row, JobState.FAILED, now, error=sentence, reason=sentence)
 
 
 def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
@@ -143,12 +160,6 @@ def _release(
         (now, row["id"]),
     )
     record(connection, row, JobState.PUBLISHING, now, reason)
-
-
-def _next(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
-    values = {"job_id": claim.job_id, "now": claim.now, "slack": CLOCK_SLACK}
-    row: sqlite3.Row | None = connection.execute(_NEXT, values).fetchone()
-    return row
 
 
 def _take(connection: sqlite3.Connection, row: sqlite3.Row, claim: Claim) -> sqlite3.Row:

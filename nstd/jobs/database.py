@@ -115,6 +115,11 @@ class Database:
 def translate(error: sqlite3.Error, path: Path) -> NstdError:
     """The error of our tree for one of SQLite's, met while using the ledger at `path`."""
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE:
+        # Only ENOSPC is SQLITE_FULL; a quota, and a limit on the size of files, come as this.
+        return DiskFullError(
+            f"Writing the ledger {path} failed: no space, a quota, or a faulty disk"
+        )
     kind, problem = _MEANING.get(code, (LedgerError, "The ledger {path} cannot be used"))
     sentence = problem.format(path=path)
     if kind in {DiskFullError, BusyError}:

@@ -333,18 +333,20 @@ class LedgerMachine(RuleBasedStateMachine):
             expected.owner = None
             if expected.state is JobState.RUNNING:
                 expected.release(JobState.QUEUED)
-        while True:
-            turns = sorted(
-                (job.state is not JobState.PUBLISHING, -job.request.priority, number)
-                for number, job in self.expected.items()
-                if self._is_free(number, job)
+        for number, job in self.expected.items():
+            if self._is_free(number, job) and job.attempts >= MAX_ATTEMPTS:
+                job.release(JobState.FAILED)
+        turns = sorted(
+            (
+                job.state is not JobState.PUBLISHING,
+                -job.request.priority,
+                job.attempts > 1,
+                number,
             )
-            if not turns:
-                return None
-            number = turns[0][2]
-            if self.expected[number].attempts < MAX_ATTEMPTS:
-                return number
-            self.expected[number].release(JobState.FAILED)
+            for number, job in self.expected.items()
+            if self._is_free(number, job)
+        )
+        return turns[0][-1] if turns else None
 
     def _is_free(self, number: int, expected: Expected) -> bool:
         if expected.owner is not None:

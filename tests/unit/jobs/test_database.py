@@ -190,6 +190,7 @@ def test_a_forked_child_does_not_use_its_parents_connection(tmp_path: Path) -> N
         (sqlite3.SQLITE_BUSY_SNAPSHOT, BusyError),
         (sqlite3.SQLITE_LOCKED, BusyError),
         (sqlite3.SQLITE_READONLY, AccessError),
+        (sqlite3.SQLITE_IOERR_WRITE, DiskFullError),
         (sqlite3.SQLITE_IOERR_FSYNC, StorageError),
         (sqlite3.SQLITE_CORRUPT, LedgerError),
         (sqlite3.SQLITE_CONSTRAINT_CHECK, LedgerError),
