@@ -72,6 +72,22 @@ def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Ob
     return Worker(store, info, worker_settings(config), observer)
 
 
+def crew(config: Config) -> dict[str, WorkerSettings]:
+    """What the daemon's workers go by: one on each device, by its name.
+
+    Raises:
+        DeviceError: A configured device is missing.
+    """
+    devices = choose_devices(None if config.devices == "auto" else config.devices)
+    kinds = {one.name: (one.name.partition(":")[0], one.processor) for one in devices}
+    settings = worker_settings(config, grace_seconds=config.grace_seconds)
+    found = {}
+    for name, own in kinds.items():
+        others = tuple(sorted({kind for kind in kinds.values() if kind != own}))
+        found[name] = replace(settings, reserved=others)
+    return found
+
+
 def worker_settings(config: Config, *, grace_seconds: float = 0.0) -> WorkerSettings:
     """What a worker goes by, as configured."""
     return WorkerSettings(

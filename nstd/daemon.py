@@ -2,22 +2,23 @@
 
 import logging
 import os
+import select
 import signal
-import threading
+import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
-from nstd.batch import device_names, worker_settings
+from nstd.batch import crew
 from nstd.config import Config
 from nstd.desk import Intake
-from nstd.errors import ConfigError, DeviceError, NstdError
+from nstd.errors import ConfigError, NstdError
 from nstd.jobs.store import SqliteJobStore
 from nstd.notify import ServiceManager
 from nstd.queue import daemon_lock, open_ledger
 from nstd.supervisor import UNKILLABLE_SECONDS, Supervisor, Voice
-from nstd.worker import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ TICK_SECONDS = 0.5
 STOP_SECONDS = 5.0
 """A worker that has not come to its next step by then is killed: the frame in hand is lost either
 way, and all that it has painted before is kept."""
+
+LONGEST_START_SECONDS = 900.0
+"""A start that takes longer than that hangs, and may be ended by the service manager."""
 
 STARTING_TICK_SECONDS = 0.05
 STARTING_SECONDS = 30.0
@@ -85,7 +89,7 @@ class _Daemon:
         self._reported: dict[str, Any] | None = None
         self._intake = Intake(config, store)
         self._supervisor = Supervisor(
-            store, _crew(config), self._voice(), timeout=config.worker_timeout_seconds
+            store, crew(config), self._voice(), timeout=config.worker_timeout_seconds
         )
 
     def run(self) -> None:
@@ -103,6 +107,7 @@ class _Daemon:
 
     def _get_ready(self) -> None:
         """Wait until the devices answer and all folders were looked at."""
+        begun = time.monotonic()
         extended = -STARTING_SECONDS
         while not self._signals.stopping:
             self._tick()
@@ -111,8 +116,9 @@ class _Daemon:
                 logger.info("Watching %s", self._watching)
                 self._manager.ready()
                 return
-            if time.monotonic() - extended > STARTING_SECONDS / 4:
-                extended = time.monotonic()
+            now = time.monotonic()
+            if now - extended > STARTING_SECONDS / 4 and now - begun < LONGEST_START_SECONDS:
+                extended = now
                 self._manager.extend(STARTING_SECONDS)
             self._signals.wait(STARTING_TICK_SECONDS)
 
@@ -159,14 +165,14 @@ class _Daemon:
             config = self._reread()
             _require_same_state(self._config, config)
             _require_folders(config)
-            crew = _crew(config)
-        except (ConfigError, DeviceError) as error:
+            workers = crew(config)
+        except NstdError as error:
             logger.error("The configuration was not reloaded, and the old one holds: %s", error)  # noqa: TRY400 - a sentence for the user, no fault of the program
         else:
             self._config = config
             if not self._debug:
                 logging.getLogger().setLevel(config.log_level.upper())
-            self._supervisor.change(crew, self._voice(), timeout=config.worker_timeout_seconds)
+            self._supervisor.change(workers, self._voice(), timeout=config.worker_timeout_seconds)
             self._lost_before += self._intake.lost_events
             self._overflows_before += self._intake.overflows
             self._intake.leave()
@@ -193,12 +199,18 @@ class _Signals:
     """What was asked of the process: to stop, to stop at once, to read its configuration again."""
 
     def __init__(self) -> None:
-        self._wake = threading.Event()
-        self._stops = 0
+        self._stops = self._said = 0
         self._reload = False
+        self._unsaid: deque[int] = deque()
         self._before: dict[signal.Signals, Any] = {}
+        self._bell_before = -1
+        # The system rings it at each signal. A handler that took a lock, as that of an Event or of
+        # the log, could meet its own thread holding it.
+        self._bell, self._ringer = socket.socketpair()
 
     def __enter__(self) -> Self:
+        self._ringer.settimeout(0)
+        self._bell_before = signal.set_wakeup_fd(self._ringer.fileno(), warn_on_full_buffer=False)
         asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         self._before = {number: signal.signal(number, self._handle) for number in asked}
         return self
@@ -206,6 +218,10 @@ class _Signals:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._bell_before)
+        self._say()
+        self._bell.close()
+        self._ringer.close()
 
     @property
     def stopping(self) -> bool:
@@ -223,31 +239,29 @@ class _Signals:
         return asked
 
     def wait(self, seconds: float) -> None:
-        """Wait, or until the next signal."""
-        self._wake.wait(seconds)
-        self._wake.clear()
+        """Wait, or until the next signal; log what has come."""
+        if select.select([self._bell], [], [], seconds)[0]:
+            self._bell.recv(4096)
+        self._say()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
-        name = signal.Signals(number).name
         if number == signal.SIGHUP:
             self._reload = True
-            logger.info("%s: reading the configuration again", name)
         else:
             self._stops += 1
-            how = "at once" if self._stops > 1 else "at the next step"
-            logger.info("%s: stopping %s", name, how)
-        self._wake.set()
+        self._unsaid.append(number)
 
-
-def _crew(config: Config) -> dict[str, WorkerSettings]:
-    """The settings of each device's worker.
-
-    Raises:
-        DeviceError: A configured device is missing.
-    """
-    settings = worker_settings(config, grace_seconds=config.grace_seconds)
-    return dict.fromkeys(device_names(config), settings)
+    def _say(self) -> None:
+        while self._unsaid:
+            number = self._unsaid.popleft()
+            name = signal.Signals(number).name
+            if number == signal.SIGHUP:
+                logger.info("%s: reading the configuration again", name)
+            else:
+                self._said += 1
+                how = "at once" if self._said > 1 else "at the next step"
+                logger.info("%s: stopping %s", name, how)
 
 
 def _require_same_state(before: Config, after: Config) -> None:

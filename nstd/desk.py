@@ -6,6 +6,7 @@ ever: neither may keep the daemon from its signals, its workers and its service 
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,9 @@ TICK_SECONDS = 0.5
 
 LEAVE_SECONDS = 2.0
 
+LONG_SECONDS = 120.0
+"""After which it is worth a word that a file is still being read, or that nothing is looked at."""
+
 
 class Desk:
     """Takes settled files, and queues those that are films.
@@ -34,6 +38,10 @@ class Desk:
         config: What to do with them.
         store: The ledger.
         queued: Called with each job that is new.
+        leaving: Asked before each file; nothing is taken once it says so.
+
+    Attributes:
+        reading: The file that is being read and queued, and since when, or None.
     """
 
     def __init__(
@@ -41,8 +49,11 @@ class Desk:
         config: Config,
         store: SqliteJobStore,
         queued: Callable[[Job], object] = lambda _: None,
+        leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
+        self._leaving = leaving
+        self.reading: tuple[Path, float] | None = None
         self._store = store
         self._queued = queued
         self.entries: dict[WatchedFolder, FolderConfig] = {
@@ -52,6 +63,15 @@ class Desk:
 
     def take(self, folder: WatchedFolder, path: Path) -> None:
         """Queue a settled file, or name it in the log once where it is no film."""
+        if self._leaving():
+            return  # by another configuration it may not be asked for any more
+        self.reading = path, time.monotonic()
+        try:
+            self._take(folder, path)
+        finally:
+            self.reading = None
+
+    def _take(self, folder: WatchedFolder, path: Path) -> None:
         if not is_media(path):
             if path not in self._named:
                 self._named.add(path)
@@ -94,10 +114,11 @@ class Intake(threading.Thread):
         self._store = store
         self._leave = threading.Event()
         self._looks = FirstLooks(store, config.grace_seconds, self._leave.is_set)
-        desk = Desk(config, store, self._looks.add)
+        self._desk = Desk(config, store, self._looks.add, self._leave.is_set)
+        self._at_work = time.monotonic()
         self._watcher = Watcher(
-            list(desk.entries),
-            desk.take,
+            list(self._desk.entries),
+            self._desk.take,
             settle_seconds=config.settle_seconds,
             reconcile_seconds=config.reconcile_seconds,
             polling=None if config.polling == "auto" else config.polling,
@@ -118,7 +139,16 @@ class Intake(threading.Thread):
     @property
     def problems(self) -> list[str]:
         """What keeps folders from being watched as asked, one sentence each."""
-        return self._watcher.problems
+        found = self._watcher.problems
+        now, reading = time.monotonic(), self._desk.reading
+        if reading is not None and now - reading[1] > LONG_SECONDS:
+            found.append(f"{reading[0]} is being read for {_minutes(now - reading[1])}")
+        elif reading is None and now - self._at_work > LONG_SECONDS:
+            silent = _minutes(now - self._at_work)
+            found.append(
+                f"The folders could not be looked at for {silent}: does a disk not answer?"
+            )
+        return found
 
     def run(self) -> None:
         """Watch; to be called by `start`."""
@@ -128,6 +158,7 @@ class Intake(threading.Thread):
             while not self._leave.wait(TICK_SECONDS):
                 self._watcher.tick()
                 self._looks.look()
+                self._at_work = time.monotonic()
         except NstdError as error:
             # Once it was told to leave the ledger may be closed under it.
             if not self._leave.is_set():
@@ -152,3 +183,8 @@ class Intake(threading.Thread):
             raise self.error
         if not self.is_alive():
             raise NstdError("The watching of folders ended unexpectedly")
+
+
+def _minutes(seconds: float) -> str:
+    # Whole minutes: what is said changes, and is reported, no oftener than that.
+    return f"{seconds / 60:.0f} minutes"

@@ -33,6 +33,7 @@ class OutputSpec:
         originals: "keep", "delete" or "move": what becomes of the source once it is painted.
         move_to: Folder that "move" moves it to.
         siblings: Names of all recipes that the film is painted in: all of them need the original.
+        marker: Name of a file in the watched folder that is there as long as its disk is mounted.
         limits: What the source may have at most, and what stays free on the disks.
     """
 
@@ -45,6 +46,7 @@ class OutputSpec:
     originals: str = "keep"
     move_to: str | None = None
     siblings: tuple[str, ...] = ()
+    marker: str | None = None
     limits: Limits = field(default_factory=Limits)
 
     @property

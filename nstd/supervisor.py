@@ -13,6 +13,7 @@ from typing import Any
 
 from nstd import child, errors
 from nstd.errors import DeviceError, NstdError, WorkerError
+from nstd.jobs.leases import Holder, process
 from nstd.jobs.protocol import JobStore
 from nstd.worker import WorkerSettings
 from nstd.worker_process import Channel, settings_to_json
@@ -59,6 +60,8 @@ class WorkerProcess:
         painted: Whether it has painted a frame, or finished a job.
         error: What it has said it fails with, or None.
         seen: When it last gave a sign of life.
+        asked: Whether it was asked to end.
+        holder: What the ledger calls its process; None where it ended at once.
         killed: When it was killed, or None.
     """
 
@@ -70,15 +73,20 @@ class WorkerProcess:
         self.seen = now
         self.killed: float | None = None
         self._moved = -1
+        self.asked = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*child.command("nstd.worker_process", str(theirs.fileno()), device)],
-                env=child.environment(),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
         self._channel = Channel(ours)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                    child.command("nstd.worker_process", str(theirs.fileno()), device),
+                    env=child.environment(),
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                )
+            except OSError:
+                self._channel.close()
+                raise
         self._channel.say(
             parent=os.getpid(),
             device=device,
@@ -87,6 +95,7 @@ class WorkerProcess:
             debug=voice.debug,
         )
         self.pid = self._process.pid
+        self.holder = _holder(self.pid)
 
     def listen(self, now: float) -> None:
         """Take what it has said, and whether it has read or written anything."""
@@ -111,6 +120,7 @@ class WorkerProcess:
 
     def ask(self, wish: str) -> None:
         """Ask it to "stop" at its next step, or to "retire" after the job in hand."""
+        self.asked = True
         self._channel.say(kind=wish)
 
     def kill(self, now: float) -> None:
@@ -203,7 +213,7 @@ class Supervisor:
             if place.worker is None and place.leaving:
                 del self._places[device]
             elif place.worker is None and now >= place.not_before:
-                place.worker = self._hire(device, place.settings, self._voice, now)
+                self._fill(device, place, now)
 
     def change(self, crew: Mapping[str, WorkerSettings], voice: Voice, *, timeout: float) -> None:
         """Go by another crew from now on; a worker that is to go finishes the job in hand."""
@@ -243,7 +253,21 @@ class Supervisor:
             time.sleep(0.02)
         for worker in workers:
             worker.close()
-            self._give_back(worker.pid, "nstd was stopped", counted=False)
+            self._give_back(worker, "nstd was stopped", counted=False)
+
+    def _fill(self, device: str, place: "_Place", now: float) -> None:
+        """Start a worker; where the system has no room for a process, a little later."""
+        try:
+            place.worker = self._hire(device, place.settings, self._voice, now)
+        except OSError as error:
+            place.failures += 1
+            pause = place.pause(now)
+            logger.error(  # noqa: TRY400 - the system's fault, not the program's
+                "A worker on %s cannot be started: %s; the next try is in %.0f s",
+                device,
+                error.strerror or error,
+                pause,
+            )
 
     def _look_after(self, device: str, place: "_Place", worker: WorkerProcess, now: float) -> None:
         worker.listen(now)
@@ -268,9 +292,9 @@ class Supervisor:
         how = _how_it_ended(worker, code)
         broken_device = isinstance(worker.error, DeviceError)
         # That a device fails is no fault of the film in hand.
-        self._give_back(worker.pid, f"Its worker {how}", counted=not broken_device)
-        if code == 0:
-            return  # it was asked to
+        self._give_back(worker, f"Its worker {how}", counted=not broken_device)
+        if code == 0 and worker.asked:
+            return
         place.replaced += 1
         place.failures += 1
         place.unready = 0 if worker.ready else place.unready + 1
@@ -280,8 +304,7 @@ class Supervisor:
             raise worker.error
         if place.unready >= PATIENCE:
             raise WorkerError(f"{place.unready} workers on {device} ended; the last one {how}")
-        pause = min(2.0 ** (place.failures - 1) - 1, LONGEST_PAUSE_SECONDS)
-        place.not_before = self._clock() + pause
+        pause = place.pause(self._clock())
         logger.error(
             "The worker on %s (process %d) %s; another one starts%s",
             device,
@@ -290,13 +313,15 @@ class Supervisor:
             f" in {pause:.0f} s" if pause else "",
         )
 
-    def _give_back(self, pid: int, reason: str, *, counted: bool) -> None:
+    def _give_back(self, worker: WorkerProcess, reason: str, *, counted: bool) -> None:
+        if worker.holder is None:
+            return
         try:
-            for job in self._store.release(pid, reason=reason, counted=counted):
+            for job in self._store.release(worker.holder, reason=reason, counted=counted):
                 logger.info("Job %d goes on where it was. %s", job.id, reason)
         except NstdError as error:
             # Whoever claims next finds the process gone and does the same.
-            logger.warning("Jobs of process %d are given back later: %s", pid, error)
+            logger.warning("Jobs of process %d are given back later: %s", worker.pid, error)
 
 
 class _Place:
@@ -310,6 +335,19 @@ class _Place:
         self.unready = 0
         self.replaced = 0
         self.not_before = 0.0
+
+    def pause(self, now: float) -> float:
+        """Put the next start off, longer with each failure; gives the seconds."""
+        seconds = min(2.0 ** (self.failures - 1) - 1, LONGEST_PAUSE_SECONDS)
+        self.not_before = now + seconds
+        return seconds
+
+
+def _holder(pid: int) -> Holder | None:
+    try:
+        return process(pid)
+    except NstdError:
+        return None  # it has ended already, and holds nothing
 
 
 def _how_it_ended(worker: WorkerProcess, code: int) -> str:

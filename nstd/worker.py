@@ -18,6 +18,7 @@ from nstd.errors import (
     Interrupted,
     NstdError,
     PlanError,
+    StorageError,
     VanishedError,
     from_os_error,
 )
@@ -70,6 +71,8 @@ class WorkerSettings:
         grace_seconds: A film that does not open is tried again until its last change is this old:
             it may still be coming. 0 where a person has named it.
         refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
+        reserved: Kinds of device, each with its processor, that other workers are for: films begun
+            there are left to them.
     """
 
     state_dir: Path
@@ -77,6 +80,7 @@ class WorkerSettings:
     threads: int
     grace_seconds: float = 0.0
     refuse_upgrade: bool = False
+    reserved: tuple[tuple[str, str], ...] = ()
 
 
 class Worker:
@@ -128,7 +132,12 @@ class Worker:
             earlier, late = self._unsettled
             return Outcome(self._settle(earlier, late), late)
         name = f"{self._device.name} of process {os.getpid()}"
-        job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job_id)
+        job = self._store.claim(
+            name,
+            lease_seconds=LEASE_SECONDS,
+            job_id=job_id,
+            reserved=self._settings.reserved,
+        )
         if job is not None and job.state is JobState.PUBLISHING and not _is_whole(job):
             gone = Interrupted("The finished film is gone; it is put together anew")
             self._settle(job, gone)
@@ -267,8 +276,10 @@ class Worker:
         now = self._store.get(job.id)
         if now.state not in {JobState.RUNNING, JobState.PUBLISHING}:
             return now
-        if isinstance(error, DeviceMemoryError):
+        if isinstance(error, DeviceMemoryError) and now.token == job.token:
             return self._with_less_memory(now, error)
+        if isinstance(error, VanishedError | StorageError):
+            error = _missing_folder(job) or error
         if isinstance(error, VanishedError) and not is_as_queued(self._store, job):
             return self._store.vanished(job)
         hold = self._hold(job, error)
@@ -284,8 +295,9 @@ class Worker:
         if isinstance(error, DeviceError):
             # The device's fault, not the film's: it must not use up the film's attempts.
             return _Hold(str(error))
-        if isinstance(error, DiskFullError):
-            # It waits for room however long that takes; that is no fault of the film's either.
+        if isinstance(error, DiskFullError | BusyError | _FolderMissingError):
+            # It waits for room, for another job or for a disk however long that takes; that is no
+            # fault of the film's either.
             return _Hold(str(error), FIRST_WAIT_SECONDS)
         if error.retryable:
             wait = min(FIRST_WAIT_SECONDS * 4 ** (job.attempts - 1), LONGEST_WAIT_SECONDS)
@@ -320,6 +332,29 @@ class _Hold:
     reason: str
     seconds: float = 0.0
     counted: bool = False
+
+
+class _FolderMissingError(StorageError):
+    """The folder that a film lies in is not there: its disk may have been unmounted."""
+
+
+def _missing_folder(job: Job) -> _FolderMissingError | None:
+    """Why nothing can be said of a film that is not found, or None if its folder is there.
+
+    What is on a disk that is gone has not vanished.
+    """
+    folder = path_of(job.request.key.folder)
+    marker = OutputSpec.from_json(job.request.output).marker
+    looked_for = [folder] if marker is None else [folder, folder / marker]
+    for path in looked_for:
+        try:
+            path.lstat()
+        except OSError as error:
+            return _FolderMissingError(
+                f"{path} is not there ({error.strerror or error}): the film waits for it",
+                "Mount its disk",
+            )
+    return None
 
 
 class _LeaseKeeper:

@@ -236,13 +236,15 @@ def settings_to_json(settings: WorkerSettings) -> dict[str, Any]:
         "threads": settings.threads,
         "grace_seconds": settings.grace_seconds,
         "refuse_upgrade": settings.refuse_upgrade,
+        "reserved": settings.reserved,
     }
 
 
 def settings_from_json(data: dict[str, Any]) -> WorkerSettings:
     """The settings that `settings_to_json` wrote."""
     folders = {name: Path(data[name]) for name in ("state_dir", "cache_dir")}
-    return WorkerSettings(**(data | folders))
+    reserved = tuple((device, processor) for device, processor in data["reserved"])
+    return WorkerSettings(**(data | folders | {"reserved": reserved}))
 
 
 if __name__ == "__main__":

@@ -334,6 +334,7 @@ def _output_spec(config: Config, entry: Entry) -> OutputSpec:
         originals=originals,
         move_to=move_to,
         siblings=entry.recipes,
+        marker=entry.marker if isinstance(entry, FolderConfig) else None,
         limits=config.limits_of(entry),
     )
 

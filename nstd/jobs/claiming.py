@@ -3,6 +3,7 @@
 Every function takes a connection inside a transaction of `Database`.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ _STARTABLE = """
       AND (
         (state = 'publishing' AND lease_until = 0)
         OR (state = 'queued' AND NOT paused
-            AND (not_before <= :now OR updated > :now + :slack))
+            AND (not_before <= :now OR updated > :now + :slack)
+            AND NOT EXISTS (
+                SELECT 1 FROM json_each(:reserved)
+                WHERE value ->> 0 = plan ->> 'device' AND value ->> 1 = plan ->> 'processor'))
       )
 """
 
@@ -60,6 +64,7 @@ class Claim:
         job_id: Only this job, or None for the next one.
         max_attempts: Starts without a painted frame after which a job is given up.
         presence: Says whether a holder lives.
+        reserved: "device" and "processor" of the plans whose jobs are left to other workers.
     """
 
     worker: str
@@ -69,6 +74,7 @@ class Claim:
     job_id: int | None
     max_attempts: int
     presence: Callable[[Holder], Presence]
+    reserved: tuple[tuple[str, str], ...] = ()
 
 
 def take(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
@@ -89,6 +95,7 @@ def take(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
         "now": claim.now,
         "slack": CLOCK_SLACK,
         "max_attempts": claim.max_attempts,
+        "reserved": json.dumps([list(kind) for kind in claim.reserved]),
     }
     for row in connection.execute(_HOPELESS, values).fetchall():
         _give_up(connection, row, claim.now)
@@ -118,22 +125,13 @@ def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
 
 
 def release_process(
-    connection: sqlite3.Connection,
-    pid: int,
-    boot: str,
-    reason: str,
-    now: float,
-    *,
-    counted: bool,
+    connection: sqlite3.Connection, holder: Holder, reason: str, now: float, *, counted: bool
 ) -> list[sqlite3.Row]:
-    """Give back what a process held that has ended; see `JobStore.release`.
-
-    Its parent calls this before the process's number can be given to another.
-    """
+    """Give back what a process held that has ended; see `JobStore.release`."""
     held = connection.execute(
         "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
-        " AND pid = ? AND boot = ?",
-        (pid, boot),
+        " AND pid = ? AND pid_started = ? AND boot = ?",
+        (holder.pid, holder.started, holder.boot),
     ).fetchall()
     for row in held:
         _release(connection, row, reason, now, counted=counted)

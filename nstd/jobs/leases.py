@@ -38,7 +38,15 @@ def this_process() -> Holder:
     Raises:
         StorageError: `/proc` cannot be read.
     """
-    pid = os.getpid()
+    return process(os.getpid())
+
+
+def process(pid: int) -> Holder:
+    """The holder that a process of this one's namespace is, such as a child that runs.
+
+    Raises:
+        NstdError: `/proc` cannot be read, or there is no such process.
+    """
     path = Path("/proc/sys/kernel/random/boot_id")
     try:
         boot = path.read_text().strip()

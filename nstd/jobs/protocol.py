@@ -1,6 +1,6 @@
 """What the rest of nstd asks of a ledger of jobs, whatever keeps it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from nstd.jobs.job import (
@@ -13,6 +13,7 @@ from nstd.jobs.job import (
     Json,
     Segment,
 )
+from nstd.jobs.leases import Holder
 
 
 class JobStore(Protocol):
@@ -78,7 +79,14 @@ class JobStore(Protocol):
 
     # --- working -----------------------------------------------------------------------------
 
-    def claim(self, worker: str, *, lease_seconds: float, job_id: int | None = None) -> Job | None:
+    def claim(
+        self,
+        worker: str,
+        *,
+        lease_seconds: float,
+        job_id: int | None = None,
+        reserved: Sequence[tuple[str, str]] = (),
+    ) -> Job | None:
         """Take the next job, or the one asked for; counts an attempt before any work is done.
 
         Jobs of workers that are lost (their lease ran out, or their process is gone) are queued
@@ -89,6 +97,8 @@ class JobStore(Protocol):
             worker: Name of the claimer, for people.
             lease_seconds: How long the claim counts without a word from the worker.
             job_id: Only this job.
+            reserved: "device" and "processor" of execution plans whose jobs are left to others: on
+                another device they would lose the frames of their open segment.
 
         Returns:
             The claimed job, or None where there is nothing to start now. It is RUNNING; or
@@ -119,11 +129,11 @@ class JobStore(Protocol):
         """
         ...
 
-    def release(self, pid: int, *, reason: str, counted: bool = True) -> list[Job]:
-        """Give back whatever a process of this machine holds that has ended; for its parent.
+    def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Job]:
+        """Give back whatever a process holds that has ended; for its parent.
 
         Args:
-            pid: The process.
+            holder: The process.
             reason: How it ended, in words.
             counted: Whether the starts count as attempts.
 

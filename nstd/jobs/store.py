@@ -4,7 +4,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -129,7 +129,14 @@ class SqliteJobStore(JobStore):
 
     # --- working -----------------------------------------------------------------------------
 
-    def claim(self, worker: str, *, lease_seconds: float, job_id: int | None = None) -> Job | None:
+    def claim(
+        self,
+        worker: str,
+        *,
+        lease_seconds: float,
+        job_id: int | None = None,
+        reserved: Sequence[tuple[str, str]] = (),
+    ) -> Job | None:
         with self._database.transaction() as connection:
             claim = Claim(
                 worker=worker,
@@ -139,6 +146,7 @@ class SqliteJobStore(JobStore):
                 job_id=job_id,
                 max_attempts=self._max_attempts,
                 presence=lambda holder: self._presence(holder, self._holder),
+                reserved=tuple(reserved),
             )
             row = take(connection, claim)
             return None if row is None else job_of(row)
@@ -167,11 +175,10 @@ class SqliteJobStore(JobStore):
                 record(connection, row, JobState.RUNNING, now, what)
             return job_of(row)
 
-    def release(self, pid: int, *, reason: str, counted: bool = True) -> list[Job]:
+    def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Job]:
         with self._database.transaction() as connection:
-            rows = release_process(
-                connection, pid, self._holder.boot, reason, self._clock(), counted=counted
-            )
+            now = self._clock()
+            rows = release_process(connection, holder, reason, now, counted=counted)
             return [job_of(row) for row in rows]
 
     def progress(

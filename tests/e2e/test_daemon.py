@@ -22,6 +22,9 @@ from tests.e2e.program import TINY, Ended, Program, Running, digest, snapshot, u
 
 SIZE = (48, 32)
 SETTLE_SECONDS = 1.5
+LONG = 60
+"""Frames of a film whose painting takes some seconds, so that it can be watched."""
+
 SECONDS_TO_STOP = 20
 """Far more than a step takes."""
 
@@ -109,7 +112,7 @@ def is_gone(path: Path) -> bool:
 def drop(life: Life, running: Running) -> None:
     """Put films into the watched folders in every way that films come there."""
     work = life.program.work
-    whole = film(work / "whole.mp4", 6).read_bytes()
+    whole = film(work / "whole.mp4", LONG).read_bytes()
     (work / "in/notes.txt").write_text("no film")
     (work / "in/broken.mp4").write_text("no film either. " * 99)
     film(work / "later.mov").rename(work / "in/moved.mov")
@@ -203,7 +206,7 @@ def test_every_film_is_painted_exactly_once(life: Life) -> None:
 
 
 def test_a_film_that_is_copied_slowly_is_painted_whole(life: Life, ffprobe: str) -> None:
-    assert len(look(life.program.work / "out/slow.mp4", ffprobe).times) == 6
+    assert len(look(life.program.work / "out/slow.mp4", ffprobe).times) == LONG
 
 
 def test_outputs_mirror_folders_and_two_films_of_one_stem_both_get_one(

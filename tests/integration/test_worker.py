@@ -346,3 +346,79 @@ def test_signs_of_life_keep_the_claim_and_see_a_pause(
     now += 1.5 * worker.LOOK_SECONDS
     with pytest.raises(BusyError, match="canceled"):
         keeper.stepped(0, cast("Any", None))
+
+
+@pytest.mark.parametrize("marker", [None, ".mounted"])
+def test_a_film_whose_disk_is_gone_has_not_vanished(house: House, marker: str | None) -> None:
+    watched = house.folder / "in"
+    watched.mkdir()
+    house.source = house.source.rename(watched / "film.mp4")
+    home, house.folder = house.folder, watched
+    if marker:
+        (watched / marker).touch()
+    job = house.queue(marker=marker)
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    away = watched.rename(home / "away")
+    if marker:
+        watched.mkdir()  # the mount point, bare
+    for _ in range(7):
+        held = house.work(Onlooker()).job
+        assert (held.state, held.attempts) == (JobState.QUEUED, 0)
+        assert held.hold_reason is not None
+        assert "is not there (No such file or directory): the film waits for it" in held.hold_reason
+        house.store.retry(job.id)
+    house.worker(Onlooker()).clear_up_all()
+    if marker:
+        watched.rmdir()
+    away.rename(watched)
+    last = Onlooker()
+    assert house.work(last).error is None
+    assert last.worked_on == set(range(SEGMENT + 1, FRAMES))  # no frame was lost
+
+
+def test_waiting_for_another_job_at_the_same_target_is_no_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.queue()
+    monkeypatch.setattr(SqliteJobStore, "is_being_written", lambda *_, **__: True)
+    for _ in range(7):
+        outcome = house.work(Onlooker())
+        assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)
+        assert outcome.job.not_before > time.time()
+        house.store.retry(outcome.job.id)
+
+
+def test_a_worker_that_lost_its_job_meddles_no_more_for_want_of_memory(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = house.queue()
+    held: list[Job | None] = []
+
+    def too_small(*_: Any) -> None:
+        house.store.cancel(job.id)
+        house.store.retry(job.id)
+        held.append(house.store.claim("another", lease_seconds=60))
+        raise DeviceMemoryError("The memory of cpu is too small")
+
+    monkeypatch.setattr(pipeline, "stylize_frames", too_small)
+    house.work(Onlooker())
+    (claimed,) = held
+    assert claimed is not None
+    assert house.store.renew(claimed).state is JobState.RUNNING
+
+
+def test_a_film_begun_on_one_kind_of_device_is_left_to_it(house: House) -> None:
+    job = house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(1)
+    worker_of_it = house.worker(onlooker)
+    worker_of_it.work_one()
+    begun = house.store.get(job.id).plan
+    assert begun is not None
+    kind = (begun["device"], begun["processor"])
+    assert house.worker(Onlooker(), reserved=(kind,)).work_one() is None
+    other = house.worker(Onlooker(), reserved=(("cuda", "another"),)).work_one()
+    assert other is not None
+    assert other.job.state is JobState.DONE

@@ -245,7 +245,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.kill(who)
         held = [n for n, job in self.expected.items() if job.owner is buried]
         gone = buried.pid
-        given = self.workers[who].store.release(gone, reason="Ended", counted=counted)
+        given = self.workers[who].store.release(
+            Holder(gone, 1, "boot"), reason="Ended", counted=counted
+        )
         assert [job.id for job in given] == held
         for number in held:
             expected = self.expected[number]

@@ -150,3 +150,43 @@ def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
     gone.set()
     intake.join(30)
     assert intake.error is None  # that the ledger was closed under it is no fault
+
+
+def test_what_takes_long_is_among_the_problems(
+    config: Config, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gone = threading.Event(), threading.Event()
+
+    def stuck(*_: object) -> list[object]:
+        begun.set()
+        gone.wait(30)
+        return []
+
+    monkeypatch.setattr("nstd.desk.submit_entry", stuck)
+    (tmp_path / "in/a.mp4").write_bytes(b"a film")
+    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
+    intake.start()
+    assert begun.wait(30)
+    quiet = intake.problems
+    monkeypatch.setattr("nstd.desk.LONG_SECONDS", -1.0)
+    reading = intake.problems
+    gone.set()
+    intake.leave()
+    assert (quiet, reading) == ([], [f"{tmp_path}/in/a.mp4 is being read for 0 minutes"])
+    assert intake.problems == [
+        "The folders could not be looked at for 0 minutes: does a disk not answer?"
+    ]
+
+
+def test_once_it_leaves_nothing_more_is_taken(
+    config: Config, store: SqliteJobStore, tmp_path: Path
+) -> None:
+    """What follows has another configuration, and finds the files anew."""
+    left: list[bool] = []
+    desk = Desk(config, store, leaving=lambda: bool(left))
+    (tmp_path / "in/a.mp4").write_bytes(b"a film")
+    (tmp_path / "in/b.mp4").write_bytes(b"another film")
+    desk.take(folder_of(desk), tmp_path / "in/a.mp4")
+    left.append(True)
+    desk.take(folder_of(desk), tmp_path / "in/b.mp4")
+    assert [job.request.key.relative for job in store.jobs()] == [b"a.mp4"]

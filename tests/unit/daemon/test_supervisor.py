@@ -1,5 +1,6 @@
 """Workers that die, hang, fail and retire, seen from their supervisor: with pretended processes."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from nstd.errors import (
     StorageError,
     WorkerError,
 )
+from nstd.jobs.leases import Holder
 from nstd.supervisor import PATIENCE, UNKILLABLE_SECONDS, Supervisor, Voice, WorkerProcess
 from nstd.worker import WorkerSettings
 
@@ -32,6 +34,7 @@ class FakeProcess:
 
     def __init__(self, device: str, settings: WorkerSettings, now: float, pid: int) -> None:
         self.device, self.settings, self.pid = device, settings, pid
+        self.holder = Holder(pid, 1, "boot")
         self.ready = self.painted = False
         self.status = ""
         self.error: NstdError | None = None
@@ -39,7 +42,7 @@ class FakeProcess:
         self.killed: float | None = None
         self.code: int | None = None
         self.dies_when_killed = True
-        self.asked: list[str] = []
+        self.wishes: list[str] = []
         self.lives = True
         self.closed = False
 
@@ -47,8 +50,12 @@ class FakeProcess:
         if self.lives and self.code is None:
             self.seen = now
 
+    @property
+    def asked(self) -> bool:
+        return bool(self.wishes)
+
     def ask(self, wish: str) -> None:
-        self.asked.append(wish)
+        self.wishes.append(wish)
         if wish == "stop" and self.lives:
             self.code = 0
 
@@ -68,10 +75,10 @@ class FakeStore:
         self.released: list[tuple[int, str, bool]] = []
         self.error: NstdError | None = None
 
-    def release(self, pid: int, *, reason: str, counted: bool = True) -> list[Any]:
+    def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Any]:
         if self.error is not None:
             raise self.error
-        self.released.append((pid, reason, counted))
+        self.released.append((holder.pid, reason, counted))
         return []
 
 
@@ -255,10 +262,41 @@ def test_a_ledger_that_is_busy_does_not_keep_the_dead_from_being_replaced(yard: 
     assert len(yard.started) == 2
 
 
+@pytest.mark.logs_errors
+def test_one_that_ends_unasked_with_0_is_no_better_than_one_that_crashes(yard: Yard) -> None:
+    yard.last.ready, yard.last.code = True, 0
+    yard.pass_time(0)
+    assert yard.store.released == [(100, "Its worker ended with code 0", True)]
+    assert yard.supervisor.facts()[0]["replaced"] == 1
+
+
+@pytest.mark.logs_errors
+def test_a_system_without_room_for_a_process_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = 2
+    original = Yard._hire
+
+    def hire(yard: Yard, *arguments: Any) -> FakeProcess:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return original(yard, *arguments)
+
+    monkeypatch.setattr(Yard, "_hire", hire)
+    yard = Yard()
+    assert "A worker on cpu cannot be started: Cannot allocate memory" in caplog.text
+    assert not yard.supervisor.ready
+    for _ in range(5):
+        yard.pass_time(1)
+    assert len(yard.started) == 1
+
+
 def test_stopping_asks_first_and_counts_no_attempt() -> None:
     yard = Yard(("cuda:0", "cuda:1"))
     yard.supervisor.stop(5.0, lambda: False)
-    assert [one.asked for one in yard.started] == [["stop"], ["stop"]]
+    assert [one.wishes for one in yard.started] == [["stop"], ["stop"]]
     assert [one.killed for one in yard.started] == [None, None]
     assert yard.store.released == [
         (100, "nstd was stopped", False),
@@ -296,7 +334,7 @@ def test_another_crew_lets_the_jobs_in_hand_be_finished() -> None:
     yard = Yard(("cpu", "cuda:0"))
     other = replace(SETTINGS, threads=2)
     yard.change({"cpu": other, "cuda:1": SETTINGS})
-    assert [one.asked for one in yard.started] == [["retire"], ["retire"]]
+    assert [one.wishes for one in yard.started] == [["retire"], ["retire"]]
     yard.pass_time(1)
     assert [one.device for one in yard.started] == ["cpu", "cuda:0", "cuda:1"]
     for one in yard.started[:2]:
@@ -309,9 +347,9 @@ def test_another_crew_lets_the_jobs_in_hand_be_finished() -> None:
 
 def test_the_same_crew_is_left_in_peace(yard: Yard) -> None:
     yard.change({"cpu": SETTINGS})
-    assert yard.last.asked == []
+    assert yard.last.wishes == []
     yard.change({"cpu": SETTINGS}, Voice("debug", debug=False))
-    assert yard.last.asked == ["retire"]
+    assert yard.last.wishes == ["retire"]
 
 
 # --- a real process --------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from nstd.errors import BusyError
 from nstd.jobs.job import FileIdentity, Job, JobRequest, JobState, Segment
-from nstd.jobs.leases import Presence
+from nstd.jobs.leases import Holder, Presence
 from nstd.jobs.store import SqliteJobStore
 
 Film = Callable[..., JobRequest]
@@ -289,7 +289,7 @@ def test_a_film_that_may_be_one_no_worker_survives_comes_after_the_others(
         taken = open_store(pid).claim("w", lease_seconds=60)
         assert taken is not None
         assert taken.id == bad.id  # one crash may have any cause
-        store.release(pid, reason="It was ended by SIGSEGV")
+        store.release(Holder(pid, 1, "this boot"), reason="It was ended by SIGSEGV")
     third = store.claim("w", lease_seconds=60)
     assert third is not None
     assert third.id == good.id

@@ -9,7 +9,7 @@ import pytest
 
 from nstd.errors import BusyError, LedgerError
 from nstd.jobs.job import FileIdentity, Job, JobRequest, JobState, Segment
-from nstd.jobs.leases import Presence
+from nstd.jobs.leases import Holder, Presence
 from nstd.jobs.store import SqliteJobStore
 from tests.unit.jobs.conftest import Machine
 
@@ -427,8 +427,15 @@ def test_what_a_process_held_that_has_ended_its_parent_gives_back(
 ) -> None:
     child, parent = open_store(100), open_store(7)
     job = _claimed(child, film())
-    assert parent.release(101, reason="Another", counted=counted) == []
-    (back,) = parent.release(100, reason="It was ended by SIGSEGV", counted=counted)
+    for other in (
+        Holder(101, 1, "this boot"),
+        Holder(100, 2, "this boot"),
+        Holder(100, 1, "other"),
+    ):
+        assert parent.release(other, reason="Another", counted=counted) == []
+    (back,) = parent.release(
+        Holder(100, 1, "this boot"), reason="It was ended by SIGSEGV", counted=counted
+    )
     assert (back.id, back.state, back.attempts) == (job.id, JobState.QUEUED, attempts)
     assert back.hold_reason == "It was ended by SIGSEGV"
     with pytest.raises(BusyError):
@@ -438,7 +445,7 @@ def test_what_a_process_held_that_has_ended_its_parent_gives_back(
 def test_a_job_in_mid_publishing_is_given_back_as_that(open_store: Open, film: Film) -> None:
     child, parent = open_store(100), open_store(7)
     child.publishing(_claimed(child, film()))
-    (back,) = parent.release(100, reason="Ended")
+    (back,) = parent.release(Holder(100, 1, "this boot"), reason="Ended")
     assert (back.state, back.lease_until) == (JobState.PUBLISHING, 0.0)
 
 
