@@ -6,10 +6,12 @@ execution plan, carried state) and becomes one closed file; an `Engine` decides 
 
 import hashlib
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
+from os.path import samestat
 from pathlib import Path
 from typing import Protocol
 
@@ -20,9 +22,11 @@ from nstd.errors import (
     BusyError,
     ChangedError,
     ConfigError,
+    InputError,
     Interrupted,
     NstdError,
     OutputExistsError,
+    StorageError,
     UnreadableError,
     UnsupportedError,
     UsageError,
@@ -40,7 +44,7 @@ from nstd.media.guarded import probe_guarded
 from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_style_image
 from nstd.media.keep import FrameKeeper
 from nstd.media.reader import read_frames
-from nstd.media.writer import SegmentWriter, assemble, check_size, joins, publish
+from nstd.media.writer import SegmentWriter, assemble, check_size, facts_of, joins, publish
 from nstd.plan import ExecutionPlan
 from nstd.room import require_room, require_room_for_still
 from nstd.style.device import device_errors
@@ -79,9 +83,7 @@ def stylize_film(film: Film, engine: Engine) -> None:
     try:
         part = _painted(film, engine)
     except NstdError as error:
-        # What was read may be a mixture of two films, and the error a consequence of that.
-        if film.source.exists():
-            _require_unchanged(film, before, error)
+        _blame_change(film, before, error)
         raise
     with removed_on_failure(part):
         _require_unchanged(film, before)
@@ -283,7 +285,7 @@ def _closed_segments(film: Film) -> list[Segment]:
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     for segment in closed:
         path = film.work / str(segment.path)
-        if not path.is_file() or file_sha256(path) != segment.digest:
+        if facts_of(path) is None or file_sha256(path) != segment.digest:
             logger.warning("%s is gone or damaged: %s begins anew", path, film.source.name)
             film.store.clear_segments(film.job)
             return []
@@ -351,14 +353,30 @@ def _require_frames(film: Film, info: VideoInfo) -> None:
 def _require_free(film: Film) -> None:
     """Nothing that is anybody's may be replaced, whatever `overwrite` says of outputs."""
     name = film.job.request.target
-    if film.target.exists() and film.target.samefile(film.source):
+    there = facts_of(film.target)
+    if there is not None and samestat(there, _facts(film.source)):
         raise UsageError(f"{film.target} is the film itself", "Choose another output")
     if film.store.is_source(name):
         raise UsageError(f"{film.target} is itself a film to be painted", "Choose another output")
-    if film.target.exists() and not film.output.overwrite:
+    if there is not None and not film.output.overwrite:
         raise OutputExistsError(f"{film.target} is there already")
     if film.store.is_being_written(name, but_for=film.job.id):
         raise BusyError(f"Another job is painting {film.target} right now")
+
+
+def _blame_change(film: Film, before: FileIdentity, error: NstdError) -> None:
+    """Raise `ChangedError` where the source was overwritten while `error` was met.
+
+    What was read may be a mixture of two films then, and the error a consequence of that.
+    """
+    try:
+        if facts_of(film.source) is not None:
+            _require_unchanged(film, before, error)
+    except ChangedError:
+        raise
+    except (InputError, StorageError) as unseen:
+        # Its disk does not answer, or it is gone by now: `error` tells what that has led to.
+        logger.info("Whether %s was changed meanwhile cannot be seen: %s", film.source, unseen)
 
 
 def _require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None = None) -> None:
@@ -378,16 +396,18 @@ def _require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None
 
 
 def _is_at(path: Path, identity: FileIdentity) -> bool:
-    return path.exists() and _identity(path).same_content(identity)
+    there = facts_of(path)
+    return there is not None and FileIdentity.from_stat(there).same_content(identity)
 
 
 def _about_to_publish(film: Film, part: Path) -> Job:
     try:
-        return film.store.publishing(film.job, part=_identity(part))
+        return film.store.publishing(film.job, part=_identity(part, "looking at"))
     except BusyError:
         # Canceled while it was put together. Had another worker taken over, it would be its part.
         if film.store.get(film.job.id).state is JobState.CANCELED:
-            part.unlink(missing_ok=True)
+            with removed_on_failure(part):
+                raise
         raise
 
 
@@ -399,8 +419,12 @@ def _make_folder(folder: Path) -> None:
         raise from_os_error(error, folder, "making the folder") from error
 
 
-def _identity(path: Path) -> FileIdentity:
+def _identity(path: Path, doing: str = "reading") -> FileIdentity:
+    return FileIdentity.from_stat(_facts(path, doing))
+
+
+def _facts(path: Path, doing: str = "reading") -> os.stat_result:
     try:
-        return FileIdentity.from_stat(path.stat())
+        return path.stat()
     except OSError as error:
-        raise from_os_error(error, path, "reading") from error
+        raise from_os_error(error, path, doing) from error

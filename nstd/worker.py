@@ -150,8 +150,7 @@ class Worker:
             return Outcome(self._settle(job, error), error)
         except Exception as error:
             # A job must never take the daemon down: whatever it was, it is this job's failure.
-            logger.exception("Job %d failed in a way nobody foresaw", job.id)
-            unforeseen = NstdError(f"Painting failed unexpectedly: {type(error).__name__}: {error}")
+            unforeseen = _unforeseen(job, error)
             return Outcome(self._settle(job, unforeseen), unforeseen)
         return Outcome(self._store.get(job.id), None)
 
@@ -404,6 +403,16 @@ class _LeaseKeeper:
         self._looked = time.monotonic()
 
 
+def _unforeseen(job: Job, error: Exception) -> NstdError:
+    if isinstance(error, OSError):
+        # A disk or mount that fails where nobody looked for it: that may pass as elsewhere.
+        logger.warning("Job %d met an error of the system", job.id, exc_info=error)
+        named = error.filename if isinstance(error.filename, str) else None
+        return from_os_error(error, named or path_of(job.request.source), "working on")
+    logger.error("Job %d failed in a way nobody foresaw", job.id, exc_info=error)
+    return NstdError(f"Painting failed unexpectedly: {type(error).__name__}: {error}")
+
+
 def _is_whole(job: Job) -> bool:
     """Whether the finished film of a job that was about to publish it is there, somewhere."""
     target = path_of(job.request.target)
@@ -417,7 +426,11 @@ def _finish_publishing(store: JobStore, job: Job) -> None:
     target = path_of(job.request.target)
     part = part_path(target)
     if job.part is not None and _is_file(target, job.part):
-        part.unlink(missing_ok=True)
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as error:
+            # The film is in place: what is left beside it is worth a word, not a failure.
+            logger.warning("%s could not be removed: %s", part, error)
     else:
         publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
     store.done(job)

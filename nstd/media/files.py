@@ -11,7 +11,24 @@ from pathlib import Path
 from nstd.errors import OutputExistsError, from_os_error
 
 _NAME_MAX = 255
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+def facts_of(path: Path) -> os.stat_result | None:
+    """What the file system says of `path`; None where there is nothing under that name.
+
+    Unlike `Path.exists` it tells what is not there from what cannot be looked at, now.
+
+    Raises:
+        StorageError: Permission is denied, or the disk or its mount does not answer.
+    """
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise from_os_error(error, path, "looking at") from error
 
 
 def part_path(target: Path) -> Path:

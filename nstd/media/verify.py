@@ -9,8 +9,9 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from nstd.errors import InputError, VerificationError
+from nstd.errors import InputError, StorageError, VerificationError
 from nstd.media.capture import open_capture
+from nstd.media.files import facts_of
 from nstd.media.frame import VideoInfo
 from nstd.media.probe import is_cover
 from nstd.media.scan import open_film, scan
@@ -53,6 +54,9 @@ def verify(film: Path, promise: Promise) -> None:
         _check_streams(film, promise)
         _check_picture(film, promise)
     except InputError as error:
+        if facts_of(film) is None:
+            # It was there just now: its disk is gone, which can pass.
+            raise StorageError(f"{film} was written, and is gone") from error
         raise VerificationError(f"The finished film cannot be read: {error.problem}") from error
 
 

@@ -2,7 +2,7 @@
 
 from nstd.media.assemble import assemble
 from nstd.media.encode import CODECS, CONTAINERS, PRESETS, EncodeSettings
-from nstd.media.files import part_path, publish
+from nstd.media.files import facts_of, part_path, publish
 from nstd.media.segment import SegmentWriter, check_size, joins
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SegmentWriter",
     "assemble",
     "check_size",
+    "facts_of",
     "joins",
     "part_path",
     "publish",

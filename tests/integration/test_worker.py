@@ -1,7 +1,9 @@
 """What a worker makes of what goes wrong: memory, disks, upgrades, films still on their way."""
 
+import errno
 import hashlib
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,11 +13,18 @@ from typing import Any, cast
 import pytest
 
 from nstd import pipeline, worker
-from nstd.errors import BusyError, DeviceError, DeviceMemoryError, DiskFullError, Interrupted
+from nstd.errors import (
+    BusyError,
+    DeviceError,
+    DeviceMemoryError,
+    DiskFullError,
+    Interrupted,
+    StorageError,
+)
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings, encoder_options
-from nstd.media.files import locked
+from nstd.media.files import locked, part_path
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.writer import SegmentWriter
@@ -130,6 +139,134 @@ def test_a_full_disk_is_waited_for_however_often(
         house.store.retry(outcome.job.id)
     monkeypatch.undo()
     assert house.work(Onlooker()).error is None
+
+
+def stale() -> OSError:
+    """What a network mount says of a file once its server was replaced."""
+    return OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+
+class Mount:
+    """Files of which the system says nothing while `gone`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
+        self.gone = True
+        original = Path.stat
+
+        def stat(path: Path, **more: Any) -> os.stat_result:
+            if self.gone and path in files:
+                raise stale()
+            return original(path, **more)
+
+        monkeypatch.setattr(Path, "stat", stat)
+
+
+def test_a_film_waits_for_an_output_that_cannot_be_looked_at(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = Mount(monkeypatch, house.target)
+    house.queue()
+    outcome = house.work(Onlooker())
+    assert (type(outcome.error), outcome.job.state) == (StorageError, JobState.QUEUED)
+    assert outcome.job.hold_reason is not None
+    assert "painted.mp4 failed: Stale file handle" in outcome.job.hold_reason
+    mount.gone = False
+    house.store.retry(outcome.job.id)
+    assert house.work(Onlooker()).error is None
+
+
+def test_the_error_in_hand_is_kept_where_the_film_cannot_be_looked_at(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = Mount(monkeypatch, house.source)
+    mount.gone = False
+
+    def full(*_: Any) -> None:
+        mount.gone = True
+        raise DiskFullError("No space is left for writing segment-000001.mp4")
+
+    house.queue()
+    monkeypatch.setattr(pipeline, "_encode", full)
+    outcome = house.work(Onlooker())
+    assert isinstance(outcome.error, DiskFullError)
+    assert outcome.job.state is JobState.QUEUED
+
+
+def test_an_error_of_the_system_where_nobody_looked_for_one_passes_as_elsewhere(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error", "/mnt/films/night.mp4")
+
+    house.queue()
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "require_room", fail)
+        outcome = house.work(Onlooker())
+    assert (type(outcome.error), outcome.job.state) == (StorageError, JobState.QUEUED)
+    assert str(outcome.error).startswith("Working on /mnt/films/night.mp4 failed: Input/output err")
+    house.store.retry(outcome.job.id)
+    assert house.work(Onlooker()).error is None
+
+
+@pytest.mark.logs_errors
+def test_what_nobody_foresaw_fails_its_job_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(pipeline, "require_room", fail)
+    house.queue()
+    outcome = house.work(Onlooker())
+    assert outcome.job.state is JobState.FAILED
+    assert "unexpectedly: ZeroDivisionError: division by zero" in (outcome.job.error or "")
+
+
+def test_a_finished_film_whose_disk_goes_away_is_no_broken_promise(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = part_path(house.target)
+
+    def unmount(*_: Any) -> None:
+        part.unlink()
+
+    house.queue()
+    with monkeypatch.context() as patch:
+        patch.setattr("nstd.media.verify._check_streams", unmount)
+        outcome = house.work(Onlooker())
+    assert (type(outcome.error), outcome.job.state) == (StorageError, JobState.QUEUED)
+    house.store.retry(outcome.job.id)
+    assert house.work(Onlooker()).error is None
+
+
+def test_a_film_in_place_is_done_whatever_is_left_beside_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = part_path(house.target)
+    published: list[Job] = []
+
+    def lost(_: SqliteJobStore, job: Job) -> Job:
+        published.append(job)
+        raise KeyboardInterrupt
+
+    house.queue()
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteJobStore, "done", lost)
+        with pytest.raises(KeyboardInterrupt):
+            house.work(Onlooker())
+    (job,) = published
+    os.link(house.target, left)
+    original = Path.unlink
+
+    def unlink(path: Path, **more: Any) -> None:
+        if path == left:
+            raise stale()
+        original(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    worker._finish_publishing(house.store, job)
+    assert house.store.get(job.id).state is JobState.DONE
+    assert f"{left} could not be removed: " in caplog.text
 
 
 def test_what_cannot_be_noted_in_the_ledger_is_noted_by_the_next_call(

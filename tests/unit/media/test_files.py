@@ -8,14 +8,40 @@ from pathlib import Path
 import pytest
 
 from nstd.errors import AccessError, DiskFullError, OutputExistsError, StorageError
-from nstd.media.files import part_path, publish, removed_on_failure, write_whole
+from nstd.media.files import facts_of, part_path, publish, removed_on_failure, write_whole
 from tests.films import names
+from tests.unprivileged import unprivileged
 
 
 def part_of(target: Path, content: str = "new") -> Path:
     part = part_path(target)
     part.write_text(content)
     return part
+
+
+def test_what_is_not_there_is_told_from_what_cannot_be_looked_at(
+    tmp_path: Path, deniable: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "closed/film.mp4"
+    film.parent.mkdir()
+    film.write_text("a film")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for absent in (film.with_name("other.mp4"), film / "below", tmp_path / "loop"):
+        assert facts_of(absent) is None
+    found = facts_of(film)
+    assert found is not None
+    assert found.st_size == len("a film")
+    film.parent.chmod(0o000)
+    with unprivileged(), pytest.raises(AccessError, match="looking at"):
+        facts_of(film)
+    film.parent.chmod(0o700)
+
+    def stale(self: Path) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(Path, "stat", stale)
+    with pytest.raises(StorageError, match="Stale file handle"):
+        facts_of(film)
 
 
 def test_a_part_is_hidden_and_beside_its_target(tmp_path: Path) -> None:
