@@ -96,7 +96,9 @@ class ServiceManager:
         if self._socket is None or self._address is None:
             return
         try:
-            self._socket.sendto(message.encode(), self._address)
+            # Of a name that is not UTF-8 its bytes are spelled out.
+            words = message.encode("utf-8", "backslashreplace")
+            self._socket.sendto(words, self._address)
         except OSError as error:
             if not self._failed:
                 logger.warning("The service manager cannot be told %r: %s", message, error)

@@ -87,6 +87,14 @@ def test_a_status_is_one_line_and_is_said_again_only_when_it_changes(
     assert heard() == ["STATUS=Painting größe.mp4 READY=1", "STATUS=Waiting"]
 
 
+def test_a_name_that_is_not_utf_8_is_spelled_out(manager: tuple[str, Heard]) -> None:
+    name, heard = manager
+    folder = os.fsdecode(b"/films/\xe9t\xe9")
+    with ServiceManager({"NOTIFY_SOCKET": name}) as told:
+        told.status(f"Watching {folder}")
+    assert heard() == ["STATUS=Watching /films/\\udce9t\\udce9"]
+
+
 def test_without_a_service_manager_nothing_is_said_and_nothing_fails() -> None:
     with ServiceManager({}) as told:
         told.ready()
