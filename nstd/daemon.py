@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from types import FrameType
 from typing import Any, Self
 
 from nstd.batch import crew
-from nstd.config import Config
+from nstd.config import Config, configured_place
 from nstd.desk import Intake
 from nstd.errors import ConfigError, NstdError
 from nstd.jobs.store import SqliteJobStore
@@ -48,7 +49,7 @@ def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) ->
         debug: Log everything.
 
     Raises:
-        ConfigError: No folder is watched, or one is missing.
+        ConfigError: No folder is watched, or one is missing or cannot be looked at.
         BusyError: Another daemon works on the same state folder.
         DeviceError: A configured device is missing, or fails again and again.
         WorkerError: Workers end again and again.
@@ -277,7 +278,8 @@ def _require_folders(config: Config) -> None:
     if not config.folders:
         raise ConfigError("config.yaml watches no folder", "Add one under `folders:`")
     for folder in config.folders:
-        if not folder.watch.is_dir():
+        there = configured_place(folder.watch)
+        if there is None or not stat.S_ISDIR(there.st_mode):
             raise ConfigError(
                 f"There is no folder {folder.watch} to watch",
                 "Create it, mount its disk, or take it out of config.yaml",

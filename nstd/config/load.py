@@ -1,6 +1,8 @@
 """Finding config.yaml and reading it; recipes from the command line."""
 
 import logging
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, read_yaml
-from nstd.errors import ConfigError, UsageError
+from nstd.errors import ConfigError, StorageError, UsageError
+from nstd.media.files import facts_of
 from nstd.style.recipe import StyleRecipe
 
 SYSTEM_CONFIG = Path("/etc/nstd/config.yaml")
@@ -68,15 +71,28 @@ def find_config(path: Path | None = None) -> Path | None:
             $XDG_CONFIG_HOME/nstd/config.yaml and /etc/nstd/config.yaml.
 
     Raises:
-        ConfigError: `path` does not exist or is a folder.
+        ConfigError: `path` does not exist, is a folder, or cannot be looked at.
     """
     if path is not None:
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder, not a file", "Name the file in it")
-        if not path.exists():
+        there = configured_place(path)
+        if there is None:
             raise ConfigError(f"There is no file {path}", "Check the path given with --config")
+        if stat.S_ISDIR(there.st_mode):
+            raise ConfigError(f"{path} is a folder, not a file", "Name the file in it")
         return path
     return next((place for place in _usual_places() if _is_file(place)), None)
+
+
+def configured_place(path: Path) -> os.stat_result | None:
+    """What is at a path that the user has named; None where there is nothing.
+
+    Raises:
+        ConfigError: It cannot be looked at: permission is denied, or its mount does not answer.
+    """
+    try:
+        return facts_of(path)
+    except StorageError as error:
+        raise ConfigError(error.problem, error.remedy) from error
 
 
 def recipe_from_options(

@@ -8,6 +8,7 @@ import pytest
 import nstd.config.load
 from nstd.config import Config, find_config, load_config
 from nstd.errors import ConfigError
+from tests.unprivileged import unprivileged
 
 Write = Callable[[str], Path]
 
@@ -90,6 +91,15 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
         load_config(tmp_path / "missing.yaml")
     with pytest.raises(ConfigError, match="is a folder"):
         load_config(tmp_path)
+
+
+def test_a_file_that_cannot_be_looked_at_is_told_of(tmp_path: Path, deniable: None) -> None:
+    named = _put(tmp_path / "closed/config.yaml")
+    named.parent.chmod(0o000)
+    with unprivileged(), pytest.raises(ConfigError, match=f"No permission .* {named}") as caught:
+        load_config(named)
+    assert "Give the user nstd runs as access to it" in caught.value.remedy
+    named.parent.chmod(0o700)
 
 
 def test_a_file_that_cannot_be_read_is_told_of(
