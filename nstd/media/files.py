@@ -1,9 +1,11 @@
 """Nothing half-written is ever visible: part files, fsync, and publishing in one step."""
 
+import ctypes
 import errno
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,10 @@ from nstd.errors import OutputExistsError, from_os_error
 _NAME_MAX = 255
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def facts_of(path: Path) -> os.stat_result | None:
@@ -36,10 +42,15 @@ def part_path(target: Path) -> Path:
 
     A name too long for that becomes `.<hash>.part`; the same target always has the same part.
     """
-    name = f".{target.name}.part"
+    return hidden_path(target, "part")
+
+
+def hidden_path(path: Path, suffix: str) -> Path:
+    """A hidden name beside `path`: `.name.suffix`, or `.<hash>.suffix` where that is too long."""
+    name = f".{path.name}.{suffix}"
     if len(os.fsencode(name)) > _NAME_MAX:
-        name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:32]}.part"
-    return target.with_name(name)
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}.{suffix}"
+    return path.with_name(name)
 
 
 @contextmanager
@@ -124,26 +135,104 @@ def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     sync_folder(target.parent)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock as long as the block lasts, and say whether that could be had.
+def rename_to_free_name(path: Path, target: Path) -> None:
+    """Rename a file without ever replacing another, an empty one included.
 
     Raises:
-        StorageError: The folder cannot be opened.
+        OutputExistsError: `target` is there already; the file keeps its name.
+        StorageError: The file system refused; the file keeps its name.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        renamed = _renamed_without_replacing(path, target)
+    except FileExistsError as error:
+        raise OutputExistsError(f"{target} is there already") from error
+    except OSError as error:
+        raise from_os_error(error, target, "writing") from error
+    if renamed:
+        sync_folder(target.parent)
+    else:
+        publish(path, target, overwrite=False)
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove all that is in a folder, and not the folder itself.
+
+    Raises:
+        StorageError: The file system refused.
+    """
+    try:
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, "emptying") from error
+
+
+@contextmanager
+def locked(folder: Path, *, shared: bool = False) -> Iterator[bool]:
+    """Hold a folder's lock as long as the block lasts, and say whether that could be had.
+
+    The folder is made where there is none, and is there once the lock is held; who holds it alone
+    may remove the folder.
+
+    Args:
+        folder: The folder.
+        shared: Whether others may hold it too that share it; waits for one that does not.
+
+    Raises:
+        StorageError: The folder cannot be made or opened.
+    """
+    try:
+        descriptor, mine = _lock(folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise from_os_error(error, folder, "opening") from error
     try:
-        mine = True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            mine = False
         yield mine
     finally:
         os.close(descriptor)
+
+
+def _lock(folder: Path, how: int) -> tuple[int, bool]:
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # just removed by who held its lock
+        try:
+            fcntl.flock(descriptor, how)
+            if _leads_to(folder, descriptor):
+                return descriptor, True
+        except BlockingIOError:
+            return descriptor, False
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # of a folder that was removed while it was waited for
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _renamed_without_replacing(path: Path, target: Path) -> bool:
+    """Rename in one step; False where file system or C library cannot do it without replacing."""
+    # Python has no call for it.
+    rename = getattr(_libc, "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(path), os.fsencode(target)
+    if rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in {errno.EINVAL, errno.ENOSYS}:
+        return False
+    raise OSError(number, os.strerror(number), str(target))
 
 
 def _move_to_free_name(part: Path, target: Path) -> None:
@@ -152,20 +241,41 @@ def _move_to_free_name(part: Path, target: Path) -> None:
     except FileExistsError:
         # Killed between link and unlink the last time: it is our own file that is there.
         if not part.samefile(target):
-            raise
+            if target.stat().st_size or _has_links(part):
+                raise
+            part.replace(target)  # our own reservation, see below
+            return
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        # FAT and some network mounts have no hard links: the name is reserved instead.
-        try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except FileExistsError:
-            # An empty one is our own reservation, from before a kill in between.
-            if target.stat().st_size:
-                raise
-        part.replace(target)
+        _move_without_link(part, target)
         return
     part.unlink()
+
+
+def _move_without_link(part: Path, target: Path) -> None:
+    """FAT and some network mounts have no hard links."""
+    with suppress(FileExistsError):
+        if _renamed_without_replacing(part, target):
+            return
+    # The name is reserved instead.
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        # An empty one is our own reservation, from before a kill in between.
+        if target.stat().st_size:
+            raise
+    part.replace(target)
+
+
+def _has_links(path: Path) -> bool:
+    probe = hidden_path(path, "link")
+    try:
+        os.link(path, probe)
+    except OSError as error:
+        return error.errno not in _NO_LINKS
+    probe.unlink()
+    return True
 
 
 def _sync(path: Path, flags: int) -> None:

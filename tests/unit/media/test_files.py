@@ -3,12 +3,23 @@
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from nstd.errors import AccessError, DiskFullError, OutputExistsError, StorageError
-from nstd.media.files import facts_of, part_path, publish, removed_on_failure, write_whole
+from nstd.media import files
+from nstd.media.files import (
+    empty_folder,
+    facts_of,
+    locked,
+    part_path,
+    publish,
+    removed_on_failure,
+    rename_to_free_name,
+    write_whole,
+)
 from tests.films import names
 from tests.unprivileged import unprivileged
 
@@ -169,3 +180,103 @@ def test_an_interruption_removes_the_part(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not part.exists()
+
+
+def refuse_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Linux does: whether the name is free it looks at first."""
+
+    def refuse(_: Path, target: Path) -> None:
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "File exists")
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("nstd.media.files.os.link", refuse)
+
+
+@pytest.mark.parametrize("call", [True, False])
+@pytest.mark.parametrize("old", [None, "", "a film"])
+def test_a_reservation_from_before_a_kill_is_known_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str | None, call: bool
+) -> None:
+    refuse_links(monkeypatch)
+    if not call:
+        monkeypatch.setattr(files, "_libc", object())
+    part, target = tmp_path / ".a.part", tmp_path / "a"
+    part.write_text("new")
+    if old is not None:
+        target.write_text(old)
+    if old:
+        with pytest.raises(OutputExistsError):
+            publish(part, target, overwrite=False)
+        assert (part.read_text(), target.read_text()) == ("new", old)
+    else:
+        publish(part, target, overwrite=False)
+        assert target.read_text() == "new"
+        assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_empty_file_of_somebody_elses_stays_where_there_are_links(tmp_path: Path) -> None:
+    part, target = tmp_path / ".a.part", tmp_path / "a"
+    part.write_text("new")
+    target.touch()
+    with pytest.raises(OutputExistsError):
+        publish(part, target, overwrite=False)
+    assert target.read_text() == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.part", "a"]
+
+
+@pytest.mark.parametrize("old", ["", "a film"])
+def test_a_rename_to_a_free_name_replaces_nothing(tmp_path: Path, old: str) -> None:
+    path, target = tmp_path / "b", tmp_path / "a"
+    path.write_text("new")
+    target.write_text(old)
+    with pytest.raises(OutputExistsError):
+        rename_to_free_name(path, target)
+    assert (path.read_text(), target.read_text()) == ("new", old)
+    target.unlink()
+    rename_to_free_name(path, target)
+    assert target.read_text() == "new"
+    assert not path.exists()
+
+
+def test_a_lock_is_held_alone_or_shared_and_its_folder_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "a/b"
+    with locked(folder, shared=True) as one, locked(folder, shared=True) as two:
+        with locked(folder) as alone:
+            assert (one, two, alone) == (True, True, False)
+        assert folder.is_dir()
+    with locked(folder) as alone, locked(folder) as another:
+        assert (alone, another) == (True, False)
+
+
+def test_a_lock_waited_for_is_of_the_folder_that_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    held: list[bool] = []
+
+    def wait() -> None:
+        with locked(folder, shared=True) as mine:
+            held.append(mine and folder.is_dir())
+
+    thread = threading.Thread(target=wait)
+    with locked(folder):
+        thread.start()
+        time.sleep(0.05)  # it may wait by now; if not, nothing is shown and nothing fails
+        folder.rmdir()
+    thread.join(10)
+    assert held == [True]
+    with locked(folder) as free:
+        assert free
+
+
+def test_an_emptied_folder_is_the_same_folder(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "a", tmp_path / "b"
+    (folder / "c/d").mkdir(parents=True)
+    (folder / "c/e").touch()
+    elsewhere.mkdir()
+    (elsewhere / "f").touch()
+    (folder / "link").symlink_to(elsewhere)
+    number = folder.stat().st_ino
+    empty_folder(folder)
+    assert not list(folder.iterdir())
+    assert folder.stat().st_ino == number
+    assert (elsewhere / "f").exists()
