@@ -25,7 +25,7 @@ from nstd.errors import (
 from nstd.film import Film, Observer, OutputSpec, opens_later, path_of, seconds_of_grace
 from nstd.jobs.job import FileIdentity, Job, JobState, Json
 from nstd.jobs.protocol import JobStore
-from nstd.media.files import locked, part_path, publish
+from nstd.media.files import empty_folder, locked, part_path, publish
 from nstd.originals import is_as_queued, settle_original
 from nstd.pipeline import build_painter, stylize_film
 from nstd.plan import ExecutionPlan, differences
@@ -45,6 +45,9 @@ LOOK_SECONDS = 1.0
 
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
+
+_OVER = frozenset({JobState.DONE, JobState.CANCELED, JobState.VANISHED})
+"""States of jobs whose work folders are needed no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,9 @@ class Worker:
         if job.state is JobState.PUBLISHING:
             _finish_publishing(self._store, job)
         else:
-            stylize_film(self._film(job), LocalEngine())
+            # Frames of a film that is painted are never cleared away, whatever its state was.
+            with locked(self._work_dir / str(job.id), shared=True):
+                stylize_film(self._film(job), LocalEngine())
         self._clear_up(job)
 
     def clear_up_all(self) -> None:
@@ -172,30 +177,29 @@ class Worker:
         there = {path.name for path in self._work_dir.iterdir()}
         if not there:
             return
-        for job in self._store.jobs({JobState.DONE, JobState.CANCELED, JobState.VANISHED}):
+        for job in self._store.jobs(_OVER):
             if str(job.id) in there:
                 self._clear_up(job)
 
     def _clear_up(self, job: Job) -> None:
-        """Settle the original and remove the work folder, unless another worker is at just that."""
+        """Settle the original and remove the work folder, unless another worker has it in hand."""
         folder = self._work_dir / str(job.id)
-        folder.mkdir(parents=True, exist_ok=True)
         with locked(folder) as mine:
             if not mine:
                 return
+            # It may have been retried, or its film may be back, since the job was read.
+            state = self._store.get(job.id).state
+            if state not in _OVER:
+                return
             # The work folder goes last: as long as it is there, something is left to be done.
-            if self._store.get(job.id).state is JobState.DONE:
-                settle_original(self._store, job)
+            if state is JobState.DONE and not settle_original(self._store, job, folder):
+                return
             shutil.rmtree(folder, ignore_errors=True)
 
     def _film(self, job: Job) -> Film:
         recipe = StyleRecipe.from_json(job.request.recipe)
         work = self._work_dir / str(job.id)
         plan, job = self._plan(job, work)
-        try:
-            work.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise from_os_error(error, work, "writing") from error
         return Film(
             job=job,
             store=self._store,
@@ -215,7 +219,7 @@ class Worker:
         )
         if job.plan is None:
             # It was never begun: what lies there is of a ledger that is gone, and of another film.
-            shutil.rmtree(work, ignore_errors=True)
+            empty_folder(work)  # which itself stays: it is locked
             return plan, self._store.set_plan(job, plan.to_json())
         # What memory was too small for before it is too small for now.
         kept = {name: job.plan[name] for name in ("batch", "history") if name in job.plan}

@@ -1,6 +1,5 @@
 """Nothing of the user's is lost: originals, other films' outputs, and work that was stopped."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from nstd.errors import ChangedError, NstdError, StorageError, UsageError
 from nstd.film import OutputSpec
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
-from nstd.originals import _move
 from nstd.queue import open_ledger
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
@@ -283,28 +281,6 @@ def test_what_was_left_undone_after_the_last_word_to_the_ledger_is_made_good(
     assert errors(batch(config, [], Onlooker())) == [None, None]
     assert (tmp_path / "moved/a.png").exists()
     assert not list((tmp_path / "state/work").iterdir())
-
-
-def test_a_move_to_another_disk_copies_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = picture(tmp_path / "a.png")
-    content = source.read_bytes()
-    target = picture(tmp_path / "other/a.png", "green")
-    kept = target.read_bytes()
-    stat = Path.stat
-
-    def elsewhere(path: Path, **more: Any) -> os.stat_result:
-        found = stat(path, **more)
-        if path == source:
-            return os.stat_result([*found[:2], found.st_dev + 1, *found[3:10]])
-        return found
-
-    monkeypatch.setattr(Path, "stat", elsewhere)
-    _move(source, target)
-    assert (target.with_name("a-2.png").read_bytes(), target.read_bytes()) == (content, kept)
-    assert sorted(path.name for path in target.parent.iterdir()) == ["a-2.png", "a.png"]
-    assert not source.exists()
 
 
 def test_what_a_lost_ledger_left_behind_gets_into_no_film(

@@ -24,7 +24,7 @@ from nstd.errors import (
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings, encoder_options
-from nstd.media.files import locked, part_path
+from nstd.media.files import part_path
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.writer import SegmentWriter
@@ -364,52 +364,6 @@ def test_a_film_that_does_not_open_yet_is_given_its_time(house: House) -> None:
     time.sleep(0.02)
     failed = house.work(Onlooker(), grace_seconds=0.01)
     assert failed.job.state is JobState.FAILED
-
-
-def test_a_canceled_jobs_frames_go_with_it(house: House) -> None:
-    job = house.queue()
-
-    def cancel(frame: int) -> None:
-        if frame == 1:
-            house.store.cancel(job.id)
-
-    outcome = house.work(Onlooker(cancel))
-    assert outcome.job.state is JobState.CANCELED
-    assert not (house.state / f"work/{job.id}").exists()
-
-
-def test_the_frames_of_a_job_that_was_canceled_while_it_waited_go_too(house: House) -> None:
-    job = house.queue()
-    onlooker = Onlooker()
-    onlooker.stop_at(1)
-    worker = house.worker(onlooker)
-    worker.work_one()
-    assert (house.state / f"work/{job.id}").exists()
-    worker.clear_up_all()
-    assert (house.state / f"work/{job.id}").exists()
-    house.store.cancel(job.id)
-    worker.clear_up_all()
-    assert not (house.state / f"work/{job.id}").exists()
-
-
-def test_two_workers_never_settle_one_original_at_once(house: House) -> None:
-    job = house.queue(originals="move", move_to=str(house.folder / "painted-already"))
-    content = hashlib.sha256(house.source.read_bytes()).hexdigest()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nstd.worker.Worker._clear_up", lambda *_: None)  # killed after `done`
-        assert house.work(Onlooker()).error is None
-    with pipeline_lock(house, job):
-        house.worker(Onlooker()).clear_up_all()
-        assert house.source.exists()
-    house.worker(Onlooker()).clear_up_all()
-    assert not house.source.exists()
-    (moved,) = (house.folder / "painted-already").iterdir()
-    assert hashlib.sha256(moved.read_bytes()).hexdigest() == content
-
-
-def pipeline_lock(house: House, job: Job) -> Any:
-    """As another worker holds it that clears up just now."""
-    return locked(house.state / f"work/{job.id}")
 
 
 def other_plan(house: House) -> None:
