@@ -91,6 +91,7 @@ MOMENTS = {
     "12 its original is about to be moved": Moment(
         "nstd.worker:settle_original", "before", moves=True
     ),
+    "12 its original is taken aside": Moment("nstd.originals:_take_aside", "after", moves=True),
     "12 its original has both names": Moment("os:link", "after", 2, moves=True),
     "12 its original is moved": Moment("nstd.originals:publish", "after", moves=True),
     "12 nothing is left but to say so": Moment("nstd.worker:settle_original", "after", moves=True),

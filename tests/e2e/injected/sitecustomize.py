@@ -60,6 +60,7 @@ STEPS = (
     f"{STORE}.done",
     f"{STORE}.fail",
     "nstd.worker:settle_original",
+    "nstd.originals:_take_aside",
     "nstd.originals:publish",
     "shutil:rmtree",
 )
