@@ -43,6 +43,9 @@ words to the ledger lies at most the putting together of a long film."""
 LOOK_SECONDS = 1.0
 """Between two looks at whether the job was paused or canceled: a frame may take minutes."""
 
+VANISHED_KEPT_SECONDS = 7 * 86400.0
+"""How long the frames of a film that has vanished are kept: it may come back."""
+
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
 
@@ -178,7 +181,9 @@ class Worker:
         if not there:
             return
         for job in self._store.jobs(_OVER):
-            if str(job.id) in there:
+            # A disk that was unmounted under a bare mount point looks like films that were deleted.
+            fresh = self._clock() - job.updated < VANISHED_KEPT_SECONDS
+            if str(job.id) in there and not (job.state is JobState.VANISHED and fresh):
                 self._clear_up(job)
 
     def _clear_up(self, job: Job) -> None:

@@ -513,3 +513,35 @@ def test_a_film_begun_on_one_kind_of_device_is_left_to_it(house: House) -> None:
     other = house.worker(Onlooker(), reserved=(("cuda", "another"),)).work_one()
     assert other is not None
     assert other.job.state is JobState.DONE
+
+
+def test_the_frames_of_a_film_that_vanished_are_kept_for_a_week(house: House) -> None:
+    job = house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(1)
+    at_work = house.worker(onlooker)
+    at_work.work_one()
+    away = house.source.rename(house.folder / "away")
+    gone = house.work(Onlooker())
+    assert gone.job.state is JobState.VANISHED
+    frames = house.state / f"work/{job.id}"
+    at_work.clear_up_all()
+    assert frames.exists()
+    away.rename(house.source)
+    house.queue()  # as the watcher does
+    last = Onlooker()
+    assert house.work(last).error is None
+    assert last.worked_on == set(range(2, FRAMES))
+
+
+def test_after_that_they_go(house: House) -> None:
+    job = house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(1)
+    house.worker(onlooker).work_one()
+    house.source.unlink()
+    house.work(Onlooker())
+    later = house.worker(Onlooker())
+    later._clock = lambda: time.time() + worker.VANISHED_KEPT_SECONDS + 1
+    later.clear_up_all()
+    assert not (house.state / f"work/{job.id}").exists()
