@@ -1,0 +1,94 @@
+"""Estimators by name: DIS, RAFT, and one that another package brings."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.models.optical_flow import raft_small
+
+from nstd.errors import ConfigError, WeightsError
+from nstd.flow import Dis, choose_estimator, estimator_names
+from tests.scenes import texture
+from tests.unit.flow.test_raft import network, saved
+
+EARLIER, LATER = texture(130, 130, 1), texture(130, 130, 2)
+
+STILL = """
+import torch
+
+class Still:
+    def estimate(self, earlier, later):
+        shape = (1, 2, *later.shape[:2])
+        return torch.full(shape, 7.0), torch.zeros(shape)
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    """Put a package with one entry point where Python finds it."""
+
+    def put(module: str, source: str, point: str) -> None:
+        (tmp_path / f"{module}.py").write_text(source)
+        folder = tmp_path / f"{module}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[nstd.flow]\n{point}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return put
+
+
+def test_dis_is_opencv_s() -> None:
+    found = choose_estimator("dis").estimate(EARLIER, LATER)
+    for flow, due in zip(found, Dis().estimate(EARLIER, LATER), strict=True):
+        assert torch.equal(flow, due)
+
+
+def test_raft_is_found_in_the_folders(tmp_path: Path) -> None:
+    saved(tmp_path, "raft_small_C_T_V2", network(raft_small).state_dict())
+    backward, _ = choose_estimator("raft", folders=[tmp_path]).estimate(EARLIER, LATER)
+    assert backward.shape == (1, 2, 130, 130)
+
+
+def test_without_raft_s_weights_it_is_said_where_they_belong(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no weights of RAFT") as caught:
+        choose_estimator("raft", folders=[tmp_path])
+    assert str(tmp_path) in caught.value.problem
+    assert "raft_large_C_T_SKHT_V2" in caught.value.remedy
+
+
+def test_one_of_the_user_s_is_found_by_its_entry_point(
+    install: Callable[[str, str, str], None],
+) -> None:
+    install("still_flow", STILL, "still = still_flow:Still")
+    assert estimator_names() == ("dis", "raft", "still")
+    backward, forward = choose_estimator("still").estimate(EARLIER, LATER)
+    assert bool((backward == 7).all())
+    assert bool((forward == 0).all())
+
+
+@pytest.mark.parametrize(
+    ("source", "point"),
+    [
+        ("import no_such_module_at_all", "broken = broken_flow:Still"),
+        (STILL, "broken = broken_flow:Moving"),
+        (STILL.replace("def estimate", "def __init__(self, a): ...\n    def estimate"),
+         "broken = broken_flow:Still"),
+    ],
+    ids=["import", "name", "arguments"],
+)  # fmt: skip
+def test_one_that_cannot_be_made_says_so(
+    source: str, point: str, install: Callable[[str, str, str], None]
+) -> None:
+    install("broken_flow", source, point)
+    with pytest.raises(ConfigError, match=r"The flow estimator broken .* cannot be made"):
+        choose_estimator("broken")
+
+
+def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match="no flow estimator farneback") as caught:
+        choose_estimator("farneback")
+    assert "dis, raft" in caught.value.remedy
