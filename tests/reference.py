@@ -116,12 +116,13 @@ def activations(
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of the objective for one image."""
+    """The terms of the objective for one image that no earlier one is warped to."""
 
     content: float
     style: float
     tv: float
     range: float
+    temporal: float
     total: float
 
 
@@ -155,7 +156,7 @@ def objective(
     tv, excess = total_variation(image), range_loss(image)
     total = total_loss(content_term, style_term, recipe.content_weight, recipe.style_weight)
     total += recipe.tv_weight * tv + recipe.range_weight * excess
-    return Terms(content_term, style_term, tv, excess, total)
+    return Terms(content_term, style_term, tv, excess, 0.0, total)
 
 
 def _wide(weights: Weights, name: str) -> Array:

@@ -29,6 +29,8 @@ from nstd.style.recipe import (
     Strength,
     StyleRecipe,
     StyleSource,
+    Temporal,
+    TemporalMode,
     parse_levels,
 )
 
@@ -80,6 +82,23 @@ class LevelConfig(Section):
 
     long_edge: Annotated[WholeNumber, Field(ge=SHORTEST_EDGE_PX, le=65536)]
     steps: Annotated[WholeNumber, Field(ge=1, le=100_000)]
+
+
+class TemporalConfig(Section):
+    """How the frames of a film hold together; the keys are those of `Temporal`.
+
+    A key that is not given is None here and has `Temporal`'s default.
+    """
+
+    mode: TemporalMode | None = None
+    weight: Weight | None = None
+    long_term: tuple[Annotated[WholeNumber, Field(ge=2, le=1000)], ...] | None = None
+    estimator: Annotated[str, Field(min_length=1)] | None = None
+    settled: Weight | None = None
+
+
+def _temporal(value: object) -> object:
+    return {"mode": value} if isinstance(value, str) else value
 
 
 def _style(value: object) -> object:
@@ -143,6 +162,7 @@ class RecipeConfig(Section):
     tolerance: Weight | None = None
     tolerance_window: Annotated[WholeNumber, Field(ge=1)] | None = None
     seed: Annotated[WholeNumber, Field(ge=0, le=LARGEST_SEED)] | None = None
+    temporal: Annotated[TemporalConfig, BeforeValidator(_temporal)] | None = None
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "RecipeConfig":
@@ -177,6 +197,8 @@ class RecipeConfig(Section):
             values["content_weight"] = STRENGTHS[self.strength]
         if self.levels is not None:
             values["levels"] = tuple(Level(rung.long_edge, rung.steps) for rung in self.levels)
+        if self.temporal is not None:
+            values["temporal"] = Temporal(**self.temporal.model_dump(exclude_none=True))
         if isinstance(self.layer_weights, dict):
             layers = self.style_layers or tuple(sorted(self.layer_weights, key=LAYERS.index))
             values["style_layers"] = layers

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 
 from nstd.errors import ConfigError, WeightsError
+from nstd.flow.checked import Checked
 from nstd.flow.dis import Dis
-from nstd.flow.estimator import Checked, Estimator
+from nstd.flow.estimator import Estimator
 from nstd.flow.raft import Raft, find_raft
 
 DIS = "dis"

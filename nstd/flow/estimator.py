@@ -1,13 +1,10 @@
-"""What an estimator is, and one that holds another to it."""
+"""What an estimator is."""
 
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
-
-from nstd.errors import ConfigError
 
 Image = npt.NDArray[np.uint8]
 """uint8 `[height, width, 3]`, sRGB."""
@@ -25,42 +22,3 @@ class Estimator(Protocol):
     def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
         """The backward flow (on `later`'s grid, into `earlier`) and the forward flow."""
         ...
-
-
-class Checked:
-    """An estimator whose flow is looked at before it is used.
-
-    Of identical pictures the flow is zero, and not computed.
-
-    Args:
-        estimator: Whose flow it is.
-        name: What messages call it.
-    """
-
-    def __init__(self, estimator: Estimator, name: str) -> None:
-        self._estimator = estimator
-        self.name = name
-
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
-        """Backward and forward flow.
-
-        Raises:
-            ConfigError: The estimator gave something else.
-        """
-        shape = (1, 2, *later.shape[:2])
-        if np.array_equal(earlier, later):
-            return torch.zeros(shape), torch.zeros(shape)
-        backward, forward = self._estimator.estimate(earlier, later)
-        for flow in (backward, forward):
-            self._require(tuple(flow.shape) == shape, f"of {[*flow.shape]}, not of {[*shape]}")
-            self._require(flow.dtype == torch.float32, f"of {flow.dtype}, not of float32")
-            self._require(flow.device.type == "cpu", f"on {flow.device}, not on the CPU")
-            self._require(bool(flow.isfinite().all()), "that is not finite")
-        return backward, forward
-
-    def _require(self, condition: bool, found: str) -> None:  # noqa: FBT001 - reads as an assertion
-        if not condition:
-            raise ConfigError(
-                f"The flow estimator {self.name} gave a flow {found}",
-                "Name another one in the recipe (temporal: estimator), or mend it",
-            )

@@ -10,6 +10,7 @@ the full network's space; None means that the network is its own full network.
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -95,6 +96,33 @@ def second_moment(features: Activations, *, augmented: bool) -> Moment:
     means = features.mean(dim=(2, 3))[:, :, None]
     last = torch.cat([means.mT, torch.ones_like(means[:, :1])], dim=2)
     return torch.cat([torch.cat([moment, means], dim=2), last], dim=1)
+
+
+def weighted_second_moment(
+    features: Activations, weights: Float[Tensor, "batch height width"], *, augmented: bool
+) -> Moment:
+    """`second_moment` in which positions count by their weight, whose mean is 1.
+
+    A guided Gram [Gatys et al., "Controlling perceptual factors", CVPR 2017, eq. 5] with the guide
+    T = √weight.
+    """
+    features = _at_least_float32(features)
+    guide = weights.to(features.dtype)[:, None]
+    guided = features * guide.sqrt()
+    moment = gram_matrix(guided) / (features.shape[2] * features.shape[3])
+    if not augmented:
+        return moment
+    means = (features * guide).mean(dim=(2, 3))[:, :, None]
+    last = torch.cat([means.mT, guide.mean(dim=(2, 3))[:, :, None]], dim=2)
+    return torch.cat([torch.cat([moment, means], dim=2), last], dim=1)
+
+
+def pooled(
+    weights: Float[Tensor, "batch _height _width"], features: Activations
+) -> Float[Tensor, "batch height width"]:
+    """Weights of pixels as weights of a layer's positions."""
+    height, width = features.shape[2:]
+    return F.adaptive_avg_pool2d(weights, (height, width))
 
 
 def squared_moment_norm(

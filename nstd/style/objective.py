@@ -1,18 +1,20 @@
 """The terms of a recipe, weighed into the one number that is minimized [Gatys, eq. 7]."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nstd.style import losses
+from nstd.style.losses import pooled
 from nstd.style.network import Network
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import ContentTarget, StyleTarget
+from nstd.style.temporal import TemporalTarget, temporal_loss
 
-TERMS = ("content", "style", "tv", "range", "total")
+TERMS = ("content", "style", "tv", "range", "temporal", "total")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +26,15 @@ class Losses:
         style: Σ w_l E_l.
         tv: Mean squared difference of neighbors.
         range: Mean squared excess over [0, 1].
-        total: α content + β style + τ tv + ρ range.
+        temporal: Mean squared difference from the warped earlier frames, where they are trusted.
+        total: α content + β style + τ tv + ρ range + γ temporal.
     """
 
     content: Float[Tensor, " batch"]
     style: Float[Tensor, " batch"]
     tv: Float[Tensor, " batch"]
     range: Float[Tensor, " batch"]
+    temporal: Float[Tensor, " batch"]
     total: Float[Tensor, " batch"]
 
     def replaced(self, rows: Mapping[int, int], other: "Losses") -> "Losses":
@@ -47,12 +51,23 @@ class Losses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
-    """The function of a batch of pictures that is minimized, at one level."""
+    """The function of a batch of pictures that is minimized, at one level.
+
+    Attributes:
+        network: On the device to compute on.
+        recipe: For the weights.
+        style: At the level.
+        content: Of the frames.
+        temporal: What earlier frames say, or None.
+        emphasis: How much each place counts for the style, with mean 1; None is 1 everywhere.
+    """
 
     network: Network
     recipe: StyleRecipe
     style: StyleTarget
     content: ContentTarget
+    temporal: TemporalTarget | None = None
+    emphasis: Float[Tensor, "batch height width"] | None = None
 
     def __call__(self, images: Float[Tensor, "batch 3 height width"]) -> Losses:
         """All terms, for pictures in the order of the content target's frames."""
@@ -71,7 +86,11 @@ class Objective:
             + recipe.tv_weight * tv
             + recipe.range_weight * excess
         )
-        return Losses(content, style, tv, excess, total)
+        temporal = torch.zeros_like(total)
+        if self.temporal is not None:
+            temporal = temporal_loss(exact, self.temporal.warped, self.temporal.trusts)
+            total = total + recipe.temporal.weight * temporal
+        return Losses(content, style, tv, excess, temporal, total)
 
     def with_gradient(
         self, images: Float[Tensor, "batch 3 height width"]
@@ -86,7 +105,9 @@ class Objective:
     def of_frames(self, frames: list[int]) -> "Objective":
         """The same objective for some frames of the batch."""
         content = ContentTarget(self.content.features[frames], self.content.energy[frames])
-        return Objective(self.network, self.recipe, self.style, content)
+        temporal = None if self.temporal is None else self.temporal.of_frames(frames)
+        emphasis = None if self.emphasis is None else self.emphasis[frames]
+        return replace(self, content=content, temporal=temporal, emphasis=emphasis)
 
     def _content_loss(self, features: Tensor) -> Tensor:
         factor = self.network.metric_factor(self.recipe.content_layer)
@@ -97,7 +118,13 @@ class Objective:
 
     def _style_layer_loss(self, layer: str, features: Tensor) -> Tensor:
         factor = self.network.metric_factor(layer)
-        moment = losses.second_moment(features, augmented=factor is not None)
+        augmented = factor is not None
+        if self.emphasis is None:
+            moment = losses.second_moment(features, augmented=augmented)
+        else:
+            weights = pooled(self.emphasis, features)
+            weights = weights / weights.mean(dim=(1, 2), keepdim=True)
+            moment = losses.weighted_second_moment(features, weights, augmented=augmented)
         target = self.style.moments[layer]
         if self.recipe.form == "literal":
             width = self.network.full_width(layer)

@@ -131,9 +131,11 @@ def stylize_frames(
     images = frames
     for number, level in enumerate(levels):
         contents = resize(frames, level.width, level.height)
-        objective = _objective(painter, level, contents, energies[number] if energies else None)
+        objective = level_objective(
+            painter, level, contents, energies[number] if energies else None
+        )
         start = refine(images, contents) if number else initialize(painter, contents)
-        for step, found, images in _minimize(painter, objective, start, level.steps):
+        for step, found, images in minimize_level(painter, objective, start, level.steps):
             yield Iterate(number, len(levels), step, level.steps, found, images)
     result = images.clamp(0, 1)
     with torch.no_grad():
@@ -173,20 +175,21 @@ def refine(coarser: OtherSize, contents: Images) -> Images:
     return (resize(coarser.clamp(0, 1), width, height) + contents - shown).clamp(0, 1)
 
 
-def _objective(
+def level_objective(
     painter: Painter, level: PlannedLevel, contents: Images, energy: float | None
 ) -> Objective:
+    """What is minimized at `level`; `energy` is the shot's at this level, None the frames' own."""
     style = painter.style_target(level)
     layer = painter.recipe.content_layer
     content = content_target(contents, painter.network, layer, style.energy, energy)
     return Objective(painter.network, painter.recipe, style, content)
 
 
-def _minimize(
+def minimize_level(
     painter: Painter, objective: Objective, start: Images, steps: int
 ) -> Iterator[tuple[int, Losses, Images]]:
     """Steps of one level. A frame that has settled is left out of the later ones."""
-    minimizers = [_minimizer(painter, image) for image in start]
+    minimizers = [new_minimizer(painter, image) for image in start]
     settled = [_Settling(painter.recipe) for _ in minimizers]
     active = list(range(len(minimizers)))
     narrowed, latest = objective, None
@@ -204,7 +207,8 @@ def _minimize(
             active, narrowed = still, objective.of_frames(still)
 
 
-def _minimizer(painter: Painter, start: Tensor) -> Minimizer:
+def new_minimizer(painter: Painter, start: Tensor) -> Minimizer:
+    """What minimizes the loss of one frame, from `start` `[3, height, width]` on."""
     if painter.recipe.optimizer == "adam":
         return Adam(start, painter.recipe.learning_rate)
     return LBFGS(start, painter.history)

@@ -14,6 +14,7 @@ Init = Literal["content", "style", "noise"]
 Pooling = Literal["max", "average"]
 Padding = Literal["reflect", "replicate"]
 Strength = Literal["subtle", "normal", "strong"]
+TemporalMode = Literal["flow", "independent"]
 
 _WORDS = {
     "form": Form,
@@ -90,6 +91,52 @@ class Level:
         _require(self.steps >= 1, f"The level of {self.long_edge} px has no steps")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Temporal:
+    """How the frames of a film hold together.
+
+    Attributes:
+        mode: "flow" paints each frame from the ones before it in its shot, warped along the optical
+            flow; "independent" paints each from its own content alone.
+        weight: γ, of the mean squared difference from the warped earlier frames.
+        long_term: Distances in frames, beyond 1, of earlier frames that are looked at too.
+        estimator: Of the flow: "dis", "raft", or one that another package brings.
+        settled: A frame ends when its loss is at most this share above that of the shot's first
+            frame; what earlier frames gave it is as good as that.
+    """
+
+    mode: TemporalMode = "flow"
+    weight: float = 100.0
+    long_term: tuple[int, ...] = ()
+    estimator: str = "dis"
+    settled: float = 0.05
+
+    def __post_init__(self) -> None:
+        words = get_args(TemporalMode)
+        _require(self.mode in words, f"temporal: mode is {self.mode}, not {' or '.join(words)}")
+        _require(
+            math.isfinite(self.weight) and self.weight >= 0,
+            f"temporal: weight is {self.weight}, not 0 or above",
+        )
+        _require(
+            list(self.long_term) == sorted({*self.long_term} - {*range(2)}),
+            "temporal: long_term is no list of growing distances from 2 frames on",
+        )
+        _require(bool(self.estimator), "temporal: estimator names none")
+        _require(
+            math.isfinite(self.settled) and self.settled >= 0,
+            f"temporal: settled is {self.settled}, not 0 or above",
+        )
+
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """All distances at which earlier frames are looked at, the closest first."""
+        return (1, *self.long_term) if self.mode == "flow" else ()
+
+
+INDEPENDENT = Temporal(mode="independent")
+"""What recipes mean that were frozen before there was a choice."""
+
 DEFAULT_LEVELS = (Level(256, 80), Level(512, 30), Level(1024, 20), Level(2048, 15))
 
 
@@ -123,6 +170,7 @@ class StyleRecipe:
             `tolerance_window` steps (Ruder et al. 2016: 1e-4 over 50); 0 never ends early.
         tolerance_window: Steps.
         seed: Of the noise.
+        temporal: How the frames of a film hold together.
     """
 
     styles: tuple[StyleSource, ...]
@@ -147,6 +195,7 @@ class StyleRecipe:
     tolerance: float = 1e-4
     tolerance_window: int = 50
     seed: int = 0
+    temporal: Temporal = INDEPENDENT
 
     def __post_init__(self) -> None:
         _require(bool(self.styles), "The recipe names no style image")
@@ -185,8 +234,14 @@ class StyleRecipe:
         _require(edges == sorted(set(edges)), "The levels do not grow from coarse to fine")
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, in plain values; `from_json` gives the same recipe back."""
-        return asdict(self)
+        """Everything, in plain values; `from_json` gives the same recipe back.
+
+        `INDEPENDENT` is left out: such a recipe is what one was before there was a choice.
+        """
+        values = asdict(self)
+        if self.temporal == INDEPENDENT:
+            del values["temporal"]
+        return values
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StyleRecipe":
@@ -209,12 +264,18 @@ class StyleRecipe:
                     values[key] = tuple(values[key])
             if "levels" in values:
                 values["levels"] = tuple(Level(**level) for level in values["levels"])
+            temporal = values.get("temporal")
+            values["temporal"] = INDEPENDENT if temporal is None else _temporal(temporal)
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise ConfigError(
                 f"The frozen recipe is not one of this version: {error}",
                 "Finish the job with the version that queued it, or queue the film again",
             ) from error
+
+
+def _temporal(data: Mapping[str, Any]) -> Temporal:
+    return Temporal(**{**data, "long_term": tuple(data["long_term"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from nstd.config.faults import faults_of, shown_path
 from nstd.config.values import Context
 from nstd.errors import UsageError
 from nstd.gallery import find_style, list_styles
-from nstd.style.recipe import STRENGTHS, STYLE_LAYERS, Level, StyleRecipe, StyleSource
+from nstd.style.recipe import (
+    INDEPENDENT,
+    STRENGTHS,
+    STYLE_LAYERS,
+    Level,
+    StyleRecipe,
+    StyleSource,
+    Temporal,
+)
 
 FROZEN_LATER = {"network_name", "network_sha256"}
 """Fields that no one writes: they are filled in when a job is queued."""
@@ -66,6 +74,7 @@ OTHER_VALUES: dict[str, tuple[Any, Any]] = {
     "tolerance": (0, 0.0),
     "tolerance_window": (9, 9),
     "seed": (12, 12),
+    "temporal": ({"mode": "flow", "weight": 7}, Temporal(weight=7.0)),
 }
 
 
@@ -298,3 +307,27 @@ def test_each_wrong_option_is_named(
         recipe_from_options(config, name=name, overrides=overrides)
     assert caught.value.problem.startswith(problem)
     assert caught.value.exit_code == 2
+
+
+def test_how_frames_hold_together_may_be_one_word() -> None:
+    assert _style_recipe(temporal="independent").temporal == INDEPENDENT
+    assert _style_recipe(temporal="flow").temporal == Temporal()
+
+
+def test_how_frames_hold_together_is_given_key_by_key() -> None:
+    given = {"long_term": [15, 40], "estimator": "raft", "settled": 0.1, "weight": 20}
+    expected = Temporal(long_term=(15, 40), estimator="raft", settled=0.1, weight=20.0)
+    assert _style_recipe(temporal=given).temporal == expected
+
+
+@pytest.mark.parametrize(
+    "given", ["sideways", {"mode": "sideways"}, {"weight": -1}, {"long_term": [1]}, {"wight": 3}]
+)
+def test_each_slip_in_how_frames_hold_together_is_told(given: Any) -> None:
+    (fault,) = _faults(temporal=given)
+    assert "temporal" in fault
+
+
+def test_distances_that_do_not_grow_are_told() -> None:
+    (fault,) = _faults(temporal={"long_term": [40, 15]})
+    assert "growing distances" in fault

@@ -1,5 +1,6 @@
 """The objective as a whole: against the reference, and with a right gradient from every term."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 from torch import Tensor
 
 from nstd.style.objective import TERMS, Losses, Objective
-from nstd.style.recipe import STYLE_LAYERS, StyleRecipe
+from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, Temporal
 from nstd.style.targets import ENERGY_FLOOR
+from nstd.style.temporal import TemporalTarget, temporal_loss
 from tests import reference
 from tests.unit.style import tiny
 
@@ -208,15 +210,66 @@ def test_losses_are_float32_where_the_pictures_are_narrower() -> None:
 
 
 def test_replaced_takes_some_frames_from_other_losses() -> None:
-    old = Losses(*(torch.tensor([10.0, 11.0, 12.0]) + n for n in range(5)))
-    new = Losses(*(torch.tensor([20.0, 21.0]) + n for n in range(5)))
+    old = Losses(*(torch.tensor([10.0, 11.0, 12.0]) + n for n in range(6)))
+    new = Losses(*(torch.tensor([20.0, 21.0]) + n for n in range(6)))
     found = old.replaced({2: 0, 0: 1}, new)
     assert found.content.tolist() == [21.0, 11.0, 20.0]
-    assert found.total.tolist() == [25.0, 15.0, 24.0]
+    assert found.total.tolist() == [26.0, 16.0, 25.0]
     assert old.content.tolist() == [10.0, 11.0, 12.0]
     assert old.replaced({}, new).tv.tolist() == [12.0, 13.0, 14.0]
 
 
 def test_floats_are_the_losses_of_one_frame_by_name() -> None:
-    one = Losses(*(torch.tensor([0.5, 1.5]) + n for n in range(5)))
-    assert one.floats(1) == {"content": 1.5, "style": 2.5, "tv": 3.5, "range": 4.5, "total": 5.5}
+    one = Losses(*(torch.tensor([0.5, 1.5]) + n for n in range(6)))
+    expected = {"content": 1.5, "style": 2.5, "tv": 3.5, "range": 4.5, "temporal": 5.5}
+    assert one.floats(1) == expected | {"total": 6.5}
+
+
+def with_predecessors(objective: Objective) -> Objective:
+    """The same with two earlier frames, and with places that count more than others."""
+    generator = torch.Generator().manual_seed(5)
+    options: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
+    warped = torch.rand((2, *SMALL.shape), **options)
+    trusts = torch.rand((2, SMALL.shape[0], *SMALL.shape[2:]), **options) / 2
+    emphasis = 0.2 + torch.rand((SMALL.shape[0], *SMALL.shape[2:]), **options)
+    emphasis = emphasis / emphasis.mean(dim=(1, 2), keepdim=True)
+    return replace(objective, temporal=TemporalTarget(warped, trusts), emphasis=emphasis)
+
+
+def held(**changes: Any) -> Objective:
+    return with_predecessors(small_objective(readout=True, **changes))
+
+
+def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -> None:
+    look = {"temporal": Temporal(weight=3.0)}
+    plain, both = small_objective(readout=True, **look), held(**look)
+    found = replace(both, emphasis=None)(SMALL)
+    assert both.temporal is not None
+    due = temporal_loss(SMALL, both.temporal.warped, both.temporal.trusts)
+    torch.testing.assert_close(found.temporal, due)
+    assert float(due.min()) > 0
+    torch.testing.assert_close(found.total, plain(SMALL).total + 3 * due)
+    assert plain(SMALL).temporal.tolist() == [0.0, 0.0]
+
+
+def test_with_predecessors_and_emphasis_the_gradient_is_right() -> None:
+    objective = held(temporal=Temporal(weight=3.0))
+    image = SMALL.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: objective(x).total, (image,), fast_mode=True, eps=1e-7, atol=1e-6
+    )
+
+
+def test_the_temporal_term_alone_moves_every_pixel() -> None:
+    off = {f"{name}_weight": 0.0 for name in ALONE}
+    _, gradient = held(temporal=Temporal(weight=1.0), **off).with_gradient(SMALL)
+    assert (gradient != 0).all()
+
+
+def test_frames_of_a_batch_have_their_own_predecessors_and_emphasis() -> None:
+    objective = held(temporal=Temporal(weight=3.0))
+    both, gradients = objective.with_gradient(SMALL)
+    for frame in range(2):
+        one, gradient = objective.of_frames([frame]).with_gradient(SMALL[frame : frame + 1])
+        assert one.floats() == pytest.approx(both.floats(frame), rel=1e-12)
+        torch.testing.assert_close(gradient[0], gradients[frame], rtol=1e-10, atol=1e-12)

@@ -19,6 +19,7 @@ from nstd.style.temporal import (
     temporal_loss,
     trust,
     warp,
+    warp_sharp,
 )
 from tests.scenes import Scene, colored_noise, scene
 from tests.unit.style import tiny
@@ -346,3 +347,45 @@ def test_the_start_is_the_warped_frame_where_it_is_trusted_and_the_rest_elsewher
     assert torch.equal(found[..., :5, 6:], content[..., :5, 6:])
     mixed = 0.25 * warped[0][..., 5, 8] + 0.75 * content[..., 5, 8]
     torch.testing.assert_close(found[..., 5, 8], mixed)
+
+
+# --- the sharp warp ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (3, 0), (0, -2), (-5, 4)])
+def test_the_sharp_warp_is_exact_by_whole_pixels_too(x: int, y: int) -> None:
+    image = tiny.picture(1, 40, 50).float()
+    flow = torch.empty(1, 2, 40, 50)
+    flow[:, 0], flow[:, 1] = x, y
+    assert torch.equal(warp_sharp(image, flow), warp(image, flow))
+
+
+def test_the_sharp_warp_is_keys_cubic_convolution() -> None:
+    # It gives back every parabola exactly: that is what a = −½ is for (Keys 1981).
+    columns = torch.arange(20, dtype=torch.float64)
+    image = (0.3 * columns**2 - columns + 2).expand(1, 1, 9, 20)
+    flow = random_flow(4, 9, 20, 0.8)
+    flow[:, 1] = 0
+    found = warp_sharp(image, flow)
+    at = columns + flow[0, 0]
+    inner = (at > 1) & (at < 18)
+    expected = 0.3 * at**2 - at + 2
+    torch.testing.assert_close(found[0, 0][inner], expected[inner], rtol=0, atol=1e-12)
+
+
+def test_the_sharp_warp_keeps_what_bilinear_warps_lose() -> None:
+    image = torch.from_numpy(colored_noise(128, 128, 0, slope=2.27).transpose(2, 0, 1)[None])
+    flow = torch.zeros(1, 2, 128, 128, dtype=torch.float64)
+    flow[:, 0] = 0.5
+    bilinear = sharp = image
+    for _ in range(5):
+        bilinear, sharp = warp(bilinear, flow), warp_sharp(sharp, flow)
+    kept = laplacian_energy(sharp) / laplacian_energy(image)
+    assert kept > laplacian_energy(bilinear) / laplacian_energy(image) + 0.2
+    assert kept < 1.05  # it sharpens nothing
+
+
+def test_the_gradients_of_the_sharp_warp_are_right() -> None:
+    image = tiny.picture(1, 5, 6).requires_grad_()
+    flow = random_flow(2, 5, 6, 2.0).round() + 0.4
+    assert torch.autograd.gradcheck(lambda x: warp_sharp(x, flow), (image,))

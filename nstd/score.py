@@ -1,0 +1,202 @@
+"""How a painted film holds together: flicker, sharpness, drift and seams, as plain numbers.
+
+Pure functions over frames `[1, 3, height, width]` in [0, 1]. Flow comes from outside; it should be
+another than the one that drove the painting.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nstd.style.losses import (
+    pooled,
+    relative_style_layer_loss,
+    total_variation_loss,
+    weighted_second_moment,
+)
+from nstd.style.optimize import Painter
+from nstd.style.recipe import PlannedLevel
+from nstd.style.temporal import disoccluded, leaves_frame, motion_boundary, warp
+
+FLOOR = 2.6e-6
+"""Mean squared error below which nothing counts as flicker: rounding to 8 bits twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two frames of one shot, one after the other.
+
+    Attributes:
+        output: E_warp of the painted ones.
+        source: E_warp of the source's.
+        covered: Share of the picture that was compared.
+    """
+
+    output: float
+    source: float
+    covered: float
+
+
+def compare(
+    painted: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], backward: Tensor, forward: Tensor
+) -> Pair:
+    """E_warp of a pair of painted frames and of their sources, over what is not occluded.
+
+    Args:
+        painted: The earlier and the later painted frame.
+        source: Likewise, at the same size.
+        backward: The source's flow from the later into the earlier frame.
+        forward: The flow back.
+    """
+    seen = visible(backward, forward)
+    errors = [warp_error(*pair, backward, seen) for pair in (painted, source)]
+    return Pair(errors[0], errors[1], float(seen.float().mean()))
+
+
+def visible(backward: Tensor, forward: Tensor) -> Tensor:
+    """Where the later frame shows what the earlier one showed too, `[1, height, width]`."""
+    hidden = disoccluded(backward, forward) | leaves_frame(backward)
+    return ~(hidden | motion_boundary(backward))
+
+
+def warp_error(earlier: Tensor, later: Tensor, backward: Tensor, seen: Tensor) -> float:
+    """Mean squared difference of `later` from `earlier` warped to it, where `seen`."""
+    squares = (later - warp(earlier, backward)).square().mean(dim=1)
+    return float(squares[seen].double().mean()) if bool(seen.any()) else 0.0
+
+
+def warp_ratio(pairs: Sequence[Pair]) -> float:
+    """How much more the painted film flickers than its source; 1 is: no more. NaN of no pairs.
+
+    Args:
+        pairs: Neighbors of one shot; none over a cut.
+    """
+    if not pairs:
+        return math.nan
+    outputs = sum(pair.output for pair in pairs) / len(pairs)
+    sources = sum(pair.source for pair in pairs) / len(pairs)
+    return max(outputs, FLOOR) / max(sources, FLOOR)
+
+
+def gradient_energy(image: Tensor) -> float:
+    """Mean squared difference between neighbors, both ways: blur would win E_warp, not this."""
+    return float(total_variation_loss(image)[0])
+
+
+def luminance(image: Tensor) -> float:
+    """Mean relative luminance, of linear light (BT.709)."""
+    return float(_light(image).mean())
+
+
+def contrast(image: Tensor) -> float:
+    """Standard deviation of the same."""
+    return float(_light(image).std(correction=0))
+
+
+def drift(painted: Sequence[float], source: Sequence[float]) -> float:
+    """By what share a shot's luminance or contrast moved away, beyond what its source's did.
+
+    Args:
+        painted: Of every frame of the shot.
+        source: Likewise, of the source.
+
+    Returns:
+        The value of largest size, with its sign: −0.1 is a tenth darker than at the shot's begin.
+    """
+    if not painted or painted[0] <= 0 or source[0] <= 0:
+        return 0.0
+    moves = [
+        own * source[0] / (painted[0] * other) - 1 if other > 0 else 0.0
+        for own, other in zip(painted, source, strict=True)
+    ]
+    return max(moves, key=abs)
+
+
+def seam_step(inside: Sequence[Pair], borders: Sequence[Pair]) -> float:
+    """How much more it flickers where segments meet than inside them; 1 is: no more.
+
+    Each as a ratio to the source's, since what the source does there is no seam; NaN of no borders.
+
+    Args:
+        inside: Pairs within a segment.
+        borders: Pairs of a segment's last frame and the next one's first, of one shot.
+    """
+    return warp_ratio(borders) / warp_ratio(inside)
+
+
+def _light(image: Tensor) -> Tensor:
+    """Relative luminance of sRGB `[1, 3, height, width]` (IEC 61966-2-1)."""
+    linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+    shares = torch.tensor((0.2126, 0.7152, 0.0722), dtype=image.dtype, device=image.device)
+    return (linear * shares[:, None, None]).sum(dim=1)
+
+
+class RegionStyle:
+    """The style of regions of many frames, as if they were one picture.
+
+    A small region of a painting is by itself far from the whole (0.4 for 5 % of Starry Night), so
+    features are pooled over all frames before they are compared.
+
+    Args:
+        painter: For network, layers and weights.
+        level: Whose style target is compared with.
+    """
+
+    def __init__(self, painter: Painter, level: PlannedLevel) -> None:
+        self._painter = painter
+        self._target = painter.style_target(level)
+        self._sums: dict[str, Tensor] = {}
+        self._masses: dict[str, float] = {}
+
+    def add(self, image: Tensor, region: Tensor) -> None:
+        """Take the features of `image` `[1, 3, height, width]` in `region` `[1, height, width]`."""
+        if not bool(region.any()):
+            return
+        network, recipe = self._painter.network, self._painter.recipe
+        image = image.to(network.device, network.dtype)
+        weights = region.to(network.device, torch.float32)
+        with torch.no_grad():
+            features = network.features(image, recipe.style_layers)
+        for layer, found in features.items():
+            share = pooled(weights, found)
+            mass = float(share.sum())
+            augmented = network.metric_factor(layer) is not None
+            positions = found.shape[2] * found.shape[3]
+            scaled = share * (positions / mass)
+            moment = weighted_second_moment(found, scaled, augmented=augmented)[0].double() * mass
+            before = self._sums.get(layer)
+            self._sums[layer] = moment if before is None else before + moment
+            self._masses[layer] = self._masses.get(layer, 0.0) + mass
+
+    def loss(self) -> float:
+        """Σ w_l ‖G − G(S)‖² / ‖G(S)‖² of all that was added; NaN if that is nothing."""
+        if not self._sums:
+            return math.nan
+        total = 0.0
+        recipe, network = self._painter.recipe, self._painter.network
+        for layer, weight in zip(recipe.style_layers, recipe.layer_weights, strict=True):
+            moment = (self._sums[layer] / self._masses[layer]).to(self._target.moments[layer].dtype)
+            own = relative_style_layer_loss(
+                moment[None],
+                self._target.moments[layer],
+                self._target.norms[layer],
+                network.metric_factor(layer),
+            )
+            total += weight * float(own[0])
+        return total
+
+
+def shifted(region: Tensor) -> Tensor:
+    """`region` `[1, height, width]` moved (around the border) to where it meets itself least."""
+    height, width = region.shape[1:]
+    moves = [(dy * height // 6, dx * width // 6) for dy in range(6) for dx in range(6)]
+    return (
+        min(
+            (region.roll(move, (1, 2)) for move in moves),
+            key=lambda moved: int((moved & region).sum()),
+        )
+        & ~region
+    )

@@ -1,0 +1,83 @@
+"""Noise is no motion: of a still scene the flow is zero, and slow motion is left alone."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from nstd.flow.dis import Dis
+from nstd.flow.estimator import Image
+from nstd.flow.still import BLEND_PX, WINDOW_PX, hold_still
+from nstd.style.temporal import motion_boundary, warp_sharp
+from tests.scenes import scene, texture
+
+HEIGHT, WIDTH = 160, 200
+
+
+def noisy(picture: np.ndarray, deviation: float, seed: int) -> Image:
+    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
+    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
+def moved(picture: Image, x: float) -> np.ndarray:
+    image = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
+    flow = torch.zeros(1, 2, *picture.shape[:2])
+    flow[:, 0] = x
+    return warp_sharp(image, flow)[0].permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("deviation", [0.5, 1, 2, 4])
+def test_of_a_still_scene_with_noise_the_flow_is_zero(deviation: float) -> None:
+    picture = texture(HEIGHT, WIDTH, 1, slope=2)
+    earlier, later = noisy(picture, deviation, 1), noisy(picture, deviation, 2)
+    flows = Dis().estimate(earlier, later)
+    for before, flow in zip(flows, hold_still(earlier, later, *flows), strict=True):
+        assert float(before.abs().max()) > 0.01
+        assert float((flow == 0).float().mean()) > 0.9
+        assert float(flow.abs().mean()) < 0.1 * float(before.abs().mean())
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.45])
+def test_slow_motion_that_the_pictures_show_is_left_alone(speed: float) -> None:
+    picture = texture(HEIGHT, WIDTH, 1, slope=2)
+    earlier, later = noisy(picture, 0.5, 1), noisy(moved(picture, speed), 0.5, 2)
+    flows = Dis().estimate(earlier, later)
+    backward, _ = hold_still(earlier, later, *flows)
+    inner = (0, 0, slice(20, -20), slice(20, -20))
+    assert float(backward[inner].mean()) == pytest.approx(speed, rel=0.2)
+    assert float((backward[inner] - flows[0][inner]).abs().mean()) < 0.1 * speed
+
+
+def test_fast_motion_is_left_alone_to_the_bit() -> None:
+    one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(7, 3))
+    flows = tuple(torch.full((1, 2, HEIGHT, WIDTH), value) for value in (-5.0, 5.0))
+    for before, flow in zip(flows, hold_still(one.earlier, one.later, *flows), strict=True):
+        assert torch.equal(flow, before)
+
+
+def test_a_thing_that_moves_before_a_still_wall_moves_on_and_the_wall_stands() -> None:
+    one = scene(HEIGHT, WIDTH, square=(5, 0), wall=(0, 0), side=60)
+    earlier, later = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
+    flows = Dis().estimate(earlier, later)
+    backward, _ = hold_still(earlier, later, *flows)
+    square = (one.backward[0] != 0).astype(np.uint8)
+    reach = WINDOW_PX // 2 + BLEND_PX // 2 + 12  # of the windows, and of DIS's own smearing
+    inside = cv2.erode(square, np.ones((25, 25), np.uint8)) > 0
+    away = cv2.dilate(square, np.ones((2 * reach, 2 * reach), np.uint8)) == 0
+    assert inside.sum() > 500
+    assert away.sum() > 2000
+    assert np.median(backward[0, 0].numpy()[inside]) == pytest.approx(-5, abs=0.3)
+    assert np.abs(backward[0].numpy()[:, away]).mean() < 0.01
+
+
+def test_going_to_zero_makes_no_motion_boundary() -> None:
+    picture = texture(HEIGHT, WIDTH, 1, slope=2)
+    earlier = noisy(picture, 0.5, 1)
+    half = np.where(np.arange(WIDTH)[:, None] < WIDTH // 2, picture, moved(picture, 0.4))
+    later = noisy(half, 0.5, 2)
+    true = torch.zeros(1, 2, HEIGHT, WIDTH)
+    true[:, 0] = 0.4  # all moves, the estimator says; the left half shows that it does not
+    backward, _ = hold_still(earlier, later, true, -true)
+    assert float(backward[0, 0, 40:-40, :50].abs().max()) < 0.01
+    assert float(backward[0, 0, 40:-40, -50:].mean()) == pytest.approx(0.4, abs=0.01)
+    assert not bool(motion_boundary(backward)[:, 40:-40, 40:-40].any())

@@ -1,0 +1,236 @@
+"""Later frames of a shot: what they start from, what they cost, and what is new in them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.style.losses import second_moment, weighted_second_moment
+from nstd.style.optimize import Iterate, Painter, stylize_frames
+from nstd.style.recipe import Level, Temporal
+from nstd.style.shot import (
+    EMPHASIS,
+    NEW_SHARE,
+    Predecessor,
+    emphasis,
+    later_steps,
+    settled_loss,
+    start_image,
+    stylize_next,
+    temporal_target,
+)
+from nstd.style.temporal import TemporalTarget, trust
+from tests.unit.style import tiny
+
+HEIGHT, WIDTH = 48, 64
+FRAME = tiny.picture(1, HEIGHT, WIDTH)
+PAINTED = tiny.picture(2, HEIGHT, WIDTH)
+ENERGIES = (1.0,)
+
+
+def painter(**changes: Any) -> Painter:
+    look = tiny.recipe(**{"levels": (Level(64, 12),), "temporal": Temporal(), **changes})
+    return tiny.painter(look, readout=True)
+
+
+def still(value: float = 0.0) -> Tensor:
+    return torch.full((1, 2, HEIGHT, WIDTH), value)
+
+
+def standing(painted: Tensor = PAINTED, **changes: Any) -> Predecessor:
+    """A predecessor since which nothing has moved."""
+    return Predecessor(painted, still(), still(), **changes)
+
+
+def half_new(painted: Tensor = PAINTED) -> Predecessor:
+    """A predecessor that shows only the left half."""
+    forward = still()
+    forward[..., WIDTH // 2 :] = 9.0
+    return Predecessor(painted, still(), forward)
+
+
+def follow(ready: Painter, *before: Predecessor, settled: float = 0.0) -> list[Iterate]:
+    return list(stylize_next(ready, FRAME, before, ENERGIES, settled))
+
+
+# --- what it costs -------------------------------------------------------------------------------
+
+
+def test_a_frame_whose_source_is_the_same_is_its_predecessor_at_no_step() -> None:
+    painted = (PAINTED * 255).round() / 255
+    (only,) = follow(painter(), standing(painted, same=True))
+    assert only.final
+    assert only.step == 0
+    assert torch.equal(only.images, painted)
+
+
+def test_a_frame_as_good_as_those_before_it_costs_one_step() -> None:
+    first, result = follow(painter(), standing(), settled=1e9)
+    assert (first.step, first.final) == (1, False)
+    assert result.final
+    torch.testing.assert_close(result.images, PAINTED, rtol=0, atol=1e-6)  # flow is float32
+
+
+def test_without_that_it_takes_a_quarter_of_the_first_frame_s_steps() -> None:
+    *iterates, result = follow(painter(), standing())
+    assert [one.step for one in iterates] == [1, 2, 3]
+    assert {one.steps for one in iterates} == {3}
+    assert result.step == 3
+
+
+def test_where_something_is_new_it_takes_as_many_again() -> None:
+    *iterates, _ = follow(painter(), half_new())
+    assert [one.step for one in iterates] == [1, 2, 3, 4, 5, 6]
+    assert {one.steps for one in iterates} == {6}
+
+
+def test_steps_are_a_quarter_of_all_and_no_more_than_the_finest_level_s() -> None:
+    known = torch.ones(1, 10, 100)
+    assert later_steps([80], known) == (20, 0)
+    assert later_steps([80, 30, 20], known) == (20, 0)
+    assert later_steps([3], known) == (1, 0)
+    known[0, 0, : round(1000 * NEW_SHARE)] = 0
+    assert later_steps([80], known) == (20, 0)
+    known[0, 1, 0] = 0.5
+    assert later_steps([80], known) == (20, 20)
+
+
+def test_it_is_painted_at_the_finest_level_alone() -> None:
+    ready = painter(levels=(Level(43, 6), Level(64, 4)))
+    for one in stylize_next(ready, FRAME, [standing()], (1.0, 1.0)):
+        assert (one.level, one.levels) == (1, 2)
+        assert one.images.shape == FRAME.shape
+
+
+def test_what_settles_a_frame_is_the_first_one_s_loss_and_a_share() -> None:
+    ready = painter(temporal=Temporal(settled=0.5, weight=1000.0))
+    *_, result = stylize_frames(ready, FRAME, ENERGIES)
+    assert settled_loss(ready, result.losses) == pytest.approx(1.5 * float(result.losses.total))
+    *_, result = follow(ready, half_new())
+    plain = float(result.losses.total) - 1000 * float(result.losses.temporal)
+    assert settled_loss(ready, result.losses) == pytest.approx(1.5 * plain)
+
+
+# --- what comes out ------------------------------------------------------------------------------
+
+
+def test_the_same_comes_out_every_time() -> None:
+    first, second = (follow(painter(), half_new()) for _ in range(2))
+    assert torch.equal(first[-1].images, second[-1].images)
+
+
+def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
+    ready = painter(range_weight=0.0, content_weight=0.0, tv_weight=0.0)
+    *_, last, result = follow(ready, standing((PAINTED > 0.5).double()))
+    assert torch.equal(result.images, last.images.clamp(0, 1))
+    assert not torch.equal(result.images, last.images)
+    assert result.losses.floats()["range"] == 0
+    off = (result.images - (PAINTED > 0.5).double()).square().mean()
+    assert result.losses.floats()["temporal"] == pytest.approx(float(off), rel=1e-5)
+
+
+def test_the_loss_falls() -> None:
+    *iterates, result = follow(painter(levels=(Level(64, 60),)), half_new())
+    new, every = iterates[:15], iterates[15:]
+    for part in (new, every):
+        totals = [float(one.losses.total) for one in part]
+        assert totals[-1] < totals[0]
+    assert float(result.losses.total) <= float(every[-1].losses.total) * 1.01
+
+
+def test_with_more_weight_it_stays_nearer_to_what_was() -> None:
+    off = []
+    for weight in (0.0, 10.0, 1000.0):
+        *_, result = follow(
+            painter(temporal=Temporal(weight=weight), levels=(Level(64, 40),)), standing()
+        )
+        off.append(float((result.images - PAINTED).square().mean()))
+    assert off[0] > 1.2 * off[1] > 1.2 * off[2]
+
+
+def test_first_what_is_new_is_painted_and_nothing_else() -> None:
+    *iterates, _ = follow(painter(), half_new())
+    content = FRAME
+    target = temporal_target([half_new()], content)
+    start = start_image(content, target)
+    known = target.trust[0] == 1
+    assert 0.4 < float(known.double().mean()) < 0.5
+    for one in iterates[:3]:
+        assert torch.equal(one.images[:, :, known], start[:, :, known])
+    assert not torch.equal(iterates[2].images, start)
+    assert not torch.equal(iterates[5].images[:, :, known], start[:, :, known])
+
+
+# --- what it starts from -------------------------------------------------------------------------
+
+
+def test_the_closest_frame_is_taken_and_a_farther_one_where_it_alone_shows_the_place() -> None:
+    far = tiny.picture(3, HEIGHT, WIDTH)
+    target = temporal_target([half_new(), standing(far)], FRAME)
+    left, right = slice(0, WIDTH // 2 - 4), slice(WIDTH // 2 + 4, None)
+    assert target.warped.shape == (2, 1, 3, HEIGHT, WIDTH)
+    assert bool((target.trusts[0][..., left] == 1).all())
+    assert bool((target.trusts[1][..., left] == 0).all())
+    assert bool((target.trusts[1][..., right] == 1).all())
+    start = start_image(FRAME, target)
+    torch.testing.assert_close(start[..., left], PAINTED[..., left], rtol=0, atol=1e-6)
+    torch.testing.assert_close(start[..., right], far[..., right], rtol=0, atol=1e-6)
+
+
+def test_what_is_new_starts_in_the_colors_around_it() -> None:
+    content = tiny.picture(1, HEIGHT, WIDTH, low=0.2, high=0.5).float()
+    offset = torch.tensor([0.3, -0.1, 0.2])[:, None, None]
+    known = torch.ones(1, HEIGHT, WIDTH)
+    known[:, 10:30, 20:40] = 0
+    target = TemporalTarget((content + offset)[None], known[None])
+    # All that is known was moved by one offset: so is what is new.
+    torch.testing.assert_close(start_image(content, target), content + offset)
+
+
+def test_what_is_new_between_two_colors_goes_from_one_to_the_other() -> None:
+    content = torch.full((1, 3, 32, 64), 0.5)
+    painted = content.clone()
+    painted[..., :32], painted[..., 32:] = 0.2, 0.8
+    known = torch.ones(1, 32, 64)
+    known[..., 16:48] = 0
+    start = start_image(content, TemporalTarget(painted[None], known[None]))
+    row = start[0, 0, 16]
+    assert torch.equal(row[:16], painted[0, 0, 16, :16])
+    assert torch.equal(row[48:], painted[0, 0, 16, 48:])
+    assert bool((row.diff() > -0.02).all())
+    assert float(row[18]) < 0.35
+    assert float(row[45]) > 0.65
+
+
+def test_where_nothing_is_known_the_start_is_the_content() -> None:
+    target = TemporalTarget(PAINTED[None], torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.float64))
+    torch.testing.assert_close(start_image(FRAME, target), FRAME)
+
+
+# --- emphasis ------------------------------------------------------------------------------------
+
+
+def test_what_is_new_counts_more_and_all_of_it_one_on_average() -> None:
+    known = trust(still(), half_new().forward)
+    weights = emphasis(known)
+    assert float(weights.mean()) == pytest.approx(1, rel=1e-6)
+    assert float(weights.max() / weights.min()) == pytest.approx(1 + EMPHASIS, rel=1e-6)
+    assert bool((emphasis(torch.ones(1, 4, 4)) == 1).all())
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_a_weighted_moment_counts_positions_by_their_weight(augmented: bool) -> None:
+    features = tiny.picture(1, 4, 5, count=2)
+    weights = torch.rand((2, 4, 5), generator=torch.Generator().manual_seed(0)).double()
+    weights = weights / weights.mean(dim=(1, 2), keepdim=True)
+    found = weighted_second_moment(features, weights, augmented=augmented)
+    for frame in range(2):
+        f = features[frame].flatten(1).numpy()
+        if augmented:
+            f = np.concatenate([f, np.ones((1, 20))])
+        due = (f * weights[frame].flatten().numpy()) @ f.T / 20
+        np.testing.assert_allclose(found[frame].numpy(), due, rtol=1e-12)
+    even = weighted_second_moment(features, torch.ones(2, 4, 5), augmented=augmented)
+    torch.testing.assert_close(even, second_moment(features, augmented=augmented))

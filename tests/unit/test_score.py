@@ -1,0 +1,195 @@
+"""The score: flicker as what the source does not explain, sharpness, drift, seams, new regions."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.score import (
+    FLOOR,
+    Pair,
+    RegionStyle,
+    compare,
+    contrast,
+    drift,
+    gradient_energy,
+    luminance,
+    seam_step,
+    shifted,
+    visible,
+    warp_ratio,
+)
+from nstd.style.temporal import warp_sharp
+from tests.scenes import scene, texture
+from tests.unit.style import tiny
+
+
+def tensor(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def field(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values.copy())[None].float()
+
+
+SCENE = scene(square=(9, 5), wall=(-3, 2))
+FLOWS = (field(SCENE.backward), field(SCENE.forward))
+SOURCE = (tensor(SCENE.earlier), tensor(SCENE.later))
+
+
+def painted(seed: int = 5) -> tuple[Tensor, Tensor]:
+    """Paint that moves with the scene: other textures on the same square and wall."""
+    other = scene(square=(9, 5), wall=(-3, 2), seed=seed)
+    return tensor(other.earlier), tensor(other.later)
+
+
+# --- flicker -------------------------------------------------------------------------------------
+
+
+def test_paint_that_moves_with_the_scene_does_not_flicker() -> None:
+    pair = compare(painted(), SOURCE, *FLOWS)
+    assert pair.output == pytest.approx(0, abs=1e-12)
+    assert pair.source == pytest.approx(0, abs=1e-12)
+    assert 0.7 < pair.covered < 0.95
+    assert warp_ratio([pair]) == 1.0  # both under the floor
+
+
+def test_paint_that_is_new_in_every_frame_flickers_by_all_its_contrast() -> None:
+    (earlier, _), (_, later) = painted(5), painted(6)
+    pair = compare((earlier, later), SOURCE, *FLOWS)
+    seen = visible(*FLOWS)
+    assert pair.output == pytest.approx(
+        float(earlier.var() + later.var() + (earlier.mean() - later.mean()) ** 2), rel=0.15
+    )
+    assert bool(seen.any())
+    assert warp_ratio([pair]) > 1000
+
+
+def test_noise_of_a_known_size_is_told_exactly() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = 0.01 * torch.randn(SOURCE[1].shape, generator=generator)
+    pair = compare((painted()[0], painted()[1] + 2 * noise), (SOURCE[0], SOURCE[1] + noise), *FLOWS)
+    assert pair.source == pytest.approx(1e-4, rel=0.02)  # 45,000 samples: 0.7 % of deviation
+    assert pair.output == pytest.approx(4e-4, rel=0.02)
+    assert warp_ratio([pair]) == pytest.approx(4, rel=1e-5)
+
+
+def test_what_is_hidden_or_comes_in_counts_for_nothing() -> None:
+    seen = visible(*FLOWS)[0].numpy()
+    assert not seen[SCENE.revealed].any()
+    assert not seen[SCENE.entered].any()
+    later = painted()[1].clone()
+    later[:, :, torch.from_numpy(~seen)] = 0.5
+    assert compare((painted()[0], later), SOURCE, *FLOWS).output == pytest.approx(0, abs=1e-12)
+
+
+def test_the_ratio_is_of_the_means_with_a_floor_under_both() -> None:
+    assert warp_ratio([Pair(3e-4, 1e-4, 1), Pair(1e-4, 3e-4, 1)]) == pytest.approx(1)
+    assert warp_ratio([Pair(2e-4, 0.0, 1)]) == pytest.approx(2e-4 / FLOOR)
+    assert warp_ratio([Pair(0.0, 2e-4, 1)]) == pytest.approx(FLOOR / 2e-4)
+    assert math.isnan(warp_ratio([]))
+
+
+def test_where_nothing_is_seen_there_is_no_error_and_no_share() -> None:
+    away = torch.full((1, 2, 20, 30), 100.0)
+    image = torch.rand((1, 3, 20, 30), generator=torch.Generator().manual_seed(0))
+    assert compare((image, image), (image, image), away, -away) == Pair(0.0, 0.0, 0.0)
+
+
+# --- sharpness and drift -------------------------------------------------------------------------
+
+
+def test_blur_shows_in_the_gradient_energy() -> None:
+    image = tensor(texture(64, 64, 1))
+    half = torch.zeros(1, 2, 64, 64)
+    half[:, 0] = 0.5
+    assert gradient_energy(warp_sharp(image, half)) < 0.95 * gradient_energy(image)
+    values = torch.arange(12.0).view(1, 1, 3, 4).expand(1, 3, 3, 4)
+    assert gradient_energy(values) == pytest.approx(4**2 + 1**2)
+
+
+def test_luminance_is_that_of_light_and_contrast_its_deviation() -> None:
+    gray = torch.full((1, 3, 4, 4), 0.5)
+    assert luminance(gray) == pytest.approx(((0.5 + 0.055) / 1.055) ** 2.4, rel=1e-6)
+    assert contrast(gray) == pytest.approx(0, abs=1e-6)
+    green = torch.zeros(1, 3, 4, 4)
+    green[:, 1] = 1
+    assert luminance(green) == pytest.approx(0.7152)
+    halves = torch.zeros(1, 3, 4, 4)
+    halves[..., 2:] = 1
+    assert contrast(halves) == pytest.approx(0.5)
+
+
+def test_drift_is_the_largest_move_of_the_mean_that_the_source_does_not_make() -> None:
+    source = [0.4, 0.4, 0.5, 0.6]
+    assert drift([0.2, 0.2, 0.25, 0.3], source) == pytest.approx(0)
+    assert drift([0.2, 0.2, 0.25, 0.27], source) == pytest.approx(-0.1)
+    assert drift([0.2, 0.21, 0.25, 0.3], source) == pytest.approx(0.05)
+    assert drift([0.3], [0.7]) == 0.0
+    assert drift([], []) == 0.0
+
+
+# --- seams ---------------------------------------------------------------------------------------
+
+
+def test_a_seam_is_a_step_in_flicker_where_segments_meet() -> None:
+    inside = [Pair(1e-4, 1e-4, 1), Pair(2e-4, 1e-4, 1)]
+    assert seam_step(inside, [Pair(1.5e-4, 1e-4, 1)]) == pytest.approx(1)
+    assert seam_step(inside, [Pair(6e-4, 1e-4, 1)]) == pytest.approx(4)
+    # What the source does at the border is no seam.
+    assert seam_step(inside, [Pair(6e-4, 4e-4, 1)]) == pytest.approx(1)
+    assert math.isnan(seam_step(inside, []))
+
+
+# --- new regions ---------------------------------------------------------------------------------
+
+
+def region_style() -> RegionStyle:
+    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32)
+    return RegionStyle(ready, ready.levels(48, 40)[-1])
+
+
+def test_the_style_image_itself_has_no_style_loss_in_pieces_either() -> None:
+    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32)
+    image = ready.styles[0].image.float()
+    height, width = image.shape[2:]
+    left = torch.zeros(1, height, width, dtype=torch.bool)
+    left[..., : width // 2] = True
+    pieces = RegionStyle(ready, ready.levels(width, height)[-1])
+    pieces.add(image, left)
+    alone = pieces.loss()
+    pieces.add(image, ~left)
+    # Pooled, the two halves are the whole; a half by itself is not.
+    assert pieces.loss() == pytest.approx(0, abs=1e-6)
+    assert alone > 1e-4
+
+
+def test_a_region_with_other_paint_has_more_style_loss() -> None:
+    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32)
+    image = ready.styles[0].image.float()
+    level = ready.levels(image.shape[3], image.shape[2])[-1]
+    whole = torch.ones(1, *image.shape[2:], dtype=torch.bool)
+    like, unlike = RegionStyle(ready, level), RegionStyle(ready, level)
+    like.add(image.roll(5, 3), whole)
+    unlike.add(torch.full_like(image, 0.5), whole)
+    assert unlike.loss() > 3 * like.loss()
+
+
+def test_of_no_region_there_is_no_style_loss() -> None:
+    found = region_style()
+    found.add(torch.rand(1, 3, 40, 48), torch.zeros(1, 40, 48, dtype=torch.bool))
+    assert math.isnan(found.loss())
+
+
+def test_a_region_is_shifted_to_where_it_is_not() -> None:
+    region = torch.zeros(1, 60, 90, dtype=torch.bool)
+    region[:, 10:30, 20:50] = True
+    moved = shifted(region)
+    assert not bool((moved & region).any())
+    assert int(moved.sum()) == int(region.sum())
+    most = torch.ones(1, 60, 90, dtype=torch.bool)
+    most[:, :10] = False
+    assert int((shifted(most) & most).sum()) == 0
+    assert int(shifted(most).sum()) == 10 * 90
