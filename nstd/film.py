@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nstd.errors import InputError, LedgerError, NstdError, UnsupportedError
+from nstd.flow import Estimator
 from nstd.jobs.job import Job, Segment
 from nstd.jobs.protocol import JobStore
 from nstd.media.encode import EncodeSettings
@@ -116,6 +117,7 @@ class Film:
         output: How it is cut, encoded and published.
         painter: The recipe on its device.
         observer: Who looks on.
+        estimator: Of the flow between frames; None where each frame is painted for itself.
     """
 
     job: Job
@@ -125,6 +127,7 @@ class Film:
     output: OutputSpec
     painter: Painter
     observer: Observer
+    estimator: Estimator | None = None
 
     @property
     def source(self) -> Path:

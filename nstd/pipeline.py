@@ -9,7 +9,8 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice
 from os.path import samestat
 from pathlib import Path
@@ -43,14 +44,15 @@ from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.guarded import probe_guarded
 from nstd.media.image import STILL_SUFFIXES, encode_still, read_still, read_style_image
 from nstd.media.keep import FrameKeeper
-from nstd.media.reader import read_frames
 from nstd.media.writer import SegmentWriter, assemble, check_size, facts_of, joins, publish
 from nstd.plan import ExecutionPlan
 from nstd.room import require_room, require_room_for_still
+from nstd.sequence import Coming, Past, coming_frames, is_carried
 from nstd.style.device import device_errors
 from nstd.style.network import Network
-from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
+from nstd.style.shot import losses_of, settled_loss, stylize_next
 from nstd.style.targets import StyleImage, TensorStore
 from nstd.weights import file_sha256, load_weights
 
@@ -92,7 +94,7 @@ def stylize_film(film: Film, engine: Engine) -> None:
     film.store.done(job)
 
 
-def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterator[Frame]]]:
+def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterator[Coming]]]:
     """The segments still to be painted, each with its frames; take all frames before the next.
 
     Planning is incremental: the film is read once, and a segment's end shows when it comes.
@@ -101,18 +103,18 @@ def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterat
     planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
     total = film.frames_of(info)
     film.observer.began(film.job, painted=planner.next_frame - film.output.first, total=total)
-    frames = read_frames(film.source, info, planner.next_frame, film.output.last)
 
-    def segment_of(frame: Frame) -> Segment:
-        planner.add(frame.index, cut=False)
+    def segment_of(coming: Coming) -> Segment:
+        planner.add(coming.frame.index, cut=coming.begins_shot)
         assert planner.current is not None  # noqa: S101 - for the type checker: one was just added
         return planner.current
 
-    yield from groupby(frames, segment_of)
+    with closing(coming_frames(film, info, planner.next_frame)) as coming:
+        yield from groupby(coming, segment_of)
 
 
 def stylize_segment(
-    film: Film, info: VideoInfo, segment: Segment, frames: Iterator[Frame]
+    film: Film, info: VideoInfo, segment: Segment, frames: Iterator[Coming]
 ) -> Segment:
     """Paint one segment and close its file; returns it as the ledger has it now.
 
@@ -122,15 +124,21 @@ def stylize_segment(
     require_room(film, info)
     segment = film.store.open_segment(film.job, segment)
     keeper = FrameKeeper(film.work / f"segment-{segment.index + 1:06d}")
-    energies = _carried_energies(film, segment)
+    shot = _carried_shot(film, segment)
     total = film.frames_of(info)
     times: list[Frame] = []
-    while batch := list(islice(frames, film.plan.batch)):
-        if energies is None:
-            energies = _energies(film, batch[0])
-        _paint_batch(film, keeper, batch, energies)
-        times += [replace(frame, image=_NO_PIXELS) for frame in batch]
-        film.progress(segment, [frame.index for frame in batch], total)
+    # Along the flow each frame needs the one before it.
+    size = film.plan.batch if film.estimator is None else 1
+    while batch := list(islice(frames, size)):
+        first = batch[0].frame
+        if shot is None:
+            shot = _Shot(first.index, _energies(film, first))
+        past = Past(film, segment, keeper, shot.first)
+        _paint_batch(film, keeper, past, batch, shot)
+        shot = _judged(film, keeper, first, shot)
+        times += [replace(one.frame, image=_NO_PIXELS) for one in batch]
+        film.progress(segment, [one.frame.index for one in batch], total)
+    assert shot is not None  # noqa: S101 - for the type checker: a segment has a frame
     path = _encode(film, info, segment, keeper, times)
     end = times[-1].pts + times[-1].duration
     closed = replace(
@@ -138,10 +146,16 @@ def stylize_segment(
         last=times[-1].index,
         path=path.name,
         digest=file_sha256(path),
-        carried={"energies": energies, "first_pts": times[0].pts, "end_pts": end},
+        carried={
+            "shot": asdict(shot),
+            "frames": past.carry(times[-1].index),
+            "first_pts": times[0].pts,
+            "end_pts": end,
+        },
     )
     film.store.close_segment(film.job, closed)
     keeper.clear()
+    past.forget()
     return closed
 
 
@@ -188,24 +202,57 @@ _NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)
 """Stands for the pixels of a frame of which only the time is still needed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """What holds for all frames of a shot.
+
+    Attributes:
+        first: Number of its first frame.
+        energies: What its content losses are divided by, at each level.
+        settled: Loss at which a later frame is as good as the first one; None until that is
+            painted, and where frames are painted each for itself.
+    """
+
+    first: int
+    energies: tuple[float, ...]
+    settled: float | None = None
+
+
 def _paint_batch(
-    film: Film, keeper: FrameKeeper, batch: Sequence[Frame], energies: Sequence[float]
+    film: Film, keeper: FrameKeeper, past: Past, batch: Sequence[Coming], shot: _Shot
 ) -> None:
     kept = set(keeper.indices())
     # A batch is painted as a whole or not at all: its frames' bytes depend on its size.
-    if kept.issuperset(frame.index for frame in batch):
+    if kept.issuperset(one.frame.index for one in batch):
         return
-    painted = _paint(film, [frame.image for frame in batch], batch[0].index, energies)
-    for frame, image in zip(batch, painted, strict=True):
-        keeper.keep(frame.index, image)
+    images = to_tensor([one.frame.image for one in batch])
+    if batch[0].flows:
+        before = past.predecessors(batch[0])
+        iterates = stylize_next(film.painter, images, before, shot.energies, shot.settled or 0.0)
+    else:
+        iterates = stylize_frames(film.painter, images, shot.energies)
+    painted = _paint(film, iterates, batch[0].frame.index)
+    for one, image in zip(batch, painted, strict=True):
+        keeper.keep(one.frame.index, image)
 
 
-def _paint(
-    film: Film, images: Sequence[Image], index: int, energies: Sequence[float] | None
-) -> list[Image]:
+def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot:
+    """The shot, with what its first frame has reached, as it was written.
+
+    As written and not as painted: so a film that goes on here finds the same.
+    """
+    if film.estimator is None or shot.settled is not None:
+        return shot
+    painted = to_tensor([keeper.load(shot.first)])
+    with device_errors(str(film.painter.network.device)):
+        found = losses_of(film.painter, to_tensor([frame.image]), painted, shot.energies)
+        return replace(shot, settled=settled_loss(film.painter, found))
+
+
+def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> list[Image]:
     result: torch.Tensor | None = None
     with device_errors(str(film.painter.network.device)):
-        for iterate in stylize_frames(film.painter, to_tensor(images), energies):
+        for iterate in iterates:
             film.observer.stepped(index, iterate)
             if film.observer.stopping:
                 raise Interrupted(f"Painting {film.source.name} was stopped at frame {index}")
@@ -242,7 +289,7 @@ def _stylize_still(film: Film) -> Path:
     _require_paintable(film, width, height)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
-    (image,) = _paint(film, [still.image], 0, None)
+    (image,) = _paint(film, stylize_frames(film.painter, to_tensor([still.image])), 0)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     return encode_still(image, still, film.target, quality=_STILL_QUALITY)
@@ -285,7 +332,9 @@ def _closed_segments(film: Film) -> list[Segment]:
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     for segment in closed:
         path = film.work / str(segment.path)
-        if facts_of(path) is None or file_sha256(path) != segment.digest:
+        whole = facts_of(path) is not None and file_sha256(path) == segment.digest
+        # Only what the last one leaves is still needed.
+        if not whole or (segment is closed[-1] and not is_carried(film.work, segment)):
             logger.warning("%s is gone or damaged: %s begins anew", path, film.source.name)
             film.store.clear_segments(film.job)
             return []
@@ -309,14 +358,19 @@ def _forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
         film.store.clear_segments(film.job)
 
 
-# METHOD §1 holds the content's energy constant over a shot. Until shots are found a film counts as
-# one: the energy is that of its first frame (of the range that is painted), carried on from segment
-# to segment, with the floor that `ENERGY_FLOOR` explains.
-def _carried_energies(film: Film, segment: Segment) -> tuple[float, ...] | None:
+# METHOD §1 holds the content's energy constant over a shot: it is that of its first frame (of the
+# range that is painted), carried on from segment to segment, with the floor that `ENERGY_FLOOR`
+# explains. Where each frame is painted for itself no shots are looked for, and the film is one.
+def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
     if segment.depends_on is None:
         return None
     before = film.store.segments(film.job.id)[segment.depends_on]
-    return tuple(before.carried["energies"])
+    # Before there were shots, energies were all that was carried.
+    shot = before.carried.get("shot") or {
+        "first": film.output.first,
+        "energies": before.carried["energies"],
+    }
+    return _Shot(**(shot | {"energies": tuple(shot["energies"])}))
 
 
 def _energies(film: Film, frame: Frame) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from nstd.errors import (
     from_os_error,
 )
 from nstd.film import Film, Observer, OutputSpec, opens_later, path_of, seconds_of_grace
+from nstd.flow import Estimator, choose_estimator
 from nstd.jobs.job import FileIdentity, Job, JobState, Json
 from nstd.jobs.protocol import JobStore
 from nstd.media.files import empty_folder, locked, part_path, publish
@@ -213,6 +214,18 @@ class Worker:
             output=OutputSpec.from_json(job.request.output),
             painter=self._ready_painter(job, recipe, plan),
             observer=_LeaseKeeper(self._observer, self._store, job),
+            estimator=self._estimator(recipe),
+        )
+
+    def _estimator(self, recipe: StyleRecipe) -> Estimator | None:
+        """What finds the flow between frames, where the recipe wants one."""
+        if not recipe.temporal.distances:
+            return None
+        return choose_estimator(
+            recipe.temporal.estimator,
+            folders=[self._settings.cache_dir / "weights"],
+            device=self._torch_device,
+            threads=self._threads,
         )
 
     def _plan(self, job: Job, work: Path) -> tuple[ExecutionPlan, Job]:

@@ -113,6 +113,23 @@ def stylize_next(
     yield Iterate(*here, taken, few + new, found, result, final=True)
 
 
+def losses_of(painter: Painter, frame: Image, painted: Image, energies: Sequence[float]) -> Losses:
+    """The losses of a painted frame at the finest level, without the temporal one.
+
+    Args:
+        painter: The recipe, on its device.
+        frame: What was painted, `[1, 3, height, width]`, sRGB in [0, 1], on any device.
+        painted: The result, at the painted size, likewise.
+        energies: `Painter.content_energies` of the shot.
+    """
+    network = painter.network
+    frame = frame.to(network.device, network.dtype)
+    level = painter.levels(frame.shape[3], frame.shape[2])[-1]
+    content = resize(frame, level.width, level.height)
+    with torch.no_grad():
+        return level_objective(painter, level, content, energies[-1])(painted.to(content))
+
+
 def settled_loss(painter: Painter, losses: Losses) -> float:
     """What `stylize_next` is to reach, from the losses of the shot's first finished frame."""
     return (1 + painter.recipe.temporal.settled) * _without_temporal(painter, losses)
