@@ -47,6 +47,7 @@ RECIPE_OPTIONS = {
     "tolerance": "A level ends when its loss falls by a smaller share.",
     "tolerance_window": "Steps that the fall is measured over.",
     "seed": "Of the noise.",
+    "temporal": "flow; or independent: each frame for itself, which flickers.",
 }
 ENCODING_OPTIONS = {
     "codec": "h264, h265, av1, prores or ffv1.",

@@ -77,7 +77,13 @@ class Fate:
 
 
 def configure(
-    program: Program, network: Path, style: Path, *, levels: str = LEVELS, **keys: Any
+    program: Program,
+    network: Path,
+    style: Path,
+    *,
+    levels: str = LEVELS,
+    temporal: str = "independent",
+    **keys: Any,
 ) -> None:
     """Two watched folders: `in` keeps its originals, those of `moving` are moved."""
     work = program.work
@@ -89,7 +95,14 @@ def configure(
         settle_seconds=0.2,
         segment_frames=4,
         limits={"free_gib": 0},  # of disks that are really full
-        recipes={"tiny": {"styles": str(style), "levels": levels, "strength": "strong"}},
+        recipes={
+            "tiny": {
+                "styles": str(style),
+                "levels": levels,
+                "strength": "strong",
+                "temporal": temporal,
+            }
+        },
         folders=[
             {"watch": str(work / name), "output": str(work / f"out-{name}"), "recipe": "tiny"}
             | more
@@ -311,12 +324,19 @@ def befall_all(
         return list(pool.map(lambda pair: live(*pair), lives))
 
 
-def unbroken(place: Path, network: Path, style: Path, *, levels: str = LEVELS) -> Fate:
+def unbroken(
+    place: Path,
+    network: Path,
+    style: Path,
+    *,
+    levels: str = LEVELS,
+    temporal: str = "independent",
+) -> Fate:
     """The fate of a film that nothing befalls, and that nobody observes; found out once."""
-    key = (network, style, levels)
+    key = (network, style, levels, temporal)
     if key not in _unbroken:
         program = Program(place / "home")
-        configure(program, network, style, levels=levels)
+        configure(program, network, style, levels=levels, temporal=temporal)
         with Life(program, film_of(place / "film.mp4"), observed=False) as life:
             fate = life.befall(Case())
             assert life.stop() == 0
@@ -325,7 +345,7 @@ def unbroken(place: Path, network: Path, style: Path, *, levels: str = LEVELS) -
     return _unbroken[key]
 
 
-_unbroken: dict[tuple[Path, Path, str], Fate] = {}
+_unbroken: dict[tuple[Path, Path, str, str], Fate] = {}
 
 
 def check(fate: Fate, kills: int, expected: str, *, moves: bool = False) -> None:

@@ -66,7 +66,7 @@ MOMENTS = {
     "5 it is about to be probed": Moment(f"{PIPELINE}:probe_guarded", "before"),
     "6 the first segment is opened": Moment(f"{STORE}.open_segment", "after"),
     "6 the second segment is opened": Moment(f"{STORE}.open_segment", "after", 2),
-    "7 the sixth frame is read": Moment(f"{PIPELINE}:read_frames", "after", 6),
+    "7 the sixth frame is read": Moment("nstd.sequence:read_frames", "after", 6),
     "8 the style is measured and not cached": Moment(
         "nstd.cache:TensorCache.put", "before", fresh=True
     ),

@@ -104,7 +104,8 @@ def _is_logged(life: Life, words: str) -> bool:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> Fate:
     """The film's fate where nothing befalls it."""
-    return unbroken(tmp_path_factory.mktemp("unbroken"), network, style, levels=LEVELS)
+    place = tmp_path_factory.mktemp("unbroken")
+    return unbroken(place, network, style, levels=LEVELS, temporal="flow")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def stories(
     for number in range(LIVES):
         place = tmp_path_factory.mktemp(f"random{number}")
         program = Program(place / "home")
-        configure(program, network, style, levels=LEVELS)
+        configure(program, network, style, levels=LEVELS, temporal="flow")
         lives.append(Life(program, film_of(place / "film.mp4")))
         times = sorted(chance.uniform(0, seconds) for _ in range(KILLS))
         drawn.append([(moment, *chance.choice(BLOWS)) for moment in times])

@@ -13,7 +13,7 @@ from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import EncodeSettings
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
-from nstd.style.recipe import Level, StyleRecipe, StyleSource
+from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
 from nstd.worker import Outcome, Worker, WorkerSettings
 from tests.clips import make, picture
 from tests.networks import make_quarter_network
@@ -55,7 +55,9 @@ class Onlooker:
 class House:
     """A ledger, a film, and workers as one needs them."""
 
-    def __init__(self, folder: Path, store: SqliteJobStore) -> None:
+    def __init__(
+        self, folder: Path, store: SqliteJobStore, temporal: Temporal = INDEPENDENT
+    ) -> None:
         self.folder = folder
         self.store = store
         self.state, self.cache = folder / "state", folder / "cache"
@@ -67,7 +69,10 @@ class House:
         network = folder / "net.safetensors"
         make_quarter_network(network, 0, (2, 2, 4, 4, 4), readout=False)
         self.recipe = StyleRecipe(
-            styles=(StyleSource(image=str(style)),), network=str(network), levels=(Level(48, 2),)
+            styles=(StyleSource(image=str(style)),),
+            network=str(network),
+            levels=(Level(48, 2),),
+            temporal=temporal,
         )
 
     def queue(self, **output: Any) -> Job:

@@ -96,8 +96,9 @@ def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house
     assert first.complete
     assert not second.complete
     # Of each level, 48 px and the frame's own 64, the first frame's content energy.
-    assert len(first.carried["energies"]) == 2
-    assert all(energy > 0 for energy in first.carried["energies"])
+    energies = first.carried["shot"]["energies"]
+    assert len(energies) == 2
+    assert all(energy > 0 for energy in energies)
     assert onlooker.total == FRAMES
 
 

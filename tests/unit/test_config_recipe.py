@@ -96,7 +96,9 @@ def test_each_key_reaches_the_style_recipe(key: str) -> None:
 
 def test_what_is_not_given_has_the_style_recipes_default(tmp_path: Path) -> None:
     image = str(tmp_path / "a.jpg")
-    assert _style_recipe() == StyleRecipe(styles=(StyleSource(image=image),))
+    # But for how frames hold together: `StyleRecipe` speaks for what was frozen long ago, too.
+    expected = StyleRecipe(styles=(StyleSource(image=image),), temporal=Temporal())
+    assert _style_recipe() == expected
     assert _style_recipe(seed=None, levels=None) == _style_recipe()
 
 
@@ -277,7 +279,9 @@ def test_options_alone_make_a_recipe(tmp_path: Path) -> None:
     overrides = {"styles": [{"image": "a.jpg", "weight": 3}], "strength": None, "tv_weight": 2}
     recipe = recipe_from_options(Config(network="pocket"), name=None, overrides=overrides)
     source = StyleSource(image=str(tmp_path / "a.jpg"), weight=3.0)
-    assert recipe == StyleRecipe(styles=(source,), network="pocket", tv_weight=2.0)
+    assert recipe == StyleRecipe(
+        styles=(source,), network="pocket", tv_weight=2.0, temporal=Temporal()
+    )
 
 
 def test_options_may_name_a_style_that_ships() -> None:

@@ -11,7 +11,7 @@ from nstd.config.faults import sections_in
 from nstd.config.values import Section
 from nstd.media.encode import PRESETS
 from nstd.media.limits import Limits
-from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
+from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource, Temporal
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config.yaml"
 
@@ -54,7 +54,7 @@ def test_the_defaults_it_tells_of_recipes_are_those_of_the_code(uncommented: Pat
     config = load_config(uncommented)
     image = str(uncommented.parent / "styles" / "starry_night.jpg")
     everything = config.recipes["everything"].recipe("another")
-    assert everything == StyleRecipe(styles=(StyleSource(image=image),))
+    assert everything == StyleRecipe(styles=(StyleSource(image=image),), temporal=Temporal())
 
 
 def test_the_defaults_it_tells_of_folders_are_those_of_the_code(uncommented: Path) -> None:

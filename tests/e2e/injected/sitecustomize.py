@@ -41,7 +41,7 @@ STEPS = (
     f"{STORE}.set_plan",
     "nstd.pipeline:probe_guarded",
     f"{STORE}.open_segment",
-    "nstd.pipeline:read_frames",
+    "nstd.sequence:read_frames",
     "nstd.cache:TensorCache.put",
     "nstd.pipeline:_energies",
     "nstd.pipeline:stylize_frames",
@@ -119,10 +119,10 @@ def _counting(step: str, original: Function, folder: Path) -> Function:
     del step
 
     @functools.wraps(original)
-    def counted(film: Any, images: Sequence[Any], index: int, *rest: Any) -> Any:
+    def counted(film: Any, iterates: Any, index: int) -> Any:
         with (folder / "painted").open("a") as lines:
-            lines.writelines(f"{film.target}\t{index + i}\n" for i in range(len(images)))
-        return original(film, images, index, *rest)
+            lines.write(f"{film.target}\t{index}\n")
+        return original(film, iterates, index)
 
     return counted
 

@@ -1,0 +1,186 @@
+"""Films painted along the flow: stopped anywhere, cut into shots, standing still."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nstd import pipeline
+from nstd.errors import Interrupted
+from nstd.jobs.job import JobState
+from nstd.jobs.store import SqliteJobStore
+from nstd.media.frame import Image
+from nstd.media.keep import FrameKeeper
+from nstd.media.probe import probe
+from nstd.media.reader import read_frames
+from nstd.media.writer import EncodeSettings, SegmentWriter
+from nstd.style import shot
+from nstd.style.recipe import Level, Temporal
+from tests.clips import make
+from tests.integration.house import SEGMENT, SIZE, House, Onlooker
+
+FRAMES = 10
+ALONG = Temporal(long_term=(3, 5))
+"""Reaches back over more than a segment."""
+
+
+def new_house(folder: Path, store: SqliteJobStore) -> House:
+    house = House(folder, store, ALONG)
+    house.recipe = replace(house.recipe, levels=(Level(32, 2), Level(64, 4)))
+    make(house.source, times=range(0, FRAMES * 512, 512), size=SIZE)
+    return house
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+        yield new_house(tmp_path, store)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Hash of the film as it is when nothing disturbs its painting."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    with SqliteJobStore(folder / "state/ledger.sqlite3") as store:
+        house = new_house(folder, store)
+        house.queue()
+        assert house.work(Onlooker()).error is None
+        return digest(house.target)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("last", range(FRAMES - 1))
+def test_a_film_stopped_after_any_frame_goes_on_behind_it_and_ends_the_same(
+    house: House, unbroken: str, last: int
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(last)
+    assert isinstance(house.work(first).error, Interrupted)
+    second = Onlooker()
+    outcome = house.work(second)
+    assert (outcome.error, outcome.job.state) == (None, JobState.DONE)
+    assert second.worked_on == set(range(last + 1, FRAMES))
+    assert digest(house.target) == unbroken
+    assert not (house.state / f"work/{job.id}").exists()
+
+
+def test_what_a_segment_leaves_is_only_what_the_next_ones_look_back_on(house: House) -> None:
+    job = house.queue()
+    onlooker = Onlooker()
+    onlooker.stop_at(2 * SEGMENT)
+    house.work(onlooker)
+    work = house.state / f"work/{job.id}"
+    (carried,) = work.glob("carried-*")
+    assert carried.name == "carried-000002"
+    kept = sorted(path.name for path in carried.iterdir())
+    assert kept == [f"frame-{index:08}.png" for index in range(3, 8)]
+
+
+@pytest.mark.parametrize("harm", ["removed", "damaged"])
+def test_a_film_whose_carried_frames_are_harmed_begins_anew(
+    house: House, unbroken: str, harm: str
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    frame = house.state / f"work/{job.id}/carried-000001/frame-00000002.png"
+    if harm == "removed":
+        frame.unlink()
+    else:
+        frame.write_bytes(frame.read_bytes()[:-5])
+    second = Onlooker()
+    assert house.work(second).error is None
+    # What is kept of the open segment is what it would become again.
+    assert second.worked_on == set(range(FRAMES)) - {SEGMENT}
+    assert digest(house.target) == unbroken
+
+
+def write_film(house: House, images: list[Image]) -> None:
+    """A film of these pictures, without loss."""
+    info = replace(probe(house.source), frames=len(images))
+    target = house.source.with_name("made.mp4")
+    with SegmentWriter(target, info, EncodeSettings(codec="h264", quality=0)) as writer:
+        for frame, image in zip(read_frames(house.source, info), images, strict=False):
+            writer.write(replace(frame, image=image))
+    target.replace(house.source)
+
+
+def scene(seed: int, shift: int = 0) -> Image:
+    """A picture with structure that its seed alone decides, moved to the left by `shift`."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (9, 20, 3)).astype(np.uint8)
+    large = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    return np.ascontiguousarray(large[: SIZE[1], shift : shift + SIZE[0]])
+
+
+def test_a_cut_begins_a_segment_that_depends_on_nothing(house: House) -> None:
+    write_film(house, [scene(1, i) for i in range(5)] + [scene(2, i) for i in range(5)])
+    job = house.queue()
+    closed: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = SqliteJobStore.close_segment
+
+        def close(store: SqliteJobStore, of: Any, segment: Any) -> None:
+            closed.append(segment)
+            original(store, of, segment)
+
+        patch.setattr(SqliteJobStore, "close_segment", close)
+        assert house.work(Onlooker()).error is None
+    assert house.store.get(job.id).state is JobState.DONE
+    found = [(one.first, one.last, one.depends_on) for one in closed]
+    assert found == [(0, 3, None), (4, 4, 0), (5, 8, None), (9, 9, 2)]
+    # Each shot is balanced on its own first frame.
+    assert [one.carried["shot"]["first"] for one in closed] == [0, 0, 5, 5]
+
+
+def test_frames_that_stand_still_cost_no_step_and_come_out_identical(house: House) -> None:
+    write_film(house, [scene(1)] * 6)
+    house.queue()
+    steps: dict[int, int] = {}
+    painted: dict[int, Image] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        original = FrameKeeper.keep
+
+        def keep(keeper: Any, index: int, image: Image) -> None:
+            painted.setdefault(index, image)
+            original(keeper, index, image)
+
+        patch.setattr(FrameKeeper, "keep", keep)
+        onlooker = Onlooker()
+        stepped = Onlooker.stepped
+
+        def count(one: Onlooker, frame: int, iterate: Any) -> None:
+            steps[frame] = max(steps.get(frame, 0), 0 if iterate.final else iterate.step)
+            stepped(one, frame, iterate)
+
+        patch.setattr(Onlooker, "stepped", count)
+        assert house.work(onlooker).error is None
+    assert steps[0] > 0
+    assert {steps[index] for index in range(1, 6)} == {0}
+    for index in range(1, 6):
+        assert np.array_equal(painted[index], painted[0])
+
+
+def test_a_range_begins_a_shot_wherever_it_begins(house: House) -> None:
+    house.queue(first=3, last=6)
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = shot.stylize_next
+
+        def note(painter: Any, *rest: Any) -> Any:
+            seen.append(1)
+            return original(painter, *rest)
+
+        patch.setattr(pipeline, "stylize_next", note)
+        assert house.work(Onlooker()).error is None
+    assert len(seen) == 3  # of four frames
+    assert probe(house.target).frames == 4
