@@ -11,7 +11,7 @@ from nstd.flow.estimator import Flow, Image
 
 Plane = npt.NDArray[np.float32]
 
-SLOW_PX = 0.5
+SLOW_PX = 0.75
 """Pixels a frame: faster motion is believed."""
 
 BETTER = 1.2
@@ -26,7 +26,7 @@ ALIKE = 0.5
 WINDOW_PX = 31
 """Square over which differences are averaged."""
 
-BLEND_PX = 15
+BLEND_PX = 21
 """Over which the flow goes to zero, so slowly that it is no motion boundary."""
 
 
