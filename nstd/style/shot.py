@@ -45,8 +45,8 @@ EMPHASIS = 4.0
 """How much more what is new counts for the style while it alone is painted.
 
 Style loss of what is new, over that of as much elsewhere, in a quick motion: 0.97 with 0 (and raw
-content to be seen), 0.76 with 2, 0.65 with 8 and with 30. But where dark places are taken for new by
-mistake they flicker the more: E_warp 4.9, 5.7, 7.8 and 10 times the source's. Given to the whole
+content to be seen), 0.76 with 2, 0.65 with 8 and with 30. But where dark places are taken for new
+by mistake they flicker the more: E_warp 4.9, 5.7, 7.8 and 10 times the source's. Given to the whole
 frame at once, 8 pulls what is known away from the style (its loss doubled in four frames)."""
 
 
