@@ -90,6 +90,7 @@ def flowing(painter: Painter, frames: Pictures) -> Iterator[tuple[Iterate, int]]
                 painted[-d],
                 *estimator.estimate(to_images(frames[index - d])[0], to_images(frame)[0]),
                 same=torch.equal(frames[index - d], frame),
+                source=frames[index - d],
             )
             for d in painter.recipe.temporal.distances
             if d <= index

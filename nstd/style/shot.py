@@ -26,6 +26,7 @@ from nstd.style.temporal import (
     Flow,
     TemporalTarget,
     Trust,
+    agrees,
     initial_image,
     long_term_trust,
     trust,
@@ -59,12 +60,15 @@ class Predecessor:
         backward: From the frame to be painted into this one.
         forward: From this one into the frame to be painted.
         same: Whether both have the same source, to the bit.
+        source: What this one was painted from, at the painted size, so that places where source
+            frames agree are trusted; without it the flow alone decides.
     """
 
     painted: Image
     backward: Flow
     forward: Flow
     same: bool = False
+    source: Image | None = None
 
 
 def stylize_next(
@@ -145,7 +149,11 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
     for one in predecessors:
         backward, forward = (flow.to(device, dtype) for flow in (one.backward, one.forward))
         warped.append(warp_sharp(one.painted.to(device, dtype), backward).clamp(0, 1))
-        trusts.append(trust(backward, forward))
+        known = trust(backward, forward)
+        if one.source is not None:
+            source = one.source.to(device, dtype)
+            known = known.masked_fill(agrees(source, like.to(dtype), backward), 1.0)
+        trusts.append(known)
     return TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
 
 

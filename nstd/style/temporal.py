@@ -30,6 +30,12 @@ Images = Float[Tensor, "batch 3 height width"]
 SMOOTHING_SIGMA = 0.8
 """Pixels; of the Gaussian that softens the mask's edges (as in Ruder's own code)."""
 
+AGREEMENT = 1.5 / 255
+"""Root mean square difference, of the range [0, 1], below which source frames agree."""
+
+AGREEMENT_PX = 15
+"""Square over which it is taken."""
+
 _SMOOTHING_RADIUS = 3
 """Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
 
@@ -151,6 +157,24 @@ def leaves_frame(backward: Flow) -> Mask:
     columns, rows = _destinations(backward)
     beside = (columns < 0) | (columns > width - 1)
     return beside | (rows < 0) | (rows > height - 1)
+
+
+def agrees(earlier: Images, later: Images, backward: Flow) -> Mask:
+    """Where the earlier source frame, warped, is the later one to within what the eye sees.
+
+    There nothing new shows, whatever the flow says of itself: in even and dark places it finds
+    motion that is none. Painted anew such places flicker; trusted, they stand.
+
+    Args:
+        earlier: Source frames, in [0, 1].
+        later: Likewise.
+        backward: From the later into the earlier frames.
+    """
+    radius = AGREEMENT_PX // 2
+    error = (later - warp(earlier, backward)).square().mean(dim=1, keepdim=True)
+    error = F.pad(error, (radius, radius, radius, radius), mode="replicate")
+    mean = F.avg_pool2d(error, AGREEMENT_PX, stride=1)[:, 0]
+    return (mean < AGREEMENT**2) & ~leaves_frame(backward)
 
 
 def long_term_trust(trusts: Sequence[Trust]) -> list[Trust]:

@@ -234,3 +234,30 @@ def test_a_weighted_moment_counts_positions_by_their_weight(augmented: bool) -> 
         np.testing.assert_allclose(found[frame].numpy(), due, rtol=1e-12)
     even = weighted_second_moment(features, torch.ones(2, 4, 5), augmented=augmented)
     torch.testing.assert_close(even, second_moment(features, augmented=augmented))
+
+
+# --- sources that agree --------------------------------------------------------------------------
+
+
+def test_where_the_source_is_as_it_was_nothing_is_new_whatever_the_flow_says() -> None:
+    changed = FRAME.clone()
+    changed[..., : WIDTH // 4] = 1 - changed[..., : WIDTH // 4]  # of that the flow knows nothing
+    changed[..., -WIDTH // 4 :] = 1 - changed[..., -WIDTH // 4 :]
+    forward = half_new().forward
+    plain = temporal_target([Predecessor(PAINTED, still(), forward)], FRAME)
+    found = temporal_target([Predecessor(PAINTED, still(), forward, source=changed)], FRAME)
+    middle = slice(WIDTH // 4 + 8, -WIDTH // 4 - 8)
+    assert not bool((plain.trust[..., middle] == 1).all())
+    assert bool((found.trust[..., middle] == 1).all())
+    # Elsewhere it is as the flow has it: known on the left, new on the right.
+    for side in (slice(0, WIDTH // 4), slice(-WIDTH // 4, None)):
+        assert torch.equal(found.trust[..., side], plain.trust[..., side])
+
+
+def test_what_comes_into_the_picture_is_new_though_it_agrees_with_the_border() -> None:
+    even = torch.full((1, 3, HEIGHT, WIDTH), 0.25, dtype=torch.float64)
+    backward = still(5.0)
+    backward[:, 1] = 0
+    target = temporal_target([Predecessor(PAINTED, backward, -backward, source=even)], even)
+    assert bool((target.trust[..., -4:] < 1).all())
+    assert bool((target.trust[..., :-5] > 0.99).all())
