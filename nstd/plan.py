@@ -13,7 +13,15 @@ from typing import Any
 
 from nstd.errors import LedgerError
 
-PACKAGES = ("nstd", "torch", "numpy", "opencv-python-headless", "av", "pillow")
+PACKAGES = (
+    "nstd",
+    "torch",
+    "numpy",
+    "opencv-python-headless",
+    "av",
+    "pillow",
+    "scenedetect-headless",
+)
 """Packages whose version can change the bytes."""
 
 SHORTEST_HISTORY = 3

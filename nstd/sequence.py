@@ -27,12 +27,14 @@ class Coming:
         same: Whether its picture is that of the frame before, to the bit.
         flows: Backward and forward flow to earlier frames of the shot, by distance in frames; empty
             where the frame is painted from its own content alone.
+        pictures: Those earlier frames, not painted, at the painted size.
     """
 
     frame: Frame
     begins_shot: bool
     same: bool
     flows: Mapping[int, tuple[Flow, Flow]]
+    pictures: Mapping[int, Image]
 
 
 def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, None, None]:
@@ -43,7 +45,7 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
     """
     if film.estimator is None:
         for frame in read_frames(film.source, info, first, film.output.last):
-            yield Coming(frame, frame.index == film.output.first, same=False, flows={})
+            yield Coming(frame, frame.index == film.output.first, same=False, flows={}, pictures={})
         return
     distances = film.painter.recipe.temporal.distances
     begin = max(film.output.first, first - max(distances))
@@ -60,7 +62,7 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
     with flowed:
         for one in flowed:
             seen = one.frame
-            yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows)
+            yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
 
 
 class Past:
@@ -88,6 +90,7 @@ class Past:
                 to_tensor([self._painted(index - distance)]),
                 *coming.flows[distance],
                 same=coming.same and distance == 1,
+                source=to_tensor([coming.pictures[distance]]),
             )
             for distance in sorted(coming.flows)
         ]

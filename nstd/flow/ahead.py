@@ -102,10 +102,12 @@ class Flowed(Generic[T]):
         frame: As it came.
         flows: By distance in frames: backward and forward flow. There is none to frames before the
             shot's first.
+        pictures: By distance, those earlier frames' pictures.
     """
 
     frame: T
     flows: Mapping[int, tuple[Flow, Flow]]
+    pictures: Mapping[int, Image]
 
 
 def with_flows(
@@ -136,7 +138,7 @@ def with_flows(
     def flowed(linked: tuple[T, dict[int, Image], Image]) -> Flowed[T]:
         frame, earlier, later = linked
         flows = {distance: estimator.estimate(one, later) for distance, one in earlier.items()}
-        return Flowed(frame, flows)
+        return Flowed(frame, flows, earlier)
 
     linked = _linked(frames, distances, image, begins_shot, wanted)
     return Ahead(linked, flowed, depth=depth, threads=threads)
