@@ -1,6 +1,7 @@
 """Painted films whose originals are to go, file systems of all kinds, and a process to kill."""
 
 import errno
+import gc
 import hashlib
 import itertools
 import os
@@ -164,6 +165,9 @@ def in_another_process(action: Callable[[], bool], happens: Callable[[int], None
     Returns:
         The process's exit code: 0 where the action returned True.
     """
+    # What earlier tests have left to be collected, such as an open film with its threads, must not be
+    # collected in the child: it would wait for ever for threads that are not there.
+    gc.collect()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child has but this thread
         pid = os.fork()
@@ -171,6 +175,7 @@ def in_another_process(action: Callable[[], bool], happens: Callable[[int], None
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     code = 99
     try:
+        gc.disable()
         count = itertools.count()
         within = False
 
