@@ -93,7 +93,7 @@ class Observer(Protocol):
         ...
 
     def alive(self) -> None:
-        """Work goes on, though no step is taken: something long is read or written."""
+        """Work goes on, though no step is taken: something long is read, encoded or joined."""
         ...
 
     def stepped(self, frame: int, iterate: Iterate) -> None:

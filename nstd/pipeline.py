@@ -303,7 +303,8 @@ def _encode(
     film: Film, info: VideoInfo, segment: Segment, keeper: FrameKeeper, times: Sequence[Frame]
 ) -> Path:
     path = film.work / f"segment-{segment.index + 1:06d}.mp4"
-    with SegmentWriter(path, _as_painted(film, info), film.output.encode) as writer:
+    facts, alive = _as_painted(film, info), film.observer.alive
+    with SegmentWriter(path, facts, film.output.encode, alive=alive) as writer:
         for time in times:
             writer.write(replace(time, image=keeper.load(time.index)))
     return path
@@ -317,8 +318,15 @@ def _assemble(film: Film, info: VideoInfo) -> Path:
     span = None
     if not film.output.whole:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
-    as_painted = _as_painted(film, info)
-    return assemble(paths, film.source, as_painted, film.target, film.output.encode, span=span)
+    return assemble(
+        paths,
+        film.source,
+        _as_painted(film, info),
+        film.target,
+        film.output.encode,
+        span=span,
+        alive=film.observer.alive,
+    )
 
 
 def _as_painted(film: Film, info: VideoInfo) -> VideoInfo:

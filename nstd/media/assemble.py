@@ -3,7 +3,7 @@
 import heapq
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from nstd.media.encode import CODECS, EncodeSettings
 from nstd.media.faults import writing_error
 from nstd.media.files import part_path, removed_on_failure, sync_file
 from nstd.media.frame import VideoInfo
-from nstd.media.scan import open_film, packets
+from nstd.media.scan import beating, open_film, packets
 from nstd.media.segment import origin
 from nstd.media.timing import decoding_times
 from nstd.media.tracks import Track, Window, copied_metadata, describe, make_track
@@ -43,6 +43,7 @@ def assemble(
     settings: EncodeSettings,
     *,
     span: tuple[int, int] | None = None,
+    alive: Callable[[], object] = lambda: None,
 ) -> Path:
     """Join closed segments, without encoding again, and add the source's other streams.
 
@@ -58,6 +59,7 @@ def assemble(
         span: First time stamp and end (exclusive) of the part of the film that is meant, in
             `info.time_base`; it begins at 0 in the result, and all else is cut to it. None for the
             whole film, whose time stamps stay as they are if none is negative.
+        alive: Told of each packet that there is still life.
 
     Returns:
         Path of the finished part, on the disk, ready for `publish`.
@@ -69,14 +71,14 @@ def assemble(
         StorageError: The file system failed.
     """
     part = part_path(target.absolute())
-    picture = _Picture(segments, info, span)
+    picture = _Picture(segments, info, span, alive)
     with removed_on_failure(part):
         with open_film(source) as original:
             try:
                 promise = _write(part, original, picture, settings, span)
             except av.FFmpegError as error:
                 raise writing_error(error, target) from error
-        verify(part, promise)
+        verify(part, promise, alive)
         sync_file(part)
     return part
 
@@ -86,14 +88,20 @@ class _Picture:
 
     Attributes:
         info: The source's facts.
+        alive: Told of each packet, when it is first looked at and when it is written.
         stamps: Presentation time stamps in decoding order, in `info.time_base`.
         end: When the last frame ends.
     """
 
     def __init__(
-        self, segments: Sequence[Path], info: VideoInfo, span: tuple[int, int] | None
+        self,
+        segments: Sequence[Path],
+        info: VideoInfo,
+        span: tuple[int, int] | None,
+        alive: Callable[[], object],
     ) -> None:
         self.info = info
+        self.alive = alive
         self._segments = segments
         self.stamps: list[int] = []
         self._header: bytes | None = None
@@ -159,7 +167,8 @@ class _Picture:
                 raise VerificationError(
                     f"{segment} was encoded with other settings than the segments before it"
                 )
-            stamps = [self._units(packet) for packet in packets(container, segment, 0)]
+            found = beating(packets(container, segment, 0), self.alive)
+            stamps = [self._units(packet) for packet in found]
         if not stamps or (self.stamps and min(stamps) <= max(self.stamps)):
             raise VerificationError(f"{segment} does not follow the segments before it")
         self.stamps += stamps
@@ -190,7 +199,7 @@ def _write(
         timed = heapq.merge(
             picture.packets(painted, shift), _others(source, tracks), key=lambda pair: pair[0]
         )
-        written = _mux_all(output, timed, painted)
+        written = _mux_all(output, beating(timed, picture.alive), painted)
     return Promise(
         info=picture.info,
         times=[pts - shift for pts in sorted(picture.stamps)],

@@ -1,12 +1,12 @@
 """What is in a film, found by reading all its packets without decoding one."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -87,10 +87,22 @@ def open_film(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def scan(path: Path, stream: int, limits: Limits | None = None) -> Scan:
+def scan(
+    path: Path,
+    stream: int,
+    limits: Limits | None = None,
+    *,
+    alive: Callable[[], object] | None = None,
+) -> Scan:
     """Read all packets of `path` and count those of the video stream with index `stream`.
 
     The last few answers are remembered as long as the file is not changed.
+
+    Args:
+        path: The film.
+        stream: Index of the video stream.
+        limits: What it may have at most.
+        alive: Told of each packet that there is still life; with it nothing is remembered.
 
     Raises:
         UnsupportedError: It has more frames than `limits` allow; it is not read on then.
@@ -98,12 +110,14 @@ def scan(path: Path, stream: int, limits: Limits | None = None) -> Scan:
         StorageError: The file system failed.
     """
     path = path.absolute()
+    if alive is not None:
+        return _read_through(path, stream, limits, alive)
     try:
         facts = path.stat()
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
     identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
-    return _scan(path, stream, limits, identity)
+    return _remembered(path, stream, limits, identity)
 
 
 def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["av.Packet[Any]"]:
@@ -135,12 +149,28 @@ def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["a
             return
 
 
+_T = TypeVar("_T")
+
+
+def beating(items: Iterable[_T], alive: Callable[[], object]) -> Iterator[_T]:
+    """The same items; of each `alive` is told before it is handed out."""
+    for item in items:
+        alive()
+        yield item
+
+
 @lru_cache(maxsize=4)
-def _scan(path: Path, index: int, limits: Limits | None, _identity: tuple[int, ...]) -> Scan:
+def _remembered(path: Path, index: int, limits: Limits | None, _identity: tuple[int, ...]) -> Scan:
+    return _read_through(path, index, limits, lambda: None)
+
+
+def _read_through(
+    path: Path, index: int, limits: Limits | None, alive: Callable[[], object]
+) -> Scan:
     with open_film(path) as container:
         tally = _Tally(index)
         streams = [s.index for s in container.streams if s.type in ("video", "audio")]
-        for packet in packets(container, path, *streams):
+        for packet in beating(packets(container, path, *streams), alive):
             tally.add(packet)
             if limits is not None:
                 limits.require_frames(path, tally.frames, at_least=True)

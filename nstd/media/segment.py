@@ -1,6 +1,7 @@
 """One run of frames → one closed video file, that is there whole or not at all."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from functools import cache
@@ -36,6 +37,8 @@ class SegmentWriter:
         path: The finished file; one that is there is replaced.
         info: The source's facts: its size, rotation, frame rate and time base.
         settings: How to encode.
+        alive: Told of each frame and each packet that there is still life: an encoder may compute
+            for minutes on what it has taken in, when the block is left above all.
 
     Raises:
         DiskFullError: No space is left; nothing stays behind. Like the next, from any method.
@@ -43,11 +46,19 @@ class SegmentWriter:
         UnsupportedError: The encoder refused, for example a size it cannot have.
     """
 
-    def __init__(self, path: Path, info: VideoInfo, settings: EncodeSettings) -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        settings: EncodeSettings,
+        *,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
         self._path = path.absolute()
         self._part = part_path(self._path)
         self._info = info
         self._settings = settings
+        self._alive = alive
         self._pixel_format = pixel_format(settings, info.width, info.height)
         self._durations: dict[int, int] = {}
         self._last: int | None = None
@@ -86,6 +97,7 @@ class SegmentWriter:
             frame: Upright, of the film's size and time base, later than the one before.
         """
         self._check(frame)
+        self._alive()
         turned = np.rot90(frame.image, self._info.rotation // 90)
         picture = encodable(turned, self._pixel_format)
         picture.pts = frame.pts - origin(self._info)
@@ -135,6 +147,7 @@ class SegmentWriter:
     def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
             for packet in self._stream.encode(picture):
+                self._alive()
                 if packet.pts is not None:
                     packet.duration = self._durations.pop(packet.pts, 0)
                 self._container.mux(packet)

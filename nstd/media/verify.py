@@ -1,7 +1,7 @@
 """Is a finished film what was promised? Asked of the file itself, before anyone sees it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,15 +43,20 @@ class Promise:
     rounds_to_milliseconds: bool = False
 
 
-def verify(film: Path, promise: Promise) -> None:
+def verify(film: Path, promise: Promise, alive: Callable[[], object] = lambda: None) -> None:
     """Compare a finished file with what it has to be.
+
+    Args:
+        film: The file.
+        promise: What it has to be.
+        alive: Told of each packet that is read that there is still life.
 
     Raises:
         VerificationError: It differs; the message says in what.
         StorageError: The file system failed.
     """
     try:
-        _check_streams(film, promise)
+        _check_streams(film, promise, alive)
         _check_picture(film, promise)
     except InputError as error:
         if facts_of(film) is None:
@@ -60,7 +65,7 @@ def verify(film: Path, promise: Promise) -> None:
         raise VerificationError(f"The finished film cannot be read: {error.problem}") from error
 
 
-def _check_streams(film: Path, promise: Promise) -> None:
+def _check_streams(film: Path, promise: Promise, alive: Callable[[], object]) -> None:
     with open_film(film) as container:
         if ends_early(film, container.format.name):
             raise VerificationError("The finished film is not complete")
@@ -75,7 +80,7 @@ def _check_streams(film: Path, promise: Promise) -> None:
         _check_end(container, promise)
         picture = videos[0].index
         time_base = videos[0].time_base or Fraction(1)
-    counted = scan(film, picture)
+    counted = scan(film, picture, alive=alive)
     _expect("frames", len(promise.times), counted.frames)
     found_times = [int(stamp) * time_base for stamp in counted.times]
     _check_times(found_times, promise)

@@ -165,8 +165,8 @@ def in_another_process(action: Callable[[], bool], happens: Callable[[int], None
     Returns:
         The process's exit code: 0 where the action returned True.
     """
-    # What earlier tests have left to be collected, such as an open film with its threads, must not be
-    # collected in the child: it would wait for ever for threads that are not there.
+    # What earlier tests have left to be collected, such as an open film with its threads, must not
+    # be collected in the child: it would wait for ever for threads that are not there.
     gc.collect()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child has but this thread

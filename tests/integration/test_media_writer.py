@@ -67,6 +67,19 @@ class TestSegments:
         segment = films.write_segment(tmp_path / "s", info, frames[3:9], settings)
         assert films.times(segment) == [frame.seconds for frame in frames[3:9]]
 
+    def test_there_is_a_sign_of_life_for_each_frame_and_packet(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        signs: list[str] = []
+        # This preset looks 50 frames ahead: no packet comes before all frames are written.
+        settings = EncodeSettings(preset="slow")
+        with SegmentWriter(
+            tmp_path / "s.mp4", info, settings, alive=lambda: signs.append("")
+        ) as writer:
+            for number, frame in enumerate(frames[:10]):
+                assert len(signs) == number
+                writer.write(frame)
+        assert len(signs) == 20
+
     def test_nothing_is_seen_before_the_end(self, tmp_path: Path) -> None:
         info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
         target = tmp_path / "out" / "segment-000000.mp4"
@@ -584,6 +597,25 @@ class TestWhatIsNotAsPromised:
         two = films.write_segment(tmp_path / "2", info, frames[10:], slow)
         with pytest.raises(VerificationError, match="other settings"):
             assemble([one, two], source, info, tmp_path / "out.mp4", QUICK)
+
+    def test_each_packet_read_and_written_is_a_sign_of_life(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mp4", sound=("aac",))
+        info, frames = frames_of(source)
+        segments = [
+            films.write_segment(tmp_path / name, info, some)
+            for name, some in (("1", frames[:10]), ("2", frames[10:]))
+        ]
+        signs: list[int] = []
+        part = assemble(
+            segments, source, info, tmp_path / "out.mp4", QUICK, alive=lambda: signs.append(1)
+        )
+        with av.open(str(part)) as film:
+            packets = [packet.stream.type for packet in film.demux() if packet.size]
+        pictures = packets.count("video")
+        assert pictures == len(frames)
+        assert len(packets) > pictures
+        # A segment's packets are read for their times first; all are written, and read to verify.
+        assert len(signs) == pictures + 2 * len(packets)
 
     def test_no_segment_is_refused(self, tmp_path: Path) -> None:
         source = clips.make(tmp_path / "a.mp4")

@@ -412,6 +412,37 @@ def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painte
     assert probe(house.target).frames == FRAMES
 
 
+def test_encoding_and_joining_give_signs_of_life(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"encoding": 0, "joining": 0}
+    phase = ""
+    onlooker = Onlooker()
+
+    def during(name: str, original: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            nonlocal phase
+            phase = name
+            try:
+                return original(*arguments)
+            finally:
+                phase = ""
+
+        return call
+
+    def alive() -> None:
+        if phase:
+            given[phase] += 1
+
+    monkeypatch.setattr(onlooker, "alive", alive)
+    monkeypatch.setattr(pipeline, "_encode", during("encoding", pipeline._encode))
+    monkeypatch.setattr(pipeline, "_assemble", during("joining", pipeline._assemble))
+    house.queue()
+    assert house.work(onlooker).error is None
+    # Written and flushed; read, joined and verified.
+    assert given == {"encoding": 2 * FRAMES, "joining": 3 * FRAMES}
+
+
 def test_signs_of_life_keep_the_claim_and_see_a_pause(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
