@@ -165,9 +165,6 @@ def in_another_process(action: Callable[[], bool], happens: Callable[[int], None
     Returns:
         The process's exit code: 0 where the action returned True.
     """
-    # What earlier tests have left to be collected, such as an open film with its threads, must not
-    # be collected in the child: it would wait for ever for threads that are not there.
-    gc.collect()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the child has but this thread
         pid = os.fork()
@@ -175,6 +172,8 @@ def in_another_process(action: Callable[[], bool], happens: Callable[[int], None
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     code = 99
     try:
+        # What earlier tests have left to be collected, such as an open film with its threads, must
+        # not be collected here: it would wait for ever for threads that are not there.
         gc.disable()
         count = itertools.count()
         within = False
