@@ -142,7 +142,10 @@ def cancel_command(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Give jobs up; one that runs stops within moments, and `nstd retry` takes it up again."""
+    """Give jobs up with all that is painted of them; `nstd retry` begins them anew.
+
+    One that runs stops within moments. `nstd pause` keeps what is painted.
+    """
     from nstd.queue import cancel
 
     settings = configured(config, Face(debug), level="warning")

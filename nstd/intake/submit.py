@@ -22,6 +22,7 @@ from nstd.config import (
 from nstd.errors import (
     ChangedError,
     ConfigError,
+    InputError,
     VanishedError,
     WeightsError,
     from_os_error,
@@ -127,7 +128,8 @@ def submit_entry(
     # All are frozen before the first is queued: where one cannot be, none is begun.
     try:
         requests = entry_requests(store, config, entry, folder, source)
-    except ConfigError:
+    except (ConfigError, InputError, WeightsError):
+        # Of the film itself, its fingerprint says again what is wrong.
         keys = [job_key(store, folder, source, name) for name in entry.recipes]
         jobs = [job for key in keys if (job := store.find(key)) is not None]
         if len(jobs) < len(keys):

@@ -190,3 +190,20 @@ def test_once_it_leaves_nothing_more_is_taken(
     left.append(True)
     desk.take(folder_of(desk), tmp_path / "in/b.mp4")
     assert [job.request.key.relative for job in store.jobs()] == [b"a.mp4"]
+
+
+@pytest.mark.parametrize("missing", ["style.png", "n.safetensors"])
+def test_what_was_queued_before_needs_its_style_and_network_no_more(
+    desk: Desk, store: SqliteJobStore, tmp_path: Path, missing: str
+) -> None:
+    """They were frozen with it; after a restart every film is handed in again."""
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    desk.take(folder_of(desk), film)
+    (tmp_path / missing).unlink()
+    desk.take(folder_of(desk), film)
+    assert len(store.jobs()) == 1
+    other = tmp_path / "in/b.mp4"
+    other.write_bytes(b"another film")
+    with pytest.raises(StorageError, match=r"b\.mp4 waits: "):
+        desk.take(folder_of(desk), other)
