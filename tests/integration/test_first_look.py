@@ -106,9 +106,11 @@ def test_pictures_are_not_looked_at(
 ) -> None:
     house.source = house.source.rename(house.source.with_suffix(".png"))
     house.target = house.target.with_suffix(".png")
-    looks.add(house.queue())
+    job = house.queue()
+    looks.add(job)
     monkeypatch.setattr(first_look, "probe_guarded", unwanted)
     looks.look()
+    assert state(house, job) is JobState.QUEUED
 
 
 def unwanted(*_: object, **__: object) -> None:
