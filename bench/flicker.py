@@ -17,14 +17,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
 
 from nstd.cache import TensorCache
 from nstd.film import to_images, to_tensor
-from nstd.flow import choose_estimator
+from nstd.flow import Farneback, choose_estimator
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.pipeline import build_painter
@@ -49,13 +48,7 @@ Pictures = list[torch.Tensor]
 
 def farneback(earlier: torch.Tensor, later: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Backward and forward flow by another method than the optimizer's."""
-    grays = [cv2.cvtColor(to_images(one)[0], cv2.COLOR_RGB2GRAY) for one in (earlier, later)]
-
-    def flow(here: np.ndarray, there: np.ndarray) -> torch.Tensor:
-        found = cv2.calcOpticalFlowFarneback(here, there, None, 0.5, 5, 21, 5, 7, 1.5, 0)
-        return torch.from_numpy(found).permute(2, 0, 1)[None]
-
-    return flow(grays[1], grays[0]), flow(grays[0], grays[1])
+    return Farneback().estimate(to_images(earlier)[0], to_images(later)[0])
 
 
 def last(iterates: Iterator[Iterate]) -> tuple[Iterate, int]:

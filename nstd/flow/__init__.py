@@ -2,6 +2,7 @@
 
 `Dis` (OpenCV, on the CPU) is the default, `Raft` (torchvision) the accurate one where its weights
 are at hand, and a package of the user's own may bring another by the entry point group `nstd.flow`.
+`Farneback` (OpenCV) is for scores, by another method than what is scored.
 `with_flows` computes them ahead of whoever takes the frames.
 """
 
@@ -9,11 +10,13 @@ from nstd.flow.ahead import Ahead, Flowed, with_flows
 from nstd.flow.choose import choose_estimator, estimator_names
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Estimator, Flow, Image
+from nstd.flow.farneback import Farneback
 
 __all__ = [
     "Ahead",
     "Dis",
     "Estimator",
+    "Farneback",
     "Flow",
     "Flowed",
     "Image",

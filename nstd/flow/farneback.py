@@ -1,0 +1,35 @@
+"""Polynomial expansion on the CPU, by OpenCV (Farnebäck, SCIA 2003)."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nstd.flow.estimator import Flow, Image
+
+SCALE, LEVELS, WINDOW_PX, ITERATIONS = 0.5, 5, 21, 5
+"""Of the pyramid and on each of its levels."""
+
+NEIGHBORHOOD_PX, SIGMA = 7, 1.5
+"""Of the polynomials, as OpenCV recommends them together."""
+
+
+class Farneback:
+    """A second opinion: no film is painted along it, so it has no part in what it scores."""
+
+    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+        """Backward and forward flow of two pictures of one size; zero of identical ones."""
+        if np.array_equal(earlier, later):
+            still = torch.zeros((1, 2, *later.shape[:2]))
+            return still, still.clone()
+        return _calc(later, earlier), _calc(earlier, later)
+
+
+def _calc(here: Image, there: Image) -> Flow:
+    """Flow on `here`'s grid: here(p) ≈ there(p + flow)."""
+    grays = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (here, there)]
+    # OpenCV's stubs demand an array where None means that there is no first guess.
+    flow: npt.NDArray[np.float32] = cv2.calcOpticalFlowFarneback(  # type: ignore[call-overload]
+        *grays, None, SCALE, LEVELS, WINDOW_PX, ITERATIONS, NEIGHBORHOOD_PX, SIGMA, 0
+    )
+    return torch.from_numpy(np.ascontiguousarray(flow.transpose(2, 0, 1)))[None]
