@@ -55,7 +55,7 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
         _seen(shots, film.output.first),
         film.estimator,
         distances,
-        image=lambda seen: _scaled(seen.frame.image, size),
+        image=lambda seen: scaled(seen.frame.image, size),
         begins_shot=lambda seen: seen.begins_shot,
         wanted=lambda seen: seen.frame.index >= first,
     )
@@ -133,6 +133,15 @@ def is_carried(work: Path, segment: Segment) -> bool:
     return folder.is_dir() and set(numbers) <= set(FrameKeeper(folder).indices())
 
 
+def scaled(image: Image, size: tuple[int, int]) -> Image:
+    """A picture `[height, width, 3]` at the size, width and height, that it is painted at."""
+    height, width, _ = image.shape
+    if (width, height) == size:
+        return image
+    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=way)  # type: ignore[return-value]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     frame: Frame
@@ -149,12 +158,3 @@ def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[_Seen]:
         same = not begins and before is not None and bool((image == before).all())
         yield _Seen(shot.frame, begins, same)
         before = image
-
-
-def _scaled(image: Image, size: tuple[int, int]) -> Image:
-    """A picture at the size it is painted at."""
-    height, width, _ = image.shape
-    if (width, height) == size:
-        return image
-    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC
-    return cv2.resize(image, size, interpolation=way)  # type: ignore[return-value]

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from nstd.cli import check, demo, queue, service, styles, stylize, weights
+from nstd.cli import check, demo, queue, score, service, styles, stylize, weights
 from nstd.errors import NstdError, from_os_error
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ app.command("cancel")(queue.cancel_command)
 app.command("pause")(queue.pause_command)
 app.command("resume")(queue.resume_command)
 app.command("demo")(demo.demo_command)
+app.command("score")(score.score_command)
 app.command("check")(check.check_command)
 app.command("styles")(styles.styles_command)
 app.add_typer(weights.app, name="weights")

@@ -1,0 +1,123 @@
+"""`nstd score`: how well a painted film holds together."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nstd.cli.options import (
+    ConfigOption,
+    DebugOption,
+    DeviceOption,
+    Face,
+    JsonOption,
+    QuietOption,
+    ThreadsOption,
+    configured,
+    print_data,
+    shown,
+    with_machine,
+)
+from nstd.cli.stylize import parse_style
+from nstd.config import Config, recipe_from_options
+from nstd.errors import UsageError
+from nstd.style.recipe import StyleRecipe
+
+NETWORK = "pocket"
+"""Wherever it runs, so that scores of different machines can be compared."""
+
+
+def score_command(
+    film: Annotated[Path, typer.Argument(help="The painted film.")],
+    source: Annotated[Path, typer.Option(help="The film that it was painted from.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--style", "-s", help="IMAGE or IMAGE:WEIGHT: measure style and content loss too."
+        ),
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help=f"What measures them; {NETWORK} unless given.")
+    ] = None,
+    first: Annotated[
+        int, typer.Option(min=0, help="Number of the source's frame that the film begins with.")
+    ] = 0,
+    segment_frames: Annotated[
+        int | None, typer.Option(min=1, help="As it was painted, to look for seams.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw curves along the film, such as score.png.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a plot that is there.")] = False,
+    accept_truncated: Annotated[
+        bool, typer.Option("--accept-truncated", help="Score what is there of films cut off.")
+    ] = False,
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Measure how a painted film holds together: flicker, sharpness, drift, seams, style."""
+    face = Face(debug, json, quiet)
+    settings = with_machine(configured(config, face, level="warning"), device, threads)
+    recipe = _recipe(settings, style, network)
+    # Not before here: what is wrong with the options shows at once.
+    from nstd.scoring import as_data, as_text, draw_score, require_writable, score_film
+
+    if plot is not None:
+        require_writable(plot, overwrite=overwrite)
+    with _progress(face) as measured:
+        score, films = score_film(
+            settings,
+            film,
+            source,
+            first=first,
+            recipe=recipe,
+            segment_frames=segment_frames,
+            accept_truncated=accept_truncated,
+            measured=measured,
+        )
+    if plot is not None:
+        draw_score(score, plot, overwrite=overwrite)
+    if json:
+        names = {"film": film, "source": source, "plot": plot}
+        paths = {name: None if path is None else shown(path) for name, path in names.items()}
+        print_data(paths | as_data(score, films))
+    else:
+        typer.echo(as_text(score, films), nl=False)
+        if plot is not None:
+            typer.echo(shown(plot))
+
+
+def _recipe(config: Config, styles: list[str] | None, network: str | None) -> StyleRecipe | None:
+    """What style and content loss are measured by, or None."""
+    if styles:
+        wanted = {"styles": [parse_style(one) for one in styles], "network": network or NETWORK}
+        return recipe_from_options(config, name=None, overrides=wanted)
+    if network is not None:
+        raise UsageError("--network measures style, and there is none", "Name one with --style")
+    return None
+
+
+@contextmanager
+def _progress(face: Face) -> Iterator[Callable[[int, int], None]]:
+    """Shows on a terminal how many frames are done."""
+    console = Console(stderr=True)
+    progress = Progress(
+        TextColumn("scoring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=face.quiet or not console.is_terminal,
+    )
+    with progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total or None)

@@ -1,0 +1,111 @@
+"""From frames to numbers; only numbers of frames that are over are kept."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from nstd.film import to_tensor
+from nstd.flow import Estimator, Farneback, Flow, with_flows
+from nstd.jobs.segments import SegmentPlanner
+from nstd.media.frame import Image
+from nstd.score import compare, contrast, gradient_energy, luminance
+from nstd.scoring.result import FilmScore, FrameScore
+from nstd.scoring.style import StyleMeter
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """A painted frame and the source's.
+
+    Attributes:
+        index: Number in the painted film, from 0.
+        begins_shot: Whether a shot of the source begins with it; the first frame begins one.
+        painted: uint8 `[height, width, 3]`.
+        source: Likewise, at the same size.
+    """
+
+    index: int
+    begins_shot: bool
+    painted: Image
+    source: Image
+
+
+def measure(
+    frames: Iterable[Matched],
+    *,
+    segment_frames: int,
+    estimator: Estimator | None = None,
+    style: StyleMeter | None = None,
+    measured: Callable[[int], object] = lambda _: None,
+) -> FilmScore:
+    """Score a film, frame by frame; a few frames are in memory, however long it is.
+
+    Args:
+        frames: One after the other, none left out; taken from, and closed, in another thread.
+        segment_frames: Frames in a segment, at most, as it was painted.
+        estimator: Of the source's flow; another than the one that drove the painting. Farnebäck by
+            default.
+        style: What tells style and content loss, or None.
+        measured: Told how many frames are done, after each.
+    """
+    planner = SegmentPlanner(segment_frames)
+    scores: list[FrameScore] = []
+    before: Tensor | None = None
+    flowed = with_flows(
+        frames,
+        estimator or Farneback(),
+        [1],
+        image=lambda one: one.source,
+        begins_shot=lambda one: one.begins_shot,
+    )
+    with flowed:
+        for one in flowed:
+            frame = one.frame
+            planner.add(frame.index, cut=frame.begins_shot)
+            segment = planner.current
+            meets = segment is not None and segment.first == frame.index
+            now = _Now(frame, before, one.flows.get(1), one.pictures.get(1))
+            scores.append(_measured(now, style, begins_segment=meets and not frame.begins_shot))
+            before = now.painted
+            measured(len(scores))
+    return FilmScore(scores, None if style is None else style.result())
+
+
+class _Now:
+    """The frame in hand as tensors, with what came before it in its shot."""
+
+    def __init__(
+        self,
+        frame: Matched,
+        before: Tensor | None,
+        flows: tuple[Flow, Flow] | None,
+        source_before: Image | None,
+    ) -> None:
+        self.frame = frame
+        self.painted = to_tensor([frame.painted])
+        self.source = to_tensor([frame.source])
+        self.flows = flows
+        self.pair = None
+        if flows is not None and before is not None and source_before is not None:
+            sources = to_tensor([source_before]), self.source
+            self.pair = compare((before, self.painted), sources, *flows)
+
+
+def _measured(now: _Now, style: StyleMeter | None, *, begins_segment: bool) -> FrameScore:
+    begins = now.frame.begins_shot
+    losses = style.add(now.painted, now.source, now.flows, begins_shot=begins) if style else None
+    return FrameScore(
+        index=now.frame.index,
+        begins_shot=begins,
+        begins_segment=begins_segment,
+        luminance=luminance(now.painted),
+        contrast=contrast(now.painted),
+        energy=gradient_energy(now.painted),
+        source_luminance=luminance(now.source),
+        source_contrast=contrast(now.source),
+        source_energy=gradient_energy(now.source),
+        pair=now.pair,
+        style=losses[0] if losses else None,
+        content=losses[1] if losses else None,
+    )

@@ -1,0 +1,63 @@
+"""A painted film's score, from its path."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nstd.batch import worker_threads
+from nstd.config import Config
+from nstd.scoring.films import Films, match_films
+from nstd.scoring.measuring import measure
+from nstd.scoring.result import FilmScore
+from nstd.scoring.style import StyleMeter, make_painter
+from nstd.style.device import use_threads
+from nstd.style.recipe import StyleRecipe
+
+
+def score_film(
+    config: Config,
+    painted: Path,
+    source: Path,
+    *,
+    first: int = 0,
+    recipe: StyleRecipe | None = None,
+    segment_frames: int | None = None,
+    accept_truncated: bool = False,
+    measured: Callable[[int, int], object] = lambda _done, _total: None,
+) -> tuple[FilmScore, Films]:
+    """Score a painted film against the film it was painted from.
+
+    Args:
+        config: For limits, device, threads, and the length of segments.
+        painted: The painted film.
+        source: What it was painted from.
+        first: Number of the source's frame that the painted film begins with.
+        recipe: Whose style and content loss is measured too, or None.
+        segment_frames: Frames in a segment, at most, as it was painted; by default as configured.
+        accept_truncated: Take films that end early for what is there of them.
+        measured: Told after each frame how many are done, and how many there are (0: unknown).
+
+    Raises:
+        UsageError: The films do not fit together.
+        InputError: One of them, or a style image, cannot be read.
+        DeviceError: The device is missing or failed.
+        WeightsError: The network cannot be found or used.
+        ConfigError: The frames are too small for the network.
+        StorageError: The file system failed.
+    """
+    use_threads(worker_threads(config))
+    films = match_films(
+        painted,
+        source,
+        first=first,
+        limits=config.limits_of(),
+        accept_truncated=accept_truncated or config.accept_truncated,
+    )
+    meter = None if recipe is None else StyleMeter(make_painter(config, recipe), *films.size)
+    total = films.painted_info.frames
+    score = measure(
+        films.frames(),
+        segment_frames=segment_frames or config.segment_frames,
+        style=meter,
+        measured=lambda done: measured(done, total),
+    )
+    return score, films

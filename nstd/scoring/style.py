@@ -1,0 +1,99 @@
+"""Style and content loss of painted frames, as the recipe's objective has them."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from nstd.batch import worker_threads
+from nstd.cache import TensorCache
+from nstd.config import Config
+from nstd.flow import Flow
+from nstd.intake.submit import require_depth
+from nstd.pipeline import build_painter
+from nstd.plan import ExecutionPlan
+from nstd.score import RegionStyle, shifted, visible
+from nstd.scoring.result import StyleScore
+from nstd.style.device import choose_devices, device_errors, prepare
+from nstd.style.optimize import Painter, level_objective
+from nstd.style.recipe import StyleRecipe
+from nstd.style.targets import MemoryStore
+from nstd.weights import choose_network
+
+
+def make_painter(config: Config, recipe: StyleRecipe) -> Painter:
+    """What measures by `recipe`, on the first of the configured devices.
+
+    Raises:
+        DeviceError: The device is missing or does not answer.
+        WeightsError: The network cannot be found or used.
+        InputError: A style image cannot be read.
+    """
+    info = choose_devices(None if config.devices == "auto" else config.devices)[0]
+    threads = worker_threads(config)
+    device = prepare(info, threads)
+    chosen = choose_network(recipe.network, config.cache_dir, gpu=device.type != "cpu")
+    require_depth(recipe, chosen)
+    named = replace(recipe, network=str(chosen.path), network_name=chosen.name)
+    plan = ExecutionPlan(device=device.type, processor=info.processor, threads=threads)
+    targets = MemoryStore(TensorCache(config.cache_dir / "targets"))
+    return build_painter(named, plan, device, targets)
+
+
+class StyleMeter:
+    """Measures one film's frames, in their order.
+
+    Args:
+        painter: Whose objective it is.
+        width: Of the painted frames, in pixels.
+        height: Likewise.
+
+    Raises:
+        ConfigError: The frames are too small for the network.
+    """
+
+    def __init__(self, painter: Painter, width: int, height: int) -> None:
+        own = replace(painter, recipe=replace(painter.recipe, size=None))
+        self._painter = own
+        self._level = own.levels(width, height)[-1]
+        self._device = str(own.network.device)
+        self._energy: float | None = None
+        with device_errors(self._device):
+            self._new = RegionStyle(own, self._level)
+            self._shifted = RegionStyle(own, self._level)
+
+    def add(
+        self,
+        painted: Tensor,
+        source: Tensor,
+        flows: tuple[Flow, Flow] | None,
+        *,
+        begins_shot: bool,
+    ) -> tuple[float, float]:
+        """Style and content loss of a frame.
+
+        Args:
+            painted: `[1, 3, height, width]` in [0, 1].
+            source: Likewise.
+            flows: Backward and forward flow between it and the frame before, or None.
+            begins_shot: Content losses of a shot are divided by its first frame's energy.
+        """
+        with device_errors(self._device), torch.no_grad():
+            if begins_shot:
+                self._energy = None
+            network = self._painter.network
+            contents = source.to(network.device, network.dtype)
+            objective = level_objective(self._painter, self._level, contents, self._energy)
+            self._energy = float(objective.content.energy[0])
+            losses = objective(painted.to(network.device, network.dtype))
+            if flows is not None:
+                hidden = ~visible(*flows)
+                self._new.add(painted, hidden)
+                self._shifted.add(painted, shifted(hidden))
+            return float(losses.style[0]), float(losses.content[0])
+
+    def result(self) -> StyleScore:
+        """What all frames come to."""
+        recipe = self._painter.recipe
+        name = recipe.network_name or recipe.network
+        return StyleScore(name, self._new.loss(), self._shifted.loss())
