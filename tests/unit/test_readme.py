@@ -30,7 +30,7 @@ def commands() -> list[str]:
     found = []
     for part in [*spans, *parts]:
         match = re.search(
-            r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|styles|demo|check|weights"
+            r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|styles|demo|score|check|weights"
             r"|add|status|jobs|show|retry|cancel|pause|resume)\b.*)",
             part,
         )

@@ -1,0 +1,226 @@
+"""A film's score, of frames made by hand: each number sees what it is for, and nothing else."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from nstd.film import to_tensor
+from nstd.media.frame import Image
+from nstd.score import FLOOR, luminance
+from nstd.scoring import FilmScore, Matched, StyleMeter, measure
+from tests.scenes import texture
+from tests.unit.style import tiny
+
+HEIGHT, WIDTH = 48, 64
+LENGTH = 8
+
+
+def panned(seed: int, frames: int = LENGTH) -> list[Image]:
+    """A camera that moves by a pixel a frame over a smooth picture."""
+    whole = texture(HEIGHT, WIDTH + frames, seed, slope=2.0)
+    return [np.ascontiguousarray(whole[:, n : n + WIDTH]) for n in range(frames)]
+
+
+SOURCE = panned(1)
+
+
+def score(
+    painted: Sequence[Image],
+    source: Sequence[Image] = SOURCE,
+    *,
+    cuts: Sequence[int] = (),
+    segment_frames: int = 100,
+    style: StyleMeter | None = None,
+) -> FilmScore:
+    pairs = enumerate(zip(painted, source, strict=True))
+    frames = (Matched(n, n == 0 or n in cuts, own, other) for n, (own, other) in pairs)
+    return measure(frames, segment_frames=segment_frames, style=style)
+
+
+def each(change: Callable[[int, Image], np.ndarray]) -> list[Image]:
+    """The source's frames, changed."""
+    changed = [change(n, image.astype(np.float64)) for n, image in enumerate(SOURCE)]
+    return [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in changed]
+
+
+# --- flicker -------------------------------------------------------------------------------------
+
+
+def test_the_source_itself_scores_one_in_everything() -> None:
+    found = score(SOURCE)
+    assert found.warp_ratio == 1.0
+    assert found.energy_ratio == 1.0
+    assert found.warp_error == found.source_warp_error > 0
+    assert found.luminance_drift == found.contrast_drift == 0.0
+    assert [pair.output for pair in found.pairs] == [pair.source for pair in found.pairs]
+    assert len(found.pairs) == LENGTH - 1
+    assert 0.5 < found.covered < 1
+
+
+def test_a_film_that_flickers_is_far_above() -> None:
+    # ±10 code values every other frame: at each pair a difference of 20, (20/255)² = 0.0062.
+    found = score(each(lambda n, image: image * 0.8 + 25 + 10 * (-1) ** n))
+    assert found.warp_error == pytest.approx((20 / 255) ** 2, rel=0.1)
+    assert found.warp_ratio == pytest.approx(
+        found.warp_error / max(found.source_warp_error, FLOOR), rel=1e-9
+    )
+    assert found.warp_ratio > 20
+
+
+def test_a_still_film_has_no_flicker_and_no_motion() -> None:
+    found = score([SOURCE[0]] * 3, [SOURCE[0]] * 3)
+    assert (found.warp_error, found.source_warp_error, found.warp_ratio) == (0.0, 0.0, 1.0)
+    assert found.covered == 1.0
+
+
+def test_blur_lowers_the_gradient_energy() -> None:
+    found = score(each(lambda _, image: cv2.GaussianBlur(image, (0, 0), 1.5)))
+    assert found.energy_ratio < 0.6
+    assert found.energy < found.source_energy
+
+
+# --- cuts ----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_compared_over_a_cut() -> None:
+    source = [*panned(1, 4), *panned(7, 4)]
+    inverted = [255 - image for image in source]
+    found = score(inverted, source, cuts=[4])
+    assert [frame.pair is None for frame in found.frames] == [n in {0, 4} for n in range(8)]
+    assert found.warp_ratio == pytest.approx(1, rel=0.01)
+    assert [(shot.first, shot.last) for shot in found.shots] == [(0, 3), (4, 7)]
+    unknown = score(inverted, source)
+    assert len(unknown.pairs) == 7
+    assert unknown.warp_error > 10 * found.warp_error
+
+
+def test_a_film_of_one_frame_has_no_ratio() -> None:
+    found = score(SOURCE[:1], SOURCE[:1])
+    assert math.isnan(found.warp_ratio)
+    assert math.isnan(found.warp_error)
+    assert math.isnan(found.seam_step)
+    assert len(found.shots) == 1
+
+
+# --- drift ---------------------------------------------------------------------------------------
+
+
+def test_a_film_that_darkens_by_a_tenth_has_drifted_by_a_tenth() -> None:
+    def darker(n: int, image: np.ndarray) -> np.ndarray:
+        codes = image / 255
+        linear = np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+        linear = linear * (1 - 0.1 * n / (LENGTH - 1))
+        return 255 * np.where(
+            linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055
+        )
+
+    found = score(each(darker))
+    # Rounding to 8 bits moves the mean by far less than 0.1 %.
+    assert found.luminance_drift == pytest.approx(-0.1, abs=1e-3)
+    assert found.contrast_drift == pytest.approx(-0.1, abs=1e-3)
+    assert found.frames[0].luminance == pytest.approx(luminance(to_tensor([SOURCE[0]])), rel=1e-3)
+
+
+def test_each_shot_drifts_for_itself() -> None:
+    source = [np.full((HEIGHT, WIDTH, 3), value, np.uint8) for value in (90, 90, 200, 200)]
+    painted = [
+        np.full_like(one, value) for one, value in zip(source, (90, 90, 40, 44), strict=True)
+    ]
+    found = score(painted, source, cuts=[2])
+    first, second = (shot.luminance_drift for shot in found.shots)
+    assert first == 0.0
+    assert second == pytest.approx(found.frames[3].luminance / found.frames[2].luminance - 1)
+    assert found.luminance_drift == second > 0.1
+
+
+# --- seams ---------------------------------------------------------------------------------------
+
+
+def test_a_step_where_segments_meet_is_a_seam() -> None:
+    stepped = each(lambda n, image: image * 0.7 + 15 * (n // 4))
+    found = score(stepped, segment_frames=4)
+    assert [frame.index for frame in found.frames if frame.begins_segment] == [4]
+    assert found.seam_step > 10
+    # Looked for elsewhere, the step is inside, and no border stands out.
+    assert score(stepped, segment_frames=3).seam_step < 1
+    assert score(SOURCE, segment_frames=4).seam_step == pytest.approx(1)
+
+
+def test_segments_begin_anew_with_a_shot() -> None:
+    found = score(SOURCE, cuts=[3], segment_frames=4)
+    assert [frame.index for frame in found.frames if frame.begins_segment] == [7]
+    assert math.isnan(score(SOURCE, cuts=[4], segment_frames=4).seam_step)
+
+
+# --- style ---------------------------------------------------------------------------------------
+
+
+def meter() -> StyleMeter:
+    image = to_tensor([texture(HEIGHT, WIDTH, 3)])
+    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32, style=image)
+    return StyleMeter(ready, WIDTH, HEIGHT)
+
+
+def test_the_style_image_has_no_style_loss_and_the_source_no_content_loss() -> None:
+    style = [texture(HEIGHT, WIDTH, 3)] * 3
+    found = score(style, SOURCE[:3], style=meter())
+    assert found.style_loss == pytest.approx(0, abs=1e-6)
+    assert found.content_loss > 0.01
+    assert all(frame.style is not None for frame in found.frames)
+    itself = score(SOURCE[:3], SOURCE[:3], style=meter())
+    assert itself.content_loss == 0.0
+    assert itself.style_loss > 1e-3
+
+
+def test_raw_content_where_something_is_new_shows() -> None:
+    # A camera that moves by four pixels a frame: what comes in at the right is left unpainted.
+    whole = texture(HEIGHT, WIDTH + 4 * LENGTH, 1)
+    source = [np.ascontiguousarray(whole[:, 4 * n : 4 * n + WIDTH]) for n in range(LENGTH)]
+    paint = texture(HEIGHT, WIDTH + 4 * LENGTH, 3)
+    painted = [np.ascontiguousarray(paint[:, 4 * n : 4 * n + WIDTH]) for n in range(LENGTH)]
+    whole_paint = score(painted, source, style=meter())
+    for one in painted:
+        one[:, -4:] = 128
+    raw = score(painted, source, style=meter())
+    assert raw.style is not None
+    assert whole_paint.style is not None
+    # Measured: 2.2 times; and where the masks are moved to nothing has changed.
+    assert raw.style.new > 1.7 * whole_paint.style.new
+    assert raw.style.shifted == pytest.approx(whole_paint.style.shifted, rel=0.02)
+    assert raw.new_ratio > 1.7 * whole_paint.new_ratio
+
+
+def test_without_a_style_there_are_no_losses() -> None:
+    found = score(SOURCE[:2], SOURCE[:2])
+    assert found.style is None
+    assert math.isnan(found.style_loss)
+    assert math.isnan(found.new_ratio)
+
+
+# --- streaming -----------------------------------------------------------------------------------
+
+
+def test_only_a_few_frames_are_held_at_once_and_progress_is_told() -> None:
+    ahead: list[int] = []
+    taken, told = 0, 0
+
+    def frames() -> Iterator[Matched]:
+        nonlocal taken
+        for n in range(30):
+            taken += 1
+            ahead.append(taken - told)
+            image = SOURCE[n % LENGTH]
+            yield Matched(n, n == 0, image, image)
+
+    def measured(done: int) -> None:
+        nonlocal told
+        assert done == told + 1
+        told = done
+
+    measure(frames(), segment_frames=100, measured=measured)
+    assert told == 30
+    assert max(ahead) <= 8  # four ahead, the one in hand, and those between threads
