@@ -23,7 +23,7 @@ from PIL import Image
 
 from nstd.cache import TensorCache
 from nstd.film import to_images, to_tensor
-from nstd.flow import Farneback, choose_estimator
+from nstd.flow import Checked, Farneback, choose_estimator
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.pipeline import build_painter
@@ -48,7 +48,7 @@ Pictures = list[torch.Tensor]
 
 def farneback(earlier: torch.Tensor, later: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Backward and forward flow by another method than the optimizer's."""
-    return Farneback().estimate(to_images(earlier)[0], to_images(later)[0])
+    return Checked(Farneback(), "farneback").estimate(to_images(earlier)[0], to_images(later)[0])
 
 
 def last(iterates: Iterator[Iterate]) -> tuple[Iterate, int]:

@@ -7,6 +7,7 @@ are at hand, and a package of the user's own may bring another by the entry poin
 """
 
 from nstd.flow.ahead import Ahead, Flowed, with_flows
+from nstd.flow.checked import Checked
 from nstd.flow.choose import choose_estimator, estimator_names
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Estimator, Flow, Image
@@ -14,6 +15,7 @@ from nstd.flow.farneback import Farneback
 
 __all__ = [
     "Ahead",
+    "Checked",
     "Dis",
     "Estimator",
     "Farneback",

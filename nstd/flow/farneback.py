@@ -13,6 +13,12 @@ SCALE, LEVELS, WINDOW_PX, ITERATIONS = 0.5, 5, 21, 5
 NEIGHBORHOOD_PX, SIGMA = 7, 1.5
 """Of the polynomials, as OpenCV recommends them together."""
 
+GAIN = 16
+"""Of the gray values. OpenCV adds a constant to the determinant that it divides by, which pulls the
+flow of soft pictures to zero: of a pan by 1 px it found 0.6 px over smooth texture, and none over
+faint one; with this gain it is exact to 0.001 px. With noise (σ = 2) on faint texture it errs by
+0.3 px, as DIS does."""
+
 
 class Farneback:
     """A second opinion: no film is painted along it, so it has no part in what it scores."""
@@ -27,7 +33,9 @@ class Farneback:
 
 def _calc(here: Image, there: Image) -> Flow:
     """Flow on `here`'s grid: here(p) ≈ there(p + flow)."""
-    grays = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in (here, there)]
+    grays = [
+        cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) * GAIN for one in (here, there)
+    ]
     # OpenCV's stubs demand an array where None means that there is no first guess.
     flow: npt.NDArray[np.float32] = cv2.calcOpticalFlowFarneback(  # type: ignore[call-overload]
         *grays, None, SCALE, LEVELS, WINDOW_PX, ITERATIONS, NEIGHBORHOOD_PX, SIGMA, 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from nstd.film import to_tensor
-from nstd.flow import Estimator, Farneback, Flow, with_flows
+from nstd.flow import Checked, Estimator, Farneback, Flow, with_flows
 from nstd.jobs.segments import SegmentPlanner
 from nstd.media.frame import Image
 from nstd.score import compare, contrast, gradient_energy, luminance
@@ -44,8 +44,8 @@ def measure(
     Args:
         frames: One after the other, none left out; taken from, and closed, in another thread.
         segment_frames: Frames in a segment, at most, as it was painted.
-        estimator: Of the source's flow; another than the one that drove the painting. Farnebäck by
-            default.
+        estimator: Of the source's flow; another than the one that drove the painting. Farnebäck's
+            by default, zero where only noise moves.
         style: What tells style and content loss, or None.
         measured: Told how many frames are done, after each.
     """
@@ -54,7 +54,7 @@ def measure(
     before: Tensor | None = None
     flowed = with_flows(
         frames,
-        estimator or Farneback(),
+        estimator or Checked(Farneback(), "farneback"),
         [1],
         image=lambda one: one.source,
         begins_shot=lambda one: one.begins_shot,

@@ -61,6 +61,19 @@ def test_the_source_itself_scores_one_in_everything() -> None:
     assert 0.5 < found.covered < 1
 
 
+def test_sharp_paint_that_moves_with_a_soft_source_does_not_flicker() -> None:
+    # A flow that is off by half a pixel, as over so soft a source it once was, would give 1e-3.
+    paint = texture(HEIGHT, WIDTH + LENGTH, 9, slope=1.0)
+    soft = texture(HEIGHT, WIDTH + LENGTH, 1, slope=2.0) // 3
+    source, painted = (
+        [np.ascontiguousarray(whole[:, n : n + WIDTH]) for n in range(LENGTH)]
+        for whole in (soft, paint)
+    )
+    found = score(painted, source)
+    assert found.warp_error < 1e-5
+    assert found.warp_ratio < 4
+
+
 def test_a_film_that_flickers_is_far_above() -> None:
     # ±10 code values every other frame: at each pair a difference of 20, (20/255)² = 0.0062.
     found = score(each(lambda n, image: image * 0.8 + 25 + 10 * (-1) ** n))
