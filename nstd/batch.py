@@ -205,7 +205,7 @@ def _finished(
     worker: Worker | None = None
     with ExitStack() as stack:
         for job in jobs:
-            while worker is None and store.get(job.id).state in UNFINISHED:
+            while worker is None and _is_awaited(store.get(job.id)):
                 with ExitStack() as attempt:
                     if attempt.enter_context(daemon_lock(config, required=False)):
                         stack.push(attempt.pop_all())
@@ -218,6 +218,11 @@ def _finished(
                 if worker is None:
                     time.sleep(POLL_SECONDS)
             yield _ended(store, job) if worker is None else _work_off(store, worker, job)
+
+
+def _is_awaited(job: Job) -> bool:
+    """Whether a job will come to its end by itself."""
+    return job.state in UNFINISHED and not (job.paused and job.state is JobState.QUEUED)
 
 
 def _until_stopped(results: Iterator[Result]) -> list[Result]:

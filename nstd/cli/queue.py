@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nstd.queue import Answer
 
 JobNumbers = Annotated[list[int] | None, typer.Argument(metavar="JOB...", help="Their numbers.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Every job that waits or runs.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every job that this concerns.")]
 
 
 def add_command(

@@ -58,6 +58,10 @@ def retry(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Ro
     if row["state"] in HELD:
         # RUNNING may go to QUEUED, but only its worker may send it there.
         raise LedgerError(f"Job {job_id} is {row['state']} already", "Cancel it first")
+    if row["state"] == JobState.DONE:
+        raise LedgerError(
+            f"Job {job_id} is done", "`nstd add --again --overwrite FILE` paints its film once more"
+        )
     latest = connection.execute(LATEST, dict(row)).fetchone()
     if latest["id"] != job_id:
         raise LedgerError(
@@ -88,7 +92,7 @@ def set_paused(
     if row["state"] not in _WAITING_OR_HELD:
         raise LedgerError(
             f"Job {job_id} is {row['state']}, so there is nothing to pause or resume",
-            "Queue the film again, unless it is done",
+            "Nothing to do: it does not run",
         )
     record(connection, row, JobState(row["state"]), now, "Paused" if paused else "Resumed")
     changed: sqlite3.Row = connection.execute(

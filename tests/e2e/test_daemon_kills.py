@@ -132,6 +132,8 @@ STOPPED = (
     "5 it is about to be probed",
     "6 the second segment is opened",
     "7 the sixth frame is read",
+    "8 the style is cached",
+    "9 what the first frame hands on is known",
     "10 the first frame is in hand",
     "10 a frame is written and has no name yet",
     "11 a segment is half written",

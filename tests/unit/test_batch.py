@@ -366,6 +366,22 @@ def test_with_a_daemon_batch_only_queues_and_waits_until_it_is_stopped(
 
 
 @pytest.mark.usefixtures("daemon")
+def test_with_a_daemon_it_does_not_wait_for_what_is_paused(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "in/a.png")
+    original = SqliteJobStore.enqueue
+
+    def enqueue_paused(store: SqliteJobStore, *arguments: Any, **more: Any) -> Any:
+        job, new = original(store, *arguments, **more)
+        return store.pause(job.id), new
+
+    monkeypatch.setattr(SqliteJobStore, "enqueue", enqueue_paused)
+    (result,) = batch(config, [], Onlooker())
+    assert "Job 1 was not painted: it is paused. `nstd resume 1`" in str(result.error)
+
+
+@pytest.mark.usefixtures("daemon")
 def test_a_second_daemon_is_refused(config: Config) -> None:
     with daemon_lock(config, required=False) as held:
         assert not held

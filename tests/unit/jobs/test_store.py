@@ -456,6 +456,14 @@ def test_the_daemons_last_report_is_kept(store: SqliteJobStore) -> None:
     assert store.last_report() == {"lost_events": 2, "problems": ["a"]}
 
 
+def test_what_is_done_is_painted_once_more_by_adding_it_again(
+    store: SqliteJobStore, film: Film
+) -> None:
+    job = _in_state(store, film(), JobState.DONE)
+    with pytest.raises(LedgerError, match=r"Job 1 is done. `nstd add --again"):
+        store.retry(job.id)
+
+
 # --- looking ---------------------------------------------------------------------------------
 
 
