@@ -5,6 +5,7 @@ ever: neither may keep the daemon from its signals, its workers and its service 
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,9 @@ TICK_SECONDS = 0.5
 
 LEAVE_SECONDS = 2.0
 
+MOST_WAITING = 8
+"""Films that wait for something to be mended, of which each is told by itself."""
+
 LONG_SECONDS = 120.0
 """After which it is worth a word that a file is still being read, or that nothing is looked at."""
 
@@ -42,6 +46,7 @@ class Desk:
 
     Attributes:
         reading: The file that is being read and queued, and since when, or None.
+        waiting: Why films are not queued yet, by file: a style image or a sidecar is to be mended.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Desk:
         self._config = config
         self._leaving = leaving
         self.reading: tuple[Path, float] | None = None
+        self.waiting: dict[Path, str] = {}
         self._store = store
         self._queued = queued
         self.entries: dict[WatchedFolder, FolderConfig] = {
@@ -66,6 +72,7 @@ class Desk:
         if self._leaving():
             return  # by another configuration it may not be asked for any more
         self.reading = path, time.monotonic()
+        self.waiting.pop(path, None)
         try:
             self._take(folder, path)
         finally:
@@ -84,6 +91,12 @@ class Desk:
                 logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
                 self._queued(job)
 
+    def forget_what_is_gone(self) -> None:
+        """Films that were taken away wait no more: of the few that are told each by itself."""
+        for path in list(self.waiting)[:MOST_WAITING]:
+            if not os.path.lexists(path):
+                del self.waiting[path]
+
     def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
         try:
             entry = self.entries[folder]
@@ -93,7 +106,9 @@ class Desk:
                 raise
             # The film is sound as far as one knows: a style image or the network is missing. It is
             # tried again, less and less often, until that is mended.
-            raise StorageError(f"{path} waits: {error.problem}", error.remedy) from error
+            waits = StorageError(f"{path} waits: {error.problem}", error.remedy)
+            self.waiting[path] = str(waits)
+            raise waits from error
 
 
 class Intake(threading.Thread):
@@ -139,7 +154,8 @@ class Intake(threading.Thread):
     @property
     def problems(self) -> list[str]:
         """What keeps folders from being watched as asked, one sentence each."""
-        found = self._watcher.problems
+        waiting = list(self._desk.waiting.copy().values())
+        found = self._watcher.problems + waiting[:MOST_WAITING]
         now, reading = time.monotonic(), self._desk.reading
         if reading is not None and now - reading[1] > LONG_SECONDS:
             found.append(f"{reading[0]} is being read for {_minutes(now - reading[1])}")
@@ -158,6 +174,7 @@ class Intake(threading.Thread):
             while not self._leave.wait(TICK_SECONDS):
                 self._watcher.tick()
                 self._looks.look()
+                self._desk.forget_what_is_gone()
                 self._at_work = time.monotonic()
         except NstdError as error:
             # Once it was told to leave the ledger may be closed under it.

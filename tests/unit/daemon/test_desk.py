@@ -66,9 +66,11 @@ def test_a_film_waits_while_its_style_image_is_missing(
     with pytest.raises(StorageError, match=r"a\.mp4 waits: .*style\.png") as caught:
         desk.take(folder_of(desk), film)
     assert caught.value.retryable
+    assert desk.waiting == {film: str(caught.value)}
     style.rename(tmp_path / "style.png")
     desk.take(folder_of(desk), film)
     assert len(store.jobs()) == 1
+    assert desk.waiting == {}
 
 
 def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
@@ -207,3 +209,23 @@ def test_what_was_queued_before_needs_its_style_and_network_no_more(
     other.write_bytes(b"another film")
     with pytest.raises(StorageError, match=r"b\.mp4 waits: "):
         desk.take(folder_of(desk), other)
+
+
+def test_films_that_wait_are_among_the_problems(
+    config: Config, store: SqliteJobStore, tmp_path: Path
+) -> None:
+    (tmp_path / "style.png").unlink()
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
+    intake.start()
+    deadline = time.monotonic() + 30
+    while not intake.problems and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (problem,) = intake.problems
+    assert problem.startswith(f"{film} waits: ")
+    film.unlink()
+    while intake.problems and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert intake.problems == []
+    intake.leave()
