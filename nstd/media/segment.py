@@ -146,8 +146,10 @@ class SegmentWriter:
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
-            for packet in self._stream.encode(picture):
+            # `encode` would give all packets of a flush at once, after as long as that takes.
+            for packet in self._stream.codec_context.encode_lazy(picture):
                 self._alive()
+                packet.stream = self._stream
                 if packet.pts is not None:
                     packet.duration = self._durations.pop(packet.pts, 0)
                 self._container.mux(packet)

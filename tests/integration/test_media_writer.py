@@ -1,17 +1,19 @@
 """Segments and their joining: exact times, the source's sound, nothing lost in silence."""
 
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import Mock
 
 import av
 import numpy as np
 import PIL.Image
 import pytest
 
-from nstd.errors import UnsupportedError, VerificationError
+from nstd.errors import BusyError, UnsupportedError, VerificationError
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
@@ -79,6 +81,57 @@ class TestSegments:
                 assert len(signs) == number
                 writer.write(frame)
         assert len(signs) == 20
+
+    def test_a_flushed_packet_is_written_before_the_next_is_computed(self, tmp_path: Path) -> None:
+        """All at once they may take longer than a worker may be silent."""
+        happened: list[str] = []
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        writer = SegmentWriter(
+            tmp_path / "s.mp4", info, QUICK, alive=lambda: happened.append("alive")
+        )
+
+        def encode_lazy(_: None) -> Iterator[Mock]:
+            for number in range(2):
+                happened.append(f"computed {number}")
+                yield Mock(pts=number)
+
+        with writer:
+            stream, container = writer._stream, writer._container
+            writer._stream = Mock(codec_context=Mock(encode_lazy=encode_lazy))
+            writer._container = Mock(mux=lambda packet: happened.append(f"written {packet.pts}"))
+            writer._encode(None)
+            writer._stream, writer._container = stream, container
+            writer.write(frames[0])
+        assert happened[:6] == [
+            *("computed 0", "alive", "written 0"),
+            *("computed 1", "alive", "written 1"),
+        ]
+
+    @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
+    def test_a_claim_that_is_lost_in_mid_flush_leaves_nothing(
+        self, tmp_path: Path, codec: str
+    ) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        folder = tmp_path / "out"
+        folder.mkdir()
+        left = 10 + 3  # all frames, and the first packets of the flush
+
+        def alive() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise BusyError("The job was taken over")
+
+        settings = EncodeSettings(codec=codec, preset="slow" if codec != "av1" else "veryfast")
+
+        def write() -> None:
+            with SegmentWriter(folder / "s.mp4", info, settings, alive=alive) as writer:
+                for frame in frames[:10]:
+                    writer.write(frame)
+
+        with pytest.raises(BusyError, match="taken over"):
+            write()
+        assert films.names(folder) == []
 
     def test_nothing_is_seen_before_the_end(self, tmp_path: Path) -> None:
         info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
