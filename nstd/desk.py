@@ -20,6 +20,7 @@ from nstd.intake.submit import is_media, submit_entry
 from nstd.intake.watcher import Watcher
 from nstd.jobs.job import Job
 from nstd.jobs.store import SqliteJobStore
+from nstd.media.files import facts_of
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class Desk:
             entry = self.entries[folder]
             return submit_entry(self._store, self._config, entry, folder.path, path)
         except (InputError, WeightsError, ConfigError) as error:
-            if error.retryable or not path.exists():
+            if error.retryable or facts_of(path) is None:
                 raise
             # The film is sound as far as one knows: a style image or the network is missing. It is
             # tried again, less and less often, until that is mended.

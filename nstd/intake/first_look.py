@@ -16,6 +16,7 @@ from nstd.errors import (
 from nstd.film import OutputSpec, opens_later, path_of, seconds_of_grace
 from nstd.jobs.job import Job, JobState
 from nstd.jobs.protocol import JobStore
+from nstd.media.files import facts_of
 from nstd.media.guarded import probe_guarded
 from nstd.media.image import STILL_SUFFIXES
 
@@ -89,8 +90,12 @@ class FirstLooks:
 
     def _refuse(self, job: Job, error: NstdError) -> None:
         source = path_of(job.request.source)
-        if not source.exists():
-            return  # its worker notes that it has vanished
+        try:
+            if facts_of(source) is None:
+                return  # its worker notes that it has vanished
+        except StorageError as unseen:
+            logger.info("Job %d was not looked at: %s", job.id, unseen)
+            return
         now = self._clock()
         grace = seconds_of_grace(source, self._grace_seconds, now)
         if grace > 0 and opens_later(error):

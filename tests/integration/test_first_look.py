@@ -1,5 +1,6 @@
 """A first look at queued films: what will not open is failed before its turn comes."""
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -162,3 +163,29 @@ def test_one_look_is_one_film(house: House, looks: FirstLooks) -> None:
         looks.look()
         looks.look()
     assert len(probed) == 3
+
+
+def test_a_mount_that_does_not_answer_any_more_is_left_to_the_worker(
+    house: House, looks: FirstLooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = queue_broken(house)
+    looks.add(job)
+    probed, original = first_look.probe_guarded, Path.stat  # type: ignore[attr-defined]
+
+    def stat(path: Path, **more: Any) -> Any:
+        if path == house.source:
+            raise OSError(errno.EIO, "Input/output error")
+        return original(path, **more)
+
+    def then_silent(path: Path, **more: Any) -> Any:
+        try:
+            return probed(path, **more)
+        finally:
+            monkeypatch.setattr(Path, "stat", stat)
+
+    now = looks._clock()
+    looks._clock = lambda: now
+    monkeypatch.setattr(first_look, "probe_guarded", then_silent)
+    looks.look()
+    monkeypatch.undo()
+    assert state(house, job) is JobState.QUEUED

@@ -1,15 +1,17 @@
 """The desk where settled files become jobs, and the thread it sits in."""
 
+import errno
 import logging
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nstd.config import Config
 from nstd.desk import Desk, Intake
-from nstd.errors import LedgerError, NstdError, StorageError
+from nstd.errors import LedgerError, NstdError, StorageError, WeightsError
 from nstd.intake.folder import WatchedFolder
 from nstd.jobs.store import SqliteJobStore
 
@@ -229,3 +231,25 @@ def test_films_that_wait_are_among_the_problems(
         time.sleep(0.01)
     assert intake.problems == []
     intake.leave()
+
+
+def test_a_mount_that_does_not_answer_in_between_is_tried_again(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    original = Path.stat
+
+    def stat(path: Path, **more: Any) -> Any:
+        if path == film:
+            raise OSError(errno.EIO, "Input/output error")
+        return original(path, **more)
+
+    def no_network(*_: object) -> None:
+        monkeypatch.setattr(Path, "stat", stat)
+        raise WeightsError("There is no network")
+
+    monkeypatch.setattr("nstd.desk.submit_entry", no_network)
+    with pytest.raises(StorageError) as caught:
+        desk.take(folder_of(desk), film)
+    assert caught.value.retryable
