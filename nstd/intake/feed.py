@@ -45,7 +45,9 @@ _feeds_lock = threading.Lock()
 def _is_worth_logging(record: logging.LogRecord) -> bool:
     message = record.getMessage()
     if message.startswith("Inotify queue overflowed"):
-        _note_overflow(record.thread)
+        # The second line comes at any time after the first, and would count as one overflow more.
+        if "reconciling" not in message:
+            _note_overflow(record.thread)
         return False
     # watchdog 7.1 logs an error when its thread is stopped between two of its own steps.
     return "when the thread is inactive" not in message

@@ -198,6 +198,20 @@ def test_an_overflow_is_noticed_counted_and_scanned_for_at_once(
     intake.expect("b.mp4")
 
 
+def test_the_second_line_on_an_overflow_is_not_a_second_overflow(
+    start: Callable[..., Intake], root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = start(WatchedFolder(root))
+    watchdogs = logging.getLogger("watchdog.observers.inotify_c")
+    watchdogs.warning("Inotify queue overflowed; filesystem events were lost")
+    intake.run(SETTLE)
+    emitters = logging.getLogger("watchdog.observers.inotify")
+    emitters.warning("Inotify queue overflowed; reconciling recursive watches below %r", str(root))
+    intake.run(SETTLE)
+    assert intake.watcher.overflows == 1
+    assert [message for message in caplog.messages if "Inotify queue" in message] == []
+
+
 def test_what_comes_while_the_watches_are_set_anew_is_found_too(
     start: Callable[..., Intake], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
