@@ -23,6 +23,10 @@ from nstd.media.scan import open_film
 
 _LOG = logging.getLogger(__name__)
 
+_NEVER_REORDERED = 2
+"""No frame of so few is coded before an earlier one. x265 (4.2) computes the decoding times of so
+few from a delay that it has never set: they are random, and the container may refuse them."""
+
 
 class SegmentWriter:
     """Encodes frames into one closed file, `path`.
@@ -62,6 +66,7 @@ class SegmentWriter:
         self._pixel_format = pixel_format(settings, info.width, info.height)
         self._durations: dict[int, int] = {}
         self._last: int | None = None
+        self._count = 0
 
     def __enter__(self) -> Self:
         check_size(self._info, self._settings)
@@ -104,6 +109,7 @@ class SegmentWriter:
         picture.time_base = frame.time_base
         self._durations[picture.pts] = frame.duration
         self._last = frame.pts
+        self._count += 1
         self._encode(picture)
 
     def _open(self) -> OutputContainer:
@@ -150,6 +156,8 @@ class SegmentWriter:
             for packet in self._stream.codec_context.encode_lazy(picture):
                 self._alive()
                 packet.stream = self._stream
+                if picture is None and self._count <= _NEVER_REORDERED:
+                    packet.dts = packet.pts
                 if packet.pts is not None:
                     packet.duration = self._durations.pop(packet.pts, 0)
                 self._container.mux(packet)

@@ -17,6 +17,7 @@ from nstd.errors import BusyError, UnsupportedError, VerificationError
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
+from nstd.media.segment import origin
 from nstd.media.writer import CODECS, EncodeSettings, SegmentWriter, assemble, part_path
 from tests import bad_films, clips, films
 from tests.films import QUICK
@@ -106,6 +107,27 @@ class TestSegments:
             *("computed 0", "alive", "written 0"),
             *("computed 1", "alive", "written 1"),
         ]
+
+    @pytest.mark.parametrize("count", [1, 2])
+    @pytest.mark.parametrize("preset", ["ultrafast", "medium"])
+    def test_the_shortest_segments_have_sound_decoding_times(
+        self, tmp_path: Path, preset: str, count: int
+    ) -> None:
+        """x265's own are random for them."""
+        info, frames = frames_of(clips.vfr(tmp_path / "a.mp4"))
+        settings = EncodeSettings(codec="h265", preset=preset)
+        with SegmentWriter(tmp_path / "s.mp4", info, settings) as writer:
+            container, stamps = writer._container, []
+
+            def mux(packet: Any) -> None:
+                stamps.append((packet.pts, packet.dts))
+                container.mux(packet)
+
+            writer._container = Mock(mux=mux, close=container.close)
+            for frame in frames[5 : 5 + count]:
+                writer.write(frame)
+        shown = [frame.pts - origin(info) for frame in frames[5 : 5 + count]]
+        assert stamps == [(stamp, stamp) for stamp in shown]
 
     @pytest.mark.parametrize("codec", ["h264", "h265", "av1"])
     def test_a_claim_that_is_lost_in_mid_flush_leaves_nothing(
