@@ -1,5 +1,6 @@
 """Fixtures and guards every test has."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -55,6 +56,18 @@ def deniable() -> None:
     if os.environ.get("CI"):
         pytest.fail("modes of files deny nothing here, and CI says that no test may skip")
     pytest.skip("modes of files deny nothing here (set CI to make this a failure)")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command run within a test sets up logging to a stream that ends with the test."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in list(root.handlers):
+        if type(handler) is logging.StreamHandler and handler not in before:
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
