@@ -1,6 +1,11 @@
-"""Where only noise moves, the flow is zero."""
+"""Where the pictures show it, the flow is zero, or the whole pixels by which all of them moves.
 
-from typing import Any
+An estimator fits noise, and in what is even it finds motion that is none. Followed, that blurs the
+paint and makes it swim. What stands, and what moved by whole pixels, can be told for certain: it is
+there again, to the noise.
+"""
+
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -10,12 +15,15 @@ import torch
 from nstd.flow.estimator import Flow, Image
 
 Plane = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+Shift = tuple[int, int]
+"""Whole pixels, x then y."""
 
 SLOW_PX = 0.75
-"""Pixels a frame: faster motion is believed."""
+"""Pixels a frame: motion that differs less from whole pixels may be noise."""
 
 BETTER = 1.2
-"""How much less the warped earlier frame must differ than the unmoved one, in mean square, for the
+"""How much less the warped earlier frame must differ than the unmoved one, in mean square, for slow
 motion to be believed. Of a still scene with noise (σ 1 to 4 code values) they differ by factors up
 to 1.06 in half of all places, since flow fits some of it; of photographs with noise of 2 that move
 by 0.2 px by 1.36 and more in half of them."""
@@ -23,18 +31,34 @@ by 0.2 px by 1.36 and more in half of them."""
 ALIKE = 0.5
 """Mean squared difference, in code values², of pictures that differ by rounding."""
 
+STANDS = 12.0
+"""The same of pictures that differ by a camera's noise (σ up to 2.4): what differs more does not
+stand, whatever the flow."""
+
+CLEARLY = 1.5
+"""How much less one of two motions must explain to be out of the question."""
+
+WHOLE = 1.02
+"""How much worse whole pixels may explain all of a picture than the flow does."""
+
 WINDOW_PX = 31
 """Square over which differences are averaged."""
 
+NEAR_PX = 11
+"""The same for what stands: beside what moves it is to be seen."""
+
 BLEND_PX = 21
-"""Over which the flow goes to zero, so slowly that it is no motion boundary."""
+"""Over which the flow goes over to whole pixels, so slowly that it is no motion boundary."""
+
+
+_MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
+_SPECK = np.ones((5, 5), np.uint8)
 
 
 def hold_still(earlier: Image, later: Image, backward: Flow, forward: Flow) -> tuple[Flow, Flow]:
     """Both flows, but zero where the pictures show noise and no motion.
 
-    A still camera's noise has flow of a tenth of a pixel. Followed, it blurs the paint and makes it
-    swim; and a tenth of the frame's steps is spent on mending that.
+    Likewise whole pixels, where all of the picture moves by them.
 
     Args:
         earlier: uint8 `[height, width, 3]`.
@@ -47,10 +71,78 @@ def hold_still(earlier: Image, later: Image, backward: Flow, forward: Flow) -> t
 
 def _held(here: Image, there: Image, flow: Flow) -> Flow:
     vectors: Plane = flow[0].numpy()
-    speed = np.hypot(*(_mean(part, WINDOW_PX) for part in vectors))
-    if bool((speed >= SLOW_PX).all()):
-        return flow
     own, other = here.astype(np.float32), there.astype(np.float32)
+    moved = _flow_error(own, other, vectors)
+    result = vectors
+    pan = _pan(own, other, vectors, moved)
+    for shift in dict.fromkeys([pan, (0, 0)]):
+        error = _shift_error(own, other, shift)
+        share = _mean(_is_noise(vectors, shift, error, moved).astype(np.float32), BLEND_PX)
+        whole = np.array(shift, np.float32)[:, None, None]
+        result = result + share * (whole - result)
+    result = _without_phantoms(result, _shift_error(own, other, (0, 0)), moved)
+    return torch.from_numpy(np.ascontiguousarray(result, np.float32))[None]
+
+
+def _is_noise(vectors: Plane, shift: Shift, error: Plane, moved: Plane) -> Flags:
+    """Where the flow is nearly `shift`, and does not explain the pictures better."""
+    error, moved = _mean(error, WINDOW_PX), _mean(moved, WINDOW_PX)
+    along = (_mean(part, WINDOW_PX) - by for part, by in zip(vectors, shift, strict=True))
+    return (np.hypot(*along) < SLOW_PX) & ((error < BETTER * moved) | (error < ALIKE))
+
+
+def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
+    """The flow, but zero where nothing moves, however fast the flow says it does.
+
+    Where that and the flow explain the pictures alike, as where they are even, the motion is that
+    of the places around: estimators make up what they like there, each another motion.
+    """
+    error, moved = _mean(error, NEAR_PX), _mean(moved, NEAR_PX)
+    fast = np.hypot(*(_mean(part, WINDOW_PX) for part in result)) >= SLOW_PX
+    stands = fast & (error < STANDS) & (CLEARLY * (error + ALIKE) < moved + ALIKE)
+    moves = (CLEARLY * (moved + ALIKE) < error + ALIKE) | (error >= STANDS)
+    # A speck is noise's chance, and would tell for all that is even around it.
+    moves = cv2.morphologyEx(moves.astype(np.uint8), cv2.MORPH_OPEN, _SPECK) > 0
+    known: Plane = np.where(stands, np.float32(0), result)
+    telling = ~fast | stands | moves
+    if telling.all() or not telling.any():
+        return known
+    filled = _filled(known.transpose(1, 2, 0), telling[..., None].astype(np.float32))
+    return filled.transpose(2, 0, 1)
+
+
+def _filled(values: Plane, weights: Plane) -> Plane:
+    """`values` where their weight is 1; where it is less, more and more of what is around.
+
+    `[height, width, channels]` and `[height, width, 1]`. By a pyramid, as `nstd.style.shot` does.
+    """
+    height, width = values.shape[:2]
+    if max(height, width) <= 2:
+        return values
+    size = ((width + 1) // 2, (height + 1) // 2)
+    mass = cv2.resize(weights, size, interpolation=cv2.INTER_AREA)[..., None]
+    sums = cv2.resize(values * weights, size, interpolation=cv2.INTER_AREA)
+    means: Plane = (sums / np.maximum(mass, 1e-6)).astype(np.float32)
+    coarse = _filled(means, np.minimum(4 * mass, 1))
+    around = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return weights * values + (1 - weights) * around
+
+
+def _pan(own: Plane, other: Plane, vectors: Plane, moved: Plane) -> Shift:
+    """The whole pixels by which all of the picture moves, or zero."""
+    x, y = (round(float(np.median(part))) for part in vectors)
+    height, width = own.shape[:2]
+    if (x, y) == (0, 0) or abs(x) >= width or abs(y) >= height:
+        return 0, 0
+    inside = np.zeros((height, width), bool)
+    inside[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)] = True
+    error = float(_shift_error(own, other, (x, y))[inside].mean())
+    found = float(moved[inside].mean())
+    return (x, y) if error < WHOLE * found or error < ALIKE else (0, 0)
+
+
+def _flow_error(own: Plane, other: Plane, vectors: Plane) -> Plane:
+    """Squared difference of own(p) and other(p + flow), as if noise were not made less."""
     height, width = own.shape[:2]
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     moved = cv2.remap(
@@ -63,13 +155,24 @@ def _held(here: Image, there: Image, flow: Flow) -> Flow:
     # Between pixels interpolation turns noise of variance σ² into Σw² σ²: no better match.
     across, down = vectors - np.floor(vectors)
     kept = (across**2 + (1 - across) ** 2) * (down**2 + (1 - down) ** 2)
-    unmoved_error = _mean(np.square(own - other).mean(axis=2), WINDOW_PX)
-    moved_error = _mean(np.square(own - moved).mean(axis=2) * 2 / (1 + kept), WINDOW_PX)
-    noise = (unmoved_error < BETTER * moved_error) | (unmoved_error < ALIKE)
-    moving = 1 - _mean(((speed < SLOW_PX) & noise).astype(np.float32), BLEND_PX)
-    return torch.from_numpy(np.ascontiguousarray(vectors * moving))[None]
+    error: Plane = _squared(own, cast("Plane", moved)) * 2 / (1 + kept)
+    return error
+
+
+def _shift_error(own: Plane, other: Plane, shift: Shift) -> Plane:
+    """Squared difference of own(p) and other(p + shift), whose border is replicated."""
+    height, width = own.shape[:2]
+    rows = np.clip(np.arange(height) + shift[1], 0, height - 1)
+    columns = np.clip(np.arange(width) + shift[0], 0, width - 1)
+    return _squared(own, other[rows[:, None], columns] if any(shift) else other)
+
+
+def _squared(one: Plane, other: Plane) -> Plane:
+    """Mean over the colors of the squared differences."""
+    off = cv2.subtract(one, other)
+    return cast("Plane", cv2.transform(cv2.multiply(off, off), _MEAN_OF_COLORS))
 
 
 def _mean(values: npt.NDArray[Any], window: int) -> Plane:
-    blurred = cv2.blur(values, (window, window), borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.blur(values, (window, window), borderType=cv2.BORDER_REFLECT_101)
     return blurred.astype(np.float32)

@@ -81,3 +81,66 @@ def test_going_to_zero_makes_no_motion_boundary() -> None:
     assert float(backward[0, 0, 40:-40, :50].abs().max()) < 0.01
     assert float(backward[0, 0, 40:-40, -50:].mean()) == pytest.approx(0.4, abs=0.01)
     assert not bool(motion_boundary(backward)[:, 40:-40, 40:-40].any())
+
+
+# --- motion that is none, and whole pixels -------------------------------------------------------
+
+
+def even_with(patch: tuple[slice, slice], seed: int = 3) -> Image:
+    """An even picture with texture in one place."""
+    picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    picture[patch] = texture(HEIGHT, WIDTH, seed)[patch]
+    return picture
+
+
+def uniform(x: float, y: float) -> torch.Tensor:
+    return (
+        torch.tensor((x, y), dtype=torch.float32)[None, :, None, None]
+        .expand(1, 2, HEIGHT, WIDTH)
+        .clone()
+    )
+
+
+def test_what_stands_stands_however_fast_the_flow_says_it_moves() -> None:
+    picture = even_with((slice(40, 120), slice(60, 140)))
+    earlier, later = noisy(picture, 1, 1), noisy(picture, 1, 2)
+    for flow in hold_still(earlier, later, uniform(6, -3), uniform(-6, 3)):
+        assert float(flow[..., 45:115, 65:135].abs().max()) == 0
+        # In the even part nothing tells; so what is around does.
+        assert float(flow[..., 20:140, 40:160].abs().max()) < 0.5
+
+
+def test_an_even_thing_moves_with_its_outline() -> None:
+    rim, inside = (slice(40, 120), slice(60, 140)), (slice(52, 108), slice(72, 128))
+
+    def frame(step: int) -> Image:
+        thing = even_with(rim)
+        thing[inside] = 120
+        return np.roll(thing, 5 * step, axis=1)
+
+    earlier, later = frame(0), frame(1)
+    flows = Dis().estimate(earlier, later)
+    backward, _ = hold_still(earlier, later, *flows)
+    assert float(backward[0, 0, 70:90, 95:115].median()) == pytest.approx(-5, abs=0.5)
+
+
+def test_a_picture_that_moves_by_whole_pixels_moves_by_just_these() -> None:
+    large = texture(HEIGHT + 20, WIDTH + 20, 4, slope=2)
+    earlier = noisy(large[2 : 2 + HEIGHT, 3 : 3 + WIDTH], 0.5, 1)
+    later = noisy(large[:HEIGHT, :WIDTH], 0.5, 2)
+    flows = Dis().estimate(earlier, later)
+    for flow, before, sign in zip(hold_still(earlier, later, *flows), flows, (-1, 1), strict=True):
+        inner = flow[0, :, 20:-20, 20:-20]
+        assert (
+            float((before[0, :, 20:-20, 20:-20] != flow[0, :, 20:-20, 20:-20]).float().mean()) > 0.9
+        )
+        assert bool((inner[0] == 3 * sign).all())
+        assert bool((inner[1] == 2 * sign).all())
+
+
+def test_a_picture_that_moves_by_parts_of_pixels_does_not_move_by_whole_ones() -> None:
+    picture = texture(HEIGHT, WIDTH, 1, slope=2)
+    earlier, later = noisy(picture, 0.5, 1), noisy(moved(picture, 2.4), 0.5, 2)
+    flows = Dis().estimate(earlier, later)
+    backward, _ = hold_still(earlier, later, *flows)
+    assert torch.equal(backward[..., 20:-20, 20:-20], flows[0][..., 20:-20, 20:-20])

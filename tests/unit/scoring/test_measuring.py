@@ -20,9 +20,11 @@ LENGTH = 8
 
 
 def panned(seed: int, frames: int = LENGTH) -> list[Image]:
-    """A camera that moves by a pixel a frame over a smooth picture."""
-    whole = texture(HEIGHT, WIDTH + frames, seed, slope=2.0)
-    return [np.ascontiguousarray(whole[:, n : n + WIDTH]) for n in range(frames)]
+    """A camera that moves by half a pixel a frame over a smooth picture."""
+    whole = texture(2 * HEIGHT, 2 * WIDTH + frames, seed, slope=2.0)
+    views = [whole[:, n : n + 2 * WIDTH].astype(np.float64) for n in range(frames)]
+    small = [view.reshape(HEIGHT, 2, WIDTH, 2, 3).mean(axis=(1, 3)) for view in views]
+    return [np.rint(view).astype(np.uint8) for view in small]
 
 
 SOURCE = panned(1)
