@@ -190,7 +190,8 @@ def minimize_level(
 ) -> Iterator[tuple[int, Losses, Images]]:
     """Steps of one level. A frame that has settled is left out of the later ones."""
     minimizers = [new_minimizer(painter, image) for image in start]
-    settled = [_Settling(painter.recipe) for _ in minimizers]
+    recipe = painter.recipe
+    settled = [Settling(recipe.tolerance, recipe.tolerance_window) for _ in minimizers]
     active = list(range(len(minimizers)))
     narrowed, latest = objective, None
     for step in range(1, steps + 1):
@@ -214,12 +215,18 @@ def new_minimizer(painter: Painter, start: Tensor) -> Minimizer:
     return LBFGS(start, painter.history)
 
 
-class _Settling:
-    """Notices when a frame's loss has all but stopped falling."""
+class Settling:
+    """Notices when a frame's loss has all but stopped falling.
 
-    def __init__(self, recipe: StyleRecipe) -> None:
-        self._tolerance = recipe.tolerance
-        self._lowest: deque[float] = deque(maxlen=recipe.tolerance_window + 1)
+    Args:
+        tolerance: Share of itself by which the loss must still fall over `window` steps; with 0 it
+            never settles.
+        window: Steps.
+    """
+
+    def __init__(self, tolerance: float, window: int) -> None:
+        self._tolerance = tolerance
+        self._lowest: deque[float] = deque(maxlen=window + 1)
 
     def after(self, loss: float) -> bool:
         """Whether the level may end, now that `loss` was met."""

@@ -106,7 +106,7 @@ class Temporal:
     """
 
     mode: TemporalMode = "flow"
-    weight: float = 100.0
+    weight: float = 50.0
     long_term: tuple[int, ...] = ()
     estimator: str = "dis"
     settled: float = 0.05

@@ -17,6 +17,7 @@ from nstd.style.objective import Losses, Objective
 from nstd.style.optimize import (
     Iterate,
     Painter,
+    Settling,
     level_objective,
     minimize_level,
     new_minimizer,
@@ -35,12 +36,15 @@ from nstd.style.temporal import (
 
 Image = Float[Tensor, "1 3 height width"]
 
-STEPS_SHARE = 4
-"""A later frame takes at most a quarter of the first one's steps; where something is new, as many
-again for that alone."""
+STEPS_SHARE = 6
+"""A later frame takes at most a sixth of the first one's steps; where something is new, as many
+again for that alone. Steps beyond that gain less than they gain a frame painted for itself."""
 
 NEW_SHARE = 0.005
 """Of the frame: if less is new, no steps are spent on that alone."""
+
+SETTLED_FALL, SETTLED_STEPS = 0.01, 4
+"""A later frame ends when its loss fell by less than this share over so many steps."""
 
 EMPHASIS = 4.0
 """How much more what is new counts for the style while it alone is painted.
@@ -80,9 +84,9 @@ def stylize_next(
 ) -> Iterator[Iterate]:
     """Paint one frame of a shot, given earlier ones; yields as `stylize_frames`.
 
-    First what is new, if that is much, while the rest stands; then all of it. A frame whose start
-    is as good as the frames before it costs one step, and one whose source is the same as the
-    closest one's is that one, at no step.
+    First what is new, if that is much, while the rest stands; then all of it. Each ends when its
+    loss has all but stopped falling. A frame whose start is as good as the frames before it costs
+    one step, and one whose source is the same as the closest one's is that one, at no step.
 
     Args:
         painter: The recipe, on its device.
@@ -90,7 +94,7 @@ def stylize_next(
         predecessors: At the recipe's distances, the closest first; at least one.
         energies: `Painter.content_energies` of the shot.
         settled: Loss at which the frame is as good as those before it, and ends; see
-            `settled_loss`. 0 never ends it early.
+            `settled_loss`. With 0 a frame takes all its steps.
     """
     network = painter.network
     frame = frame.to(network.device, network.dtype)
@@ -106,13 +110,15 @@ def stylize_next(
     if predecessors[0].same:
         few = new = 0
     start = start_image(content, target)
-    for found, changed in _paint_new(painter, objective, start, target.trust, new):
+    fall = SETTLED_FALL if settled else 0.0
+    for found, changed in _paint_new(painter, objective, start, target.trust, new, fall):
         taken, start = taken + 1, changed.clamp(0, 1)
         yield Iterate(*here, taken, few + new, found, start)
+    falling = Settling(fall, SETTLED_STEPS)
     for _, found, images in minimize_level(painter, objective, start, few):
         taken += 1
         yield Iterate(*here, taken, few + new, found, images)
-        if _without_temporal(painter, found) <= settled:
+        if _without_temporal(painter, found) <= settled or falling.after(float(found.total)):
             break
     result = images.clamp(0, 1)
     with torch.no_grad():
@@ -193,13 +199,19 @@ def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:
 
 
 def _paint_new(
-    painter: Painter, objective: Objective, start: Image, known: Trust, steps: int
+    painter: Painter,
+    objective: Objective,
+    start: Image,
+    known: Trust,
+    steps: int,
+    fall: float,
 ) -> Iterator[tuple[Losses, Image]]:
     """Steps that change what is new and nothing else, with the style's eye on it.
 
     The losses are those of the objective with that emphasis.
     """
     objective = replace(objective, emphasis=emphasis(known))
+    falling = Settling(fall, SETTLED_STEPS)
     share = (1 - known.clamp(0, 1)).to(start.dtype)
     # What is sought is a change, of which each place takes its share: so what is minimized is a
     # function, and its curvature has meaning.
@@ -208,6 +220,8 @@ def _paint_new(
         found, gradient = objective.with_gradient(start + share * minimizer.point)
         minimizer.tell(float(found.total), gradient[0] * share[0])
         yield found, start + share * minimizer.best
+        if falling.after(float(found.total)):
+            break
 
 
 def _without_temporal(painter: Painter, losses: Losses) -> float:

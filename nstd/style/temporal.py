@@ -94,18 +94,21 @@ def warp(
     Not `grid_sample`: its coordinates are normalized and come back with rounding, so that a shift
     by whole pixels, or by none, would change the picture.
     """
-    return _sample(image, flow, (0, 1), lambda distance: 1 - distance)
+    return _sample(image, flow, (0, 1), _linear)
 
 
 def warp_sharp(
     image: Float[Tensor, "batch channels height width"], flow: Flow
 ) -> Float[Tensor, "batch channels height width"]:
-    """The same by Keys' cubic convolution (1981, a = −½): sharp over many frames.
+    """The same by Lanczos' kernel of six pixels (Duchon 1979): sharp over many frames.
 
-    A picture that is warped from frame to frame is blurred by each bilinear warp. Painted frames of
-    a film kept 0.96 of the sharpness with this, and 0.88 with `warp`. It may overshoot [0, 1].
+    A picture that is warped from frame to frame is blurred by each bilinear warp. It may overshoot
+    [0, 1]. Of a painted pan by 1½ and ½ px a frame, the worst there is, Keys' cubic convolution had
+    left 0.88 of the sharpness nine frames later, and this 0.98; and what came in at the border was
+    painted 4 times worse than the rest, now 0.8 times. Its E_warp is 1.3 times the source's for
+    0.8: a picture as sharp as painted, moved without any loss, would have 1.5.
     """
-    return _sample(image, flow, (-1, 0, 1, 2), _cubic)
+    return _sample(image, flow, (-2, -1, 0, 1, 2, 3), _lanczos)
 
 
 def trust(backward: Flow, forward: Flow) -> Trust:
@@ -238,32 +241,57 @@ def _destinations(flow: Flow) -> tuple[Tensor, Tensor]:
 
 
 def _sample(
-    image: Tensor, flow: Tensor, taps: Sequence[int], weight: Callable[[Tensor], Tensor]
+    image: Tensor,
+    flow: Tensor,
+    taps: Sequence[int],
+    kernel: Callable[[Tensor, Sequence[int]], list[Tensor]],
 ) -> Tensor:
-    """Σ over the pixels `taps` beside x + flow(x) of weight(distance) · pixel, separably."""
+    """Σ over the pixels `taps` beside x + flow(x) of weight · pixel, separably.
+
+    `kernel` makes the taps' weights of the way from tap 0, in [0, 1), along one axis.
+    """
     height, width = image.shape[2:]
     columns, rows = _clamped(*_destinations(flow), width, height)
     left, top = columns.floor(), rows.floor()
+    across, down = kernel(columns - left, taps), kernel(rows - top, taps)
     flat = image.flatten(2)
 
     def line(tap: int) -> Tensor:
         row = (top + tap).clamp(0, height - 1)
         total = torch.zeros((), dtype=image.dtype, device=image.device)
-        for across in taps:
-            column = (left + across).clamp(0, width - 1)
+        for beside, weight in zip(taps, across, strict=True):
+            column = (left + beside).clamp(0, width - 1)
             index = (row * width + column).long().flatten(1)[:, None]
             gathered = flat.gather(2, index.expand(-1, image.shape[1], -1)).view(image.shape)
-            total = total + weight((columns - left - across).abs())[:, None] * gathered
+            total = total + weight[:, None] * gathered
         return total
 
-    parts = [weight((rows - top - tap).abs())[:, None] * line(tap) for tap in taps]
+    parts = [weight[:, None] * line(tap) for tap, weight in zip(taps, down, strict=True)]
     return torch.stack(parts).sum(dim=0)
 
 
-def _cubic(distance: Tensor) -> Tensor:
-    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
-    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
-    return torch.where(distance <= 1, near, far)
+def _linear(way: Tensor, taps: Sequence[int]) -> list[Tensor]:
+    return [1 - (way - tap).abs() for tap in taps]
+
+
+def _lanczos(way: Tensor, taps: Sequence[int]) -> list[Tensor]:
+    """sinc(d) sinc(d / 3), made to keep even places even, and ramps where they are.
+
+    As it is, it lags behind by up to a fiftieth of a pixel, in each frame.
+    """
+    weights = [_sinc(way - tap) * _sinc((way - tap) / max(taps)) for tap in taps]
+    total = torch.stack(weights).sum(dim=0)
+    weights = [weight / total for weight in weights]
+    reached = torch.stack([tap * w for tap, w in zip(taps, weights, strict=True)]).sum(dim=0)
+    here = taps.index(0)
+    weights[here] = weights[here] - (way - reached)
+    weights[here + 1] = weights[here + 1] + (way - reached)
+    return weights
+
+
+def _sinc(x: Tensor) -> Tensor:
+    """Sin πx / πx, exactly 0 at whole numbers."""
+    return torch.where(x == x.round(), (x == 0).to(x.dtype), torch.sinc(x))
 
 
 def _clamped(columns: Tensor, rows: Tensor, width: int, height: int) -> tuple[Tensor, Tensor]:

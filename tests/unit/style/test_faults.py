@@ -10,7 +10,7 @@ from nstd.errors import ConfigError, DeviceError, DeviceMemoryError, WeightsErro
 from nstd.style.device import DeviceInfo, device_errors, prepare
 from nstd.style.minimize import LBFGS
 from nstd.style.network import Network
-from nstd.style.optimize import _Settling
+from nstd.style.optimize import Settling
 from nstd.style.recipe import StyleRecipe, StyleSource
 from tests.unit.style import tiny
 
@@ -115,13 +115,13 @@ def test_a_failing_device_is_told_from_a_small_one(text: str, kind: type[DeviceE
 
 
 def test_a_loss_that_is_no_number_does_not_settle_a_frame() -> None:
-    settling = _Settling(tiny.recipe(tolerance=1e-4, tolerance_window=3))
+    settling = Settling(1e-4, 3)
     losses = (5.0, 4.0, 3.0, math.nan, 3.5, 2.0)
     assert [settling.after(loss) for loss in losses] == [False] * 6
 
 
 def test_a_loss_of_zero_settles() -> None:
-    settling = _Settling(tiny.recipe(tolerance=1e-4, tolerance_window=3))
+    settling = Settling(1e-4, 3)
     assert [settling.after(0.0) for _ in range(4)] == [False, False, False, True]
 
 

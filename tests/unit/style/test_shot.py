@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from nstd.style import shot
 from nstd.style.losses import second_moment, weighted_second_moment
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import Level, Temporal
 from nstd.style.shot import (
     EMPHASIS,
     NEW_SHARE,
+    SETTLED_STEPS,
     Predecessor,
     emphasis,
     later_steps,
@@ -31,7 +33,7 @@ ENERGIES = (1.0,)
 
 
 def painter(**changes: Any) -> Painter:
-    look = tiny.recipe(**{"levels": (Level(64, 12),), "temporal": Temporal(), **changes})
+    look = tiny.recipe(**{"levels": (Level(64, 18),), "temporal": Temporal(), **changes})
     return tiny.painter(look, readout=True)
 
 
@@ -73,11 +75,26 @@ def test_a_frame_as_good_as_those_before_it_costs_one_step() -> None:
     torch.testing.assert_close(result.images, PAINTED, rtol=0, atol=1e-6)  # flow is float32
 
 
-def test_without_that_it_takes_a_quarter_of_the_first_frame_s_steps() -> None:
+def test_without_that_it_takes_a_sixth_of_the_first_frame_s_steps() -> None:
     *iterates, result = follow(painter(), standing())
     assert [one.step for one in iterates] == [1, 2, 3]
     assert {one.steps for one in iterates} == {3}
     assert result.step == 3
+
+
+def test_each_part_ends_when_its_loss_has_all_but_stopped_falling(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = painter(levels=(Level(64, 600),))
+    settled = 1e-9  # which no loss comes to
+    monkeypatch.setattr(shot, "SETTLED_FALL", 0.2)
+    *iterates, _ = follow(ready, half_new(), settled=settled)
+    totals = [float(one.losses.total) for one in iterates]
+    assert len(totals) < 100
+    last = [min(totals[:-SETTLED_STEPS]), min(totals)]
+    assert last[1] > 0.8 * last[0]
+    *iterates, _ = follow(ready, half_new())
+    assert len(iterates) == 200  # without `settled` all steps are taken
 
 
 def test_where_something_is_new_it_takes_as_many_again() -> None:
@@ -86,15 +103,15 @@ def test_where_something_is_new_it_takes_as_many_again() -> None:
     assert {one.steps for one in iterates} == {6}
 
 
-def test_steps_are_a_quarter_of_all_and_no_more_than_the_finest_level_s() -> None:
+def test_steps_are_a_sixth_of_all_and_no_more_than_the_finest_level_s() -> None:
     known = torch.ones(1, 10, 100)
-    assert later_steps([80], known) == (20, 0)
+    assert later_steps([80], known) == (14, 0)
     assert later_steps([80, 30, 20], known) == (20, 0)
     assert later_steps([3], known) == (1, 0)
     known[0, 0, : round(1000 * NEW_SHARE)] = 0
-    assert later_steps([80], known) == (20, 0)
+    assert later_steps([80], known) == (14, 0)
     known[0, 1, 0] = 0.5
-    assert later_steps([80], known) == (20, 20)
+    assert later_steps([80], known) == (14, 14)
 
 
 def test_it_is_painted_at_the_finest_level_alone() -> None:
@@ -132,7 +149,7 @@ def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
 
 
 def test_the_loss_falls() -> None:
-    *iterates, result = follow(painter(levels=(Level(64, 60),)), half_new())
+    *iterates, result = follow(painter(levels=(Level(64, 90),)), half_new())
     new, every = iterates[:15], iterates[15:]
     for part in (new, every):
         totals = [float(one.losses.total) for one in part]
@@ -144,7 +161,7 @@ def test_with_more_weight_it_stays_nearer_to_what_was() -> None:
     off = []
     for weight in (0.0, 10.0, 1000.0):
         *_, result = follow(
-            painter(temporal=Temporal(weight=weight), levels=(Level(64, 40),)), standing()
+            painter(temporal=Temporal(weight=weight), levels=(Level(64, 60),)), standing()
         )
         off.append(float((result.images - PAINTED).square().mean()))
     assert off[0] > 1.2 * off[1] > 1.2 * off[2]
