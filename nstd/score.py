@@ -99,6 +99,9 @@ def contrast(image: Tensor) -> float:
 def drift(painted: Sequence[float], source: Sequence[float]) -> float:
     """By what share a shot's luminance or contrast moved away, beyond what its source's did.
 
+    A style has its own range of light: a painted film follows its source's moves by a part of them
+    only. That part, 0…1, is fitted over the shot (least squares); what is left is drift.
+
     Args:
         painted: Of every frame of the shot.
         source: Likewise, of the source.
@@ -106,13 +109,18 @@ def drift(painted: Sequence[float], source: Sequence[float]) -> float:
     Returns:
         The value of largest size, with its sign: −0.1 is a tenth darker than at the shot's begin.
     """
-    if not painted or painted[0] <= 0 or source[0] <= 0:
-        return 0.0
-    moves = [
-        own * source[0] / (painted[0] * other) - 1 if other > 0 else 0.0
-        for own, other in zip(painted, source, strict=True)
-    ]
-    return max(moves, key=abs)
+    own, other = _moves(painted), _moves(source)
+    spread = math.fsum(x * x for x in other)
+    products = math.fsum(x * y for x, y in zip(other, own, strict=True))
+    part = min(1.0, max(0.0, products / spread)) if spread > 0 else 0.0
+    left = [y - part * x for x, y in zip(other, own, strict=True)]
+    return max(left, key=abs, default=0.0)
+
+
+def _moves(values: Sequence[float]) -> list[float]:
+    """Differences from the first value, as shares of it; of half the mean, if it is darker."""
+    whole = max(values[0], math.fsum(values) / len(values) / 2) if values else 0.0
+    return [(value - values[0]) / whole if whole > 0 else 0.0 for value in values]
 
 
 def seam_step(inside: Sequence[Pair], borders: Sequence[Pair]) -> float:

@@ -123,12 +123,32 @@ def test_luminance_is_that_of_light_and_contrast_its_deviation() -> None:
 
 
 def test_drift_is_the_largest_move_of_the_mean_that_the_source_does_not_make() -> None:
-    source = [0.4, 0.4, 0.5, 0.6]
-    assert drift([0.2, 0.2, 0.25, 0.3], source) == pytest.approx(0)
-    assert drift([0.2, 0.2, 0.25, 0.27], source) == pytest.approx(-0.1)
-    assert drift([0.2, 0.21, 0.25, 0.3], source) == pytest.approx(0.05)
+    still = [0.5] * 5
+    assert drift([0.2] * 5, still) == 0
+    assert drift([0.2, 0.2, 0.2, 0.2, 0.15], still) == pytest.approx(-0.25)
+    assert drift([0.2, 0.22, 0.2, 0.2, 0.2], still) == pytest.approx(0.1)
     assert drift([0.3], [0.7]) == 0.0
     assert drift([], []) == 0.0
+
+
+@pytest.mark.parametrize("part", [0.0, 0.4, 1.0])
+def test_what_follows_the_source_by_a_part_does_not_drift(part: float) -> None:
+    light = np.array([0.4, 0.42, 0.5, 0.6, 0.55, 0.5])
+    painted = 0.2 * (1 + part * (light / light[0] - 1))
+    assert drift(painted.tolist(), light.tolist()) == pytest.approx(0, abs=1e-12)
+    darker = painted * np.linspace(1, 0.9, len(painted))
+    assert drift(darker.tolist(), light.tolist()) < -0.04
+
+
+def test_a_film_that_fades_in_from_black_does_not_drift_by_that() -> None:
+    light = np.linspace(0.001, 0.4, 20)
+    painted = 0.05 + 0.5 * light
+    assert abs(drift(painted.tolist(), light.tolist())) < 1e-12
+
+
+def test_more_light_than_the_source_s_is_drift() -> None:
+    light = [0.4, 0.41, 0.42, 0.43]
+    assert drift([0.2, 0.21, 0.22, 0.23], light) == pytest.approx(0.03 / 0.2 - 0.03 / 0.4)
 
 
 # --- seams ---------------------------------------------------------------------------------------

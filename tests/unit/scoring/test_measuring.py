@@ -134,9 +134,9 @@ def test_a_film_that_darkens_by_a_tenth_has_drifted_by_a_tenth() -> None:
         )
 
     found = score(each(darker))
-    # Rounding to 8 bits moves the mean by far less than 0.1 %.
-    assert found.luminance_drift == pytest.approx(-0.1, abs=1e-3)
-    assert found.contrast_drift == pytest.approx(-0.1, abs=1e-3)
+    # The source moves a little by itself, which is followed in part.
+    assert found.luminance_drift == pytest.approx(-0.1, abs=2e-3)
+    assert found.contrast_drift == pytest.approx(-0.1, abs=4e-3)
     assert found.frames[0].luminance == pytest.approx(luminance(to_tensor([SOURCE[0]])), rel=1e-3)
 
 

@@ -17,6 +17,7 @@ from nstd.style.shot import (
     SETTLED_STEPS,
     Predecessor,
     emphasis,
+    keep_colors,
     later_steps,
     settled_loss,
     start_image,
@@ -224,6 +225,52 @@ def test_what_is_new_between_two_colors_goes_from_one_to_the_other() -> None:
 def test_where_nothing_is_known_the_start_is_the_content() -> None:
     target = TemporalTarget(PAINTED[None], torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.float64))
     torch.testing.assert_close(start_image(FRAME, target), FRAME)
+
+
+# --- what is known keeps its color ---------------------------------------------------------------
+
+
+def colored(
+    offset: float, light: float = 0.0, *, source: bool = True, known: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """What is made of a frame brighter by `offset` than before, its source by `light`."""
+    warped = tiny.picture(1, HEIGHT, WIDTH, low=0.3, high=0.6)
+    content = tiny.picture(2, HEIGHT, WIDTH, low=0.3, high=0.6)
+    before = Predecessor(warped, still(), still(), source=content if source else None)
+    trusts = torch.full((1, 1, HEIGHT, WIDTH), known, dtype=warped.dtype)
+    target = TemporalTarget(warped[None], trusts)
+    found = keep_colors(warped + offset, target, content + light, [before])
+    return found, warped
+
+
+@pytest.mark.parametrize(
+    ("offset", "light", "left"),
+    [(0.1, 0, 0), (-0.1, 0, 0), (0.1, 0.04, 0.04), (0.02, 0.04, 0.02), (-0.1, 0.04, 0)],
+)
+def test_what_is_known_takes_another_color_only_as_far_as_its_source(
+    offset: float, light: float, left: float
+) -> None:
+    found, warped = colored(offset, light)
+    torch.testing.assert_close(found, warped + left)
+
+
+def test_what_is_new_may_have_any_color() -> None:
+    found, warped = colored(0.1, known=0.0)
+    assert torch.equal(found, warped + 0.1)
+
+
+def test_without_sources_colors_are_as_painted() -> None:
+    found, warped = colored(0.1, source=False)
+    assert torch.equal(found, warped + 0.1)
+
+
+def test_strokes_are_left_as_they_were_painted() -> None:
+    warped = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
+    strokes = torch.where((torch.arange(WIDTH) % 4 < 2).expand(HEIGHT, WIDTH), 0.2, -0.2)
+    target = TemporalTarget(warped[None], torch.ones(1, 1, HEIGHT, WIDTH))
+    before = Predecessor(warped, still(), still(), source=warped)
+    found = keep_colors(warped + strokes, target, warped, [before])
+    torch.testing.assert_close(found, warped + strokes)
 
 
 # --- emphasis ------------------------------------------------------------------------------------
