@@ -102,7 +102,8 @@ class Temporal:
         long_term: Distances in frames, beyond 1, of earlier frames that are looked at too.
         estimator: Of the flow: "dis", "raft", or one that another package brings.
         settled: A frame ends when its loss is at most this share above that of the shot's first
-            frame; what earlier frames gave it is as good as that.
+            frame (what earlier frames gave it is as good as that), or has all but stopped falling.
+            With 0 it takes all its steps.
     """
 
     mode: TemporalMode = "flow"
