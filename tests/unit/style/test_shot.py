@@ -13,6 +13,7 @@ from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import Level, Temporal
 from nstd.style.shot import (
     EMPHASIS,
+    MUCH_NEW_SHARE,
     NEW_SHARE,
     SETTLED_STEPS,
     Predecessor,
@@ -179,6 +180,21 @@ def test_first_what_is_new_is_painted_and_nothing_else() -> None:
         assert torch.equal(one.images[:, :, known], start[:, :, known])
     assert not torch.equal(iterates[2].images, start)
     assert not torch.equal(iterates[5].images[:, :, known], start[:, :, known])
+
+
+def test_a_narrow_strip_is_painted_last() -> None:
+    forward = still()
+    forward[..., -2:] = 9.0
+    strip = Predecessor(PAINTED, still(), forward)
+    *iterates, _ = follow(painter(), strip)
+    target = temporal_target([strip], FRAME)
+    start = start_image(FRAME, target)
+    known = target.trust[0] == 1
+    assert NEW_SHARE < float(1 - target.trust.mean()) < MUCH_NEW_SHARE
+    assert not torch.equal(iterates[2].images[:, :, known], start[:, :, known])
+    for one in iterates[3:]:
+        assert torch.equal(one.images[:, :, known], iterates[2].images.clamp(0, 1)[:, :, known])
+    assert not torch.equal(iterates[-1].images, iterates[2].images)
 
 
 # --- what it starts from -------------------------------------------------------------------------
