@@ -234,7 +234,7 @@ def emphasis(known: Trust) -> Trust:
 
 
 def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:
-    """Steps of a later frame, at most: for all of it, and before that for what is new alone.
+    """Steps of a later frame, at most: for all of it, and for what is new alone.
 
     Args:
         first: The first frame's, at each level.
