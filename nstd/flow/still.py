@@ -38,6 +38,12 @@ stand, whatever the flow."""
 CLEARLY = 1.5
 """How much less one of two motions must explain to be out of the question."""
 
+STANDING_OUTLINE = 0.25
+"""Of the outline of an even place that tells: if as much stands, the place does. When all that is
+around was averaged instead, a line that runs over a test film's bars dragged a quarter of the
+picture along: paint moved along DIS's flow was off the same moved along Farnebäck's by 1.8 times
+the source's E_warp, now by 0.6."""
+
 WHOLE = 1.02
 """How much worse whole pixels may explain all of a picture than the flow does."""
 
@@ -46,6 +52,9 @@ WINDOW_PX = 31
 
 NEAR_PX = 11
 """The same for what stands: beside what moves it is to be seen."""
+
+ROUNDING_PX = 1e-4
+"""Of filling."""
 
 BLEND_PX = 21
 """Over which the flow goes over to whole pixels, so slowly that it is no motion boundary."""
@@ -94,21 +103,64 @@ def _is_noise(vectors: Plane, shift: Shift, error: Plane, moved: Plane) -> Flags
 def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
     """The flow, but zero where nothing moves, however fast the flow says it does.
 
-    Where that and the flow explain the pictures alike, as where they are even, the motion is that
-    of the places around: estimators make up what they like there, each another motion.
+    Estimators make up what they like in even places, each another motion. What such a place does
+    is told by what is around: it stands if its outline does for a good part, since what moves
+    before it has an outline too; otherwise it moves as its outline does.
+
+    Args:
+        result: The flow, x then y.
+        error: Squared difference of the pictures as they are.
+        moved: The same along the flow as it was found.
     """
     error, moved = _mean(error, NEAR_PX), _mean(moved, NEAR_PX)
     fast = np.hypot(*(_mean(part, WINDOW_PX) for part in result)) >= SLOW_PX
-    stands = fast & (error < STANDS) & (CLEARLY * (error + ALIKE) < moved + ALIKE)
-    moves = (CLEARLY * (moved + ALIKE) < error + ALIKE) | (error >= STANDS)
+    inside = ~_leaves(result)
+    clearly = CLEARLY * (error + ALIKE)
+    stands = fast & inside & (error < STANDS) & (clearly < moved + ALIKE)
+    moves = inside & ((CLEARLY * (moved + ALIKE) < error + ALIKE) | (error >= STANDS))
     # A speck is noise's chance, and would tell for all that is even around it.
-    moves = cv2.morphologyEx(moves.astype(np.uint8), cv2.MORPH_OPEN, _SPECK) > 0
+    moves = _without_specks(moves)
+    still = _without_specks(stands | ~(fast | moves))
+    stands |= _outlined(fast & ~stands & ~moves, still, moves)
     known: Plane = np.where(stands, np.float32(0), result)
     telling = ~fast | stands | moves
     if telling.all() or not telling.any():
         return known
     filled = _filled(known.transpose(1, 2, 0), telling[..., None].astype(np.float32))
-    return filled.transpose(2, 0, 1)
+    filled = filled.transpose(2, 0, 1)
+    # What differs by rounding is left to the bit.
+    return np.where(np.abs(filled - known) < ROUNDING_PX, known, filled)
+
+
+def _leaves(flow: Plane) -> Flags:
+    """Where the flow leads out of the picture, or does so nearby: there nothing can be compared."""
+    height, width = flow.shape[1:]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    columns, rows = columns + flow[0], rows + flow[1]
+    out = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
+    return cv2.dilate(out.astype(np.uint8), np.ones((NEAR_PX, NEAR_PX), np.uint8)) > 0
+
+
+def _without_specks(flags: Flags) -> Flags:
+    return cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, _SPECK) > 0
+
+
+def _outlined(regions: Flags, still: Flags, moves: Flags) -> Flags:
+    """Those regions, as far as they hang together, whose outline stands for a good part."""
+    count, labels = cv2.connectedComponents(regions.astype(np.uint8), connectivity=4)
+    standing, moving = np.zeros(count), np.zeros(count)
+    for axis in (0, 1):
+        one, other = (_shortened(axis, at) for at in (slice(1, None), slice(None, -1)))
+        for here, beside in ((one, other), (other, one)):
+            standing += np.bincount(labels[here][still[beside]], minlength=count)
+            moving += np.bincount(labels[here][moves[beside]], minlength=count)
+    stand = (standing > 0) & (standing >= STANDING_OUTLINE * (standing + moving))
+    stand[0] = False  # what is no region
+    return cast("Flags", stand[labels])
+
+
+def _shortened(axis: int, at: slice) -> tuple[slice, ...]:
+    return (slice(None),) * axis + (at,)
 
 
 def _filled(values: Plane, weights: Plane) -> Plane:
