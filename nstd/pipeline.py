@@ -53,7 +53,8 @@ from nstd.style.network import Network
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.shot import losses_of, settled_loss, stylize_next
-from nstd.style.targets import StyleImage, TensorStore
+from nstd.style.targets import StyleImage, TensorStore, resize
+from nstd.style.tone import Tone, tone_of
 from nstd.weights import file_sha256, load_weights
 
 logger = logging.getLogger(__name__)
@@ -211,11 +212,13 @@ class _Shot:
         energies: What its content losses are divided by, at each level.
         settled: Loss at which a later frame is as good as the first one; None until that is
             painted, and where frames are painted each for itself.
+        tone: What later frames keep to; likewise.
     """
 
     first: int
     energies: tuple[float, ...]
     settled: float | None = None
+    tone: Tone | None = None
 
 
 def _paint_batch(
@@ -228,7 +231,8 @@ def _paint_batch(
     images = to_tensor([one.frame.image for one in batch])
     if batch[0].flows:
         before = past.predecessors(batch[0])
-        iterates = stylize_next(film.painter, images, before, shot.energies, shot.settled or 0.0)
+        settled = shot.settled or 0.0
+        iterates = stylize_next(film.painter, images, before, shot.energies, settled, shot.tone)
     else:
         iterates = stylize_frames(film.painter, images, shot.energies)
     painted = _paint(film, iterates, batch[0].frame.index)
@@ -243,10 +247,11 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     """
     if film.estimator is None or shot.settled is not None:
         return shot
-    painted = to_tensor([keeper.load(shot.first)])
+    painted, source = to_tensor([keeper.load(shot.first)]), to_tensor([frame.image])
     with device_errors(str(film.painter.network.device)):
-        found = losses_of(film.painter, to_tensor([frame.image]), painted, shot.energies)
-        return replace(shot, settled=settled_loss(film.painter, found))
+        found = losses_of(film.painter, source, painted, shot.energies)
+    tone = tone_of(painted, resize(source, painted.shape[3], painted.shape[2]))
+    return replace(shot, settled=settled_loss(film.painter, found), tone=tone)
 
 
 def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> list[Image]:
@@ -378,7 +383,8 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
         "first": film.output.first,
         "energies": before.carried["energies"],
     }
-    return _Shot(**(shot | {"energies": tuple(shot["energies"])}))
+    tone = shot.get("tone") and Tone.of(shot["tone"])
+    return _Shot(**(shot | {"energies": tuple(shot["energies"]), "tone": tone}))
 
 
 def _energies(film: Film, frame: Frame) -> tuple[float, ...]:

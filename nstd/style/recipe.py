@@ -107,7 +107,7 @@ class Temporal:
     """
 
     mode: TemporalMode = "flow"
-    weight: float = 50.0
+    weight: float = 3.0
     long_term: tuple[int, ...] = ()
     estimator: str = "dis"
     settled: float = 0.05

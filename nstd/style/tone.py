@@ -1,0 +1,163 @@
+"""Light, contrast and sharpness of a shot's frames, held to what its first frame made of them.
+
+The statistics of a style leave all three open: each frame moves them by less than a step of 8 bits,
+and over a long shot that adds up, whatever each place was tied to in the frame before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from nstd.style.losses import total_variation_loss
+
+Image = Float[Tensor, "1 3 height width"]
+Statistics = Float[Tensor, " 5"]
+"""Mean linear red, green and blue; standard deviation of the luminance; gradient energy."""
+
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Of linear red, green and blue (BT.709)."""
+
+SHARES = (0.3, 0.3, 0.3, 0.3, 0.8)
+"""Of what a frame is off by, this much is taken back in it, of each statistic."""
+
+AT_MOST = (0.01, 0.01, 0.01, 0.01, 0.06)
+"""Of a statistic, in one frame: a step of 8 bits at middle gray. What is drift is slower than that,
+and what is faster, as in a flash, is the source's."""
+
+TOLERANCE = 0.04
+"""Contrast and sharpness may be off by this share: what is shown sways them by more."""
+
+BLOCK_PX = 16
+"""Square over which light is averaged to tell how far paint follows its source."""
+
+_NUDGE = 1e-3
+"""Of the corrections, to learn what each changes."""
+
+_SINGULAR = 1e-7
+"""Of one color all over, a gain changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """What a shot's first frame made of its source.
+
+    Attributes:
+        light: Mean linear red, green and blue of the painted frame, in [0, 1].
+        contrast: Standard deviation of its luminance.
+        sharpness: Its gradient energy: mean squared difference of neighbors.
+        source_light: The same of the source, at the painted size.
+        source_contrast: Likewise.
+        source_sharpness: Likewise.
+        follows: Of each color, how much lighter a place is painted where its source is lighter by
+            1: so much of its source's changes the whole picture takes on.
+    """
+
+    light: tuple[float, ...]
+    contrast: float
+    sharpness: float
+    source_light: tuple[float, ...]
+    source_contrast: float
+    source_sharpness: float
+    follows: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Tone":
+        """What `dataclasses.asdict` and JSON have made of one."""
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**given)
+
+
+def tone_of(painted: Image, source: Image) -> Tone:
+    """The tone of a shot whose first frame was painted so, both pictures in [0, 1] and sRGB."""
+    painted, source = painted.double(), source.double()
+    own, other = _statistics(painted).tolist(), _statistics(source).tolist()
+    paint, shown = (_blocks(_linear(image)) for image in (painted, source))
+    covariance = (paint * shown).mean(dim=1)
+    variance = shown.square().mean(dim=1)
+    slopes = (covariance / variance.clamp(min=_SINGULAR)).tolist()
+    limits = [mine / max(its, _SINGULAR) for mine, its in zip(own[:3], other[:3], strict=True)]
+    follows = [min(max(by, 0.0), most) for by, most in zip(slopes, limits, strict=True)]
+    return Tone(
+        light=tuple(own[:3]),
+        contrast=own[3],
+        sharpness=own[4],
+        source_light=tuple(other[:3]),
+        source_contrast=other[3],
+        source_sharpness=other[4],
+        follows=tuple(follows),
+    )
+
+
+def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
+    """`painted`, a little nearer to the tone of the shot's first frame where it has drifted away.
+
+    A gain, an offset of each color, and sharpening or blurring, of all of the picture: the five
+    together that change the five statistics as wanted, to first order.
+
+    Args:
+        painted: In [0, 1].
+        source: Of the frame, at the painted size.
+        begin: Of the shot.
+    """
+    exact = painted.double()
+    now = _statistics(exact)
+    most, shares = now * now.new_tensor(AT_MOST), now.new_tensor(SHARES)
+    off = _wanted(now, _statistics(source.double()), begin) - now
+    by = (shares * off).clamp(-most, most)
+    if not bool(by.any()):
+        return painted
+    directions = _corrections(exact)
+    changed = [_statistics(exact + _NUDGE * one) for one in directions]
+    effects = torch.stack([(after - now) / _NUDGE for after in changed], dim=1)
+    # As shares, so that what is singular shows: the pseudoinverse leaves it out.
+    scale = now.clamp(min=_SINGULAR)
+    inverse = torch.linalg.pinv((effects / scale[:, None]).cpu(), rtol=_SINGULAR)
+    amounts = (inverse @ (by / scale).cpu()).tolist()
+    for direction, amount in zip(directions, amounts, strict=True):
+        exact = exact + amount * direction
+    return exact.clamp(0, 1).to(painted.dtype)
+
+
+def _wanted(now: Statistics, source: Statistics, begin: Tone) -> Statistics:
+    """What the frame should have: light exactly, the others within what its source explains."""
+    first = source.new_tensor((*begin.light, begin.contrast, begin.sharpness))
+    shown = source.new_tensor((*begin.source_light, begin.source_contrast, begin.source_sharpness))
+    light = first[:3] + source.new_tensor(begin.follows) * (source[:3] - shown[:3])
+    followed = first[3:] * source[3:] / shown[3:].clamp(min=_SINGULAR)
+    low, high = torch.minimum(first[3:], followed), torch.maximum(first[3:], followed)
+    rest = now[3:].clamp((1 - TOLERANCE) * low, (1 + TOLERANCE) * high)
+    return torch.cat([light, rest])
+
+
+def _statistics(image: Image) -> Statistics:
+    linear = _linear(image)
+    luminance = (linear * linear.new_tensor(LUMA)[:, None, None]).sum(dim=1)
+    spread = luminance.std(correction=0)
+    return torch.cat([linear.mean(dim=(0, 2, 3)), spread[None], total_variation_loss(image)])
+
+
+def _corrections(image: Image) -> list[Image]:
+    """Changes of the picture, in sRGB: contrast, each color, sharpness."""
+    padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    colors = torch.eye(3, dtype=image.dtype, device=image.device)[:, None, :, None, None]
+    detail = image - F.avg_pool2d(padded, 3, stride=1)
+    return [image - image.mean(), *(color.expand_as(image) for color in colors), detail]
+
+
+def _blocks(linear: Image) -> Float[Tensor, "3 blocks"]:
+    """Means over squares of `BLOCK_PX`, less the mean of all."""
+    size = [max(1, round(edge / BLOCK_PX)) for edge in linear.shape[2:]]
+    means = F.interpolate(linear, size, mode="area")[0].flatten(1)
+    return means - means.mean(dim=1, keepdim=True)
+
+
+def _linear(image: Image) -> Image:
+    """Linear light of sRGB (IEC 61966-2-1)."""
+    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
