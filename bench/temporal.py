@@ -5,7 +5,8 @@
                              [--temporal '{"weight": 100}'] [--threads 2]
 
 Of each clip those `--frames` frames of one shot are taken in which most moves; a photograph becomes
-two pans more, whose flow is known exactly (2 and 1 px a frame; 1.5 and 0.5 px). Each is painted
+five more, whose flow is known exactly: a pan of 2 and 1 px a frame, one of 1.5 and 0.5 px, both
+once more with a camera's noise (σ = 2 code values), and no motion with that noise. Each is painted
 three times with the default recipe: along the flow; the last `COMPARED` frames each for itself; and
 likewise at three times the steps that a later frame along the flow took. Films are written without
 loss, so that what is scored is the paint (`--codec h264` is what users get). All are scored as
@@ -16,7 +17,9 @@ loss, so that what is scored is the paint (`--codec h264` is what users get). Al
 - sharpness: gradient energy, by that of the same frames painted each for itself
 - steps: of the first frame, and of each later one, on average
 - style: style loss, by that of the independent mode at three times the steps
-- new: style loss of what is new, by that of the same masks moved to where nothing is new
+- new: style loss of what is new, by that of the same masks moved to where nothing is new; and the
+  same of a frame painted for itself, in whose masked places nothing is new: what the picture's
+  places differ by of themselves
 - drift: of the luminance
 
 What is measured is kept in FOLDER and not measured again, so that a run may be stopped. Beside it
@@ -28,6 +31,7 @@ import argparse
 import json
 import logging
 import math
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise, product
@@ -61,6 +65,8 @@ COMPARED = 2
 """Frames that are painted for themselves: the last ones, which were warped most often."""
 
 PAN_SIZE = (256, 144)
+PANS = (((2, 1), 0), ((1.5, 0.5), 0), ((2, 1), 2), ((1.5, 0.5), 2), ((0, 0), 2))
+"""Motion in pixels a frame, and the noise's σ in code values."""
 SHEET_FRAMES = 4
 GAIN = 4
 """Of the differences in the sheet."""
@@ -146,6 +152,7 @@ class Row:
     tripled_style_loss: float
     full_style_loss: float
     new: float
+    settled_new: float
     drift: float
     covered: float
 
@@ -156,7 +163,7 @@ class Row:
             f"| {self.network} | {self.style} | {self.scene} | {self.warp:.2f}"
             f" | {self.independent:.1f} | {self.sharpness:.3f}"
             f" | {self.first_steps} / {self.later_steps:.1f} | {by:.2f}"
-            f" | {_number(self.new)} | {self.drift:+.1%} |"
+            f" | {_number(self.new)} / {_number(self.settled_new)} | {self.drift:+.1%} |"
         )
 
 
@@ -167,7 +174,7 @@ HEADER = (
 
 
 def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f}"
+    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def liveliest(path: Path, count: int, name: str) -> Scene:
@@ -191,10 +198,14 @@ def liveliest(path: Path, count: int, name: str) -> Scene:
     return Scene(name, path, max(range(len(changes) - count + 1), key=motion), count)
 
 
-def pan(photograph: Path, folder: Path, like: Path, flow: tuple[float, float], count: int) -> Scene:
+def pan(
+    photograph: Path, folder: Path, like: Path, flow: tuple[float, float], noise: float, count: int
+) -> Scene:
     """A camera that moves over a photograph, at twice the size of what it shows: no step blurs."""
-    name = f"pan {flow[0]:g}, {flow[1]:g} px"
-    path = folder / f"pan-{flow[0]:g}-{flow[1]:g}.mkv"
+    name = f"pan {flow[0]:g}, {flow[1]:g} px" if any(flow) else "still"
+    name += f", noise {noise:g}" if noise else ""
+    path = folder / f"{name.replace(', ', '-').replace(' ', '-')}.mkv"
+    generator = np.random.default_rng(0)
     width, height = PAN_SIZE
     picture = to_tensor([read_still(photograph).image])
     need = [2 * (edge + math.ceil(by * count)) for edge, by in zip(PAN_SIZE, flow, strict=True)]
@@ -206,8 +217,10 @@ def pan(photograph: Path, folder: Path, like: Path, flow: tuple[float, float], c
         for index, frame in zip(range(count), read_frames(like, like_info), strict=False):
             left, top = (round(2 * by * index) for by in flow)
             view = picture[:, :, top : top + 2 * height, left : left + 2 * width]
-            small = torch.nn.functional.avg_pool2d(view, 2)
-            writer.write(replace(frame, image=to_images(small)[0]))
+            small = to_images(torch.nn.functional.avg_pool2d(view, 2))[0]
+            noisy = np.rint(small + generator.normal(0, noise, small.shape)) if noise else small
+            image = np.clip(noisy, 0, 255).astype(np.uint8)
+            writer.write(replace(frame, image=image))
     return Scene(name, path, 0, count, flow)
 
 
@@ -241,7 +254,7 @@ class Case:
     @property
     def stem(self) -> str:
         """Of the case's files."""
-        return "-".join(self.names).replace(" ", "_")
+        return "-".join(self.names).replace(", ", "-").replace(" ", "_")
 
     @property
     def config(self) -> Config:
@@ -258,8 +271,7 @@ class Case:
         if kept.exists():
             return Row(**json.loads(kept.read_text()))
         scene = self.scene
-        last = scene.first + scene.frames - 1
-        compared = max(scene.first, last - COMPARED + 1)
+        compared = self._first_compared
         flow, steps = self._paint("flow", self.recipe, scene.first)
         alone = replace(self.recipe, temporal=INDEPENDENT)
         full, _ = self._paint("independent", alone, compared)
@@ -279,11 +291,32 @@ class Case:
             tripled_style_loss=third.style_loss,
             full_style_loss=full.style_loss,
             new=flow.new_ratio,
+            settled_new=self._settled_new(),
             drift=flow.luminance_drift,
             covered=flow.covered,
         )
         kept.write_text(json.dumps(asdict(row), indent=1))
         return row
+
+    def _settled_new(self) -> float:
+        """`new` of a frame that was painted for itself, under the masks of all the film."""
+        mode = "independent"
+        films = match_films(self._target(mode), self.scene.path, first=self._first_compared)
+        with closing(films.frames()) as frames:
+            painted = next(frames).painted
+        meter = StyleMeter(make_painter(self.config, self.recipe), *films.size)
+        whole = match_films(self._target("flow"), self.scene.path, first=self.scene.first)
+        settled = (replace(one, painted=painted) for one in whole.frames())
+        return measure(
+            settled, segment_frames=48, estimator=self.scene.estimator, style=meter
+        ).new_ratio
+
+    @property
+    def _first_compared(self) -> int:
+        return max(self.scene.first, self.scene.first + self.scene.frames - COMPARED)
+
+    def _target(self, mode: str) -> Path:
+        return self.folder / f"{self.stem}-{mode}.mkv"
 
     def _paint(
         self, mode: str, recipe: StyleRecipe, first: int
@@ -295,7 +328,7 @@ class Case:
             last=scene.first + scene.frames - 1,
             overwrite=True,
         )
-        target, steps = self.folder / f"{self.stem}-{mode}.mkv", Steps()
+        target, steps = self._target(mode), Steps()
         (result,) = stylize(self.config, [scene.path], recipe, spec, target, steps)
         if result.error is not None:
             raise result.error
@@ -333,7 +366,7 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
     if arguments.photograph:
         like = arguments.clips[0]
         scenes += [
-            pan(arguments.photograph, folder, like, flow, count) for flow in ((2, 1), (1.5, 0.5))
+            pan(arguments.photograph, folder, like, flow, noise, count) for flow, noise in PANS
         ]
     temporal: dict[str, Any] = json.loads(arguments.temporal)
     if "long_term" in temporal:
