@@ -20,6 +20,7 @@ from nstd.style.losses import (
 from nstd.style.optimize import Painter
 from nstd.style.recipe import PlannedLevel
 from nstd.style.temporal import disoccluded, leaves_frame, motion_boundary, warp
+from nstd.style.tone import linear_light, relative_luminance
 
 FLOOR = 2.6e-6
 """Mean squared error below which nothing counts as flicker: rounding to 8 bits twice."""
@@ -88,12 +89,12 @@ def gradient_energy(image: Tensor) -> float:
 
 def luminance(image: Tensor) -> float:
     """Mean relative luminance, of linear light (BT.709)."""
-    return float(_light(image).mean())
+    return float(relative_luminance(linear_light(image)).mean())
 
 
 def contrast(image: Tensor) -> float:
     """Standard deviation of the same."""
-    return float(_light(image).std(correction=0))
+    return float(relative_luminance(linear_light(image)).std(correction=0))
 
 
 def drift(painted: Sequence[float], source: Sequence[float]) -> float:
@@ -133,13 +134,6 @@ def seam_step(inside: Sequence[Pair], borders: Sequence[Pair]) -> float:
         borders: Pairs of a segment's last frame and the next one's first, of one shot.
     """
     return warp_ratio(borders) / warp_ratio(inside)
-
-
-def _light(image: Tensor) -> Tensor:
-    """Relative luminance of sRGB `[1, 3, height, width]` (IEC 61966-2-1)."""
-    linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
-    shares = torch.tensor((0.2126, 0.7152, 0.0722), dtype=image.dtype, device=image.device)
-    return (linear * shares[:, None, None]).sum(dim=1)
 
 
 class RegionStyle:

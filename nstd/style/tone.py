@@ -4,7 +4,7 @@ The statistics of a style leave all three open: each frame moves them by less th
 and over a long shot that adds up, whatever each place was tied to in the frame before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,9 @@ TOLERANCE = 0.04
 BLOCK_PX = 16
 """Square over which light is averaged to tell how far paint follows its source."""
 
-_NUDGE = 1e-3
-"""Of the corrections, to learn what each changes."""
-
-_SINGULAR = 1e-7
-"""Of one color all over, a gain changes nothing."""
+NOTHING = 1e-5
+"""Statistics below it are not held, such as the contrast of one color all over; nor is what no
+change moves by more than this share of what moves it most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +74,13 @@ class Tone:
 
 def tone_of(painted: Image, source: Image) -> Tone:
     """The tone of a shot whose first frame was painted so, both pictures in [0, 1] and sRGB."""
-    painted, source = painted.double(), source.double()
-    own, other = _statistics(painted).tolist(), _statistics(source).tolist()
-    paint, shown = (_blocks(_linear(image)) for image in (painted, source))
-    covariance = (paint * shown).mean(dim=1)
-    variance = shown.square().mean(dim=1)
-    slopes = (covariance / variance.clamp(min=_SINGULAR)).tolist()
-    limits = [mine / max(its, _SINGULAR) for mine, its in zip(own[:3], other[:3], strict=True)]
-    follows = [min(max(by, 0.0), most) for by, most in zip(slopes, limits, strict=True)]
+    images = [_exact(image) for image in (painted, source)]
+    lights = [linear_light(image) for image in images]
+    own, other = (_statistics(*both).tolist() for both in zip(images, lights, strict=True))
+    paint, shown = (_blocks(light) for light in lights)
+    slopes = (paint * shown).mean(dim=1) / shown.square().mean(dim=1).clamp(min=NOTHING)
+    limits = [mine / max(its, NOTHING) for mine, its in zip(own[:3], other[:3], strict=True)]
+    follows = [min(max(by, 0.0), most) for by, most in zip(slopes.tolist(), limits, strict=True)]
     return Tone(
         light=tuple(own[:3]),
         contrast=own[3],
@@ -106,23 +103,38 @@ def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
         source: Of the frame, at the painted size.
         begin: Of the shot.
     """
-    exact = painted.double()
-    now = _statistics(exact)
+    image, shown = _exact(painted), _exact(source)
+    light = linear_light(image)
+    now = _statistics(image, light)
     most, shares = now * now.new_tensor(AT_MOST), now.new_tensor(SHARES)
-    off = _wanted(now, _statistics(source.double()), begin) - now
+    off = _wanted(now, _statistics(shown, linear_light(shown)), begin) - now
     by = (shares * off).clamp(-most, most)
     if not bool(by.any()):
         return painted
-    directions = _corrections(exact)
-    changed = [_statistics(exact + _NUDGE * one) for one in directions]
-    effects = torch.stack([(after - now) / _NUDGE for after in changed], dim=1)
+    changes = (image - image.mean(), _detail(image))
+    effects = _effects(image, light, changes)
     # As shares, so that what is singular shows: the pseudoinverse leaves it out.
-    scale = now.clamp(min=_SINGULAR)
-    inverse = torch.linalg.pinv((effects / scale[:, None]).cpu(), rtol=_SINGULAR)
-    amounts = (inverse @ (by / scale).cpu()).tolist()
-    for direction, amount in zip(directions, amounts, strict=True):
-        exact = exact + amount * direction
-    return exact.clamp(0, 1).to(painted.dtype)
+    there = (now > NOTHING)[:, None]
+    effects = torch.where(there, effects / now.clamp(min=NOTHING)[:, None], 0)
+    inverse = torch.linalg.pinv(effects.double().cpu(), rtol=NOTHING)
+    amounts: Tensor = (inverse @ (by / now.clamp(min=NOTHING)).double().cpu()).to(image)
+    for change, amount in zip(changes, amounts[:2], strict=True):
+        image = image + amount * change
+    return (image + amounts[2:, None, None]).clamp(0, 1).to(painted.dtype)
+
+
+def linear_light(image: Image) -> Image:
+    """Linear light of sRGB in [0, 1] (IEC 61966-2-1)."""
+    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+
+
+def relative_luminance(linear: Image) -> Float[Tensor, "1 height width"]:
+    """Y of linear light (BT.709)."""
+    return (linear * linear.new_tensor(LUMA)[:, None, None]).sum(dim=1)
+
+
+def _exact(image: Image) -> Image:
+    return image.to(torch.promote_types(image.dtype, torch.float32))
 
 
 def _wanted(now: Statistics, source: Statistics, begin: Tone) -> Statistics:
@@ -130,25 +142,44 @@ def _wanted(now: Statistics, source: Statistics, begin: Tone) -> Statistics:
     first = source.new_tensor((*begin.light, begin.contrast, begin.sharpness))
     shown = source.new_tensor((*begin.source_light, begin.source_contrast, begin.source_sharpness))
     light = first[:3] + source.new_tensor(begin.follows) * (source[:3] - shown[:3])
-    followed = first[3:] * source[3:] / shown[3:].clamp(min=_SINGULAR)
+    followed = first[3:] * source[3:] / shown[3:].clamp(min=NOTHING)
     low, high = torch.minimum(first[3:], followed), torch.maximum(first[3:], followed)
     rest = now[3:].clamp((1 - TOLERANCE) * low, (1 + TOLERANCE) * high)
     return torch.cat([light, rest])
 
 
-def _statistics(image: Image) -> Statistics:
-    linear = _linear(image)
-    luminance = (linear * linear.new_tensor(LUMA)[:, None, None]).sum(dim=1)
-    spread = luminance.std(correction=0)
-    return torch.cat([linear.mean(dim=(0, 2, 3)), spread[None], total_variation_loss(image)])
+def _statistics(image: Image, linear: Image) -> Statistics:
+    spread = relative_luminance(linear).std(correction=0)
+    light = linear.mean(dim=(0, 2, 3))
+    return torch.cat([light, spread[None], total_variation_loss(image)])
 
 
-def _corrections(image: Image) -> list[Image]:
-    """Changes of the picture, in sRGB: contrast, each color, sharpness."""
+def _detail(image: Image) -> Image:
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
-    colors = torch.eye(3, dtype=image.dtype, device=image.device)[:, None, :, None, None]
-    detail = image - F.avg_pool2d(padded, 3, stride=1)
-    return [image - image.mean(), *(color.expand_as(image) for color in colors), detail]
+    return image - F.avg_pool2d(padded, 3, stride=1)
+
+
+def _effects(
+    image: Image, linear: Image, changes: Sequence[Image]
+) -> Float[Tensor, "statistics amounts"]:
+    """How fast each statistic grows with each of the changes, and with each color.
+
+    Gradient energy E is quadratic: its derivative along d is (E(x + d) − E(x − d)) / 2, exactly.
+    """
+    # d/dx ((x + a) / b)^2.4 = 2.4 ((x + a) / b)^2.4 / (x + a)
+    curve = 2.4 * linear / (image + 0.055)
+    slope = torch.where(image <= 0.04045, torch.full_like(image, 1 / 12.92), curve)
+    luminance = relative_luminance(linear)
+    beside = (luminance - luminance.mean()) / luminance.std(correction=0).clamp(min=NOTHING)
+    columns = []
+    for change in changes:
+        brighter = slope * change
+        spread = (beside * relative_luminance(brighter)).mean()
+        energy = (total_variation_loss(image + change) - total_variation_loss(image - change)) / 2
+        columns.append(torch.cat([brighter.mean(dim=(0, 2, 3)), spread[None], energy]))
+    spreads = (beside[:, None] * slope).mean(dim=(0, 2, 3)) * slope.new_tensor(LUMA)
+    colors = torch.cat([slope.mean(dim=(0, 2, 3)).diag(), spreads[None], spreads.new_zeros(1, 3)])
+    return torch.cat([torch.stack(columns, dim=1), colors], dim=1)
 
 
 def _blocks(linear: Image) -> Float[Tensor, "3 blocks"]:
@@ -156,8 +187,3 @@ def _blocks(linear: Image) -> Float[Tensor, "3 blocks"]:
     size = [max(1, round(edge / BLOCK_PX)) for edge in linear.shape[2:]]
     means = F.interpolate(linear, size, mode="area")[0].flatten(1)
     return means - means.mean(dim=1, keepdim=True)
-
-
-def _linear(image: Image) -> Image:
-    """Linear light of sRGB (IEC 61966-2-1)."""
-    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
