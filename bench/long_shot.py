@@ -33,6 +33,7 @@ from nstd.scoring.films import match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
+from nstd.style.optimize import Iterate
 from nstd.style.targets import resize
 
 SIZE = (192, 108)
@@ -58,9 +59,9 @@ class Quiet:
     def alive(self) -> None:
         """Nothing is to be done."""
 
-    def stepped(self, frame: int, iterate: object) -> None:  # noqa: ARG002 - the protocol's
+    def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - the protocol's
         """Count it."""
-        self.steps += 1
+        self.steps += not iterate.final
 
     def painted(self, frame: int) -> None:
         """Nothing is to be done."""
@@ -149,7 +150,7 @@ def table(score: FilmScore) -> str:
         f" | {one.source_contrast / first.source_contrast - 1:+.2%}"
         f" | {one.energy / first.energy:.3f} | {one.style:.4f}"
         f" | {FilmScore(score.frames[: one.index + 1]).warp_ratio:.2f} |"
-        for one in [*score.frames[EVERY::EVERY], score.frames[-1]]
+        for one in (score.frames[number] for number in _looked_at(len(score.frames))[1:])
     ]
     return "\n".join(lines)
 
@@ -159,8 +160,12 @@ def sheet(source: Path, target: Path, path: Path) -> None:
     rows = []
     for film in (source, target):
         images = [frame.image for frame in read_frames(film, probe(film))]
-        rows.append(np.concatenate([*images[::EVERY], images[-1]], axis=1))
+        rows.append(np.concatenate([images[n] for n in _looked_at(len(images))], axis=1))
     Image.fromarray(np.concatenate(rows)).save(path)
+
+
+def _looked_at(frames: int) -> list[int]:
+    return sorted({*range(0, frames, EVERY), frames - 1})
 
 
 def main() -> None:
@@ -174,6 +179,8 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
+    if arguments.frames < 2:
+        parser.error("a camera move has two frames or more")
     logging.basicConfig(level="WARNING")
     arguments.out.mkdir(parents=True, exist_ok=True)
     score, steps, source, target = measured(arguments)

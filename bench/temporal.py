@@ -152,9 +152,9 @@ class Row:
     tripled_style_loss: float
     full_style_loss: float
     new: float
-    settled_new: float
     drift: float
     covered: float
+    settled_new: float = math.nan
 
     def markdown(self) -> str:
         """A line of the table."""

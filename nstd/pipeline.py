@@ -250,7 +250,8 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     painted, source = to_tensor([keeper.load(shot.first)]), to_tensor([frame.image])
     with device_errors(str(film.painter.network.device)):
         found = losses_of(film.painter, source, painted, shot.energies)
-    tone = tone_of(painted, resize(source, painted.shape[3], painted.shape[2]))
+        device, (height, width) = film.painter.network.device, painted.shape[2:]
+        tone = tone_of(painted.to(device), resize(source.to(device), width, height))
     return replace(shot, settled=settled_loss(film.painter, found), tone=tone)
 
 
@@ -378,7 +379,8 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
     if segment.depends_on is None:
         return None
     before = film.store.segments(film.job.id)[segment.depends_on]
-    # Before there were shots, energies were all that was carried.
+    # Before there were shots, energies were all that was carried; and a shot had no tone to be held
+    # to once, which it then does without to its end.
     shot = before.carried.get("shot") or {
         "first": film.output.first,
         "energies": before.carried["energies"],

@@ -27,7 +27,7 @@ class Coming:
         same: Whether its picture is that of the frame before, to the bit.
         flows: Backward and forward flow to earlier frames of the shot, by distance in frames; empty
             where the frame is painted from its own content alone.
-        pictures: Those earlier frames, not painted, at the painted size.
+        pictures: Those earlier frames, not painted, at the painted size; by 0 the frame itself.
     """
 
     frame: Frame
@@ -90,7 +90,7 @@ class Past:
                 to_tensor([self._painted(index - distance)]),
                 *coming.flows[distance],
                 same=coming.same and distance == 1,
-                source=to_tensor([coming.pictures[distance]]),
+                sources=(to_tensor([coming.pictures[distance]]), to_tensor([coming.pictures[0]])),
             )
             for distance in sorted(coming.flows)
         ]

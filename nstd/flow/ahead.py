@@ -102,7 +102,7 @@ class Flowed(Generic[T]):
         frame: As it came.
         flows: By distance in frames: backward and forward flow. There is none to frames before the
             shot's first.
-        pictures: By distance, those earlier frames' pictures.
+        pictures: By distance, those earlier frames' pictures; by 0 its own.
     """
 
     frame: T
@@ -138,7 +138,7 @@ def with_flows(
     def flowed(linked: tuple[T, dict[int, Image], Image]) -> Flowed[T]:
         frame, earlier, later = linked
         flows = {distance: estimator.estimate(one, later) for distance, one in earlier.items()}
-        return Flowed(frame, flows, earlier)
+        return Flowed(frame, flows, {0: later, **earlier})
 
     linked = _linked(frames, distances, image, begins_shot, wanted)
     return Ahead(linked, flowed, depth=depth, threads=threads)

@@ -117,7 +117,7 @@ def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
     inside = ~_leaves(result)
     clearly = CLEARLY * (error + ALIKE)
     stands = fast & inside & (error < STANDS) & (clearly < moved + ALIKE)
-    moves = inside & ((CLEARLY * (moved + ALIKE) < error + ALIKE) | (error >= STANDS))
+    moves = (inside & (CLEARLY * (moved + ALIKE) < error + ALIKE)) | (error >= STANDS)
     # A speck is noise's chance, and would tell for all that is even around it.
     moves = _without_specks(moves)
     still = _without_specks(stands | ~(fast | moves))
@@ -133,7 +133,7 @@ def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
 
 
 def _leaves(flow: Plane) -> Flags:
-    """Where the flow leads out of the picture, or does so nearby: there nothing can be compared."""
+    """Where the flow leads out of the picture, or does so nearby: what it explains is not seen."""
     height, width = flow.shape[1:]
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     columns, rows = columns + flow[0], rows + flow[1]

@@ -81,15 +81,16 @@ class Predecessor:
         backward: From the frame to be painted into this one.
         forward: From this one into the frame to be painted.
         same: Whether both have the same source, to the bit.
-        source: What this one was painted from, at the painted size, so that places where source
-            frames resemble each other are trusted; without it the flow alone decides.
+        sources: What this one was painted from and the frame to be painted, at the painted size and
+            scaled alike, so that places where they resemble each other are trusted; without them
+            the flow alone decides.
     """
 
     painted: Image
     backward: Flow
     forward: Flow
     same: bool = False
-    source: Image | None = None
+    sources: tuple[Image, Image] | None = None
 
 
 def stylize_next(
@@ -138,7 +139,7 @@ def stylize_next(
             yield Iterate(*here, taken, few + new, found, images)
     result = images.clamp(0, 1)
     if few:
-        result = keep_colors(result, target, content, predecessors)
+        result = keep_colors(result, target, predecessors)
         result = hold_tone(result, content, tone) if tone else result
     with torch.no_grad():
         found = objective(result)
@@ -175,9 +176,9 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
         backward, forward = (flow.to(device, dtype) for flow in (one.backward, one.forward))
         warped.append(warp_sharp(one.painted.to(device, dtype), backward).clamp(0, 1))
         known = trust(backward, forward)
-        if one.source is not None:
-            source = one.source.to(device, dtype)
-            known = torch.maximum(known, resemblance(source, like.to(dtype), backward))
+        if one.sources is not None:
+            earlier, later = (source.to(device, dtype) for source in one.sources)
+            known = torch.maximum(known, resemblance(earlier, later, backward))
         trusts.append(known)
     return TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
 
@@ -196,7 +197,7 @@ def start_image(content: Image, target: TemporalTarget) -> Image:
 
 
 def keep_colors(
-    painted: Image, target: TemporalTarget, content: Image, predecessors: Sequence[Predecessor]
+    painted: Image, target: TemporalTarget, predecessors: Sequence[Predecessor]
 ) -> Image:
     """`painted`, its broad colors those of the warped frames, but where the source's have changed.
 
@@ -208,17 +209,16 @@ def keep_colors(
     Args:
         painted: In [0, 1].
         target: Warped frames, and how far each is trusted.
-        content: The frame's source.
         predecessors: As `stylize_next` has them; without their sources nothing is kept.
     """
     moved, allowed = torch.zeros_like(painted), torch.zeros_like(painted)
     for one, warped, known in zip(predecessors, target.warped, target.trusts, strict=True):
-        if one.source is None:
+        if one.sources is None:
             return painted
         share = known[:, None].to(painted.dtype)
-        before = warp(one.source.to(painted), one.backward.to(painted))
+        earlier, later = (source.to(painted) for source in one.sources)
         moved = moved + share * (painted - warped.to(painted))
-        allowed = allowed + share * (content - before)
+        allowed = allowed + share * (later - warp(earlier, one.backward.to(painted)))
     moved, allowed = _broad(moved), _broad(allowed)
     wanted = torch.minimum(torch.maximum(moved, allowed.clamp(max=0)), allowed.clamp(min=0))
     known = target.trust.clamp(max=1)[:, None].to(painted.dtype)
@@ -272,8 +272,8 @@ def _parts(
     known = objective.temporal.trust
     every = partial(_paint_all, painter, objective, known, settled)
     if _share_new(known) > MUCH_NEW_SHARE:
-        return [(every, few + new)]
-    return [(every, few), (partial(_paint_new, painter, objective, known), new)]
+        return [(partial(every, new), few + new)]
+    return [(partial(every, 0), few), (partial(_paint_new, painter, objective, known), new)]
 
 
 def _paint_all(
@@ -281,15 +281,20 @@ def _paint_all(
     objective: Objective,
     known: Trust,
     settled: float,
+    least: int,
     start: Image,
     steps: int,
     fall: float,
 ) -> Iterator[tuple[Losses, Image]]:
-    """Steps that change all of the frame, until it is as good as the frames before it."""
+    """Steps that change all of the frame, until it is as good as the frames before it.
+
+    Though not before `least` steps: as a whole it may be as good while what is new is raw.
+    """
     share = KNOWN_STEP + (1 - KNOWN_STEP) * (1 - known.clamp(0, 1))
-    for found, images in _minimize_change(painter, objective, share, start, steps, fall):
+    changes = _minimize_change(painter, objective, share, start, steps, fall)
+    for taken, (found, images) in enumerate(changes, start=1):
         yield found, images
-        if _without_temporal(painter, found) <= settled:
+        if taken >= least and _without_temporal(painter, found) <= settled:
             break
 
 
@@ -315,11 +320,12 @@ def _minimize_change(
     """
     share = share.to(start.dtype)
     falling = Settling(fall, SETTLED_STEPS)
-    minimizer = new_minimizer(painter, torch.zeros_like(start[0]))
+    minimizer, best = new_minimizer(painter, torch.zeros_like(start[0])), None
     for _ in range(steps):
         found, gradient = objective.with_gradient(start + share * minimizer.point)
-        minimizer.tell(float(found.total), gradient[0] * share[0])
-        yield found, start + share * minimizer.best
+        accepted = minimizer.tell(float(found.total), gradient[0] * share[0])
+        best = found if accepted or best is None else best
+        yield best, start + share * minimizer.best
         if falling.after(float(found.total)):
             break
 

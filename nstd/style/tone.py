@@ -36,8 +36,20 @@ BLOCK_PX = 16
 """Square over which light is averaged to tell how far paint follows its source."""
 
 NOTHING = 1e-5
-"""Statistics below it are not held, such as the contrast of one color all over; nor is what no
-change moves by more than this share of what moves it most."""
+"""Statistics below it are not held, such as the contrast of one color all over."""
+
+EVEN = 0.01
+"""Standard deviation of a source's light over blocks, below which its places tell nothing."""
+
+OTHER_SCENE = 2.0
+"""If the source's light has changed by this factor since the shot's first frame, as in a fade from
+black, that frame is no measure of it any more."""
+
+ALIKE = 0.01
+"""What no combination of changes moves by more than this share of what moves most is left alone."""
+
+MOST_OF_A_CHANGE = 0.05
+"""Of gain, detail and color, in one frame, where the changes are so alike that they would fight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +63,8 @@ class Tone:
         source_light: The same of the source, at the painted size.
         source_contrast: Likewise.
         source_sharpness: Likewise.
-        follows: Of each color, how much lighter a place is painted where its source is lighter by
-            1: so much of its source's changes the whole picture takes on.
+        follows: Of each color, 0…1, how much lighter a place is painted where its source is lighter
+            by 1: so much of its source's changes the whole picture takes on.
     """
 
     light: tuple[float, ...]
@@ -78,9 +90,13 @@ def tone_of(painted: Image, source: Image) -> Tone:
     lights = [linear_light(image) for image in images]
     own, other = (_statistics(*both).tolist() for both in zip(images, lights, strict=True))
     paint, shown = (_blocks(light) for light in lights)
-    slopes = (paint * shown).mean(dim=1) / shown.square().mean(dim=1).clamp(min=NOTHING)
+    covariance, variance = (paint * shown).mean(dim=1), shown.square().mean(dim=1)
+    # Where the source is even nothing tells, and paint is let go as far as its source goes.
+    slopes = torch.where(variance > EVEN**2, covariance / variance.clamp(min=EVEN**2), 1)
     limits = [mine / max(its, NOTHING) for mine, its in zip(own[:3], other[:3], strict=True)]
-    follows = [min(max(by, 0.0), most) for by, most in zip(slopes.tolist(), limits, strict=True)]
+    follows = [
+        min(max(by, 0.0), most, 1.0) for by, most in zip(slopes.tolist(), limits, strict=True)
+    ]
     return Tone(
         light=tuple(own[:3]),
         contrast=own[3],
@@ -109,15 +125,17 @@ def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
     most, shares = now * now.new_tensor(AT_MOST), now.new_tensor(SHARES)
     off = _wanted(now, _statistics(shown, linear_light(shown)), begin) - now
     by = (shares * off).clamp(-most, most)
-    if not bool(by.any()):
+    if not bool(by.any() and by.isfinite().all()):
         return painted
     changes = (image - image.mean(), _detail(image))
     effects = _effects(image, light, changes)
     # As shares, so that what is singular shows: the pseudoinverse leaves it out.
     there = (now > NOTHING)[:, None]
     effects = torch.where(there, effects / now.clamp(min=NOTHING)[:, None], 0)
-    inverse = torch.linalg.pinv(effects.double().cpu(), rtol=NOTHING)
-    amounts: Tensor = (inverse @ (by / now.clamp(min=NOTHING)).double().cpu()).to(image)
+    # On the CPU, since not every device has a decomposition, or float64.
+    inverse = torch.linalg.pinv(effects.cpu().double(), rtol=ALIKE)
+    amounts: Tensor = inverse @ (by / now.clamp(min=NOTHING)).cpu().double()
+    amounts = amounts.clamp(-MOST_OF_A_CHANGE, MOST_OF_A_CHANGE).to(image)
     for change, amount in zip(changes, amounts[:2], strict=True):
         image = image + amount * change
     return (image + amounts[2:, None, None]).clamp(0, 1).to(painted.dtype)
@@ -138,10 +156,16 @@ def _exact(image: Image) -> Image:
 
 
 def _wanted(now: Statistics, source: Statistics, begin: Tone) -> Statistics:
-    """What the frame should have: light exactly, the others within what its source explains."""
+    """What the frame should have: light exactly, the others within what its source explains.
+
+    Light is held while the source's is comparable with the first frame's.
+    """
     first = source.new_tensor((*begin.light, begin.contrast, begin.sharpness))
     shown = source.new_tensor((*begin.source_light, begin.source_contrast, begin.source_sharpness))
     light = first[:3] + source.new_tensor(begin.follows) * (source[:3] - shown[:3])
+    ratio = source[:3].sum() / shown[:3].sum().clamp(min=NOTHING)
+    comparable = (ratio < OTHER_SCENE) & (ratio > 1 / OTHER_SCENE)
+    light = torch.where(comparable, light.clamp(0, 1), now[:3])
     followed = first[3:] * source[3:] / shown[3:].clamp(min=NOTHING)
     low, high = torch.minimum(first[3:], followed), torch.maximum(first[3:], followed)
     rest = now[3:].clamp((1 - TOLERANCE) * low, (1 + TOLERANCE) * high)

@@ -8,7 +8,7 @@ import torch
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Image
 from nstd.flow.still import BLEND_PX, WINDOW_PX, hold_still
-from nstd.style.temporal import motion_boundary, warp_sharp
+from nstd.style.temporal import motion_boundary, trust, warp_sharp
 from tests.scenes import scene, texture
 
 HEIGHT, WIDTH = 160, 200
@@ -144,3 +144,45 @@ def test_a_picture_that_moves_by_parts_of_pixels_does_not_move_by_whole_ones() -
     flows = Dis().estimate(earlier, later)
     backward, _ = hold_still(earlier, later, *flows)
     assert torch.equal(backward[..., 20:-20, 20:-20], flows[0][..., 20:-20, 20:-20])
+
+
+# --- even places, and what comes in --------------------------------------------------------------
+
+
+def barred(line: int) -> Image:
+    """Even bars side by side, and a slanted line before them that is `line` rows down."""
+    bars = np.array([[200, 30, 30], [30, 160, 30], [210, 200, 20], [30, 30, 210], [200, 60, 200]])
+    picture = bars[np.arange(WIDTH) * len(bars) // WIDTH].astype(np.uint8)
+    picture = np.repeat(picture[None], HEIGHT, axis=0)
+    down = line + np.arange(WIDTH) // 3
+    for thick in range(4):
+        picture[down + thick, np.arange(WIDTH)] = (20, 230, 230)
+    return picture
+
+
+def test_even_places_that_a_line_runs_over_stand_as_their_outline_does() -> None:
+    earlier, later = barred(30), barred(33)
+    flows = Dis().estimate(earlier, later)
+    backward, _ = hold_still(earlier, later, *flows)
+    from_line = np.abs(np.arange(HEIGHT)[:, None] - (35 + np.arange(WIDTH) // 3))
+    beside = (from_line > 10) & (from_line < 25)
+    speeds = [np.hypot(*flow[0].numpy())[beside] for flow in (flows[0], backward)]
+    assert (speeds[0] > 0.75).mean() > 0.3  # DIS takes them along
+    assert (speeds[1] > 0.2).mean() < 0.1
+
+
+@pytest.mark.parametrize(("speed", "width"), [(12, 12), (6, 6), (20, 20), (12, 24)])
+def test_what_comes_in_over_a_still_ground_does_not_stand(speed: int, width: int) -> None:
+    ground, thing = texture(HEIGHT, WIDTH, 1), texture(HEIGHT, WIDTH, 2)
+    earlier, later = ground.copy(), ground.copy()
+    rows = slice(50, 100)
+    if width > speed:
+        earlier[rows, : width - speed] = thing[rows, speed:width]
+    later[rows, :width] = thing[rows, :width]
+    backward, forward = (torch.zeros(1, 2, HEIGHT, WIDTH) for _ in range(2))
+    backward[0, 0, rows, :width] = -speed
+    forward[0, 0, rows, : width - speed] = speed
+    held, _ = hold_still(earlier, later, backward, forward)
+    entered = (0, 0, slice(56, 94), slice(0, speed))
+    assert float((held[entered] + speed).abs().max()) < 0.5
+    assert float(trust(held, forward)[0, 56:94, :speed].max()) < 0.5

@@ -1,5 +1,6 @@
 """Later frames of a shot: what they start from, what they cost, and what is new in them."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,14 @@ from nstd.style.shot import (
     stylize_next,
     temporal_target,
 )
-from nstd.style.temporal import OTHER, RESEMBLANCE_PX, SAME, TemporalTarget, trust
+from nstd.style.temporal import (
+    OTHER,
+    RESEMBLANCE_PX,
+    SAME,
+    TemporalTarget,
+    temporal_loss,
+    trust,
+)
 from nstd.style.tone import tone_of
 from tests.unit.style import tiny
 
@@ -114,6 +122,22 @@ def test_where_something_is_new_it_takes_half_as_many_again(before: Predecessor)
     *iterates, _ = follow(painter(), before)
     assert [one.step for one in iterates] == [1, 2, 3, 4, 5]
     assert {one.steps for one in iterates} == {5}
+
+
+def test_what_is_new_is_painted_though_the_frame_as_a_whole_is_good_enough() -> None:
+    ready = painter(levels=(Level(64, 60),))
+    *iterates, _ = follow(ready, half_new(), settled=1e9)
+    assert [one.step for one in iterates] == [1, 2, 3, 4, 5]
+
+
+def test_losses_are_those_of_the_picture_beside_them() -> None:
+    ready = painter(temporal=Temporal(weight=300.0), levels=(Level(64, 300),))
+    *iterates, _ = follow(ready, half_new())
+    target = temporal_target([half_new()], FRAME)
+    for before, one in pairwise(iterates):
+        own = temporal_loss(one.images, target.warped, target.trusts)
+        assert float(one.losses.temporal) == pytest.approx(float(own), rel=1e-4)
+        assert float(one.losses.total) <= float(before.losses.total) * (1 + 1e-5)
 
 
 def test_steps_are_a_sixth_of_all_and_no_more_than_the_finest_level_s() -> None:
@@ -285,10 +309,11 @@ def colored(
     """What is made of a frame brighter by `offset` than before, its source by `light`."""
     warped = tiny.picture(1, HEIGHT, WIDTH, low=0.3, high=0.6)
     content = tiny.picture(2, HEIGHT, WIDTH, low=0.3, high=0.6)
-    before = Predecessor(warped, still(), still(), source=content if source else None)
+    sources = (content, content + light) if source else None
+    before = Predecessor(warped, still(), still(), sources=sources)
     trusts = torch.full((1, 1, HEIGHT, WIDTH), known, dtype=warped.dtype)
     target = TemporalTarget(warped[None], trusts)
-    found = keep_colors(warped + offset, target, content + light, [before])
+    found = keep_colors(warped + offset, target, [before])
     return found, warped
 
 
@@ -317,8 +342,8 @@ def test_strokes_are_left_as_they_were_painted() -> None:
     warped = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
     strokes = torch.where((torch.arange(WIDTH) % 4 < 2).expand(HEIGHT, WIDTH), 0.2, -0.2)
     target = TemporalTarget(warped[None], torch.ones(1, 1, HEIGHT, WIDTH))
-    before = Predecessor(warped, still(), still(), source=warped)
-    found = keep_colors(warped + strokes, target, warped, [before])
+    before = Predecessor(warped, still(), still(), sources=(warped, warped))
+    found = keep_colors(warped + strokes, target, [before])
     torch.testing.assert_close(found, warped + strokes)
 
 
@@ -367,7 +392,7 @@ def test_what_the_flow_doubts_is_known_as_far_as_its_sources_resemble(
     off: float, known: float
 ) -> None:
     forward = still(9.0)  # the flow doubts all of it
-    before = Predecessor(PAINTED, still(), forward, source=changed_by(off))
+    before = Predecessor(PAINTED, still(), forward, sources=(changed_by(off), FRAME))
     found = temporal_target([before], FRAME).trust
     reach = RESEMBLANCE_PX // 2 + 1
     inner = found[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
@@ -376,7 +401,7 @@ def test_what_the_flow_doubts_is_known_as_far_as_its_sources_resemble(
 
 
 def test_what_the_flow_is_sure_of_is_known_whatever_its_source_looks_like() -> None:
-    before = Predecessor(PAINTED, still(), still(), source=1 - FRAME)
+    before = Predecessor(PAINTED, still(), still(), sources=(1 - FRAME, FRAME))
     assert bool((temporal_target([before], FRAME).trust == 1).all())
 
 
@@ -384,6 +409,8 @@ def test_what_comes_into_the_picture_is_new_though_it_resembles_the_border() -> 
     even = torch.full((1, 3, HEIGHT, WIDTH), 0.25, dtype=torch.float64)
     backward = still(5.0)
     backward[:, 1] = 0
-    target = temporal_target([Predecessor(PAINTED, backward, -backward, source=even)], even)
+    target = temporal_target(
+        [Predecessor(PAINTED, backward, -backward, sources=(even, even))], even
+    )
     assert bool((target.trust[..., -4:] < 1).all())
     assert bool((target.trust[..., :-5] > 0.99).all())

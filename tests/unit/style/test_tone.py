@@ -10,7 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nstd.score import contrast, gradient_energy, luminance
-from nstd.style.tone import AT_MOST, LUMA, TOLERANCE, Tone, hold_tone, tone_of
+from nstd.style.tone import (
+    AT_MOST,
+    LUMA,
+    MOST_OF_A_CHANGE,
+    TOLERANCE,
+    Tone,
+    hold_tone,
+    tone_of,
+)
 from tests.scenes import texture
 
 HEIGHT, WIDTH = 96, 128
@@ -63,15 +71,26 @@ def test_it_survives_the_ledger() -> None:
 
 
 def test_paint_follows_its_source_as_far_as_its_places_do() -> None:
-    # 1: it is its source; 0: it has nothing to do with it, or its source has no places.
+    # 1: it is its source; 0: it goes against it.
     assert tone_of(SOURCE, SOURCE).follows == pytest.approx([1, 1, 1], rel=1e-5)
-    assert max(tone_of(PAINTED, torch.full_like(SOURCE, 0.5)).follows) < 1e-3
     codes = SOURCE.double()
     linear = torch.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
     half = 0.1 + 0.5 * linear  # linear light
     painted = torch.where(half <= 0.0031308, half * 12.92, 1.055 * half ** (1 / 2.4) - 0.055)
     assert tone_of(painted, codes).follows == pytest.approx([0.5, 0.5, 0.5], rel=1e-4)
     assert tone_of(1 - SOURCE, SOURCE).follows == (0, 0, 0)
+
+
+def test_an_even_source_lets_paint_go_as_far_as_it_goes_but_not_below_black() -> None:
+    even = torch.full_like(SOURCE, 0.5)
+    assert tone_of(even + 0.1, even).follows == (1, 1, 1)
+    limits = np.divide(light(even - 0.1), light(even))
+    assert tone_of(even - 0.1, even).follows == pytest.approx(limits, rel=1e-4)
+
+
+def test_paint_never_goes_farther_than_its_source() -> None:
+    dim = SOURCE * 0.1  # of which the style has made more
+    assert max(tone_of(SOURCE, dim).follows) == 1
 
 
 # --- what it does --------------------------------------------------------------------------------
@@ -99,7 +118,7 @@ def test_drift_is_taken_back(drifted: Tensor) -> None:
     assert gradient_energy(found) == pytest.approx(gradient_energy(PAINTED), rel=1.1 * TOLERANCE)
 
 
-def test_no_frame_is_seen_to_change() -> None:
+def test_no_frame_changes_by_more_than_a_step_or_so() -> None:
     drifted = PAINTED * 0.5
     found = hold_tone(drifted, SOURCE, tone_of(PAINTED, SOURCE))
     for before, after in zip(light(drifted), light(found), strict=True):
@@ -116,6 +135,31 @@ def test_with_its_source_it_may_grow_lighter() -> None:
         found = held(PAINTED, 60, lighter, tone)
         due = [was + share * by for was, by in zip(light(PAINTED), grown, strict=True)]
         assert light(found) == pytest.approx(due, rel=0.005)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.02, 0.3])
+def test_a_first_frame_that_was_nearly_black_holds_no_light(factor: float) -> None:
+    begin = tone_of(PAINTED * factor, SOURCE * factor)
+    found = held(PAINTED, 30, SOURCE, begin)
+    assert light(found) == pytest.approx(light(PAINTED), rel=0.02)
+
+
+def test_what_changes_much_alike_is_not_driven_to_extremes() -> None:
+    rows, columns = torch.arange(HEIGHT)[:, None], torch.arange(WIDTH)
+    board = ((rows + columns) % 2).float().expand(1, 3, HEIGHT, WIDTH)
+    noise = torch.rand((1, 3, HEIGHT, WIDTH), generator=torch.Generator().manual_seed(0))
+    ramp = (columns / WIDTH).expand(1, 3, HEIGHT, WIDTH)
+    for image, like in ((board, torch.ones_like(board)), (noise, ramp), (ramp, board)):
+        found = hold_tone(image, like, tone_of(like, like))
+        assert float((found - image).abs().max()) < 3 * MOST_OF_A_CHANGE
+        assert bool(found.isfinite().all())
+
+
+def test_what_is_no_number_is_left_to_others() -> None:
+    broken = PAINTED.clone()
+    broken[0, 0, 3, 3] = torch.nan
+    found = hold_tone(broken, SOURCE, tone_of(PAINTED, SOURCE))
+    assert torch.equal(found.nan_to_num(), broken.nan_to_num())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.7])
