@@ -22,7 +22,7 @@ from nstd.style.optimize import (
     level_objective,
     new_minimizer,
 )
-from nstd.style.targets import resize
+from nstd.style.targets import OtherSize, resize
 from nstd.style.temporal import (
     Flow,
     TemporalTarget,
@@ -146,7 +146,9 @@ def stylize_next(
     yield Iterate(*here, taken, few + new, found, result, final=True)
 
 
-def losses_of(painter: Painter, frame: Image, painted: Image, energies: Sequence[float]) -> Losses:
+def losses_of(
+    painter: Painter, frame: Image, painted: OtherSize, energies: Sequence[float]
+) -> Losses:
     """The losses of a painted frame at the finest level, without the temporal one.
 
     Args:

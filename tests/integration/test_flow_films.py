@@ -11,6 +11,7 @@ import pytest
 
 from nstd import pipeline
 from nstd.errors import Interrupted
+from nstd.film import to_tensor
 from nstd.jobs.job import JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.frame import Image
@@ -20,6 +21,8 @@ from nstd.media.reader import read_frames
 from nstd.media.writer import EncodeSettings, SegmentWriter
 from nstd.style import shot
 from nstd.style.recipe import Level, Temporal
+from nstd.style.targets import resize
+from nstd.style.tone import Tone, tone_of
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, Onlooker
 
@@ -184,3 +187,73 @@ def test_a_range_begins_a_shot_wherever_it_begins(house: House) -> None:
         assert house.work(Onlooker()).error is None
     assert len(seen) == 3  # of four frames
     assert probe(house.target).frames == 4
+
+
+# --- tone ----------------------------------------------------------------------------------------
+
+
+def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], list[Image]]:
+    """What each later frame was held to, and the painted frames, over as many attempts."""
+    tones: list[Tone | None] = []
+    painted: dict[int, Image] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        paint, original = shot.stylize_next, FrameKeeper.keep
+
+        def note(*given: Any) -> Any:
+            tones.append(given[5])
+            return paint(*given)
+
+        def keep(keeper: Any, index: int, image: Image) -> None:
+            painted.setdefault(index, image)
+            original(keeper, index, image)
+
+        patch.setattr(pipeline, "stylize_next", note)
+        patch.setattr(FrameKeeper, "keep", keep)
+        for onlooker in onlookers:
+            house.work(onlooker)
+    return tones, [painted[index] for index in sorted(painted)]
+
+
+@pytest.mark.parametrize("size", [None, 48])
+def test_all_of_a_shot_is_held_to_its_first_frame_as_it_was_written(
+    house: House, size: int | None
+) -> None:
+    house.recipe = replace(house.recipe, size=size)
+    house.queue()
+    stopped = Onlooker()
+    stopped.stop_at(SEGMENT + 1)
+    tones, painted = tones_used(house, stopped, Onlooker())
+    first = to_tensor([painted[0]])
+    source = next(iter(read_frames(house.source, probe(house.source)))).image
+    due = tone_of(first, resize(to_tensor([source]), first.shape[3], first.shape[2]))
+    assert len(tones) >= FRAMES - 1  # the frame that was stopped at may be begun twice
+    assert set(tones) == {due}
+
+
+def test_each_shot_has_a_tone_of_its_own(house: House) -> None:
+    write_film(house, [scene(1, i) for i in range(3)] + [scene(2, i) for i in range(3)])
+    house.queue()
+    tones, painted = tones_used(house, Onlooker())
+    assert len(painted) == 6
+    assert len(tones) == 4
+    assert tones[0] == tones[1] != tones[2] == tones[3]
+
+
+def test_a_shot_that_was_begun_before_there_were_tones_goes_on_without(house: House) -> None:
+    house.queue()
+    begun = Onlooker()
+    begun.stop_at(SEGMENT)
+    house.work(begun)
+    with pytest.MonkeyPatch.context() as patch:
+        original = SqliteJobStore.segments
+
+        def older(store: SqliteJobStore, job: int) -> Any:
+            found = original(store, job)
+            for one in found:
+                one.carried.get("shot", {}).pop("tone", None)
+            return found
+
+        patch.setattr(SqliteJobStore, "segments", older)
+        tones, _ = tones_used(house, Onlooker())
+    assert len(tones) >= FRAMES - SEGMENT - 1
+    assert set(tones) == {None}
