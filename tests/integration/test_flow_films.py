@@ -257,3 +257,26 @@ def test_a_shot_that_was_begun_before_there_were_tones_goes_on_without(house: Ho
         tones, _ = tones_used(house, Onlooker())
     assert len(tones) >= FRAMES - SEGMENT - 1
     assert set(tones) == {None}
+
+
+def test_in_a_film_that_is_scaled_what_stands_still_is_the_same_twice(house: House) -> None:
+    pictures = [scene(1), scene(1)]
+    pictures[1] = pictures[0].copy()
+    pictures[1][0, 0] = 255 - pictures[1][0, 0]  # so that it is not the same film frame
+    write_film(house, pictures)
+    house.recipe = replace(house.recipe, size=48)
+    house.queue()
+    seen: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        original = shot.stylize_next
+
+        def note(painter: Any, frame: Any, before: Any, *rest: Any) -> Any:
+            seen.extend(before)
+            return original(painter, frame, before, *rest)
+
+        patch.setattr(pipeline, "stylize_next", note)
+        assert house.work(Onlooker()).error is None
+    (only,) = seen
+    earlier, later = only.sources
+    assert not only.same
+    assert float((earlier - later)[..., 4:, 4:].abs().max()) == 0

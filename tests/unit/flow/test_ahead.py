@@ -228,3 +228,12 @@ def test_frames_painted_before_give_their_picture_and_are_not_yielded() -> None:
 
 def test_without_distances_there_are_no_flows() -> None:
     assert flows([Numbered(0), Numbered(1)], ()) == {0: {}, 1: {}}
+
+
+def test_pictures_are_those_of_the_frame_and_of_all_that_flow_leads_to() -> None:
+    frames = [Numbered(n) for n in range(5)]
+    with with_flows(
+        frames, Telling(), (1, 3), image=lambda one: one.image, begins_shot=lambda one: one.cut
+    ) as ahead:
+        found = [{by: int(image[0, 0, 0]) for by, image in one.pictures.items()} for one in ahead]
+    assert found == [{0: 0}, {0: 1, 1: 0}, {0: 2, 1: 1}, {0: 3, 1: 2, 3: 0}, {0: 4, 1: 3, 3: 1}]
