@@ -62,6 +62,7 @@ BLEND_PX = 21
 
 _MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
 _SPECK = np.ones((5, 5), np.uint8)
+_NEAR = np.ones((NEAR_PX, NEAR_PX), np.uint8)
 
 
 def hold_still(earlier: Image, later: Image, backward: Flow, forward: Flow) -> tuple[Flow, Flow]:
@@ -114,31 +115,34 @@ def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
     """
     error, moved = _mean(error, NEAR_PX), _mean(moved, NEAR_PX)
     fast = np.hypot(*(_mean(part, WINDOW_PX) for part in result)) >= SLOW_PX
-    inside = ~_leaves(result)
+    leaves = _leaves(result)
+    # Near these too the flow explains nothing that is seen.
+    inside = cv2.dilate(leaves.astype(np.uint8), _NEAR) == 0
     clearly = CLEARLY * (error + ALIKE)
     stands = fast & inside & (error < STANDS) & (clearly < moved + ALIKE)
-    moves = (inside & (CLEARLY * (moved + ALIKE) < error + ALIKE)) | (error >= STANDS)
+    moves = inside & ((CLEARLY * (moved + ALIKE) < error + ALIKE) | (error >= STANDS))
+    enters = leaves & (error >= STANDS)
     # A speck is noise's chance, and would tell for all that is even around it.
     moves = _without_specks(moves)
     still = _without_specks(stands | ~(fast | moves))
-    stands |= _outlined(fast & ~stands & ~moves, still, moves)
+    stands |= _outlined(fast & ~(stands | moves | enters), still, moves)
     known: Plane = np.where(stands, np.float32(0), result)
     telling = ~fast | stands | moves
     if telling.all() or not telling.any():
         return known
     filled = _filled(known.transpose(1, 2, 0), telling[..., None].astype(np.float32))
     filled = filled.transpose(2, 0, 1)
-    # What differs by rounding is left to the bit.
-    return np.where(np.abs(filled - known) < ROUNDING_PX, known, filled)
+    # What comes into the picture tells nothing of others, and nothing tells of it.
+    return np.where(enters | (np.abs(filled - known) < ROUNDING_PX), known, filled)
 
 
 def _leaves(flow: Plane) -> Flags:
-    """Where the flow leads out of the picture, or does so nearby: what it explains is not seen."""
+    """Where the flow leads out of the picture."""
     height, width = flow.shape[1:]
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     columns, rows = columns + flow[0], rows + flow[1]
-    out = (columns < 0) | (columns > width - 1) | (rows < 0) | (rows > height - 1)
-    return cv2.dilate(out.astype(np.uint8), np.ones((NEAR_PX, NEAR_PX), np.uint8)) > 0
+    beside = (columns < 0) | (columns > width - 1)
+    return cast("Flags", beside | (rows < 0) | (rows > height - 1))
 
 
 def _without_specks(flags: Flags) -> Flags:
