@@ -8,7 +8,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nstd.style import losses
-from nstd.style.losses import pooled
 from nstd.style.network import Network
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import ContentTarget, StyleTarget
@@ -59,7 +58,6 @@ class Objective:
         style: At the level.
         content: Of the frames.
         temporal: What earlier frames say, or None.
-        emphasis: How much each place counts for the style, with mean 1; None is 1 everywhere.
     """
 
     network: Network
@@ -67,7 +65,6 @@ class Objective:
     style: StyleTarget
     content: ContentTarget
     temporal: TemporalTarget | None = None
-    emphasis: Float[Tensor, "batch height width"] | None = None
 
     def __call__(self, images: Float[Tensor, "batch 3 height width"]) -> Losses:
         """All terms, for pictures in the order of the content target's frames."""
@@ -106,8 +103,7 @@ class Objective:
         """The same objective for some frames of the batch."""
         content = ContentTarget(self.content.features[frames], self.content.energy[frames])
         temporal = None if self.temporal is None else self.temporal.of_frames(frames)
-        emphasis = None if self.emphasis is None else self.emphasis[frames]
-        return replace(self, content=content, temporal=temporal, emphasis=emphasis)
+        return replace(self, content=content, temporal=temporal)
 
     def _content_loss(self, features: Tensor) -> Tensor:
         factor = self.network.metric_factor(self.recipe.content_layer)
@@ -118,13 +114,7 @@ class Objective:
 
     def _style_layer_loss(self, layer: str, features: Tensor) -> Tensor:
         factor = self.network.metric_factor(layer)
-        augmented = factor is not None
-        if self.emphasis is None:
-            moment = losses.second_moment(features, augmented=augmented)
-        else:
-            weights = pooled(self.emphasis, features)
-            weights = weights / weights.mean(dim=(1, 2), keepdim=True)
-            moment = losses.weighted_second_moment(features, weights, augmented=augmented)
+        moment = losses.second_moment(features, augmented=factor is not None)
         target = self.style.moments[layer]
         if self.recipe.form == "literal":
             width = self.network.full_width(layer)

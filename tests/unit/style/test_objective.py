@@ -226,14 +226,12 @@ def test_floats_are_the_losses_of_one_frame_by_name() -> None:
 
 
 def with_predecessors(objective: Objective) -> Objective:
-    """The same with two earlier frames, and with places that count more than others."""
+    """The same with two earlier frames."""
     generator = torch.Generator().manual_seed(5)
     options: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
     warped = torch.rand((2, *SMALL.shape), **options)
     trusts = torch.rand((2, SMALL.shape[0], *SMALL.shape[2:]), **options) / 2
-    emphasis = 0.2 + torch.rand((SMALL.shape[0], *SMALL.shape[2:]), **options)
-    emphasis = emphasis / emphasis.mean(dim=(1, 2), keepdim=True)
-    return replace(objective, temporal=TemporalTarget(warped, trusts), emphasis=emphasis)
+    return replace(objective, temporal=TemporalTarget(warped, trusts))
 
 
 def held(**changes: Any) -> Objective:
@@ -243,7 +241,7 @@ def held(**changes: Any) -> Objective:
 def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -> None:
     look = {"temporal": Temporal(weight=3.0)}
     plain, both = small_objective(readout=True, **look), held(**look)
-    found = replace(both, emphasis=None)(SMALL)
+    found = both(SMALL)
     assert both.temporal is not None
     due = temporal_loss(SMALL, both.temporal.warped, both.temporal.trusts)
     torch.testing.assert_close(found.temporal, due)
@@ -252,7 +250,7 @@ def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -
     assert plain(SMALL).temporal.tolist() == [0.0, 0.0]
 
 
-def test_with_predecessors_and_emphasis_the_gradient_is_right() -> None:
+def test_with_predecessors_the_gradient_is_right() -> None:
     objective = held(temporal=Temporal(weight=3.0))
     image = SMALL.clone().requires_grad_()
     assert torch.autograd.gradcheck(
@@ -266,7 +264,7 @@ def test_the_temporal_term_alone_moves_every_pixel() -> None:
     assert (gradient != 0).all()
 
 
-def test_frames_of_a_batch_have_their_own_predecessors_and_emphasis() -> None:
+def test_frames_of_a_batch_have_their_own_predecessors() -> None:
     objective = held(temporal=Temporal(weight=3.0))
     both, gradients = objective.with_gradient(SMALL)
     for frame in range(2):

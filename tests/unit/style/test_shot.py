@@ -13,13 +13,10 @@ from nstd.style.losses import second_moment, weighted_second_moment
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import Level, Temporal
 from nstd.style.shot import (
-    EMPHASIS,
     KNOWN_STEP,
-    MUCH_NEW_SHARE,
     NEW_SHARE,
     SETTLED_STEPS,
     Predecessor,
-    emphasis,
     keep_colors,
     later_steps,
     settled_loss,
@@ -33,7 +30,6 @@ from nstd.style.temporal import (
     SAME,
     TemporalTarget,
     temporal_loss,
-    trust,
 )
 from nstd.style.tone import tone_of
 from tests.unit.style import tiny
@@ -102,7 +98,7 @@ def test_without_that_it_takes_a_sixth_of_the_first_frame_s_steps() -> None:
 
 
 @pytest.mark.parametrize("before", [half_new(), strip()])
-def test_each_part_ends_when_its_loss_has_all_but_stopped_falling(
+def test_it_ends_when_its_loss_has_all_but_stopped_falling(
     monkeypatch: pytest.MonkeyPatch, before: Predecessor
 ) -> None:
     ready = painter(levels=(Level(64, 600),))
@@ -188,12 +184,10 @@ def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
 
 def test_the_loss_falls() -> None:
     *iterates, result = follow(painter(levels=(Level(64, 90),)), strip())
-    every, new = iterates[:15], iterates[15:]
-    assert len(new) == 8
-    for part in (every, new):
-        totals = [float(one.losses.total) for one in part]
-        assert totals[-1] < totals[0]
-    assert float(result.losses.total) < float(every[0].losses.total)
+    totals = [float(one.losses.total) for one in iterates]
+    assert len(totals) == 23
+    assert totals[-1] < 0.9 * totals[0]
+    assert float(result.losses.total) < totals[0]
 
 
 def test_with_more_weight_it_stays_nearer_to_what_was() -> None:
@@ -210,30 +204,16 @@ def moved_by_then(iterates: list[Iterate], start: Tensor, where: Tensor) -> floa
     return float((iterates[-1].images - start)[:, :, where].square().mean().sqrt())
 
 
-def test_much_that_is_new_is_painted_together_with_what_is_known_which_moves_less() -> None:
+def test_what_is_new_is_painted_together_with_what_is_known_which_moves_less() -> None:
     ready = painter(temporal=Temporal(weight=0.0), levels=(Level(64, 60),))
     *iterates, _ = follow(ready, half_new())
     target = temporal_target([half_new()], FRAME)
     start = start_image(FRAME, target)
     known = target.trust[0]
-    assert float(1 - target.trust.mean()) > MUCH_NEW_SHARE
     for part in (known == 1, known == 0):
         assert moved_by_then(iterates[:2], start, part) > 0
     ratio = moved_by_then(iterates, start, known == 1) / moved_by_then(iterates, start, known == 0)
     assert ratio < 2 * KNOWN_STEP
-
-
-def test_a_narrow_strip_is_painted_with_all_and_then_alone() -> None:
-    *iterates, _ = follow(painter(), strip())
-    target = temporal_target([strip()], FRAME)
-    start = start_image(FRAME, target)
-    known = target.trust[0] == 1
-    assert NEW_SHARE < float(1 - target.trust.mean()) < MUCH_NEW_SHARE
-    for part in (known, ~known):
-        assert not torch.equal(iterates[2].images[:, :, part], start[:, :, part])
-    for one in iterates[3:]:
-        assert torch.equal(one.images[:, :, known], iterates[2].images.clamp(0, 1)[:, :, known])
-    assert not torch.equal(iterates[-1].images, iterates[2].images)
 
 
 def test_what_a_shot_has_drifted_by_is_taken_back() -> None:
@@ -347,15 +327,7 @@ def test_strokes_are_left_as_they_were_painted() -> None:
     torch.testing.assert_close(found, warped + strokes)
 
 
-# --- emphasis ------------------------------------------------------------------------------------
-
-
-def test_what_is_new_counts_more_and_all_of_it_one_on_average() -> None:
-    known = trust(still(), half_new().forward)
-    weights = emphasis(known)
-    assert float(weights.mean()) == pytest.approx(1, rel=1e-6)
-    assert float(weights.max() / weights.min()) == pytest.approx(1 + EMPHASIS, rel=1e-6)
-    assert bool((emphasis(torch.ones(1, 4, 4)) == 1).all())
+# --- moments of places ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("augmented", [False, True])
