@@ -1,5 +1,6 @@
 """A painted film and its source, side by side: do they belong together, and frame after frame."""
 
+import logging
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from nstd.media.reader import read_frames
 from nstd.media.shots import read_shots
 from nstd.scoring.measuring import Matched
 from nstd.sequence import scaled
+
+logger = logging.getLogger(__name__)
 
 _ROUNDING_PX = 2
 """What a painted edge may differ from the source's scaled one: sizes are rounded to even."""
@@ -111,6 +114,15 @@ def match_films(
         raise UsageError(
             f"{painted} ({shapes[0]}) has another shape than {source} ({shapes[1]})",
             "Give with --source the film that it was painted from",
+        )
+    if not first and 0 < own.frames < other.frames:
+        logger.warning(
+            "%s has %d frames, %s %d: it is compared with the first ones. If it begins with another"
+            " frame, give its number with --first",
+            painted,
+            own.frames,
+            source,
+            other.frames,
         )
     return films
 

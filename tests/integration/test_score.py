@@ -16,6 +16,7 @@ from nstd.cli import main
 from nstd.config import Config
 from nstd.media.frame import Image
 from nstd.scoring import score_film
+from nstd.scoring.films import match_films
 from tests.scenes import texture
 
 HEIGHT, WIDTH = 64, 96
@@ -125,6 +126,19 @@ def test_a_part_of_the_film_is_matched_from_its_first_frame_on(
     # Frames that do not belong together have each their own light.
     shifted, _ = score_film(Config(), painted, source, first=4)
     assert not any(frame.luminance == frame.source_luminance for frame in shifted.frames)
+
+
+def test_a_part_whose_begin_is_not_given_is_told_of(
+    source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    painted = write(tmp_path / "part.mp4", two_shots()[5:14])
+    for first, told in ((5, False), (0, True)):
+        caplog.clear()
+        match_films(painted, source, first=first)
+        assert any("--first" in one.message for one in caplog.records) == told
+    caplog.clear()
+    match_films(source, source)
+    assert not caplog.records
 
 
 def test_the_source_is_scaled_to_the_painted_size(source: Path, tmp_path: Path) -> None:
