@@ -168,8 +168,8 @@ def resemblance(earlier: Images, later: Images, backward: Flow) -> Trust:
 
     Where the flow doubts itself the pictures may still agree: in even and dark places it finds
     motion that is none, and at the edges of what moves its boundaries are wide. Painted anew in
-    every frame such places flicker: 3 to 13 % of a picture made two thirds of its E_warp, which
-    this has halved.
+    every frame such places flicker: 3 to 13 % of a picture made two thirds of its E_warp. This took
+    26 to 87 % of all of it away, in five clips.
 
     Args:
         earlier: Source frames, in [0, 1].
