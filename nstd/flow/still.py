@@ -120,7 +120,8 @@ def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
     inside = cv2.dilate(leaves.astype(np.uint8), _NEAR) == 0
     clearly = CLEARLY * (error + ALIKE)
     stands = fast & inside & (error < STANDS) & (clearly < moved + ALIKE)
-    moves = inside & ((CLEARLY * (moved + ALIKE) < error + ALIKE) | (error >= STANDS))
+    moves = inside & (CLEARLY * (moved + ALIKE) < error + ALIKE)
+    moves |= ~leaves & (error >= STANDS)
     enters = leaves & (error >= STANDS)
     # A speck is noise's chance, and would tell for all that is even around it.
     moves = _without_specks(moves)
