@@ -41,8 +41,7 @@ CLEARLY = 1.5
 STANDING_OUTLINE = 0.25
 """Of the outline of an even place that tells: if as much stands, the place does. When all that is
 around was averaged instead, a line that runs over a test film's bars dragged a quarter of the
-picture along: paint moved along DIS's flow was off the same moved along Farnebäck's by 1.8 times
-the source's E_warp, now by 0.6."""
+picture along."""
 
 WHOLE = 1.02
 """How much worse whole pixels may explain all of a picture than the flow does."""
