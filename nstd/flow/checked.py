@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from nstd.errors import ConfigError
+from nstd.flow.common import explain_better
 from nstd.flow.estimator import Estimator, Flow, Image
 from nstd.flow.still import hold_still
 
@@ -12,6 +13,7 @@ class Checked:
     """An estimator whose flow is looked at before it is used.
 
     Of identical pictures the flow is zero, and not computed; where only noise moves it is zero too.
+    Where another part's motion clearly explains the pictures better, it is that.
 
     Args:
         estimator: Whose flow it is.
@@ -37,6 +39,7 @@ class Checked:
             self._require(flow.dtype == torch.float32, f"of {flow.dtype}, not of float32")
             self._require(flow.device.type == "cpu", f"on {flow.device}, not on the CPU")
             self._require(bool(flow.isfinite().all()), "that is not finite")
+        backward, forward = explain_better(earlier, later, backward, forward)
         return hold_still(earlier, later, backward, forward)
 
     def _require(self, condition: bool, found: str) -> None:  # noqa: FBT001 - reads as an assertion

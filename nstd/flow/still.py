@@ -5,17 +5,23 @@ paint and makes it swim. What stands, and what moved by whole pixels, can be tol
 there again, to the noise.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from nstd.flow.differences import (
+    ALIKE,
+    STANDS,
+    Flags,
+    Plane,
+    along_flow,
+    along_shift,
+    averaged,
+)
 from nstd.flow.estimator import Flow, Image
 
-Plane = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
 Shift = tuple[int, int]
 """Whole pixels, x then y."""
 
@@ -28,13 +34,6 @@ motion to be believed. Of a still scene with noise (σ 1 to 4 code values) they 
 to 1.06 in half of all places, since flow fits some of it; of photographs with noise of 2 that move
 by 0.2 px by 1.36 and more in half of them."""
 
-ALIKE = 0.5
-"""Mean squared difference, in code values², of pictures that differ by rounding."""
-
-STANDS = 12.0
-"""The same of pictures that differ by a camera's noise (σ up to 2.4): what differs more does not
-stand, whatever the flow."""
-
 CLEARLY = 1.5
 """How much less one of two motions must explain to be out of the question."""
 
@@ -42,6 +41,11 @@ STANDING_OUTLINE = 0.25
 """Of the outline of an even place that tells: if as much stands, the place does. When all that is
 around was averaged instead, a line that runs over a test film's bars dragged a quarter of the
 picture along."""
+
+BORDER_SHARE = 0.5
+"""So much of what lies at the picture's border counts as outline that stands, if all that tells
+stands elsewhere; in a pan, where nothing does, none of it. Without it a line that runs over even
+bars took along all that is between it and the border."""
 
 WHOLE = 1.02
 """How much worse whole pixels may explain all of a picture than the flow does."""
@@ -59,7 +63,6 @@ BLEND_PX = 21
 """Over which the flow goes over to whole pixels, so slowly that it is no motion boundary."""
 
 
-_MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
 _SPECK = np.ones((5, 5), np.uint8)
 _NEAR = np.ones((NEAR_PX, NEAR_PX), np.uint8)
 
@@ -81,26 +84,26 @@ def hold_still(earlier: Image, later: Image, backward: Flow, forward: Flow) -> t
 def _held(here: Image, there: Image, flow: Flow) -> Flow:
     vectors: Plane = flow[0].numpy()
     own, other = here.astype(np.float32), there.astype(np.float32)
-    moved = _flow_error(own, other, vectors)
+    moved = along_flow(own, other, vectors)
     result = vectors
     pan = _pan(own, other, vectors, moved)
     for shift in dict.fromkeys([pan, (0, 0)]):
-        error = _shift_error(own, other, shift)
-        share = _mean(_is_noise(vectors, shift, error, moved).astype(np.float32), BLEND_PX)
+        error = along_shift(own, other, shift)
+        share = averaged(_is_noise(vectors, shift, error, moved).astype(np.float32), BLEND_PX)
         whole = np.array(shift, np.float32)[:, None, None]
         result = result + share * (whole - result)
-    result = _without_phantoms(result, _shift_error(own, other, (0, 0)), moved)
+    result = _without_phantoms(result, vectors, along_shift(own, other, (0, 0)), moved)
     return torch.from_numpy(np.ascontiguousarray(result, np.float32))[None]
 
 
 def _is_noise(vectors: Plane, shift: Shift, error: Plane, moved: Plane) -> Flags:
     """Where the flow is nearly `shift`, and does not explain the pictures better."""
-    error, moved = _mean(error, WINDOW_PX), _mean(moved, WINDOW_PX)
-    along = (_mean(part, WINDOW_PX) - by for part, by in zip(vectors, shift, strict=True))
+    error, moved = averaged(error, WINDOW_PX), averaged(moved, WINDOW_PX)
+    along = (averaged(part, WINDOW_PX) - by for part, by in zip(vectors, shift, strict=True))
     return (np.hypot(*along) < SLOW_PX) & ((error < BETTER * moved) | (error < ALIKE))
 
 
-def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
+def _without_phantoms(result: Plane, vectors: Plane, error: Plane, moved: Plane) -> Plane:
     """The flow, but zero where nothing moves, however fast the flow says it does.
 
     Estimators make up what they like in even places, each another motion. What such a place does
@@ -108,12 +111,13 @@ def _without_phantoms(result: Plane, error: Plane, moved: Plane) -> Plane:
     before it has an outline too; otherwise it moves as its outline does.
 
     Args:
-        result: The flow, x then y.
+        result: The flow, slow noise taken out of it, x then y.
+        vectors: The same as it was found: what it calls slow is judged by that, as noise is.
         error: Squared difference of the pictures as they are.
         moved: The same along the flow as it was found.
     """
-    error, moved = _mean(error, NEAR_PX), _mean(moved, NEAR_PX)
-    fast = np.hypot(*(_mean(part, WINDOW_PX) for part in result)) >= SLOW_PX
+    error, moved = averaged(error, NEAR_PX), averaged(moved, NEAR_PX)
+    fast = np.hypot(*(averaged(part, WINDOW_PX) for part in vectors)) >= SLOW_PX
     leaves = _leaves(result)
     # Near these too the flow explains nothing that is seen.
     inside = cv2.dilate(leaves.astype(np.uint8), _NEAR) == 0
@@ -158,6 +162,10 @@ def _outlined(regions: Flags, still: Flags, moves: Flags) -> Flags:
         for here, beside in ((one, other), (other, one)):
             standing += np.bincount(labels[here][still[beside]], minlength=count)
             moving += np.bincount(labels[here][moves[beside]], minlength=count)
+    border = np.ones(regions.shape, bool)
+    border[1:-1, 1:-1] = False
+    share = still.sum() / max(1, still.sum() + moves.sum())
+    standing += BORDER_SHARE * share * np.bincount(labels[border], minlength=count)
     stand = (standing > 0) & (standing >= STANDING_OUTLINE * (standing + moving))
     stand[0] = False  # what is no region
     return cast("Flags", stand[labels])
@@ -192,43 +200,6 @@ def _pan(own: Plane, other: Plane, vectors: Plane, moved: Plane) -> Shift:
         return 0, 0
     inside = np.zeros((height, width), bool)
     inside[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)] = True
-    error = float(_shift_error(own, other, (x, y))[inside].mean())
+    error = float(along_shift(own, other, (x, y))[inside].mean())
     found = float(moved[inside].mean())
     return (x, y) if error < WHOLE * found or error < ALIKE else (0, 0)
-
-
-def _flow_error(own: Plane, other: Plane, vectors: Plane) -> Plane:
-    """Squared difference of own(p) and other(p + flow), as if noise were not made less."""
-    height, width = own.shape[:2]
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    moved = cv2.remap(
-        other,
-        columns + vectors[0],
-        rows + vectors[1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    # Between pixels interpolation turns noise of variance σ² into Σw² σ²: no better match.
-    across, down = vectors - np.floor(vectors)
-    kept = (across**2 + (1 - across) ** 2) * (down**2 + (1 - down) ** 2)
-    error: Plane = _squared(own, cast("Plane", moved)) * 2 / (1 + kept)
-    return error
-
-
-def _shift_error(own: Plane, other: Plane, shift: Shift) -> Plane:
-    """Squared difference of own(p) and other(p + shift), whose border is replicated."""
-    height, width = own.shape[:2]
-    rows = np.clip(np.arange(height) + shift[1], 0, height - 1)
-    columns = np.clip(np.arange(width) + shift[0], 0, width - 1)
-    return _squared(own, other[rows[:, None], columns] if any(shift) else other)
-
-
-def _squared(one: Plane, other: Plane) -> Plane:
-    """Mean over the colors of the squared differences."""
-    off = cv2.subtract(one, other)
-    return cast("Plane", cv2.transform(cv2.multiply(off, off), _MEAN_OF_COLORS))
-
-
-def _mean(values: npt.NDArray[Any], window: int) -> Plane:
-    blurred = cv2.blur(values, (window, window), borderType=cv2.BORDER_REFLECT_101)
-    return blurred.astype(np.float32)

@@ -186,3 +186,37 @@ def test_what_comes_in_over_a_still_ground_does_not_stand(speed: int, width: int
     entered = (0, 0, slice(56, 94), slice(0, speed))
     assert float((held[entered] + speed).abs().max()) < 0.5
     assert float(trust(held, forward)[0, 56:94, :speed].max()) < 0.5
+
+
+def under_a_line(down: int, ground: Image) -> Image:
+    """A picture that is even above a slanted line, and below it `ground`."""
+    picture = ground.copy()
+    line = down + np.arange(WIDTH) // 8
+    picture[np.arange(HEIGHT)[:, None] < line] = (120, 140, 160)
+    for thick in range(5):
+        picture[line + thick, np.arange(WIDTH)] = (20, 230, 230)
+    return picture
+
+
+def test_what_lies_between_a_line_that_moves_and_the_border_stands_as_the_picture_does() -> None:
+    even = np.full((HEIGHT, WIDTH, 3), (120, 140, 160), np.uint8)
+    even[100:] = texture(HEIGHT, WIDTH, 1)[100:]
+    earlier, later = under_a_line(40, even), under_a_line(43, even)
+    # Above the line and as far as it all moves with it, the estimator says.
+    backward = torch.zeros(1, 2, HEIGHT, WIDTH)
+    backward[0, 1, np.arange(HEIGHT)[:, None] < 52 + np.arange(WIDTH) // 8] = -3
+    held, _ = hold_still(earlier, later, backward, -backward)
+    assert float(held[..., :24, :].abs().max()) < 0.2
+    middle = 45 + np.arange(WIDTH) // 8
+    assert float(held[0, 1, middle, np.arange(WIDTH)].median()) == pytest.approx(-3, abs=0.3)
+
+
+def test_the_even_sky_of_a_pan_moves_with_it() -> None:
+    large = texture(HEIGHT, WIDTH + 9, 5)
+    large[:60] = (120, 140, 160)
+    earlier, later = large[:, :WIDTH], large[:, 7 : WIDTH + 7]
+    flow = torch.zeros(1, 2, HEIGHT, WIDTH)
+    flow[0, 0] = 7
+    flow[0, :, :50] = torch.tensor([2.0, -5.0])[:, None, None]  # made up, as flow is in a sky
+    held, _ = hold_still(earlier, later, flow, -flow)
+    assert float((held[0, 0, 20:, 20:-20] - 7).abs().max()) < 0.5
