@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nstd.style import losses
 from nstd.style.network import Network
+from nstd.style.new import NewPlaces
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import ContentTarget, StyleTarget
 from nstd.style.temporal import TemporalTarget, temporal_loss
@@ -22,7 +23,7 @@ class Losses:
 
     Attributes:
         content: As the recipe's form has it.
-        style: Σ w_l E_l.
+        style: Σ w_l E_l; in a later frame of a shot with that of what is new in it.
         tv: Mean squared difference of neighbors.
         range: Mean squared excess over [0, 1].
         temporal: Mean squared difference from the warped earlier frames, where they are trusted.
@@ -58,6 +59,7 @@ class Objective:
         style: At the level.
         content: Of the frames.
         temporal: What earlier frames say, or None.
+        new: What they do not show, if it is to be in the style by itself.
     """
 
     network: Network
@@ -65,6 +67,7 @@ class Objective:
     style: StyleTarget
     content: ContentTarget
     temporal: TemporalTarget | None = None
+    new: NewPlaces | None = None
 
     def __call__(self, images: Float[Tensor, "batch 3 height width"]) -> Losses:
         """All terms, for pictures in the order of the content target's frames."""
@@ -103,7 +106,8 @@ class Objective:
         """The same objective for some frames of the batch."""
         content = ContentTarget(self.content.features[frames], self.content.energy[frames])
         temporal = None if self.temporal is None else self.temporal.of_frames(frames)
-        return replace(self, content=content, temporal=temporal)
+        new = None if self.new is None else self.new.of_frames(frames)
+        return replace(self, content=content, temporal=temporal, new=new)
 
     def _content_loss(self, features: Tensor) -> Tensor:
         factor = self.network.metric_factor(self.recipe.content_layer)
@@ -113,9 +117,15 @@ class Objective:
         return losses.relative_content_loss(features, target.features, target.energy, factor)
 
     def _style_layer_loss(self, layer: str, features: Tensor) -> Tensor:
-        factor = self.network.metric_factor(layer)
-        moment = losses.second_moment(features, augmented=factor is not None)
-        target = self.style.moments[layer]
+        augmented = self.network.metric_factor(layer) is not None
+        loss = self._distance(layer, losses.second_moment(features, augmented=augmented))
+        if self.new is None:
+            return loss
+        new = self._distance(layer, self.new.moment(features, augmented=augmented))
+        return loss + self.new.weights.to(loss) * new
+
+    def _distance(self, layer: str, moment: losses.Moment) -> Tensor:
+        factor, target = self.network.metric_factor(layer), self.style.moments[layer]
         if self.recipe.form == "literal":
             width = self.network.full_width(layer)
             return losses.style_layer_loss(moment, target, width, factor)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.new import NEW_SHARE, new_places
 from nstd.style.objective import Losses, Objective
 from nstd.style.optimize import (
     Iterate,
@@ -41,15 +42,12 @@ STEPS_SHARE = 6
 """A later frame takes at most a sixth of the first one's steps; where something is new, half as
 many again."""
 
-NEW_SHARE = 0.005
-"""Of the frame: if less is new, no steps are spent on that."""
-
 KNOWN_STEP = 0.3
 """How far a step moves what is known where it moves what is new by 1: what is minimized is a
 function of the change, in units of this. The style is the whole frame's, so what is new is made to
 fit it before what is known is bent: 5 to 22 % less style loss than with equal steps for all. What
-is new is not painted alone, since it would have to make up for all of the frame: strips that came
-in at a border grew more garish frame by frame."""
+is new is not painted alone, since it would have to make up for all of the frame; see
+`nstd.style.new`."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
@@ -108,7 +106,9 @@ def stylize_next(
     content = resize(frame, levels[-1].width, levels[-1].height)
     target = temporal_target(predecessors, content)
     objective = replace(
-        level_objective(painter, levels[-1], content, energies[-1]), temporal=target
+        level_objective(painter, levels[-1], content, energies[-1]),
+        temporal=target,
+        new=new_places(target.trust),
     )
     few, new = later_steps([one.steps for one in levels], target.trust)
     here = (len(levels) - 1, len(levels))

@@ -29,7 +29,7 @@ AT_MOST = (0.01, 0.01, 0.01, 0.01, 0.06)
 """Of a statistic, in one frame: a step of 8 bits at middle gray. What is drift is slower than that,
 and what is faster, as in a flash, is the source's."""
 
-TOLERANCE = 0.04
+TOLERANCES = (0.04, 0.02)
 """Contrast and sharpness may be off by this share: what is shown sways them by more."""
 
 BLOCK_PX = 16
@@ -168,7 +168,8 @@ def _wanted(now: Statistics, source: Statistics, begin: Tone) -> Statistics:
     light = torch.where(comparable, light.clamp(0, 1), now[:3])
     followed = first[3:] * source[3:] / shown[3:].clamp(min=NOTHING)
     low, high = torch.minimum(first[3:], followed), torch.maximum(first[3:], followed)
-    rest = now[3:].clamp((1 - TOLERANCE) * low, (1 + TOLERANCE) * high)
+    tolerances = source.new_tensor(TOLERANCES)
+    rest = now[3:].clamp((1 - tolerances) * low, (1 + tolerances) * high)
     return torch.cat([light, rest])
 
 
