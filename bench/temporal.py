@@ -52,7 +52,7 @@ from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.shots import read_shots
 from nstd.media.writer import EncodeSettings, SegmentWriter
-from nstd.scoring.films import match_films
+from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
@@ -148,6 +148,7 @@ class Row:
     warp: float
     independent: float
     sharpness: float
+    first_sharpness: float
     style_loss: float
     tripled_style_loss: float
     full_style_loss: float
@@ -161,7 +162,7 @@ class Row:
         by = self.style_loss / self.tripled_style_loss
         return (
             f"| {self.network} | {self.style} | {self.scene} | {self.warp:.2f}"
-            f" | {self.independent:.1f} | {self.sharpness:.3f}"
+            f" | {self.independent:.1f} | {self.sharpness:.3f} / {self.first_sharpness:.3f}"
             f" | {self.first_steps} / {self.later_steps:.1f} | {by:.2f}"
             f" | {_number(self.new)} / {_number(self.settled_new)} | {self.drift:+.1%} |"
         )
@@ -287,6 +288,7 @@ class Case:
             warp=flow.warp_ratio,
             independent=full.warp_ratio,
             sharpness=_mean([f.energy for f in frames]) / full.energy,
+            first_sharpness=flow.frames[0].energy / full.energy,
             style_loss=_mean([f.style or 0.0 for f in frames]),
             tripled_style_loss=third.style_loss,
             full_style_loss=full.style_loss,
@@ -299,17 +301,23 @@ class Case:
         return row
 
     def _settled_new(self) -> float:
-        """`new` of a frame that was painted for itself, under the masks of all the film."""
-        mode = "independent"
-        films = match_films(self._target(mode), self.scene.path, first=self._first_compared)
-        with closing(films.frames()) as frames:
-            painted = next(frames).painted
-        meter = StyleMeter(make_painter(self.config, self.recipe), *films.size)
-        whole = match_films(self._target("flow"), self.scene.path, first=self.scene.first)
-        settled = (replace(one, painted=painted) for one in whole.frames())
-        return measure(
-            settled, segment_frames=48, estimator=self.scene.estimator, style=meter
-        ).new_ratio
+        """`new` of frames that were painted for themselves, under the masks of all the film.
+
+        The mean of two: the shot's first frame, and the first of the independent mode's.
+        """
+        meter = StyleMeter(make_painter(self.config, self.recipe), *self._films("flow").size)
+        ratios = []
+        for mode in ("flow", "independent"):
+            with closing(self._films(mode).frames()) as frames:
+                painted = next(frames).painted
+            settled = (replace(one, painted=painted) for one in self._films("flow").frames())
+            score = measure(settled, segment_frames=48, estimator=self.scene.estimator, style=meter)
+            ratios.append(score.new_ratio)
+        return _mean(ratios)
+
+    def _films(self, mode: str) -> Films:
+        first = self.scene.first if mode == "flow" else self._first_compared
+        return match_films(self._target(mode), self.scene.path, first=first)
 
     @property
     def _first_compared(self) -> int:

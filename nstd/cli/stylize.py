@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from nstd.cli.options import (
 from nstd.cli.progress import reporting
 from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
 from nstd.errors import UsageError
+from nstd.style.recipe import Level, StyleRecipe
 
 Command = Callable[..., None]
 
@@ -60,6 +62,28 @@ LISTS = {"style_layers", "layer_weights"}
 Texts = dict[str, str | None]
 
 
+def _usual(value: object) -> str:
+    """A default as it would be given on the command line."""
+    if isinstance(value, Level):
+        return f"{value.long_edge}:{value.steps}"
+    if isinstance(value, tuple):
+        return ",".join(_usual(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+USUAL = {
+    field.name: _usual(field.default)
+    for field in fields(StyleRecipe)
+    # What strength stands for is α's default.
+    if field.default not in (MISSING, None) and field.name != "content_weight"
+} | {
+    "strength": "normal",
+    "temporal": "flow",
+    **OutputConfig().model_dump(include={"codec", "preset"}),
+}
+"""What counts where neither the command nor the configuration says otherwise."""
+
+
 def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Command], Command]:
     """Let a command take an option for each key; it is handed them together, as argument `name`.
 
@@ -75,7 +99,10 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
         del parameters[name]
         for key, text in options.items():
             flag = "--" + key.replace("_", "-")
-            option = typer.Option(flag, help=text, rich_help_panel=panel, show_default=False)
+            usual = f" [{USUAL[key]}]" if key in USUAL else ""
+            option = typer.Option(
+                flag, help=text + usual, rich_help_panel=panel, show_default=False
+            )
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters[key] = inspect.Parameter(
                 key, kind, default=None, annotation=Annotated[str | None, option]

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.cli.stylize import parse_frames, parse_style
+from nstd.cli.stylize import (
+    ENCODING_OPTIONS,
+    RECIPE_OPTIONS,
+    USUAL,
+    _keys,
+    parse_frames,
+    parse_style,
+)
+from nstd.config import Config, recipe_from_options
 from nstd.errors import UsageError
 
 
@@ -62,3 +70,17 @@ def test_what_is_no_range_is_refused(text: str) -> None:
 def test_a_range_without_a_frame_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="holds no frame"):
         parse_frames(text)
+
+
+@pytest.mark.parametrize("name", sorted(USUAL.keys() & RECIPE_OPTIONS.keys()))
+def test_what_the_help_calls_usual_given_changes_nothing(name: str) -> None:
+    def recipe(**given: str) -> object:
+        texts = {key: given.get(key) for key in RECIPE_OPTIONS}
+        return recipe_from_options(Config(), name=None, overrides=_keys(texts, ["impasto"]))
+
+    assert recipe(**{name: USUAL[name]}) == recipe()
+
+
+def test_the_help_tells_what_is_usual_of_all_but_what_depends() -> None:
+    depends = {"content_weight", "size", "quality", "container"}
+    assert {*RECIPE_OPTIONS, *ENCODING_OPTIONS} - depends <= USUAL.keys()
