@@ -14,12 +14,13 @@ loss, so that what is scored is the paint (`--codec h264` is what users get). Al
 
 - E_warp: how much more it flickers than its source; 1 is: no more
 - independent: the same of frames painted each for itself
-- sharpness: gradient energy, by that of the same frames painted each for itself
+- sharpness: gradient energy, by that of the same frames painted each for itself; and the first
+  frame's, which is painted for itself in either mode, by the same
 - steps: of the first frame, and of each later one, on average
 - style: style loss, by that of the independent mode at three times the steps
 - new: style loss of what is new, by that of the same masks moved to where nothing is new; and the
-  same of a frame painted for itself, in whose masked places nothing is new: what the picture's
-  places differ by of themselves
+  same of frames painted for themselves (the mean of two), in whose masked places nothing is new:
+  what the picture's places differ by of themselves
 - drift: of the luminance
 
 What is measured is kept in FOLDER and not measured again, so that a run may be stopped. Beside it

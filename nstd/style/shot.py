@@ -27,6 +27,7 @@ from nstd.style.temporal import (
     Flow,
     TemporalTarget,
     Trust,
+    agreement,
     initial_image,
     long_term_trust,
     resemblance,
@@ -66,8 +67,8 @@ class Predecessor:
         forward: From this one into the frame to be painted.
         same: Whether both have the same source, to the bit.
         sources: What this one was painted from and the frame to be painted, at the painted size and
-            scaled alike, so that places where they resemble each other are trusted; without them
-            the flow alone decides.
+            scaled alike, so that places where they resemble each other are trusted, and such that
+            have become something else are not; without them the flow alone decides.
     """
 
     painted: Image
@@ -169,6 +170,7 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
         known = trust(backward, forward)
         if one.sources is not None:
             earlier, later = (source.to(device, dtype) for source in one.sources)
+            known = known * agreement(earlier, later, backward)
             known = torch.maximum(known, resemblance(earlier, later, backward))
         trusts.append(known)
     return TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))

@@ -37,6 +37,13 @@ same, from the second on something else, and in between partly so."""
 RESEMBLANCE_PX = 7
 """Square over which they are taken."""
 
+AGREES, CONTRADICTS = 30 / 255, 60 / 255
+"""The same differences, without that of the light: up to the first the flow's word stands, from the
+second on it does not."""
+
+LIGHT_PX = 31
+"""Square over which a difference is one of the light."""
+
 _SMOOTHING_RADIUS = 3
 """Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
 
@@ -176,11 +183,41 @@ def resemblance(earlier: Images, later: Images, backward: Flow) -> Trust:
         later: Likewise.
         backward: From the later into the earlier frames.
     """
-    radius = RESEMBLANCE_PX // 2
-    error = (later - warp(earlier, backward)).square().mean(dim=1, keepdim=True)
-    error = F.pad(error, (radius, radius, radius, radius), mode="replicate")
-    off = F.avg_pool2d(error, RESEMBLANCE_PX, stride=1)[:, 0].sqrt()
+    off = _size_nearby(later - warp(earlier, backward))
     return ((OTHER - off) / (OTHER - SAME)).clamp(0, 1) * ~leaves_frame(backward)
+
+
+def agreement(earlier: Images, later: Images, backward: Flow) -> Trust:
+    """How far the source frames bear out a flow that leads from one into the other.
+
+    What turns into something else in its place, as the digits of a clock do, has a flow that is
+    sure of itself: none. Trusted, it would keep the paint of what was there before. That all of a
+    place has become lighter or darker, as in a flash, speaks against no flow.
+
+    Args:
+        earlier: Source frames, in [0, 1].
+        later: Likewise.
+        backward: From the later into the earlier frames.
+    """
+    difference = later - warp(earlier, backward)
+    off = _size_nearby(difference - _mean_nearby(difference, LIGHT_PX))
+    return ((CONTRADICTS - off) / (CONTRADICTS - AGREES)).clamp(0, 1)
+
+
+def _size_nearby(difference: Images) -> Trust:
+    """Root mean square of all colors over squares of `RESEMBLANCE_PX`."""
+    squares = difference.square().mean(dim=1, keepdim=True)
+    return _mean_nearby(squares, RESEMBLANCE_PX)[:, 0].sqrt()
+
+
+def _mean_nearby(
+    values: Float[Tensor, "batch channels height width"], window: int
+) -> Float[Tensor, "batch channels height width"]:
+    """Over squares of `window` pixels, an odd number; the border is replicated."""
+    radius = window // 2
+    padded = F.pad(values, (radius, radius, radius, radius), mode="replicate")
+    # One way after the other: torch adds up all of a square anew at each place.
+    return F.avg_pool2d(F.avg_pool2d(padded, (1, window), stride=1), (window, 1), stride=1)
 
 
 def long_term_trust(trusts: Sequence[Trust]) -> list[Trust]:

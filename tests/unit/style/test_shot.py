@@ -25,6 +25,8 @@ from nstd.style.shot import (
     temporal_target,
 )
 from nstd.style.temporal import (
+    AGREES,
+    CONTRADICTS,
     OTHER,
     RESEMBLANCE_PX,
     SAME,
@@ -372,9 +374,31 @@ def test_what_the_flow_doubts_is_known_as_far_as_its_sources_resemble(
     assert bool((found[..., : WIDTH // 4 - reach] == 1).all())
 
 
-def test_what_the_flow_is_sure_of_is_known_whatever_its_source_looks_like() -> None:
-    before = Predecessor(PAINTED, still(), still(), sources=(1 - FRAME, FRAME))
+@pytest.mark.parametrize("light", [-0.5, -0.1, 0.1, 0.3, 0.6])
+def test_what_the_flow_is_sure_of_is_known_however_its_light_changes(light: float) -> None:
+    before = Predecessor(PAINTED, still(), still(), sources=(FRAME + light, FRAME))
     assert bool((temporal_target([before], FRAME).trust == 1).all())
+
+
+@pytest.mark.parametrize(
+    ("off", "known"),
+    [(0, 1), (AGREES, 1), ((AGREES + CONTRADICTS) / 2, 0.5), (CONTRADICTS, 0), (0.5, 0)],
+)
+def test_what_became_something_else_in_its_place_is_new_though_the_flow_is_sure(
+    off: float, known: float
+) -> None:
+    # A checkerboard comes and goes: so its mean over a large square is nothing.
+    rows, columns = torch.arange(HEIGHT)[:, None], torch.arange(WIDTH)
+    board = (((rows + columns) % 2) * 2.0 - 1.0).double()
+    now = torch.full((1, 3, HEIGHT, WIDTH), 0.5, dtype=torch.float64)
+    then = now.clone()
+    middle = slice(WIDTH // 4, -WIDTH // 4)
+    then[..., middle] += off * board[:, middle]
+    found = temporal_target([Predecessor(PAINTED, still(), still(), sources=(then, now))], now)
+    reach = RESEMBLANCE_PX // 2 + 1
+    inner = found.trust[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
+    torch.testing.assert_close(inner, torch.full_like(inner, known), rtol=0, atol=0.01)
+    assert bool((found.trust[..., : WIDTH // 4 - reach] == 1).all())
 
 
 def test_what_comes_into_the_picture_is_new_though_it_resembles_the_border() -> None:
