@@ -78,7 +78,7 @@ def test_a_flow_nearly_right_is_left_alone_too() -> None:
     large = texture(HEIGHT, WIDTH, 1, slope=2)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     across = 3 + columns / 100  # stretched
-    later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR)
+    later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR).astype(np.uint8)
     backward = torch.from_numpy(np.stack([across, np.zeros_like(across)]))[None]
     found, _ = explain_better(large, later, backward, -backward)
     assert torch.equal(found[..., :-10], backward[..., :-10])

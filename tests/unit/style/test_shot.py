@@ -10,11 +10,11 @@ from torch import Tensor
 
 from nstd.style import shot
 from nstd.style.losses import second_moment, weighted_second_moment
+from nstd.style.new import NEW_SHARE
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import Level, Temporal
 from nstd.style.shot import (
     KNOWN_STEP,
-    NEW_SHARE,
     SETTLED_STEPS,
     Predecessor,
     keep_colors,
