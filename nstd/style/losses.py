@@ -120,9 +120,14 @@ def weighted_second_moment(
 def pooled(
     weights: Float[Tensor, "batch _height _width"], features: Activations
 ) -> Float[Tensor, "batch height width"]:
-    """Weights of pixels as weights of a layer's positions."""
-    height, width = features.shape[2:]
-    return F.adaptive_avg_pool2d(weights, (height, width))
+    """Weights of pixels as weights of a layer's positions: halved as often as the network pools.
+
+    Not `adaptive_avg_pool2d`, which not every device has for sizes that don't divide.
+    """
+    halved = weights[:, None]
+    while halved.shape[2:] != features.shape[2:] and min(halved.shape[2:]) > 1:
+        halved = F.avg_pool2d(halved, 2)
+    return halved[:, 0]
 
 
 def squared_moment_norm(

@@ -76,7 +76,7 @@ def test_moments_are_those_of_the_new_positions_alone(left: int, count: int) -> 
 
 
 def test_where_nothing_is_new_the_moment_is_that_of_all_and_no_nan() -> None:
-    features = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    features = torch.rand(2, 3, HEIGHT // 4, WIDTH // 4, generator=torch.Generator().manual_seed(0))
     places = NewPlaces(torch.zeros(2, HEIGHT, WIDTH), torch.zeros(2))
     found = places.moment(features, augmented=True)
     torch.testing.assert_close(found, second_moment(features, augmented=True))

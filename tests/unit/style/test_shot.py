@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nstd.style import shot
-from nstd.style.losses import second_moment, weighted_second_moment
+from nstd.style.losses import pooled, second_moment, weighted_second_moment
 from nstd.style.new import NEW_SHARE
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import Level, Temporal
@@ -410,3 +410,17 @@ def test_what_comes_into_the_picture_is_new_though_it_resembles_the_border() -> 
     )
     assert bool((target.trust[..., -4:] < 1).all())
     assert bool((target.trust[..., :-5] > 0.99).all())
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (67, 93), (108, 192), (33, 47)])
+def test_weights_of_pixels_lie_where_the_network_s_positions_do(height: int, width: int) -> None:
+    weights = torch.rand((2, height, width), generator=torch.Generator().manual_seed(0))
+    look = tiny.recipe()
+    net = tiny.network(tiny.tiny_tensors(), look, torch.float32)
+    features = net.features(torch.rand(2, 3, height, width), look.style_layers)
+    for layer, found in features.items():
+        cell = 2 ** (int(layer[4]) - 1)
+        rows, columns = height // cell * cell, width // cell * cell
+        # Nested halving drops what is left over at each pooling, as the network does.
+        due = weights[:, :rows, :columns].unfold(1, cell, cell).unfold(2, cell, cell).mean((3, 4))
+        torch.testing.assert_close(pooled(weights, found), due)
