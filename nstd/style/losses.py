@@ -120,14 +120,16 @@ def weighted_second_moment(
 def pooled(
     weights: Float[Tensor, "batch _height _width"], features: Activations
 ) -> Float[Tensor, "batch height width"]:
-    """Weights of pixels as weights of a layer's positions: halved as often as the network pools.
+    """Weights of pixels as weights of a layer's positions.
 
-    Not `adaptive_avg_pool2d`, which not every device has for sizes that don't divide.
+    What the network's poolings leave over at the right and at the bottom counts to the last
+    positions, which see it.
     """
-    halved = weights[:, None]
-    while halved.shape[2:] != features.shape[2:] and min(halved.shape[2:]) > 1:
-        halved = F.avg_pool2d(halved, 2)
-    return halved[:, 0]
+    size = (features.shape[2], features.shape[3])
+    if weights.device.type == "mps":
+        # torch has it there for sizes that divide only, and says so (pytorch issue 96056).
+        return F.adaptive_avg_pool2d(weights.cpu(), size).to(weights)
+    return F.adaptive_avg_pool2d(weights, size)
 
 
 def squared_moment_norm(
