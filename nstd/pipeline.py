@@ -47,7 +47,7 @@ from nstd.media.keep import FrameKeeper
 from nstd.media.writer import SegmentWriter, assemble, check_size, facts_of, joins, publish
 from nstd.plan import ExecutionPlan
 from nstd.room import require_room, require_room_for_still
-from nstd.sequence import Coming, Past, coming_frames, is_carried
+from nstd.sequence import Coming, Past, coming_frames, is_carried, segment_folder
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Iterate, Painter, stylize_frames
@@ -124,7 +124,7 @@ def stylize_segment(
     """
     require_room(film, info)
     segment = film.store.open_segment(film.job, segment)
-    keeper = FrameKeeper(film.work / f"segment-{segment.index + 1:06d}")
+    keeper = FrameKeeper(segment_folder(film.work, segment.index))
     shot = _carried_shot(film, segment)
     total = film.frames_of(info)
     times: list[Frame] = []
@@ -149,7 +149,7 @@ def stylize_segment(
         digest=file_sha256(path),
         carried={
             "shot": asdict(shot),
-            "frames": past.carry(times[-1].index),
+            **past.carry(times[-1].index),
             "first_pts": times[0].pts,
             "end_pts": end,
         },
@@ -235,9 +235,9 @@ def _paint_batch(
         iterates = stylize_next(film.painter, images, before, shot.energies, settled, shot.tone)
     else:
         iterates = stylize_frames(film.painter, images, shot.energies)
-    painted = _paint(film, iterates, batch[0].frame.index)
+    painted, shown = _paint(film, iterates, batch[0].frame.index)
     for one, image in zip(batch, painted, strict=True):
-        keeper.keep(one.frame.index, image)
+        past.keep(one, image, shown)
 
 
 def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot:
@@ -255,16 +255,18 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     return replace(shot, settled=settled_loss(film.painter, found), tone=tone)
 
 
-def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> list[Image]:
-    result: torch.Tensor | None = None
+def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[list[Image], Image | None]:
+    """The painted pictures, and what each place of a frame of a shot was painted for."""
+    last: Iterate | None = None
     with device_errors(str(film.painter.network.device)):
         for iterate in iterates:
             film.observer.stepped(index, iterate)
             if film.observer.stopping:
                 raise Interrupted(f"Painting {film.source.name} was stopped at frame {index}")
-            result = iterate.images
-        assert result is not None  # noqa: S101 - for the type checker: there is always a last one
-        return to_images(result)
+            last = iterate
+        assert last is not None  # noqa: S101 - for the type checker: there is always a last one
+        shown = None if last.shown is None else to_images(last.shown)[0]
+        return to_images(last.images), shown
 
 
 def _painted(film: Film, engine: Engine) -> Path:
@@ -295,7 +297,8 @@ def _stylize_still(film: Film) -> Path:
     _require_paintable(film, width, height)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
-    (image,) = _paint(film, stylize_frames(film.painter, to_tensor([still.image])), 0)
+    iterates = stylize_frames(film.painter, to_tensor([still.image]))
+    (image,), _ = _paint(film, iterates, 0)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     return encode_still(image, still, film.target, quality=_STILL_QUALITY)

@@ -65,6 +65,10 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
             yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
 
 
+_SHOWN = "shown"
+"""Folder beside painted frames: what each place of them was painted for."""
+
+
 class Past:
     """The painted frames of a shot, as they were written, as far back as the recipe looks.
 
@@ -81,34 +85,57 @@ class Past:
         self._keeper = keeper
         self._shot_first = shot_first
         self._reach = max(film.painter.recipe.temporal.distances, default=0)
+        self._own_shown = segment_folder(film.work, segment.index) / _SHOWN
+        self._shown = FrameKeeper(self._own_shown) if self._reach else None
 
     def predecessors(self, coming: Coming) -> list[Predecessor]:
         """What `coming` is painted from, the closest first."""
-        index = coming.frame.index
-        return [
-            Predecessor(
-                to_tensor([self._painted(index - distance)]),
-                *coming.flows[distance],
-                same=coming.same and distance == 1,
-                sources=(to_tensor([coming.pictures[distance]]), to_tensor([coming.pictures[0]])),
-            )
-            for distance in sorted(coming.flows)
-        ]
+        return [self._predecessor(coming, distance) for distance in sorted(coming.flows)]
 
-    def carry(self, last: int) -> list[int]:
-        """Keep what the next segment may look back on; gives the numbers of those frames."""
+    def _predecessor(self, coming: Coming, distance: int) -> Predecessor:
+        index = coming.frame.index - distance
+        shown = self._shown_by(index)
+        return Predecessor(
+            to_tensor([self._painted(index)]),
+            *coming.flows[distance],
+            same=coming.same and distance == 1,
+            sources=(to_tensor([coming.pictures[distance]]), to_tensor([coming.pictures[0]])),
+            shown=None if shown is None else to_tensor([shown]),
+        )
+
+    def keep(self, coming: Coming, painted: Image, shown: Image | None) -> None:
+        """Keep a frame that was painted.
+
+        Args:
+            coming: The frame.
+            painted: The result.
+            shown: What each place of it was painted for; None: for the frame itself.
+        """
+        index = coming.frame.index
+        if self._shown is not None:
+            # Before the frame: whoever finds that finds this too.
+            self._shown.keep(index, coming.pictures[0] if shown is None else shown)
+            self._shown.clear(index - self._reach)
+        self._keeper.keep(index, painted)
+
+    def carry(self, last: int) -> dict[str, list[int]]:
+        """Keep what the next segment may look back on; gives the frames' numbers, by kind."""
         if not self._reach:
-            return []
-        carried = FrameKeeper(carried_folder(self._film.work, self._segment.index))
+            return {}
+        folder = carried_folder(self._film.work, self._segment.index)
+        carried, carried_shown = FrameKeeper(folder), FrameKeeper(folder / _SHOWN)
         numbers = list(range(max(self._shot_first, last - self._reach + 1), last + 1))
-        there = set(carried.indices())
         for number in numbers:
-            if number not in there:
-                carried.keep(number, self._painted(number))
-        return numbers
+            # Again, if it is there: another plan may have left it.
+            shown = self._shown_by(number)
+            if shown is not None:
+                carried_shown.keep(number, shown)
+            carried.keep(number, self._painted(number))
+        return {"frames": numbers, "shown": carried_shown.indices()}
 
     def forget(self) -> None:
-        """Remove what the segment before has left for this one, now that this one is closed."""
+        """Remove what only the open segment needed, now that it is closed."""
+        shutil.rmtree(self._own_shown, ignore_errors=True)
         if self._segment.index:
             left = carried_folder(self._film.work, self._segment.index - 1)
             shutil.rmtree(left, ignore_errors=True)
@@ -116,7 +143,23 @@ class Past:
     def _painted(self, index: int) -> Image:
         if index >= self._segment.first:
             return self._keeper.load(index)
-        return FrameKeeper(carried_folder(self._film.work, self._segment.index - 1)).load(index)
+        return FrameKeeper(self._left).load(index)
+
+    def _shown_by(self, index: int) -> Image | None:
+        """What a painted frame was painted for; None if a version painted it that did not say."""
+        own = index >= self._segment.first
+        keeper = FrameKeeper(self._own_shown if own else self._left / _SHOWN)
+        return keeper.load(index) if index in keeper.indices() else None
+
+    @property
+    def _left(self) -> Path:
+        """Where that lies which the segment before has left."""
+        return carried_folder(self._film.work, self._segment.index - 1)
+
+
+def segment_folder(work: Path, index: int) -> Path:
+    """Where the painted frames of segment `index` lie until it is encoded."""
+    return work / f"segment-{index + 1:06d}"
 
 
 def carried_folder(work: Path, index: int) -> Path:
@@ -126,11 +169,14 @@ def carried_folder(work: Path, index: int) -> Path:
 
 def is_carried(work: Path, segment: Segment) -> bool:
     """Whether all that a closed segment leaves for the next one is there."""
-    numbers = segment.carried.get("frames", [])
     folder = carried_folder(work, segment.index)
-    if not numbers:
-        return True
-    return folder.is_dir() and set(numbers) <= set(FrameKeeper(folder).indices())
+    # Versions that did not say what frames were painted for have not carried it.
+    kinds = {"frames": folder, "shown": folder / _SHOWN}
+    return all(
+        not (numbers := segment.carried.get(kind, []))
+        or (place.is_dir() and set(numbers) <= set(FrameKeeper(place).indices()))
+        for kind, place in kinds.items()
+    )
 
 
 def scaled(image: Image, size: tuple[int, int]) -> Image:

@@ -60,7 +60,7 @@ class Ahead(Generic[T, R]):
             begun = self._coming.popleft().result()
             if isinstance(begun, _End):
                 raise StopIteration
-            result = begun.result()
+            result = _result(begun)
             going_on = True
         finally:
             if not going_on:
@@ -92,6 +92,14 @@ class Ahead(Generic[T, R]):
     def _begin_next(self) -> Future[R] | _End:
         item = next(self._items, _END)
         return item if isinstance(item, _End) else self._workers.submit(self._work, item)
+
+
+def _result(done: Future[R]) -> R:
+    try:
+        return done.result()
+    except StopIteration as error:
+        # It would look like the end of the items; PEP 479 does the same for generators.
+        raise RuntimeError("work done ahead raised StopIteration") from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,7 +33,7 @@ class Checked:
         shape = (1, 2, *later.shape[:2])
         if np.array_equal(earlier, later):
             return torch.zeros(shape), torch.zeros(shape)
-        backward, forward = self._estimator.estimate(earlier, later)
+        backward, forward = self._pair(self._estimator.estimate(earlier, later))
         for flow in (backward, forward):
             self._require(tuple(flow.shape) == shape, f"of {[*flow.shape]}, not of {[*shape]}")
             self._require(flow.dtype == torch.float32, f"of {flow.dtype}, not of float32")
@@ -41,6 +41,16 @@ class Checked:
             self._require(bool(flow.isfinite().all()), "that is not finite")
         backward, forward = explain_better(earlier, later, backward, forward)
         return hold_still(earlier, later, backward, forward)
+
+    def _pair(self, found: object) -> tuple[Flow, Flow]:
+        """Both flows, without what torch would need for their gradients."""
+        pair = found if isinstance(found, tuple | list) else ()
+        self._require(len(pair) == 2, "that is no pair of tensors")
+        for flow in pair:
+            kind = type(flow).__name__
+            self._require(isinstance(flow, torch.Tensor), f"that is a {kind}, not a torch.Tensor")
+            self._require(flow.layout == torch.strided, f"of layout {flow.layout}, not strided")
+        return pair[0].detach(), pair[1].detach()
 
     def _require(self, condition: bool, found: str) -> None:  # noqa: FBT001 - reads as an assertion
         if not condition:

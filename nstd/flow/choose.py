@@ -20,8 +20,8 @@ GROUP = "nstd.flow"
 
 def estimator_names() -> tuple[str, ...]:
     """The estimators that a recipe can name here."""
-    own = sorted(point.name for point in entry_points(group=GROUP))
-    return (DIS, RAFT, *own)
+    own = {point.name for point in entry_points(group=GROUP)}
+    return (DIS, RAFT, *sorted(own - {DIS, RAFT}))
 
 
 def choose_estimator(
@@ -67,12 +67,18 @@ def _make(
 def _of_the_users(name: str) -> Estimator:
     known = ", ".join(estimator_names())
     for point in entry_points(group=GROUP, name=name):
+        where = f"The flow estimator {name} ({point.value})"
         try:
             made: Estimator = point.load()()
-        except (ImportError, AttributeError, TypeError) as error:
+        except Exception as error:  # a user's code, which may raise anything
             raise ConfigError(
-                f"The flow estimator {name} ({point.value}) cannot be made: {error}",
+                f"{where} cannot be made: {error}",
                 f"Mend its package, or take one of these: {known}",
             ) from error
+        if not callable(getattr(made, "estimate", None)):
+            raise ConfigError(
+                f"{where} gives a {type(made).__name__}, which has no method estimate",
+                f"Mend its package, or take one of these: {known}",
+            )
         return made
     raise ConfigError(f"There is no flow estimator {name}", f"Take one of these: {known}")

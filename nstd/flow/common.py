@@ -44,6 +44,8 @@ COMPARED_PX = 640
 """Of a picture whose long edge is longer, only every second, third… pixel is compared."""
 
 REFINING_STEPS, REFINED_PLACES = 6, 20_000
+"""At most: known motions are found to 0.01 px in three steps."""
+
 REFINED_PX = 0.005
 """Refining ends when it moves by less."""
 
@@ -178,10 +180,16 @@ def _refined(own: Plane, other: Plane, motion: Motion, places: npt.NDArray[np.in
 
 
 def _at(image: Plane, places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """`image` at rows and columns between its pixels, `[count, 3]`."""
-    rows, columns = places.T.astype(np.float32)
-    # One row of pixels: OpenCV takes 32767 at most.
-    found = cv2.remap(
-        image, columns[None], rows[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(found[0], np.float64)
+    """`image` at rows and columns between its pixels, `[count, 3]`, its border replicated.
+
+    Bilinear. Not OpenCV's, which knows 32 places between two pixels, six times `REFINED_PX` apart.
+    """
+    last = np.array(image.shape[:2]) - 1
+    places = np.clip(places, 0, last)
+    corner = np.minimum(places.astype(np.int64), np.maximum(last - 1, 0))
+    (row, column), (down, across) = corner.T, (places - corner).T[..., None]
+    below, beside = np.minimum(row + 1, last[0]), np.minimum(column + 1, last[1])
+    upper = (1 - across) * image[row, column] + across * image[row, beside]
+    lower = (1 - across) * image[below, column] + across * image[below, beside]
+    found: npt.NDArray[np.float64] = (1 - down) * upper + down * lower
+    return found

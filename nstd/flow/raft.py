@@ -30,14 +30,18 @@ UPDATES = 12
 
 
 def find_raft(folders: Iterable[Path]) -> Path | None:
-    """The best of the weights files in `folders`, by torchvision's names, or None."""
-    found = [
-        path
-        for folder in folders
-        if folder.is_dir()
-        for path in sorted(folder.iterdir())
-        if _FILE.fullmatch(path.name)
-    ]
+    """The best of the weights files in `folders`, by torchvision's names, or None.
+
+    Raises:
+        StorageError: A folder cannot be read.
+    """
+    found: list[Path] = []
+    for folder in folders:
+        try:
+            there = sorted(folder.iterdir()) if folder.is_dir() else []
+        except OSError as error:
+            raise from_os_error(error, folder, "reading") from error
+        found += [path for path in there if _FILE.fullmatch(path.name)]
 
     def rank(path: Path) -> int:
         return next(n for n, name in enumerate(_PREFERRED) if path.name.startswith(name))

@@ -5,6 +5,7 @@ paint and makes it swim. What stands, and what moved by whole pixels, can be tol
 there again, to the noise.
 """
 
+from dataclasses import dataclass
 from typing import cast
 
 import cv2
@@ -36,6 +37,11 @@ by 0.2 px by 1.36 and more in half of them."""
 
 CLEARLY = 1.5
 """How much less one of two motions must explain to be out of the question."""
+
+NOISE, MOST_NOISE = 1.5, 120.0
+"""By how many times the picture's median a place may differ from itself and stand, where that is
+more than `STANDS`, and the most, σ = 7.7. With `STANDS` alone noise above σ = 2.4 turned all of
+this off, and even places moved as the estimator made up."""
 
 STANDING_OUTLINE = 0.25
 """Of the outline of an even place that tells: if as much stands, the place does. When all that is
@@ -85,14 +91,25 @@ def _held(here: Image, there: Image, flow: Flow) -> Flow:
     vectors: Plane = flow[0].numpy()
     own, other = here.astype(np.float32), there.astype(np.float32)
     moved = along_flow(own, other, vectors)
+    standing = along_shift(own, other, (0, 0))
     result = vectors
-    pan = _pan(own, other, vectors, moved)
+    pan = _pan(own, other, vectors, standing, moved)
     for shift in dict.fromkeys([pan, (0, 0)]):
-        error = along_shift(own, other, shift)
+        error = along_shift(own, other, shift) if any(shift) else standing
         share = averaged(_is_noise(vectors, shift, error, moved).astype(np.float32), BLEND_PX)
         whole = np.array(shift, np.float32)[:, None, None]
         result = result + share * (whole - result)
-    result = _without_phantoms(result, vectors, along_shift(own, other, (0, 0)), moved)
+    around = np.stack([averaged(part, WINDOW_PX) for part in vectors])
+    slow = np.hypot(*vectors) < SLOW_PX
+    evidence = _weighed(
+        result,
+        fast=np.hypot(*around) >= SLOW_PX,
+        standing=averaged(standing, NEAR_PX),
+        moved=averaged(moved, NEAR_PX),
+        # What stands amid what is said to move speaks against that, not against itself.
+        doubted=averaged(np.where(slow, along_flow(own, other, around), moved), NEAR_PX),
+    )
+    result = _without_phantoms(result, evidence)
     return torch.from_numpy(np.ascontiguousarray(result, np.float32))[None]
 
 
@@ -103,41 +120,74 @@ def _is_noise(vectors: Plane, shift: Shift, error: Plane, moved: Plane) -> Flags
     return (np.hypot(*along) < SLOW_PX) & ((error < BETTER * moved) | (error < ALIKE))
 
 
-def _without_phantoms(result: Plane, vectors: Plane, error: Plane, moved: Plane) -> Plane:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Evidence:
+    """What pictures tell of a flow, each of their places.
+
+    Attributes:
+        fast: The flow says that it moves, by more than noise could.
+        stands: It does not, whatever the flow says.
+        moves: It does.
+        enters: It came into the picture.
+        alike: It differs by no more than noise if nothing moves.
+    """
+
+    fast: Flags
+    stands: Flags
+    moves: Flags
+    enters: Flags
+    alike: Flags
+
+
+def _weighed(
+    flow: Plane, *, fast: Flags, standing: Plane, moved: Plane, doubted: Plane
+) -> _Evidence:
+    """What the pictures tell of a flow.
+
+    Args:
+        flow: Slow noise taken out of it.
+        fast: As in `_Evidence`, by the flow as it was found: what it calls slow is judged by that.
+        standing: Squared difference of the pictures as they are.
+        moved: The same along the flow as it was found.
+        doubted: Likewise, but where it is slow along what is around.
+    """
+    leaves = _leaves(flow)
+    # Near these too the flow explains nothing that is seen.
+    inside = cv2.dilate(leaves.astype(np.uint8), _NEAR) == 0
+    noise = NOISE * float(np.median(np.minimum(standing, moved)))
+    alike = standing < min(max(STANDS, noise), MOST_NOISE)
+    stands = fast & inside & alike & (CLEARLY * (standing + ALIKE) < doubted + ALIKE)
+    moves = inside & (CLEARLY * (moved + ALIKE) < standing + ALIKE)
+    moves |= ~leaves & ~alike
+    # A speck is noise's chance, and would tell for all that is even around it.
+    return _Evidence(fast, stands, _without_specks(moves), leaves & ~alike, alike)
+
+
+def _without_phantoms(flow: Plane, seen: _Evidence) -> Plane:
     """The flow, but zero where nothing moves, however fast the flow says it does.
 
     Estimators make up what they like in even places, each another motion. What such a place does
     is told by what is around: it stands if its outline does for a good part, since what moves
-    before it has an outline too; otherwise it moves as its outline does.
+    before it has an outline too; otherwise it moves as its outline does. If nothing in all of the
+    picture tells, what looks the same stands.
 
     Args:
-        result: The flow, slow noise taken out of it, x then y.
-        vectors: The same as it was found: what it calls slow is judged by that, as noise is.
-        error: Squared difference of the pictures as they are.
-        moved: The same along the flow as it was found.
+        flow: Slow noise taken out of it, x then y.
+        seen: What the pictures tell of it.
     """
-    error, moved = averaged(error, NEAR_PX), averaged(moved, NEAR_PX)
-    fast = np.hypot(*(averaged(part, WINDOW_PX) for part in vectors)) >= SLOW_PX
-    leaves = _leaves(result)
-    # Near these too the flow explains nothing that is seen.
-    inside = cv2.dilate(leaves.astype(np.uint8), _NEAR) == 0
-    clearly = CLEARLY * (error + ALIKE)
-    stands = fast & inside & (error < STANDS) & (clearly < moved + ALIKE)
-    moves = inside & (CLEARLY * (moved + ALIKE) < error + ALIKE)
-    moves |= ~leaves & (error >= STANDS)
-    enters = leaves & (error >= STANDS)
-    # A speck is noise's chance, and would tell for all that is even around it.
-    moves = _without_specks(moves)
+    stands, moves, fast = seen.stands, seen.moves, seen.fast
     still = _without_specks(stands | ~(fast | moves))
-    stands |= _outlined(fast & ~(stands | moves | enters), still, moves)
-    known: Plane = np.where(stands, np.float32(0), result)
+    stands = stands | _outlined(fast & ~(stands | moves | seen.enters), still, moves)
     telling = ~fast | stands | moves
+    if not telling.any():
+        stands = seen.alike & ~seen.enters
+    known: Plane = np.where(stands, np.float32(0), flow)
     if telling.all() or not telling.any():
         return known
     filled = _filled(known.transpose(1, 2, 0), telling[..., None].astype(np.float32))
     filled = filled.transpose(2, 0, 1)
     # What comes into the picture tells nothing of others, and nothing tells of it.
-    return np.where(enters | (np.abs(filled - known) < ROUNDING_PX), known, filled)
+    return np.where(seen.enters | (np.abs(filled - known) < ROUNDING_PX), known, filled)
 
 
 def _leaves(flow: Plane) -> Flags:
@@ -192,7 +242,7 @@ def _filled(values: Plane, weights: Plane) -> Plane:
     return weights * values + (1 - weights) * around
 
 
-def _pan(own: Plane, other: Plane, vectors: Plane, moved: Plane) -> Shift:
+def _pan(own: Plane, other: Plane, vectors: Plane, standing: Plane, moved: Plane) -> Shift:
     """The whole pixels by which all of the picture moves, or zero."""
     x, y = (round(float(np.median(part))) for part in vectors)
     height, width = own.shape[:2]
@@ -201,5 +251,7 @@ def _pan(own: Plane, other: Plane, vectors: Plane, moved: Plane) -> Shift:
     inside = np.zeros((height, width), bool)
     inside[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)] = True
     error = float(along_shift(own, other, (x, y))[inside].mean())
+    if WHOLE * error >= float(standing[inside].mean()):
+        return 0, 0  # As of an even picture, which is alike wherever it went.
     found = float(moved[inside].mean())
     return (x, y) if error < WHOLE * found or error < ALIKE else (0, 0)

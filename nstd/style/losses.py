@@ -10,7 +10,6 @@ the full network's space; None means that the network is its own full network.
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -120,16 +119,26 @@ def weighted_second_moment(
 def pooled(
     weights: Float[Tensor, "batch _height _width"], features: Activations
 ) -> Float[Tensor, "batch height width"]:
-    """Weights of pixels as weights of a layer's positions.
+    """Weights of pixels as weights of a layer's positions: means over what they pool.
 
     What the network's poolings leave over at the right and at the bottom counts to the last
     positions, which see it.
     """
-    size = (features.shape[2], features.shape[3])
-    if weights.device.type == "mps":
-        # torch has it there for sizes that divide only, and says so (pytorch issue 96056).
-        return F.adaptive_avg_pool2d(weights.cpu(), size).to(weights)
-    return F.adaptive_avg_pool2d(weights, size)
+    for dim in (1, 2):
+        weights = _pooled_along(weights, dim, features.shape[dim + 1])
+    return weights
+
+
+def _pooled_along(weights: Tensor, dim: int, count: int) -> Tensor:
+    """Means over as many stretches as long as the network's poolings make them, but the last."""
+    size = weights.shape[dim]
+    # Each pooling halves, and leaves an odd pixel out.
+    halvings = next(n for n in range(size.bit_length()) if size >> n == count)
+    first = (count - 1) << halvings
+    shape = (*weights.shape[:dim], count - 1, 1 << halvings, *weights.shape[dim + 1 :])
+    whole = weights.narrow(dim, 0, first).reshape(shape).mean(dim=dim + 1)
+    last = weights.narrow(dim, first, size - first).mean(dim=dim, keepdim=True)
+    return torch.cat([whole, last], dim=dim)
 
 
 def squared_moment_norm(

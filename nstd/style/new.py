@@ -5,7 +5,7 @@ is a hundredth of the picture. Made to count for more in all of it, it makes up 
 else lacks, and screams. So its own statistics are compared with the style's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -41,6 +41,8 @@ class NewPlaces:
 
     places: Float[Tensor, "batch height width"]
     weights: Float[Tensor, " batch"]
+    _guides: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False)
+    """By a layer's size: they are the same at each step."""
 
     def of_frames(self, frames: list[int]) -> "NewPlaces":
         """The same for some frames of the batch."""
@@ -48,11 +50,18 @@ class NewPlaces:
 
     def moment(self, features: Activations, *, augmented: bool) -> Moment:
         """`second_moment` of what is new alone [Gatys 2017, eq. 5]; of all if nothing is."""
-        places = pooled(self.places, features)
-        share = places.mean(dim=(1, 2), keepdim=True)
-        there = share > _NOTHING
-        places = torch.where(there, places / share.clamp(min=_NOTHING), torch.ones_like(places))
-        return weighted_second_moment(features, places, augmented=augmented)
+        size = (features.shape[2], features.shape[3])
+        if size not in self._guides:
+            self._guides[size] = _guide(pooled(self.places, features))
+        return weighted_second_moment(features, self._guides[size], augmented=augmented)
+
+
+def _guide(
+    places: Float[Tensor, "batch height width"],
+) -> Float[Tensor, "batch height width"]:
+    """The same with mean 1; 1 everywhere where nothing is new."""
+    share = places.mean(dim=(1, 2), keepdim=True)
+    return torch.where(share > _NOTHING, places / share.clamp(min=_NOTHING), 1.0)
 
 
 def new_places(known: Trust) -> NewPlaces | None:

@@ -35,12 +35,14 @@ class Iterate:
     Attributes:
         level: Number of the level, from 0.
         levels: How many there are.
-        step: Number of the step in its level, from 1.
+        step: Number of the step in its level, from 1; 0 where the frame took none.
         steps: How many the level has, at most.
         losses: Of `images`; of the last Iterate of all, of the clamped result.
         images: `[batch, 3, height, width]` at the level's size. Of the last Iterate of all: the
             result, clamped to [0, 1] and of the painted size. Not to be written into.
         final: Whether this is the last Iterate of all.
+        shown: Of the last Iterate of a frame that was painted from earlier ones: what each place of
+            it was painted for, `TemporalTarget.shown`.
     """
 
     level: int
@@ -50,6 +52,7 @@ class Iterate:
     losses: Losses
     images: Images
     final: bool = False
+    shown: Images | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.likeness import agreement, faithfulness, resemblance
 from nstd.style.new import NEW_SHARE, new_places
 from nstd.style.objective import Losses, Objective
 from nstd.style.optimize import (
@@ -27,15 +28,13 @@ from nstd.style.temporal import (
     Flow,
     TemporalTarget,
     Trust,
-    agreement,
     initial_image,
     long_term_trust,
-    resemblance,
     trust,
     warp,
     warp_sharp,
 )
-from nstd.style.tone import Tone, hold_tone
+from nstd.style.tone import Tone, area_means, hold_tone
 
 Image = Float[Tensor, "1 3 height width"]
 
@@ -56,6 +55,9 @@ SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 COLOR_PX = 16
 """Square over which known places keep their color."""
 
+_NOTHING = 1e-6
+"""Share of a place's surroundings below which nothing of them is known."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predecessor:
@@ -69,6 +71,7 @@ class Predecessor:
         sources: What this one was painted from and the frame to be painted, at the painted size and
             scaled alike, so that places where they resemble each other are trusted, and such that
             have become something else are not; without them the flow alone decides.
+        shown: What each place of this one was painted for, `Iterate.shown`; if None, its source.
     """
 
     painted: Image
@@ -76,6 +79,7 @@ class Predecessor:
     forward: Flow
     same: bool = False
     sources: tuple[Image, Image] | None = None
+    shown: Image | None = None
 
 
 def stylize_next(
@@ -116,6 +120,7 @@ def stylize_next(
     start, taken = predecessors[0].painted.to(content), 0
     if predecessors[0].same:
         few = new = 0
+        target = replace(target, shown=_shown_before(predecessors[0]))
     else:
         start = start_image(content, target)
     images, falling = start, Settling(SETTLED_FALL if settled else 0.0, SETTLED_STEPS)
@@ -133,7 +138,7 @@ def stylize_next(
         result = hold_tone(result, content, tone) if tone else result
     with torch.no_grad():
         found = objective(result)
-    yield Iterate(*here, taken, few + new, found, result, final=True)
+    yield Iterate(*here, taken, few + new, found, result, final=True, shown=target.shown)
 
 
 def losses_of(
@@ -163,7 +168,7 @@ def settled_loss(painter: Painter, losses: Losses) -> float:
 def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> TemporalTarget:
     """The predecessors warped to the frame, and how far each is to be believed."""
     device, dtype = like.device, torch.promote_types(like.dtype, torch.float32)
-    warped, trusts = [], []
+    warped, trusts, shown = [], [], []
     for one in predecessors:
         backward, forward = (flow.to(device, dtype) for flow in (one.backward, one.forward))
         warped.append(warp_sharp(one.painted.to(device, dtype), backward).clamp(0, 1))
@@ -172,8 +177,16 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
             earlier, later = (source.to(device, dtype) for source in one.sources)
             known = known * agreement(earlier, later, backward)
             known = torch.maximum(known, resemblance(earlier, later, backward))
+            before = earlier if one.shown is None else one.shown.to(device, dtype)
+            shown.append(warp_sharp(before, backward))
+            known = known * faithfulness(shown[-1], later)
         trusts.append(known)
-    return TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
+    target = TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
+    if len(shown) < len(predecessors) or predecessors[0].sources is None:
+        return target
+    here = predecessors[0].sources[1].to(device, dtype)
+    blended = initial_image(here, torch.stack(shown), target.trusts)
+    return replace(target, shown=blended.clamp(0, 1))
 
 
 def start_image(content: Image, target: TemporalTarget) -> Image:
@@ -204,25 +217,29 @@ def keep_colors(
         target: Warped frames, and how far each is trusted.
         predecessors: As `stylize_next` has them; without their sources nothing is kept.
     """
-    moved, allowed = torch.zeros_like(painted), torch.zeros_like(painted)
-    for one, warped, known in zip(predecessors, target.warped, target.trusts, strict=True):
+    exact = painted.to(target.warped.dtype)
+    known = target.trust.clamp(max=1)[:, None]
+    moved, allowed = torch.zeros_like(exact), torch.zeros_like(exact)
+    for one, warped, trusted in zip(predecessors, target.warped, target.trusts, strict=True):
         if one.sources is None:
             return painted
-        share = known[:, None].to(painted.dtype)
-        earlier, later = (source.to(painted) for source in one.sources)
-        moved = moved + share * (painted - warped.to(painted))
-        allowed = allowed + share * (later - warp(earlier, one.backward.to(painted)))
-    moved, allowed = _broad(moved), _broad(allowed)
+        share = trusted[:, None]
+        earlier, later = (source.to(exact) for source in one.sources)
+        moved = moved + share * (exact - warped)
+        allowed = allowed + share * (later - warp(earlier, one.backward.to(exact)))
+    mass = _broad(known).clamp(min=_NOTHING)
+    moved, allowed = _broad(moved) / mass, _broad(allowed) / mass
     wanted = torch.minimum(torch.maximum(moved, allowed.clamp(max=0)), allowed.clamp(min=0))
-    known = target.trust.clamp(max=1)[:, None].to(painted.dtype)
-    return (painted - known * (moved - wanted)).clamp(0, 1)
+    return (exact - known * (moved - wanted)).clamp(0, 1).to(painted.dtype)
 
 
-def _broad(values: Image) -> Image:
+def _broad(
+    values: Float[Tensor, "1 channels height width"],
+) -> Float[Tensor, "1 channels height width"]:
     """Averages over squares of `COLOR_PX`, and between these straight lines."""
     height, width = values.shape[2:]
     size = (max(1, round(height / COLOR_PX)), max(1, round(width / COLOR_PX)))
-    coarse = F.interpolate(values, size, mode="area")
+    coarse = area_means(values, size)
     return F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
 
 
@@ -256,6 +273,10 @@ def _minimize_change(
         yield best, start + share * minimizer.best
 
 
+def _shown_before(one: Predecessor) -> Image | None:
+    return one.sources[0] if one.shown is None and one.sources is not None else one.shown
+
+
 def _without_temporal(painter: Painter, losses: Losses) -> float:
     return float(losses.total - painter.recipe.temporal.weight * losses.temporal)
 
@@ -267,11 +288,11 @@ def _spread(values: Image, weights: Float[Tensor, "1 1 height width"]) -> Image:
     lumigraph", 1996).
     """
     height, width = values.shape[2:]
-    if min(height, width) <= 1:
+    if max(height, width) <= 1:
         return values
     weighed = F.avg_pool2d(values * weights, 2, ceil_mode=True, count_include_pad=False)
     mass = F.avg_pool2d(weights, 2, ceil_mode=True, count_include_pad=False)
-    means = weighed / mass.clamp(min=1e-6)
+    means = weighed / mass.clamp(min=_NOTHING)
     coarse = _spread(means, (4 * mass).clamp(max=1))
     around = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
     return weights * values + (1 - weights) * around

@@ -30,20 +30,6 @@ Images = Float[Tensor, "batch 3 height width"]
 SMOOTHING_SIGMA = 0.8
 """Pixels; of the Gaussian that softens the mask's edges (as in Ruder's own code)."""
 
-SAME, OTHER = 3 / 255, 25 / 255
-"""Root mean square differences of source frames, of the range [0, 1]: up to the first they show the
-same, from the second on something else, and in between partly so."""
-
-RESEMBLANCE_PX = 7
-"""Square over which they are taken."""
-
-AGREES, CONTRADICTS = 30 / 255, 60 / 255
-"""The same differences, without that of the light: up to the first the flow's word stands, from the
-second on it does not."""
-
-LIGHT_PX = 31
-"""Square over which a difference is one of the light."""
-
 _SMOOTHING_RADIUS = 3
 """Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
 
@@ -79,10 +65,14 @@ class TemporalTarget:
     Attributes:
         warped: ω_j, the earlier painted frames warped to these, the closest first.
         trusts: c_j of `long_term_trust`.
+        shown: What each place is painted for: the source of these frames where nothing is trusted,
+            elsewhere what the earlier paint was painted for, warped like it; None if that is not
+            known.
     """
 
     warped: Float[Tensor, "distances batch 3 height width"]
     trusts: Float[Tensor, "distances batch height width"]
+    shown: Float[Tensor, "batch 3 height width"] | None = None
 
     @property
     def trust(self) -> Trust:
@@ -91,7 +81,8 @@ class TemporalTarget:
 
     def of_frames(self, frames: list[int]) -> "TemporalTarget":
         """The same for some frames of the batch."""
-        return TemporalTarget(self.warped[:, frames], self.trusts[:, frames])
+        shown = None if self.shown is None else self.shown[frames]
+        return TemporalTarget(self.warped[:, frames], self.trusts[:, frames], shown)
 
 
 def warp(
@@ -168,56 +159,6 @@ def leaves_frame(backward: Flow) -> Mask:
     columns, rows = _destinations(backward)
     beside = (columns < 0) | (columns > width - 1)
     return beside | (rows < 0) | (rows > height - 1)
-
-
-def resemblance(earlier: Images, later: Images, backward: Flow) -> Trust:
-    """How far the earlier source frame, warped, shows what the later one does; 0 beyond its border.
-
-    Where the flow doubts itself the pictures may still agree: in even and dark places it finds
-    motion that is none, and at the edges of what moves its boundaries are wide. Painted anew in
-    every frame such places flicker: 3 to 13 % of a picture made two thirds of its E_warp. This took
-    26 to 87 % of all of it away, in five clips.
-
-    Args:
-        earlier: Source frames, in [0, 1].
-        later: Likewise.
-        backward: From the later into the earlier frames.
-    """
-    off = _size_nearby(later - warp(earlier, backward))
-    return ((OTHER - off) / (OTHER - SAME)).clamp(0, 1) * ~leaves_frame(backward)
-
-
-def agreement(earlier: Images, later: Images, backward: Flow) -> Trust:
-    """How far the source frames bear out a flow that leads from one into the other.
-
-    What turns into something else in its place, as the digits of a clock do, has a flow that is
-    sure of itself: none. Trusted, it would keep the paint of what was there before. That all of a
-    place has become lighter or darker, as in a flash, speaks against no flow.
-
-    Args:
-        earlier: Source frames, in [0, 1].
-        later: Likewise.
-        backward: From the later into the earlier frames.
-    """
-    difference = later - warp(earlier, backward)
-    off = _size_nearby(difference - _mean_nearby(difference, LIGHT_PX))
-    return ((CONTRADICTS - off) / (CONTRADICTS - AGREES)).clamp(0, 1)
-
-
-def _size_nearby(difference: Images) -> Trust:
-    """Root mean square of all colors over squares of `RESEMBLANCE_PX`."""
-    squares = difference.square().mean(dim=1, keepdim=True)
-    return _mean_nearby(squares, RESEMBLANCE_PX)[:, 0].sqrt()
-
-
-def _mean_nearby(
-    values: Float[Tensor, "batch channels height width"], window: int
-) -> Float[Tensor, "batch channels height width"]:
-    """Over squares of `window` pixels, an odd number; the border is replicated."""
-    radius = window // 2
-    padded = F.pad(values, (radius, radius, radius, radius), mode="replicate")
-    # One way after the other: torch adds up all of a square anew at each place.
-    return F.avg_pool2d(F.avg_pool2d(padded, (1, window), stride=1), (window, 1), stride=1)
 
 
 def long_term_trust(trusts: Sequence[Trust]) -> list[Trust]:
@@ -301,7 +242,8 @@ def _sample(
         total = torch.zeros((), dtype=image.dtype, device=image.device)
         for beside, weight in zip(taps, across, strict=True):
             column = (left + beside).clamp(0, width - 1)
-            index = (row * width + column).long().flatten(1)[:, None]
+            # Not as floats: those are exact to 2^24 only, and films have more pixels than that.
+            index = (row.long() * width + column.long()).flatten(1)[:, None]
             gathered = flat.gather(2, index.expand(-1, image.shape[1], -1)).view(image.shape)
             total = total + weight[:, None] * gathered
         return total

@@ -141,6 +141,21 @@ def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
     return (image + amounts[2:, None, None]).clamp(0, 1).to(painted.dtype)
 
 
+def area_means(
+    values: Float[Tensor, "batch channels _height _width"], size: tuple[int, int]
+) -> Float[Tensor, "batch channels height width"]:
+    """Means over as many areas, alike in size to a pixel.
+
+    Args:
+        values: Of pixels.
+        size: Rows and columns of areas.
+    """
+    if values.device.type == "mps":
+        # torch has it there for sizes that divide only, and says so (pytorch issue 96056).
+        return F.interpolate(values.cpu(), size, mode="area").to(values)
+    return F.interpolate(values, size, mode="area")
+
+
 def linear_light(image: Image) -> Image:
     """Linear light of sRGB in [0, 1] (IEC 61966-2-1)."""
     return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
@@ -209,6 +224,6 @@ def _effects(
 
 def _blocks(linear: Image) -> Float[Tensor, "3 blocks"]:
     """Means over squares of `BLOCK_PX`, less the mean of all."""
-    size = [max(1, round(edge / BLOCK_PX)) for edge in linear.shape[2:]]
-    means = F.interpolate(linear, size, mode="area")[0].flatten(1)
+    height, width = (max(1, round(edge / BLOCK_PX)) for edge in linear.shape[2:])
+    means = area_means(linear, (height, width))[0].flatten(1)
     return means - means.mean(dim=1, keepdim=True)

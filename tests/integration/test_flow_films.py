@@ -83,19 +83,23 @@ def test_what_a_segment_leaves_is_only_what_the_next_ones_look_back_on(house: Ho
     work = house.state / f"work/{job.id}"
     (carried,) = work.glob("carried-*")
     assert carried.name == "carried-000002"
-    kept = sorted(path.name for path in carried.iterdir())
-    assert kept == [f"frame-{index:08}.png" for index in range(3, 8)]
+    for folder in (carried, carried / "shown"):
+        kept = sorted(path.name for path in folder.glob("frame-*"))
+        assert kept == [f"frame-{index:08}.png" for index in range(3, 8)]
+    ours = work / "segment-000003"
+    assert sorted(path.name for path in ours.iterdir()) == ["frame-00000008.png", "shown"]
 
 
 @pytest.mark.parametrize("harm", ["removed", "damaged"])
+@pytest.mark.parametrize("kind", ["", "shown/"])
 def test_a_film_whose_carried_frames_are_harmed_begins_anew(
-    house: House, unbroken: str, harm: str
+    house: House, unbroken: str, harm: str, kind: str
 ) -> None:
     job = house.queue()
     first = Onlooker()
     first.stop_at(SEGMENT)
     house.work(first)
-    frame = house.state / f"work/{job.id}/carried-000001/frame-00000002.png"
+    frame = house.state / f"work/{job.id}/carried-000001/{kind}frame-00000002.png"
     if harm == "removed":
         frame.unlink()
     else:
@@ -154,7 +158,8 @@ def test_frames_that_stand_still_cost_no_step_and_come_out_identical(house: Hous
         original = FrameKeeper.keep
 
         def keep(keeper: Any, index: int, image: Image) -> None:
-            painted.setdefault(index, image)
+            if keeper._folder.name != "shown":
+                painted.setdefault(index, image)
             original(keeper, index, image)
 
         patch.setattr(FrameKeeper, "keep", keep)
@@ -204,7 +209,8 @@ def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], l
             return paint(*given)
 
         def keep(keeper: Any, index: int, image: Image) -> None:
-            painted.setdefault(index, image)
+            if keeper._folder.name != "shown":
+                painted.setdefault(index, image)
             original(keeper, index, image)
 
         patch.setattr(pipeline, "stylize_next", note)
