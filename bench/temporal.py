@@ -12,8 +12,11 @@ likewise at three times the steps that a later frame along the flow took. Films 
 loss, so that what is scored is the paint (`--codec h264` is what users get). All are scored as
 `nstd score` does, by Farnebäck's flow (the pans by the true one), and a Markdown table is printed:
 
-- E_warp: how much more it flickers than its source; 1 is: no more
-- independent: the same of frames painted each for itself
+- E_warp: how much more it flickers than its source; 1 is: no more. After the slash the same along
+  Farnebäck's flow as OpenCV finds it: else that is mended by what the pictures show, as the
+  painter's is (`nstd.flow.Checked`)
+- independent: the same, first figure, of frames painted each for itself; and by how many times that
+  is more than along the flow, over the same frames
 - sharpness: gradient energy, by that of the same frames painted each for itself; and the first
   frame's, which is painted for itself in either mode, by the same
 - steps: of the first frame, and of each later one, on average
@@ -32,10 +35,12 @@ import argparse
 import json
 import logging
 import math
+import subprocess
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from itertools import pairwise, product
+from functools import cache, cached_property
+from itertools import islice, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +59,7 @@ from nstd.media.reader import read_frames
 from nstd.media.shots import read_shots
 from nstd.media.writer import EncodeSettings, SegmentWriter
 from nstd.scoring.films import Films, match_films
-from nstd.scoring.measuring import measure
+from nstd.scoring.measuring import Matched, measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.optimize import Iterate
@@ -86,7 +91,8 @@ class Known:
     def estimate(self, earlier: np.ndarray, later: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Backward and forward flow."""
         height, width = np.broadcast_shapes(earlier.shape, later.shape)[:2]
-        vector = torch.tensor(self._flow, dtype=torch.float32)[None, :, None, None]
+        shown = width / PAN_SIZE[0]
+        vector = torch.tensor(self._flow, dtype=torch.float32)[None, :, None, None] * shown
         backward = vector.expand(1, 2, height, width).clone()
         return backward, -backward
 
@@ -113,6 +119,11 @@ class Scene:
     def estimator(self) -> Estimator:
         """What it is scored with."""
         return Checked(Farneback(), "farneback") if self.flow is None else Known(self.flow)
+
+    @property
+    def occlusions(self) -> Estimator | None:
+        """What tells what is new: None for what scores take for it."""
+        return None if self.flow is None else Known(self.flow)
 
 
 class Steps:
@@ -147,6 +158,8 @@ class Row:
     first_steps: int
     later_steps: float
     warp: float
+    plain_warp: float
+    compared_warp: float
     independent: float
     sharpness: float
     first_sharpness: float
@@ -162,8 +175,10 @@ class Row:
         """A line of the table."""
         by = self.style_loss / self.tripled_style_loss
         return (
-            f"| {self.network} | {self.style} | {self.scene} | {self.warp:.2f}"
-            f" | {self.independent:.1f} | {self.sharpness:.3f} / {self.first_sharpness:.3f}"
+            f"| {self.network} | {self.style} | {self.scene}"
+            f" | {self.warp:.2f} / {_number(self.plain_warp)}"
+            f" | {self.independent:.1f}, {self.independent / self.compared_warp:.0f} ×"
+            f" | {self.sharpness:.3f} / {self.first_sharpness:.3f}"
             f" | {self.first_steps} / {self.later_steps:.1f} | {by:.2f}"
             f" | {_number(self.new)} / {_number(self.settled_new)} | {self.drift:+.1%} |"
         )
@@ -216,14 +231,15 @@ def pan(
     like_info = probe(like)
     info = replace(like_info, width=width, height=height, frames=count, rotation=0)
     with SegmentWriter(path, info, EncodeSettings(codec="ffv1", container="mkv")) as writer:
-        for index, frame in zip(range(count), read_frames(like, like_info), strict=False):
+        frames = list(islice(read_frames(like, like_info), count))
+        for index, frame in enumerate(frames):
             left, top = (round(2 * by * index) for by in flow)
             view = picture[:, :, top : top + 2 * height, left : left + 2 * width]
             small = to_images(torch.nn.functional.avg_pool2d(view, 2))[0]
             noisy = np.rint(small + generator.normal(0, noise, small.shape)) if noise else small
             image = np.clip(noisy, 0, 255).astype(np.uint8)
             writer.write(replace(frame, image=image))
-    return Scene(name, path, 0, count, flow)
+    return Scene(name, path, 0, len(frames), flow)
 
 
 @dataclass(frozen=True)
@@ -270,16 +286,21 @@ class Case:
     def measured(self) -> Row:
         """The row, painted and scored if it is not there already."""
         kept = self.folder / f"{self.stem}.json"
+        asked = self._asked()
         if kept.exists():
-            return Row(**json.loads(kept.read_text()))
+            found = json.loads(kept.read_text())
+            if found.pop("asked", None) == asked:
+                return Row(**found)
         scene = self.scene
         compared = self._first_compared
         flow, steps = self._paint("flow", self.recipe, scene.first)
         alone = replace(self.recipe, temporal=INDEPENDENT)
         full, _ = self._paint("independent", alone, compared)
         later = [count for frame, count in steps.items() if frame > scene.first]
-        mean = sum(later) / len(later)
-        tripled = replace(alone, levels=(Level(256, max(1, round(3 * mean))),))
+        mean = _mean(list(map(float, later)))
+        # At the size that is painted, as a later frame is.
+        edge = max(self._films("flow").size)
+        tripled = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
         third, _ = self._paint("tripled", tripled, compared)
         frames = flow.frames[compared - scene.first :]
         row = Row(
@@ -287,6 +308,8 @@ class Case:
             first_steps=steps[scene.first],
             later_steps=mean,
             warp=flow.warp_ratio,
+            plain_warp=self._plain_warp(),
+            compared_warp=FilmScore(frames).warp_ratio,
             independent=full.warp_ratio,
             sharpness=_mean([f.energy for f in frames]) / full.energy,
             first_sharpness=flow.frames[0].energy / full.energy,
@@ -298,8 +321,23 @@ class Case:
             drift=flow.luminance_drift,
             covered=flow.covered,
         )
-        kept.write_text(json.dumps(asdict(row), indent=1))
+        kept.write_text(json.dumps(asdict(row) | {"asked": asked}, indent=1))
         return row
+
+    def _asked(self) -> dict[str, Any]:
+        """What a row is of: where any of it differs, it is measured again."""
+        facts = self.scene.path.stat()
+        named = asdict(self.scene) | {"path": str(self.scene.path.resolve())}
+        film = {"size": facts.st_size, "recipe": self.recipe.to_json(), "codec": self.codec}
+        asked: dict[str, Any] = json.loads(json.dumps(named | film | {"nstd": version()}))
+        return asked
+
+    def _plain_warp(self) -> float:
+        """E_warp of the film painted along the flow, by Farnebäck's flow as OpenCV finds it."""
+        if self.scene.flow is not None:
+            return math.nan
+        frames = self._films("flow").frames()
+        return measure(frames, segment_frames=48, estimator=Farneback()).warp_ratio
 
     def _settled_new(self) -> float:
         """`new` of frames that were painted for themselves, under the masks of all the film.
@@ -312,9 +350,18 @@ class Case:
             with closing(self._films(mode).frames()) as frames:
                 painted = next(frames).painted
             settled = (replace(one, painted=painted) for one in self._films("flow").frames())
-            score = measure(settled, segment_frames=48, estimator=self.scene.estimator, style=meter)
+            score = self._measure(settled, meter)
             ratios.append(score.new_ratio)
         return _mean(ratios)
+
+    def _measure(self, frames: Iterable[Matched], meter: StyleMeter) -> FilmScore:
+        return measure(
+            frames,
+            segment_frames=48,
+            estimator=self.scene.estimator,
+            occlusions=self.scene.occlusions,
+            style=meter,
+        )
 
     def _films(self, mode: str) -> Films:
         first = self.scene.first if mode == "flow" else self._first_compared
@@ -343,7 +390,7 @@ class Case:
             raise result.error
         films = match_films(target, scene.path, first=first)
         meter = StyleMeter(make_painter(self.config, recipe), *films.size)
-        score = measure(films.frames(), segment_frames=48, estimator=scene.estimator, style=meter)
+        score = self._measure(films.frames(), meter)
         if mode == "flow":
             frames = [(one.source, one.painted) for one in films.frames()]
             sheet(frames[-SHEET_FRAMES - 1 :], scene, self.folder / f"{self.stem}.png")
@@ -365,7 +412,15 @@ def sheet(frames: list[tuple[np.ndarray, np.ndarray]], scene: Scene, path: Path)
 
 
 def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+@cache
+def version() -> str:
+    """The commit that is measured, and whether anything of it was changed."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    folder = Path(__file__).parent
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip()  # noqa: PLW1510
 
 
 def cases(arguments: argparse.Namespace) -> list[Case]:

@@ -25,6 +25,7 @@ from nstd.errors import (
     ConfigError,
     InputError,
     Interrupted,
+    LedgerError,
     NstdError,
     OutputExistsError,
     StorageError,
@@ -384,12 +385,19 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
     before = film.store.segments(film.job.id)[segment.depends_on]
     # Before there were shots, energies were all that was carried; and a shot had no tone to be held
     # to once, which it then does without to its end.
-    shot = before.carried.get("shot") or {
-        "first": film.output.first,
-        "energies": before.carried["energies"],
-    }
-    tone = shot.get("tone") and Tone.of(shot["tone"])
-    return _Shot(**(shot | {"energies": tuple(shot["energies"]), "tone": tone}))
+    try:
+        shot = before.carried.get("shot") or {
+            "first": film.output.first,
+            "energies": before.carried["energies"],
+        }
+        tone = shot.get("tone") and Tone.of(shot["tone"])
+        return _Shot(**(shot | {"energies": tuple(shot["energies"]), "tone": tone}))
+    except (KeyError, TypeError) as error:
+        raise LedgerError(
+            f"Another version has begun {film.source.name}, and this one cannot go on with it: "
+            f"{error}",
+            f"`nstd cancel {film.job.id}`, then queue it again; or go on with that version",
+        ) from error
 
 
 def _energies(film: Film, frame: Frame) -> tuple[float, ...]:

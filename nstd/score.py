@@ -43,8 +43,10 @@ class Pair:
 
 def compare(
     painted: tuple[Tensor, Tensor], source: tuple[Tensor, Tensor], backward: Tensor, forward: Tensor
-) -> Pair:
+) -> Pair | None:
     """E_warp of a pair of painted frames and of their sources, over what is not occluded.
+
+    None where the later frame shows nothing of the earlier one.
 
     Args:
         painted: The earlier and the later painted frame.
@@ -53,20 +55,26 @@ def compare(
         forward: The flow back.
     """
     seen = visible(backward, forward)
+    if not bool(seen.any()):
+        return None
     errors = [warp_error(*pair, backward, seen) for pair in (painted, source)]
     return Pair(errors[0], errors[1], float(seen.float().mean()))
 
 
 def visible(backward: Tensor, forward: Tensor) -> Tensor:
     """Where the later frame shows what the earlier one showed too, `[1, height, width]`."""
-    hidden = disoccluded(backward, forward) | leaves_frame(backward)
-    return ~(hidden | motion_boundary(backward))
+    return ~(revealed(backward, forward) | motion_boundary(backward))
+
+
+def revealed(backward: Tensor, forward: Tensor) -> Tensor:
+    """Where the later frame shows what the earlier one hid, or did not reach."""
+    return disoccluded(backward, forward) | leaves_frame(backward)
 
 
 def warp_error(earlier: Tensor, later: Tensor, backward: Tensor, seen: Tensor) -> float:
-    """Mean squared difference of `later` from `earlier` warped to it, where `seen`."""
+    """Mean squared difference of `later` from `earlier` warped to it, where `seen`; NaN nowhere."""
     squares = (later - warp(earlier, backward)).square().mean(dim=1)
-    return float(squares[seen].double().mean()) if bool(seen.any()) else 0.0
+    return float(squares[seen].double().mean())
 
 
 def warp_ratio(pairs: Sequence[Pair]) -> float:

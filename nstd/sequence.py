@@ -14,6 +14,7 @@ from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.reader import read_frames
 from nstd.media.shots import ShotFrame, read_shots
+from nstd.style.device import device_errors
 from nstd.style.shot import Predecessor
 
 
@@ -59,8 +60,14 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
         begins_shot=lambda seen: seen.begins_shot,
         wanted=lambda seen: seen.frame.index >= first,
     )
+    device = str(film.painter.network.device)
     with flowed:
-        for one in flowed:
+        while True:
+            # The estimator may compute on the device too.
+            with device_errors(device):
+                one = next(flowed, None)
+            if one is None:
+                return
             seen = one.frame
             yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
 
@@ -125,13 +132,14 @@ class Past:
         folder = carried_folder(self._film.work, self._segment.index)
         carried, carried_shown = FrameKeeper(folder), FrameKeeper(folder / _SHOWN)
         numbers = list(range(max(self._shot_first, last - self._reach + 1), last + 1))
+        shown = {number: self._shown_by(number) for number in numbers}
+        said = {number: image for number, image in shown.items() if image is not None}
         for number in numbers:
             # Again, if it is there: another plan may have left it.
-            shown = self._shown_by(number)
-            if shown is not None:
-                carried_shown.keep(number, shown)
+            if number in said:
+                carried_shown.keep(number, said[number])
             carried.keep(number, self._painted(number))
-        return {"frames": numbers, "shown": carried_shown.indices()}
+        return {"frames": numbers, "shown": list(said)}
 
     def forget(self) -> None:
         """Remove what only the open segment needed, now that it is closed."""

@@ -1,7 +1,9 @@
 """A score as curves along the film."""
 
 import math
+import os
 from pathlib import Path
+from stat import S_ISDIR
 
 from nstd.errors import OutputExistsError, UsageError
 from nstd.media.chart import Curve, Panel, draw_chart
@@ -16,7 +18,8 @@ def require_writable(target: Path, *, overwrite: bool) -> None:
     """See that the plot can be written there: scoring takes too long to find out afterwards.
 
     Raises:
-        UsageError: Its suffix is no picture's, or its folder is not there.
+        UsageError: Its suffix is no picture's, its folder is not there or cannot be written into,
+            or it is a folder itself.
         OutputExistsError: A file is there already.
         StorageError: It cannot be looked at.
     """
@@ -25,9 +28,16 @@ def require_writable(target: Path, *, overwrite: bool) -> None:
             f"A plot cannot be written as {target.name}",
             f"Choose a name that ends in one of {', '.join(sorted(STILL_SUFFIXES))}",
         )
-    if facts_of(target.absolute().parent) is None:
-        raise UsageError(f"There is no folder {target.absolute().parent}", "Make it first")
-    if not overwrite and facts_of(target) is not None:
+    folder = target.absolute().parent
+    facts = facts_of(folder)
+    if facts is None or not S_ISDIR(facts.st_mode):
+        raise UsageError(f"There is no folder {folder}", "Make it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"Nothing can be written into {folder}", "Choose another folder")
+    there = facts_of(target)
+    if there is not None and S_ISDIR(there.st_mode):
+        raise UsageError(f"{target} is a folder", "Choose another name")
+    if not overwrite and there is not None:
         raise OutputExistsError(f"{target} is there already")
 
 

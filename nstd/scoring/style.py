@@ -12,7 +12,7 @@ from nstd.flow import Flow
 from nstd.intake.submit import require_depth
 from nstd.pipeline import build_painter
 from nstd.plan import ExecutionPlan
-from nstd.score import RegionStyle, shifted, visible
+from nstd.score import RegionStyle, revealed, shifted
 from nstd.scoring.result import StyleScore
 from nstd.style.device import choose_devices, device_errors, prepare
 from nstd.style.optimize import Painter, level_objective
@@ -75,7 +75,8 @@ class StyleMeter:
         Args:
             painted: `[1, 3, height, width]` in [0, 1].
             source: Likewise.
-            flows: Backward and forward flow between it and the frame before, or None.
+            flows: Backward and forward flow between it and the frame before, or None; what it says
+                was hidden is new.
             begins_shot: Content losses of a shot are divided by its first frame's energy.
         """
         with device_errors(self._device), torch.no_grad():
@@ -87,9 +88,9 @@ class StyleMeter:
             self._energy = float(objective.content.energy[0])
             losses = objective(painted.to(network.device, network.dtype))
             if flows is not None:
-                hidden = ~visible(*flows)
-                self._new.add(painted, hidden)
-                self._shifted.add(painted, shifted(hidden))
+                new = revealed(*flows)
+                self._new.add(painted, new)
+                self._shifted.add(painted, shifted(new))
             return float(losses.style[0]), float(losses.content[0])
 
     def result(self) -> StyleScore:

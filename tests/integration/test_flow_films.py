@@ -1,6 +1,8 @@
 """Films painted along the flow: stopped anywhere, cut into shots, standing still."""
 
 import hashlib
+import json
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from nstd import pipeline
-from nstd.errors import Interrupted
+from nstd import pipeline, worker
+from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, LedgerError
 from nstd.film import to_tensor
+from nstd.flow import Checked
 from nstd.jobs.job import JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.frame import Image
@@ -20,6 +24,7 @@ from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.writer import EncodeSettings, SegmentWriter
 from nstd.style import shot
+from nstd.style.optimize import Iterate
 from nstd.style.recipe import Level, Temporal
 from nstd.style.targets import resize
 from nstd.style.tone import Tone, tone_of
@@ -109,6 +114,80 @@ def test_a_film_whose_carried_frames_are_harmed_begins_anew(
     # What is kept of the open segment is what it would become again.
     assert second.worked_on == set(range(FRAMES)) - {SEGMENT}
     assert digest(house.target) == unbroken
+
+
+def test_a_film_that_begins_anew_by_another_plan_goes_on_from_nothing_of_the_first(
+    tmp_path: Path,
+) -> None:
+    films = {}
+    for name in ("whole", "begun"):
+        with SqliteJobStore(tmp_path / name / "ledger.sqlite3") as store:
+            house = new_house(tmp_path / name, store)
+            # So many steps that it tells how many of them the minimizer remembers.
+            house.recipe = replace(house.recipe, levels=(Level(32, 4), Level(64, 24)))
+            job = house.queue()
+            if name == "begun":
+                first = Onlooker()
+                first.stop_at(SEGMENT)
+                house.work(first)
+            for _ in range(2):  # Smaller batches first, then a shorter memory.
+                assert isinstance(house.work(Cramped()).error, DeviceMemoryError)
+            if name == "begun":
+                closed = house.state / f"work/{job.id}/segment-000001.mp4"
+                closed.write_bytes(closed.read_bytes()[:-7])
+            assert house.work(Onlooker()).error is None
+            films[name] = digest(house.target)
+    assert films["whole"] == films["begun"]
+
+
+class Cramped(Onlooker):
+    """A device whose memory is too small."""
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """Fail as it does."""
+        raise DeviceMemoryError(f"no room for frame {frame}, step {iterate.step}")
+
+
+@pytest.mark.parametrize(
+    ("raised", "due"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            DeviceMemoryError,
+        ),
+        (torch.AcceleratorError("CUDA error: an illegal memory access"), DeviceError),
+    ],
+)
+def test_what_fails_on_the_device_while_the_flow_is_computed_is_the_devices_fault(
+    house: House, monkeypatch: pytest.MonkeyPatch, raised: Exception, due: type[Exception]
+) -> None:
+    class Failing:
+        def estimate(self, earlier: Image, later: Image) -> Any:
+            raise raised
+
+    def failing(*_: object, **__: object) -> Checked:
+        return Checked(Failing(), "failing")
+
+    monkeypatch.setattr(worker, "choose_estimator", failing)
+    house.queue()
+    assert type(house.work(Onlooker()).error) is due
+
+
+@pytest.mark.parametrize("carried", [{"shot": {"hue": 3}}, {"shot": {"first": 0}}, {}])
+def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
+    house: House, carried: dict[str, Any]
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT)
+    house.work(first)
+    (segment, *_) = house.store.segments(job.id)
+    kept = {name: segment.carried[name] for name in ("frames", "shown", "first_pts", "end_pts")}
+    with sqlite3.connect(house.state / "ledger.sqlite3") as ledger:
+        ledger.execute("UPDATE segments SET carried = ?", [json.dumps(carried | kept)])
+    error = house.work(Onlooker()).error
+    assert isinstance(error, LedgerError)
+    assert "another version" in str(error).lower()
 
 
 def write_film(house: House, images: list[Image]) -> None:

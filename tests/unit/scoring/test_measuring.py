@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from nstd.film import to_tensor
 from nstd.media.frame import Image
-from nstd.score import FLOOR, luminance
+from nstd.score import FLOOR, RegionStyle, luminance
 from nstd.scoring import FilmScore, Matched, StyleMeter, measure
-from tests.scenes import texture
+from tests.scenes import scene, texture
 from tests.unit.style import tiny
 
 HEIGHT, WIDTH = 48, 64
@@ -174,10 +175,10 @@ def test_segments_begin_anew_with_a_shot() -> None:
 # --- style ---------------------------------------------------------------------------------------
 
 
-def meter() -> StyleMeter:
+def meter(height: int = HEIGHT, width: int = WIDTH) -> StyleMeter:
     image = to_tensor([texture(HEIGHT, WIDTH, 3)])
     ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32, style=image)
-    return StyleMeter(ready, WIDTH, HEIGHT)
+    return StyleMeter(ready, width, height)
 
 
 def test_the_style_image_has_no_style_loss_and_the_source_no_content_loss() -> None:
@@ -207,6 +208,27 @@ def test_raw_content_where_something_is_new_shows() -> None:
     assert raw.style.new > 1.7 * whole_paint.style.new
     assert raw.style.shifted == pytest.approx(whole_paint.style.shifted, rel=0.02)
     assert raw.new_ratio > 1.7 * whole_paint.new_ratio
+
+
+@pytest.mark.parametrize(("square", "found"), [((9, 5), 0.95), ((12, 0), 0.9), ((6, 0), 0.75)])
+def test_what_a_moving_thing_reveals_is_measured_as_new(
+    square: tuple[int, int], found: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Farnebäck's flow, along which films are compared, finds two fifths of it at most.
+    one, new = scene(square=square), []
+    taken = RegionStyle.add
+
+    def note(region: RegionStyle, image: Tensor, places: Tensor) -> None:
+        new.append(places[0].numpy())
+        taken(region, image, places)
+
+    monkeypatch.setattr(RegionStyle, "add", note)
+    height, width, _ = one.later.shape
+    frames = [one.earlier, one.later]
+    score(frames, frames, style=meter(height, width))
+    measured, moved = new
+    assert (measured & one.revealed).sum() >= found * one.revealed.sum()
+    assert not (measured & moved).any()
 
 
 def test_without_a_style_there_are_no_losses() -> None:
