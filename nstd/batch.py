@@ -55,11 +55,13 @@ class Result:
         source: The file.
         target: Where its result is, or would be.
         error: Why there is none, or None.
+        kept: Whether it was there before, and is left as it is.
     """
 
     source: Path
     target: Path | None
     error: NstdError | None
+    kept: bool = False
 
 
 def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Observer) -> Worker:
@@ -242,7 +244,7 @@ def _stylize_one(
         job, _ = submit(store, wanted, freezing_of(config, wanted.recipe))
         if job.state is JobState.DONE:
             if not wanted.output.overwrite and _has_put(job, wanted.target):
-                return Result(wanted.source, wanted.target, None)
+                return Result(wanted.source, wanted.target, None, kept=True)
             job, _ = store.enqueue(job.request, again=True)
         elif job.state in {JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED}:
             job = store.retry(job.id)
@@ -266,7 +268,7 @@ def _tried_again(store: SqliteJobStore, job: Job) -> Job:
 def _work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
     source, target = _paths(job)
     if store.get(job.id).state is JobState.DONE:
-        return Result(source, target, None)
+        return Result(source, target, None, kept=True)
     try:
         outcome: Outcome | None = worker.work_one(job.id)
     except BusyError as error:

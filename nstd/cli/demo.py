@@ -4,6 +4,7 @@ import shlex
 import sys
 from fractions import Fraction
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,5 +90,10 @@ def tell(demo: "Demo", style: str, network: str) -> None:
     for name, path in rows:
         kept = " (was there already)" if path in demo.kept else ""
         sys.stdout.write(f"{name + ':':13} {shown(path)}{kept}\n")
-    look = f"--style {shlex.quote(style)} --network {shlex.quote(network)}"
-    sys.stdout.write(f"Next, a film of yours: nstd stylize FILM {look} -o painted.mp4\n")
+    look = f"--style {shlex.quote(style)}"
+    if network != NETWORK:
+        look += f" --network {shlex.quote(network)}"
+    called = sys.argv[0] if Path(sys.argv[0]).name == "nstd" else "nstd"
+    # By a name alone it was found in PATH, which argv does not say.
+    program = "nstd" if which("nstd") == str(Path(called).absolute()) else shlex.quote(called)
+    sys.stdout.write(f"Next, a film of yours: {program} stylize FILM {look} -o painted.mp4\n")

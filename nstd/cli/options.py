@@ -92,6 +92,10 @@ def report(results: Sequence["Result"], face: Face) -> None:
             sys.stderr.write(f"nstd: {shown(result.source)}: {result.error}\n")
         elif not face.json:
             sys.stdout.write(f"{shown(result.target)}\n")
+    kept = [result for result in results if result.kept]
+    if kept and not face.quiet:
+        count = "It was" if len(results) == 1 else f"{len(kept)} of them were"
+        sys.stderr.write(f"{count} painted before, and nothing was done\n")
     if failed and failed[-1].error is not None:
         error = failed[-1].error
         # One input's own code; that it was stopped is more than that some failed.
@@ -110,5 +114,6 @@ def _as_data(result: "Result") -> dict[str, Any]:
         "source": shown(result.source),
         "target": None if result.target is None else shown(result.target),
         "error": None if error is None else str(error),
+        "kept": result.kept,
         "stopped": isinstance(error, Interrupted),
     }

@@ -53,6 +53,7 @@ class Reporter:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+        self._tell()
 
     def stop(self) -> None:
         """Ask the work to end at its next step."""
@@ -65,6 +66,7 @@ class Reporter:
 
     def began(self, job: Job, *, painted: int, total: int) -> None:
         """A film begins."""
+        self._tell()
         self._name = job.request.key.relative.decode("utf-8", "backslashreplace")
         self._painted = self._before = painted
         self._total, self._loss = total, "…"
@@ -90,6 +92,13 @@ class Reporter:
         """A frame is finished."""
         self._painted += 1
         self._show(self._painted)
+
+    def _tell(self) -> None:
+        """What became of the film before."""
+        count, taken = self._painted - self._before, time.monotonic() - self._since
+        if not self._quiet and count:
+            frames = "1 frame" if count == 1 else f"{count} frames"
+            sys.stderr.write(f"{self._name}: {frames} painted in {_duration(taken)}\n")
 
     def _show(self, done: float) -> None:
         shown = f"{min(int(done) + 1, self._total or int(done) + 1)}/{self._total or '?'}"

@@ -31,14 +31,15 @@ Command = Callable[..., None]
 RECIPE_OPTIONS = {
     "network": "Its name, or weights file.",
     "strength": "subtle, normal or strong.",
-    "content_weight": "α.",
-    "content_layer": "Such as conv4_2.",
-    "style_weight": "β.",
-    "style_layers": "Separated by commas.",
+    "content_weight": "α: more keeps more of the content; instead of --strength.",
+    "content_layer": "Whose activations are the content.",
+    "style_weight": "β: more style, for the content's weight.",
+    "style_layers": "Whose statistics are the style, separated by commas.",
     "layer_weights": "One for each style layer, separated by commas.",
     "tv_weight": "τ, of smoothness.",
     "range_weight": "ρ, of staying in [0, 1].",
-    "form": "relative or literal.",
+    "form": "What weights are of: relative to the picture's own size and network, or the literal"
+    " equations of Gatys et al.",
     "size": "Long edge of the painted picture, in pixels.",
     "levels": "LONG_EDGE:STEPS, coarse to fine, separated by commas.",
     "optimizer": "lbfgs or adam.",
@@ -74,8 +75,7 @@ def _usual(value: object) -> str:
 USUAL = {
     field.name: _usual(field.default)
     for field in fields(StyleRecipe)
-    # What strength stands for is α's default.
-    if field.default not in (MISSING, None) and field.name != "content_weight"
+    if field.default not in (MISSING, None)
 } | {
     "strength": "normal",
     "temporal": "flow",
@@ -120,7 +120,9 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
 @_taking("encoding", ENCODING_OPTIONS, "Encoding")
 @_taking("look", RECIPE_OPTIONS, "Recipe")
 def stylize_command(
-    inputs: Annotated[list[Path], typer.Argument(help="Films, pictures, or folders of them.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or folders of them.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A file for one input, or a folder.")
     ],

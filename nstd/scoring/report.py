@@ -28,7 +28,7 @@ def as_text(score: FilmScore, films: Films) -> str:
         (
             "gradient energy",
             _small(score.energy),
-            f"{_number(score.energy_ratio)} × the source's; blur would lower it, and E_warp too",
+            f"{_number(score.energy_ratio)} × the source's; blur lowers it, and E_warp with it",
         ),
         (
             "luminance drift",

@@ -127,6 +127,11 @@ def trust(backward: Flow, forward: Flow) -> Trust:
     return _smooth(known).clamp(0, 1)
 
 
+def revealed(backward: Flow, forward: Flow) -> Trust:
+    """`disoccluded`, smoothed as `trust` is."""
+    return _smooth(disoccluded(backward, forward).to(backward.dtype)).clamp(0, 1)
+
+
 def disoccluded(backward: Flow, forward: Flow) -> Mask:
     """|w̃ + ŵ|² > 0.01 (|w̃|² + |ŵ|²) + 0.5 with w̃(x) = w(x + ŵ(x)) [Ruder, after Sundaram 2010].
 

@@ -26,7 +26,24 @@ def test_it_names_its_files_and_what_to_do_next(capsys: pytest.CaptureFixture[st
     lines = capsys.readouterr().out.splitlines()
     assert [str(path) in line for line, path in zip(lines, (painted, sample, sheet), strict=False)]
     assert ["already" in line for line in lines] == [False, True, False, False]
-    assert "--style 'my cut.jpg' --network pocket" in lines[-1]
+    assert "stylize FILM --style 'my cut.jpg' -o" in lines[-1]
+
+
+def test_what_to_do_next_is_called_as_the_demo_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "my env/bin/nstd"
+    demo = Demo(*(Path(name) for name in ("sample.mp4", "painted.mp4", "sheet.png")), kept=())
+    monkeypatch.setattr("sys.argv", [str(program), "demo"])
+    tell(demo, "impasto", "vgg19")
+    line = f"'{program}' stylize FILM --style impasto --network vgg19 -o painted.mp4"
+    assert line in capsys.readouterr().out
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    tell(demo, "impasto", "pocket")
+    assert ": nstd stylize FILM --style impasto -o painted.mp4" in capsys.readouterr().out
 
 
 def test_its_look_is_a_sound_recipe_of_a_style_that_ships() -> None:

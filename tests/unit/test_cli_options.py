@@ -12,6 +12,7 @@ from nstd.cli.options import Face, report, shown
 from nstd.errors import DeviceError, Interrupted, NstdError, UnreadableError
 
 GOOD = Result(Path("/in/a.mp4"), Path("/out/a.mp4"), None)
+KEPT = Result(Path("/in/k.mp4"), Path("/out/k.mp4"), None, kept=True)
 
 
 def failed(error: NstdError) -> Result:
@@ -50,15 +51,46 @@ def test_json_has_every_result_and_nothing_else_is_printed(
     with pytest.raises(typer.Exit):
         report(results, Face(debug=False, json=True))
     assert json.loads(capsys.readouterr().out) == [
-        {"source": "/in/a.mp4", "target": "/out/a.mp4", "error": None, "stopped": False},
-        {"source": "/in/b.mp4", "target": None, "error": "It is torn. Mend it.", "stopped": False},
+        {
+            "source": "/in/a.mp4",
+            "target": "/out/a.mp4",
+            "error": None,
+            "kept": False,
+            "stopped": False,
+        },
+        {
+            "source": "/in/b.mp4",
+            "target": None,
+            "error": "It is torn. Mend it.",
+            "kept": False,
+            "stopped": False,
+        },
         {
             "source": "/in/b.mp4",
             "target": "/out/b.mp4",
             "error": "It was stopped. Go on.",
+            "kept": False,
             "stopped": True,
         },
     ]
+
+
+@pytest.mark.parametrize(
+    ("results", "quiet", "said"),
+    [
+        ([KEPT], False, "It was painted before, and nothing was done\n"),
+        ([GOOD, KEPT, KEPT], False, "2 of them were painted before, and nothing was done\n"),
+        ([KEPT], True, ""),
+        ([GOOD], False, ""),
+    ],
+)
+def test_what_was_there_before_is_told_from_what_was_painted(
+    results: list[Result], quiet: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report(results, Face(debug=False, quiet=quiet))
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [str(one.target) for one in results]
+    assert told.err == said
 
 
 def test_a_name_that_is_no_text_is_shown_with_its_bytes() -> None:

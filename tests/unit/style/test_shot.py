@@ -15,17 +15,20 @@ from nstd.style.new import NEW_SHARE
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.recipe import Level, Temporal
 from nstd.style.shot import (
+    COLOR_PX,
+    DOUBTED,
     KNOWN_STEP,
     SETTLED_STEPS,
     Predecessor,
     keep_colors,
     later_steps,
+    losses_of,
     settled_loss,
     start_image,
     stylize_next,
     temporal_target,
 )
-from nstd.style.temporal import TemporalTarget, temporal_loss
+from nstd.style.temporal import TemporalTarget, temporal_loss, warp
 from nstd.style.tone import tone_of
 from tests.unit.style import tiny
 
@@ -119,6 +122,27 @@ def test_what_is_new_is_painted_though_the_frame_as_a_whole_is_good_enough() -> 
     ready = painter(levels=(Level(64, 60),))
     *iterates, _ = follow(ready, half_new(), settled=1e9)
     assert [one.step for one in iterates] == [1, 2, 3, 4, 5]
+
+
+def speck() -> Predecessor:
+    """A predecessor that does not show a few pixels: too few to count as new."""
+    forward = still()
+    forward[..., 20:22, 30:32] = 9.0
+    return Predecessor(PAINTED, still(), forward)
+
+
+def test_a_frame_is_as_good_as_others_by_what_they_too_are_measured_by() -> None:
+    """A first frame has no temporal loss, so that a later one's is not held against it."""
+    weight = 1e6
+    ready = painter(temporal=Temporal(weight=weight), levels=(Level(64, 60),))
+    first = follow(ready, speck())[0]
+    total = float(first.losses.total)
+    plain = total - weight * float(first.losses.temporal)
+    assert plain < 0.1 * total
+    settled = 2 * plain
+    steps = [one.step for one in follow(ready, speck(), settled=settled)]
+    assert steps == [1, 1]
+    assert [one.step for one in follow(ready, speck(), settled=0.9 * plain)][:2] == [1, 2]
 
 
 def test_losses_are_those_of_the_picture_beside_them() -> None:
@@ -229,6 +253,110 @@ def test_a_frame_whose_source_is_the_same_is_not_drawn_back_either() -> None:
     assert torch.equal(only.images, PAINTED)
 
 
+def paint_of_other_colors(style: Tensor, before: Predecessor) -> Iterate:
+    """What becomes of a frame that nothing but a style ties."""
+    look = tiny.recipe(levels=(Level(64, 120),), temporal=Temporal(weight=0.0), content_weight=0.0)
+    ready = tiny.painter(look, readout=True, style=style)
+    *_, result = stylize_next(ready, FRAME, [before], ENERGIES)
+    return result
+
+
+def broad(image: Tensor) -> Tensor:
+    """Means over squares."""
+    return torch.nn.functional.avg_pool2d(image, COLOR_PX)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.6, 1.0), (0.0, 0.4)], ids=["lighter", "darker"])
+def test_paint_that_would_take_other_colors_has_broadly_those_it_had(
+    low: float, high: float
+) -> None:
+    style = tiny.picture(99, 40, 48, low=low, high=high)
+    painted = tiny.picture(2, HEIGHT, WIDTH, low=0.3, high=0.7)
+    # Both show the same, so that it makes no difference but to the colors.
+    free = paint_of_other_colors(style, standing(painted))
+    held = paint_of_other_colors(style, standing(painted, sources=(FRAME, FRAME)))
+    moved = [broad(one.images - painted) for one in (free, held)]
+    assert float(moved[0].abs().max()) > 0.1
+    assert float(moved[0].abs().mean()) > 0.05
+    assert float(moved[1].abs().max()) < 0.02
+    # It is painted all the same.
+    assert float((held.images - painted).abs().max()) > 0.2
+    assert held.losses.floats()["style"] < 0.9 * style_loss_of(style, painted)
+
+
+def style_loss_of(style: Tensor, painted: Tensor) -> float:
+    look = tiny.recipe(levels=(Level(64, 120),), temporal=Temporal(weight=0.0))
+    ready = tiny.painter(look, readout=True, style=style)
+    return losses_of(ready, FRAME, painted, ENERGIES).floats()["style"]
+
+
+def test_the_losses_of_a_frame_whose_colors_were_kept_are_its_own() -> None:
+    ready = painter(temporal=Temporal(weight=0.0))
+    *_, result = follow(ready, standing(sources=(FRAME, FRAME)))
+    found = losses_of(ready, FRAME, result.images, ENERGIES).floats()
+    assert result.losses.floats()["style"] == pytest.approx(found["style"], rel=1e-9)
+    assert result.losses.floats()["content"] == pytest.approx(found["content"], rel=1e-9)
+
+
+def test_what_is_new_is_made_to_be_in_the_style_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = painter(levels=(Level(64, 60),))
+    for_itself = follow(ready, half_new())
+    monkeypatch.setattr(shot, "new_places", lambda known: None)
+    of_all = follow(ready, half_new())
+    # Of one and the same picture its loss is part of the style's.
+    losses = [run[0].losses.floats() for run in (for_itself, of_all)]
+    assert torch.equal(for_itself[0].images, of_all[0].images)
+    assert losses[0]["style"] > 1.005 * losses[1]["style"]
+    assert losses[0]["content"] == losses[1]["content"]
+    off = (for_itself[-1].images - of_all[-1].images).square().mean(dim=(0, 1, 2)).sqrt()
+    new, known = off[WIDTH // 2 + 4 :].mean(), off[: WIDTH // 2 - 4].mean()
+    assert float(new) > 0.002
+    assert float(new) > float(known)
+
+
+# --- what it was painted for ---------------------------------------------------------------------
+
+
+def test_the_last_word_on_a_frame_says_what_it_was_painted_for() -> None:
+    shown = FRAME + 0.01
+    before = standing(sources=(FRAME, FRAME), shown=shown)
+    *iterates, result = follow(painter(), before)
+    due = temporal_target([before], FRAME).shown
+    assert due is not None
+    assert result.shown is not None
+    assert torch.equal(result.shown, due)
+    torch.testing.assert_close(result.shown, shown.clamp(0, 1), rtol=0, atol=1e-6)
+    assert all(one.shown is None for one in iterates)
+
+
+def test_of_a_frame_without_sources_nothing_is_said() -> None:
+    assert follow(painter(), half_new())[-1].shown is None
+
+
+def test_a_frame_whose_source_is_the_same_was_painted_for_what_its_predecessor_was() -> None:
+    shown = tiny.picture(5, HEIGHT, WIDTH)  # which its source no longer resembles at all
+    said = standing(same=True, sources=(FRAME, FRAME), shown=shown)
+    unsaid = standing(same=True, sources=(FRAME, FRAME))
+    for before, due in ((said, shown), (unsaid, FRAME), (standing(same=True), None)):
+        (only,) = follow(painter(), before)
+        assert (only.step, only.steps) == (0, 0)
+        assert (only.shown is None) == (due is None)
+        assert only.shown is None or due is None or torch.equal(only.shown, due)
+
+
+def test_it_stays_as_it_was_over_many_frames_that_are_the_same() -> None:
+    painted, shown = PAINTED, tiny.picture(5, HEIGHT, WIDTH)
+    for _ in range(5):
+        before = standing(painted, same=True, sources=(FRAME, FRAME), shown=shown)
+        (only,) = follow(painter(), before)
+        assert only.shown is not None
+        painted, shown = only.images, only.shown
+    assert torch.equal(painted, PAINTED)
+    assert torch.equal(shown, tiny.picture(5, HEIGHT, WIDTH))
+
+
 # --- what it starts from -------------------------------------------------------------------------
 
 
@@ -253,6 +381,21 @@ def test_what_is_new_starts_in_the_colors_around_it() -> None:
     target = TemporalTarget((content + offset)[None], known[None])
     # All that is known was moved by one offset: so is what is new.
     torch.testing.assert_close(start_image(content, target), content + offset)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 256), (256, 64), (7, 250), (1, 64)])
+def test_however_wide_a_picture_all_that_is_new_starts_in_the_colors_beside_it(
+    height: int, width: int
+) -> None:
+    content = tiny.picture(1, height, width, low=0.2, high=0.5).float()
+    known = torch.zeros(1, height, width)
+    if width > height:
+        known[..., width // 2 :] = 1
+    else:
+        known[:, height // 2 :] = 1
+    painted = torch.where(known[:, None] == 1, content + 0.3, 0)
+    start = start_image(content, TemporalTarget(painted[None], known[None]))
+    torch.testing.assert_close(start, content + 0.3, rtol=0, atol=1e-5)
 
 
 def test_what_is_new_between_two_colors_goes_from_one_to_the_other() -> None:
@@ -301,6 +444,53 @@ def test_what_is_known_takes_another_color_only_as_far_as_its_source(
 ) -> None:
     found, warped = colored(offset, light)
     torch.testing.assert_close(found, warped + left)
+
+
+@pytest.mark.parametrize("known", [0.25, 0.5, 0.9])
+def test_drift_is_taken_back_by_as_much_as_a_place_is_known(known: float) -> None:
+    found, warped = colored(0.1, known=known)
+    torch.testing.assert_close(found, warped + (1 - known) * 0.1)
+
+
+def test_what_is_new_beside_it_changes_nothing_for_what_is_known() -> None:
+    warped = tiny.picture(1, HEIGHT, WIDTH, low=0.3, high=0.6)
+    before = standing(warped, sources=(FRAME, FRAME))
+    trusts = torch.ones(1, 1, HEIGHT, WIDTH, dtype=warped.dtype)
+    trusts[..., WIDTH // 2 + 3 :] = 0  # not at the border of a square
+    left = 0.1 * (1 - trusts[0])
+    for new in (0.0, 0.9):  # whatever the warped frame is there
+        there = torch.where(trusts[0] == 1, warped, new)
+        target = TemporalTarget(there[None], trusts)
+        found = keep_colors(warped + 0.1, target, [before])
+        torch.testing.assert_close(found, warped + left)
+
+
+def test_frames_at_two_distances_share_in_what_is_known() -> None:
+    near, far = PAINTED * 0.4 + 0.3, PAINTED * 0.4 + 0.35
+    trusts = torch.full((2, 1, HEIGHT, WIDTH), 0.5, dtype=torch.float64)
+    target = TemporalTarget(torch.stack([near, far]), trusts)
+    before = [standing(one, sources=(FRAME, FRAME)) for one in (near, far)]
+    # Its mean is to be that of both.
+    found = keep_colors(near + 0.1, target, before)
+    torch.testing.assert_close(found, near + 0.025)
+    silent = [before[0], standing(far)]
+    assert torch.equal(keep_colors(near + 0.1, target, silent), near + 0.1)
+
+
+@pytest.mark.parametrize(("light", "left"), [(0.0, 0.0), (0.03, 0.03), (-0.05, 0.0)])
+@pytest.mark.parametrize("x", [-6.0, 2.5])
+def test_what_has_moved_follows_the_light_of_its_source_and_not_of_its_place(
+    x: float, light: float, left: float
+) -> None:
+    """A source that grows lighter to the right and pans has changed at every place."""
+    earlier = (0.1 + 0.01 * torch.arange(WIDTH)).double().expand(1, 3, HEIGHT, WIDTH)
+    backward = still(x)
+    backward[:, 1] = 0
+    sources = (earlier, warp(earlier, backward.double()) + light)
+    warped = tiny.picture(1, HEIGHT, WIDTH, low=0.3, high=0.6)
+    before = Predecessor(warped, backward, -backward, sources=sources)
+    target = TemporalTarget(warped[None], torch.ones(1, 1, HEIGHT, WIDTH).double())
+    torch.testing.assert_close(keep_colors(warped + 0.1, target, [before]), warped + left)
 
 
 def test_what_is_new_may_have_any_color() -> None:
@@ -358,9 +548,9 @@ def changed_by(off: float) -> Tensor:
 def test_what_the_flow_doubts_is_known_as_far_as_its_sources_resemble(
     off: float, known: float
 ) -> None:
-    forward = still(9.0)  # the flow doubts all of it
+    forward = still(9.0)  # the flow says that all of it was hidden
     before = Predecessor(PAINTED, still(), forward, sources=(changed_by(off), FRAME))
-    found = temporal_target([before], FRAME).trust
+    found = temporal_target([before], FRAME).trust / (1 - DOUBTED)
     reach = NEARBY_PX // 2 + 1
     inner = found[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
     torch.testing.assert_close(inner, torch.full_like(inner, known), rtol=0, atol=2e-6)
