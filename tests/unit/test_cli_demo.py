@@ -33,7 +33,7 @@ def test_what_to_do_next_is_called_as_the_demo_was(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program = tmp_path / "my env/bin/nstd"
-    demo = Demo(*(Path(name) for name in ("sample.mp4", "painted.mp4", "sheet.png")), kept=())
+    demo = Demo(Path("sample.mp4"), Path("painted.mp4"), Path("sheet.png"), kept=())
     monkeypatch.setattr("sys.argv", [str(program), "demo"])
     tell(demo, "impasto", "vgg19")
     line = f"'{program}' stylize FILM --style impasto --network vgg19 -o painted.mp4"

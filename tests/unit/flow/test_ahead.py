@@ -115,6 +115,22 @@ def test_an_error_of_the_work_comes_in_its_place_and_ends_it() -> None:
     assert not threads()
 
 
+def test_work_that_raises_stop_iteration_does_not_look_like_the_end() -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            raise StopIteration
+        return number
+
+    found: list[int] = []
+    ahead = Ahead(range(9), work, depth=4, threads=2)
+    with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
+        found.extend(ahead)
+    assert isinstance(caught.value.__cause__, StopIteration)
+    assert found == [0, 1, 2]
+    assert list(ahead) == []
+    assert not threads()
+
+
 def test_closing_waits_for_what_runs_drops_the_rest_and_closes_the_items() -> None:
     closed: list[str] = []
     running, go_on = threading.Event(), threading.Event()

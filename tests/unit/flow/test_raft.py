@@ -1,6 +1,9 @@
 """RAFT: torchvision's own flow from torchvision's own kind of file; no file of another kind."""
 
+import errno
 import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 import torch
 from torchvision.models.optical_flow import raft_large, raft_small
 
-from nstd.errors import VanishedError, WeightsError
+from nstd.errors import AccessError, NstdError, StorageError, VanishedError, WeightsError
 from nstd.flow.raft import UPDATES, Raft, find_raft
 from nstd.style.temporal import FlowEstimator
 from tests.scenes import scene
@@ -111,3 +114,37 @@ def test_the_most_general_weights_are_preferred(tmp_path: Path) -> None:
     ):
         (folder / name).touch()
         assert find_raft([here, there]) == folder / name
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "said"),
+    [
+        (errno.EACCES, AccessError, "No permission for reading"),
+        (errno.EIO, StorageError, "Reading .* failed"),
+    ],
+    ids=["denied", "broken"],
+)
+@pytest.mark.parametrize("asked", ["is_dir", "iterdir"])
+def test_a_folder_that_cannot_be_read_is_named(
+    asked: str,
+    number: int,
+    kind: type[NstdError],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    really = getattr(Path, asked)
+
+    def fail(path: Path) -> bool | Iterator[Path]:
+        if path == folder:
+            raise OSError(number, os.strerror(number))
+        found: bool | Iterator[Path] = really(path)
+        return found
+
+    monkeypatch.setattr(Path, asked, fail)
+    with pytest.raises(kind, match=said) as caught:
+        find_raft([tmp_path, folder])
+    assert str(folder) in caught.value.problem
+    assert isinstance(caught.value.__cause__, OSError)

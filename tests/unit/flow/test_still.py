@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from nstd.flow.checked import Checked
+from nstd.flow.differences import ALIKE
 from nstd.flow.dis import Dis
-from nstd.flow.estimator import Image
-from nstd.flow.still import BLEND_PX, WINDOW_PX, hold_still
+from nstd.flow.estimator import Flow, Image
+from nstd.flow.still import BLEND_PX, SLOW_PX, WINDOW_PX, hold_still
 from nstd.style.temporal import motion_boundary, trust, warp_sharp
-from tests.scenes import scene, texture
+from tests.scenes import colored_noise, scene, texture
 
 HEIGHT, WIDTH = 160, 200
 
@@ -49,8 +51,19 @@ def test_slow_motion_that_the_pictures_show_is_left_alone(speed: float) -> None:
 
 
 def test_fast_motion_is_left_alone_to_the_bit() -> None:
+    one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(-4, 2))
+    flows = tuple(torch.from_numpy(f.astype(np.float32))[None] for f in (one.backward, one.forward))
+    came = cv2.dilate((one.entered | one.revealed).astype(np.uint8), np.ones((11, 11)))
+    known = torch.from_numpy(came == 0)
+    assert float(known.float().mean()) > 0.8
+    backward, _ = hold_still(one.earlier, one.later, *flows)
+    assert torch.equal(backward[..., known], flows[0][..., known])
+
+
+def test_where_all_moves_and_no_flow_fits_nothing_stands() -> None:
+    """What differs by more than any noise is not taken for it, however much of it does."""
     one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(7, 3))
-    flows = tuple(torch.full((1, 2, HEIGHT, WIDTH), value) for value in (-5.0, 5.0))
+    flows = uniform(-5, -5), uniform(5, 5)
     for before, flow in zip(flows, hold_still(one.earlier, one.later, *flows), strict=True):
         assert torch.equal(flow, before)
 
@@ -220,3 +233,193 @@ def test_the_even_sky_of_a_pan_moves_with_it() -> None:
     flow[0, :, :50] = torch.tensor([2.0, -5.0])[:, None, None]  # made up, as flow is in a sky
     held, _ = hold_still(earlier, later, flow, -flow)
     assert float((held[0, 0, 20:, 20:-20] - 7).abs().max()) < 0.5
+
+
+def test_an_even_place_with_something_still_before_it_moves_as_most_of_its_outline() -> None:
+    large = texture(HEIGHT, WIDTH + 9, 5)
+    large[30:130, 30:180] = (120, 140, 160)
+    earlier, later = large[:, :WIDTH].copy(), large[:, 7 : WIDTH + 7].copy()
+    label = (slice(70, 80), slice(90, 100))
+    for picture in (earlier, later):
+        picture[label] = texture(10, 10, 8)
+    flow = uniform(7, 0)
+    flow[0, 0, 70:80, 90:100] = 0
+    held, _ = hold_still(earlier, later, flow, -flow)
+    assert float(held[0][:, *label].abs().max()) == 0
+    assert float(held[0, 0, 40:120, 35:60].mean()) > 6
+
+
+def test_what_comes_in_does_not_tell_that_what_is_beside_it_stands() -> None:
+    """Beyond the earlier picture lies its last column, repeated: along the flow nothing fits."""
+    large = texture(HEIGHT, WIDTH + 9, 5)
+    large[:60] = (120, 140, 160)
+    earlier, later = large[:, :WIDTH].copy(), large[:, 7 : WIDTH + 7].copy()
+    earlier[:60, -1] += np.array((1, 2, 1), np.uint8)
+    held, _ = hold_still(earlier, later, uniform(7, 0), uniform(-7, 0))
+    assert float((held[0, 0, :50, :-16] - 7).abs().max()) < 0.01
+
+
+def dotted(*dots: tuple[int, int], by: int) -> Image:
+    """An even picture with dots, two each, so far apart that only what is between is near both."""
+    picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    for row, column in dots:
+        picture[row, [column, column + 8]] = 120 + by
+    return picture
+
+
+def test_a_speck_that_differs_does_not_tell_for_all_that_is_even() -> None:
+    earlier, later = dotted(by=0), dotted((80, 100), by=29)
+    backward, _ = hold_still(earlier, later, uniform(5, -3), uniform(-5, 3))
+    assert float((backward != 0).float().mean()) < 0.002
+
+
+def test_specks_that_stand_are_no_outline_of_what_is_even() -> None:
+    """Else the even ground stood but for the thing, however much of it moves with the thing."""
+    earlier, later = (dotted((20, 20), (20, 60), (20, 100), (140, 100), by=5) for _ in range(2))
+    thing = texture(12, 12, 3)
+    earlier[80:92, 120:132], later[80:92, 95:107] = thing, thing
+    backward, _ = hold_still(earlier, later, uniform(25, 0), uniform(-25, 0))
+    assert float(backward[0, 0, 80:92, 95:107].min()) == pytest.approx(25, abs=0.1)
+    assert float(backward[0, 0, 60:112, 60:160].mean()) > 10
+
+
+# --- motion that rounding hides, and parts of pixels ---------------------------------------------
+
+
+def scrolled(picture: np.ndarray, x: float) -> np.ndarray:
+    """A periodic picture, exactly, by parts of pixels: the backward flow is x."""
+    turned = np.exp(2j * np.pi * np.fft.fftfreq(picture.shape[1]) * x)
+    shifted: np.ndarray = np.fft.ifft(np.fft.fft(picture, axis=1) * turned[:, None], axis=1).real
+    return shifted
+
+
+def faint(deviation: float) -> np.ndarray:
+    noise = colored_noise(HEIGHT, WIDTH, 1, 1.5)
+    faded: np.ndarray = 127 + noise / noise.std() * deviation
+    return faded
+
+
+@pytest.mark.parametrize("whole", [0, 3])
+def test_motion_that_differs_from_whole_pixels_by_no_more_than_rounding_is_whole(
+    whole: int,
+) -> None:
+    picture, speed = faint(7), whole + 0.3
+    earlier, later = noisy(picture, 0, 1), noisy(scrolled(picture, speed), 0, 1)
+    alike = np.square(later - scrolled(earlier, whole))[:, 20:-20].mean()
+    better = np.square(later - scrolled(earlier, speed))[:, 20:-20].mean()
+    assert 1.3 * better < alike < 0.9 * ALIKE
+    backward, _ = hold_still(earlier, later, uniform(speed, 0), uniform(-speed, 0))
+    assert float((backward[0, 0, 20:-20, 30:-30] - whole).abs().max()) < 1e-5
+
+
+def test_where_parts_of_pixels_are_clearly_seen_even_what_is_faint_moves_by_them() -> None:
+    picture = np.concatenate([faint(3)[:80], faint(40)[80:]])
+    earlier, later = noisy(picture, 1, 1), noisy(scrolled(picture, 3.1), 1, 2)
+    backward, _ = hold_still(earlier, later, uniform(3.1, 0), uniform(-3.1, 0))
+    assert torch.equal(backward[..., 20:-20], uniform(3.1, 0)[..., 20:-20])
+
+
+def test_filling_with_what_is_already_there_changes_no_bit() -> None:
+    large = texture(HEIGHT, WIDTH + 20, 5)
+    large[30:130, 40:150] = (120, 140, 160)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    later = cv2.remap(large, columns + np.float32(7.7), rows, cv2.INTER_LINEAR).astype(np.uint8)
+    backward, _ = hold_still(large[:, :WIDTH], later, uniform(7.7, 0), uniform(-7.7, 0))
+    assert torch.equal(backward, uniform(7.7, 0))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 3), (5, 40), (40, 5)])
+@pytest.mark.parametrize("motion", [(9, 0), (0, 9), (-40, 2), (2, -40), (5, 5)])
+def test_flow_that_leads_across_all_of_a_small_picture_is_no_pan(
+    height: int, width: int, motion: tuple[int, int]
+) -> None:
+    earlier, later = texture(40, 40, 1)[:height, :width], texture(40, 40, 2)[:height, :width]
+    flow = uniform(*motion)[..., :height, :width]
+    for held in hold_still(earlier, later, flow, -flow):
+        assert held.shape == flow.shape
+        assert bool(held.isfinite().all())
+
+
+# --- noise, with what an estimator makes of it ---------------------------------------------------
+
+
+class Saying:
+    """Says what it is told to."""
+
+    def __init__(self, backward: Flow, forward: Flow) -> None:
+        self.flows = (backward, forward)
+
+    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+        return self.flows
+
+
+def speeds(flow: Flow) -> np.ndarray:
+    length: np.ndarray = np.hypot(*flow[0].numpy())
+    return length
+
+
+@pytest.mark.parametrize("deviation", [3, 4, 6])
+@pytest.mark.parametrize("seed", range(3))
+def test_even_places_beside_texture_stand_in_strong_noise(deviation: float, seed: int) -> None:
+    picture = texture(HEIGHT, WIDTH, 1)
+    picture[:, : WIDTH // 2] = 120
+    earlier, later = noisy(picture, deviation, seed), noisy(picture, deviation, seed + 50)
+    made_up, held = (e.estimate(earlier, later) for e in (Dis(), Checked(Dis(), "dis")))
+    for before, after in zip(made_up, held, strict=True):
+        even = (slice(None), slice(WIDTH // 2))
+        assert (speeds(before)[even] > SLOW_PX).mean() > 0.7
+        assert (speeds(after)[even] > SLOW_PX).mean() < 0.02
+        assert speeds(after)[even].mean() < 0.05
+
+
+@pytest.mark.parametrize("deviation", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_still_ramp_with_noise_nearly_stands(deviation: float, seed: int) -> None:
+    ramp = np.linspace(40, 200, WIDTH)[None, :, None].repeat(HEIGHT, axis=0).repeat(3, axis=2)
+    earlier, later = noisy(ramp, deviation, seed), noisy(ramp, deviation, seed + 50)
+    made_up, held = (e.estimate(earlier, later) for e in (Dis(), Checked(Dis(), "dis")))
+    for before, after in zip(made_up, held, strict=True):
+        assert (speeds(before) > SLOW_PX).mean() > 0.2
+        assert (speeds(after) > SLOW_PX).mean() < 0.02
+        assert speeds(after).mean() < 0.1
+
+
+@pytest.mark.parametrize("by", [1, 5])
+def test_one_pixel_that_changes_moves_no_flat_picture(by: int) -> None:
+    earlier = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    later = earlier.copy()
+    later[80, 100] += by
+    says = Saying(uniform(5, -3), uniform(-5, 3))
+    for flow in Checked(says, "mine").estimate(earlier, later):
+        assert float(flow.abs().max()) == 0
+
+
+def detail(step: int, seed: int, *, mover: bool) -> Image:
+    """Even ground with a still detail of 12 px, and a thing that moves by 6 px; some noise."""
+    picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    picture[70:82, 90:102] = texture(12, 12, 3)
+    if mover:
+        picture[40:80, 130 + 6 * step : 170 + 6 * step] = texture(40, 40, 7)
+    return noisy(picture, 1, 100 * step + seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_still_detail_tells_that_all_that_is_even_stands(seed: int) -> None:
+    earlier, later = (detail(step, seed, mover=False) for step in (0, 1))
+    says = Saying(uniform(5.3, -3.4), uniform(-5.3, 3.4))
+    for flow in Checked(says, "mine").estimate(earlier, later):
+        assert float(flow.abs().max()) == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mover_elsewhere_keeps_its_motion_and_takes_no_ground_along(seed: int) -> None:
+    earlier, later = (detail(step, seed, mover=True) for step in (0, 1))
+    backward, forward = uniform(5.3, -3.4), uniform(-5.3, 3.4)
+    there, here = (..., slice(40, 80), slice(136, 176)), (..., slice(40, 80), slice(130, 170))
+    for flow, thing, speed in ((backward, there, -6.0), (forward, here, 6.0)):
+        flow[thing] = torch.tensor([speed, 0.0])[:, None, None]
+    held = Checked(Saying(backward, forward), "mine").estimate(earlier, later)
+    for flow, thing, speed in zip(held, (there, here), (-6, 6), strict=True):
+        assert float(flow[..., :110].abs().max()) == 0
+        assert float((flow[0, 0][thing] - speed).abs().max()) < 0.05
+        assert float(flow[0, 1][thing].abs().max()) < 0.05
