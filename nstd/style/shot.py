@@ -50,11 +50,11 @@ fit it before what is known is bent: 5 to 22 % less style loss than with equal s
 is new is not painted alone, since it would have to make up for all of the frame; see
 `nstd.style.new`."""
 
-DOUBTED = 0.5
+DOUBTED = 0.2
 """Of places that look as before, though the flow says that they were hidden, so much is new. They
 may be drawn out from beside what moved, which shows in paint only: in bt709_full_range they were
-twice as far from the style as by this, and E_warp was 0.86 for 0.71. With 1 what flickers along
-falsely hidden places doubles elsewhere."""
+twice as far from the style as by a quarter. With 0.5 style loss grows by a twelfth where a tenth of
+the picture is falsely hidden; with 1 E_warp by a third."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
