@@ -75,6 +75,29 @@ def test_moments_are_those_of_the_new_positions_alone(left: int, count: int) -> 
         torch.testing.assert_close(found, due, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("augmented", [False, True])
+def test_at_every_layer_it_is_the_positions_that_pool_new_pixels(augmented: bool) -> None:
+    """And what was found for a layer of one size is not taken for one of another."""
+    places = NewPlaces(1 - known(8), torch.ones(1))
+    generator = torch.Generator().manual_seed(0)
+    for halvings in (0, 3, 1, 2, 3, 0):
+        shape = (1, 3, HEIGHT >> halvings, WIDTH >> halvings)
+        features = torch.rand(shape, generator=generator, dtype=torch.float64)
+        found = places.moment(features, augmented=augmented)
+        due = second_moment(features[..., -(8 >> halvings) :], augmented=augmented)
+        torch.testing.assert_close(found, due)
+
+
+def test_a_position_that_pools_new_pixels_and_others_counts_by_their_share() -> None:
+    places = NewPlaces(1 - known(12), torch.ones(1))
+    features = tiny.picture(4, HEIGHT // 8, WIDTH // 8)
+    last, before = (
+        second_moment(features[..., at], augmented=False) for at in (slice(-1, None), slice(-2, -1))
+    )
+    found = places.moment(features, augmented=False)
+    torch.testing.assert_close(found, (last + before / 2) / 1.5)
+
+
 def test_where_nothing_is_new_the_moment_is_that_of_all_and_no_nan() -> None:
     features = torch.rand(2, 3, HEIGHT // 4, WIDTH // 4, generator=torch.Generator().manual_seed(0))
     places = NewPlaces(torch.zeros(2, HEIGHT, WIDTH), torch.zeros(2))

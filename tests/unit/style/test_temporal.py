@@ -116,6 +116,25 @@ def test_warping_by_whole_pixels_is_exact(x: int, y: int) -> None:
     assert torch.equal(inner, shifted)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "width"), [(torch.float16, 2000), (torch.bfloat16, 250)], ids=["half", "bfloat"]
+)
+def test_a_picture_of_more_pixels_than_its_type_can_count_is_warped_pixel_by_pixel(
+    dtype: torch.dtype, width: int
+) -> None:
+    """Pixels are not counted in floats: float32 has 2^24 whole numbers, and these have 2^11, 2^8.
+
+    A picture of more than 2^24 would take 1.5 GB and 15 s.
+    """
+    height = 40
+    image = (torch.arange(height * width) % 251).to(dtype).view(1, 1, height, width)
+    flow = torch.zeros(1, 2, height, width, dtype=dtype)
+    assert torch.equal(warp(image, flow), image)
+    assert torch.equal(warp_sharp(image, flow), image)
+    flow[:, 1] = -3
+    assert torch.equal(warp(image, flow)[..., 3:, :], image[..., :-3, :])
+
+
 def test_a_picture_of_one_row_can_be_warped() -> None:
     image = torch.arange(5.0).view(1, 1, 1, 5)
     flow = torch.full((1, 2, 1, 5), 0.5)
