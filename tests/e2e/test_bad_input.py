@@ -238,8 +238,10 @@ def test_of_several_inputs_each_bad_one_is_named_and_the_good_ones_are_painted(
     ended = program.run("stylize", *bad, "film.mp4", *RECIPE, "-o", "out")
     assert ended.code == INPUT
     assert ended.out == f"{program.work}/out/film.mp4\n"
-    lines = {line.split(": ")[1].rpartition("/")[2]: line for line in ended.err.splitlines()}
+    said = [line for line in ended.err.splitlines() if line.startswith("nstd: ")]
+    lines = {line.split(": ")[1].rpartition("/")[2]: line for line in said}
     assert lines.keys() == set(bad)
+    assert any(line.startswith("film.mp4: 6 frames painted in ") for line in ended.err.splitlines())
     assert "is empty" in lines["empty.mp4"]
     assert "no moving picture" in lines["sound.mp4"]
     assert "ends early" in lines["cut.mp4"]

@@ -77,7 +77,11 @@ def test_of_three_films_two_are_painted_and_the_broken_one_is_named(
     assert rows["good.mp4"]["target"] == str(work / "out-batch/good-tiny.mp4")
     assert "broken.mp4" in rows["broken.mp4"]["error"]
     assert [row["error"] for name, row in rows.items() if name != "broken.mp4"] == [None, None]
-    (line,) = fate.err.splitlines()
+    *painted, line = fate.err.splitlines()
+    assert sorted(told.partition(" frame")[0] for told in painted) == [
+        "good.mp4: 2",
+        "watched.mp4: 2",
+    ]
     assert line.startswith(f"nstd: {work}/archive/broken.mp4: ")
     assert line.endswith("copy it here again.")
     assert {name for name in fate.left if name.startswith("out")} == {

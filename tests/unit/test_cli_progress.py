@@ -50,6 +50,7 @@ def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
     assert lines == [
         "a.mp4: frame 2/10, loss 0.2500, about 2 min left",
         "a.mp4: frame 4/10, loss 0.2500, about 1 min left",
+        "a.mp4: 4 frames painted in 30 s",
     ]
 
 
@@ -60,10 +61,11 @@ def test_a_film_that_is_continued_says_so_and_counts_from_there(
         reporter.began(job(), painted=8, total=10)
         clock.now += LINE_SECONDS
         reporter.painted(8)
-    first, second = capsys.readouterr().err.splitlines()
+    first, second, third = capsys.readouterr().err.splitlines()
     assert first == "a.mp4: going on after 8 frames painted before"
     # One frame took as long as the other one will: what was painted before counts for nothing.
     assert second == "a.mp4: frame 10/10, loss …, about 15 s left"
+    assert third == "a.mp4: 1 frame painted in 15 s"
 
 
 def test_quiet_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,7 +83,7 @@ def test_an_unknown_length_is_no_reason_to_stumble(
         reporter.began(job(b"\xff.mp4"), painted=0, total=0)
         clock.now += LINE_SECONDS
         reporter.painted(0)
-    (line,) = capsys.readouterr().err.splitlines()
+    line, _ = capsys.readouterr().err.splitlines()
     assert line == "\\xff.mp4: frame 2/?, loss …"
 
 
