@@ -219,7 +219,8 @@ def _finished(
                     return
                 if worker is None:
                     time.sleep(POLL_SECONDS)
-            yield _ended(store, job) if worker is None else _work_off(store, worker, job)
+            result = _ended(store, job) if worker is None else _work_off(store, worker, job)
+            yield replace(result, kept=job.state is JobState.DONE)
 
 
 def _is_awaited(job: Job) -> bool:
@@ -268,7 +269,7 @@ def _tried_again(store: SqliteJobStore, job: Job) -> Job:
 def _work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
     source, target = _paths(job)
     if store.get(job.id).state is JobState.DONE:
-        return Result(source, target, None, kept=True)
+        return Result(source, target, None)
     try:
         outcome: Outcome | None = worker.work_one(job.id)
     except BusyError as error:

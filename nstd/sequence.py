@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 
+from nstd.errors import UnreadableError
 from nstd.film import Film, to_tensor
 from nstd.flow import Flow, with_flows
 from nstd.jobs.job import Segment
@@ -122,8 +123,10 @@ class Past:
         if self._shown is not None:
             # Before the frame: whoever finds that finds this too.
             self._shown.keep(index, coming.pictures[0] if shown is None else shown)
-            self._shown.clear(index - self._reach)
         self._keeper.keep(index, painted)
+        if self._shown is not None:
+            # Not before: were the frame painted once more, it would need them.
+            self._shown.clear(index - self._reach)
 
     def carry(self, last: int) -> dict[str, list[int]]:
         """Keep what the next segment may look back on; gives the frames' numbers, by kind."""
@@ -154,10 +157,23 @@ class Past:
         return FrameKeeper(self._left).load(index)
 
     def _shown_by(self, index: int) -> Image | None:
-        """What a painted frame was painted for; None if a version painted it that did not say."""
+        """What a painted frame was painted for; None if a version painted it that did not say.
+
+        Raises:
+            UnreadableError: It was there, and is not any more.
+        """
         own = index >= self._segment.first
-        keeper = FrameKeeper(self._own_shown if own else self._left / _SHOWN)
-        return keeper.load(index) if index in keeper.indices() else None
+        folder = self._own_shown if own else self._left / _SHOWN
+        keeper = FrameKeeper(folder)
+        there = keeper.indices()
+        if index in there:
+            return keeper.load(index)
+        if there and there[0] < index:
+            raise UnreadableError(
+                f"What frame {index} was painted for is not in {folder} any more",
+                f"Delete {folder.parent}: what is in it is painted again",
+            )
+        return None
 
     @property
     def _left(self) -> Path:

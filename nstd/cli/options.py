@@ -94,8 +94,10 @@ def report(results: Sequence["Result"], face: Face) -> None:
             sys.stdout.write(f"{shown(result.target)}\n")
     kept = [result for result in results if result.kept]
     if kept and not face.quiet:
-        count = "It was" if len(results) == 1 else f"{len(kept)} of them were"
-        sys.stderr.write(f"{count} painted before, and nothing was done\n")
+        were = "was" if len(kept) == 1 else "were"
+        count = f"{len(kept)} of {len(results)} " if len(results) > 1 else "It "
+        left = "is left as it is" if len(kept) == 1 else "are left as they are"
+        sys.stderr.write(f"{count}{were} painted before and {left}\n")
     if failed and failed[-1].error is not None:
         error = failed[-1].error
         # One input's own code; that it was stopped is more than that some failed.

@@ -45,7 +45,8 @@ class Reporter:
         self._name = ""
         self._total = self._painted = self._before = 0
         self._loss = "…"
-        self._since = self._line = time.monotonic()
+        self._since = self._until = self._line = time.monotonic()
+        self._worked_on: set[int] = set()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -70,7 +71,8 @@ class Reporter:
         self._name = job.request.key.relative.decode("utf-8", "backslashreplace")
         self._painted = self._before = painted
         self._total, self._loss = total, "…"
-        self._since = self._line = time.monotonic()
+        self._since = self._until = self._line = time.monotonic()
+        self._worked_on.clear()
         if painted:
             self._say(f"{self._name}: going on after {painted} frames painted before")
         if self._task is not None:
@@ -82,8 +84,9 @@ class Reporter:
     def alive(self) -> None:
         """Nothing to show."""
 
-    def stepped(self, frame: int, iterate: "Iterate") -> None:  # noqa: ARG002 - counted here
+    def stepped(self, frame: int, iterate: "Iterate") -> None:
         """A step was taken: show how far the frame in hand is."""
+        self._worked_on.add(frame)
         self._loss = f"{float(iterate.losses.total[0]):.4f}"
         part = (iterate.level + iterate.step / iterate.steps) / iterate.levels
         self._show(self._painted + min(part, 1.0))
@@ -91,14 +94,16 @@ class Reporter:
     def painted(self, frame: int) -> None:  # noqa: ARG002 - counted here
         """A frame is finished."""
         self._painted += 1
+        self._until = time.monotonic()
         self._show(self._painted)
 
     def _tell(self) -> None:
         """What became of the film before."""
-        count, taken = self._painted - self._before, time.monotonic() - self._since
+        count = min(len(self._worked_on), self._painted - self._before)
         if not self._quiet and count:
             frames = "1 frame" if count == 1 else f"{count} frames"
-            sys.stderr.write(f"{self._name}: {frames} painted in {_duration(taken)}\n")
+            taken = _duration(self._until - self._since)
+            sys.stderr.write(f"{self._name}: {frames} painted in {taken}\n")
 
     def _show(self, done: float) -> None:
         shown = f"{min(int(done) + 1, self._total or int(done) + 1)}/{self._total or '?'}"

@@ -47,7 +47,11 @@ def score_command(
         int, typer.Option(min=0, help="Number of the source's frame that the film begins with.")
     ] = 0,
     segment_frames: Annotated[
-        int | None, typer.Option(min=1, help="As it was painted along the flow, to look for seams.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Frames in a segment, as it was painted; where they meet is looked at.",
+        ),
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw curves along the film, such as score.png.")

@@ -116,8 +116,10 @@ def _headline(score: FilmScore, films: Films) -> str:
 
 def _about_seams(score: FilmScore) -> str:
     borders = len(score.borders)
-    if not borders:
+    if not any(frame.begins_segment for frame in score.frames):
         return "no segment ends in the midst of a shot"
+    if not borders:
+        return "nothing could be compared where segments meet"
     where = "1 border" if borders == 1 else f"{borders} borders"
     return f"flicker at {where} of segments by that inside; up to 1 is good"
 

@@ -22,7 +22,7 @@ class FrameScore:
         source_luminance: Likewise, of the source.
         source_contrast: Likewise.
         source_energy: Likewise.
-        pair: With the frame before; None where a shot begins.
+        pair: With the frame before; None where a shot begins, and where nothing of that is seen.
         style: Style loss; None where no style was given.
         content: Content loss; likewise.
     """
@@ -108,8 +108,9 @@ class FilmScore:
 
     @property
     def covered(self) -> float:
-        """Mean share of the picture that could be compared."""
-        return _mean([pair.covered for pair in self.pairs])
+        """Mean share of the picture that could be compared, of frames that begin no shot."""
+        within = [frame.pair for frame in self.frames if not frame.begins_shot]
+        return _mean([0.0 if pair is None else pair.covered for pair in within])
 
     @property
     def energy(self) -> float:

@@ -13,7 +13,13 @@ import pytest
 import torch
 
 from nstd import pipeline, worker
-from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, LedgerError
+from nstd.errors import (
+    DeviceError,
+    DeviceMemoryError,
+    Interrupted,
+    LedgerError,
+    UnreadableError,
+)
 from nstd.film import to_tensor
 from nstd.flow import Checked
 from nstd.jobs.job import JobState
@@ -188,6 +194,45 @@ def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
     error = house.work(Onlooker()).error
     assert isinstance(error, LedgerError)
     assert "another version" in str(error).lower()
+
+
+def test_what_ends_between_the_two_files_of_a_frame_paints_it_again_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, ended = FrameKeeper.keep, list[int]()
+
+    def ends_once(keeper: FrameKeeper, index: int, image: Image) -> None:
+        # What it was painted for is kept by then, and the frame itself is not.
+        if index == 2 and keeper._folder.name != "shown" and not ended:
+            ended.append(index)
+            raise Interrupted("It ends here")
+        keep(keeper, index, image)
+
+    films = []
+    for name in ("whole", "ended"):
+        with SqliteJobStore(tmp_path / name / "ledger.sqlite3") as store:
+            house = new_house(tmp_path / name, store)
+            house.recipe = replace(house.recipe, temporal=Temporal())
+            house.queue()
+            if name == "ended":
+                monkeypatch.setattr(FrameKeeper, "keep", ends_once)
+                assert isinstance(house.work(Onlooker()).error, Interrupted)
+            assert house.work(Onlooker()).error is None
+            films.append(digest(house.target))
+    assert ended
+    assert films[0] == films[1]
+
+
+def test_what_a_frame_was_painted_for_is_not_missed_in_silence(house: House) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(SEGMENT - 2)
+    house.work(first)
+    segment = house.state / f"work/{job.id}/segment-000001"
+    (segment / "shown" / f"frame-{SEGMENT - 2:08}.png").unlink()
+    error = house.work(Onlooker()).error
+    assert isinstance(error, UnreadableError)
+    assert str(segment) in str(error)
 
 
 def write_film(house: House, images: list[Image]) -> None:

@@ -78,8 +78,9 @@ def test_json_has_every_result_and_nothing_else_is_printed(
 @pytest.mark.parametrize(
     ("results", "quiet", "said"),
     [
-        ([KEPT], False, "It was painted before, and nothing was done\n"),
-        ([GOOD, KEPT, KEPT], False, "2 of them were painted before, and nothing was done\n"),
+        ([KEPT], False, "It was painted before and is left as it is\n"),
+        ([GOOD, KEPT, KEPT], False, "2 of 3 were painted before and are left as they are\n"),
+        ([GOOD, KEPT], False, "1 of 2 was painted before and is left as it is\n"),
         ([KEPT], True, ""),
         ([GOOD], False, ""),
     ],

@@ -61,11 +61,23 @@ def test_a_film_that_is_continued_says_so_and_counts_from_there(
         reporter.began(job(), painted=8, total=10)
         clock.now += LINE_SECONDS
         reporter.painted(8)
-    first, second, third = capsys.readouterr().err.splitlines()
+    first, second = capsys.readouterr().err.splitlines()
     assert first == "a.mp4: going on after 8 frames painted before"
     # One frame took as long as the other one will: what was painted before counts for nothing.
     assert second == "a.mp4: frame 10/10, loss …, about 15 s left"
-    assert third == "a.mp4: 1 frame painted in 15 s"
+
+
+def test_what_was_painted_now_is_told_without_what_was_kept_and_without_what_came_after(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(Face(debug=False)) as reporter:
+        reporter.began(job(), painted=8, total=10)
+        reporter.painted(8)  # kept, in a segment that was not closed
+        clock.now += LINE_SECONDS
+        reporter.stepped(9, iterate())
+        reporter.painted(9)
+        clock.now += LINE_SECONDS  # encoding
+    assert capsys.readouterr().err.splitlines()[-1] == "a.mp4: 1 frame painted in 15 s"
 
 
 def test_quiet_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +95,7 @@ def test_an_unknown_length_is_no_reason_to_stumble(
         reporter.began(job(b"\xff.mp4"), painted=0, total=0)
         clock.now += LINE_SECONDS
         reporter.painted(0)
-    line, _ = capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert line == "\\xff.mp4: frame 2/?, loss …"
 
 
