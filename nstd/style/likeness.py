@@ -69,9 +69,9 @@ def agreement(earlier: Images, later: Images, backward: Flow) -> Trust:
 def faithfulness(shown: Images, later: Images) -> Trust:
     """How far paint is of what is here now, however it came here.
 
-    Flow errs by a fraction of a pixel a frame, too little for any two frames to show it. Over
-    twenty frames the edge of a sail lags by ten pixels, and what was painted as ground covers half
-    of it. So what each place was painted for is carried along with the paint, and compared.
+    Flow errs by a fraction of a pixel a frame, too little for any two frames to show it; over
+    twenty frames the edge of a sail lags by ten pixels. So what each place was painted for is
+    carried along with the paint, and compared.
 
     Args:
         shown: What the paint at each place shows: the source it was painted for, warped as it was.

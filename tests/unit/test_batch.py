@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -295,8 +296,13 @@ def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> N
         (tmp_path / "out/a.png", None),
         (tmp_path / "out/sub/b.png", None),
     ]
-    assert batch(config, [tmp_path / "in/a.png"], onlooker) == results
+    assert not any(result.kept for result in results)
+    kept = [replace(result, kept=True) for result in results]
+    assert batch(config, [tmp_path / "in/a.png"], onlooker) == kept
     assert onlooker.frames == 2
+    # One that is there, before one that is not.
+    picture(tmp_path / "in/z.png")
+    assert [result.kept for result in batch(config, [], onlooker)] == [True, True, False]
 
 
 def test_batch_tries_again_what_has_failed(config: Config, tmp_path: Path) -> None:
