@@ -88,8 +88,7 @@ class Reporter:
         """A step was taken: show how far the frame in hand is."""
         self._worked_on.add(frame)
         self._loss = f"{float(iterate.losses.total[0]):.4f}"
-        part = (iterate.level + iterate.step / iterate.steps) / iterate.levels
-        self._show(self._painted + min(part, 1.0))
+        self._show(self._painted + min(iterate.done, 1.0))
 
     def painted(self, frame: int) -> None:  # noqa: ARG002 - counted here
         """A frame is finished."""

@@ -54,6 +54,11 @@ class Iterate:
     final: bool = False
     shown: Images | None = None
 
+    @property
+    def done(self) -> float:
+        """How far the frame is, 0…1; a frame that took no step is done too."""
+        return 1.0 if self.final else (self.level + self.step / self.steps) / self.levels
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painter:

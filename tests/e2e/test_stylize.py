@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import PIL.Image
 import pytest
 
@@ -120,6 +121,20 @@ def test_json_names_each_source_and_its_target_and_nothing_else_is_on_standard_o
         "extra.mp4": "extra.mp4",
     }
     assert "Traceback" not in whole.ended.err
+
+
+def test_a_film_whose_frames_are_the_same_is_painted(program: Program) -> None:
+    film = program.work / "same.mkv"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height = SIZE
+        for _ in range(3):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture(1, SIZE))))
+        output.mux(stream.encode())
+    ended = program.run("stylize", film, "--recipe", "tiny", "--temporal", "flow", "-o", "same.mp4")
+    assert ended.code == 0, ended.err
+    assert "same.mkv: 3 frames painted in " in ended.err
+    assert ended.out == f"{program.work}/same.mp4\n"
 
 
 def test_every_output_is_there_and_nothing_besides(whole: Painted) -> None:

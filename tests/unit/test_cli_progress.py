@@ -33,7 +33,7 @@ def job(name: bytes = b"a.mp4") -> Any:
 
 
 def iterate(loss: float = 0.5, level: int = 0, step: int = 1) -> Any:
-    return cast("Any", Mock(level=level, levels=2, step=step, steps=10, losses=Mock(total=[loss])))
+    return cast("Any", Mock(done=(level + step / 10) / 2, losses=Mock(total=[loss])))
 
 
 def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
