@@ -5,25 +5,28 @@
                              [--temporal '{"weight": 100}'] [--threads 2]
 
 Of each clip those `--frames` frames of one shot are taken in which most moves; a photograph becomes
-five more, whose flow is known exactly: a pan of 2 and 1 px a frame, one of 1.5 and 0.5 px, both
-once more with a camera's noise (σ = 2 code values), and no motion with that noise. Each is painted
-three times with the default recipe: along the flow; the last `COMPARED` frames each for itself; and
-likewise at three times the steps that a later frame along the flow took. Films are written without
-loss, so that what is scored is the paint (`--codec h264` is what users get). All are scored as
-`nstd score` does, by Farnebäck's flow (the pans by the true one), and a Markdown table is printed:
+seven more, whose flow is known exactly: a pan of 2 and 1 px a frame, one of 1.5 and 0.5 px, both
+once more with a camera's noise (σ = 2 code values), no motion with that noise, and, with it too, a
+disk of the same photograph, upside down, that moves before a still ground and before a pan. Each is
+painted three times with the default recipe: along the flow; each frame for itself; and the last
+`TRIPLED` frames likewise, at three times the steps that a later frame along the flow took. Films
+are written without loss, so that what is scored is the paint (`--codec h264` is what users get).
+All are scored as `nstd score` does, by Farnebäck's flow (what is known by the true one), and a
+Markdown table is printed:
 
 - E_warp: how much more it flickers than its source; 1 is: no more. After the slash the same along
   Farnebäck's flow as OpenCV finds it: else that is mended by what the pictures show, as the
   painter's is (`nstd.flow.Checked`)
 - independent: the same, first figure, of frames painted each for itself; and by how many times that
-  is more than along the flow, over the same frames
-- sharpness: gradient energy, by that of the same frames painted each for itself; and the first
-  frame's, which is painted for itself in either mode, by the same
+  is more
+- sharpness: gradient energy, by that of the frames painted each for themselves; and the last
+  `TRIPLED` frames', by theirs
 - steps: of the first frame, and of each later one, on average
-- style: style loss, by that of the independent mode at three times the steps
+- style: style loss of the last `TRIPLED` frames, by that of the independent mode at three times the
+  steps
 - new: style loss of what is new, by that of the same masks moved to where nothing is new; and the
-  same of frames painted for themselves (the mean of two), in whose masked places nothing is new:
-  what the picture's places differ by of themselves
+  same of the frames painted for themselves, where it is no newer than all else: what the picture's
+  places differ by of themselves
 - drift: of the luminance
 
 What is measured is kept in FOLDER and not measured again, so that a run may be stopped. Beside it
@@ -37,8 +40,7 @@ import logging
 import math
 import shutil
 import subprocess
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from itertools import islice, pairwise, product
@@ -60,7 +62,7 @@ from nstd.media.reader import read_frames
 from nstd.media.shots import read_shots
 from nstd.media.writer import EncodeSettings, SegmentWriter
 from nstd.scoring.films import Films, match_films
-from nstd.scoring.measuring import Matched, measure
+from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.optimize import Iterate
@@ -68,34 +70,68 @@ from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe
 from nstd.style.targets import resize
 from nstd.style.temporal import warp
 
-COMPARED = 2
-"""Frames that are painted for themselves: the last ones, which were warped most often."""
+TRIPLED = 2
+"""Frames that are painted at three times the steps: the last ones, which were warped most often."""
 
 PAN_SIZE = (256, 144)
-PANS = (((2, 1), 0), ((1.5, 0.5), 0), ((2, 1), 2), ((1.5, 0.5), 2), ((0, 0), 2))
-"""Motion in pixels a frame, and the noise's σ in code values."""
+Vector = tuple[float, float]
+"""Pixels a frame to the left and up, or from the left and the top."""
+
+PANS: tuple[tuple[Vector, float, Vector | None], ...] = (
+    ((2, 1), 0, None),
+    ((1.5, 0.5), 0, None),
+    ((2, 1), 2, None),
+    ((1.5, 0.5), 2, None),
+    ((0, 0), 2, None),
+    ((0, 0), 2, (-3, 0.5)),
+    ((1.5, 0.5), 2, (-2, -0.5)),
+)
+"""Motion of the ground, the noise's σ in code values, and the motion of what is before it."""
+
+DISK_PX = 36
+"""Radius of what moves before the ground."""
+
 SHEET_FRAMES = 4
 GAIN = 4
 """Of the differences in the sheet."""
 
 
 class Known:
-    """The flow of a pan, which is known.
+    """The flow of a pan, and of a disk before it, which is known.
 
     Args:
-        flow: Pixels that the picture moves a frame, to the left and up.
+        motion: Pixels that the picture moves a frame, to the left and up.
+        disk: Likewise, of the disk before it; None if there is none.
+        frames: Of the film, as they are scored; with a disk only.
     """
 
-    def __init__(self, flow: tuple[float, float]) -> None:
-        self._flow = flow
+    def __init__(self, motion: Vector, disk: Vector | None, frames: Sequence[np.ndarray]) -> None:
+        self._motion = motion
+        self._disk = disk
+        self._numbers = {frame.tobytes(): number for number, frame in enumerate(frames)}
 
     def estimate(self, earlier: np.ndarray, later: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Backward and forward flow."""
-        height, width = np.broadcast_shapes(earlier.shape, later.shape)[:2]
-        shown = width / PAN_SIZE[0]
-        vector = torch.tensor(self._flow, dtype=torch.float32)[None, :, None, None] * shown
-        backward = vector.expand(1, 2, height, width).clone()
-        return backward, -backward
+        return self._flow(later), -self._flow(earlier)
+
+    def _flow(self, image: np.ndarray) -> torch.Tensor:
+        """Into the frame before `image`."""
+        height, width = image.shape[:2]
+        flow = np.empty((2, height, width), np.float32)
+        flow[:] = np.array(self._motion, np.float32)[:, None, None] * (width / PAN_SIZE[0])
+        if self._disk is not None:
+            inside = _inside_disk(self._numbers[image.tobytes()], self._disk, PAN_SIZE, 1)
+            flow[:, inside] = np.array(self._disk, np.float32)[:, None]
+        return torch.from_numpy(flow)[None]
+
+
+def _inside_disk(number: int, motion: Vector, size: tuple[int, int], scale: int) -> np.ndarray:
+    """Where it is in a frame, `[height, width]`, of a picture drawn `scale` times as large."""
+    width, height = size
+    # In the middle of the film it is in the middle of the picture.
+    middle = [edge / 2 - by * (number - 4.5) for edge, by in zip(size, motion, strict=True)]
+    rows, columns = (np.mgrid[0 : height * scale, 0 : width * scale] + 0.5) / scale
+    return np.hypot(columns - middle[0], rows - middle[1]) < DISK_PX
 
 
 @dataclass(frozen=True)
@@ -108,23 +144,33 @@ class Scene:
         first: Number of the first frame.
         frames: How many.
         flow: Pixels it moves a frame, if that is known.
+        disk: Likewise, of the disk before it.
     """
 
     name: str
     path: Path
     first: int
     frames: int
-    flow: tuple[float, float] | None = None
+    flow: Vector | None = None
+    disk: Vector | None = None
+
+    @cached_property
+    def known(self) -> Known | None:
+        """Its flow, if that is known."""
+        if self.flow is None:
+            return None
+        frames = read_frames(self.path, probe(self.path)) if self.disk else []
+        return Known(self.flow, self.disk, [frame.image for frame in frames])
 
     @property
     def estimator(self) -> Estimator:
         """What it is scored with."""
-        return Checked(Farneback(), "farneback") if self.flow is None else Known(self.flow)
+        return self.known or Checked(Farneback(), "farneback")
 
     @property
     def occlusions(self) -> Estimator | None:
         """What tells what is new: None for what scores take for it."""
-        return None if self.flow is None else Known(self.flow)
+        return self.known
 
 
 class Steps:
@@ -160,17 +206,15 @@ class Row:
     later_steps: float
     warp: float
     plain_warp: float
-    compared_warp: float
     independent: float
     sharpness: float
-    first_sharpness: float
+    last_sharpness: float
     style_loss: float
     tripled_style_loss: float
-    full_style_loss: float
     new: float
+    settled_new: float
     drift: float
     covered: float
-    settled_new: float = math.nan
 
     def markdown(self) -> str:
         """A line of the table."""
@@ -178,8 +222,8 @@ class Row:
         return (
             f"| {self.network} | {self.style} | {self.scene}"
             f" | {self.warp:.2f} / {_number(self.plain_warp)}"
-            f" | {self.independent:.1f}, {self.independent / self.compared_warp:.0f} ×"
-            f" | {self.sharpness:.3f} / {self.first_sharpness:.3f}"
+            f" | {self.independent:.1f}, {self.independent / self.warp:.0f} ×"
+            f" | {self.sharpness:.3f} / {self.last_sharpness:.3f}"
             f" | {self.first_steps} / {self.later_steps:.1f} | {by:.2f}"
             f" | {_number(self.new)} / {_number(self.settled_new)} | {self.drift:+.1%} |"
         )
@@ -217,10 +261,20 @@ def liveliest(path: Path, count: int, name: str) -> Scene:
 
 
 def pan(
-    photograph: Path, folder: Path, like: Path, flow: tuple[float, float], noise: float, count: int
+    photograph: Path,
+    folder: Path,
+    like: Path,
+    flow: Vector,
+    noise: float,
+    disk: Vector | None,
+    count: int,
 ) -> Scene:
-    """A camera that moves over a photograph, at twice the size of what it shows: no step blurs."""
+    """A camera that moves over a photograph, at twice the size of what it shows: no step blurs.
+
+    With `disk` a part of the photograph, upside down, moves before it.
+    """
     name = f"pan {flow[0]:g}, {flow[1]:g} px" if any(flow) else "still"
+    name = f"disk before {name}" if disk else name
     name += f", noise {noise:g}" if noise else ""
     path = folder / f"{name.replace(', ', '-').replace(' ', '-')}.mkv"
     generator = np.random.default_rng(0)
@@ -236,11 +290,16 @@ def pan(
         for index, frame in enumerate(frames):
             left, top = (round(2 * by * index) for by in flow)
             view = picture[:, :, top : top + 2 * height, left : left + 2 * width]
+            if disk:
+                moved = [round(-2 * by * index) + width for by in disk]
+                before = picture[:, :, : 2 * height, : 2 * width].flip(2).roll(moved, (3, 2))
+                inside = torch.from_numpy(_inside_disk(index, disk, PAN_SIZE, 2))
+                view = torch.where(inside, before, view)
             small = to_images(torch.nn.functional.avg_pool2d(view, 2))[0]
             noisy = np.rint(small + generator.normal(0, noise, small.shape)) if noise else small
             image = np.clip(noisy, 0, 255).astype(np.uint8)
             writer.write(replace(frame, image=image))
-    return Scene(name, path, 0, len(frames), flow)
+    return Scene(name, path, 0, len(frames), flow, disk)
 
 
 @dataclass(frozen=True)
@@ -295,32 +354,30 @@ class Case:
             if found.pop("asked", None) == asked and known:
                 return Row(**found)
         scene = self.scene
-        compared = self._first_compared
+        last = max(scene.first, scene.first + scene.frames - TRIPLED)
         flow, steps = self._paint("flow", self.recipe, scene.first)
         alone = replace(self.recipe, temporal=INDEPENDENT)
-        full, _ = self._paint("independent", alone, compared)
+        independent, _ = self._paint("independent", alone, scene.first)
         later = [count for frame, count in steps.items() if frame > scene.first]
         mean = _mean(list(map(float, later)))
         # At the size that is painted, as a later frame is.
         edge = max(self._films("flow").size)
-        tripled = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
-        third, _ = self._paint("tripled", tripled, compared)
-        frames = flow.frames[compared - scene.first :]
+        fewer = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
+        tripled, _ = self._paint("tripled", fewer, last)
+        ends = [FilmScore(film.frames[last - scene.first :]) for film in (flow, independent)]
         row = Row(
             *self.names,
             first_steps=steps[scene.first],
             later_steps=mean,
             warp=flow.warp_ratio,
             plain_warp=self._plain_warp(),
-            compared_warp=FilmScore(frames[1:]).warp_ratio,
-            independent=full.warp_ratio,
-            sharpness=_mean([f.energy for f in frames]) / full.energy,
-            first_sharpness=flow.frames[0].energy / full.energy,
-            style_loss=_mean([f.style or 0.0 for f in frames]),
-            tripled_style_loss=third.style_loss,
-            full_style_loss=full.style_loss,
+            independent=independent.warp_ratio,
+            sharpness=flow.energy / independent.energy,
+            last_sharpness=ends[0].energy / ends[1].energy,
+            style_loss=ends[0].style_loss,
+            tripled_style_loss=tripled.style_loss,
             new=flow.new_ratio,
-            settled_new=self._settled_new(),
+            settled_new=independent.new_ratio,
             drift=flow.luminance_drift,
             covered=flow.covered,
         )
@@ -342,37 +399,8 @@ class Case:
         frames = self._films("flow").frames()
         return measure(frames, segment_frames=48, estimator=Farneback()).warp_ratio
 
-    def _settled_new(self) -> float:
-        """`new` of frames that were painted for themselves, under the masks of all the film.
-
-        The mean of two: the shot's first frame, and the first of the independent mode's.
-        """
-        meter = StyleMeter(make_painter(self.config, self.recipe), *self._films("flow").size)
-        ratios = []
-        for mode in ("flow", "independent"):
-            with closing(self._films(mode).frames()) as frames:
-                painted = next(frames).painted
-            settled = (replace(one, painted=painted) for one in self._films("flow").frames())
-            score = self._measure(settled, meter)
-            ratios.append(score.new_ratio)
-        return _mean(ratios)
-
-    def _measure(self, frames: Iterable[Matched], meter: StyleMeter) -> FilmScore:
-        return measure(
-            frames,
-            segment_frames=48,
-            estimator=self.scene.estimator,
-            occlusions=self.scene.occlusions,
-            style=meter,
-        )
-
     def _films(self, mode: str) -> Films:
-        first = self.scene.first if mode == "flow" else self._first_compared
-        return match_films(self._target(mode), self.scene.path, first=first)
-
-    @property
-    def _first_compared(self) -> int:
-        return max(self.scene.first, self.scene.first + self.scene.frames - COMPARED)
+        return match_films(self._target(mode), self.scene.path, first=self.scene.first)
 
     def _target(self, mode: str) -> Path:
         return self.folder / f"{self.stem}-{mode}.mkv"
@@ -395,7 +423,13 @@ class Case:
             raise result.error
         films = match_films(target, scene.path, first=first)
         meter = StyleMeter(make_painter(self.config, recipe), *films.size)
-        score = self._measure(films.frames(), meter)
+        score = measure(
+            films.frames(),
+            segment_frames=48,
+            estimator=scene.estimator,
+            occlusions=scene.occlusions,
+            style=meter,
+        )
         if mode == "flow":
             frames = [(one.source, one.painted) for one in films.frames()]
             sheet(frames[-SHEET_FRAMES - 1 :], scene, self.folder / f"{self.stem}.png")
@@ -435,7 +469,10 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
     if arguments.photograph:
         like = arguments.clips[0]
         scenes += [
-            pan(arguments.photograph, folder, like, flow, noise, count) for flow, noise in PANS
+            pan(arguments.photograph, folder, like, flow, noise, disk, count)
+            for flow, noise, disk in PANS
+            # A disk's flow is known at the size it was drawn at.
+            if disk is None or arguments.size >= PAN_SIZE[0]
         ]
     temporal: dict[str, Any] = json.loads(arguments.temporal)
     if "long_term" in temporal:

@@ -28,9 +28,9 @@ from nstd.style.temporal import (
     Flow,
     TemporalTarget,
     Trust,
+    disocclusion,
     initial_image,
     long_term_trust,
-    revealed,
     trust,
     warp,
     warp_sharp,
@@ -184,7 +184,7 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
             earlier, later = (source.to(device, dtype) for source in one.sources)
             known = known * agreement(earlier, later, backward)
             resembling = resemblance(earlier, later, backward)
-            resembling = resembling * (1 - DOUBTED * revealed(backward, forward))
+            resembling = resembling * (1 - DOUBTED * disocclusion(backward, forward))
             known = torch.maximum(known, resembling)
             before = earlier if one.shown is None else one.shown.to(device, dtype)
             shown.append(warp_sharp(before, backward))

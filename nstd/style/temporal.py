@@ -127,7 +127,7 @@ def trust(backward: Flow, forward: Flow) -> Trust:
     return _smooth(known).clamp(0, 1)
 
 
-def revealed(backward: Flow, forward: Flow) -> Trust:
+def disocclusion(backward: Flow, forward: Flow) -> Trust:
     """`disoccluded`, smoothed as `trust` is."""
     return _smooth(disoccluded(backward, forward).to(backward.dtype)).clamp(0, 1)
 
