@@ -6,6 +6,7 @@ import torch
 from nstd.errors import ConfigError
 from nstd.flow.common import explain_better
 from nstd.flow.estimator import Estimator, Flow, Image
+from nstd.flow.rims import sharpen_rims
 from nstd.flow.still import hold_still
 
 
@@ -13,7 +14,8 @@ class Checked:
     """An estimator whose flow is looked at before it is used.
 
     Of identical pictures the flow is zero, and not computed; where only noise moves it is zero too.
-    Where another part's motion clearly explains the pictures better, it is that.
+    Where another part's motion clearly explains the pictures better, it is that, and where motions
+    meet it changes from the one to the other.
 
     Args:
         estimator: Whose flow it is.
@@ -40,7 +42,8 @@ class Checked:
             self._require(flow.device.type == "cpu", f"on {flow.device}, not on the CPU")
             self._require(bool(flow.isfinite().all()), "that is not finite")
         backward, forward = explain_better(earlier, later, backward, forward)
-        return hold_still(earlier, later, backward, forward)
+        backward, forward = hold_still(earlier, later, backward, forward)
+        return sharpen_rims(earlier, later, backward, forward)
 
     def _pair(self, found: object) -> tuple[Flow, Flow]:
         """Both flows, without what torch would need for their gradients."""

@@ -89,7 +89,7 @@ def _explained(here: Image, there: Image, flow: Flow) -> Flow:
     def error(motions: Plane) -> Plane:
         return averaged(along_flow(own, other, motions, stride), NEAR_PX) + ALIKE
 
-    found, left = error(vectors), error(np.zeros_like(vectors))
+    found, left = error(seen), error(np.zeros_like(seen))
     stands = left * CLEARLY < found
     best, chosen = np.where(stands, left, found), stands.astype(np.uint8)
     motions = [np.zeros(2)]
@@ -104,7 +104,7 @@ def _explained(here: Image, there: Image, flow: Flow) -> Flow:
         offered &= ~alike
         begun = _mean_motion(seen, votes)
         motions.append(_refined(own, other, begun, np.argwhere(votes) * stride))
-        explained = error(_everywhere(motions[-1], vectors))
+        explained = error(_everywhere(motions[-1], seen))
         left = np.minimum(left, explained)
         taken = explained * CLEARLY < best
         best, chosen = np.where(taken, explained, best), np.where(taken, len(motions), chosen)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 
 ALIKE = 0.5
 """Mean squared difference, in code values², of pictures that differ by rounding."""
@@ -19,6 +20,8 @@ ALIKE = 0.5
 STANDS = 12.0
 """The same of pictures that differ by a camera's noise (σ up to 2.4): what differs more does not
 stand, whatever the flow."""
+
+_ROW = 1024
 
 _MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
 
@@ -29,24 +32,44 @@ def along_flow(own: Plane, other: Plane, vectors: Plane, stride: int = 1) -> Pla
     Args:
         own: A picture.
         other: Likewise.
-        vectors: The flow, on `own`'s grid.
+        vectors: The flow of those pixels.
         stride: Only every so many pixels, both ways, are compared.
     """
-    height, width = own.shape[:2]
-    rows, columns = np.mgrid[0:height:stride, 0:width:stride].astype(np.float32)
-    own, vectors = own[::stride, ::stride], vectors[:, ::stride, ::stride]
-    moved = cv2.remap(
-        other,
-        columns + vectors[0],
-        rows + vectors[1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    # Between pixels interpolation turns noise of variance σ² into Σw² σ²: no better match.
-    across, down = vectors - np.floor(vectors)
-    kept = (across**2 + (1 - across) ** 2) * (down**2 + (1 - down) ** 2)
-    error: Plane = _squared(own, cast("Plane", moved)) * 2 / (1 + kept)
-    return error
+    rows, columns = stride * np.mgrid[0 : vectors.shape[1], 0 : vectors.shape[2]]
+    rows, columns = rows.astype(np.float32), columns.astype(np.float32)
+    return _compared(own[::stride, ::stride], other, rows, columns, vectors)
+
+
+class Places:
+    """Some pixels of a picture, to be compared along many flows.
+
+    Args:
+        own: The picture.
+        rows: Of the pixels, `[count]`.
+        columns: Likewise.
+    """
+
+    def __init__(self, own: Plane, rows: Numbers, columns: Numbers) -> None:
+        self._last = own.shape[0] - 1, own.shape[1] - 1
+        self._count = len(rows)
+        self._own = self._in_rows(own[rows, columns].T).transpose(1, 2, 0).copy()
+        self._rows, self._columns = self._in_rows(np.stack([rows, columns]).astype(np.float32))
+
+    def along_flow(self, other: Plane, vectors: Plane) -> Plane:
+        """`along_flow` of these pixels, `[count]`; their flow is `[2, count]`."""
+        vectors = self._in_rows(vectors)
+        found = _compared(self._own, other, self._rows, self._columns, vectors)
+        return found.ravel()[: self._count]
+
+    def leaves(self, vectors: Plane) -> Flags:
+        """`leaves` of these pixels."""
+        rows, columns = (at.ravel()[: self._count] for at in (self._rows, self._columns))
+        return _outside(columns + vectors[0], rows + vectors[1], *self._last)
+
+    def _in_rows(self, values: Plane) -> Plane:
+        """As a picture: OpenCV's are no wider than 32,767 pixels."""
+        padded = np.pad(values, ((0, 0), (0, -self._count % _ROW)))
+        return padded.reshape(len(values), -1, _ROW)
 
 
 def along_shift(own: Plane, other: Plane, shift: tuple[int, int]) -> Plane:
@@ -67,6 +90,38 @@ def averaged(values: npt.NDArray[Any], window: int) -> Plane:
     """Averages over squares of `window` pixels."""
     blurred = cv2.blur(values, (window, window), borderType=cv2.BORDER_REFLECT_101)
     return blurred.astype(np.float32)
+
+
+def leaves(vectors: Plane) -> Flags:
+    """Where the flow leads out of the picture.
+
+    Args:
+        vectors: The flow.
+    """
+    height, width = vectors.shape[1:]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    return _outside(columns + vectors[0], rows + vectors[1], height - 1, width - 1)
+
+
+def _compared(own: Plane, other: Plane, rows: Plane, columns: Plane, vectors: Plane) -> Plane:
+    moved = cv2.remap(
+        other,
+        columns + vectors[0],
+        rows + vectors[1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    # Between pixels interpolation turns noise of variance σ² into Σw² σ²: no better match.
+    across, down = vectors - np.floor(vectors)
+    kept = (across**2 + (1 - across) ** 2) * (down**2 + (1 - down) ** 2)
+    error: Plane = _squared(own, cast("Plane", moved)) * 2 / (1 + kept)
+    return error
+
+
+def _outside(columns: Plane, rows: Plane, last_row: int, last_column: int) -> Flags:
+    beside = (columns < 0) | (columns > last_column)
+    outside: Flags = beside | (rows < 0) | (rows > last_row)
+    return outside
 
 
 def _squared(one: Plane, other: Plane) -> Plane:

@@ -20,6 +20,7 @@ from nstd.flow.differences import (
     along_flow,
     along_shift,
     averaged,
+    leaves,
 )
 from nstd.flow.estimator import Flow, Image
 
@@ -151,16 +152,16 @@ def _weighed(
         moved: The same along the flow as it was found.
         doubted: Likewise, but where it is slow along what is around.
     """
-    leaves = _leaves(flow)
+    gone = leaves(flow)
     # Near these too the flow explains nothing that is seen.
-    inside = cv2.dilate(leaves.astype(np.uint8), _NEAR) == 0
+    inside = cv2.dilate(gone.astype(np.uint8), _NEAR) == 0
     noise = NOISE * float(np.median(np.minimum(standing, moved)))
     alike = standing < min(max(STANDS, noise), MOST_NOISE)
     stands = fast & inside & alike & (CLEARLY * (standing + ALIKE) < doubted + ALIKE)
     moves = inside & (CLEARLY * (moved + ALIKE) < standing + ALIKE)
-    moves |= ~leaves & ~alike
+    moves |= ~gone & ~alike
     # A speck is noise's chance, and would tell for all that is even around it.
-    return _Evidence(fast, stands, _without_specks(moves), leaves & ~alike, alike)
+    return _Evidence(fast, stands, _without_specks(moves), gone & ~alike, alike)
 
 
 def _without_phantoms(flow: Plane, seen: _Evidence) -> Plane:
@@ -188,15 +189,6 @@ def _without_phantoms(flow: Plane, seen: _Evidence) -> Plane:
     filled = filled.transpose(2, 0, 1)
     # What comes into the picture tells nothing of others, and nothing tells of it.
     return np.where(seen.enters | (np.abs(filled - known) < ROUNDING_PX), known, filled)
-
-
-def _leaves(flow: Plane) -> Flags:
-    """Where the flow leads out of the picture."""
-    height, width = flow.shape[1:]
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    columns, rows = columns + flow[0], rows + flow[1]
-    beside = (columns < 0) | (columns > width - 1)
-    return cast("Flags", beside | (rows < 0) | (rows > height - 1))
 
 
 def _without_specks(flags: Flags) -> Flags:

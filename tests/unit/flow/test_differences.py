@@ -41,7 +41,7 @@ def test_between_pixels_noise_is_no_better_match() -> None:
 def test_with_a_stride_every_so_many_places_are_compared() -> None:
     own, other = (texture(HEIGHT, WIDTH, seed).astype(np.float32) for seed in (1, 2))
     flow = np.random.default_rng(3).uniform(-3, 3, (2, HEIGHT, WIDTH)).astype(np.float32)
-    some, every = along_flow(own, other, flow, 3), along_flow(own, other, flow)
+    some, every = along_flow(own, other, flow[:, ::3, ::3], 3), along_flow(own, other, flow)
     assert np.array_equal(some, every[::3, ::3])
 
 

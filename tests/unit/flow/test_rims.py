@@ -1,0 +1,169 @@
+"""Around what moves the flow changes where the motion does, and nowhere else is it touched."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nstd.flow import Checked, Dis, Farneback
+from nstd.flow.estimator import Image
+from nstd.flow.rims import MEDIAN_PX, REACHES_PX, sharpen_rims
+from tests.scenes import Scene, scene, texture
+
+HEIGHT, WIDTH = 120, 160
+
+
+def noisy(picture: np.ndarray, seed: int, deviation: float = 2) -> Image:
+    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
+    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+
+
+def smoothed(flow: np.ndarray, window: int) -> torch.Tensor:
+    """As an estimator finds it that looks at windows."""
+    parts = [cv2.blur(part.astype(np.float32), (window, window)) for part in flow]
+    return torch.from_numpy(np.stack(parts))[None]
+
+
+def off(found: torch.Tensor, true: np.ndarray) -> np.ndarray:
+    """Length of the difference, where both frames show the place."""
+    return np.asarray(np.hypot(*(found[0].numpy() - true)))
+
+
+def shown(one: Scene) -> np.ndarray:
+    return ~(one.revealed | one.entered)
+
+
+@pytest.mark.parametrize(
+    ("square", "wall"), [((3, 1), (0, 0)), ((-4, 2), (2, 1)), ((0, 5), (0, 1))]
+)
+@pytest.mark.parametrize("window", [9, 15])
+def test_a_rim_is_where_the_motion_changes(
+    square: tuple[int, int], wall: tuple[int, int], window: int
+) -> None:
+    one = scene(HEIGHT, WIDTH, square=square, wall=wall)
+    flows = smoothed(one.backward, window), smoothed(one.forward, window)
+    pictures = noisy(one.earlier, 1), noisy(one.later, 2)
+    backward, _ = sharpen_rims(*pictures, *flows)
+    before, after = (off(flow, one.backward)[shown(one)] for flow in (flows[0], backward))
+    assert (before > 0.5).mean() > 0.04
+    assert (after > 0.5).mean() < 0.25 * (before > 0.5).mean()
+
+
+def test_both_ways_are_sharpened_alike() -> None:
+    one = scene(HEIGHT, WIDTH, square=(4, 1), wall=(0, 0))
+    pictures = noisy(one.earlier, 1), noisy(one.later, 2)
+    flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
+    found = sharpen_rims(*pictures, *flows)
+    turned = sharpen_rims(pictures[1], pictures[0], flows[1], flows[0])
+    assert not torch.equal(found[1], flows[1])
+    for one_way, other in zip(found, reversed(turned), strict=True):
+        assert torch.equal(one_way, other)
+
+
+@pytest.mark.parametrize("estimator", [Dis(), Farneback()])
+def test_of_a_filmed_thing_less_of_the_flow_is_off(estimator: Dis | Farneback) -> None:
+    one = scene(HEIGHT, WIDTH, square=(3, -2), wall=(0, 0))
+    pictures = noisy(one.earlier, 1), noisy(one.later, 2)
+    found = estimator.estimate(*pictures)
+    backward, _ = Checked(estimator, "mine").estimate(*pictures)
+    wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (found[0], backward)]
+    assert wrong[1] < 0.4 * wrong[0]
+
+
+def test_a_flow_that_is_right_stays_right() -> None:
+    one = scene(HEIGHT, WIDTH, square=(4, -3), wall=(-1, 2))
+    flows = [
+        torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
+    ]
+    backward, _ = sharpen_rims(noisy(one.earlier, 1), noisy(one.later, 2), *flows)
+    assert (off(backward, one.backward)[shown(one)] > 0).mean() < 0.01
+
+
+def test_what_changes_slowly_from_place_to_place_is_left_alone_to_the_bit() -> None:
+    large = texture(HEIGHT, WIDTH, 1)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    across = 3 + columns / 80  # stretched
+    later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR).astype(np.uint8)
+    backward = torch.from_numpy(np.stack([across, np.zeros_like(across)]))[None]
+    found, _ = sharpen_rims(large, later, backward, -backward)
+    assert torch.equal(found, backward)
+
+
+def test_a_zoom_is_hardly_touched() -> None:
+    """It varies by more than a rim may, and is right: nothing beside explains better."""
+    large = texture(HEIGHT, WIDTH, 1)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    flow = 0.05 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
+    later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
+    backward = torch.from_numpy(flow)[None]
+    found, _ = sharpen_rims(noisy(large, 1), noisy(later, 2), backward, -backward)
+    inside = (..., slice(16, -16), slice(16, -16))
+    assert float((found - backward)[inside].abs().mean()) < 0.02
+
+
+def test_in_what_is_even_the_rim_is_halfway() -> None:
+    """Nothing tells, so a place moves with the nearer of both, and nothing with neither."""
+    even = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    flow = np.zeros((2, HEIGHT, WIDTH), np.float32)
+    flow[0, :, WIDTH // 2 :] = 2
+    blurred = smoothed(flow, 13)
+    between = (blurred[0, 0] > 0.2) & (blurred[0, 0] < 1.8)
+    assert float(between.float().mean()) > 0.05
+    found, _ = sharpen_rims(even, even, blurred, blurred)
+    wrong = off(found, flow)
+    assert (wrong > 0.2).mean() < 0.3 * float(between.float().mean())
+    assert wrong[:, : WIDTH // 2 - 3].max() < 0.2
+    assert wrong[:, WIDTH // 2 + 3 : -3].max() < 0.2
+
+
+def test_one_motion_for_all_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nstd.flow.rims._explaining", lambda *_: pytest.fail("it was"))
+    picture = texture(HEIGHT, WIDTH, 1)
+    flow = torch.full((1, 2, HEIGHT, WIDTH), 1.7)
+    for found in sharpen_rims(picture, picture, flow, -flow):
+        assert torch.equal(found.abs(), flow)
+
+
+def test_nothing_is_taken_that_leads_out_of_the_picture() -> None:
+    picture = texture(HEIGHT, WIDTH, 1)
+    flow = torch.zeros(1, 2, HEIGHT, WIDTH)
+    flow[:, 0, :, :8] = -30  # all of it leads out
+    found, _ = sharpen_rims(picture, picture, flow, flow)
+    assert torch.equal(found, flow)
+
+
+def test_a_large_picture_is_sharpened_as_a_small_one_is() -> None:
+    one = scene(HEIGHT, 1341, square=(3, 1), wall=(0, 0), side=70)
+    flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
+    backward, _ = sharpen_rims(noisy(one.earlier, 1), noisy(one.later, 2), *flows)
+    wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
+    assert wrong[1] < 0.4 * wrong[0]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 999), st.floats(0, 100))
+def test_whatever_the_flow_the_result_is_of_motions_beside(
+    height: int, width: int, seed: int, fastest: float
+) -> None:
+    random = np.random.default_rng(seed)
+    earlier, later = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    flows = [
+        torch.from_numpy(
+            random.uniform(-fastest, fastest, (1, 2, height, width)).astype(np.float32)
+        )
+        for _ in range(2)
+    ]
+    given_ones = [flow.clone() for flow in flows]
+    window = np.ones((2 * (max(REACHES_PX) + MEDIAN_PX) + 1,) * 2, np.uint8)
+    for found, flow, before in zip(
+        sharpen_rims(earlier, later, *flows), flows, given_ones, strict=True
+    ):
+        assert torch.equal(flow, before)
+        assert found.shape == flow.shape
+        assert found.dtype == torch.float32
+        for part, own in zip(found[0].numpy(), flow[0].numpy(), strict=True):
+            assert set(part.ravel().tolist()) <= set(own.ravel().tolist())
+            assert (part <= cv2.dilate(own, window)).all()
+            assert (part >= cv2.erode(own, window)).all()
