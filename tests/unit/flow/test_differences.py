@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstd.flow.differences import along_flow, along_shift, averaged
+from nstd.flow.differences import Places, along_flow, along_shift, averaged, leaves
 from tests.scenes import texture
 
 HEIGHT, WIDTH = 40, 60
@@ -43,6 +43,21 @@ def test_with_a_stride_every_so_many_places_are_compared() -> None:
     flow = np.random.default_rng(3).uniform(-3, 3, (2, HEIGHT, WIDTH)).astype(np.float32)
     some, every = along_flow(own, other, flow[:, ::3, ::3], 3), along_flow(own, other, flow)
     assert np.array_equal(some, every[::3, ::3])
+
+
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, HEIGHT * WIDTH])
+def test_some_places_are_compared_as_all_of_them_are(count: int) -> None:
+    own, other = (texture(HEIGHT, WIDTH, seed).astype(np.float32) for seed in (1, 2))
+    random = np.random.default_rng(3)
+    flow = random.uniform(-9, 9, (2, HEIGHT, WIDTH)).astype(np.float32)
+    chosen = np.sort(random.permutation(HEIGHT * WIDTH)[:count])
+    rows, columns = np.divmod(chosen, WIDTH)
+    places, vectors = Places(own, rows, columns), flow[:, rows, columns]
+    assert np.array_equal(
+        places.along_flow(other, vectors), along_flow(own, other, flow).flat[chosen]
+    )
+    assert np.array_equal(places.leaves(vectors), leaves(flow).flat[chosen])
+    assert leaves(flow).any()
 
 
 def test_averages_are_of_squares_around_each_place() -> None:
