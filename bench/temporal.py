@@ -7,7 +7,8 @@
 Of each clip those `--frames` frames of one shot are taken in which most moves; a photograph becomes
 seven more, whose flow is known exactly: a pan of 2 and 1 px a frame, one of 1.5 and 0.5 px, both
 once more with a camera's noise (σ = 2 code values), no motion with that noise, and, with it too, a
-disk of the same photograph, upside down, that moves before a still ground and before a pan. Each is
+disk of the same photograph, upside down, that moves before a still ground and before a pan (these
+at a `--size` of 256 or more). Each is
 painted three times with the default recipe: along the flow; each frame for itself; and the last
 `TRIPLED` frames likewise, at three times the steps that a later frame along the flow took. Films
 are written without loss, so that what is scored is the paint (`--codec h264` is what users get).
@@ -75,7 +76,7 @@ TRIPLED = 2
 
 PAN_SIZE = (256, 144)
 Vector = tuple[float, float]
-"""Pixels a frame to the left and up, or from the left and the top."""
+"""Pixels that a picture moves a frame, to the left and up."""
 
 PANS: tuple[tuple[Vector, float, Vector | None], ...] = (
     ((2, 1), 0, None),
@@ -120,16 +121,22 @@ class Known:
         flow = np.empty((2, height, width), np.float32)
         flow[:] = np.array(self._motion, np.float32)[:, None, None] * (width / PAN_SIZE[0])
         if self._disk is not None:
-            inside = _inside_disk(self._numbers[image.tobytes()], self._disk, PAN_SIZE, 1)
+            number = self._numbers[image.tobytes()]
+            inside = _inside_disk(number - (len(self._numbers) - 1) / 2, self._disk, 1)
             flow[:, inside] = np.array(self._disk, np.float32)[:, None]
         return torch.from_numpy(flow)[None]
 
 
-def _inside_disk(number: int, motion: Vector, size: tuple[int, int], scale: int) -> np.ndarray:
-    """Where it is in a frame, `[height, width]`, of a picture drawn `scale` times as large."""
-    width, height = size
-    # In the middle of the film it is in the middle of the picture.
-    middle = [edge / 2 - by * (number - 4.5) for edge, by in zip(size, motion, strict=True)]
+def _inside_disk(since: float, motion: Vector, scale: int) -> np.ndarray:
+    """Where the disk is, `[height, width]`, of a picture drawn `scale` times as large.
+
+    Args:
+        since: Frames since the disk was in the picture's middle.
+        motion: Of the disk.
+        scale: By which the picture is drawn larger.
+    """
+    width, height = PAN_SIZE
+    middle = [edge / 2 - by * since for edge, by in zip(PAN_SIZE, motion, strict=True)]
     rows, columns = (np.mgrid[0 : height * scale, 0 : width * scale] + 0.5) / scale
     return np.hypot(columns - middle[0], rows - middle[1]) < DISK_PX
 
@@ -291,9 +298,10 @@ def pan(
             left, top = (round(2 * by * index) for by in flow)
             view = picture[:, :, top : top + 2 * height, left : left + 2 * width]
             if disk:
-                moved = [round(-2 * by * index) + width for by in disk]
+                moved = [round(-2 * by * index) for by in disk]
                 before = picture[:, :, : 2 * height, : 2 * width].flip(2).roll(moved, (3, 2))
-                inside = torch.from_numpy(_inside_disk(index, disk, PAN_SIZE, 2))
+                since = index - (len(frames) - 1) / 2
+                inside = torch.from_numpy(_inside_disk(since, disk, 2))
                 view = torch.where(inside, before, view)
             small = to_images(torch.nn.functional.avg_pool2d(view, 2))[0]
             noisy = np.rint(small + generator.normal(0, noise, small.shape)) if noise else small
@@ -362,8 +370,8 @@ class Case:
         mean = _mean(list(map(float, later)))
         # At the size that is painted, as a later frame is.
         edge = max(self._films("flow").size)
-        fewer = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
-        tripled, _ = self._paint("tripled", fewer, last)
+        thrice = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
+        tripled, _ = self._paint("tripled", thrice, last)
         ends = [FilmScore(film.frames[last - scene.first :]) for film in (flow, independent)]
         row = Row(
             *self.names,

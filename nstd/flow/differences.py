@@ -4,6 +4,7 @@ Pictures are float32 `[height, width, 3]` in code values, flows `[2, height, wid
 then y. A motion leads from `own` into `other`: own(p) ≈ other(p + motion).
 """
 
+import math
 from typing import Any, cast
 
 import cv2
@@ -20,8 +21,6 @@ ALIKE = 0.5
 STANDS = 12.0
 """The same of pictures that differ by a camera's noise (σ up to 2.4): what differs more does not
 stand, whatever the flow."""
-
-_ROW = 1024
 
 _MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
 
@@ -52,12 +51,14 @@ class Places:
     def __init__(self, own: Plane, rows: Numbers, columns: Numbers) -> None:
         self._last = own.shape[0] - 1, own.shape[1] - 1
         self._count = len(rows)
-        self._own = self._in_rows(own[rows, columns].T).transpose(1, 2, 0).copy()
-        self._rows, self._columns = self._in_rows(np.stack([rows, columns]).astype(np.float32))
+        # As a square: OpenCV's pictures have at most 32,766 rows and columns.
+        self._edge = math.isqrt(self._count) + 1
+        self._own = self._as_square(own[rows, columns].T).transpose(1, 2, 0).copy()
+        self._rows, self._columns = self._as_square(np.stack([rows, columns]).astype(np.float32))
 
     def along_flow(self, other: Plane, vectors: Plane) -> Plane:
         """`along_flow` of these pixels, `[count]`; their flow is `[2, count]`."""
-        vectors = self._in_rows(vectors)
+        vectors = self._as_square(vectors)
         found = _compared(self._own, other, self._rows, self._columns, vectors)
         return found.ravel()[: self._count]
 
@@ -66,10 +67,9 @@ class Places:
         rows, columns = (at.ravel()[: self._count] for at in (self._rows, self._columns))
         return _outside(columns + vectors[0], rows + vectors[1], *self._last)
 
-    def _in_rows(self, values: Plane) -> Plane:
-        """As a picture: OpenCV's are no wider than 32,767 pixels."""
-        padded = np.pad(values, ((0, 0), (0, -self._count % _ROW)))
-        return padded.reshape(len(values), -1, _ROW)
+    def _as_square(self, values: Plane) -> Plane:
+        padded = np.pad(values, ((0, 0), (0, -self._count % self._edge)))
+        return padded.reshape(len(values), -1, self._edge)
 
 
 def along_shift(own: Plane, other: Plane, shift: tuple[int, int]) -> Plane:

@@ -18,33 +18,35 @@ REACHES_PX = (6, 12)
 that moves before a photograph was off as much, of 16 motions for 24."""
 
 NEAR_PX = 5
-"""Square over which motions are compared. With 9 a quarter of the disk's rim stayed as it was;
-windows that follow the picture's edges (guided filtering, Rhemann et al., CVPR 2011) did as well
-as squares of this size."""
+"""Square over which motions are compared. With 9 more of the disk's rim stayed as it was; windows
+that follow the picture's edges (guided filtering, Rhemann et al., CVPR 2011) did as well as squares
+of this size."""
 
 BETTER = 1.1
-"""How much less another motion must differ than the place's own, in mean square, noise apart. What
-is beside is what a place may do at all, so that a little is enough: with 1.5 half as much is
-mended."""
+"""How much less another motion must differ than the place's own, in mean square with the noise
+added to both. What is beside is what a place may do at all, so that a little is enough: with 1.5 a
+quarter to two thirds less of two disks' rims is mended."""
 
 MOST = 400.0
 """Squared difference of a pixel, in code values², at most: what was hidden fits no motion."""
 
 STEEP, STEEPEST_PX = 0.3, 0.1
-"""Where the flow changes by so many pixels a pixel, it may be between two motions: it must explain
-better by this share of the noise. Else such motions stay in what is even, where all explain alike;
-3 % of a picture then counts as a rim that is none."""
+"""Where the flow changes by so many pixels a pixel, it may be between two motions: that counts as a
+difference of so many times the noise. Else such motions stay in what is even, where all explain
+alike; 3 % of a picture then counts as a rim that is none."""
 
-FAR = 0.02
-"""A motion that is farther from the place's own by 1 px must explain better by this share of the
-noise, by 2 px by four times as much: in what is even the nearer of two motions is taken."""
+FAR, FARTHEST_PX = 0.02, 4.0
+"""A motion that is farther from the place's own by 1 px counts as differing by so many times the
+noise more, by 2 px by four times as much, up to so many pixels: in what is even the nearer of two
+motions is taken."""
 
-VARIES_PX = 0.5
-"""Where the flow varies by less over all the reach, nothing is done."""
+VARIES_PX, SLOPE_PX = 0.5, 0.05
+"""Where the flow varies by less over all the reach, or changes nowhere within it by more from pixel
+to pixel, nothing is done: zooms and turns of up to 3 % are right as they are."""
 
 MEDIAN_PX = 5
-"""Square over which medians are taken of what was found: places choose each for itself, and specks
-would each have a rim of their own."""
+"""Square over which medians of each component are taken of what was found: places choose each for
+itself, and specks would each have a rim of their own."""
 
 _DIRECTIONS = np.exp(2j * np.pi * np.arange(8) / 8)
 _MOVES = [(round(way.real), round(way.imag)) for way in np.outer(REACHES_PX, _DIRECTIONS).flat]
@@ -72,7 +74,7 @@ def _sharpened(here: Image, there: Image, flow: Flow) -> Flow:
     changed = (found != vectors).any(axis=0).astype(np.uint8)
     medians = np.stack([cv2.medianBlur(part, MEDIAN_PX) for part in found])
     around = cv2.dilate(changed, np.ones((MEDIAN_PX, MEDIAN_PX), np.uint8)) > 0
-    return torch.from_numpy(np.where(around, medians, vectors))[None]
+    return torch.from_numpy(np.where(around & ~leaves(medians), medians, found))[None]
 
 
 def _explaining(own: Plane, other: Plane, vectors: Plane, unsure: Flags) -> Plane:
@@ -95,7 +97,8 @@ def _explaining(own: Plane, other: Plane, vectors: Plane, unsure: Flags) -> Plan
     for x, y in _MOVES:
         there = np.clip(rows + y, 0, height - 1) * width + np.clip(columns + x, 0, width - 1)
         motions = flat.take(there, axis=1)
-        away = np.float32(FAR) * np.square(motions - here).sum(axis=0)
+        away = np.square(motions - here).sum(axis=0)
+        away = np.float32(FAR) * np.minimum(away, np.float32(FARTHEST_PX**2))
         found = error(motions) + noise * (1 + slopes.take(there) + away)
         better = (found < best) & asked & ~places.leaves(motions)
         best = np.where(better, found, best)
@@ -106,19 +109,25 @@ def _explaining(own: Plane, other: Plane, vectors: Plane, unsure: Flags) -> Plan
 
 
 def _varies(vectors: Plane) -> Flags:
-    """Where there are other motions within reach."""
+    """Where there are other motions within reach, and the flow changes quickly between them."""
     window: npt.NDArray[np.uint8] = np.ones((2 * max(REACHES_PX) + 1,) * 2, np.uint8)
     ranges = [cv2.dilate(part, window) - cv2.erode(part, window) for part in vectors]
-    varies: Flags = np.add(*ranges) > VARIES_PX
+    steep = cv2.dilate(_slopes(vectors), window) > SLOPE_PX
+    varies: Flags = (np.add(*ranges) > VARIES_PX) & steep
     return varies
 
 
 def _steepness(vectors: Plane) -> Plane:
-    """`STEEP` where the flow is as steep as that or steeper, `[1, height, width]`."""
+    """`STEEP`, and less where the flow around a place is less steep than `STEEPEST_PX`."""
+    around = cv2.dilate(_slopes(vectors), np.ones((3, 3), np.uint8))
+    shares: Plane = np.float32(STEEP) * np.minimum(around / np.float32(STEEPEST_PX), 1)
+    return shares
+
+
+def _slopes(vectors: Plane) -> Plane:
+    """By how much the flow changes from pixel to pixel."""
     padded = np.pad(vectors, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
     down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
-    steep = np.sqrt(np.square(across).sum(axis=0) + np.square(down).sum(axis=0))
-    around = cv2.dilate(steep, np.ones((3, 3), np.uint8))
-    shares: Plane = np.float32(STEEP) * np.minimum(around / np.float32(STEEPEST_PX), 1)
-    return shares
+    slopes: Plane = np.sqrt(np.square(across).sum(axis=0) + np.square(down).sum(axis=0))
+    return slopes

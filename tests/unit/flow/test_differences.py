@@ -45,7 +45,7 @@ def test_with_a_stride_every_so_many_places_are_compared() -> None:
     assert np.array_equal(some, every[::3, ::3])
 
 
-@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, HEIGHT * WIDTH])
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 1023, 1024, 1025, HEIGHT * WIDTH])
 def test_some_places_are_compared_as_all_of_them_are(count: int) -> None:
     own, other = (texture(HEIGHT, WIDTH, seed).astype(np.float32) for seed in (1, 2))
     random = np.random.default_rng(3)
@@ -58,6 +58,15 @@ def test_some_places_are_compared_as_all_of_them_are(count: int) -> None:
     )
     assert np.array_equal(places.leaves(vectors), leaves(flow).flat[chosen])
     assert leaves(flow).any()
+
+
+@pytest.mark.slow
+def test_more_places_are_compared_than_rows_of_a_thousand_would_hold() -> None:
+    """OpenCV refuses pictures of more than 32,766 rows: 33.5 million places were too many."""
+    own = np.zeros((6200, 5600, 3), np.float32)
+    rows, columns = np.divmod(np.arange(own.shape[0] * own.shape[1]), own.shape[1])
+    found = Places(own, rows, columns).along_flow(own + 2, np.zeros((2, len(rows)), np.float32))
+    assert float(found.min()) == float(found.max()) == 4
 
 
 def test_averages_are_of_squares_around_each_place() -> None:

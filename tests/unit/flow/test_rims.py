@@ -126,12 +126,60 @@ def test_one_motion_for_all_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatc
         assert torch.equal(found.abs(), flow)
 
 
-def test_nothing_is_taken_that_leads_out_of_the_picture() -> None:
-    picture = texture(HEIGHT, WIDTH, 1)
+def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
+    """Beyond the border all looks as at it, so that what leads there may explain anything."""
+    earlier, later = texture(HEIGHT, WIDTH, 1), texture(HEIGHT, WIDTH, 2)
+    earlier[:, 0] = later[:, 8:20].mean(axis=1).astype(np.uint8)
+    later[:, 8:20] = earlier[:, :1]
     flow = torch.zeros(1, 2, HEIGHT, WIDTH)
-    flow[:, 0, :, :8] = -30  # all of it leads out
-    found, _ = sharpen_rims(picture, picture, flow, flow)
+    flow[:, 0, :, :8] = -60  # all of it leads out, and from beside it would fit
+    found, _ = sharpen_rims(earlier, later, flow, flow)
     assert torch.equal(found, flow)
+    flow[:, 0, :, :8] = -1e-3  # a motion that leads out from the first column alone
+    flow[:, 0, :, 20:] = 9
+    found, _ = sharpen_rims(earlier, later, flow, flow)
+    assert not torch.equal(found, flow)
+
+
+def test_specks_are_taken_away() -> None:
+    one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
+    flows = smoothed(one.backward, 9), smoothed(one.forward, 9)
+    backward, _ = sharpen_rims(noisy(one.earlier, 1, 4), noisy(one.later, 2, 4), *flows)
+    speed = np.hypot(*backward[0].numpy())
+    alone = np.abs(speed - cv2.medianBlur(speed.astype(np.float32), 3)) > 1
+    assert alone.mean() < 0.0002  # without medians 0.0004
+
+
+@pytest.mark.parametrize("deviation", [2, 4, 6])
+@pytest.mark.parametrize("speed", [8, 16, 28])
+def test_fast_things_have_rims_too_whatever_the_noise(deviation: float, speed: int) -> None:
+    one = scene(HEIGHT, WIDTH + 80, square=(speed, 1), wall=(0, 0), side=50)
+    flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
+    pictures = noisy(one.earlier, 1, deviation), noisy(one.later, 2, deviation)
+    backward, _ = sharpen_rims(*pictures, *flows)
+    wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
+    assert wrong[1] < 0.15 * wrong[0]
+
+
+def test_noise_decides_nothing() -> None:
+    """Even ground with much noise beside a thing: what stands there stays as the flow says."""
+    picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
+    flow = np.zeros((2, HEIGHT, WIDTH), np.float32)
+    flow[0, 40:80, 60:100] = 4
+    thing = torch.from_numpy(flow)[None]
+    found, _ = sharpen_rims(noisy(picture, 1, 6), noisy(picture, 2, 6), thing, thing)
+    assert (off(found, flow) > 0.1).mean() < 0.01
+
+
+@pytest.mark.parametrize("percent", [1, 2, 3])
+def test_a_slow_zoom_is_left_alone_to_the_bit(percent: int) -> None:
+    large = texture(HEIGHT, WIDTH, 1)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    flow = percent / 100 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
+    later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
+    backward = torch.from_numpy(flow)[None]
+    found, _ = sharpen_rims(noisy(large, 1), noisy(later, 2), backward, -backward)
+    assert torch.equal(found, backward)
 
 
 def test_a_large_picture_is_sharpened_as_a_small_one_is() -> None:
