@@ -8,12 +8,11 @@ Of each clip those `--frames` frames of one shot are taken in which most moves; 
 seven more, whose flow is known exactly: a pan of 2 and 1 px a frame, one of 1.5 and 0.5 px, both
 once more with a camera's noise (σ = 2 code values), no motion with that noise, and, with it too, a
 disk of the same photograph, upside down, that moves before a still ground and before a pan (these
-at a `--size` of 256 or more). Each is
-painted three times with the default recipe: along the flow; each frame for itself; and the last
-`TRIPLED` frames likewise, at three times the steps that a later frame along the flow took. Films
-are written without loss, so that what is scored is the paint (`--codec h264` is what users get).
-All are scored as `nstd score` does, by Farnebäck's flow (what is known by the true one), and a
-Markdown table is printed:
+at a `--size` of 256 or more). Each is painted three times with the default recipe: along the flow;
+each frame for itself; and the last `TRIPLED` frames likewise, at three times the steps that a later
+frame along the flow took. Films are written without loss, so that what is scored is the paint
+(`--codec h264` is what users get). All are scored as `nstd score` does, by Farnebäck's flow (what
+is known by the true one), and a Markdown table is printed:
 
 - E_warp: how much more it flickers than its source; 1 is: no more. After the slash the same along
   Farnebäck's flow as OpenCV finds it: else that is mended by what the pictures show, as the

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 Field = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -63,6 +64,19 @@ def scene(
     entered = ~shown & ((y < 0) | (y >= height) | (x < 0) | (x >= width))
     within = hidden[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
     return Scene(earlier, later, backward, forward, ~shown & ~entered & within, entered)
+
+
+def anything(
+    height: int, width: int, seed: int, fastest: float
+) -> tuple[Picture, Picture, torch.Tensor, torch.Tensor]:
+    """Two pictures of noise, and two flows `[1, 2, height, width]` of other noise.
+
+    Of each component of the flows the size is at most `fastest` pixels.
+    """
+    random = np.random.default_rng(seed)
+    earlier, later = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    flows = random.uniform(-fastest, fastest, (2, 1, 2, height, width)).astype(np.float32)
+    return earlier, later, torch.from_numpy(flows[0]), torch.from_numpy(flows[1])
 
 
 def texture(height: int, width: int, seed: int, slope: float = 1.5) -> Picture:

@@ -14,8 +14,8 @@ from nstd.flow.differences import ALIKE, Flags, Places, Plane, averaged, leaves
 from nstd.flow.estimator import Flow, Image
 
 REACHES_PX = (6, 12)
-"""How far away motions are looked for, in eight directions. With 4, 8 and 16 the flow of a disk
-that moves before a photograph was off as much, of 16 motions for 24."""
+"""How far away motions are looked for, in eight directions. With a third distance, at 4, 8 and 16,
+the flow of a disk that moves before a photograph was off as much."""
 
 NEAR_PX = 5
 """Square over which motions are compared. With 9 more of the disk's rim stayed as it was; windows
@@ -67,23 +67,25 @@ def sharpen_rims(earlier: Image, later: Image, backward: Flow, forward: Flow) ->
 
 def _sharpened(here: Image, there: Image, flow: Flow) -> Flow:
     vectors: Plane = np.ascontiguousarray(flow[0].numpy())
-    unsure = _varies(vectors) & ~leaves(vectors)
+    slopes = _slopes(vectors)
+    unsure = _varies(vectors, slopes) & ~leaves(vectors)
     if not unsure.any():
         return flow
-    found = _explaining(here.astype(np.float32), there.astype(np.float32), vectors, unsure)
+    own, other = here.astype(np.float32), there.astype(np.float32)
+    found = _explaining(own, other, vectors, _steepness(slopes), unsure)
     changed = (found != vectors).any(axis=0).astype(np.uint8)
     medians = np.stack([cv2.medianBlur(part, MEDIAN_PX) for part in found])
     around = cv2.dilate(changed, np.ones((MEDIAN_PX, MEDIAN_PX), np.uint8)) > 0
     return torch.from_numpy(np.where(around & ~leaves(medians), medians, found))[None]
 
 
-def _explaining(own: Plane, other: Plane, vectors: Plane, unsure: Flags) -> Plane:
+def _explaining(own: Plane, other: Plane, vectors: Plane, steepness: Plane, unsure: Flags) -> Plane:
     """The flow, each of the places `unsure` with that motion beside which explains it best."""
     near = cv2.dilate(unsure.astype(np.uint8), np.ones((NEAR_PX, NEAR_PX), np.uint8)) > 0
     rows, columns = np.nonzero(near)
     places, asked = Places(own, rows, columns), unsure[near]
     squares = np.zeros(unsure.shape, np.float32)
-    slopes, flat = _steepness(vectors).ravel(), vectors.reshape(2, -1)
+    steep, flat = steepness.ravel(), vectors.reshape(2, -1)
 
     def error(motions: Plane) -> Plane:
         squares[near] = np.minimum(places.along_flow(other, motions), np.float32(MOST))
@@ -93,13 +95,13 @@ def _explaining(own: Plane, other: Plane, vectors: Plane, unsure: Flags) -> Plan
     here = chosen = flat[:, rows * width + columns]
     found = error(here)
     noise = np.float32(max(ALIKE, float(np.median(found))))
-    best = (found + noise) / np.float32(BETTER) + noise * slopes[rows * width + columns]
+    best = (found + noise) / np.float32(BETTER) + noise * steep[rows * width + columns]
     for x, y in _MOVES:
         there = np.clip(rows + y, 0, height - 1) * width + np.clip(columns + x, 0, width - 1)
         motions = flat.take(there, axis=1)
         away = np.square(motions - here).sum(axis=0)
         away = np.float32(FAR) * np.minimum(away, np.float32(FARTHEST_PX**2))
-        found = error(motions) + noise * (1 + slopes.take(there) + away)
+        found = error(motions) + noise * (1 + steep.take(there) + away)
         better = (found < best) & asked & ~places.leaves(motions)
         best = np.where(better, found, best)
         chosen = np.where(better, motions, chosen)
@@ -108,18 +110,18 @@ def _explaining(own: Plane, other: Plane, vectors: Plane, unsure: Flags) -> Plan
     return result
 
 
-def _varies(vectors: Plane) -> Flags:
+def _varies(vectors: Plane, slopes: Plane) -> Flags:
     """Where there are other motions within reach, and the flow changes quickly between them."""
     window: npt.NDArray[np.uint8] = np.ones((2 * max(REACHES_PX) + 1,) * 2, np.uint8)
     ranges = [cv2.dilate(part, window) - cv2.erode(part, window) for part in vectors]
-    steep = cv2.dilate(_slopes(vectors), window) > SLOPE_PX
+    steep = cv2.dilate(slopes, window) > SLOPE_PX
     varies: Flags = (np.add(*ranges) > VARIES_PX) & steep
     return varies
 
 
-def _steepness(vectors: Plane) -> Plane:
+def _steepness(slopes: Plane) -> Plane:
     """`STEEP`, and less where the flow around a place is less steep than `STEEPEST_PX`."""
-    around = cv2.dilate(_slopes(vectors), np.ones((3, 3), np.uint8))
+    around = cv2.dilate(slopes, np.ones((3, 3), np.uint8))
     shares: Plane = np.float32(STEEP) * np.minimum(around / np.float32(STEEPEST_PX), 1)
     return shares
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nstd.flow.common import COMPARED_PX, explain_better
 from nstd.flow.differences import STANDS, along_flow
 from nstd.flow.estimator import Image
-from tests.scenes import colored_noise, scene, texture
+from tests.scenes import anything, colored_noise, scene, texture
 
 HEIGHT, WIDTH = 120, 200
 BAND = slice(80, 100)
@@ -111,14 +111,7 @@ def test_a_large_picture_is_compared_at_some_of_its_places_and_explained_at_all(
 def test_whatever_the_flow_the_result_is_one(
     height: int, width: int, seed: int, fastest: float
 ) -> None:
-    random = np.random.default_rng(seed)
-    earlier, later = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    flows = [
-        torch.from_numpy(
-            random.uniform(-fastest, fastest, (1, 2, height, width)).astype(np.float32)
-        )
-        for _ in range(2)
-    ]
+    earlier, later, *flows = anything(height, width, seed, fastest)
     before = [flow.clone() for flow in flows]
     found = explain_better(earlier, later, *flows)
     again = explain_better(earlier, later, *flows)

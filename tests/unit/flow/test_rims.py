@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from nstd.flow import Checked, Dis, Farneback
 from nstd.flow.estimator import Image
-from nstd.flow.rims import MEDIAN_PX, REACHES_PX, sharpen_rims
-from tests.scenes import Scene, scene, texture
+from nstd.flow.rims import MEDIAN_PX, REACHES_PX, _explaining, sharpen_rims
+from tests.scenes import Scene, anything, scene, texture
 
 HEIGHT, WIDTH = 120, 160
 
@@ -27,7 +27,7 @@ def smoothed(flow: np.ndarray, window: int) -> torch.Tensor:
 
 
 def off(found: torch.Tensor, true: np.ndarray) -> np.ndarray:
-    """Length of the difference, where both frames show the place."""
+    """Length of the difference from the true flow, in pixels."""
     return np.asarray(np.hypot(*(found[0].numpy() - true)))
 
 
@@ -141,6 +141,21 @@ def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
     assert not torch.equal(found, flow)
 
 
+def test_what_is_beside_unsure_places_is_compared_with_them() -> None:
+    """What a place is given must not depend on whether its neighbors are asked too."""
+    one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
+    vectors = smoothed(one.backward, 13)[0].numpy()
+    pictures = one.later.astype(np.float32), one.earlier.astype(np.float32)
+    everywhere = np.ones((HEIGHT, WIDTH), bool)
+    half = everywhere.copy()
+    half[:, 75:] = False  # through the square
+    steepness = np.zeros((HEIGHT, WIDTH), np.float32)
+    whole, part = (_explaining(*pictures, vectors, steepness, at) for at in (everywhere, half))
+    assert np.array_equal(part[:, half], whole[:, half])
+    assert np.array_equal(part[:, ~half], vectors[:, ~half])
+    assert not np.array_equal(whole[:, half], vectors[:, half])
+
+
 def test_specks_are_taken_away() -> None:
     one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
     flows = smoothed(one.backward, 9), smoothed(one.forward, 9)
@@ -195,14 +210,7 @@ def test_a_large_picture_is_sharpened_as_a_small_one_is() -> None:
 def test_whatever_the_flow_the_result_is_of_motions_beside(
     height: int, width: int, seed: int, fastest: float
 ) -> None:
-    random = np.random.default_rng(seed)
-    earlier, later = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    flows = [
-        torch.from_numpy(
-            random.uniform(-fastest, fastest, (1, 2, height, width)).astype(np.float32)
-        )
-        for _ in range(2)
-    ]
+    earlier, later, *flows = anything(height, width, seed, fastest)
     given_ones = [flow.clone() for flow in flows]
     window = np.ones((2 * (max(REACHES_PX) + MEDIAN_PX) + 1,) * 2, np.uint8)
     for found, flow, before in zip(
