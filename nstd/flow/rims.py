@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nstd.flow.differences import ALIKE, Flags, Places, Plane, averaged, leaves
+from nstd.flow.alike import Alike
+from nstd.flow.beside import Beside
+from nstd.flow.differences import ALIKE, Flags, Plane, leaves
 from nstd.flow.estimator import Flow, Image
 
 REACHES_PX = (6, 12)
@@ -48,6 +50,12 @@ MEDIAN_PX = 5
 """Square over which medians of each component are taken of what was found: places choose each for
 itself, and specks would each have a rim of their own."""
 
+PASSES = 2
+"""Over what looks alike. Of what both frames show of a disk before a pan 4.2 and 4.2 % are off by
+half a pixel and more along DIS and Farnebäck's flow without it, 3.3 and 3.1 % with one pass, 3.1
+and 2.7 % with two. Paint that follows the one flow differs from paint that follows the other by a
+tenth to a half less, in six films."""
+
 _DIRECTIONS = np.exp(2j * np.pi * np.arange(8) / 8)
 _MOVES = [(round(way.real), round(way.imag)) for way in np.outer(REACHES_PX, _DIRECTIONS).flat]
 """Where motions are looked for, in pixels, x then y."""
@@ -71,43 +79,50 @@ def _sharpened(here: Image, there: Image, flow: Flow) -> Flow:
     unsure = _varies(vectors, slopes) & ~leaves(vectors)
     if not unsure.any():
         return flow
-    own, other = here.astype(np.float32), there.astype(np.float32)
-    found = _explaining(own, other, vectors, _steepness(slopes), unsure)
-    changed = (found != vectors).any(axis=0).astype(np.uint8)
-    medians = np.stack([cv2.medianBlur(part, MEDIAN_PX) for part in found])
-    around = cv2.dilate(changed, np.ones((MEDIAN_PX, MEDIAN_PX), np.uint8)) > 0
-    return torch.from_numpy(np.where(around & ~leaves(medians), medians, found))[None]
-
-
-def _explaining(own: Plane, other: Plane, vectors: Plane, steepness: Plane, unsure: Flags) -> Plane:
-    """The flow, each of the places `unsure` with that motion beside which explains it best."""
-    near = cv2.dilate(unsure.astype(np.uint8), np.ones((NEAR_PX, NEAR_PX), np.uint8)) > 0
-    rows, columns = np.nonzero(near)
-    places, asked = Places(own, rows, columns), unsure[near]
-    squares = np.zeros(unsure.shape, np.float32)
-    steep, flat = steepness.ravel(), vectors.reshape(2, -1)
-
-    def error(motions: Plane) -> Plane:
-        squares[near] = np.minimum(places.along_flow(other, motions), np.float32(MOST))
-        return averaged(squares, NEAR_PX)[near]
-
-    height, width = unsure.shape
-    here = chosen = flat[:, rows * width + columns]
-    found = error(here)
+    own = here.astype(np.float32)
+    beside = Beside(own, there.astype(np.float32), unsure, window=NEAR_PX, most=MOST)
+    found = beside.error(vectors.reshape(2, -1)[:, beside.here])
     noise = np.float32(max(ALIKE, float(np.median(found))))
-    best = (found + noise) / np.float32(BETTER) + noise * steep[rows * width + columns]
-    for x, y in _MOVES:
-        there = np.clip(rows + y, 0, height - 1) * width + np.clip(columns + x, 0, width - 1)
+    result = _smoothed(vectors, _explaining(beside, vectors, _steepness(slopes), found, noise))
+    alike = Alike(own, beside, _MOVES)
+    for _ in range(PASSES):
+        result = _smoothed(result, alike.median(result, noise))
+    return torch.from_numpy(result)[None]
+
+
+def _explaining(
+    beside: Beside, vectors: Plane, steepness: Plane, found: Plane, noise: np.float32
+) -> Plane:
+    """The flow, its unsure places moving as that beside them which explains them best.
+
+    Args:
+        beside: The places.
+        vectors: The flow.
+        steepness: `_steepness` of it.
+        found: `Beside.error` of it.
+        noise: Mean squared difference of what does not differ.
+    """
+    steep, flat = steepness.ravel(), vectors.reshape(2, -1)
+    here = chosen = flat[:, beside.here]
+    best = (found + noise) / np.float32(BETTER) + noise * steep[beside.here]
+    for move in _MOVES:
+        there = beside.at(move)
         motions = flat.take(there, axis=1)
         away = np.square(motions - here).sum(axis=0)
         away = np.float32(FAR) * np.minimum(away, np.float32(FARTHEST_PX**2))
-        found = error(motions) + noise * (1 + steep.take(there) + away)
-        better = (found < best) & asked & ~places.leaves(motions)
-        best = np.where(better, found, best)
+        error = beside.error(motions) + noise * (1 + steep.take(there) + away)
+        better = (error < best) & beside.asked & ~beside.leave(motions)
+        best = np.where(better, error, best)
         chosen = np.where(better, motions, chosen)
-    result = vectors.copy()
-    result[:, near] = chosen
-    return result
+    return beside.put(vectors, chosen)
+
+
+def _smoothed(before: Plane, found: Plane) -> Plane:
+    """`found`, in it medians where it is another than before, but for such as leave the picture."""
+    changed = (found != before).any(axis=0).astype(np.uint8)
+    medians = np.stack([cv2.medianBlur(part, MEDIAN_PX) for part in found])
+    around = cv2.dilate(changed, np.ones((MEDIAN_PX, MEDIAN_PX), np.uint8)) > 0
+    return np.where(around & ~leaves(medians), medians, found)
 
 
 def _varies(vectors: Plane, slopes: Plane) -> Flags:

@@ -26,7 +26,8 @@ class Losses:
         style: Σ w_l E_l; in a later frame of a shot with that of what is new in it.
         tv: Mean squared difference of neighbors.
         range: Mean squared excess over [0, 1].
-        temporal: Mean squared difference from the warped earlier frames, where they are trusted.
+        temporal: Mean squared difference from the warped earlier frames, where they are trusted,
+            times the firmness with which the source asks for it.
         total: α content + β style + τ tv + ρ range + γ temporal.
     """
 
@@ -89,6 +90,7 @@ class Objective:
         temporal = torch.zeros_like(total)
         if self.temporal is not None:
             temporal = temporal_loss(exact, self.temporal.warped, self.temporal.trusts)
+            temporal = self.temporal.firmness.to(temporal) * temporal
             total = total + recipe.temporal.weight * temporal
         return Losses(content, style, tv, excess, temporal, total)
 

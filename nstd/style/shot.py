@@ -25,12 +25,14 @@ from nstd.style.optimize import (
 )
 from nstd.style.targets import OtherSize, resize
 from nstd.style.temporal import (
+    ROUNDING,
     Flow,
     TemporalTarget,
     Trust,
     disocclusion,
     initial_image,
     long_term_trust,
+    temporal_loss,
     trust,
     warp,
     warp_sharp,
@@ -61,6 +63,10 @@ SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 
 COLOR_PX = 16
 """Square over which known places keep their color."""
+
+UNSEEN = 0.8 * ROUNDING
+"""Mean squared change that known paint may have whatever its source does, 0.37 code values: when it
+is rounded to 8 bits, that is no more than rounding itself."""
 
 _NOTHING = 1e-6
 """Share of a place's surroundings below which nothing of them is known."""
@@ -143,6 +149,7 @@ def stylize_next(
     if few:
         result = keep_colors(result, target, predecessors)
         result = hold_tone(result, content, tone) if tone else result
+        result = keep_pace(result, target) if painter.recipe.temporal.weight else result
     with torch.no_grad():
         found = objective(result)
     yield Iterate(*here, taken, few + new, found, result, final=True, shown=target.shown)
@@ -193,9 +200,10 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
     target = TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
     if len(shown) < len(predecessors) or predecessors[0].sources is None:
         return target
-    here = predecessors[0].sources[1].to(device, dtype)
+    earlier, here = (source.to(device, dtype) for source in predecessors[0].sources)
     blended = initial_image(here, torch.stack(shown), target.trusts)
-    return replace(target, shown=blended.clamp(0, 1))
+    change = _change(earlier, here, predecessors[0].backward.to(device, dtype), trusts[0])
+    return replace(target, shown=blended.clamp(0, 1), change=change)
 
 
 def start_image(content: Image, target: TemporalTarget) -> Image:
@@ -240,6 +248,34 @@ def keep_colors(
     moved, allowed = _broad(moved) / mass, _broad(allowed) / mass
     wanted = torch.minimum(torch.maximum(moved, allowed.clamp(max=0)), allowed.clamp(min=0))
     return (exact - known * (moved - wanted)).clamp(0, 1).to(painted.dtype)
+
+
+def keep_pace(painted: Image, target: TemporalTarget) -> Image:
+    """`painted`, where it is known changing no more than its source, in mean square.
+
+    Else it goes that part of the way from the warped frames. The temporal loss holds films to less
+    as a rule; where a source hardly changes, as drawn ones do, that depends on the style.
+
+    Args:
+        painted: In [0, 1].
+        target: Warped frames, how far each is trusted, and the source's change.
+    """
+    if target.change is None:
+        return painted
+    exact = painted.to(target.warped.dtype)
+    known = target.trust.mean(dim=(1, 2)).clamp(min=_NOTHING)
+    change = temporal_loss(exact, target.warped, target.trusts) / known
+    allowed = target.change.clamp(min=UNSEEN)
+    too_far = 1 - (allowed / change.clamp(min=UNSEEN)).sqrt().clamp(max=1)
+    moved = (target.trusts[:, :, None] * (exact - target.warped)).sum(dim=0)
+    return (exact - too_far[:, None, None, None] * moved).clamp(0, 1).to(painted.dtype)
+
+
+def _change(earlier: Image, later: Image, backward: Flow, trusted: Trust) -> Float[Tensor, " 1"]:
+    """Mean squared difference of the earlier frame, warped, from the later one, where trusted."""
+    squares = (later - warp_sharp(earlier, backward)).square().mean(dim=1)
+    known = trusted.mean(dim=(1, 2)).clamp(min=_NOTHING)
+    return (trusted * squares).mean(dim=(1, 2)) / known
 
 
 def _broad(

@@ -8,8 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstd.flow import Checked, Dis, Farneback
+from nstd.flow.beside import Beside
+from nstd.flow.differences import Plane
 from nstd.flow.estimator import Image
-from nstd.flow.rims import MEDIAN_PX, REACHES_PX, _explaining, sharpen_rims
+from nstd.flow.rims import (
+    MEDIAN_PX,
+    MOST,
+    NEAR_PX,
+    PASSES,
+    REACHES_PX,
+    _explaining,
+    sharpen_rims,
+)
 from tests.scenes import Scene, anything, scene, texture
 
 HEIGHT, WIDTH = 120, 160
@@ -100,7 +110,7 @@ def test_a_zoom_is_hardly_touched() -> None:
     backward = torch.from_numpy(flow)[None]
     found, _ = sharpen_rims(noisy(large, 1), noisy(later, 2), backward, -backward)
     inside = (..., slice(16, -16), slice(16, -16))
-    assert float((found - backward)[inside].abs().mean()) < 0.02
+    assert float((found - backward)[inside].abs().mean()) < 0.04  # in steps of 0.05 from px to px
 
 
 def test_in_what_is_even_the_rim_is_halfway() -> None:
@@ -141,6 +151,12 @@ def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
     assert not torch.equal(found, flow)
 
 
+def explained(own: Plane, other: Plane, vectors: Plane, unsure: np.ndarray) -> Plane:
+    beside = Beside(own, other, unsure, window=NEAR_PX, most=MOST)
+    found = beside.error(vectors.reshape(2, -1)[:, beside.here])
+    return _explaining(beside, vectors, np.zeros_like(vectors[0]), found, np.float32(8))
+
+
 def test_what_is_beside_unsure_places_is_compared_with_them() -> None:
     """What a place is given must not depend on whether its neighbors are asked too."""
     one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
@@ -149,8 +165,7 @@ def test_what_is_beside_unsure_places_is_compared_with_them() -> None:
     everywhere = np.ones((HEIGHT, WIDTH), bool)
     half = everywhere.copy()
     half[:, 75:] = False  # through the square
-    steepness = np.zeros((HEIGHT, WIDTH), np.float32)
-    whole, part = (_explaining(*pictures, vectors, steepness, at) for at in (everywhere, half))
+    whole, part = (explained(*pictures, vectors, at) for at in (everywhere, half))
     assert np.array_equal(part[:, half], whole[:, half])
     assert np.array_equal(part[:, ~half], vectors[:, ~half])
     assert not np.array_equal(whole[:, half], vectors[:, half])
@@ -183,7 +198,7 @@ def test_noise_decides_nothing() -> None:
     flow[0, 40:80, 60:100] = 4
     thing = torch.from_numpy(flow)[None]
     found, _ = sharpen_rims(noisy(picture, 1, 6), noisy(picture, 2, 6), thing, thing)
-    assert (off(found, flow) > 0.1).mean() < 0.01
+    assert (off(found, flow) > 0.1).mean() < 0.02  # its corners are rounded off
 
 
 @pytest.mark.parametrize("percent", [1, 2, 3])
@@ -212,7 +227,8 @@ def test_whatever_the_flow_the_result_is_of_motions_beside(
 ) -> None:
     earlier, later, *flows = anything(height, width, seed, fastest)
     given_ones = [flow.clone() for flow in flows]
-    window = np.ones((2 * (max(REACHES_PX) + MEDIAN_PX) + 1,) * 2, np.uint8)
+    reach = (max(REACHES_PX) + MEDIAN_PX) * (1 + PASSES)
+    window = np.ones((2 * reach + 1,) * 2, np.uint8)
     for found, flow, before in zip(
         sharpen_rims(earlier, later, *flows), flows, given_ones, strict=True
     ):
