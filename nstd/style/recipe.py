@@ -98,7 +98,9 @@ class Temporal:
     Attributes:
         mode: "flow" paints each frame from the ones before it in its shot, warped along the optical
             flow; "independent" paints each from its own content alone.
-        weight: γ, of the mean squared difference from the warped earlier frames.
+        weight: γ, of the mean squared difference from the warped earlier frames, where the source
+            is lively; where it hardly changes, up to `temporal.FIRMEST` times as much. With 0 paint
+            is only begun from them.
         long_term: Distances in frames, beyond 1, of earlier frames that are looked at too.
         estimator: Of the flow: "dis", "raft", or one that another package brings.
         settled: A frame ends when its loss is at most this share above that of the shot's first

@@ -10,7 +10,7 @@ from torch import Tensor
 from nstd.style.objective import TERMS, Losses, Objective
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, Temporal
 from nstd.style.targets import ENERGY_FLOOR
-from nstd.style.temporal import TemporalTarget, temporal_loss
+from nstd.style.temporal import LIVELY, TemporalTarget, temporal_loss
 from tests import reference
 from tests.unit.style import tiny
 
@@ -248,6 +248,17 @@ def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -
     assert float(due.min()) > 0
     torch.testing.assert_close(found.total, plain(SMALL).total + 3 * due)
     assert plain(SMALL).temporal.tolist() == [0.0, 0.0]
+
+
+def test_what_hardly_changes_weighs_more_in_the_temporal_term() -> None:
+    """And only there."""
+    plain = held(temporal=Temporal(weight=3.0))
+    assert plain.temporal is not None
+    change = torch.full(SMALL.shape[:1], LIVELY / 4).double()
+    firm = replace(plain, temporal=replace(plain.temporal, change=change))
+    found, due = firm(SMALL), plain(SMALL)
+    torch.testing.assert_close(found.temporal, 8 * due.temporal)
+    torch.testing.assert_close(found.total, due.total + 3 * 7 * due.temporal)
 
 
 def test_with_predecessors_the_gradient_is_right() -> None:

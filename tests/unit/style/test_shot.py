@@ -1,5 +1,6 @@
 """Later frames of a shot: what they start from, what they cost, and what is new in them."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +20,10 @@ from nstd.style.shot import (
     DOUBTED,
     KNOWN_STEP,
     SETTLED_STEPS,
+    UNSEEN,
     Predecessor,
     keep_colors,
+    keep_pace,
     later_steps,
     losses_of,
     settled_loss,
@@ -282,6 +285,68 @@ def test_paint_that_would_take_other_colors_has_broadly_those_it_had(
     # It is painted all the same.
     assert float((held.images - painted).abs().max()) > 0.2
     assert held.losses.floats()["style"] < 0.9 * style_loss_of(style, painted)
+
+
+# --- the source's pace ---------------------------------------------------------------------------
+
+
+def changing(change: float, known: Tensor | None = None) -> TemporalTarget:
+    trusts = torch.ones(1, 1, HEIGHT, WIDTH).double() if known is None else known
+    return TemporalTarget(PAINTED[None], trusts, change=torch.tensor([change]).double())
+
+
+MOVED = (PAINTED * 0.9 + 0.1 * tiny.picture(7, HEIGHT, WIDTH)).clamp(0.01, 0.99)
+
+
+@pytest.mark.parametrize("change", [0.0, 1e-6, 1e-5, 1e-4])
+def test_known_paint_changes_no_more_than_its_source(change: float) -> None:
+    target = changing(change)
+    assert float((MOVED - PAINTED).square().mean()) > 3e-4
+    kept = keep_pace(MOVED, target)
+    assert float((kept - PAINTED).square().mean()) == pytest.approx(max(change, UNSEEN))
+    assert float(
+        torch.corrcoef(torch.stack([(x - PAINTED).flatten() for x in (kept, MOVED)]))[0, 1]
+    ) > (0.999999)
+
+
+def test_paint_that_changes_less_is_left_alone() -> None:
+    assert torch.equal(keep_pace(MOVED, changing(0.01)), MOVED)
+    slow = (PAINTED + 0.5 * UNSEEN**0.5).clamp(max=1)
+    assert torch.equal(keep_pace(slow, changing(0.0)), slow)
+    assert torch.equal(keep_pace(MOVED, replace(changing(0.0), change=None)), MOVED)
+
+
+def test_what_is_new_may_change_as_it_likes() -> None:
+    known = torch.zeros(1, 1, HEIGHT, WIDTH).double()
+    assert torch.equal(keep_pace(MOVED, changing(0.0, known)), MOVED)
+    known[..., : WIDTH // 2] = 1
+    kept = keep_pace(MOVED, changing(1e-5, known))
+    halves = (
+        kept.tensor_split(2, dim=3),
+        MOVED.tensor_split(2, dim=3),
+        PAINTED.tensor_split(2, dim=3),
+    )
+    assert torch.equal(halves[0][1], halves[1][1])
+    assert float((halves[0][0] - halves[2][0]).square().mean()) == pytest.approx(1e-5)
+
+
+def test_the_source_s_change_is_that_of_what_is_trusted() -> None:
+    """Its right half is hidden before, and is another picture's there."""
+    later = FRAME + 0.01
+    later[..., WIDTH // 2 :] = tiny.picture(9, HEIGHT, WIDTH)[..., WIDTH // 2 :]
+    target = temporal_target([replace(half_new(), sources=(FRAME, later))], later)
+    assert target.change is not None
+    # The border between both is trusted in part.
+    assert float(target.change) == pytest.approx(1e-4, rel=0.5)
+    assert temporal_target([half_new()], later).change is None
+
+
+@pytest.mark.parametrize("weight", [3.0, 0.0])
+def test_where_its_source_stands_paint_stands_if_films_are_held_at_all(weight: float) -> None:
+    before = standing(sources=(FRAME, FRAME))
+    *_, result = follow(painter(temporal=Temporal(weight=weight)), before)
+    change = float((result.images - PAINTED).square().mean())
+    assert change < 1.05 * UNSEEN if weight else change > 5 * UNSEEN
 
 
 def style_loss_of(style: Tensor, painted: Tensor) -> float:

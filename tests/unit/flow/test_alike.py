@@ -1,0 +1,135 @@
+"""Where nothing tells motions apart, a place goes with what has its color."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as some
+
+from nstd.flow import alike, rims
+from nstd.flow.alike import _SAY, COLOR, Alike, _medians, _says
+from nstd.flow.beside import Beside
+from nstd.flow.differences import Plane
+from nstd.flow.rims import sharpen_rims
+from tests.scenes import texture
+
+HEIGHT, WIDTH, SIDE = 100, 140, 40
+TOP, LEFT = 30, 50
+
+
+def pictures(move: tuple[int, int], *, deviation: float) -> tuple[np.ndarray, np.ndarray]:
+    """A textured square that moves before an even wall."""
+    thing = texture(SIDE, SIDE, 3)
+    found = []
+    for (x, y), seed in (((0, 0), 1), (move, 2)):
+        picture = np.full((HEIGHT, WIDTH, 3), (70, 120, 190), np.float64)
+        picture[TOP + y : TOP + y + SIDE, LEFT + x : LEFT + x + SIDE] = thing
+        picture += np.random.default_rng(seed).normal(0, deviation, picture.shape)
+        found.append(np.clip(np.rint(picture), 0, 255).astype(np.uint8))
+    return found[0], found[1]
+
+
+def dragging(move: tuple[int, int]) -> tuple[torch.Tensor, np.ndarray]:
+    """The backward flow as windows find it, and where the later picture shows the wall."""
+    flow = np.zeros((2, HEIGHT, WIDTH), np.float32)
+    wall = np.ones((HEIGHT, WIDTH), bool)
+    x, y = move
+    square = slice(TOP + y, TOP + y + SIDE), slice(LEFT + x, LEFT + x + SIDE)
+    wall[square] = False
+    flow[0][square], flow[1][square] = -x, -y
+    wide = np.stack([cv2.dilate(np.abs(part), np.ones((13, 13))) for part in flow])
+    return torch.from_numpy(np.copysign(wide, -np.array([x, y])[:, None, None])[None]).float(), wall
+
+
+@pytest.mark.parametrize("move", [(3, 1), (-4, 2)])
+@pytest.mark.parametrize("deviation", [0, 2])
+def test_an_even_wall_is_not_dragged_along(
+    move: tuple[int, int], deviation: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, later = pictures(move, deviation=deviation)
+    flow, wall = dragging(move)
+
+    def moving() -> int:
+        found, _ = sharpen_rims(earlier, later, flow, torch.zeros_like(flow))
+        return int((np.hypot(*found[0].numpy())[wall] > 0.5).sum())
+
+    with_it = moving()
+    monkeypatch.setattr(rims, "PASSES", 0)
+    without = moving()
+    assert without > 600  # of 960 that are dragged along
+    assert with_it < 0.5 * without
+
+
+def places(own: Plane, other: Plane, asked: np.ndarray) -> Beside:
+    return Beside(own, other, asked, window=5, most=400.0)
+
+
+def test_a_motion_that_explains_a_place_worse_is_not_taken() -> None:
+    """All around has the place's color and another motion, which the pictures contradict."""
+    picture = texture(60, 60, 1).astype(np.float32)
+    picture[20:40, 20:40] = 100
+    picture[30, 30] = 255
+    vectors = np.full((2, 60, 60), 3, np.float32)
+    vectors[:, 28:33, 28:33] = 0
+    everywhere = np.ones((60, 60), bool)
+    beside = places(picture, picture, everywhere)
+    found = Alike(picture, beside, [(6, 0), (-6, 0), (0, 6), (0, -6)]).median(
+        vectors, np.float32(0.5)
+    )
+    assert (found[:, 30, 30] == 0).all()
+    even = np.full_like(picture, 100)
+    found = Alike(even, places(even, even, everywhere), [(6, 0), (-6, 0), (0, 6), (0, -6)]).median(
+        vectors, np.float32(0.5)
+    )
+    assert (found[:, 30, 30] == 3).all()
+
+
+def test_no_place_is_sent_out_of_the_picture_and_none_that_was_not_asked_moves() -> None:
+    even = np.full((40, 40, 3), 100, np.float32)
+    vectors = np.full((2, 40, 40), 5, np.float32)
+    vectors[0, :, 34:] = 0
+    asked = np.ones((40, 40), bool)
+    asked[:10] = False
+    found = Alike(even, places(even, even, asked), [(-8, 0), (-7, 0), (-6, 0)]).median(
+        vectors, np.float32(0.5)
+    )
+    assert (found[0, 10:35, 34] == 5).all()  # 34 + 5 is the last column
+    assert (found[0, :, 35:] == 0).all()
+    assert np.array_equal(found[:, :10], vectors[:, :10])
+
+
+def test_looked_at_in_parts_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier, later = pictures((3, 1), deviation=2)
+    flow, _ = dragging((3, 1))
+    whole = sharpen_rims(earlier, later, flow, flow)
+    monkeypatch.setattr(alike, "_AT_ONCE", 97)
+    parts = sharpen_rims(earlier, later, flow, flow)
+    for one, other in zip(whole, parts, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_differs_by_the_color_s_deviation_has_six_tenths_of_a_say() -> None:
+    colors = np.array([[0, 0, 0], [COLOR, COLOR, COLOR], [255, 255, 255]], np.float32)
+    says = _says(colors, [np.array([at]) for at in (0, 0, 1, 2)])
+    found = [int(say[0]) / _SAY for say in says]
+    assert found == [1, 1, pytest.approx(np.exp(-0.5), abs=1e-4), 0]
+
+
+finite = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 1e-38, -1e-38])
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(1, 18), st.integers(1, 5))
+def test_the_median_is_the_weighed_one(data: st.DataObject, count: int, width: int) -> None:
+    values = data.draw(some.arrays(np.float32, (count, width), elements=finite))
+    says = data.draw(some.arrays(np.int16, (count, width), elements=st.integers(0, _SAY)))
+    says[0] = _SAY
+    found = _medians(list(values), list(says))
+    for at in range(width):
+        own, weights = values[:, at], says[:, at].astype(int)
+        below, above = (weights[sign * own < sign * found[at]].sum() for sign in (1, -1))
+        assert found[at] in own
+        assert 2 * below <= weights.sum()
+        assert 2 * above <= weights.sum()
