@@ -22,7 +22,7 @@ class Beside:
 
     def __init__(self, own: Plane, other: Plane, asked: Flags, *, window: int, most: float) -> None:
         self._near = cv2.dilate(asked.astype(np.uint8), np.ones((window, window), np.uint8)) > 0
-        self._rows, self._columns = np.nonzero(self._near)
+        self._rows, self._columns = (at.astype(np.int32) for at in np.nonzero(self._near))
         self._places = Places(own, self._rows, self._columns)
         self._other, self._window, self._most = other, window, np.float32(most)
         self._squares: Plane = np.zeros(asked.shape, np.float32)

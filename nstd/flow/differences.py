@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Plane = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
 
 ALIKE = 0.5
 """Mean squared difference, in code values², of pictures that differ by rounding."""
@@ -83,7 +83,7 @@ def along_shift(own: Plane, other: Plane, shift: tuple[int, int]) -> Plane:
     height, width = own.shape[:2]
     rows = np.clip(np.arange(height) + shift[1], 0, height - 1)
     columns = np.clip(np.arange(width) + shift[0], 0, width - 1)
-    return _squared(own, other[rows[:, None], columns] if any(shift) else other)
+    return squared(own, other[rows[:, None], columns] if any(shift) else other)
 
 
 def averaged(values: npt.NDArray[Any], window: int) -> Plane:
@@ -103,6 +103,12 @@ def leaves(vectors: Plane) -> Flags:
     return _outside(columns + vectors[0], rows + vectors[1], height - 1, width - 1)
 
 
+def squared(one: Plane, other: Plane) -> Plane:
+    """Mean over the colors of the squared differences."""
+    off = cv2.subtract(one, other)
+    return cast("Plane", cv2.transform(cv2.multiply(off, off), _MEAN_OF_COLORS))
+
+
 def _compared(own: Plane, other: Plane, rows: Plane, columns: Plane, vectors: Plane) -> Plane:
     moved = cv2.remap(
         other,
@@ -114,7 +120,7 @@ def _compared(own: Plane, other: Plane, rows: Plane, columns: Plane, vectors: Pl
     # Between pixels interpolation turns noise of variance σ² into Σw² σ²: no better match.
     across, down = vectors - np.floor(vectors)
     kept = (across**2 + (1 - across) ** 2) * (down**2 + (1 - down) ** 2)
-    error: Plane = _squared(own, cast("Plane", moved)) * 2 / (1 + kept)
+    error: Plane = squared(own, cast("Plane", moved)) * 2 / (1 + kept)
     return error
 
 
@@ -122,9 +128,3 @@ def _outside(columns: Plane, rows: Plane, last_row: int, last_column: int) -> Fl
     beside = (columns < 0) | (columns > last_column)
     outside: Flags = beside | (rows < 0) | (rows > last_row)
     return outside
-
-
-def _squared(one: Plane, other: Plane) -> Plane:
-    """Mean over the colors of the squared differences."""
-    off = cv2.subtract(one, other)
-    return cast("Plane", cv2.transform(cv2.multiply(off, off), _MEAN_OF_COLORS))

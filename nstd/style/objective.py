@@ -27,7 +27,7 @@ class Losses:
         tv: Mean squared difference of neighbors.
         range: Mean squared excess over [0, 1].
         temporal: Mean squared difference from the warped earlier frames, where they are trusted,
-            times the firmness with which the source asks for it.
+            times the firmness that their source's pace asks for.
         total: α content + β style + τ tv + ρ range + γ temporal.
     """
 
@@ -90,7 +90,8 @@ class Objective:
         temporal = torch.zeros_like(total)
         if self.temporal is not None:
             temporal = temporal_loss(exact, self.temporal.warped, self.temporal.trusts)
-            temporal = self.temporal.firmness.to(temporal) * temporal
+            if self.temporal.pace is not None:
+                temporal = self.temporal.pace.firmness.to(temporal) * temporal
             total = total + recipe.temporal.weight * temporal
         return Losses(content, style, tv, excess, temporal, total)
 

@@ -23,21 +23,19 @@ from nstd.style.optimize import (
     level_objective,
     new_minimizer,
 )
+from nstd.style.pace import keep_colors, keep_pace, source_pace
 from nstd.style.targets import OtherSize, resize
 from nstd.style.temporal import (
-    ROUNDING,
     Flow,
     TemporalTarget,
     Trust,
     disocclusion,
     initial_image,
     long_term_trust,
-    temporal_loss,
     trust,
-    warp,
     warp_sharp,
 )
-from nstd.style.tone import Tone, area_means, hold_tone
+from nstd.style.tone import Tone, hold_tone
 
 Image = Float[Tensor, "1 3 height width"]
 
@@ -60,13 +58,6 @@ the picture is falsely hidden; with 1 E_warp by a third."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
-
-COLOR_PX = 16
-"""Square over which known places keep their color."""
-
-UNSEEN = 0.8 * ROUNDING
-"""Mean squared change that known paint may have whatever its source does, 0.37 code values: when it
-is rounded to 8 bits, that is no more than rounding itself."""
 
 _NOTHING = 1e-6
 """Share of a place's surroundings below which nothing of them is known."""
@@ -147,9 +138,9 @@ def stylize_next(
             break
     result = images.clamp(0, 1)
     if few:
-        result = keep_colors(result, target, predecessors)
+        result = keep_colors(result, target)
         result = hold_tone(result, content, tone) if tone else result
-        result = keep_pace(result, target) if painter.recipe.temporal.weight else result
+        result = keep_pace(result, target, painter.recipe.temporal.weight)
     with torch.no_grad():
         found = objective(result)
     yield Iterate(*here, taken, few + new, found, result, final=True, shown=target.shown)
@@ -182,7 +173,7 @@ def settled_loss(painter: Painter, losses: Losses) -> float:
 def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> TemporalTarget:
     """The predecessors warped to the frame, and how far each is to be believed."""
     device, dtype = like.device, torch.promote_types(like.dtype, torch.float32)
-    warped, trusts, shown = [], [], []
+    warped, trusts, sources, shown = [], [], [], []
     for one in predecessors:
         backward, forward = (flow.to(device, dtype) for flow in (one.backward, one.forward))
         warped.append(warp_sharp(one.painted.to(device, dtype), backward).clamp(0, 1))
@@ -193,17 +184,17 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
             resembling = resemblance(earlier, later, backward)
             resembling = resembling * (1 - DOUBTED * disocclusion(backward, forward))
             known = torch.maximum(known, resembling)
-            before = earlier if one.shown is None else one.shown.to(device, dtype)
-            shown.append(warp_sharp(before, backward))
+            sources.append(warp_sharp(earlier, backward))
+            before = None if one.shown is None else warp_sharp(one.shown.to(later), backward)
+            shown.append(sources[-1] if before is None else before)
             known = known * faithfulness(shown[-1], later)
         trusts.append(known)
     target = TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
-    if len(shown) < len(predecessors) or predecessors[0].sources is None:
+    if len(shown) < len(predecessors):
         return target
-    earlier, here = (source.to(device, dtype) for source in predecessors[0].sources)
-    blended = initial_image(here, torch.stack(shown), target.trusts)
-    change = _change(earlier, here, predecessors[0].backward.to(device, dtype), trusts[0])
-    return replace(target, shown=blended.clamp(0, 1), change=change)
+    blended = initial_image(later, torch.stack(shown), target.trusts)
+    pace = source_pace(later, torch.stack(sources), target.trusts)
+    return replace(target, shown=blended.clamp(0, 1), pace=pace)
 
 
 def start_image(content: Image, target: TemporalTarget) -> Image:
@@ -217,75 +208,6 @@ def start_image(content: Image, target: TemporalTarget) -> Image:
     guess = initial_image(exact, target.warped, target.trusts)
     moved = exact + _spread(guess - exact, known)
     return initial_image(moved.clamp(0, 1), target.warped, target.trusts).to(content.dtype)
-
-
-def keep_colors(
-    painted: Image, target: TemporalTarget, predecessors: Sequence[Predecessor]
-) -> Image:
-    """`painted`, its broad colors those of the warped frames, but where the source's have changed.
-
-    Statistics of style leave open how bright a frame is as a whole, so that small moves add up over
-    a shot: after 225 frames of a slow pan a frame was 13 % darker than one painted for itself.
-    What is known from before keeps its color, averaged over `COLOR_PX`; it may follow its source's,
-    as in a fade, as far as that has gone.
-
-    Args:
-        painted: In [0, 1].
-        target: Warped frames, and how far each is trusted.
-        predecessors: As `stylize_next` has them; without their sources nothing is kept.
-    """
-    exact = painted.to(target.warped.dtype)
-    known = target.trust.clamp(max=1)[:, None]
-    moved, allowed = torch.zeros_like(exact), torch.zeros_like(exact)
-    for one, warped, trusted in zip(predecessors, target.warped, target.trusts, strict=True):
-        if one.sources is None:
-            return painted
-        share = trusted[:, None]
-        earlier, later = (source.to(exact) for source in one.sources)
-        moved = moved + share * (exact - warped)
-        allowed = allowed + share * (later - warp(earlier, one.backward.to(exact)))
-    mass = _broad(known).clamp(min=_NOTHING)
-    moved, allowed = _broad(moved) / mass, _broad(allowed) / mass
-    wanted = torch.minimum(torch.maximum(moved, allowed.clamp(max=0)), allowed.clamp(min=0))
-    return (exact - known * (moved - wanted)).clamp(0, 1).to(painted.dtype)
-
-
-def keep_pace(painted: Image, target: TemporalTarget) -> Image:
-    """`painted`, where it is known changing no more than its source, in mean square.
-
-    Else it goes that part of the way from the warped frames. The temporal loss holds films to less
-    as a rule; where a source hardly changes, as drawn ones do, that depends on the style.
-
-    Args:
-        painted: In [0, 1].
-        target: Warped frames, how far each is trusted, and the source's change.
-    """
-    if target.change is None:
-        return painted
-    exact = painted.to(target.warped.dtype)
-    known = target.trust.mean(dim=(1, 2)).clamp(min=_NOTHING)
-    change = temporal_loss(exact, target.warped, target.trusts) / known
-    allowed = target.change.clamp(min=UNSEEN)
-    too_far = 1 - (allowed / change.clamp(min=UNSEEN)).sqrt().clamp(max=1)
-    moved = (target.trusts[:, :, None] * (exact - target.warped)).sum(dim=0)
-    return (exact - too_far[:, None, None, None] * moved).clamp(0, 1).to(painted.dtype)
-
-
-def _change(earlier: Image, later: Image, backward: Flow, trusted: Trust) -> Float[Tensor, " 1"]:
-    """Mean squared difference of the earlier frame, warped, from the later one, where trusted."""
-    squares = (later - warp_sharp(earlier, backward)).square().mean(dim=1)
-    known = trusted.mean(dim=(1, 2)).clamp(min=_NOTHING)
-    return (trusted * squares).mean(dim=(1, 2)) / known
-
-
-def _broad(
-    values: Float[Tensor, "1 channels height width"],
-) -> Float[Tensor, "1 channels height width"]:
-    """Averages over squares of `COLOR_PX`, and between these straight lines."""
-    height, width = values.shape[2:]
-    size = (max(1, round(height / COLOR_PX)), max(1, round(width / COLOR_PX)))
-    coarse = area_means(values, size)
-    return F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
 
 
 def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:

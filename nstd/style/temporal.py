@@ -31,14 +31,7 @@ SMOOTHING_SIGMA = 0.8
 """Pixels; of the Gaussian that softens the mask's edges (as in Ruder's own code)."""
 
 ROUNDING = 1 / (6 * 255**2)
-"""Mean squared difference of pictures that differ by nothing but rounding to 8 bits."""
-
-LIVELY, FIRMEST = 1e-4, 120.0
-"""Mean squared change of a source, in [0, 1], from which on the temporal loss has its plain weight,
-and how many times that at most: 2.5 code values, which all filmed clips have, and rounding alone.
-With plain weight paint on a pan by whole pixels changed by 31 times its source's rounding; with
-a weight that follows each place by itself dark and even places were held until style loss doubled,
-and it flickered no less."""
+"""Mean squared difference of pictures, in [0, 1], that differ by nothing but rounding to 8 bits."""
 
 _SMOOTHING_RADIUS = 3
 """Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
@@ -69,6 +62,25 @@ class FlowEstimator(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pace:
+    """How source frames change since the earlier ones, warped to them, where these are trusted.
+
+    Attributes:
+        broad: Their change of color, averaged broadly, at each place.
+        change: Mean squared change of all, broad or fine.
+        firmness: What the temporal loss is to be multiplied by for that.
+    """
+
+    broad: Float[Tensor, "batch 3 height width"]
+    change: Float[Tensor, " batch"]
+    firmness: Float[Tensor, " batch"]
+
+    def of_frames(self, frames: list[int]) -> "Pace":
+        """The same for some frames of the batch."""
+        return Pace(self.broad[frames], self.change[frames], self.firmness[frames])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TemporalTarget:
     """What a batch of frames is to be like, where earlier ones of its shot say so.
 
@@ -78,35 +90,24 @@ class TemporalTarget:
         shown: What each place is painted for: the source of these frames where nothing is trusted,
             elsewhere what the earlier paint was painted for, warped like it; None if that is not
             known.
-        change: Mean squared difference of the closest source frame, warped, from these frames',
-            where it is trusted; None if the source is not known.
+        pace: How the source changes since the earlier frames; None if that is not known.
     """
 
     warped: Float[Tensor, "distances batch 3 height width"]
     trusts: Float[Tensor, "distances batch height width"]
     shown: Float[Tensor, "batch 3 height width"] | None = None
-    change: Float[Tensor, " batch"] | None = None
+    pace: Pace | None = None
 
     @property
     def trust(self) -> Trust:
         """Σ c_j: how far a place is known from any earlier frame."""
         return self.trusts.sum(dim=0)
 
-    @property
-    def firmness(self) -> Float[Tensor, " batch"]:
-        """What the temporal loss is multiplied by: more where the source hardly changes.
-
-        Paint is to change no more than its source. It does so less the more the loss weighs, by
-        its power of −0.66 (mean squares, measured): half of a change takes 2.8 times the weight.
-        """
-        if self.change is None:
-            return torch.ones_like(self.trusts[0, :, 0, 0])
-        return ((LIVELY / self.change.clamp(min=ROUNDING / 10)) ** 1.5).clamp(1, FIRMEST)
-
     def of_frames(self, frames: list[int]) -> "TemporalTarget":
         """The same for some frames of the batch."""
-        shown, change = (None if one is None else one[frames] for one in (self.shown, self.change))
-        return TemporalTarget(self.warped[:, frames], self.trusts[:, frames], shown, change)
+        shown = None if self.shown is None else self.shown[frames]
+        pace = None if self.pace is None else self.pace.of_frames(frames)
+        return TemporalTarget(self.warped[:, frames], self.trusts[:, frames], shown, pace)
 
 
 def warp(
@@ -290,7 +291,7 @@ def _linear(way: Tensor, taps: Sequence[int]) -> list[Tensor]:
 
 
 def _lanczos(way: Tensor, taps: Sequence[int]) -> list[Tensor]:
-    """sinc(d) sinc(d / 3), made to keep even places even, and ramps where they are.
+    """sinc(d) sinc(d / reach), made to keep even places even, and ramps where they are.
 
     As it is, it lags behind by up to a fiftieth of a pixel, in each frame.
     """

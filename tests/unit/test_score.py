@@ -96,7 +96,7 @@ def test_what_is_hidden_or_comes_in_counts_for_nothing() -> None:
 
 
 def test_that_paint_is_sharp_is_no_flicker() -> None:
-    """A picture of waves of 5 px is moved by half a pixel, exactly: bilinear warps lose a fifth."""
+    """Waves of 5 px are moved by half a pixel, exactly: bilinear warps take a fifth of them."""
     columns = torch.arange(80, dtype=torch.float64)
     earlier, later = (
         (0.5 + 0.4 * torch.sin(2 * math.pi * (columns - shift) / 5)).expand(1, 3, 40, 80)
@@ -108,6 +108,16 @@ def test_that_paint_is_sharp_is_no_flicker() -> None:
     seen[..., 8:-8] = True
     bilinear = float((later - warp(earlier, backward)).square().mean(dim=1)[seen].mean())
     assert warp_error(earlier, later, backward, seen) < 0.01 * bilinear
+
+
+def test_strokes_of_black_and_white_are_not_moved_beyond_them() -> None:
+    """A sharp kernel overshoots where paint can not."""
+    strokes = (torch.arange(80) // 3 % 2).double().expand(1, 3, 40, 80)
+    backward = torch.zeros(1, 2, 40, 80, dtype=torch.float64)
+    backward[:, 0] = 0.5
+    later = warp_sharp(strokes, backward, reach=4).clamp(0, 1)
+    seen = torch.ones(1, 40, 80, dtype=torch.bool)
+    assert warp_error(strokes, later, backward, seen) == 0
 
 
 def test_the_ratio_is_of_the_means_with_a_floor_under_both() -> None:

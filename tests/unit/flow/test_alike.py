@@ -13,7 +13,7 @@ from nstd.flow.alike import _SAY, COLOR, Alike, _medians, _says
 from nstd.flow.beside import Beside
 from nstd.flow.differences import Plane
 from nstd.flow.rims import sharpen_rims
-from tests.scenes import texture
+from tests.scenes import scene, texture
 
 HEIGHT, WIDTH, SIDE = 100, 140, 40
 TOP, LEFT = 30, 50
@@ -133,3 +133,36 @@ def test_the_median_is_the_weighed_one(data: st.DataObject, count: int, width: i
         assert found[at] in own
         assert 2 * below <= weights.sum()
         assert 2 * above <= weights.sum()
+
+
+def test_light_that_changes_lets_no_motion_pass() -> None:
+    """Then all motions explain badly, and what is faint must not go with what is around."""
+    one = scene(120, 160, square=(4, -3), wall=(-1, 2))
+    earlier, later = one.earlier * 0.1 + 80, one.later * 0.1 + 96
+    generator = np.random.default_rng(0)
+    earlier, later = (
+        np.clip(np.rint(picture + generator.normal(0, 2, picture.shape)), 0, 255).astype(np.uint8)
+        for picture in (earlier, later)
+    )
+    flows = [
+        torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
+    ]
+    backward, _ = sharpen_rims(earlier, later, *flows)
+    off = np.hypot(*(backward[0].numpy() - one.backward))[~(one.revealed | one.entered)]
+    assert (off > 0.5).mean() < 0.006  # 0.010 if noise counts as whatever frames differ by
+
+
+def test_a_zoom_beside_a_rim_stays_as_it_was() -> None:
+    """What looks alike lies on one side there, and moves otherwise the farther it is."""
+    height, width = 160, 220
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    ground, thing = texture(height, width, 5), texture(50, 50, 9)
+    flow = 0.04 * np.stack([columns - width / 2, rows - height / 2])
+    earlier, later = ground.copy(), cv2.remap(ground, *(np.stack([columns, rows]) + flow), 1)
+    earlier[50:100, 80:130] = later[50:100, 85:135] = thing
+    flow[:, 50:100, 85:135] = np.array([-5, 0])[:, None, None]
+    given_one = torch.from_numpy(flow)[None]
+    found, _ = sharpen_rims(earlier, later, given_one, -given_one)
+    shown = np.ones((height, width), bool)
+    shown[50:100, 78:88] = False
+    assert float(np.hypot(*(found[0].numpy() - flow))[shown].mean()) < 0.01  # 0.05 if all may move

@@ -10,7 +10,7 @@ from torch import Tensor
 from nstd.style.objective import TERMS, Losses, Objective
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, Temporal
 from nstd.style.targets import ENERGY_FLOOR
-from nstd.style.temporal import LIVELY, TemporalTarget, temporal_loss
+from nstd.style.temporal import Pace, TemporalTarget, temporal_loss
 from tests import reference
 from tests.unit.style import tiny
 
@@ -254,8 +254,9 @@ def test_what_hardly_changes_weighs_more_in_the_temporal_term() -> None:
     """And only there."""
     plain = held(temporal=Temporal(weight=3.0))
     assert plain.temporal is not None
-    change = torch.full(SMALL.shape[:1], LIVELY / 4).double()
-    firm = replace(plain, temporal=replace(plain.temporal, change=change))
+    count = SMALL.shape[0]
+    pace = Pace(torch.zeros_like(SMALL), torch.zeros(count), torch.full((count,), 8.0))
+    firm = replace(plain, temporal=replace(plain.temporal, pace=pace))
     found, due = firm(SMALL), plain(SMALL)
     torch.testing.assert_close(found.temporal, 8 * due.temporal)
     torch.testing.assert_close(found.total, due.total + 3 * 7 * due.temporal)

@@ -10,11 +10,8 @@ import torch
 from torch import Tensor
 
 from nstd.style.temporal import (
-    FIRMEST,
-    LIVELY,
     ROUNDING,
     SMOOTHING_SIGMA,
-    TemporalTarget,
     disoccluded,
     initial_image,
     leaves_frame,
@@ -432,26 +429,7 @@ def test_the_gradients_of_the_sharp_warp_are_right() -> None:
     assert torch.autograd.gradcheck(lambda x: warp_sharp(x, flow), (image,))
 
 
-# --- firmness ------------------------------------------------------------------------------------
-
-
-def changing(*changes: float) -> TemporalTarget:
-    images = tiny.picture(1, 4, 5, count=len(changes))
-    trusts = torch.ones(1, len(changes), 4, 5).double()
-    return TemporalTarget(images[None], trusts, change=torch.tensor(changes).double())
-
-
-def test_the_less_a_source_changes_the_firmer_its_paint_is_held() -> None:
-    found = changing(1.0, LIVELY, LIVELY / 4, LIVELY / 9, ROUNDING / 100, 0.0).firmness.tolist()
-    assert found == pytest.approx([1, 1, 8, 27, FIRMEST, FIRMEST])
-
-
-def test_of_frames_each_is_held_as_its_own_source_changes() -> None:
-    target = changing(1.0, LIVELY / 4, 0.0)
-    assert target.of_frames([2, 1]).firmness.tolist() == pytest.approx([FIRMEST, 8])
-    unknown = TemporalTarget(target.warped, target.trusts)
-    assert unknown.firmness.tolist() == [1, 1, 1]
-    assert unknown.of_frames([1]).firmness.tolist() == [1]
+# --- rounding ------------------------------------------------------------------------------------
 
 
 def test_rounding_to_eight_bits_makes_pictures_differ_by_its_name() -> None:
