@@ -138,11 +138,10 @@ def test_the_median_is_the_weighed_one(data: st.DataObject, count: int, width: i
 def test_light_that_changes_lets_no_motion_pass() -> None:
     """Then all motions explain badly, and what is faint must not go with what is around."""
     one = scene(120, 160, square=(4, -3), wall=(-1, 2))
-    earlier, later = one.earlier * 0.1 + 80, one.later * 0.1 + 96
     generator = np.random.default_rng(0)
     earlier, later = (
-        np.clip(np.rint(picture + generator.normal(0, 2, picture.shape)), 0, 255).astype(np.uint8)
-        for picture in (earlier, later)
+        np.rint(picture * 0.1 + light + generator.normal(0, 2, picture.shape)).astype(np.uint8)
+        for picture, light in ((one.earlier, 80), (one.later, 96))
     )
     flows = [
         torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
@@ -157,8 +156,9 @@ def test_a_zoom_beside_a_rim_stays_as_it_was() -> None:
     height, width = 160, 220
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     ground, thing = texture(height, width, 5), texture(50, 50, 9)
-    flow = 0.04 * np.stack([columns - width / 2, rows - height / 2])
-    earlier, later = ground.copy(), cv2.remap(ground, *(np.stack([columns, rows]) + flow), 1)
+    flow = np.float32(0.04) * np.stack([columns - width / 2, rows - height / 2])
+    later = cv2.remap(ground, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
+    earlier = ground.copy()
     earlier[50:100, 80:130] = later[50:100, 85:135] = thing
     flow[:, 50:100, 85:135] = np.array([-5, 0])[:, None, None]
     given_one = torch.from_numpy(flow)[None]
