@@ -157,7 +157,8 @@ def test_a_zoom_beside_a_rim_stays_as_it_was() -> None:
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     ground, thing = texture(height, width, 5), texture(50, 50, 9)
     flow = np.float32(0.04) * np.stack([columns - width / 2, rows - height / 2])
-    later = cv2.remap(ground, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
+    moved = cv2.remap(ground, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
+    later = np.asarray(moved, np.uint8)
     earlier = ground.copy()
     earlier[50:100, 80:130] = later[50:100, 85:135] = thing
     flow[:, 50:100, 85:135] = np.array([-5, 0])[:, None, None]
