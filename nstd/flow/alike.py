@@ -92,7 +92,8 @@ def _says(colors: Plane, places: Sequence[Numbers]) -> list[Says]:
     for at in places:
         off = squared(colors.take(at, axis=0)[None], own[None]).ravel()
         # In double precision: the last bit of a float's exponential is each processor's own.
-        says.append(np.rint(_SAY * np.exp(off / np.float64(-2 * COLOR**2))).astype(np.int16))
+        say = _SAY * np.exp(off.astype(np.float64) / (-2 * COLOR**2))
+        says.append(np.rint(say).astype(np.int16))
     return says
 
 

@@ -28,7 +28,9 @@ FIRMER = 1.5
 
 FADES = 100.0
 """How many times what changes broadly counts as lively: in a fade by half a code value a frame the
-pictures hardly differ, and after ten frames they do."""
+pictures hardly differ, and after ten frames they do. Noise that a codec has made broad is taken for
+one, which only makes paint less firm. A lamp of a hundredth of the picture that brightens so slowly
+is not: paint follows two thirds of it."""
 
 UNSEEN = 0.8 * ROUNDING
 """Mean squared change that known paint may have whatever its source does, 0.37 code values: when it
@@ -59,7 +61,8 @@ def source_pace(
     broad = _broad_of((trusts[:, :, None] * (source - warped)).sum(dim=0), known)
     broadly = (known * broad.square()).mean(dim=(1, 2, 3)) / mass
     lively = (change + FADES * broadly).clamp(min=ROUNDING)
-    return Pace(broad, change, (LIVELY / lively).pow(FIRMER).clamp(1, FIRMEST))
+    firmness = (LIVELY / lively).pow(FIRMER).clamp(1, FIRMEST)
+    return Pace(broad, change, firmness)
 
 
 def keep_colors(painted: Image, target: TemporalTarget) -> Image:
@@ -85,9 +88,10 @@ def keep_colors(painted: Image, target: TemporalTarget) -> Image:
 def keep_pace(painted: Image, target: TemporalTarget, weight: float) -> Image:
     """`painted`, where it is trusted changing no more than its source, in mean square.
 
-    Beside the broad colors that follow the source's, it goes only so far of the way from the warped
-    frames. As a rule the temporal loss holds films to less; where a source hardly changes, as drawn
-    ones do, that depends on the style. Without the source's pace nothing is held.
+    That is beside broad colors, which follow the source's as far as these go: in a fade, paint may
+    change by as much again. What is more goes only so far of the way from the warped frames. As a
+    rule the temporal loss holds films to less; where a source hardly changes, as drawn ones do,
+    that depends on the style. Without the source's pace nothing is held.
 
     Args:
         painted: In [0, 1].

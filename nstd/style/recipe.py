@@ -99,8 +99,8 @@ class Temporal:
         mode: "flow" paints each frame from the ones before it in its shot, warped along the optical
             flow; "independent" paints each from its own content alone.
         weight: γ, of the mean squared difference from the warped earlier frames, where the source
-            is lively; where it hardly changes, up to `temporal.FIRMEST` times as much. With 0 paint
-            is only begun from them.
+            is lively; where it hardly changes, up to `pace.FIRMEST` times as much. With 0 paint is
+            begun from them, and keeps their broad colors.
         long_term: Distances in frames, beyond 1, of earlier frames that are looked at too.
         estimator: Of the flow: "dis", "raft", or one that another package brings.
         settled: A frame ends when its loss is at most this share above that of the shot's first

@@ -74,7 +74,8 @@ class Predecessor:
         same: Whether both have the same source, to the bit.
         sources: What this one was painted from and the frame to be painted, at the painted size and
             scaled alike, so that places where they resemble each other are trusted, and such that
-            have become something else are not; without them the flow alone decides.
+            have become something else are not, and that paint keeps the source's pace; without them
+            the flow alone decides. Of several predecessors all have them, or none keeps a pace.
         shown: What each place of this one was painted for, `Iterate.shown`; if None, its source.
     """
 
@@ -140,6 +141,7 @@ def stylize_next(
     if few:
         result = keep_colors(result, target)
         result = hold_tone(result, content, tone) if tone else result
+        # Last: while a source stands, a tone that is off had better stay so than swim back.
         result = keep_pace(result, target, painter.recipe.temporal.weight)
     with torch.no_grad():
         found = objective(result)

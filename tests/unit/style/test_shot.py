@@ -290,14 +290,16 @@ def test_paint_that_would_take_other_colors_has_broadly_those_it_had(
 def test_the_source_s_change_is_that_of_what_is_trusted() -> None:
     """Its right half was hidden before, and is another picture's."""
     later = (FRAME * 0.9 + 0.01).clamp(0, 1)
-    changed = later - FRAME
+    due = float((later - FRAME)[..., : WIDTH // 2].square().mean())
     later[..., WIDTH // 2 :] = tiny.picture(9, HEIGHT, WIDTH)[..., WIDTH // 2 :]
     found = temporal_target([replace(half_new(), sources=(FRAME, later))], later).pace
     assert found is not None
-    due = float(changed[..., : WIDTH // 2].square().mean())
     # The border between both is trusted in part.
     assert float(found.change) == pytest.approx(due, rel=0.2)
     assert temporal_target([half_new()], later).pace is None
+    said = half_new(), replace(half_new(), sources=(FRAME, later))
+    for pair in (said, said[::-1]):
+        assert temporal_target(pair, later).pace is None
 
 
 @pytest.mark.parametrize("weight", [3.0, 0.0])
@@ -308,7 +310,9 @@ def test_where_its_source_stands_paint_stands_if_films_are_held_at_all(weight: f
     assert change < 1.05 * UNSEEN if weight else change > 5 * UNSEEN
 
 
-def test_paint_follows_a_slow_fade_as_if_nothing_held_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paint_follows_a_slow_fade_nearly_as_if_nothing_held_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """By half a code value a frame, which two frames hardly show."""
     ready = painter(levels=(Level(64, 60),))
 
