@@ -368,7 +368,7 @@ class Case:
         later = [count for frame, count in steps.items() if frame > scene.first]
         mean = _mean(list(map(float, later)))
         # At the size that is painted, as a later frame is.
-        edge = max(self._films("flow").size)
+        edge = max(self.films("flow").size)
         thrice = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
         tripled, _ = self._paint("tripled", thrice, last)
         ends = [FilmScore(film.frames[last - scene.first :]) for film in (flow, independent)]
@@ -403,10 +403,11 @@ class Case:
         """E_warp of the film painted along the flow, by Farnebäck's flow as OpenCV finds it."""
         if self.scene.flow is not None:
             return math.nan
-        frames = self._films("flow").frames()
+        frames = self.films("flow").frames()
         return measure(frames, segment_frames=48, estimator=Farneback()).warp_ratio
 
-    def _films(self, mode: str) -> Films:
+    def films(self, mode: str) -> Films:
+        """The film that was painted in a mode, with its source."""
         return match_films(self._target(mode), self.scene.path, first=self.scene.first)
 
     def _target(self, mode: str) -> Path:
