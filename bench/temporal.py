@@ -24,9 +24,9 @@ is known by the true one), and a Markdown table is printed:
 - steps: of the first frame, and of each later one, on average
 - style: style loss of the last `TRIPLED` frames, by that of the independent mode at three times the
   steps
-- new: style loss of what is new, by that of the same masks moved to where nothing is new; and the
-  same of the frames painted for themselves, where it is no newer than all else: what the picture's
-  places differ by of themselves
+- new: style loss of what is new, by that of the same masks moved to where nothing is new, on
+  average over 35 places; and the same of the frames painted for themselves, where it is no newer
+  than all else: what the picture's places differ by of themselves
 - drift: of the luminance
 
 What is measured is kept in FOLDER and not measured again, so that a run may be stopped. Beside it

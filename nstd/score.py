@@ -8,17 +8,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from nstd.style.losses import (
-    pooled,
-    relative_style_layer_loss,
-    total_variation_loss,
-    weighted_second_moment,
-)
-from nstd.style.optimize import Painter
-from nstd.style.recipe import PlannedLevel
+from nstd.style.losses import total_variation_loss
 from nstd.style.temporal import disoccluded, leaves_frame, motion_boundary, warp_sharp
 from nstd.style.tone import linear_light, relative_luminance
 
@@ -148,71 +140,3 @@ def seam_step(inside: Sequence[Pair], borders: Sequence[Pair]) -> float:
         borders: Pairs of a segment's last frame and the next one's first, of one shot.
     """
     return warp_ratio(borders) / warp_ratio(inside)
-
-
-class RegionStyle:
-    """The style of regions of many frames, as if they were one picture.
-
-    A small region of a painting is by itself far from the whole (0.4 for 5 % of Starry Night), so
-    features are pooled over all frames before they are compared.
-
-    Args:
-        painter: For network, layers and weights.
-        level: Whose style target is compared with.
-    """
-
-    def __init__(self, painter: Painter, level: PlannedLevel) -> None:
-        self._painter = painter
-        self._target = painter.style_target(level)
-        self._sums: dict[str, Tensor] = {}
-        self._masses: dict[str, float] = {}
-
-    def add(self, image: Tensor, region: Tensor) -> None:
-        """Take the features of `image` `[1, 3, height, width]` in `region` `[1, height, width]`."""
-        if not bool(region.any()):
-            return
-        network, recipe = self._painter.network, self._painter.recipe
-        image = image.to(network.device, network.dtype)
-        weights = region.to(network.device, torch.float32)
-        with torch.no_grad():
-            features = network.features(image, recipe.style_layers)
-        for layer, found in features.items():
-            share = pooled(weights, found)
-            mass = float(share.sum())
-            augmented = network.metric_factor(layer) is not None
-            positions = found.shape[2] * found.shape[3]
-            scaled = share * (positions / mass)
-            moment = weighted_second_moment(found, scaled, augmented=augmented)[0].double() * mass
-            before = self._sums.get(layer)
-            self._sums[layer] = moment if before is None else before + moment
-            self._masses[layer] = self._masses.get(layer, 0.0) + mass
-
-    def loss(self) -> float:
-        """Σ w_l ‖G − G(S)‖² / ‖G(S)‖² of all that was added; NaN if that is nothing."""
-        if not self._sums:
-            return math.nan
-        total = 0.0
-        recipe, network = self._painter.recipe, self._painter.network
-        for layer, weight in zip(recipe.style_layers, recipe.layer_weights, strict=True):
-            moment = (self._sums[layer] / self._masses[layer]).to(self._target.moments[layer].dtype)
-            own = relative_style_layer_loss(
-                moment[None],
-                self._target.moments[layer],
-                self._target.norms[layer],
-                network.metric_factor(layer),
-            )
-            total += weight * float(own[0])
-        return total
-
-
-def shifted(region: Tensor) -> Tensor:
-    """`region` `[1, height, width]` moved (around the border) to where it meets itself least."""
-    height, width = region.shape[1:]
-    moves = [(dy * height // 6, dx * width // 6) for dy in range(6) for dx in range(6)]
-    return (
-        min(
-            (region.roll(move, (1, 2)) for move in moves),
-            key=lambda moved: int((moved & region).sum()),
-        )
-        & ~region
-    )

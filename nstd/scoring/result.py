@@ -66,7 +66,7 @@ class StyleScore:
     Attributes:
         network: Whose features they are.
         new: Style loss of what is new in its frame, pooled over the film.
-        shifted: Style loss of the same masks moved to where nothing is new.
+        shifted: Style loss of the same masks moved to where nothing is new, on average over places.
     """
 
     network: str
@@ -169,7 +169,7 @@ class FilmScore:
 
     @property
     def new_ratio(self) -> float:
-        """Style loss of what is new by that of the same masks moved away."""
+        """Style loss of what is new by that of the same masks at other places."""
         if self.style is None or not self.style.shifted > 0:
             return math.nan
         return self.style.new / self.style.shifted

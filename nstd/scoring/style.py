@@ -12,7 +12,8 @@ from nstd.flow import Flow
 from nstd.intake.submit import require_depth
 from nstd.pipeline import build_painter
 from nstd.plan import ExecutionPlan
-from nstd.score import RegionStyle, revealed, shifted
+from nstd.score import revealed
+from nstd.scoring.places import PlacesStyle
 from nstd.scoring.result import StyleScore
 from nstd.style.device import choose_devices, device_errors, prepare
 from nstd.style.optimize import Painter, level_objective
@@ -59,8 +60,7 @@ class StyleMeter:
         self._device = str(own.network.device)
         self._energy: float | None = None
         with device_errors(self._device):
-            self._new = RegionStyle(own, self._level)
-            self._shifted = RegionStyle(own, self._level)
+            self._new = PlacesStyle(own, self._level)
 
     def add(
         self,
@@ -88,13 +88,11 @@ class StyleMeter:
             self._energy = float(objective.content.energy[0])
             losses = objective(painted.to(network.device, network.dtype))
             if flows is not None:
-                new = revealed(*flows)
-                self._new.add(painted, new)
-                self._shifted.add(painted, shifted(new))
+                self._new.add(painted, revealed(*flows))
             return float(losses.style[0]), float(losses.content[0])
 
     def result(self) -> StyleScore:
         """What all frames come to."""
         recipe = self._painter.recipe
         name = recipe.network_name or recipe.network
-        return StyleScore(name, self._new.loss(), self._shifted.loss())
+        return StyleScore(name, *self._new.losses())

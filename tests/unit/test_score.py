@@ -11,21 +11,18 @@ from torch import Tensor
 from nstd.score import (
     FLOOR,
     Pair,
-    RegionStyle,
     compare,
     contrast,
     drift,
     gradient_energy,
     luminance,
     seam_step,
-    shifted,
     visible,
     warp_error,
     warp_ratio,
 )
 from nstd.style.temporal import warp, warp_sharp
 from tests.scenes import scene, texture
-from tests.unit.style import tiny
 
 
 def compared(*frames_and_flows: Any) -> Pair:
@@ -196,55 +193,3 @@ def test_a_seam_is_a_step_in_flicker_where_segments_meet() -> None:
     # What the source does at the border is no seam.
     assert seam_step(inside, [Pair(6e-4, 4e-4, 1)]) == pytest.approx(1)
     assert math.isnan(seam_step(inside, []))
-
-
-# --- new regions ---------------------------------------------------------------------------------
-
-
-def region_style() -> RegionStyle:
-    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32)
-    return RegionStyle(ready, ready.levels(48, 40)[-1])
-
-
-def test_the_style_image_itself_has_no_style_loss_in_pieces_either() -> None:
-    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32)
-    image = ready.styles[0].image.float()
-    height, width = image.shape[2:]
-    left = torch.zeros(1, height, width, dtype=torch.bool)
-    left[..., : width // 2] = True
-    pieces = RegionStyle(ready, ready.levels(width, height)[-1])
-    pieces.add(image, left)
-    alone = pieces.loss()
-    pieces.add(image, ~left)
-    # Pooled, the two halves are the whole; a half by itself is not.
-    assert pieces.loss() == pytest.approx(0, abs=1e-6)
-    assert alone > 1e-4
-
-
-def test_a_region_with_other_paint_has_more_style_loss() -> None:
-    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32)
-    image = ready.styles[0].image.float()
-    level = ready.levels(image.shape[3], image.shape[2])[-1]
-    whole = torch.ones(1, *image.shape[2:], dtype=torch.bool)
-    like, unlike = RegionStyle(ready, level), RegionStyle(ready, level)
-    like.add(image.roll(5, 3), whole)
-    unlike.add(torch.full_like(image, 0.5), whole)
-    assert unlike.loss() > 3 * like.loss()
-
-
-def test_of_no_region_there_is_no_style_loss() -> None:
-    found = region_style()
-    found.add(torch.rand(1, 3, 40, 48), torch.zeros(1, 40, 48, dtype=torch.bool))
-    assert math.isnan(found.loss())
-
-
-def test_a_region_is_shifted_to_where_it_is_not() -> None:
-    region = torch.zeros(1, 60, 90, dtype=torch.bool)
-    region[:, 10:30, 20:50] = True
-    moved = shifted(region)
-    assert not bool((moved & region).any())
-    assert int(moved.sum()) == int(region.sum())
-    most = torch.ones(1, 60, 90, dtype=torch.bool)
-    most[:, :10] = False
-    assert int((shifted(most) & most).sum()) == 0
-    assert int(shifted(most).sum()) == 10 * 90
