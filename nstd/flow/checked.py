@@ -5,6 +5,7 @@ import torch
 
 from nstd.errors import ConfigError
 from nstd.flow.common import explain_better
+from nstd.flow.differences import Plane
 from nstd.flow.estimator import Estimator, Flow, Image
 from nstd.flow.rims import sharpen_rims
 from nstd.flow.still import hold_still
@@ -41,9 +42,7 @@ class Checked:
             self._require(flow.dtype == torch.float32, f"of {flow.dtype}, not of float32")
             self._require(flow.device.type == "cpu", f"on {flow.device}, not on the CPU")
             self._require(bool(flow.isfinite().all()), "that is not finite")
-        backward, forward = explain_better(earlier, later, backward, forward)
-        backward, forward = hold_still(earlier, later, backward, forward)
-        return sharpen_rims(earlier, later, backward, forward)
+        return _mended(later, earlier, backward), _mended(earlier, later, forward)
 
     def _pair(self, found: object) -> tuple[Flow, Flow]:
         """Both flows, without what torch would need for their gradients."""
@@ -61,3 +60,18 @@ class Checked:
                 f"The flow estimator {self.name} gave a flow {found}",
                 "Name another one in the recipe (temporal: estimator), or mend it",
             )
+
+
+def _mended(here: Image, there: Image, flow: Flow) -> Flow:
+    """A flow, held to what the pictures show.
+
+    Args:
+        here: uint8 `[height, width, 3]`, on whose grid the flow is.
+        there: Likewise, into which it points.
+        flow: float32 `[1, 2, height, width]`.
+    """
+    own, other = here.astype(np.float32), there.astype(np.float32)
+    vectors: Plane = np.ascontiguousarray(flow[0].numpy())
+    for mend in (explain_better, hold_still, sharpen_rims):
+        vectors = mend(own, other, vectors)
+    return torch.from_numpy(vectors)[None]

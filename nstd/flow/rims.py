@@ -8,12 +8,10 @@ between the two none is any; paint that follows them is drawn out around the thi
 import cv2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from nstd.flow.alike import Alike
 from nstd.flow.beside import Beside
 from nstd.flow.differences import ALIKE, Flags, Plane, leaves
-from nstd.flow.estimator import Flow, Image
 
 REACHES_PX = (6, 12)
 """How far away motions are looked for, in eight directions. With a third distance, at 4, 8 and 16,
@@ -61,33 +59,26 @@ _MOVES = [(round(way.real), round(way.imag)) for way in np.outer(REACHES_PX, _DI
 """Where motions are looked for, in pixels, x then y."""
 
 
-def sharpen_rims(earlier: Image, later: Image, backward: Flow, forward: Flow) -> tuple[Flow, Flow]:
-    """Both flows, each place near a rim moving as that beside it which explains it best.
+def sharpen_rims(own: Plane, other: Plane, vectors: Plane) -> Plane:
+    """The flow, each place near a rim moving as that beside it which explains it best.
 
     Args:
-        earlier: uint8 `[height, width, 3]`.
-        later: Likewise.
-        backward: On `later`'s grid, into `earlier`.
-        forward: On `earlier`'s grid, into `later`.
+        own: A picture, `[height, width, 3]` in code values.
+        other: Likewise.
+        vectors: The flow from the one into the other, `[2, height, width]` in pixels.
     """
-    return _sharpened(later, earlier, backward), _sharpened(earlier, later, forward)
-
-
-def _sharpened(here: Image, there: Image, flow: Flow) -> Flow:
-    vectors: Plane = np.ascontiguousarray(flow[0].numpy())
     slopes = _slopes(vectors)
     unsure = _varies(vectors, slopes) & ~leaves(vectors)
     if not unsure.any():
-        return flow
-    own = here.astype(np.float32)
-    beside = Beside(own, there.astype(np.float32), unsure, window=NEAR_PX, most=MOST)
+        return vectors
+    beside = Beside(own, other, unsure, window=NEAR_PX, most=MOST)
     found = beside.error(vectors.reshape(2, -1)[:, beside.here])
     noise = np.float32(max(ALIKE, float(np.median(found))))
     result = _smoothed(vectors, _explaining(beside, vectors, _steepness(slopes), found, noise))
     alike = Alike(own, beside, _MOVES)
     for _ in range(PASSES):
         result = _smoothed(result, alike.median(result, noise))
-    return torch.from_numpy(result)[None]
+    return result
 
 
 def _explaining(

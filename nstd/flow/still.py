@@ -10,7 +10,6 @@ from typing import cast
 
 import cv2
 import numpy as np
-import torch
 
 from nstd.flow.differences import (
     ALIKE,
@@ -22,7 +21,6 @@ from nstd.flow.differences import (
     averaged,
     leaves,
 )
-from nstd.flow.estimator import Flow, Image
 
 Shift = tuple[int, int]
 """Whole pixels, x then y."""
@@ -74,23 +72,16 @@ _SPECK = np.ones((5, 5), np.uint8)
 _NEAR = np.ones((NEAR_PX, NEAR_PX), np.uint8)
 
 
-def hold_still(earlier: Image, later: Image, backward: Flow, forward: Flow) -> tuple[Flow, Flow]:
-    """Both flows, but zero where the pictures show noise and no motion.
+def hold_still(own: Plane, other: Plane, vectors: Plane) -> Plane:
+    """The flow, but zero where the pictures show noise and no motion.
 
     Likewise whole pixels, where all of the picture moves by them.
 
     Args:
-        earlier: uint8 `[height, width, 3]`.
-        later: Likewise.
-        backward: On `later`'s grid, into `earlier`.
-        forward: On `earlier`'s grid, into `later`.
+        own: A picture, `[height, width, 3]` in code values.
+        other: Likewise.
+        vectors: The flow from the one into the other, `[2, height, width]` in pixels.
     """
-    return _held(later, earlier, backward), _held(earlier, later, forward)
-
-
-def _held(here: Image, there: Image, flow: Flow) -> Flow:
-    vectors: Plane = flow[0].numpy()
-    own, other = here.astype(np.float32), there.astype(np.float32)
     moved = along_flow(own, other, vectors)
     standing = along_shift(own, other, (0, 0))
     result = vectors
@@ -110,8 +101,7 @@ def _held(here: Image, there: Image, flow: Flow) -> Flow:
         # What stands amid what is said to move speaks against that, not against itself.
         doubted=averaged(np.where(slow, along_flow(own, other, around), moved), NEAR_PX),
     )
-    result = _without_phantoms(result, evidence)
-    return torch.from_numpy(np.ascontiguousarray(result, np.float32))[None]
+    return np.ascontiguousarray(_without_phantoms(result, evidence), np.float32)
 
 
 def _is_noise(vectors: Plane, shift: Shift, error: Plane, moved: Plane) -> Flags:

@@ -129,7 +129,7 @@ def _style_rows(score: FilmScore) -> list[tuple[str, str, str]]:
         return []
     new = "nothing is new in any frame"
     if not math.isnan(score.style.new):
-        new = f"{_number(score.new_ratio)} × that of the same masks at other places; up to 1.5 is good"
+        new = f"{_number(score.new_ratio)} × that of the same masks elsewhere; up to 1.5 is good"
     return [
         (
             "style loss",

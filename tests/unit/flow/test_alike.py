@@ -14,6 +14,7 @@ from nstd.flow.beside import Beside
 from nstd.flow.differences import Plane
 from nstd.flow.rims import sharpen_rims
 from tests.scenes import scene, texture
+from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH, SIDE = 100, 140, 40
 TOP, LEFT = 30, 50
@@ -52,7 +53,7 @@ def test_an_even_wall_is_not_dragged_along(
     flow, wall = dragging(move)
 
     def moving() -> int:
-        found, _ = sharpen_rims(earlier, later, flow, torch.zeros_like(flow))
+        found, _ = both_ways(sharpen_rims, earlier, later, flow, torch.zeros_like(flow))
         return int((np.hypot(*found[0].numpy())[wall] > 0.5).sum())
 
     with_it = moving()
@@ -103,9 +104,9 @@ def test_no_place_is_sent_out_of_the_picture_and_none_that_was_not_asked_moves()
 def test_looked_at_in_parts_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     earlier, later = pictures((3, 1), deviation=2)
     flow, _ = dragging((3, 1))
-    whole = sharpen_rims(earlier, later, flow, flow)
+    whole = both_ways(sharpen_rims, earlier, later, flow, flow)
     monkeypatch.setattr(alike, "_AT_ONCE", 97)
-    parts = sharpen_rims(earlier, later, flow, flow)
+    parts = both_ways(sharpen_rims, earlier, later, flow, flow)
     for one, other in zip(whole, parts, strict=True):
         assert torch.equal(one, other)
 
@@ -146,7 +147,7 @@ def test_light_that_changes_lets_no_motion_pass() -> None:
     flows = [
         torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
     ]
-    backward, _ = sharpen_rims(earlier, later, *flows)
+    backward, _ = both_ways(sharpen_rims, earlier, later, *flows)
     off = np.hypot(*(backward[0].numpy() - one.backward))[~(one.revealed | one.entered)]
     assert (off > 0.5).mean() < 0.006  # 0.010 if noise counts as whatever frames differ by
 
@@ -163,7 +164,7 @@ def test_a_zoom_beside_a_rim_stays_as_it_was() -> None:
     earlier[50:100, 80:130] = later[50:100, 85:135] = thing
     flow[:, 50:100, 85:135] = np.array([-5, 0])[:, None, None]
     given_one = torch.from_numpy(flow)[None]
-    found, _ = sharpen_rims(earlier, later, given_one, -given_one)
+    found, _ = both_ways(sharpen_rims, earlier, later, given_one, -given_one)
     shown = np.ones((height, width), bool)
     shown[50:100, 78:88] = False
     assert float(np.hypot(*(found[0].numpy() - flow))[shown].mean()) < 0.01  # 0.05 if all may move

@@ -13,6 +13,7 @@ from nstd.flow.common import COMPARED_PX, explain_better
 from nstd.flow.differences import STANDS, along_flow
 from nstd.flow.estimator import Image
 from tests.scenes import anything, colored_noise, scene, texture
+from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 120, 200
 BAND = slice(80, 100)
@@ -42,7 +43,7 @@ def test_a_place_takes_the_motion_that_was_found_elsewhere() -> None:
     earlier, later = rainbow(0), rainbow(1)
     found = uniform(0, 0)
     found[0, 0, BAND, :40] = 1.5  # found in one place only, and too slow
-    backward, _ = explain_better(earlier, later, found, -found)
+    backward, _ = both_ways(explain_better, earlier, later, found, -found)
     band = backward[0, 0, 84:96, 8:-8].numpy()
     assert np.median(band) == pytest.approx(SPEED, abs=0.05)
     assert float((np.abs(band - SPEED) < 0.1).mean()) > 0.6
@@ -57,7 +58,7 @@ def test_what_an_estimator_makes_up_goes_where_it_explains_nothing() -> None:
     found = uniform(0, 0)
     found[0, 0, 20:60] = 30
     found[0, 0, BAND] = SPEED
-    backward, _ = explain_better(earlier, later, found, -found)
+    backward, _ = both_ways(explain_better, earlier, later, found, -found)
     errors = [differing(earlier, later, flow)[:75].mean() for flow in (found, backward)]
     assert errors[0] > 1000
     assert errors[1] < errors[0] / 100
@@ -70,7 +71,7 @@ def test_a_flow_that_is_right_is_left_alone_to_the_bit() -> None:
     ]
     hidden = (one.revealed | one.entered).astype(np.uint8)
     known = torch.from_numpy(cv2.dilate(hidden, np.ones((13, 13))) == 0)
-    backward, _ = explain_better(one.earlier, one.later, *flows)
+    backward, _ = both_ways(explain_better, one.earlier, one.later, *flows)
     assert float(known.float().mean()) > 0.7
     assert torch.equal(backward[..., known], flows[0][..., known])
 
@@ -82,7 +83,7 @@ def test_a_flow_nearly_right_is_left_alone_too() -> None:
     across = 3 + columns / 100  # stretched
     later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR).astype(np.uint8)
     backward = torch.from_numpy(np.stack([across, np.zeros_like(across)]))[None]
-    found, _ = explain_better(large, later, backward, -backward)
+    found, _ = both_ways(explain_better, large, later, backward, -backward)
     assert torch.equal(found[..., :-10], backward[..., :-10])
 
 
@@ -90,7 +91,7 @@ def test_both_ways_are_explained() -> None:
     earlier, later = rainbow(0), rainbow(1)
     backward, forward = (uniform(0, 0) for _ in range(2))
     backward[0, 0, BAND, :40], forward[0, 0, BAND, :40] = SPEED, -SPEED
-    found = explain_better(earlier, later, backward, forward)
+    found = both_ways(explain_better, earlier, later, backward, forward)
     for flow, speed in zip(found, (SPEED, -SPEED), strict=True):
         assert float(flow[0, 0, 84:96, 8:-8].median()) == pytest.approx(speed, abs=0.05)
 
@@ -100,7 +101,7 @@ def test_a_large_picture_is_compared_at_some_of_its_places_and_explained_at_all(
     earlier, later = (rainbow(step, HEIGHT, width) for step in (0, 1))
     found = uniform(0, 0, HEIGHT, width)
     found[0, 0, BAND, : width // 5] = SPEED
-    backward, _ = explain_better(earlier, later, found, -found)
+    backward, _ = both_ways(explain_better, earlier, later, found, -found)
     assert backward.shape == found.shape
     assert float((backward[0, 0, 88:92, 20:-20] - SPEED).abs().median()) < 0.05
     assert float(backward[..., :60, :].abs().max()) == 0
@@ -113,8 +114,8 @@ def test_whatever_the_flow_the_result_is_one(
 ) -> None:
     earlier, later, *flows = anything(height, width, seed, fastest)
     before = [flow.clone() for flow in flows]
-    found = explain_better(earlier, later, *flows)
-    again = explain_better(earlier, later, *flows)
+    found = both_ways(explain_better, earlier, later, *flows)
+    again = both_ways(explain_better, earlier, later, *flows)
     for flow, same, given_flow, untouched in zip(found, again, flows, before, strict=True):
         assert flow.shape == given_flow.shape
         assert flow.dtype == torch.float32
@@ -163,7 +164,7 @@ def said(*speeds: float) -> torch.Tensor:
 
 def explained(earlier: Image, later: Image, backward: torch.Tensor) -> torch.Tensor:
     """x of the backward flow that is made of it, where nothing came into the picture."""
-    found, _ = explain_better(earlier, later, backward, torch.zeros_like(backward))
+    found, _ = both_ways(explain_better, earlier, later, backward, torch.zeros_like(backward))
     return found[0, 0, :, 80:-80]
 
 
@@ -198,7 +199,9 @@ def test_of_noise_no_motion_explains_a_place_better_by_chance(seed: int) -> None
     even = np.full((HEIGHT, WIDTH, 3), 127, np.uint8)
     made_up = np.random.default_rng(seed).integers(-9, 10, (1, 2, HEIGHT, WIDTH))
     backward = torch.from_numpy(made_up.astype(np.float32))
-    found, _ = explain_better(noisy(even, 6, seed), noisy(even, 6, seed + 9), backward, -backward)
+    found, _ = both_ways(
+        explain_better, noisy(even, 6, seed), noisy(even, 6, seed + 9), backward, -backward
+    )
     assert torch.equal(found, backward)
 
 
@@ -287,5 +290,5 @@ def test_a_large_picture_s_motion_is_refined_where_it_was_found() -> None:
     earlier[:, :half] = later[:, :half] = texture(STRIP_PX, half, 9)
     backward = uniform(0, 0, STRIP_PX, 2 * half)
     backward[0, 0, :, half + 60 :] = 1.5
-    found, _ = explain_better(earlier, later, backward, torch.zeros_like(backward))
+    found, _ = both_ways(explain_better, earlier, later, backward, torch.zeros_like(backward))
     assert float(found[0, 0, INNER, half + 80 : -20].median()) == pytest.approx(1.9, abs=0.02)

@@ -21,6 +21,7 @@ from nstd.flow.rims import (
     sharpen_rims,
 )
 from tests.scenes import Scene, anything, scene, texture
+from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 120, 160
 
@@ -55,7 +56,7 @@ def test_a_rim_is_where_the_motion_changes(
     one = scene(HEIGHT, WIDTH, square=square, wall=wall)
     flows = smoothed(one.backward, window), smoothed(one.forward, window)
     pictures = noisy(one.earlier, 1), noisy(one.later, 2)
-    backward, _ = sharpen_rims(*pictures, *flows)
+    backward, _ = both_ways(sharpen_rims, *pictures, *flows)
     before, after = (off(flow, one.backward)[shown(one)] for flow in (flows[0], backward))
     assert (before > 0.5).mean() > 0.04
     assert (after > 0.5).mean() < 0.25 * (before > 0.5).mean()
@@ -65,8 +66,8 @@ def test_both_ways_are_sharpened_alike() -> None:
     one = scene(HEIGHT, WIDTH, square=(4, 1), wall=(0, 0))
     pictures = noisy(one.earlier, 1), noisy(one.later, 2)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
-    found = sharpen_rims(*pictures, *flows)
-    turned = sharpen_rims(pictures[1], pictures[0], flows[1], flows[0])
+    found = both_ways(sharpen_rims, *pictures, *flows)
+    turned = both_ways(sharpen_rims, pictures[1], pictures[0], flows[1], flows[0])
     assert not torch.equal(found[1], flows[1])
     for one_way, other in zip(found, reversed(turned), strict=True):
         assert torch.equal(one_way, other)
@@ -87,7 +88,7 @@ def test_a_flow_that_is_right_stays_right() -> None:
     flows = [
         torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
     ]
-    backward, _ = sharpen_rims(noisy(one.earlier, 1), noisy(one.later, 2), *flows)
+    backward, _ = both_ways(sharpen_rims, noisy(one.earlier, 1), noisy(one.later, 2), *flows)
     assert (off(backward, one.backward)[shown(one)] > 0).mean() < 0.01
 
 
@@ -97,7 +98,7 @@ def test_what_changes_slowly_from_place_to_place_is_left_alone_to_the_bit() -> N
     across = 3 + columns / 80  # stretched
     later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR).astype(np.uint8)
     backward = torch.from_numpy(np.stack([across, np.zeros_like(across)]))[None]
-    found, _ = sharpen_rims(large, later, backward, -backward)
+    found, _ = both_ways(sharpen_rims, large, later, backward, -backward)
     assert torch.equal(found, backward)
 
 
@@ -108,7 +109,7 @@ def test_a_zoom_is_hardly_touched() -> None:
     flow = 0.05 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
     later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
     backward = torch.from_numpy(flow)[None]
-    found, _ = sharpen_rims(noisy(large, 1), noisy(later, 2), backward, -backward)
+    found, _ = both_ways(sharpen_rims, noisy(large, 1), noisy(later, 2), backward, -backward)
     inside = (..., slice(16, -16), slice(16, -16))
     assert float((found - backward)[inside].abs().mean()) < 0.02
 
@@ -121,7 +122,7 @@ def test_in_what_is_even_the_rim_is_halfway() -> None:
     blurred = smoothed(flow, 13)
     between = (blurred[0, 0] > 0.2) & (blurred[0, 0] < 1.8)
     assert float(between.float().mean()) > 0.05
-    found, _ = sharpen_rims(even, even, blurred, blurred)
+    found, _ = both_ways(sharpen_rims, even, even, blurred, blurred)
     wrong = off(found, flow)
     assert (wrong > 0.2).mean() < 0.3 * float(between.float().mean())
     assert wrong[:, : WIDTH // 2 - 3].max() < 0.2
@@ -132,7 +133,7 @@ def test_one_motion_for_all_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("nstd.flow.rims._explaining", lambda *_: pytest.fail("it was"))
     picture = texture(HEIGHT, WIDTH, 1)
     flow = torch.full((1, 2, HEIGHT, WIDTH), 1.7)
-    for found in sharpen_rims(picture, picture, flow, -flow):
+    for found in both_ways(sharpen_rims, picture, picture, flow, -flow):
         assert torch.equal(found.abs(), flow)
 
 
@@ -143,11 +144,11 @@ def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
     later[:, 8:20] = earlier[:, :1]
     flow = torch.zeros(1, 2, HEIGHT, WIDTH)
     flow[:, 0, :, :8] = -60  # all of it leads out, and from beside it would fit
-    found, _ = sharpen_rims(earlier, later, flow, flow)
+    found, _ = both_ways(sharpen_rims, earlier, later, flow, flow)
     assert torch.equal(found, flow)
     flow[:, 0, :, :8] = -1e-3  # a motion that leads out from the first column alone
     flow[:, 0, :, 20:] = 9
-    found, _ = sharpen_rims(earlier, later, flow, flow)
+    found, _ = both_ways(sharpen_rims, earlier, later, flow, flow)
     assert not torch.equal(found, flow)
 
 
@@ -174,7 +175,7 @@ def test_what_is_beside_unsure_places_is_compared_with_them() -> None:
 def test_specks_are_taken_away() -> None:
     one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
     flows = smoothed(one.backward, 9), smoothed(one.forward, 9)
-    backward, _ = sharpen_rims(noisy(one.earlier, 1, 4), noisy(one.later, 2, 4), *flows)
+    backward, _ = both_ways(sharpen_rims, noisy(one.earlier, 1, 4), noisy(one.later, 2, 4), *flows)
     speed = np.hypot(*backward[0].numpy())
     alone = np.abs(speed - cv2.medianBlur(speed.astype(np.float32), 3)) > 1
     assert alone.mean() < 0.0002  # without medians 0.0004
@@ -186,7 +187,7 @@ def test_fast_things_have_rims_too_whatever_the_noise(deviation: float, speed: i
     one = scene(HEIGHT, WIDTH + 80, square=(speed, 1), wall=(0, 0), side=50)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
     pictures = noisy(one.earlier, 1, deviation), noisy(one.later, 2, deviation)
-    backward, _ = sharpen_rims(*pictures, *flows)
+    backward, _ = both_ways(sharpen_rims, *pictures, *flows)
     wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
     assert wrong[1] < 0.15 * wrong[0]
 
@@ -197,7 +198,7 @@ def test_noise_decides_nothing() -> None:
     flow = np.zeros((2, HEIGHT, WIDTH), np.float32)
     flow[0, 40:80, 60:100] = 4
     thing = torch.from_numpy(flow)[None]
-    found, _ = sharpen_rims(noisy(picture, 1, 6), noisy(picture, 2, 6), thing, thing)
+    found, _ = both_ways(sharpen_rims, noisy(picture, 1, 6), noisy(picture, 2, 6), thing, thing)
     assert (off(found, flow) > 0.1).mean() < 0.02  # its corners are rounded off
 
 
@@ -208,14 +209,14 @@ def test_a_slow_zoom_is_left_alone_to_the_bit(percent: int) -> None:
     flow = percent / 100 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
     later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
     backward = torch.from_numpy(flow)[None]
-    found, _ = sharpen_rims(noisy(large, 1), noisy(later, 2), backward, -backward)
+    found, _ = both_ways(sharpen_rims, noisy(large, 1), noisy(later, 2), backward, -backward)
     assert torch.equal(found, backward)
 
 
 def test_a_large_picture_is_sharpened_as_a_small_one_is() -> None:
     one = scene(HEIGHT, 1341, square=(3, 1), wall=(0, 0), side=70)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
-    backward, _ = sharpen_rims(noisy(one.earlier, 1), noisy(one.later, 2), *flows)
+    backward, _ = both_ways(sharpen_rims, noisy(one.earlier, 1), noisy(one.later, 2), *flows)
     wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
     assert wrong[1] < 0.4 * wrong[0]
 
@@ -230,7 +231,7 @@ def test_whatever_the_flow_the_result_is_of_motions_beside(
     reach = (max(REACHES_PX) + MEDIAN_PX) * (1 + PASSES)
     window = np.ones((2 * reach + 1,) * 2, np.uint8)
     for found, flow, before in zip(
-        sharpen_rims(earlier, later, *flows), flows, given_ones, strict=True
+        both_ways(sharpen_rims, earlier, later, *flows), flows, given_ones, strict=True
     ):
         assert torch.equal(flow, before)
         assert found.shape == flow.shape

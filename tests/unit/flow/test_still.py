@@ -12,6 +12,7 @@ from nstd.flow.estimator import Flow, Image
 from nstd.flow.still import BLEND_PX, SLOW_PX, WINDOW_PX, hold_still
 from nstd.style.temporal import motion_boundary, trust, warp_sharp
 from tests.scenes import colored_noise, scene, texture
+from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 160, 200
 
@@ -33,7 +34,7 @@ def test_of_a_still_scene_with_noise_the_flow_is_zero(deviation: float) -> None:
     picture = texture(HEIGHT, WIDTH, 1, slope=2)
     earlier, later = noisy(picture, deviation, 1), noisy(picture, deviation, 2)
     flows = Dis().estimate(earlier, later)
-    for before, flow in zip(flows, hold_still(earlier, later, *flows), strict=True):
+    for before, flow in zip(flows, both_ways(hold_still, earlier, later, *flows), strict=True):
         assert float(before.abs().max()) > 0.01
         assert float((flow == 0).float().mean()) > 0.9
         assert float(flow.abs().mean()) < 0.1 * float(before.abs().mean())
@@ -44,7 +45,7 @@ def test_slow_motion_that_the_pictures_show_is_left_alone(speed: float) -> None:
     picture = texture(HEIGHT, WIDTH, 1, slope=2)
     earlier, later = noisy(picture, 0.5, 1), noisy(moved(picture, speed), 0.5, 2)
     flows = Dis().estimate(earlier, later)
-    backward, _ = hold_still(earlier, later, *flows)
+    backward, _ = both_ways(hold_still, earlier, later, *flows)
     inner = (0, 0, slice(20, -20), slice(20, -20))
     assert float(backward[inner].mean()) == pytest.approx(speed, rel=0.2)
     assert float((backward[inner] - flows[0][inner]).abs().mean()) < 0.1 * speed
@@ -56,7 +57,7 @@ def test_fast_motion_is_left_alone_to_the_bit() -> None:
     came = cv2.dilate((one.entered | one.revealed).astype(np.uint8), np.ones((11, 11)))
     known = torch.from_numpy(came == 0)
     assert float(known.float().mean()) > 0.8
-    backward, _ = hold_still(one.earlier, one.later, *flows)
+    backward, _ = both_ways(hold_still, one.earlier, one.later, *flows)
     assert torch.equal(backward[..., known], flows[0][..., known])
 
 
@@ -64,7 +65,9 @@ def test_where_all_moves_and_no_flow_fits_nothing_stands() -> None:
     """What differs by more than any noise is not taken for it, however much of it does."""
     one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(7, 3))
     flows = uniform(-5, -5), uniform(5, 5)
-    for before, flow in zip(flows, hold_still(one.earlier, one.later, *flows), strict=True):
+    for before, flow in zip(
+        flows, both_ways(hold_still, one.earlier, one.later, *flows), strict=True
+    ):
         assert torch.equal(flow, before)
 
 
@@ -72,7 +75,7 @@ def test_a_thing_that_moves_before_a_still_wall_moves_on_and_the_wall_stands() -
     one = scene(HEIGHT, WIDTH, square=(5, 0), wall=(0, 0), side=60)
     earlier, later = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
     flows = Dis().estimate(earlier, later)
-    backward, _ = hold_still(earlier, later, *flows)
+    backward, _ = both_ways(hold_still, earlier, later, *flows)
     square = (one.backward[0] != 0).astype(np.uint8)
     reach = WINDOW_PX // 2 + BLEND_PX // 2 + 12  # of the windows, and of DIS's own smearing
     inside = cv2.erode(square, np.ones((25, 25), np.uint8)) > 0
@@ -90,7 +93,7 @@ def test_going_to_zero_makes_no_motion_boundary() -> None:
     later = noisy(half, 0.5, 2)
     true = torch.zeros(1, 2, HEIGHT, WIDTH)
     true[:, 0] = 0.4  # all moves, the estimator says; the left half shows that it does not
-    backward, _ = hold_still(earlier, later, true, -true)
+    backward, _ = both_ways(hold_still, earlier, later, true, -true)
     assert float(backward[0, 0, 40:-40, :50].abs().max()) < 0.01
     assert float(backward[0, 0, 40:-40, -50:].mean()) == pytest.approx(0.4, abs=0.01)
     assert not bool(motion_boundary(backward)[:, 40:-40, 40:-40].any())
@@ -117,7 +120,7 @@ def uniform(x: float, y: float) -> torch.Tensor:
 def test_what_stands_stands_however_fast_the_flow_says_it_moves() -> None:
     picture = even_with((slice(40, 120), slice(60, 140)))
     earlier, later = noisy(picture, 1, 1), noisy(picture, 1, 2)
-    for flow in hold_still(earlier, later, uniform(6, -3), uniform(-6, 3)):
+    for flow in both_ways(hold_still, earlier, later, uniform(6, -3), uniform(-6, 3)):
         assert float(flow[..., 45:115, 65:135].abs().max()) == 0
         # In the even part nothing tells; so what is around does.
         assert float(flow[..., 20:140, 40:160].abs().max()) < 0.5
@@ -133,7 +136,7 @@ def test_an_even_thing_moves_with_its_outline() -> None:
 
     earlier, later = frame(0), frame(1)
     flows = Dis().estimate(earlier, later)
-    backward, _ = hold_still(earlier, later, *flows)
+    backward, _ = both_ways(hold_still, earlier, later, *flows)
     assert float(backward[0, 0, 70:90, 95:115].median()) == pytest.approx(-5, abs=0.5)
 
 
@@ -142,7 +145,9 @@ def test_a_picture_that_moves_by_whole_pixels_moves_by_just_these() -> None:
     earlier = noisy(large[2 : 2 + HEIGHT, 3 : 3 + WIDTH], 0.5, 1)
     later = noisy(large[:HEIGHT, :WIDTH], 0.5, 2)
     flows = Dis().estimate(earlier, later)
-    for flow, before, sign in zip(hold_still(earlier, later, *flows), flows, (-1, 1), strict=True):
+    for flow, before, sign in zip(
+        both_ways(hold_still, earlier, later, *flows), flows, (-1, 1), strict=True
+    ):
         inner = flow[0, :, 20:-20, 20:-20]
         assert (
             float((before[0, :, 20:-20, 20:-20] != flow[0, :, 20:-20, 20:-20]).float().mean()) > 0.9
@@ -155,7 +160,7 @@ def test_a_picture_that_moves_by_parts_of_pixels_does_not_move_by_whole_ones() -
     picture = texture(HEIGHT, WIDTH, 1, slope=2)
     earlier, later = noisy(picture, 0.5, 1), noisy(moved(picture, 2.4), 0.5, 2)
     flows = Dis().estimate(earlier, later)
-    backward, _ = hold_still(earlier, later, *flows)
+    backward, _ = both_ways(hold_still, earlier, later, *flows)
     assert torch.equal(backward[..., 20:-20, 20:-20], flows[0][..., 20:-20, 20:-20])
 
 
@@ -176,7 +181,7 @@ def barred(line: int) -> Image:
 def test_even_places_that_a_line_runs_over_stand_as_their_outline_does() -> None:
     earlier, later = barred(30), barred(33)
     flows = Dis().estimate(earlier, later)
-    backward, _ = hold_still(earlier, later, *flows)
+    backward, _ = both_ways(hold_still, earlier, later, *flows)
     from_line = np.abs(np.arange(HEIGHT)[:, None] - (35 + np.arange(WIDTH) // 3))
     beside = (from_line > 10) & (from_line < 25)
     speeds = [np.hypot(*flow[0].numpy())[beside] for flow in (flows[0], backward)]
@@ -195,7 +200,7 @@ def test_what_comes_in_over_a_still_ground_does_not_stand(speed: int, width: int
     backward, forward = (torch.zeros(1, 2, HEIGHT, WIDTH) for _ in range(2))
     backward[0, 0, rows, :width] = -speed
     forward[0, 0, rows, : width - speed] = speed
-    held, _ = hold_still(earlier, later, backward, forward)
+    held, _ = both_ways(hold_still, earlier, later, backward, forward)
     entered = (0, 0, slice(56, 94), slice(0, speed))
     assert float((held[entered] + speed).abs().max()) < 0.5
     assert float(trust(held, forward)[0, 56:94, :speed].max()) < 0.5
@@ -218,7 +223,7 @@ def test_what_lies_between_a_line_that_moves_and_the_border_stands_as_the_pictur
     # Above the line and as far as it all moves with it, the estimator says.
     backward = torch.zeros(1, 2, HEIGHT, WIDTH)
     backward[0, 1, np.arange(HEIGHT)[:, None] < 52 + np.arange(WIDTH) // 8] = -3
-    held, _ = hold_still(earlier, later, backward, -backward)
+    held, _ = both_ways(hold_still, earlier, later, backward, -backward)
     assert float(held[..., :24, :].abs().max()) < 0.2
     middle = 45 + np.arange(WIDTH) // 8
     assert float(held[0, 1, middle, np.arange(WIDTH)].median()) == pytest.approx(-3, abs=0.3)
@@ -231,7 +236,7 @@ def test_the_even_sky_of_a_pan_moves_with_it() -> None:
     flow = torch.zeros(1, 2, HEIGHT, WIDTH)
     flow[0, 0] = 7
     flow[0, :, :50] = torch.tensor([2.0, -5.0])[:, None, None]  # made up, as flow is in a sky
-    held, _ = hold_still(earlier, later, flow, -flow)
+    held, _ = both_ways(hold_still, earlier, later, flow, -flow)
     assert float((held[0, 0, 20:, 20:-20] - 7).abs().max()) < 0.5
 
 
@@ -244,7 +249,7 @@ def test_an_even_place_with_something_still_before_it_moves_as_most_of_its_outli
         picture[label] = texture(10, 10, 8)
     flow = uniform(7, 0)
     flow[0, 0, 70:80, 90:100] = 0
-    held, _ = hold_still(earlier, later, flow, -flow)
+    held, _ = both_ways(hold_still, earlier, later, flow, -flow)
     assert float(held[0][:, *label].abs().max()) == 0
     assert float(held[0, 0, 40:120, 35:60].mean()) > 6
 
@@ -255,7 +260,7 @@ def test_what_comes_in_does_not_tell_that_what_is_beside_it_stands() -> None:
     large[:60] = (120, 140, 160)
     earlier, later = large[:, :WIDTH].copy(), large[:, 7 : WIDTH + 7].copy()
     earlier[:60, -1] += np.array((1, 2, 1), np.uint8)
-    held, _ = hold_still(earlier, later, uniform(7, 0), uniform(-7, 0))
+    held, _ = both_ways(hold_still, earlier, later, uniform(7, 0), uniform(-7, 0))
     assert float((held[0, 0, :50, :-16] - 7).abs().max()) < 0.01
 
 
@@ -269,7 +274,7 @@ def dotted(*dots: tuple[int, int], by: int) -> Image:
 
 def test_a_speck_that_differs_does_not_tell_for_all_that_is_even() -> None:
     earlier, later = dotted(by=0), dotted((80, 100), by=29)
-    backward, _ = hold_still(earlier, later, uniform(5, -3), uniform(-5, 3))
+    backward, _ = both_ways(hold_still, earlier, later, uniform(5, -3), uniform(-5, 3))
     assert float((backward != 0).float().mean()) < 0.002
 
 
@@ -278,7 +283,7 @@ def test_specks_that_stand_are_no_outline_of_what_is_even() -> None:
     earlier, later = (dotted((20, 20), (20, 60), (20, 100), (140, 100), by=5) for _ in range(2))
     thing = texture(12, 12, 3)
     earlier[80:92, 120:132], later[80:92, 95:107] = thing, thing
-    backward, _ = hold_still(earlier, later, uniform(25, 0), uniform(-25, 0))
+    backward, _ = both_ways(hold_still, earlier, later, uniform(25, 0), uniform(-25, 0))
     assert float(backward[0, 0, 80:92, 95:107].min()) == pytest.approx(25, abs=0.1)
     assert float(backward[0, 0, 60:112, 60:160].mean()) > 10
 
@@ -308,14 +313,14 @@ def test_motion_that_differs_from_whole_pixels_by_no_more_than_rounding_is_whole
     alike = np.square(later - scrolled(earlier, whole))[:, 20:-20].mean()
     better = np.square(later - scrolled(earlier, speed))[:, 20:-20].mean()
     assert 1.3 * better < alike < 0.9 * ALIKE
-    backward, _ = hold_still(earlier, later, uniform(speed, 0), uniform(-speed, 0))
+    backward, _ = both_ways(hold_still, earlier, later, uniform(speed, 0), uniform(-speed, 0))
     assert float((backward[0, 0, 20:-20, 30:-30] - whole).abs().max()) < 1e-5
 
 
 def test_where_parts_of_pixels_are_clearly_seen_even_what_is_faint_moves_by_them() -> None:
     picture = np.concatenate([faint(3)[:80], faint(40)[80:]])
     earlier, later = noisy(picture, 1, 1), noisy(scrolled(picture, 3.1), 1, 2)
-    backward, _ = hold_still(earlier, later, uniform(3.1, 0), uniform(-3.1, 0))
+    backward, _ = both_ways(hold_still, earlier, later, uniform(3.1, 0), uniform(-3.1, 0))
     assert torch.equal(backward[..., 20:-20], uniform(3.1, 0)[..., 20:-20])
 
 
@@ -324,7 +329,7 @@ def test_filling_with_what_is_already_there_changes_no_bit() -> None:
     large[30:130, 40:150] = (120, 140, 160)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     later = cv2.remap(large, columns + np.float32(7.7), rows, cv2.INTER_LINEAR).astype(np.uint8)
-    backward, _ = hold_still(large[:, :WIDTH], later, uniform(7.7, 0), uniform(-7.7, 0))
+    backward, _ = both_ways(hold_still, large[:, :WIDTH], later, uniform(7.7, 0), uniform(-7.7, 0))
     assert torch.equal(backward, uniform(7.7, 0))
 
 
@@ -335,7 +340,7 @@ def test_flow_that_leads_across_all_of_a_small_picture_is_no_pan(
 ) -> None:
     earlier, later = texture(40, 40, 1)[:height, :width], texture(40, 40, 2)[:height, :width]
     flow = uniform(*motion)[..., :height, :width]
-    for held in hold_still(earlier, later, flow, -flow):
+    for held in both_ways(hold_still, earlier, later, flow, -flow):
         assert held.shape == flow.shape
         assert bool(held.isfinite().all())
 
