@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nstd.style.recipe import Temporal
-from nstd.style.temporal import ROUNDING, Pace, TemporalTarget, temporal_loss
+from nstd.style.temporal import NOTHING, ROUNDING, Pace, TemporalTarget, temporal_loss
 from nstd.style.tone import area_means
 
 Image = Float[Tensor, "1 3 height width"]
@@ -39,9 +39,6 @@ is rounded to 8 bits, that is no more than rounding itself."""
 COLOR_PX = 16
 """Square over which known places keep their color."""
 
-_NOTHING = 1e-6
-"""Share of a place's surroundings below which nothing of them is known."""
-
 
 def source_pace(
     source: Image,
@@ -55,10 +52,10 @@ def source_pace(
         warped: The earlier source frames, warped to it.
         trusts: c_j of `long_term_trust`.
     """
-    known = trusts.sum(dim=0)[:, None]
-    mass = known.mean(dim=(1, 2, 3)).clamp(min=_NOTHING)
+    known, moved = _moved(source, warped, trusts)
+    mass = known.mean(dim=(1, 2, 3)).clamp(min=NOTHING)
     change = temporal_loss(source, warped, trusts) / mass
-    broad = _broad_of((trusts[:, :, None] * (source - warped)).sum(dim=0), known)
+    broad = _broad_of(moved, known)
     broadly = (known * broad.square()).mean(dim=(1, 2, 3)) / mass
     lively = (change + FADES * broadly).clamp(min=ROUNDING)
     firmness = (LIVELY / lively).pow(FIRMER).clamp(1, FIRMEST)
@@ -80,7 +77,7 @@ def keep_colors(painted: Image, target: TemporalTarget) -> Image:
     if target.pace is None:
         return painted
     exact = painted.to(target.warped.dtype)
-    known, moved = _moved(exact, target)
+    known, moved = _moved(exact, target.warped, target.trusts)
     broad = _broad_of(moved, known)
     return (exact - known * (broad - _followed(broad, target.pace))).clamp(0, 1).to(painted.dtype)
 
@@ -101,19 +98,23 @@ def keep_pace(painted: Image, target: TemporalTarget, weight: float) -> Image:
     if target.pace is None or not weight:
         return painted
     exact = painted.to(target.warped.dtype)
-    known, moved = _moved(exact, target)
+    known, moved = _moved(exact, target.warped, target.trusts)
     own = moved - known * _followed(_broad_of(moved, known), target.pace)
-    mass = known.mean(dim=(1, 2, 3)).clamp(min=_NOTHING)
-    change = (own.square() / known.clamp(min=_NOTHING)).mean(dim=(1, 2, 3)) / mass
+    mass = known.mean(dim=(1, 2, 3)).clamp(min=NOTHING)
+    change = (own.square() / known.clamp(min=NOTHING)).mean(dim=(1, 2, 3)) / mass
     allowed = target.pace.change.clamp(min=UNSEEN) * max(1.0, Temporal().weight / weight)
     too_far = 1 - (allowed / change.clamp(min=UNSEEN)).sqrt().clamp(max=1)
     return (exact - too_far[:, None, None, None] * own).clamp(0, 1).to(painted.dtype)
 
 
-def _moved(exact: Image, target: TemporalTarget) -> tuple[Tensor, Tensor]:
+def _moved(
+    frame: Image,
+    warped: Float[Tensor, "distances 1 3 height width"],
+    trusts: Float[Tensor, "distances 1 height width"],
+) -> tuple[Float[Tensor, "1 1 height width"], Image]:
     """How far each place is known, and its change from the warped frames, times that."""
-    known = target.trust.clamp(max=1)[:, None]
-    return known, (target.trusts[:, :, None] * (exact - target.warped)).sum(dim=0)
+    known = trusts.sum(dim=0).clamp(max=1)[:, None]
+    return known, (trusts[:, :, None] * (frame - warped)).sum(dim=0)
 
 
 def _followed(broad: Tensor, pace: Pace) -> Tensor:
@@ -127,7 +128,7 @@ def _broad_of(
     known: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch channels height width"]:
     """Broad means of what is known, of values that are weighed by how far they are."""
-    return _broad(moved) / _broad(known).clamp(min=_NOTHING)
+    return _broad(moved) / _broad(known).clamp(min=NOTHING)
 
 
 def _broad(

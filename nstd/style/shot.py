@@ -26,6 +26,7 @@ from nstd.style.optimize import (
 from nstd.style.pace import keep_colors, keep_pace, source_pace
 from nstd.style.targets import OtherSize, resize
 from nstd.style.temporal import (
+    NOTHING,
     Flow,
     TemporalTarget,
     Trust,
@@ -58,9 +59,6 @@ the picture is falsely hidden; with 1 E_warp by a third."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
-
-_NOTHING = 1e-6
-"""Share of a place's surroundings below which nothing of them is known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,7 +259,7 @@ def _spread(values: Image, weights: Float[Tensor, "1 1 height width"]) -> Image:
         return values
     weighed = F.avg_pool2d(values * weights, 2, ceil_mode=True, count_include_pad=False)
     mass = F.avg_pool2d(weights, 2, ceil_mode=True, count_include_pad=False)
-    means = weighed / mass.clamp(min=_NOTHING)
+    means = weighed / mass.clamp(min=NOTHING)
     coarse = _spread(means, (4 * mass).clamp(max=1))
     around = F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
     return weights * values + (1 - weights) * around

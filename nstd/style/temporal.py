@@ -33,6 +33,9 @@ SMOOTHING_SIGMA = 0.8
 ROUNDING = 1 / (6 * 255**2)
 """Mean squared difference of pictures, in [0, 1], that differ by nothing but rounding to 8 bits."""
 
+NOTHING = 1e-6
+"""Share of a place's surroundings below which nothing of them is known."""
+
 _SMOOTHING_RADIUS = 3
 """Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
 
