@@ -10,6 +10,10 @@ import pytest
 
 from tests.unprivileged import is_denied, unprivileged
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Halves of the suite that run at once share the cores: one thread each of torch, not all.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -45,7 +45,7 @@ def test_its_first_command_installs_and_paints_and_its_second_tests() -> None:
         assert step in first
     assert len(first.splitlines()) == len(second.splitlines()) == 1
     assert "pip install -e '.[test]'" in second
-    assert second.rstrip().endswith("pytest")
+    assert second.rstrip().endswith(".venv/bin/pytest -n 2 --dist loadfile")
 
 
 def test_it_shows_every_command() -> None:
@@ -77,7 +77,7 @@ def test_the_options_it_mentions_exist() -> None:
         for parameter in command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
     }
-    foreign = {"--index-url"}
+    foreign = {"--index-url", "--dist"}
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert mentioned - known - foreign == {"--help"}
 
