@@ -15,8 +15,18 @@ from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.reader import read_frames
 from nstd.media.shots import ShotFrame, read_shots
+from nstd.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.style.shot import Predecessor
+
+FLOW_SHARE = 4
+"""Where the CPU paints, one of so many of its threads finds the flow beside that."""
+
+FLOW_THREADS = 8
+"""At most. Two on two cores find the flow 1.5 times as fast as one (`bench/flow_time.py`)."""
+
+FLOW_PIXELS = 20_000_000
+"""Of all pictures whose flow is found at once, at most: each pixel may take 220 bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +63,7 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
     begin = max(film.output.first, first - max(distances))
     size = film.painter.painted_size(info.width, info.height)
     shots = read_shots(film.source, info, begin, film.output.last)
+    threads = flow_threads(film.plan, *size)
     flowed = with_flows(
         _seen(shots, film.output.first),
         film.estimator,
@@ -60,6 +71,8 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
         image=lambda seen: scaled(seen.frame.image, size),
         begins_shot=lambda seen: seen.begins_shot,
         wanted=lambda seen: seen.frame.index >= first,
+        depth=threads + 3,
+        threads=threads,
     )
     device = str(film.painter.network.device)
     with flowed:
@@ -71,6 +84,21 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
                 return
             seen = one.frame
             yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
+
+
+def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
+    """How many threads find the flow; no byte depends on it.
+
+    A frame's flow takes a thread 3 s at 1280 × 720, longer than a fast card paints it: there all of
+    the CPU's threads but the one that drives the card look for it.
+
+    Args:
+        plan: How the film is computed.
+        width: Of the painted frames, in pixels.
+        height: Likewise.
+    """
+    free = plan.threads // FLOW_SHARE if plan.device == "cpu" else plan.threads - 1
+    return max(1, min(free, FLOW_THREADS, FLOW_PIXELS // (width * height)))
 
 
 _SHOWN = "shown"

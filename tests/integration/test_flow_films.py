@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from nstd import pipeline, worker
+from nstd import pipeline, sequence, worker
 from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
@@ -29,6 +29,7 @@ from nstd.media.keep import FrameKeeper
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
 from nstd.media.writer import EncodeSettings, SegmentWriter
+from nstd.plan import ExecutionPlan
 from nstd.style import shot
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Level, Temporal
@@ -84,6 +85,22 @@ def test_a_film_stopped_after_any_frame_goes_on_behind_it_and_ends_the_same(
     assert second.worked_on == set(range(last + 1, FRAMES))
     assert digest(house.target) == unbroken
     assert not (house.state / f"work/{job.id}").exists()
+
+
+def test_however_many_threads_find_the_flow_the_film_is_the_same(
+    house: House, unbroken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def three(_: ExecutionPlan, width: int, height: int) -> int:
+        asked.append((width, height))
+        return 3
+
+    monkeypatch.setattr(sequence, "flow_threads", three)
+    house.queue()
+    assert house.work(Onlooker()).error is None
+    assert digest(house.target) == unbroken
+    assert set(asked) == {SIZE}
 
 
 def test_what_a_segment_leaves_is_only_what_the_next_ones_look_back_on(house: House) -> None:

@@ -1,0 +1,29 @@
+"""How many threads find the flow of a film."""
+
+import pytest
+
+from nstd.plan import ExecutionPlan
+from nstd.sequence import flow_threads
+
+HD, UHD = (1280, 720), (3840, 2160)
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "size", "expected"),
+    [
+        ("cpu", 1, HD, 1),
+        ("cpu", 2, HD, 1),
+        ("cpu", 16, HD, 4),  # the others paint
+        ("cuda", 1, HD, 1),
+        ("cuda", 4, HD, 3),  # one drives the card
+        ("mps", 4, HD, 3),
+        ("cuda", 64, HD, 8),
+        ("cuda", 64, UHD, 2),  # of 220 bytes a pixel
+        ("cuda", 64, (2 * 3840, 2 * 2160), 1),
+    ],
+)
+def test_as_many_threads_find_the_flow_as_cores_and_memory_have_to_spare(
+    device: str, threads: int, size: tuple[int, int], expected: int
+) -> None:
+    plan = ExecutionPlan(device=device, processor="any", threads=threads)
+    assert flow_threads(plan, *size) == expected
