@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.areas import area_means
 from nstd.style.recipe import Temporal
 from nstd.style.temporal import NOTHING, ROUNDING, Pace, TemporalTarget, temporal_loss
-from nstd.style.tone import area_means
 
 Image = Float[Tensor, "1 3 height width"]
 

@@ -24,6 +24,7 @@ from nstd.style.optimize import (
     new_minimizer,
 )
 from nstd.style.pace import keep_colors, keep_pace, source_pace
+from nstd.style.palette import Palette
 from nstd.style.targets import OtherSize, resize
 from nstd.style.temporal import (
     NOTHING,
@@ -125,7 +126,7 @@ def stylize_next(
         few = new = 0
         target = replace(target, shown=_shown_before(predecessors[0]))
     else:
-        start = start_image(content, target)
+        start = start_image(content, target, tone.palette if tone else None)
     images, falling = start, Settling(SETTLED_FALL if settled else 0.0, SETTLED_STEPS)
     for found, images in _minimize_change(painter, objective, start, few + new):
         taken += 1
@@ -197,17 +198,27 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
     return replace(target, shown=blended.clamp(0, 1), pace=pace)
 
 
-def start_image(content: Image, target: TemporalTarget) -> Image:
-    """The warped frames where they are trusted; elsewhere the content in the colors around it.
+def start_image(content: Image, target: TemporalTarget, palette: Palette | None = None) -> Image:
+    """The warped frames where they are trusted; elsewhere the content in the shot's own colors.
 
-    What is new starts from the content, moved by what the paint around it has made of its own: raw
-    content stays bright holes for as long as steps are few.
+    What is new starts from the content, in the colors that the shot's first frame was painted in
+    where it showed the like, else moved by what the paint around has made of its own: raw content
+    stays bright holes for as long as steps are few.
+
+    Args:
+        content: At the painted size, in [0, 1].
+        target: Warped frames, and how far each is trusted.
+        palette: Of the shot; without it, all of it takes the colors around.
     """
     exact = content.to(target.warped.dtype)
     known = target.trust.clamp(max=1)[:, None]
     guess = initial_image(exact, target.warped, target.trusts)
-    moved = exact + _spread(guess - exact, known)
-    return initial_image(moved.clamp(0, 1), target.warped, target.trusts).to(content.dtype)
+    change = _spread(guess - exact, known)
+    if palette is not None:
+        own, alike = palette.change(exact)
+        change = own + (1 - alike) * change
+    moved = (exact + change).clamp(0, 1)
+    return initial_image(moved, target.warped, target.trusts).to(content.dtype)
 
 
 def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:

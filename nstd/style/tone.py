@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.areas import area_means
 from nstd.style.losses import total_variation_loss
+from nstd.style.palette import Palette, palette_of
 
 Image = Float[Tensor, "1 3 height width"]
 Statistics = Float[Tensor, " 5"]
@@ -65,6 +67,8 @@ class Tone:
         source_sharpness: Likewise.
         follows: Of each color, 0…1, how much lighter a place is painted where its source is lighter
             by 1: so much of its source's changes the whole picture takes on.
+        palette: Which of its colors became which; None of a shot that was begun before there was
+            one.
     """
 
     light: tuple[float, ...]
@@ -74,6 +78,7 @@ class Tone:
     source_contrast: float
     source_sharpness: float
     follows: tuple[float, ...]
+    palette: Palette | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Tone":
@@ -81,7 +86,8 @@ class Tone:
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
-        return cls(**given)
+        palette = values.get("palette")
+        return cls(**(given | {"palette": palette and Palette.of(palette)}))
 
 
 def tone_of(painted: Image, source: Image) -> Tone:
@@ -105,6 +111,7 @@ def tone_of(painted: Image, source: Image) -> Tone:
         source_contrast=other[3],
         source_sharpness=other[4],
         follows=tuple(follows),
+        palette=palette_of(painted, source),
     )
 
 
@@ -139,21 +146,6 @@ def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
     for change, amount in zip(changes, amounts[:2], strict=True):
         image = image + amount * change
     return (image + amounts[2:, None, None]).clamp(0, 1).to(painted.dtype)
-
-
-def area_means(
-    values: Float[Tensor, "batch channels _height _width"], size: tuple[int, int]
-) -> Float[Tensor, "batch channels height width"]:
-    """Means over as many areas, alike in size to a pixel.
-
-    Args:
-        values: Of pixels.
-        size: Rows and columns of areas.
-    """
-    if values.device.type == "mps":
-        # torch has it there for sizes that divide only, and says so (pytorch issue 96056).
-        return F.interpolate(values.cpu(), size, mode="area").to(values)
-    return F.interpolate(values, size, mode="area")
 
 
 def linear_light(image: Image) -> Image:

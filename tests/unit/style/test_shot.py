@@ -15,6 +15,7 @@ from nstd.style.losses import pooled, second_moment, weighted_second_moment
 from nstd.style.new import NEW_SHARE
 from nstd.style.optimize import Iterate, Painter, stylize_frames
 from nstd.style.pace import COLOR_PX, UNSEEN
+from nstd.style.palette import Palette, palette_of
 from nstd.style.recipe import Level, Temporal
 from nstd.style.shot import (
     DOUBTED,
@@ -570,3 +571,53 @@ def test_weights_of_pixels_count_at_every_layer_up_to_the_border(height: int, wi
         assert float(places[0, -1, -1]) > 0
         assert int((places > 0).sum()) == 1
         assert torch.equal(pooled(torch.ones_like(corner), found), torch.ones_like(places))
+
+
+# --- the shot's own colors -----------------------------------------------------------------------
+
+
+def test_what_is_new_takes_the_color_that_the_first_frame_gave_to_what_looked_like_it() -> None:
+    # The paint beside the strip is red; of a source like the strip's it once was blue.
+    content = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
+    paint = content + torch.tensor([0.3, 0.0, 0.0])[:, None, None]
+    known = torch.ones(1, HEIGHT, WIDTH)
+    known[..., -8:] = 0
+    target = TemporalTarget(paint[None], known[None])
+    around = start_image(content, target)
+    torch.testing.assert_close(around[..., -8:], paint[..., -8:])
+    blue = content + torch.tensor([0.0, 0.0, 0.3])[:, None, None]
+    start = start_image(content, target, palette_of(blue, content))
+    torch.testing.assert_close(start[..., :-8], paint[..., :-8])
+    # 312 cells tell: less than a hundredth of the color around is left.
+    torch.testing.assert_close(start[..., -8:], blue[..., -8:], atol=3e-3, rtol=0)
+
+
+def test_what_the_first_frame_showed_nothing_like_takes_the_colors_around() -> None:
+    content = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
+    paint = content + torch.tensor([0.3, 0.0, 0.0])[:, None, None]
+    known = torch.ones(1, HEIGHT, WIDTH)
+    known[..., -8:] = 0
+    target = TemporalTarget(paint[None], known[None])
+    other = torch.full((1, 3, HEIGHT, WIDTH), 0.1)
+    start = start_image(content, target, palette_of(1 - other, other))
+    torch.testing.assert_close(start, start_image(content, target))
+
+
+def test_a_shot_s_palette_is_what_new_places_of_its_frames_start_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[object] = []
+    real = shot.start_image
+
+    def noted(content: Tensor, target: TemporalTarget, palette: Palette | None) -> Tensor:
+        given.append(palette)
+        return real(content, target, palette)
+
+    monkeypatch.setattr(shot, "start_image", noted)
+    tone = tone_of(PAINTED, FRAME)
+    list(stylize_next(painter(), FRAME, [strip()], ENERGIES, 0.0, tone))
+    list(stylize_next(painter(), FRAME, [strip()], ENERGIES))
+    # As of a shot that another version began.
+    before = replace(tone, palette=None)
+    list(stylize_next(painter(), FRAME, [strip()], ENERGIES, 0.0, before))
+    assert given == [palette_of(PAINTED, FRAME), None, None]

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nstd.score import contrast, gradient_energy, luminance
+from nstd.style.areas import area_means
 from nstd.style.tone import (
     AT_MOST,
     LUMA,
     MOST_OF_A_CHANGE,
     TOLERANCES,
     Tone,
-    area_means,
     hold_tone,
     tone_of,
 )
@@ -69,6 +69,10 @@ def test_a_tone_is_what_scores_measure() -> None:
 def test_it_survives_the_ledger() -> None:
     tone = tone_of(PAINTED, SOURCE)
     assert Tone.of(json.loads(json.dumps(asdict(tone)))) == tone
+    # Of a shot that was begun before there were palettes.
+    old = asdict(tone)
+    del old["palette"]
+    assert Tone.of(json.loads(json.dumps(old))) == replace(tone, palette=None)
 
 
 def test_paint_follows_its_source_as_far_as_its_places_do() -> None:
