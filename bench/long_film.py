@@ -1,0 +1,159 @@
+"""Does a shot of several seconds come to look like something else: beside frames painted alone.
+
+    python bench/long_film.py [FILM] --out FOLDER [--style impasto] [--network pocket]
+                              [--size 256] [--frames 72] [--every 24] [--threads 2]
+
+The film's first frames are painted by the default recipe along the flow, and every `--every`-th of
+them by itself. Without FILM that of `nstd demo` is taken, in which a boat crosses the view while
+the camera pans. Printed is a Markdown table of those frames, along the flow and after the slash by
+itself: content and style loss, gradient energy by that of the frame by itself, and the saturation
+(HSV, 0 to 255) of the four columns at each side, where a pan brings in what is new, and of all
+else. FOLDER gets the films and a sheet: source, along the flow, by itself. Films are written
+without loss.
+"""
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from nstd.batch import stylize
+from nstd.config import Config, recipe_from_options
+from nstd.demo.sample import write_sample
+from nstd.film import OutputSpec, to_tensor
+from nstd.jobs.job import Job
+from nstd.media.writer import EncodeSettings
+from nstd.score import gradient_energy
+from nstd.scoring.films import match_films
+from nstd.scoring.measuring import Matched
+from nstd.scoring.style import StyleMeter, make_painter
+from nstd.style.optimize import Iterate
+from nstd.style.recipe import INDEPENDENT, StyleRecipe
+
+LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
+COLUMNS = 4
+HEADER = (
+    "| frame | content | style | sharpness | saturation at the sides | of all else |\n"
+    "|---|---|---|---|---|---|"
+)
+
+
+class Quiet:
+    """An observer."""
+
+    stopping = False
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        """Nothing is to be done."""
+
+    def alive(self) -> None:
+        """Nothing is to be done."""
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """Nothing is to be done."""
+
+    def painted(self, frame: int) -> None:
+        """Nothing is to be done."""
+
+
+class Shot:
+    """A film's first frames, painted in both ways.
+
+    Args:
+        source: The film.
+        recipe: How, along the flow.
+        folder: For what is painted.
+        threads: Of the CPU.
+    """
+
+    def __init__(self, source: Path, recipe: StyleRecipe, folder: Path, threads: int) -> None:
+        self._source, self._recipe, self._folder = source, recipe, folder
+        self.config = Config(
+            state_dir=folder / "state", cache_dir=folder / "cache", threads=threads
+        )
+
+    def along(self, frames: int) -> list[Matched]:
+        """All of the frames, along the flow."""
+        return self._painted(self._recipe, 0, frames - 1, "flow")
+
+    def alone(self, number: int) -> Matched:
+        """One of them by itself."""
+        recipe = replace(self._recipe, temporal=INDEPENDENT)
+        (found,) = self._painted(recipe, number, number, f"alone-{number}")
+        return found
+
+    def _painted(self, recipe: StyleRecipe, first: int, last: int, name: str) -> list[Matched]:
+        target = self._folder / f"{self._source.stem}-{name}.mkv"
+        spec = OutputSpec(encode=LOSSLESS, first=first, last=last, overwrite=True)
+        (result,) = stylize(self.config, [self._source], recipe, spec, target, Quiet())
+        if result.error is not None:
+            raise result.error
+        return list(match_films(target, self._source, first=first).frames())
+
+
+def row(number: int, pair: tuple[Matched, Matched], meter: StyleMeter) -> str:
+    """A line of the table."""
+    losses, energies, sides, insides = [], [], [], []
+    for one in pair:
+        painted, source = to_tensor([one.painted]), to_tensor([one.source])
+        # Both divided by this frame's own energy.
+        losses.append(meter.add(painted, source, None, begins_shot=True))
+        energies.append(gradient_energy(painted))
+        saturation = cv2.cvtColor(one.painted, cv2.COLOR_RGB2HSV)[..., 1].astype(np.float32)
+        inside = saturation[:, COLUMNS:-COLUMNS]
+        side = np.concatenate([saturation[:, :COLUMNS], saturation[:, -COLUMNS:]], axis=1)
+        sides.append(side.mean())
+        insides.append(inside.mean())
+    (style, content), (style_alone, content_alone) = losses
+    return (
+        f"| {number} | {content:.3f} / {content_alone:.3f} | {style:.4f} / {style_alone:.4f}"
+        f" | {energies[0] / energies[1]:.3f} | {sides[0]:.0f} / {sides[1]:.0f}"
+        f" | {insides[0]:.0f} / {insides[1]:.0f} |"
+    )
+
+
+def main() -> None:
+    """Paint, print the table, and write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("film", type=Path, nargs="?")
+    parser.add_argument("--style", default="impasto")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--network", default="pocket")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--frames", type=int, default=72)
+    parser.add_argument("--every", type=int, default=24)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    logging.basicConfig(level="ERROR")
+    folder: Path = arguments.out
+    folder.mkdir(parents=True, exist_ok=True)
+    source = arguments.film or folder / "demo.mp4"
+    if arguments.film is None:
+        write_sample(source, arguments.frames).replace(source)
+    given = {
+        "styles": [{"image": arguments.style}],
+        "network": arguments.network,
+        "size": arguments.size,
+    }
+    recipe = recipe_from_options(Config(), name=None, overrides=given)
+    shot = Shot(source, recipe, folder, arguments.threads)
+    frames = shot.along(arguments.frames)
+    height, width = frames[0].painted.shape[:2]
+    meter = StyleMeter(make_painter(shot.config, recipe), width, height)
+    looked_at = sorted({*range(0, len(frames), arguments.every), len(frames) - 1})
+    print(HEADER)
+    columns = []
+    for number in looked_at:
+        alone = shot.alone(number)
+        print(row(number, (frames[number], alone), meter), flush=True)
+        columns.append(np.concatenate([alone.source, frames[number].painted, alone.painted]))
+    Image.fromarray(np.concatenate(columns, axis=1)).save(folder / f"{source.stem}.png")
+
+
+if __name__ == "__main__":
+    main()
