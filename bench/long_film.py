@@ -7,9 +7,9 @@ The film's first frames are painted by the default recipe along the flow, and ev
 them by itself. Without FILM that of `nstd demo` is taken, in which a boat crosses the view while
 the camera pans. Printed is a Markdown table of those frames, along the flow and after the slash by
 itself: content and style loss, gradient energy by that of the frame by itself, and the saturation
-(HSV, 0 to 255) of the four columns at each side, where a pan brings in what is new, and of all
-else. FOLDER gets the films and a sheet: source, along the flow, by itself. Films are written
-without loss.
+(HSV, 0 to 255) of the four columns at the left and at the right, where a pan brings in what is new,
+and of all else. FOLDER gets the films and a sheet: source, along the flow, by itself. Films are
+written without loss.
 """
 
 import argparse
@@ -38,8 +38,8 @@ from nstd.style.recipe import INDEPENDENT, StyleRecipe
 LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
 COLUMNS = 4
 HEADER = (
-    "| frame | content | style | sharpness | saturation at the sides | of all else |\n"
-    "|---|---|---|---|---|---|"
+    "| frame | content | style | sharpness | saturation left | right | of all else |\n"
+    "|---|---|---|---|---|---|---|"
 )
 
 
@@ -98,22 +98,22 @@ class Shot:
 
 def row(number: int, pair: tuple[Matched, Matched], meter: StyleMeter) -> str:
     """A line of the table."""
-    losses, energies, sides, insides = [], [], [], []
+    losses, energies, saturations = [], [], []
     for one in pair:
         painted, source = to_tensor([one.painted]), to_tensor([one.source])
         # Both divided by this frame's own energy.
         losses.append(meter.add(painted, source, None, begins_shot=True))
         energies.append(gradient_energy(painted))
         saturation = cv2.cvtColor(one.painted, cv2.COLOR_RGB2HSV)[..., 1].astype(np.float32)
-        inside = saturation[:, COLUMNS:-COLUMNS]
-        side = np.concatenate([saturation[:, :COLUMNS], saturation[:, -COLUMNS:]], axis=1)
-        sides.append(side.mean())
-        insides.append(inside.mean())
+        parts = np.split(saturation, [COLUMNS, saturation.shape[1] - COLUMNS], axis=1)
+        saturations.append([float(part.mean()) for part in parts])
     (style, content), (style_alone, content_alone) = losses
+    left, inside, right = (
+        f"{one:.0f} / {other:.0f}" for one, other in zip(*saturations, strict=True)
+    )
     return (
         f"| {number} | {content:.3f} / {content_alone:.3f} | {style:.4f} / {style_alone:.4f}"
-        f" | {energies[0] / energies[1]:.3f} | {sides[0]:.0f} / {sides[1]:.0f}"
-        f" | {insides[0]:.0f} / {insides[1]:.0f} |"
+        f" | {energies[0] / energies[1]:.3f} | {left} | {right} | {inside} |"
     )
 
 
