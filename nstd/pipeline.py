@@ -392,7 +392,7 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
         }
         tone = shot.get("tone") and Tone.of(shot["tone"])
         return _Shot(**(shot | {"energies": tuple(shot["energies"]), "tone": tone}))
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise LedgerError(
             f"Another version has begun {film.source.name}, and this one cannot go on with it: "
             f"{error}",

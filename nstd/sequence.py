@@ -1,5 +1,6 @@
 """What each frame of a film inherits: its shot, the flow, and the painted frames before it."""
 
+import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,8 +26,11 @@ FLOW_SHARE = 4
 FLOW_THREADS = 8
 """At most. Two on two cores find the flow 1.5 times as fast as one (`bench/flow_time.py`)."""
 
-FLOW_PIXELS = 20_000_000
-"""Of all pictures whose flow is found at once, at most: each pixel may take 220 bytes."""
+FLOW_BYTES = 220
+"""That each pixel may take while its flow is found."""
+
+FLOW_MEMORY = 4
+"""One of so many parts of the machine's memory may be taken so; other workers take as much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,10 +91,11 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
 
 
 def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
-    """How many threads find the flow; no byte depends on it.
+    """How many threads find the flow; no byte of the film depends on it.
 
-    A frame's flow takes a thread 3 s at 1280 × 720, longer than a fast card paints it: there all of
-    the CPU's threads but the one that drives the card look for it.
+    A frame's flow takes a thread 3 s at 1280 × 720, longer than a fast card paints it. So where a
+    card paints, the threads of the CPU that do not drive it look for the flow, as far as
+    `FLOW_THREADS` and memory allow.
 
     Args:
         plan: How the film is computed.
@@ -98,7 +103,13 @@ def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
         height: Likewise.
     """
     free = plan.threads // FLOW_SHARE if plan.device == "cpu" else plan.threads - 1
-    return max(1, min(free, FLOW_THREADS, FLOW_PIXELS // (width * height)))
+    fitting = machine_memory() // FLOW_MEMORY // (FLOW_BYTES * width * height)
+    return max(1, min(free, FLOW_THREADS, fitting))
+
+
+def machine_memory() -> int:
+    """Bytes of the machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 _SHOWN = "shown"

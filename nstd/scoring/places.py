@@ -10,6 +10,7 @@ from torch import Tensor
 from nstd.style.losses import pooled, relative_style_layer_loss, weighted_second_moment
 from nstd.style.optimize import Painter
 from nstd.style.recipe import PlannedLevel
+from nstd.style.targets import StyleTarget
 
 PLACES = 6
 """Places that masks are moved to, each way. A small part of a painting is by chance near to the
@@ -25,14 +26,18 @@ class RegionStyle:
 
     Args:
         painter: For network, layers and weights.
-        level: Whose style target is compared with.
+        target: What they are compared with.
+
+    Attributes:
+        pixels: Of all regions.
     """
 
-    def __init__(self, painter: Painter, level: PlannedLevel) -> None:
+    def __init__(self, painter: Painter, target: StyleTarget) -> None:
         self._painter = painter
-        self._target = painter.style_target(level)
+        self._target = target
         self._sums: dict[str, Tensor] = {}
         self._masses: dict[str, float] = {}
+        self.pixels = 0
 
     def add(self, features: Mapping[str, Tensor], region: Tensor) -> None:
         """Take a picture's features in a region of it.
@@ -41,6 +46,7 @@ class RegionStyle:
             features: Activations of the style layers, `[1, channels, height, width]` each.
             region: `[1, height, width]` of the picture, bool, on the features' device.
         """
+        self.pixels += int(region.sum())
         for layer, found in features.items():
             share = pooled(region.to(torch.promote_types(found.dtype, torch.float32)), found)
             # Regions are small: only where they are the moment is summed up.
@@ -85,8 +91,9 @@ class PlacesStyle:
 
     def __init__(self, painter: Painter, level: PlannedLevel) -> None:
         self._painter = painter
-        self._own = RegionStyle(painter, level)
-        self._others = [RegionStyle(painter, level) for _ in range(PLACES**2 - 1)]
+        target = painter.style_target(level)
+        self._own = RegionStyle(painter, target)
+        self._others = [RegionStyle(painter, target) for _ in range(PLACES**2 - 1)]
 
     def add(self, image: Tensor, region: Tensor) -> None:
         """Take the style of a frame in a region of it, and in that moved.
@@ -109,11 +116,14 @@ class PlacesStyle:
     def losses(self) -> tuple[float, float]:
         """Style loss of the regions, and the mean of it over the other places.
 
-        NaN of no region; the second one also where regions leave no other place.
+        Places count by their pixels: of a mask that meets itself there a sliver is left, and
+        slivers are far from any style. NaN of no region; the second one also where regions leave no
+        other place.
         """
-        others = [one.loss() for one in self._others]
-        found = [loss for loss in others if not math.isnan(loss)]
-        return self._own.loss(), math.fsum(found) / len(found) if found else math.nan
+        found = [(one.pixels, one.loss()) for one in self._others if one.pixels]
+        pixels = sum(count for count, _ in found)
+        total = math.fsum(count * loss for count, loss in found)
+        return self._own.loss(), total / pixels if pixels else math.nan
 
 
 def elsewhere(region: Tensor) -> list[Tensor]:

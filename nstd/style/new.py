@@ -20,8 +20,8 @@ NEW_SHARE = 0.005
 WEIGHT = 0.5
 """Of the style loss of what is new. In pans, where what came in was 8 times farther from the style
 than other places, it is now nearer than they are. With 1 and 2 it is nearer still, but paint moves
-farther from its content, and what comes in at a border is more vivid: the demo's last columns are
-after 72 frames 1.05 and 1.07 times as saturated as painted for themselves, with this 1.02 times."""
+farther from its content, and what comes in at a border is more vivid: the saturation of the demo's
+last columns after 72 frames is 180 with this, 185 and 189 with those, 176 if painted alone."""
 
 GAIN, AT_MOST = 5.0, 0.15
 """A place that is new counts as much as this many others, until all that is new counts as much as

@@ -29,7 +29,8 @@ LIKE = 10 / 255
 
 ENOUGH = 2.0
 """So many cells of the first frame that look the same tell half of a color; the rest is taken from
-the paint around. What the first frame showed nothing like takes all of it from there."""
+the paint around. What the first frame showed nothing like takes all of it from there, and what is a
+little like it takes as much from there as it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,11 @@ class Palette:
         squares = (shown[:, None] - source[None]).square().sum(dim=2)
         alike = torch.exp(squares / (-2 * LIKE**2))
         many = alike.sum(dim=1, keepdim=True)
+        # However many are a little like it, they tell no more than the likest one is.
+        known = alike.amax(dim=1, keepdim=True) * many / (many + ENOUGH)
+        means = alike @ painted / many.clamp(min=torch.finfo(many.dtype).tiny)
         # Times `known` before it is enlarged: what is like nothing has no color to mix with.
-        known = many / (many + ENOUGH)
-        changes = (alike @ painted - many * shown) / (many + ENOUGH)
+        changes = known * (means - shown)
         both = torch.cat([changes, known], dim=1).T.reshape(1, 4, *cells.shape[2:])
         whole = F.interpolate(both, (height, width), mode="bilinear", align_corners=False)
         return whole[:, :3], whole[:, 3:]

@@ -21,7 +21,7 @@ from nstd.errors import (
     UnreadableError,
 )
 from nstd.film import to_tensor
-from nstd.flow import Checked
+from nstd.flow import Checked, with_flows
 from nstd.jobs.job import JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.frame import Image
@@ -91,16 +91,23 @@ def test_however_many_threads_find_the_flow_the_film_is_the_same(
     house: House, unbroken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, int]] = []
+    begun: list[int] = []
 
     def three(_: ExecutionPlan, width: int, height: int) -> int:
         asked.append((width, height))
         return 3
 
+    def noted(*arguments: Any, threads: int, **options: Any) -> Any:
+        begun.append(threads)
+        return with_flows(*arguments, threads=threads, **options)
+
     monkeypatch.setattr(sequence, "flow_threads", three)
+    monkeypatch.setattr(sequence, "with_flows", noted)
     house.queue()
     assert house.work(Onlooker()).error is None
     assert digest(house.target) == unbroken
     assert set(asked) == {SIZE}
+    assert set(begun) == {3}
 
 
 def test_what_a_segment_leaves_is_only_what_the_next_ones_look_back_on(house: House) -> None:

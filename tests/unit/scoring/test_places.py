@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def test_all_of_a_picture_has_the_objective_s_style_loss() -> None:
         moment = second_moment(features(painter, image)[layer], augmented=factor is not None)
         own = relative_style_layer_loss(moment, target.moments[layer], target.norms[layer], factor)
         expected += weight * float(own)
-    found = RegionStyle(painter, level)
+    found = RegionStyle(painter, painter.style_target(level))
     found.add(features(painter, image), whole(image))
     assert found.loss() == pytest.approx(expected, rel=1e-5)
 
@@ -48,7 +49,7 @@ def test_the_style_image_itself_has_no_style_loss_in_pieces_either() -> None:
     height, width = image.shape[2:]
     left = torch.zeros(1, height, width, dtype=torch.bool)
     left[..., : width // 2] = True
-    pieces = RegionStyle(painter, painter.levels(width, height)[-1])
+    pieces = RegionStyle(painter, painter.style_target(painter.levels(width, height)[-1]))
     pieces.add(features(painter, image), left)
     alone = pieces.loss()
     pieces.add(features(painter, image), ~left)
@@ -61,7 +62,10 @@ def test_a_region_with_other_paint_has_more_style_loss() -> None:
     painter = ready()
     image = painter.styles[0].image.float()
     level = painter.levels(image.shape[3], image.shape[2])[-1]
-    like, unlike = RegionStyle(painter, level), RegionStyle(painter, level)
+    like, unlike = (
+        RegionStyle(painter, painter.style_target(level)),
+        RegionStyle(painter, painter.style_target(level)),
+    )
     like.add(features(painter, image.roll(5, 3)), whole(image))
     unlike.add(features(painter, torch.full_like(image, 0.5)), whole(image))
     assert unlike.loss() > 3 * like.loss()
@@ -85,7 +89,7 @@ def test_of_a_large_region_only_what_is_not_its_own_counts_elsewhere() -> None:
     assert sum(not bool(mask.any()) for mask in found) == PLACES - 1
 
 
-def test_elsewhere_is_the_mean_over_places() -> None:
+def test_elsewhere_is_the_mean_over_the_pixels_of_all_places() -> None:
     painter = ready()
     image = torch.rand(1, 3, 60, 60, generator=torch.Generator().manual_seed(3))
     region = torch.zeros(1, 60, 60, dtype=torch.bool)
@@ -93,16 +97,40 @@ def test_elsewhere_is_the_mean_over_places() -> None:
     level, found = painter.levels(60, 60)[-1], PlacesStyle(painter, painter.levels(60, 60)[-1])
     for one in (image, image.flip(3)):
         found.add(one, region)
-    by_hand = []
+    by_hand, pixels = [], []
     for mask in [region, *elsewhere(region)]:
-        single = RegionStyle(painter, level)
+        single = RegionStyle(painter, painter.style_target(level))
         for one in (image, image.flip(3)):
             single.add(features(painter, one), mask)
         by_hand.append(single.loss())
+        pixels.append(2 * int(mask.sum()))
+        assert single.pixels == pixels[-1]
     new, moved = found.losses()
     assert new == by_hand[0]
-    assert moved == pytest.approx(sum(by_hand[1:]) / len(by_hand[1:]))
+    assert moved == pytest.approx(np.average(by_hand[1:], weights=pixels[1:]))
     assert min(by_hand[1:]) < 0.9 * moved < moved < 0.9 * max(by_hand[1:])
+
+
+def test_slivers_that_a_mask_leaves_of_itself_hardly_count() -> None:
+    painter = ready()
+    image = torch.rand(1, 3, 60, 60, generator=torch.Generator().manual_seed(3))
+    # Moved up or down it meets itself, but for a row.
+    band = torch.zeros(1, 60, 60, dtype=torch.bool)
+    band[:, 1:, -8:] = True
+    level, found = painter.levels(60, 60)[-1], PlacesStyle(painter, painter.levels(60, 60)[-1])
+    found.add(image, band)
+    losses, pixels = [], []
+    for mask in elsewhere(band):
+        single = RegionStyle(painter, painter.style_target(level))
+        single.add(features(painter, image), mask)
+        losses.append(single.loss())
+        pixels.append(single.pixels)
+    assert sorted(pixels)[:6] == [8] * 5 + [59 * 8]
+    _, moved = found.losses()
+    weighed = sum(p * loss for p, loss in zip(pixels, losses, strict=True)) / sum(pixels)
+    assert moved == pytest.approx(weighed, rel=1e-5)
+    whole_places = [loss for p, loss in zip(pixels, losses, strict=True) if p > 8]
+    assert moved == pytest.approx(sum(whole_places) / len(whole_places), rel=0.03)
 
 
 def test_of_no_region_there_is_no_style_loss() -> None:

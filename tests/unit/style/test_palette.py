@@ -80,7 +80,14 @@ def test_how_far_it_is_known_falls_with_the_difference() -> None:
         shifted = (BLUE[0] + off * LIKE, *BLUE[1:])
         _, known = alone.change(even(*shifted))
         say = math.exp(-(off**2) / 2)
-        assert float(known.mean()) == pytest.approx(say / (say + ENOUGH), rel=1e-3)
+        assert float(known.mean()) == pytest.approx(say * say / (say + ENOUGH), rel=1e-3)
+
+
+def test_many_cells_that_are_a_little_like_it_tell_little() -> None:
+    even_frame = palette_of(even(*GREEN), even(*BLUE))
+    _, known = even_frame.change(even(BLUE[0] + 2 * LIKE, *BLUE[1:]))
+    # 288 cells, each 2 LIKE away.
+    assert float(known.max()) < 1.01 * math.exp(-2)
 
 
 def test_of_colors_that_became_several_it_is_the_mean() -> None:
@@ -115,5 +122,10 @@ def test_pictures_of_any_shape_have_one(size: tuple[int, int]) -> None:
 
 def test_it_comes_back_from_json_as_it_was() -> None:
     assert Palette.of(json.loads(json.dumps(asdict(TWO)))) == TWO
-    # A ledger's row holds it for each segment.
-    assert len(json.dumps(asdict(TWO))) < 32_000
+
+
+def test_a_ledger_s_row_holds_it_for_each_segment() -> None:
+    generator = torch.Generator().manual_seed(1)
+    pictures = torch.rand(2, 1, 3, 256, 256, generator=generator)
+    # As many cells as there can be.
+    assert len(json.dumps(asdict(palette_of(*pictures)))) < 36_000
