@@ -53,7 +53,10 @@ class NstdError(Exception):
         self.remedy = self.default_remedy if remedy is None else remedy
 
     def __str__(self) -> str:
-        return f"{self.problem}. {self.remedy}."
+        return " ".join(
+            one if one.endswith((".", "?", "!")) else f"{one}."
+            for one in (self.problem, self.remedy)
+        )
 
 
 class UsageError(NstdError):

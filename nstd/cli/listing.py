@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nstd.cli.durations import duration_text
 from nstd.config import Config
 from nstd.jobs.job import Event, Job, JobState, Segment
 from nstd.queue import Answer, Details, Overview, Running, is_held, reason, recipe_name
@@ -238,14 +239,16 @@ def _running_line(one: Running) -> str:
     parts = [f"job {job.id}", visible(job.request.key.relative), recipe_name(job.request.key)]
     parts += [standing(job)] if job.paused or job.state is JobState.PUBLISHING else []
     parts += [f"{frames(job)} frames"] if frames(job) else []
-    parts += [f"about {_duration(one.seconds_left)} left"] if one.seconds_left is not None else []
+    parts += (
+        [f"about {duration_text(one.seconds_left)} left"] if one.seconds_left is not None else []
+    )
     return "  ".join(parts)
 
 
 def _held_line(job: Job, now: float) -> str:
     line = f"job {job.id}  {visible(job.request.key.relative)}  {visible(reason(job))}".rstrip()
     if job.not_before > now and not job.paused and is_held(job, now):
-        line += f"  (again in {_duration(job.not_before - now)})"
+        line += f"  (again in {duration_text(job.not_before - now)})"
     return line
 
 
@@ -260,15 +263,6 @@ def _event_line(event: Event) -> str:
     if event.before is not None and event.before is not event.after:
         way = f"{event.before} → {event.after}"
     return f"{_local(event.at)}  {way}  {visible(event.reason)}".rstrip()
-
-
-def _duration(seconds: float) -> str:
-    """Such as 3 h 20 min; the two largest units are enough."""
-    whole = max(1, round(seconds))
-    for unit, name, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
-        if whole >= unit:
-            return f"{whole // unit} {name} {whole % unit // below} {small}"
-    return f"{whole // 60} min" if whole >= 60 else f"{whole} s"
 
 
 def _local(seconds: float) -> str:

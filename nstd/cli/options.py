@@ -89,7 +89,9 @@ def report(results: Sequence["Result"], face: Face) -> None:
     for result in results:
         if result.error is not None:
             logger.debug("It failed here:", exc_info=result.error)
-            sys.stderr.write(f"nstd: {shown(result.source)}: {result.error}\n")
+            source = shown(result.source)
+            named = source in result.error.problem
+            sys.stderr.write(f"nstd: {result.error if named else f'{source}: {result.error}'}\n")
         elif not face.json:
             sys.stdout.write(f"{shown(result.target)}\n")
     kept = [result for result in results if result.kept]

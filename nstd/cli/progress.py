@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from nstd.cli.durations import duration_text
 from nstd.cli.options import Face
 from nstd.jobs.job import Job
 
@@ -101,7 +102,7 @@ class Reporter:
         count = min(len(self._worked_on), self._painted - self._before)
         if not self._quiet and count:
             frames = "1 frame" if count == 1 else f"{count} frames"
-            taken = _duration(self._until - self._since)
+            taken = duration_text(self._until - self._since)
             sys.stderr.write(f"{self._name}: {frames} painted in {taken}\n")
 
     def _show(self, done: float) -> None:
@@ -113,7 +114,7 @@ class Reporter:
             self._line = now
             speed = (done - self._before) / (now - self._since)
             left = (self._total - done) / speed if self._total and speed > 0 else None
-            eta = "" if left is None else f", about {_duration(left)} left"
+            eta = "" if left is None else f", about {duration_text(left)} left"
             self._say(f"{self._name}: frame {shown}, loss {self._loss}{eta}")
 
     def _say(self, line: str) -> None:
@@ -138,11 +139,3 @@ def reporting(face: Face) -> Iterator[Reporter]:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min" if minutes else f"{rest} s"

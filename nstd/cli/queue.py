@@ -73,7 +73,10 @@ def add_command(
 def status_command(
     config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
 ) -> None:
-    """Show at one look what runs, what waits, and why."""
+    """Show at one look what runs, what waits, and why.
+
+    That is the queue of `nstd run` and `nstd batch`; `nstd stylize` tells by itself how far it is.
+    """
     from nstd.queue import overview
 
     settings = configured(config, Face(debug), level="warning")
@@ -93,7 +96,7 @@ def jobs_command(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List jobs, the newest first."""
+    """List jobs, the newest first: the queue of `nstd run` and `nstd batch`."""
     from nstd.queue import list_jobs
 
     settings = configured(config, Face(debug), level="warning")

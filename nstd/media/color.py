@@ -19,8 +19,8 @@ from nstd.media.frame import Image, Mask, VideoInfo
 
 _LOG = logging.getLogger(__name__)
 
-_WEIGHTS_601 = (Fraction("0.299"), Fraction("0.114"))
-_WEIGHTS_709 = (Fraction("0.2126"), Fraction("0.0722"))
+WEIGHTS_601 = (Fraction("0.299"), Fraction("0.114"))
+WEIGHTS_709 = (Fraction("0.2126"), Fraction("0.0722"))
 _HDR_TRANSFERS = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 BT709 = 1
@@ -110,7 +110,7 @@ def _with_green_from_luma(
 ) -> npt.NDArray[np.uint8]:
     """BT.709 pixels `[count, 3]` from the luma and the red and blue that BT.601 made."""
     (red_601, blue_601), (red_709, blue_709) = (
-        [float(weight) for weight in weights] for weights in (_WEIGHTS_601, _WEIGHTS_709)
+        [float(weight) for weight in weights] for weights in (WEIGHTS_601, WEIGHTS_709)
     )
     full = (luma - 16.0) * (255 / 219)
     red = full + (pixels[:, 0] - full) * ((1 - red_709) / (1 - red_601))
@@ -131,4 +131,4 @@ def _to_yuv(weights: tuple[Fraction, Fraction]) -> npt.NDArray[np.float64]:
     )
 
 
-_FROM_601_TO_709 = np.linalg.inv(_to_yuv(_WEIGHTS_709)) @ _to_yuv(_WEIGHTS_601)
+_FROM_601_TO_709 = np.linalg.inv(_to_yuv(WEIGHTS_709)) @ _to_yuv(WEIGHTS_601)

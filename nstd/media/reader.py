@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nstd.errors import TruncatedError, UnsupportedError
 from nstd.media.capture import Capture, open_capture
+from nstd.media.chroma import interpolated_chroma
 from nstd.media.color import as_709, warn_of_hdr, wrongly_601
 from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.scan import Scan, scan
@@ -124,7 +125,9 @@ class _Film:
         image = self._capture.retrieve()
         if image is None or image.shape[:2] != (self._info.height, self._info.width):
             raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")
-        return as_709(image, self._capture.retrieve_luma()) if self._corrects_matrix else image
+        if self._corrects_matrix:
+            image = as_709(image, self._capture.retrieve_luma())
+        return interpolated_chroma(image, self._info)
 
     def _duration(self, pts: int) -> int:
         following = self._clock.following()

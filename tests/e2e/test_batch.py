@@ -82,7 +82,7 @@ def test_of_three_films_two_are_painted_and_the_broken_one_is_named(
         "good.mp4: 2",
         "watched.mp4: 2",
     ]
-    assert line.startswith(f"nstd: {work}/archive/broken.mp4: ")
+    assert line.startswith(f"nstd: {work}/archive/broken.mp4 ")
     assert line.endswith("copy it here again.")
     assert {name for name in fate.left if name.startswith("out")} == {
         "out/watched.mp4",

@@ -24,6 +24,7 @@ from nstd.jobs.store import SqliteJobStore
 from nstd.media.limits import Limits
 from nstd.media.probe import probe
 from nstd.room import Disk
+from nstd.style.optimize import Iterate
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, Onlooker
 from tests.networks import make_quarter_network
@@ -100,6 +101,26 @@ def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house
     assert len(energies) == 2
     assert all(energy > 0 for energy in energies)
     assert onlooker.total == FRAMES
+
+
+def test_how_many_frames_there_are_shows_before_the_first_is_painted(house: House) -> None:
+    job = house.queue()
+    counts = []
+
+    class Watching(Onlooker):
+        def stepped(self, frame: int, iterate: Iterate) -> None:
+            now = house.store.get(job.id)
+            counts.append((now.frames_done, now.frames_total))
+            super().stepped(frame, iterate)
+
+    onlooker = Watching()
+    onlooker.stop_at(1)
+    house.work(onlooker)
+    assert counts[0] == (0, FRAMES)
+    # Gone on with, the count does not fall, nor does the start count as a gain.
+    del counts[:]
+    house.work(Watching())
+    assert counts[0] == (2, FRAMES)
 
 
 def test_a_film_that_changes_under_the_brush_is_given_up_and_left_alone(house: House) -> None:

@@ -31,6 +31,14 @@ def test_one_input_ends_it_with_its_errors_own_code(capsys: pytest.CaptureFixtur
     assert capsys.readouterr() == ("", "nstd: /in/b.mp4: It smokes. Put it out.\n")
 
 
+def test_an_error_that_names_its_input_is_not_headed_by_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit):
+        report([failed(UnreadableError("/in/b.mp4 is torn", "Mend it"))], Face(debug=False))
+    assert capsys.readouterr() == ("", "nstd: /in/b.mp4 is torn. Mend it.\n")
+
+
 def test_of_several_inputs_some_that_fail_end_it_with_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from nstd.cli import progress
+from nstd.cli.durations import duration_text
 from nstd.cli.options import Face
 from nstd.cli.progress import LINE_SECONDS, Reporter, reporting
 
@@ -48,8 +48,8 @@ def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
     lines = capsys.readouterr().err.splitlines()
     # Of each frame a twentieth is done when its step shows: 1.05 frames in 15 s, 3.05 in 30 s.
     assert lines == [
-        "a.mp4: frame 2/10, loss 0.2500, about 2 min left",
-        "a.mp4: frame 4/10, loss 0.2500, about 1 min left",
+        "a.mp4: frame 2/10, loss 0.2500, about 2 min 8 s left",
+        "a.mp4: frame 4/10, loss 0.2500, about 1 min 8 s left",
         "a.mp4: 4 frames painted in 30 s",
     ]
 
@@ -101,10 +101,20 @@ def test_an_unknown_length_is_no_reason_to_stumble(
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59.6, "1 min"), (61, "1 min"), (3599, "59 min"), (3600, "1 h 0 min")],
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (125, "2 min 5 s"),
+        (3599.4, "59 min 59 s"),
+        (3600, "1 h"),
+        (3661, "1 h 1 min"),
+        (90000, "1 d 1 h"),
+        (864000, "10 d"),
+    ],
 )
 def test_durations_are_told_in_the_unit_that_matters(seconds: float, text: str) -> None:
-    assert progress._duration(seconds) == text
+    assert duration_text(seconds) == text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -13,6 +13,7 @@ from nstd.errors import (
     DiskFullError,
     NstdError,
     StorageError,
+    UsageError,
     VanishedError,
     from_os_error,
 )
@@ -54,6 +55,11 @@ def test_every_error_says_what_is_wrong_and_what_to_do(kind: type[NstdError]) ->
     assert str(error) == f"The film is upside down. {kind.default_remedy}."
     assert (error.problem, error.remedy) == ("The film is upside down", kind.default_remedy)
     assert str(kind("It is dark", "Open the curtain")) == "It is dark. Open the curtain."
+
+
+def test_a_sentence_that_ends_by_itself_gets_no_full_stop() -> None:
+    error = UsageError("“wodcut” is no style; did you mean “woodcut”?", "Look at `nstd styles`")
+    assert str(error) == "“wodcut” is no style; did you mean “woodcut”? Look at `nstd styles`."
 
 
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
