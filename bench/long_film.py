@@ -20,19 +20,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from counting import Steps
 from PIL import Image
 
 from nstd.batch import stylize
 from nstd.config import Config, recipe_from_options
 from nstd.demo.sample import write_sample
 from nstd.film import OutputSpec, to_tensor
-from nstd.jobs.job import Job
 from nstd.media.writer import EncodeSettings
 from nstd.score import gradient_energy
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import Matched
 from nstd.scoring.style import StyleMeter, make_painter
-from nstd.style.optimize import Iterate
 from nstd.style.recipe import INDEPENDENT, StyleRecipe
 
 LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
@@ -41,24 +40,6 @@ HEADER = (
     "| frame | content | style | sharpness | saturation left | right | of all else |\n"
     "|---|---|---|---|---|---|---|"
 )
-
-
-class Quiet:
-    """An observer."""
-
-    stopping = False
-
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        """Nothing is to be done."""
-
-    def alive(self) -> None:
-        """Nothing is to be done."""
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        """Nothing is to be done."""
-
-    def painted(self, frame: int) -> None:
-        """Nothing is to be done."""
 
 
 class Shot:
@@ -90,7 +71,7 @@ class Shot:
     def _painted(self, recipe: StyleRecipe, first: int, last: int, name: str) -> list[Matched]:
         target = self._folder / f"{self._source.stem}-{name}.mkv"
         spec = OutputSpec(encode=LOSSLESS, first=first, last=last, overwrite=True)
-        (result,) = stylize(self.config, [self._source], recipe, spec, target, Quiet())
+        (result,) = stylize(self.config, [self._source], recipe, spec, target, Steps())
         if result.error is not None:
             raise result.error
         return list(match_films(target, self._source, first=first).frames())

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from counting import Steps
 from PIL import Image
 
 from nstd.batch import stylize
@@ -33,7 +34,6 @@ from nstd.scoring.films import match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
-from nstd.style.optimize import Iterate
 from nstd.style.targets import resize
 
 SIZE = (192, 108)
@@ -43,28 +43,6 @@ TRAVEL = (120, 36)
 EVERY = 50
 SEGMENT_FRAMES = 48
 LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
-
-
-class Quiet:
-    """An observer that only counts."""
-
-    stopping = False
-
-    def __init__(self) -> None:
-        self.steps = 0
-
-    def began(self, job: object, *, painted: int, total: int) -> None:
-        """Nothing is to be done."""
-
-    def alive(self) -> None:
-        """Nothing is to be done."""
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - the protocol's
-        """Count it."""
-        self.steps += not iterate.final
-
-    def painted(self, frame: int) -> None:
-        """Nothing is to be done."""
 
 
 def shoot(photograph: Path, path: Path, frames: int, noise: float) -> None:
@@ -126,14 +104,14 @@ def measured(arguments: argparse.Namespace) -> tuple[FilmScore, float, Path, Pat
         state_dir=folder / "state", cache_dir=folder / "cache", threads=arguments.threads
     )
     spec = OutputSpec(encode=LOSSLESS, overwrite=True, segment_frames=SEGMENT_FRAMES)
-    observer = Quiet()
+    observer = Steps()
     (result,) = stylize(config, [source], recipe, spec, target, observer)
     if result.error is not None:
         raise result.error
     films = match_films(target, source)
     meter = StyleMeter(make_painter(config, recipe), *films.size)
     score = measure(films.frames(), segment_frames=SEGMENT_FRAMES, style=meter)
-    return score, observer.steps / arguments.frames, source, target
+    return score, sum(observer.taken.values()) / arguments.frames, source, target
 
 
 def table(score: FilmScore) -> str:

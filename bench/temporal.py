@@ -49,13 +49,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from counting import Steps
 from PIL import Image
 
 from nstd.batch import stylize
 from nstd.config import Config, recipe_from_options
 from nstd.film import OutputSpec, to_images, to_tensor
 from nstd.flow import Checked, Estimator, Farneback
-from nstd.jobs.job import Job
 from nstd.media.image import read_still
 from nstd.media.probe import probe
 from nstd.media.reader import read_frames
@@ -65,7 +65,6 @@ from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
-from nstd.style.optimize import Iterate
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe
 from nstd.style.targets import resize
 from nstd.style.temporal import warp
@@ -177,28 +176,6 @@ class Scene:
     def occlusions(self) -> Estimator | None:
         """What tells what is new: None for what scores take for it."""
         return self.known
-
-
-class Steps:
-    """An observer that counts steps."""
-
-    stopping = False
-
-    def __init__(self) -> None:
-        self.taken: dict[int, int] = {}
-
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        """Nothing is to be done."""
-
-    def alive(self) -> None:
-        """Nothing is to be done."""
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        """Count it."""
-        self.taken[frame] = self.taken.get(frame, 0) + (not iterate.final)
-
-    def painted(self, frame: int) -> None:
-        """Nothing is to be done."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.areas import area_means
+from nstd.style.areas import square_means
 from nstd.style.recipe import Temporal
 from nstd.style.temporal import NOTHING, ROUNDING, Pace, TemporalTarget, temporal_loss
 
@@ -36,7 +36,7 @@ UNSEEN = 0.8 * ROUNDING
 """Mean squared change that known paint may have whatever its source does, 0.37 code values: when it
 is rounded to 8 bits, that is no more than rounding itself."""
 
-COLOR_PX = 16
+COLOR_PX = 16.0
 """Square over which known places keep their color."""
 
 
@@ -135,7 +135,5 @@ def _broad(
     values: Float[Tensor, "1 channels height width"],
 ) -> Float[Tensor, "1 channels height width"]:
     """Averages over squares of `COLOR_PX`, and between these straight lines."""
-    height, width = values.shape[2:]
-    size = (max(1, round(height / COLOR_PX)), max(1, round(width / COLOR_PX)))
-    coarse = area_means(values, size)
-    return F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    means = square_means(values, COLOR_PX)
+    return F.interpolate(means, values.shape[2:], mode="bilinear", align_corners=False)

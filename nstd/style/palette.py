@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.areas import area_means
+from nstd.style.areas import square_means
 
 Image = Float[Tensor, "1 3 height width"]
 Color = tuple[float, ...]
@@ -87,7 +87,5 @@ def _colors(image: Image) -> tuple[Color, ...]:
 
 
 def _cells(image: Image) -> Float[Tensor, "1 3 rows columns"]:
-    height, width = image.shape[2:]
-    size = max(height, width) / CELLS
     exact = image.to(torch.promote_types(image.dtype, torch.float32))
-    return area_means(exact, (max(1, round(height / size)), max(1, round(width / size))))
+    return square_means(exact, max(image.shape[2:]) / CELLS)

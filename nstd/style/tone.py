@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.areas import area_means
+from nstd.style.areas import square_means
 from nstd.style.losses import total_variation_loss
 from nstd.style.palette import Palette, palette_of
 
@@ -34,7 +34,7 @@ and what is faster, as in a flash, is the source's."""
 TOLERANCES = (0.04, 0.02)
 """Contrast and sharpness may be off by this share: what is shown sways them by more."""
 
-BLOCK_PX = 16
+BLOCK_PX = 16.0
 """Square over which light is averaged to tell how far paint follows its source."""
 
 NOTHING = 1e-5
@@ -216,6 +216,5 @@ def _effects(
 
 def _blocks(linear: Image) -> Float[Tensor, "3 blocks"]:
     """Means over squares of `BLOCK_PX`, less the mean of all."""
-    height, width = (max(1, round(edge / BLOCK_PX)) for edge in linear.shape[2:])
-    means = area_means(linear, (height, width))[0].flatten(1)
+    means = square_means(linear, BLOCK_PX)[0].flatten(1)
     return means - means.mean(dim=1, keepdim=True)

@@ -264,7 +264,7 @@ def paint_of_other_colors(style: Tensor, before: Predecessor) -> Iterate:
 
 def broad(image: Tensor) -> Tensor:
     """Means over squares."""
-    return torch.nn.functional.avg_pool2d(image, COLOR_PX)
+    return torch.nn.functional.avg_pool2d(image, int(COLOR_PX))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.6, 1.0), (0.0, 0.4)], ids=["lighter", "darker"])

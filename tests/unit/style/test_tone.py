@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nstd.score import contrast, gradient_energy, luminance
-from nstd.style.areas import area_means
 from nstd.style.tone import (
     AT_MOST,
     LUMA,
@@ -191,23 +190,3 @@ def test_the_result_is_a_picture_of_its_own_type() -> None:
     assert found.dtype == torch.float16
     assert float(found.min()) >= 0
     assert float(found.max()) <= 1
-
-
-# --- areas ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [(6, 8), (5, 7), (1, 1), (96, 128), (95, 3), (100, 130)])
-def test_means_over_areas_are_those_of_torch_and_of_the_pixels_in_them(
-    size: tuple[int, int],
-) -> None:
-    found = area_means(PAINTED, size)
-    assert torch.equal(found, F.interpolate(PAINTED, size, mode="area"))
-    pixels = PAINTED[0].double().numpy()
-    edges = [
-        [(i * whole // parts, -(-(i + 1) * whole // parts)) for i in range(parts)]
-        for whole, parts in zip((HEIGHT, WIDTH), size, strict=True)
-    ]
-    for i, (top, bottom) in enumerate(edges[0][::7]):
-        for j, (left, right) in enumerate(edges[1][::7]):
-            due = pixels[:, top:bottom, left:right].mean(axis=(1, 2))
-            assert found[0, :, 7 * i, 7 * j].tolist() == pytest.approx(due, rel=1e-5)

@@ -1,0 +1,30 @@
+"""Who looks on while a benchmark paints: it counts steps."""
+
+from nstd.jobs.job import Job
+from nstd.style.optimize import Iterate
+
+
+class Steps:
+    """An observer (`nstd.film.Observer`).
+
+    Attributes:
+        taken: Steps of each frame so far.
+    """
+
+    stopping = False
+
+    def __init__(self) -> None:
+        self.taken: dict[int, int] = {}
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        """Nothing is to be done."""
+
+    def alive(self) -> None:
+        """Nothing is to be done."""
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """Count it."""
+        self.taken[frame] = self.taken.get(frame, 0) + (not iterate.final)
+
+    def painted(self, frame: int) -> None:
+        """Nothing is to be done."""
