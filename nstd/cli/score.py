@@ -44,8 +44,9 @@ def score_command(
         str | None, typer.Option(help=f"What measures them; {NETWORK} unless given.")
     ] = None,
     first: Annotated[
-        int, typer.Option(min=0, help="Number of the source's frame that the film begins with.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="Of a part: the number of the source's frame it begins with."),
+    ] = None,
     segment_frames: Annotated[
         int | None,
         typer.Option(

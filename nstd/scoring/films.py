@@ -1,6 +1,5 @@
 """A painted film and its source, side by side: do they belong together, and frame after frame."""
 
-import logging
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,8 +13,6 @@ from nstd.media.reader import read_frames
 from nstd.media.shots import read_shots
 from nstd.scoring.measuring import Matched
 from nstd.sequence import scaled
-
-logger = logging.getLogger(__name__)
 
 _ROUNDING_PX = 2
 """What a painted edge may differ from the source's scaled one: sizes are rounded to even."""
@@ -77,23 +74,25 @@ def match_films(
     painted: Path,
     source: Path,
     *,
-    first: int = 0,
+    first: int | None = None,
     limits: Limits | None = None,
     accept_truncated: bool = False,
 ) -> Films:
     """Find out whether `painted` can have been painted from `source`.
 
-    A painted film may be shorter: only some frames were wanted.
+    A painted film may be shorter: only some frames were wanted, and `first` says which.
 
     Args:
         painted: The painted film.
         source: The film.
-        first: Number of the source's frame that the painted film begins with.
+        first: Number of the source's frame that the painted film begins with; None where it has all
+            of them.
         limits: What films may have at most; None for the defaults.
         accept_truncated: Take films that end early for what is there of them.
 
     Raises:
-        UsageError: Their numbers of frames, or the shapes of their pictures, do not fit.
+        UsageError: Their numbers of frames, or the shapes of their pictures, do not fit; or it is
+            shorter, and nobody says where it begins.
         InputError: One of them cannot be read.
         StorageError: The file system failed.
     """
@@ -101,6 +100,7 @@ def match_films(
         probe_guarded(path, accept_truncated=accept_truncated, limits=limits)
         for path in (painted, source)
     )
+    part, first = first is None and 0 < own.frames < other.frames, first or 0
     films = Films(painted, source, own, other, first)
     if other.frames and first >= other.frames:
         raise UsageError(
@@ -115,14 +115,12 @@ def match_films(
             f"{painted} ({shapes[0]}) has another shape than {source} ({shapes[1]})",
             "Give with --source the film that it was painted from",
         )
-    if not first and 0 < own.frames < other.frames:
-        logger.warning(
-            "%s has %d frames, %s %d: it is compared with the first ones. If it begins with another"
-            " frame, give its number with --first",
-            painted,
-            own.frames,
-            source,
-            other.frames,
+    if part:
+        # Compared with other frames than its own, any film flickers many times as much.
+        raise UsageError(
+            f"{painted} has {own.frames} frames and {source} {other.frames}: it is a part of it",
+            "Give with --first the number of the frame that it begins with, as in --frames when it"
+            " was painted; 0 for the film's begin",
         )
     return films
 

@@ -18,7 +18,7 @@ def score_film(
     painted: Path,
     source: Path,
     *,
-    first: int = 0,
+    first: int | None = None,
     recipe: StyleRecipe | None = None,
     segment_frames: int | None = None,
     accept_truncated: bool = False,
@@ -30,7 +30,8 @@ def score_film(
         config: For limits, device, threads, and the length of segments.
         painted: The painted film.
         source: What it was painted from.
-        first: Number of the source's frame that the painted film begins with.
+        first: Number of the source's frame that the painted film begins with; None where it has all
+            of them.
         recipe: Whose style and content loss is measured too, or None.
         segment_frames: Frames in a segment, at most, as it was painted; by default as configured.
         accept_truncated: Take films that end early for what is there of them.

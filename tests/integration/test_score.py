@@ -16,7 +16,6 @@ from nstd.cli import main
 from nstd.config import Config
 from nstd.media.frame import Image
 from nstd.scoring import score_film
-from nstd.scoring.films import match_films
 from tests.scenes import texture
 
 HEIGHT, WIDTH = 64, 96
@@ -128,17 +127,10 @@ def test_a_part_of_the_film_is_matched_from_its_first_frame_on(
     assert not any(frame.luminance == frame.source_luminance for frame in shifted.frames)
 
 
-def test_a_part_whose_begin_is_not_given_is_told_of(
-    source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    painted = write(tmp_path / "part.mp4", two_shots()[5:14])
-    for first, told in ((5, False), (0, True)):
-        caplog.clear()
-        match_films(painted, source, first=first)
-        assert any("--first" in one.message for one in caplog.records) == told
-    caplog.clear()
-    match_films(source, source)
-    assert not caplog.records
+def test_a_part_may_be_the_films_begin(source: Path, tmp_path: Path) -> None:
+    painted = write(tmp_path / "part.mp4", two_shots()[:5])
+    score, _ = score_film(Config(), painted, source, first=0)
+    assert score.warp_ratio == 1.0
 
 
 def test_the_source_is_scaled_to_the_painted_size(source: Path, tmp_path: Path) -> None:
@@ -157,6 +149,7 @@ def test_the_source_is_scaled_to_the_painted_size(source: Path, tmp_path: Path) 
         (two_shots(), ["--first", "1"], "17 frames from number 1 on"),
         (two_shots(), ["--first", "18"], "none with number 18"),
         ([*two_shots(), two_shots()[0]], [], "has 18 frames, and"),
+        (two_shots()[5:14], [], "--first the number"),
         ([one[:, :64] for one in two_shots()], [], "another shape"),
         (two_shots(), ["--plot", "score.txt"], "score.txt"),
         (two_shots(), ["--plot", "nowhere/score.png"], "nowhere"),
