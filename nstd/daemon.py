@@ -62,7 +62,7 @@ def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) ->
         ServiceManager() as manager,
     ):
         _Daemon(config, reread, store, manager, signals, debug=debug).run()
-        logger.info("Stopped; what was begun goes on from where it is at the next start")
+        logger.info("Stopped; at the next start work goes on where it was")
 
 
 class _Daemon:

@@ -105,9 +105,9 @@ def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterat
     planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
     total = film.frames_of(info)
     film.observer.began(film.job, painted=planner.next_frame - film.output.first, total=total)
-    # So that how many there are shows before the first is painted. The count stays: with fewer kept
-    # frames would look like a gain, and a film that ends every start would never be given up.
-    film.store.progress(film.job, film.job.frames_done, total)
+    # So that how many there are shows before the first is painted. Of those painted the ledger's
+    # number counts, which may have been set back since: with more, nothing would look like a gain.
+    film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
 
     def segment_of(coming: Coming) -> Segment:
         planner.add(coming.frame.index, cut=coming.begins_shot)

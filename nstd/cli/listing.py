@@ -240,7 +240,9 @@ def _running_line(one: Running) -> str:
     parts += [standing(job)] if job.paused or job.state is JobState.PUBLISHING else []
     parts += [f"{frames(job)} frames"] if frames(job) else []
     parts += (
-        [f"about {duration_text(one.seconds_left)} left"] if one.seconds_left is not None else []
+        [f"about {duration_text(max(1, one.seconds_left))} left"]
+        if one.seconds_left is not None
+        else []
     )
     return "  ".join(parts)
 
@@ -248,7 +250,7 @@ def _running_line(one: Running) -> str:
 def _held_line(job: Job, now: float) -> str:
     line = f"job {job.id}  {visible(job.request.key.relative)}  {visible(reason(job))}".rstrip()
     if job.not_before > now and not job.paused and is_held(job, now):
-        line += f"  (again in {duration_text(job.not_before - now)})"
+        line += f"  (again in {duration_text(max(1, job.not_before - now))})"
     return line
 
 

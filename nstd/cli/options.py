@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,9 +90,10 @@ def report(results: Sequence["Result"], face: Face) -> None:
     for result in results:
         if result.error is not None:
             logger.debug("It failed here:", exc_info=result.error)
-            source = shown(result.source)
-            named = source in result.error.problem
-            sys.stderr.write(f"nstd: {result.error if named else f'{source}: {result.error}'}\n")
+            name = str(result.source)
+            named = re.search(re.escape(name) + r"(?![\w./-])", result.error.problem)
+            head = "" if named else f"{shown(result.source)}: "
+            sys.stderr.write(_escaped(f"nstd: {head}{result.error}\n"))
         elif not face.json:
             sys.stdout.write(f"{shown(result.target)}\n")
     kept = [result for result in results if result.kept]
@@ -109,7 +111,11 @@ def report(results: Sequence["Result"], face: Face) -> None:
 
 def shown(path: Path | None) -> str:
     """A path for people: bytes that are no text are escaped."""
-    return str(path).encode("utf-8", "backslashreplace").decode()
+    return _escaped(str(path))
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _as_data(result: "Result") -> dict[str, Any]:

@@ -149,8 +149,9 @@ class JobStore(Protocol):
 
         Args:
             job: The claim.
-            frames_done: Frames painted so far. If there are more than before, this start counts
-                as the first one since.
+            frames_done: Frames painted so far. If there are more than ever, this start counts as
+                the first one since; if there are less, as when frames kept from an earlier start
+                are come by again, the greatest number stays.
             frames_total: An estimate; 0 where unknown.
             segment: The open segment the frame is of, whose claim is prolonged too.
 

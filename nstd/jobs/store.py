@@ -173,6 +173,12 @@ class SqliteJobStore(JobStore):
                 changed = f"Plan changed: {reason}" if reason else "Plan changed"
                 what = "Plan frozen" if before["plan"] is None else changed
                 record(connection, row, JobState.RUNNING, now, what)
+                row = connection.execute(
+                    "UPDATE jobs SET frames_done = (SELECT coalesce(sum(last - first + 1), 0)"
+                    " FROM segments WHERE job_id = jobs.id AND path IS NOT NULL)"
+                    " WHERE id = ? RETURNING *",
+                    (job.id,),
+                ).fetchone()
             return job_of(row)
 
     def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Job]:
@@ -190,7 +196,8 @@ class SqliteJobStore(JobStore):
             if segment is not None:
                 segment_rows.renew_segment(connection, job.id, segment, now)
             connection.execute(
-                "UPDATE jobs SET frames_done = :done, frames_total = :total, updated = :now,"
+                "UPDATE jobs SET frames_done = max(frames_done, :done), frames_total = :total,"
+                " updated = :now,"
                 " attempts = CASE WHEN frames_done < :done THEN 1 ELSE attempts END,"
                 " lease_until = :now + lease_seconds WHERE id = :id",
                 {"id": job.id, "done": frames_done, "total": frames_total, "now": now},

@@ -1,8 +1,9 @@
 """Chroma between its samples, which OpenCV repeats instead.
 
-Most films have one sample of chroma for two pixels across, or for four pixels. Players interpolate
-between them. Of a film that nstd had written by H.264, whose paint is vivid and fine, OpenCV's
-blocks made 0.23 of an E_warp of 1.34 (bigbuckbunny with impasto at 256 px; without loss 0.78).
+Most films have one sample of chroma for two pixels across, or for a square of four. Players
+interpolate between them. Of a film that nstd had written by H.264, whose paint is vivid and fine,
+OpenCV's blocks made 0.23 of an E_warp of 1.34 (bigbuckbunny with impasto at 256 px; without loss
+0.78).
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -17,12 +18,19 @@ from nstd.media.frame import Image, VideoInfo
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_QUICK = ("yuv420p", "yuvj420p", "yuva420p", "yuv422p", "yuvj422p", "yuva422p")
+_QUICK = ("yuv420p", "yuvj420p", "yuva420p", "yuv422p", "yuvj422p")
 """Layouts that ffmpeg converts by a way of its own if their rows are even in number, and repeats
 samples both ways (measured with OpenCV 4.14). All else it interpolates downward, and across where
 columns are odd in number."""
-_OF_601 = ("unknown", "fcc", "bt470bg", "smpte170m")
-"""Matrices that weigh colors as BT.601 does, or that OpenCV takes for it."""
+_MATRICES = {
+    **dict.fromkeys(("bt709", "bt2020nc", "smpte240m"), WEIGHTS_709),
+    **dict.fromkeys(("unknown", "fcc", "bt470bg", "smpte170m"), WEIGHTS_601),
+}
+"""Weights near those that OpenCV takes; films of other matrices it converts by another way."""
+_PRIMARIES = ("unknown", "bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m")
+_CONVERTED_TRANSFERS = ("smpte2084", "arib-std-b67")
+"""Films of other primaries, and of these, OpenCV converts to BT.709, and interpolates by itself, or
+does across only (H.264, HEVC); what is then left of blocks is no linear sum of chroma any more."""
 _UNITS = 64
 """Of a code value: differences of colors, ±255, in integers of 16 bits."""
 
@@ -30,8 +38,10 @@ _UNITS = 64
 def interpolated_chroma(image: Image, info: VideoInfo) -> Image:
     """`image` with chroma that is linear between its samples, and the same luma.
 
-    Samples are taken to lie in the midst of the pixels that share them, as `encodable` makes them.
-    That is off by a code value on average, more beside colors that RGB had to clip.
+    Samples are taken to lie in the midst of the pixels that share them, as `encodable` makes them:
+    the result is off by a code value on average, more beside colors that RGB had to clip. A film
+    whose samples lie to the left, as most of H.264 do, comes out with its colors half a pixel to
+    the right, as before.
 
     Args:
         image: uint8 `[height, width, 3]`, red first, upright, as OpenCV decodes it.
@@ -39,11 +49,11 @@ def interpolated_chroma(image: Image, info: VideoInfo) -> Image:
     """
     turns = info.rotation // 90
     coded = np.ascontiguousarray(np.rot90(image, turns))
-    across, down = _repeats(info.pixel_format, *coded.shape[:2])
+    across, down = _repeats(info, *coded.shape[:2])
     if across == 1:
         return image
-    of_601 = info.matrix in _OF_601 and not wrongly_601(info)
-    red, blue = map(float, WEIGHTS_601 if of_601 else WEIGHTS_709)
+    weights = WEIGHTS_709 if wrongly_601(info) else _MATRICES[info.matrix]
+    red, blue = map(float, weights)
     green = 1 - red - blue
     less_luma = np.array([[1 - red, -green, -blue], [-red, -green, 1 - blue]])
     chroma = cv2.transform(coded.astype(np.int16), less_luma * _UNITS)  # R − Y and B − Y
@@ -54,13 +64,14 @@ def interpolated_chroma(image: Image, info: VideoInfo) -> Image:
     return cast("Image", np.ascontiguousarray(np.rot90(smooth, -turns)))
 
 
-def _repeats(pixel_format: str, height: int, width: int) -> tuple[int, int]:
+def _repeats(info: VideoInfo, height: int, width: int) -> tuple[int, int]:
     """How many pixels across and down OpenCV gives the same sample of chroma."""
-    if not is_yuv(pixel_format):
+    converted = info.primaries not in _PRIMARIES or info.transfer in _CONVERTED_TRANSFERS
+    if converted or info.matrix not in _MATRICES or not is_yuv(info.pixel_format):
         return 1, 1
-    layout = av.VideoFormat(pixel_format, 4, 4)
+    layout = av.VideoFormat(info.pixel_format, 4, 4)
     size = layout.chroma_width(4), layout.chroma_height(4)
-    quick = pixel_format in _QUICK and height % 2 == 0
+    quick = info.pixel_format in _QUICK and height % 2 == 0
     if size == (4, 4) or (width % 2 and not quick):
         return 1, 1
     return 2, 2 if quick and size == (2, 2) else 1

@@ -44,7 +44,7 @@ def wrongly_601(info: VideoInfo) -> bool:
 
 def is_yuv(pixel_format: str) -> bool:
     """Whether pictures of this layout are luma and chroma, so that a matrix matters."""
-    return pixel_format.startswith(("yuv", "nv", "p0", "p2", "p4", "uyvy", "yvyu"))
+    return pixel_format.startswith(("yuv", "yuyv", "nv", "p0", "p2", "p4", "y2", "uyvy", "yvyu"))
 
 
 def as_709(image: Image, luma: Mask | None) -> Image:

@@ -100,7 +100,8 @@ def match_films(
         probe_guarded(path, accept_truncated=accept_truncated, limits=limits)
         for path in (painted, source)
     )
-    part, first = first is None and 0 < own.frames < other.frames, first or 0
+    shorter = 0 < own.frames < other.frames and not own.truncated
+    unclear, first = first is None and shorter, first or 0
     films = Films(painted, source, own, other, first)
     if other.frames and first >= other.frames:
         raise UsageError(
@@ -115,12 +116,12 @@ def match_films(
             f"{painted} ({shapes[0]}) has another shape than {source} ({shapes[1]})",
             "Give with --source the film that it was painted from",
         )
-    if part:
-        # Compared with other frames than its own, any film flickers many times as much.
+    if unclear:
+        # Compared with frames that are not its own, any film scores as if it flickered.
         raise UsageError(
-            f"{painted} has {own.frames} frames and {source} {other.frames}: it is a part of it",
-            "Give with --first the number of the frame that it begins with, as in --frames when it"
-            " was painted; 0 for the film's begin",
+            f"{painted} has {own.frames} frames, and {source} {other.frames}",
+            "If only a part was painted, give with --first the frame it begins with, the A of"
+            " --frames A:B; otherwise give --first 0",
         )
     return films
 

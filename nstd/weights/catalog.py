@@ -83,7 +83,7 @@ def choose_network(network: str, cache_dir: Path, *, gpu: bool) -> ChosenNetwork
     if network != AUTO:
         return ChosenNetwork(network, find_weights(network, cache_dir))
     if not gpu:
-        return ChosenNetwork(POCKET, find_weights(POCKET, cache_dir), "it runs on the CPU")
+        return ChosenNetwork(POCKET, find_weights(POCKET, cache_dir), "painting runs on the CPU")
     if not weights_path(VGG19, cache_dir).is_file():
         return ChosenNetwork(
             POCKET, find_weights(POCKET, cache_dir), "the weights of vgg19 are not here"

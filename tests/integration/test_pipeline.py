@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,24 +104,47 @@ def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house
     assert onlooker.total == FRAMES
 
 
+class Counting(Onlooker):
+    """Remembers what the ledger says at each step: frames painted, frames, attempts."""
+
+    def __init__(self, store: SqliteJobStore) -> None:
+        super().__init__()
+        self.said: list[tuple[int, int, int]] = []
+        self._store = store
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        (now,) = self._store.jobs()
+        self.said.append((now.frames_done, now.frames_total, now.attempts))
+        super().stepped(frame, iterate)
+
+
+def with_attempts(house: House, attempts: int) -> None:
+    with sqlite3.connect(house.state / "ledger.sqlite3") as connection:
+        connection.execute("UPDATE jobs SET attempts = ?", (attempts,))
+
+
 def test_how_many_frames_there_are_shows_before_the_first_is_painted(house: House) -> None:
-    job = house.queue()
-    counts = []
-
-    class Watching(Onlooker):
-        def stepped(self, frame: int, iterate: Iterate) -> None:
-            now = house.store.get(job.id)
-            counts.append((now.frames_done, now.frames_total))
-            super().stepped(frame, iterate)
-
-    onlooker = Watching()
-    onlooker.stop_at(1)
-    house.work(onlooker)
-    assert counts[0] == (0, FRAMES)
+    house.queue()
+    first, second = Counting(house.store), Counting(house.store)
+    first.stop_at(1)
+    house.work(first)
+    assert first.said[0] == (0, FRAMES, 1)
+    with_attempts(house, 3)
+    house.work(second)
     # Gone on with, the count does not fall, nor does the start count as a gain.
-    del counts[:]
-    house.work(Watching())
-    assert counts[0] == (2, FRAMES)
+    assert second.said[0] == (2, FRAMES, 4)
+
+
+def test_a_film_begun_anew_counts_from_nothing_and_gains_nothing_by_that(house: House) -> None:
+    job = house.queue()
+    first, second = Onlooker(), Counting(house.store)
+    first.stop_at(SEGMENT)
+    house.work(first)
+    (closed, *_) = house.store.segments(job.id)
+    (house.state / "work" / str(job.id) / str(closed.path)).write_bytes(b"damaged")
+    with_attempts(house, 3)
+    house.work(second)
+    assert second.said[0] == (0, FRAMES, 4)
 
 
 def test_a_film_that_changes_under_the_brush_is_given_up_and_left_alone(house: House) -> None:

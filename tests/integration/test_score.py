@@ -127,9 +127,20 @@ def test_a_part_of_the_film_is_matched_from_its_first_frame_on(
     assert not any(frame.luminance == frame.source_luminance for frame in shifted.frames)
 
 
-def test_a_part_may_be_the_films_begin(source: Path, tmp_path: Path) -> None:
+def test_a_part_may_be_the_films_beginning(source: Path, tmp_path: Path) -> None:
     painted = write(tmp_path / "part.mp4", two_shots()[:5])
     score, _ = score_film(Config(), painted, source, first=0)
+    assert score.warp_ratio == 1.0
+
+
+def test_a_painted_film_that_was_cut_off_begins_where_its_source_does(
+    source: Path, tmp_path: Path
+) -> None:
+    painted = write(tmp_path / "cut.mkv", two_shots())
+    painted.write_bytes(painted.read_bytes()[: painted.stat().st_size * 2 // 3])
+    score, films = score_film(Config(), painted, source, accept_truncated=True)
+    assert films.first == 0
+    assert 5 < len(score.frames) < LENGTH
     assert score.warp_ratio == 1.0
 
 
@@ -149,7 +160,7 @@ def test_the_source_is_scaled_to_the_painted_size(source: Path, tmp_path: Path) 
         (two_shots(), ["--first", "1"], "17 frames from number 1 on"),
         (two_shots(), ["--first", "18"], "none with number 18"),
         ([*two_shots(), two_shots()[0]], [], "has 18 frames, and"),
-        (two_shots()[5:14], [], "--first the number"),
+        (two_shots()[5:14], [], "give with --first the frame"),
         ([one[:, :64] for one in two_shots()], [], "another shape"),
         (two_shots(), ["--plot", "score.txt"], "score.txt"),
         (two_shots(), ["--plot", "nowhere/score.png"], "nowhere"),

@@ -39,6 +39,25 @@ def test_an_error_that_names_its_input_is_not_headed_by_it(
     assert capsys.readouterr() == ("", "nstd: /in/b.mp4 is torn. Mend it.\n")
 
 
+@pytest.mark.parametrize(
+    ("source", "problem", "said"),
+    [
+        (
+            "/in/a.mp4",
+            "/in/a.mp4.painted.mkv is there",
+            "/in/a.mp4: /in/a.mp4.painted.mkv is there",
+        ),
+        ("/in/\udcff.mp4", "/in/\udcff.mp4 is torn", "/in/\\udcff.mp4 is torn"),
+    ],
+)
+def test_what_only_begins_or_looks_like_it_is_told_apart(
+    source: str, problem: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        report([Result(Path(source), None, UnreadableError(problem, "Mend it"))], Face(debug=False))
+    assert capsys.readouterr().err == f"nstd: {said}. Mend it.\n"
+
+
 def test_of_several_inputs_some_that_fail_end_it_with_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

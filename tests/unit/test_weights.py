@@ -316,10 +316,10 @@ def test_auto_is_vgg19_only_where_it_is_at_hand_and_there_is_a_gpu(
         choice = choose_network("auto", cache, gpu=gpu)
         return choice.name, choice.path, choice.reason
 
-    assert chosen(gpu=False) == ("pocket", pocket, "it runs on the CPU")
+    assert chosen(gpu=False) == ("pocket", pocket, "painting runs on the CPU")
     assert chosen(gpu=True) == ("pocket", pocket, "the weights of vgg19 are not here")
     vgg19 = import_weights(torchvision_file, cache, name="vgg19", layout="torchvision")
-    assert chosen(gpu=False) == ("pocket", pocket, "it runs on the CPU")
+    assert chosen(gpu=False) == ("pocket", pocket, "painting runs on the CPU")
     assert chosen(gpu=True) == ("vgg19", vgg19, "its weights are here, and there is a GPU")
 
 

@@ -305,9 +305,25 @@ def test_saying_the_same_progress_twice_paints_no_frame(store: SqliteJobStore, f
     store.progress(job, 5, 10)
     store.requeue(job, reason="Device busy")
     job = _claim(store)
-    store.progress(job, 5, 12)
-    found = store.get(job.id)
-    assert (found.attempts, found.frames_done, found.frames_total) == (2, 5, 12)
+    for again in range(6):  # as kept frames are come by, one after the other
+        store.progress(job, again, 12)
+        found = store.get(job.id)
+        assert (found.attempts, found.frames_done, found.frames_total) == (2, 5, 12)
+
+
+def test_another_plan_keeps_the_frames_of_closed_segments(
+    store: SqliteJobStore, film: Film
+) -> None:
+    job = _claimed(store, film())
+    store.set_plan(job, {"device": "cpu"})
+    segment = store.open_segment(job, Segment(0, 0))
+    store.progress(job, 4, 9, segment)
+    store.close_segment(job, replace(segment, last=3, path="segment-0.mp4", digest="0"))
+    segment = store.open_segment(job, Segment(1, 4, depends_on=0))
+    store.progress(job, 6, 9, segment)
+    assert store.set_plan(job, {"device": "cpu"}).frames_done == 6
+    assert store.set_plan(job, {"device": "cuda"}).frames_done == 4
+    assert store.get(job.id).frames_done == 4
 
 
 def test_a_done_job_has_been_published(store: SqliteJobStore, film: Film) -> None:
