@@ -239,7 +239,8 @@ def test_of_several_inputs_each_bad_one_is_named_and_the_good_ones_are_painted(
     assert ended.code == INPUT
     assert ended.out == f"{program.work}/out/film.mp4\n"
     said = [line for line in ended.err.splitlines() if line.startswith("nstd: ")]
-    lines = {line.split(": ")[1].rpartition("/")[2]: line for line in said}
+    lines = {name: line for name in bad for line in said if f"/{name}" in line.split(". ")[0]}
+    assert sorted(lines.values()) == sorted(said)
     assert lines.keys() == set(bad)
     assert any(line.startswith("film.mp4: 6 frames painted in ") for line in ended.err.splitlines())
     assert "is empty" in lines["empty.mp4"]

@@ -109,7 +109,7 @@ def test_what_auto_stands_for_is_said_with_why_and_how_to_get_the_other(
     assert "Recipe tiny paints with pocket (auto: " in text
     assert "nstd weights fetch vgg19" in text
     # With a GPU and with none it is another reason.
-    assert ("painting is done on the CPU" in text) != ("weights of vgg19 are not here" in text)
+    assert ("painting runs on the CPU" in text) != ("weights of vgg19 are not here" in text)
 
 
 def test_a_missing_folder_is_a_fault(checks: dict[str, Fate]) -> None:
