@@ -6,6 +6,7 @@ step length and curvature pairs, so a frame comes out the same in any batch.
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -61,10 +62,16 @@ class LBFGS:
     Args:
         start: `[3, height, width]`.
         history: Curvature pairs kept; memory is 2 · history pictures.
+        dual: M, symmetric and positive definite: what makes of a gradient, `[3, height, width]`,
+            the direction to go while no curvature is known, and H₀ of its scale when some is. It is
+            as if z were minimized over and M^½ z were the picture. By default the gradient's own.
     """
 
-    def __init__(self, start: Tensor, history: int = 10) -> None:
+    def __init__(
+        self, start: Tensor, history: int = 10, dual: Callable[[Tensor], Tensor] = torch.clone
+    ) -> None:
         self._shape = start.shape
+        self._dual_of = dual
         self._x = start.detach().flatten().clone()
         self._trial = self._x
         self._loss = math.inf  # so that any first loss is a sufficient decrease
@@ -121,8 +128,8 @@ class LBFGS:
         self._trial = self._x + self._length * self._direction
 
     def _descend_steepest(self) -> None:
-        rms = float(self._gradient.square().mean().sqrt())
-        self._direction = -self._gradient
+        self._direction = -self._dual(self._gradient)
+        rms = float(self._direction.square().mean().sqrt())
         self._slope = float(self._gradient @ self._direction)
         self._length = FIRST_STEP_RMS / rms if rms > 0 else 0.0
         self._length *= 0.1 ** (self._shortened / SHORTENINGS)
@@ -135,7 +142,7 @@ class LBFGS:
             self._pairs.append((s, y, curvature))
 
     def _quasi_newton_direction(self, gradient: Tensor) -> Tensor:
-        """−H g by the two-loop recursion, H₀ = sᵀy / yᵀy (Nocedal and Wright, eq. 7.20)."""
+        """−H g by the two-loop recursion, H₀ = M sᵀy / yᵀMy (Nocedal and Wright, eq. 7.20)."""
         q = -gradient
         weights = []
         for s, y, curvature in reversed(self._pairs):
@@ -144,11 +151,14 @@ class LBFGS:
             q = torch.sub(q, y, alpha=alpha)
         if self._pairs:
             _, y, curvature = self._pairs[-1]
-            q = q * (curvature / float(y @ y))
+            q = self._dual(q) * (curvature / float(y @ self._dual(y)))
         for (s, y, curvature), alpha in zip(self._pairs, reversed(weights), strict=True):
             beta = float(y @ q) / curvature
             q = torch.add(q, s, alpha=alpha - beta)
         return q
+
+    def _dual(self, gradient: Tensor) -> Tensor:
+        return self._dual_of(gradient.view(self._shape)).flatten()
 
 
 class Adam:

@@ -14,6 +14,7 @@ from nstd.style.minimize import LBFGS, Adam, Minimizer
 from nstd.style.network import Network
 from nstd.style.objective import Losses, Objective
 from nstd.style.recipe import PlannedLevel, StyleRecipe, painted_size, plan_levels
+from nstd.style.sobolev import SobolevMetric
 from nstd.style.targets import (
     ENERGY_FLOOR,
     OtherSize,
@@ -220,7 +221,7 @@ def new_minimizer(painter: Painter, start: Tensor) -> Minimizer:
     """What minimizes the loss of one frame, from `start` `[3, height, width]` on."""
     if painter.recipe.optimizer == "adam":
         return Adam(start, painter.recipe.learning_rate)
-    return LBFGS(start, painter.history)
+    return LBFGS(start, painter.history, SobolevMetric(start).dual)
 
 
 class Settling:

@@ -74,10 +74,23 @@ def test_lbfgs_is_as_good_as_torch_s_on_the_same_problem() -> None:
     torch.testing.assert_close(x.detach(), minimum, rtol=0, atol=1e-2)
 
 
+IDENTITY = torch.eye(math.prod(SHAPE), dtype=torch.float64)
+
+
+def metric() -> Tensor:
+    """A dual M that is not the identity: symmetric, positive definite, of a condition of 5."""
+    return quadratic(5.0, seed=1)[1]
+
+
+def applied(M: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda gradient: (M @ gradient.flatten()).view(gradient.shape)
+
+
+@pytest.mark.parametrize("M", [IDENTITY, metric()], ids=["pixels", "metric"])
 @pytest.mark.parametrize("history", [3, 10])
-def test_the_direction_is_that_of_the_dense_inverse_hessian(history: int) -> None:
+def test_the_direction_is_that_of_the_dense_inverse_hessian(history: int, M: Tensor) -> None:
     function, _, _ = quadratic()
-    minimizer = LBFGS(start(), history)
+    minimizer = LBFGS(start(), history, applied(M))
     points: list[Tensor] = []
     gradients: list[Tensor] = []
     for _ in range(8):
@@ -90,18 +103,18 @@ def test_the_direction_is_that_of_the_dense_inverse_hessian(history: int) -> Non
         (b - a, d - c)
         for a, b, c, d in zip(points, points[1:], gradients, gradients[1:], strict=False)
     ]
-    H = dense_inverse_hessian(steps[-history:])
+    H = dense_inverse_hessian(steps[-history:], M)
     expected = -H @ gradients[-1]
     found = (minimizer.point - minimizer.best).flatten()
     # The same algebra in another order, in float64, with a condition number of 100.
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
 
-def dense_inverse_hessian(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """BFGS's own update (Nocedal and Wright, eq. 6.17), from H₀ = sᵀy / yᵀy of the last pair."""
+def dense_inverse_hessian(pairs: list[tuple[Tensor, Tensor]], M: Tensor = IDENTITY) -> Tensor:
+    """BFGS's own update (Nocedal and Wright, eq. 6.17), from H₀ = M sᵀy / yᵀMy of the last pair."""
     s, y = pairs[-1]
     identity = torch.eye(len(s), dtype=s.dtype)
-    H = identity * (s @ y) / (y @ y)
+    H = M * (s @ y) / (y @ M @ y)
     for s, y in pairs:
         rho = 1 / (s @ y)
         left = identity - rho * torch.outer(s, y)
@@ -109,15 +122,19 @@ def dense_inverse_hessian(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
     return H
 
 
+@pytest.mark.parametrize("M", [IDENTITY, metric()], ids=["pixels", "metric"])
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
-def test_the_first_step_has_the_promised_length_whatever_the_loss_s_scale(scale: float) -> None:
+def test_the_first_step_has_the_promised_length_whatever_the_loss_s_scale(
+    scale: float, M: Tensor
+) -> None:
     function, _, _ = quadratic()
-    minimizer = LBFGS(start())
+    minimizer = LBFGS(start(), dual=applied(M))
     loss, gradient = function(minimizer.point)
     assert minimizer.tell(scale * loss, scale * gradient)
     step = minimizer.point - minimizer.best
     assert float(step.square().mean().sqrt()) == pytest.approx(FIRST_STEP_RMS, rel=1e-12)
-    cosine = -(step * gradient).sum() / step.norm() / gradient.norm()
+    dual = applied(M)(gradient)
+    cosine = -(step * dual).sum() / step.norm() / dual.norm()
     assert float(cosine) == pytest.approx(1, abs=1e-12)
 
 
