@@ -39,7 +39,7 @@ def losses(painter: Painter, picture: torch.Tensor, order: float) -> list[float]
         return [
             float(iterate.losses.total)
             for iterate in stylize_frames(painter, picture)
-            if not iterate.final
+            if not iterate.final and iterate.level == 0
         ]
 
 

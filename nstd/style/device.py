@@ -13,8 +13,14 @@ from nstd.errors import DeviceError, DeviceMemoryError
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 # Where torch has no class of its own for an error, its text tells.
-_MEMORY_SIGNS = ("can't allocate memory", "out of memory")
-_FAULT_SIGNS = ("CUDA", "CUDNN", "CUBLAS", "MPS", "NVIDIA")
+# cuFFT's internal error is mostly one of memory: it allocates beside torch (pytorch issue 119420).
+_MEMORY_SIGNS = (
+    "can't allocate memory",
+    "out of memory",
+    "CUFFT_ALLOC_FAILED",
+    "CUFFT_INTERNAL_ERROR",
+)
+_FAULT_SIGNS = ("CUDA", "CUDNN", "CUBLAS", "CUFFT", "MPS", "NVIDIA")
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,10 @@ def keep_pace(painted: Image, target: TemporalTarget, weight: float) -> Image:
     """`painted`, where it is trusted changing no more than its source, in mean square.
 
     That is beside broad colors, which follow the source's as far as these go: in a fade, paint may
-    change by as much again. What is more goes only so far of the way from the warped frames. As a
-    rule the temporal loss holds films to less; where a source hardly changes, as drawn ones do,
-    that depends on the style. Without the source's pace nothing is held.
+    change by as much again. What is more goes only so far of the way from the warped frames, and
+    the less a place is trusted the less of that is taken back. As a rule the temporal loss holds
+    films to less; where a source hardly changes, as drawn ones do, that depends on the style.
+    Without the source's pace nothing is held.
 
     Args:
         painted: In [0, 1].

@@ -243,7 +243,9 @@ def _minimize_change(
     assert objective.temporal is not None  # noqa: S101 - for the type checker
     known = objective.temporal.trust.clamp(0, 1).to(start.dtype)
     share = KNOWN_STEP + (1 - KNOWN_STEP) * (1 - known)
-    minimizer, best = new_minimizer(painter, torch.zeros_like(start[0])), None
+    # Broad changes of what is known are taken back at last: they had better not come first.
+    minimizer = new_minimizer(painter, torch.zeros_like(start[0]), broadly=False)
+    best = None
     for _ in range(steps):
         found, gradient = objective.with_gradient(start + share * minimizer.point)
         accepted = minimizer.tell(float(found.total), gradient[0] * share[0])

@@ -106,6 +106,9 @@ def test_a_device_that_does_not_answer_is_a_device_error(monkeypatch: pytest.Mon
         ("CUDA error: an illegal memory access was encountered", DeviceError),
         ("MPS backend out of memory (MPS allocated: 1 GB)", DeviceMemoryError),
         ("DefaultCPUAllocator: can't allocate memory: you tried", DeviceMemoryError),
+        ("cuFFT error: CUFFT_INTERNAL_ERROR", DeviceMemoryError),
+        ("cuFFT error: CUFFT_ALLOC_FAILED", DeviceMemoryError),
+        ("cuFFT error: CUFFT_EXEC_FAILED", DeviceError),
     ],
 )
 def test_a_failing_device_is_told_from_a_small_one(text: str, kind: type[DeviceError]) -> None:

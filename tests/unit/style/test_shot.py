@@ -279,10 +279,10 @@ def test_paint_that_would_take_other_colors_has_broadly_those_it_had(
     moved = [broad(one.images - painted) for one in (free, held)]
     assert float(moved[0].abs().max()) > 0.1
     assert float(moved[0].abs().mean()) > 0.05
-    assert float(moved[1].abs().max()) < 0.03
-    # It is painted all the same, though broad colors are most of what the style wants.
+    assert float(moved[1].abs().max()) < 0.02
+    # It is painted all the same.
     assert float((held.images - painted).abs().max()) > 0.2
-    assert held.losses.floats()["style"] < style_loss_of(style, painted)
+    assert held.losses.floats()["style"] < 0.9 * style_loss_of(style, painted)
 
 
 # --- the source's pace ---------------------------------------------------------------------------
