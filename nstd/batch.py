@@ -36,6 +36,7 @@ from nstd.intake.submit import (
 from nstd.intake.watcher import scan_once
 from nstd.jobs.job import FileIdentity, Job, JobState
 from nstd.jobs.store import SqliteJobStore
+from nstd.media.encode import CONTAINERS
 from nstd.media.image import STILL_SUFFIXES
 from nstd.media.limits import Limits
 from nstd.queue import UNFINISHED, daemon_lock, is_placed, open_ledger
@@ -55,13 +56,16 @@ class Result:
         source: The file.
         target: Where its result is, or would be.
         error: Why there is none, or None.
-        kept: Whether it was there before, and is left as it is.
+        kept: Whether it was painted before, and is left as it is.
+        gone: Whether what was painted before is not there any more: taken away, it is no longer
+            nstd's, and is painted again only if that is asked for.
     """
 
     source: Path
     target: Path | None
     error: NstdError | None
     kept: bool = False
+    gone: bool = False
 
 
 def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Observer) -> Worker:
@@ -171,7 +175,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         observer: Who looks on.
 
     Raises:
-        UsageError: A path belongs to no folder and no batch entry, or there is nothing to do.
+        UsageError: A path belongs to no folder and no batch entry, or none of these is given.
         DeviceError: A device is missing.
 
     Returns:
@@ -182,7 +186,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         # What nstd has painted itself is painted again only where that very file is named.
         fresh = [one for one in found if not store.is_output(bytes(one[2]))]
         work = list(dict.fromkeys([*fresh, *named]))
-        if not work and not _placed_jobs(store):
+        if not (work or config.folders or config.batch or _placed_jobs(store)):
             raise UsageError(
                 "There is nothing to paint",
                 "Add folders or a batch list to config.yaml, or name films",
@@ -220,7 +224,19 @@ def _finished(
                 if worker is None:
                     time.sleep(POLL_SECONDS)
             result = _ended(store, job) if worker is None else _work_off(store, worker, job)
-            yield replace(result, kept=job.state is JobState.DONE)
+            kept = job.state is JobState.DONE
+            yield replace(result, kept=kept, gone=kept and _is_gone(path_of(job.request.target)))
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether there is no such file; not so of one that cannot be looked at."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _is_awaited(job: Job) -> bool:
@@ -367,10 +383,12 @@ def _has_put(job: Job, target: Path) -> bool:
 def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the film itself", "Choose another output")
-    fitting = STILL_SUFFIXES
+    fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
     if source.suffix.lower() not in STILL_SUFFIXES:
-        fitting = frozenset({f".{output.encode.container}"})
-    if target.suffix.lower() not in fitting:
+        films = frozenset(f".{name}" for name in CONTAINERS)
+        # The name chooses the container, if that is not chosen already.
+        fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films
+    if suffix not in fitting:
         raise UsageError(
             f"{source.name} cannot be painted as {target.name}",
             f"Choose a name that ends in {' or '.join(sorted(fitting))}",

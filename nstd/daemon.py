@@ -276,7 +276,10 @@ def _require_same_state(before: Config, after: Config) -> None:
 def _require_folders(config: Config) -> None:
     """A watched folder that is missing at the start is a mistake to be told, not waited for."""
     if not config.folders:
-        raise ConfigError("config.yaml watches no folder", "Add one under `folders:`")
+        raise ConfigError(
+            f"{config.source or 'config.yaml, which was not found,'} watches no folder",
+            "Add one under `folders:`",
+        )
     for folder in config.folders:
         there = configured_place(folder.watch)
         if there is None or not stat.S_ISDIR(there.st_mode):

@@ -179,7 +179,7 @@ def judge(what: str, need: Need, work: Disk, target: Disk, floor: int) -> None:
             raise DiskFullError(
                 f"{what} needs about {shown(wanted)} in {where}, where {shown(disk.free)} are free "
                 f"and {shown(floor)} stay free",
-                "Free some space: it goes on by itself then, and what is painted so far is kept",
+                "Free some space: what is painted so far is kept, and `nstd run` goes on by itself",
             )
 
 

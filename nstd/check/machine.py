@@ -85,8 +85,8 @@ def _torchvision() -> Iterator[Finding]:
         yield Finding(
             "torchvision",
             "note",
-            f"It cannot be imported ({reason}); only `nstd weights fetch` needs it. Install the"
-            " torchvision that belongs to this torch, from the same index.",
+            f"It cannot be imported ({reason}); only `nstd weights fetch` and the flow of `raft`"
+            " need it. Install the torchvision that belongs to this torch, from the same index.",
         )
         return
     yield Finding("torchvision", "ok", str(found.__version__))

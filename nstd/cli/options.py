@@ -94,9 +94,16 @@ def report(results: Sequence["Result"], face: Face) -> None:
             named = re.search(re.escape(name) + r"(?![\w./-])", result.error.problem)
             head = "" if named else f"{shown(result.source)}: "
             sys.stderr.write(_escaped(f"nstd: {head}{result.error}\n"))
+        elif result.gone:
+            sys.stderr.write(
+                f"{shown(result.target)} was painted before, and is not there any more. "
+                f"`nstd add --again {shown(result.source)}` has it painted anew.\n"
+            )
         elif not face.json:
             sys.stdout.write(f"{shown(result.target)}\n")
-    kept = [result for result in results if result.kept]
+    if not (results or face.quiet):
+        sys.stderr.write("There is nothing to paint\n")
+    kept = [result for result in results if result.kept and not result.gone]
     if kept and not face.quiet:
         were = "was" if len(kept) == 1 else "were"
         count = f"{len(kept)} of {len(results)} " if len(results) > 1 else "It "
@@ -125,5 +132,6 @@ def _as_data(result: "Result") -> dict[str, Any]:
         "target": None if result.target is None else shown(result.target),
         "error": None if error is None else str(error),
         "kept": result.kept,
+        "gone": result.gone,
         "stopped": isinstance(error, Interrupted),
     }

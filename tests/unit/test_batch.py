@@ -197,8 +197,8 @@ def test_each_source_gets_a_target_of_its_own(
         (["a.mov", "b.mov"], "c.mp4", "2 inputs cannot all become c.mp4"),
         (["a.mp4"], "a.mp4", "is the film itself"),
         (["a.mp4"], "link.mp4", "is the film itself"),
-        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov"),
-        (["a.mp4"], "b.png", r"cannot be painted as b\.png"),
+        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4\."),
+        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4\."),
         (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
     ],
 )
@@ -318,9 +318,28 @@ def test_batch_tries_again_what_has_failed(config: Config, tmp_path: Path) -> No
     assert (result.error, onlooker.frames) == (None, 1)
 
 
-def test_batch_with_nothing_to_do_says_so(config: Config) -> None:
+def test_batch_with_nothing_to_go_by_says_so(config: Config) -> None:
     with pytest.raises(UsageError, match="nothing to paint"):
-        batch(config, [], Onlooker())
+        batch(config.model_copy(update={"folders": (), "batch": ()}), [], Onlooker())
+
+
+def test_an_empty_watched_folder_is_no_mistake(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir(exist_ok=True)
+    assert batch(config, [], Onlooker()) == []
+
+
+def test_batch_tells_what_was_painted_and_has_been_taken_away(
+    config: Config, tmp_path: Path
+) -> None:
+    source = picture(tmp_path / "in/a.png")
+    onlooker = Onlooker()
+    batch(config, [], onlooker)
+    (tmp_path / "out/a.png").unlink()
+    assert batch(config, [], onlooker) == [
+        batching.Result(source, tmp_path / "out/a.png", None, kept=True, gone=True)
+    ]
+    assert onlooker.frames == 1
+    assert not (tmp_path / "out/a.png").exists()
 
 
 def test_a_path_that_belongs_nowhere_is_refused(config: Config, tmp_path: Path) -> None:

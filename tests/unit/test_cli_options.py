@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from nstd.errors import DeviceError, Interrupted, NstdError, UnreadableError
 
 GOOD = Result(Path("/in/a.mp4"), Path("/out/a.mp4"), None)
 KEPT = Result(Path("/in/k.mp4"), Path("/out/k.mp4"), None, kept=True)
+GONE = replace(KEPT, gone=True)
 
 
 def failed(error: NstdError) -> Result:
@@ -83,6 +85,7 @@ def test_json_has_every_result_and_nothing_else_is_printed(
             "target": "/out/a.mp4",
             "error": None,
             "kept": False,
+            "gone": False,
             "stopped": False,
         },
         {
@@ -90,6 +93,7 @@ def test_json_has_every_result_and_nothing_else_is_printed(
             "target": None,
             "error": "It is torn. Mend it.",
             "kept": False,
+            "gone": False,
             "stopped": False,
         },
         {
@@ -97,6 +101,7 @@ def test_json_has_every_result_and_nothing_else_is_printed(
             "target": "/out/b.mp4",
             "error": "It was stopped. Go on.",
             "kept": False,
+            "gone": False,
             "stopped": True,
         },
     ]
@@ -124,3 +129,24 @@ def test_what_was_there_before_is_told_from_what_was_painted(
 def test_a_name_that_is_no_text_is_shown_with_its_bytes() -> None:
     assert shown(Path(os.fsdecode(b"/in/\xff\xc3\xa4.mp4"))) == "/in/\\udcffä.mp4"
     assert shown(Path("/in/ä [b].mp4")) == "/in/ä [b].mp4"
+
+
+def test_what_was_painted_and_is_gone_is_not_said_to_be_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report([KEPT, GONE], Face(debug=False))
+    told = capsys.readouterr()
+    assert told.out == "/out/k.mp4\n"
+    assert told.err == (
+        "/out/k.mp4 was painted before, and is not there any more. "
+        "`nstd add --again /in/k.mp4` has it painted anew.\n"
+        "1 of 2 was painted before and is left as it is\n"
+    )
+
+
+@pytest.mark.parametrize(("quiet", "said"), [(False, "There is nothing to paint\n"), (True, "")])
+def test_that_there_was_nothing_is_said(
+    quiet: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report([], Face(debug=False, quiet=quiet))
+    assert capsys.readouterr() == ("", said)

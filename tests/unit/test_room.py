@@ -90,7 +90,8 @@ def test_the_sentence_says_how_much_is_needed_how_much_is_free_and_where() -> No
         judge("Painting a.mp4", Need(int(3.2 * GIB), 5 << 20), disk, Disk(OUT, 2, GIB), 2 * GIB)
     assert str(caught.value) == (
         "Painting a.mp4 needs about 3.2 GiB in /state/work/1, where 1.1 GiB are free and 2.0 GiB "
-        "stay free. Free some space: it goes on by itself then, and what is painted so far is kept."
+        "stay free. Free some space: what is painted so far is kept, and `nstd run` goes on by "
+        "itself."
     )
 
 
