@@ -37,6 +37,7 @@ from nstd.intake.watcher import scan_once
 from nstd.jobs.job import FileIdentity, Job, JobState
 from nstd.jobs.store import SqliteJobStore
 from nstd.media.encode import CONTAINERS
+from nstd.media.files import facts_of
 from nstd.media.image import STILL_SUFFIXES
 from nstd.media.limits import Limits
 from nstd.queue import UNFINISHED, daemon_lock, is_placed, open_ledger
@@ -224,19 +225,16 @@ def _finished(
                 if worker is None:
                     time.sleep(POLL_SECONDS)
             result = _ended(store, job) if worker is None else _work_off(store, worker, job)
-            kept = job.state is JobState.DONE
-            yield replace(result, kept=kept, gone=kept and _is_gone(path_of(job.request.target)))
+            before = job.state is JobState.DONE
+            yield _kept(result, path_of(job.request.target)) if before else result
 
 
-def _is_gone(path: Path) -> bool:
-    """Whether there is no such file; not so of one that cannot be looked at."""
+def _kept(result: Result, target: Path) -> Result:
+    """The result of what was painted before, and whether that is still there."""
     try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
+        return replace(result, kept=True, gone=facts_of(target) is None)
+    except NstdError as error:
+        return replace(result, error=error)
 
 
 def _is_awaited(job: Job) -> bool:

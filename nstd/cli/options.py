@@ -97,7 +97,7 @@ def report(results: Sequence["Result"], face: Face) -> None:
         elif result.gone:
             sys.stderr.write(
                 f"{shown(result.target)} was painted before, and is not there any more. "
-                f"`nstd add --again {shown(result.source)}` has it painted anew.\n"
+                f"`nstd add --again` queues {shown(result.source)} anew.\n"
             )
         elif not face.json:
             sys.stdout.write(f"{shown(result.target)}\n")

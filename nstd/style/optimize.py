@@ -218,17 +218,17 @@ def minimize_level(
             active, narrowed = still, objective.of_frames(still)
 
 
-def new_minimizer(painter: Painter, start: Tensor, *, broadly: bool = True) -> Minimizer:
+def new_minimizer(painter: Painter, start: Tensor, *, sobolev: bool = True) -> Minimizer:
     """What minimizes the loss of one frame, from `start` `[3, height, width]` on.
 
     Args:
         painter: Whose recipe tells the optimizer.
         start: Where to begin.
-        broadly: Whether broad changes are nearer to L-BFGS than fine ones (`SobolevMetric`).
+        sobolev: Whether L-BFGS goes by `SobolevMetric`, else by the pixels' own.
     """
     if painter.recipe.optimizer == "adam":
         return Adam(start, painter.recipe.learning_rate)
-    if broadly:
+    if sobolev:
         return LBFGS(start, painter.history, SobolevMetric(start).dual)
     return LBFGS(start, painter.history)
 

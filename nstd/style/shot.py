@@ -244,7 +244,7 @@ def _minimize_change(
     known = objective.temporal.trust.clamp(0, 1).to(start.dtype)
     share = KNOWN_STEP + (1 - KNOWN_STEP) * (1 - known)
     # Broad changes of what is known are taken back at last: they had better not come first.
-    minimizer = new_minimizer(painter, torch.zeros_like(start[0]), broadly=False)
+    minimizer = new_minimizer(painter, torch.zeros_like(start[0]), sobolev=False)
     best = None
     for _ in range(steps):
         found, gradient = objective.with_gradient(start + share * minimizer.point)

@@ -18,6 +18,7 @@ from nstd.errors import (
     InputError,
     Interrupted,
     OutputExistsError,
+    StorageError,
     UsageError,
 )
 from nstd.film import OutputSpec
@@ -340,6 +341,21 @@ def test_batch_tells_what_was_painted_and_has_been_taken_away(
     ]
     assert onlooker.frames == 1
     assert not (tmp_path / "out/a.png").exists()
+
+
+def test_an_output_that_cannot_be_looked_at_is_not_taken_for_one_that_is_there(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "in/a.png")
+    batch(config, [], Onlooker())
+
+    def fail(path: Path) -> None:
+        raise StorageError(f"Looking at {path} failed", "Check the disk")
+
+    monkeypatch.setattr(batching, "facts_of", fail)
+    (result,) = batch(config, [], Onlooker())
+    assert isinstance(result.error, StorageError)
+    assert not result.kept
 
 
 def test_a_path_that_belongs_nowhere_is_refused(config: Config, tmp_path: Path) -> None:

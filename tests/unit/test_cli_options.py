@@ -139,7 +139,7 @@ def test_what_was_painted_and_is_gone_is_not_said_to_be_there(
     assert told.out == "/out/k.mp4\n"
     assert told.err == (
         "/out/k.mp4 was painted before, and is not there any more. "
-        "`nstd add --again /in/k.mp4` has it painted anew.\n"
+        "`nstd add --again` queues /in/k.mp4 anew.\n"
         "1 of 2 was painted before and is left as it is\n"
     )
 
