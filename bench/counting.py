@@ -1,11 +1,11 @@
 """Who looks on while a benchmark paints: it counts steps."""
 
-from nstd.jobs.job import Job
+from nstd.ledger.job import Job
 from nstd.style.optimize import Iterate
 
 
 class Steps:
-    """An observer (`nstd.film.Observer`).
+    """An observer (`nstd.work.film.Observer`).
 
     Attributes:
         taken: Steps of each frame so far.

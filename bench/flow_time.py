@@ -18,8 +18,8 @@ import torch
 
 from nstd.flow import Checked, Dis, with_flows
 from nstd.flow.estimator import Image
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 
 
 def seconds(pictures: list[Image], threads: int) -> float:

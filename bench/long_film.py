@@ -23,16 +23,17 @@ import torch
 from counting import Steps
 from PIL import Image
 
-from nstd.batch import stylize
 from nstd.config import Config, recipe_from_options
 from nstd.demo.sample import write_sample
-from nstd.film import OutputSpec, to_tensor
-from nstd.media.writer import EncodeSettings
-from nstd.score import gradient_energy
+from nstd.media.write.writer import EncodeSettings
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import Matched
+from nstd.scoring.numbers import gradient_energy
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.recipe import INDEPENDENT, StyleRecipe
+from nstd.submit.output import OutputSpec
+from nstd.work.film import to_tensor
+from nstd.work.stylize import stylize
 
 LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
 COLUMNS = 4

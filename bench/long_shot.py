@@ -22,19 +22,20 @@ import torch
 from counting import Steps
 from PIL import Image
 
-from nstd.batch import stylize
 from nstd.config import Config, recipe_from_options
-from nstd.film import OutputSpec, to_images, to_tensor
 from nstd.media.frame import Frame, VideoInfo
-from nstd.media.image import read_still
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.writer import EncodeSettings, SegmentWriter
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.still import read_still
+from nstd.media.write.writer import EncodeSettings, SegmentWriter
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.targets import resize
+from nstd.submit.output import OutputSpec
+from nstd.work.film import to_images, to_tensor
+from nstd.work.stylize import stylize
 
 SIZE = (192, 108)
 TRAVEL = (120, 36)

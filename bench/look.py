@@ -20,14 +20,14 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from nstd.cache import TensorCache
-from nstd.film import to_images, to_tensor
-from nstd.media.image import read_still
-from nstd.pipeline import build_painter
-from nstd.plan import ExecutionPlan
+from nstd.media.still import read_still
 from nstd.style.device import choose_devices, prepare
 from nstd.style.optimize import Painter, stylize_frames
 from nstd.style.recipe import STRENGTHS, StyleRecipe, StyleSource
 from nstd.style.targets import resize_to_edge
+from nstd.work.film import to_images, to_tensor
+from nstd.work.painter import build_painter
+from nstd.work.plan import ExecutionPlan
 
 SHOWN = (1, 2, 5, 10, 20, 40, 60, 80)
 SMALL = 256

@@ -18,11 +18,11 @@ from unittest.mock import patch
 import torch
 
 from nstd.config import Config, recipe_from_options
-from nstd.film import to_tensor
-from nstd.media.image import read_still
+from nstd.media.still import read_still
 from nstd.scoring.style import make_painter
 from nstd.style import sobolev
 from nstd.style.optimize import Painter, stylize_frames
+from nstd.work.film import to_tensor
 
 SHOWN = (10, 20, 40, 80)
 HEADER = (

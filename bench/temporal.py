@@ -52,22 +52,23 @@ import torch
 from counting import Steps
 from PIL import Image
 
-from nstd.batch import stylize
 from nstd.config import Config, recipe_from_options
-from nstd.film import OutputSpec, to_images, to_tensor
 from nstd.flow import Checked, Estimator, Farneback
-from nstd.media.image import read_still
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.shots import read_shots
-from nstd.media.writer import EncodeSettings, SegmentWriter
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.read.shots import read_shots
+from nstd.media.still import read_still
+from nstd.media.write.writer import EncodeSettings, SegmentWriter
 from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe
 from nstd.style.targets import resize
-from nstd.style.temporal import warp
+from nstd.submit.output import OutputSpec
+from nstd.temporal.warp import warp
+from nstd.work.film import to_images, to_tensor
+from nstd.work.stylize import stylize
 
 TRIPLED = 2
 """Frames that are painted at three times the steps: the last ones, which were warped most often."""

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nstd.media.frame import Frame, VideoInfo
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.writer import EncodeSettings, SegmentWriter, assemble, publish
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.write.writer import EncodeSettings, SegmentWriter, assemble, publish
 
 QUICK = EncodeSettings(preset="ultrafast")
 

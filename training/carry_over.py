@@ -22,15 +22,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nstd.film import to_images, to_tensor
-from nstd.media.files import part_path, removed_on_failure, replace
-from nstd.media.image import read_still
+from nstd.files import part_path, removed_on_failure, replace
+from nstd.media.still import read_still
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frames
 from nstd.style.recipe import STYLE_LAYERS, Level, PlannedLevel, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, resize
 from nstd.weights import load_weights
+from nstd.work.film import to_images, to_tensor
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nstd.media.files import part_path, removed_on_failure, replace
+from nstd.files import part_path, removed_on_failure, replace
 from nstd.style.network import Network
 from nstd.weights.canonical import load_weights
 from training.evaluate import explained

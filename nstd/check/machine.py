@@ -14,12 +14,12 @@ import torch
 from nstd.check.finding import Finding, Verdict, fault_of
 from nstd.config import Config
 from nstd.errors import ConfigError, DeviceError, NstdError
-from nstd.intake.submit import paints_on_gpu, require_depth
-from nstd.media.encode import CODECS
-from nstd.plan import PACKAGES
+from nstd.media.write.encode import CODECS
 from nstd.style.device import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
+from nstd.submit.freeze import paints_on_gpu, require_depth
 from nstd.weights import AUTO, POCKET, choose_network, list_weights
+from nstd.work.plan import PACKAGES
 
 LOW_DISK_BYTES = 5 << 30
 

@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nstd.cli.options import (
-    ConfigOption,
-    DebugOption,
-    Face,
-    JsonOption,
-    configured,
-    print_data,
-)
+from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
 from nstd.config import Config
 from nstd.errors import ConfigError, UsageError
 from nstd.log import set_up_logging

@@ -14,11 +14,11 @@ from rich.text import Text
 
 from nstd.cli.durations import duration_text
 from nstd.config import Config
-from nstd.jobs.job import Event, Job, JobState, Segment
-from nstd.queue import Answer, Details, Overview, Running, is_held, reason, recipe_name
+from nstd.ledger.job import Event, Job, JobState, Segment
+from nstd.submit.control import Answer, Details, Overview, Running, is_held, reason, recipe_name
 
 if TYPE_CHECKING:
-    from nstd.add import Added
+    from nstd.submit.add import Added
 
 MOST_HELD = 8
 """Held jobs that `status` names: it is to fit on a screen."""

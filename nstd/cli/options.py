@@ -16,7 +16,7 @@ from nstd.errors import Interrupted, NstdError
 from nstd.log import set_up_logging
 
 if TYPE_CHECKING:
-    from nstd.batch import Result
+    from nstd.work.result import Result
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from nstd.cli.durations import duration_text
 from nstd.cli.options import Face
-from nstd.jobs.job import Job
+from nstd.ledger.job import Job
 
 if TYPE_CHECKING:
     from nstd.style.optimize import Iterate

@@ -21,12 +21,12 @@ from nstd.cli.listing import (
 )
 from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
 from nstd.config import Config
-from nstd.jobs.job import JobState
+from nstd.ledger.job import JobState
 
 if TYPE_CHECKING:
-    from nstd.add import Added
     from nstd.errors import NstdError
-    from nstd.queue import Answer
+    from nstd.submit.add import Added
+    from nstd.submit.control import Answer
 
 JobNumbers = Annotated[list[int] | None, typer.Argument(metavar="JOB...", help="Their numbers.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every job that this concerns.")]
@@ -51,7 +51,7 @@ def add_command(
     debug: DebugOption = False,
 ) -> None:
     """Queue films and pictures with the daemon: of a watched folder, or with --recipe and -o."""
-    from nstd.add import Wish, add
+    from nstd.submit.add import Wish, add
 
     settings = configured(config, Face(debug), level="warning")
     wish = Wish(
@@ -77,7 +77,7 @@ def status_command(
 
     That is the queue of `nstd run` and `nstd batch`; `nstd stylize` tells by itself how far it is.
     """
-    from nstd.queue import overview
+    from nstd.submit.control import overview
 
     settings = configured(config, Face(debug), level="warning")
     found = overview(settings)
@@ -97,7 +97,7 @@ def jobs_command(
     debug: DebugOption = False,
 ) -> None:
     """List jobs, the newest first: the queue of `nstd run` and `nstd batch`."""
-    from nstd.queue import list_jobs
+    from nstd.submit.control import list_jobs
 
     settings = configured(config, Face(debug), level="warning")
     found = list_jobs(settings, state or None, limit)
@@ -116,7 +116,7 @@ def show_command(
     debug: DebugOption = False,
 ) -> None:
     """Show everything of one job: paths, state, recipe, segments, history."""
-    from nstd.queue import details
+    from nstd.submit.control import details
 
     found = details(configured(config, Face(debug), level="warning"), job)
     if json:
@@ -133,7 +133,7 @@ def retry_command(
     debug: DebugOption = False,
 ) -> None:
     """Queue jobs again that failed or were canceled, or end the waiting of queued ones."""
-    from nstd.queue import retry
+    from nstd.submit.control import retry
 
     settings = configured(config, Face(debug), level="warning")
     _tell(settings, retry(settings, jobs or [], failed=failed), json=json)
@@ -149,7 +149,7 @@ def cancel_command(
 
     One that runs stops within moments. `nstd pause` keeps what is painted.
     """
-    from nstd.queue import cancel
+    from nstd.submit.control import cancel
 
     settings = configured(config, Face(debug), level="warning")
     _tell(settings, cancel(settings, jobs or []), json=json)
@@ -163,7 +163,7 @@ def pause_command(
     debug: DebugOption = False,
 ) -> None:
     """Keep jobs from being painted; one that runs stops, and keeps its painted frames."""
-    from nstd.queue import pause
+    from nstd.submit.control import pause
 
     settings = configured(config, Face(debug), level="warning")
     _tell(settings, pause(settings, jobs or [], all_jobs=all_jobs), json=json)
@@ -177,7 +177,7 @@ def resume_command(
     debug: DebugOption = False,
 ) -> None:
     """Let paused jobs go on where they stopped."""
-    from nstd.queue import resume
+    from nstd.submit.control import resume
 
     settings = configured(config, Face(debug), level="warning")
     _tell(settings, resume(settings, jobs or [], all_jobs=all_jobs), json=json)
@@ -214,7 +214,7 @@ def _tell_added(one: "Added", *, json: bool) -> None:
 
 def _say_who_works(config: Config, jobs: Sequence[object]) -> None:
     """Where nobody takes what is queued, that is said: else one would wait for ever."""
-    from nstd.queue import is_worked_on
+    from nstd.submit.control import is_worked_on
 
     queued = any(getattr(job, "state", None) is JobState.QUEUED for job in jobs)
     if queued and not is_worked_on(config):

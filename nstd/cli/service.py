@@ -23,7 +23,7 @@ def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None
     SIGHUP reads the configuration again.
     """
     from nstd.config import load_config
-    from nstd.daemon import run
+    from nstd.daemon.main import run
 
     settings = configured(config, Face(debug))
     run(settings, lambda: load_config(config or settings.source), debug=debug)
@@ -42,7 +42,7 @@ def batch_command(
 
     Exits with 0 when all is done, and with 1 when some of it failed.
     """
-    from nstd.batch import batch
+    from nstd.work.batch import batch
 
     face = Face(debug, json, quiet)
     settings = configured(config, face, level="warning")

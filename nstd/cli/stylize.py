@@ -160,9 +160,9 @@ def stylize_command(
     encoded_as = _output(settings, output, encoding)
     first, last = parse_frames(frames)
     # Not before here: what is wrong with the options shows at once.
-    from nstd.batch import stylize
-    from nstd.film import OutputSpec
-    from nstd.intake.submit import ENCODER_THREADS
+    from nstd.submit.freeze import ENCODER_THREADS
+    from nstd.submit.output import OutputSpec
+    from nstd.work.stylize import stylize
 
     spec = OutputSpec(
         encode=encoded_as.settings(ENCODER_THREADS),

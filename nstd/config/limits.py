@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from nstd.config.values import Number, Section, WholeNumber
-from nstd.media.limits import Limits
+from nstd.media.read.limits import Limits
 
 _DEFAULT = Limits()
 

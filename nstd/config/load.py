@@ -18,7 +18,7 @@ from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, read_yaml
 from nstd.errors import ConfigError, StorageError, UsageError
-from nstd.media.files import facts_of
+from nstd.files import facts_of
 from nstd.style.recipe import StyleRecipe
 
 SYSTEM_CONFIG = Path("/etc/nstd/config.yaml")

@@ -24,7 +24,7 @@ from nstd.config.values import (
 )
 from nstd.config.words import quote
 from nstd.errors import ConfigError
-from nstd.media.limits import Limits
+from nstd.media.read.limits import Limits
 from nstd.style.recipe import StyleRecipe
 
 Auto = Literal["auto"]

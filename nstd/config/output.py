@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from nstd.config.values import Section, WholeNumber
-from nstd.media.encode import CODECS, EncodeSettings, Preset
+from nstd.media.write.encode import CODECS, EncodeSettings, Preset
 
 Codec = Literal["h264", "h265", "av1", "prores", "ffv1"]
 Container = Literal["mp4", "mov", "mkv"]

@@ -21,15 +21,7 @@ from pydantic import (
 
 from nstd.config.limits import LimitsOverride
 from nstd.config.output import OutputOverride
-from nstd.config.values import (
-    ONE_OR_MANY,
-    FolderPath,
-    Section,
-    Switch,
-    Text,
-    WholeNumber,
-    as_path,
-)
+from nstd.config.values import ONE_OR_MANY, FolderPath, Section, Switch, Text, WholeNumber, as_path
 from nstd.config.words import did_you_mean, quote
 
 HIGHEST_PRIORITY = 1_000_000

@@ -6,14 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from nstd.config.values import (
-    ONE_OR_MANY,
-    Network,
-    Number,
-    Section,
-    StyleImagePath,
-    WholeNumber,
-)
+from nstd.config.values import ONE_OR_MANY, Network, Number, Section, StyleImagePath, WholeNumber
 from nstd.config.words import did_you_mean, quote
 from nstd.errors import ConfigError
 from nstd.style.recipe import (

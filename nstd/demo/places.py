@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nstd.errors import BusyError, OutputExistsError, from_os_error
-from nstd.media.files import publish
+from nstd.files import publish
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.batch import Result, absolute, device_names, stylize
 from nstd.config import Config
 from nstd.demo.places import Places, put
 from nstd.demo.sample import write_sample
 from nstd.demo.sheet import write_sheet
 from nstd.errors import from_os_error
-from nstd.film import Observer, OutputSpec
-from nstd.intake.submit import ENCODER_THREADS, paints_on_gpu
-from nstd.media.encode import EncodeSettings
+from nstd.media.write.encode import EncodeSettings
 from nstd.style.recipe import StyleRecipe
+from nstd.submit.freeze import ENCODER_THREADS, paints_on_gpu
+from nstd.submit.inputs import absolute
+from nstd.submit.output import OutputSpec
 from nstd.weights import choose_network
+from nstd.work.crew import device_names
+from nstd.work.film import Observer
+from nstd.work.result import Result
+from nstd.work.stylize import stylize
 
 _QUALITY = 16
 """Of H.264: the painted grain is fine, and the film is short."""

@@ -12,10 +12,10 @@ from av.container import OutputContainer
 from nstd.demo.scene import FRAME_RATE, SIZE, Scene
 from nstd.demo.sound import RATE, Sound, make_sound
 from nstd.errors import Interrupted
+from nstd.files import part_path, removed_on_failure, sync_file
 from nstd.media.color import encodable, tag
-from nstd.media.encode import CODECS, EncodeSettings, encoder_options
 from nstd.media.faults import writing_error
-from nstd.media.files import part_path, removed_on_failure, sync_file
+from nstd.media.write.encode import CODECS, EncodeSettings, encoder_options
 
 TIME_BASE = Fraction(1, 12_288)
 """Seconds per unit of the film's time stamps; a frame is a whole number of them."""

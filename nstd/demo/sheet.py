@@ -6,10 +6,10 @@ import numpy as np
 
 from nstd.demo.places import Places
 from nstd.media.frame import Frame
-from nstd.media.image import Still, encode_still
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 from nstd.media.sheet import contact_sheet
+from nstd.media.still import Still, encode_still
 
 _MOMENTS = 3
 """How many frames of each film."""

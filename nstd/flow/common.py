@@ -10,14 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.flow.differences import (
-    ALIKE,
-    STANDS,
-    Flags,
-    Plane,
-    along_flow,
-    averaged,
-)
+from nstd.flow.differences import ALIKE, STANDS, Flags, Plane, along_flow, averaged
 
 Motion = npt.NDArray[np.float64]
 """`[2]`, pixels, x then y."""

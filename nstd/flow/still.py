@@ -210,7 +210,7 @@ def _shortened(axis: int, at: slice) -> tuple[slice, ...]:
 def _filled(values: Plane, weights: Plane) -> Plane:
     """`values` where their weight is 1; where it is less, more and more of what is around.
 
-    `[height, width, channels]` and `[height, width, 1]`. By a pyramid, as `nstd.style.shot` does.
+    `[height, width, channels]` and `[height, width, 1]`. By a pyramid, as in `temporal.shot`.
     """
     height, width = values.shape[:2]
     if max(height, width) <= 2:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from nstd.jobs.job import FileIdentity
+from nstd.ledger.job import FileIdentity
 
 IGNORED_NAMES = (".*", "*~", "~$*", "*.part", "*.tmp", "*.crdownload", "*.nstd.yaml")
 """Hidden files (macOS's `._x` among them), editors' backups, what is still being fetched, and the

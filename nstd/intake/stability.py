@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.jobs.job import FileIdentity
+from nstd.ledger.job import FileIdentity
 
 __all__ = ["FileIdentity", "StabilityTracker"]
 

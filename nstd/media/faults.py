@@ -4,12 +4,7 @@ from pathlib import Path
 
 import av
 
-from nstd.errors import (
-    NstdError,
-    UnreadableError,
-    UnsupportedError,
-    from_os_error,
-)
+from nstd.errors import NstdError, UnreadableError, UnsupportedError, from_os_error
 
 _PIECE = 1 << 20
 

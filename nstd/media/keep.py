@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from nstd.errors import UnreadableError, from_os_error
-from nstd.media.files import sync_folder, write_whole
+from nstd.files import sync_folder, write_whole
 from nstd.media.frame import Image
 
 _NAME = re.compile(r"frame-(\d{8,})\.png")

@@ -6,9 +6,9 @@ from pathlib import Path
 from stat import S_ISDIR
 
 from nstd.errors import OutputExistsError, UsageError
-from nstd.media.chart import Curve, Panel, draw_chart
-from nstd.media.files import facts_of, publish, removed_on_failure
-from nstd.media.image import STILL_SUFFIXES, Still, encode_still
+from nstd.files import facts_of, publish, removed_on_failure
+from nstd.media.still import STILL_SUFFIXES, Still, encode_still
+from nstd.scoring.chart import Curve, Panel, draw_chart
 from nstd.scoring.result import FilmScore
 
 _QUALITY = 92

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from nstd.errors import UsageError
 from nstd.media.frame import VideoInfo
-from nstd.media.guarded import probe_guarded
-from nstd.media.limits import Limits
-from nstd.media.reader import read_frames
-from nstd.media.shots import read_shots
+from nstd.media.read.guarded import probe_guarded
+from nstd.media.read.limits import Limits
+from nstd.media.read.reader import read_frames
+from nstd.media.read.shots import read_shots
 from nstd.scoring.measuring import Matched
-from nstd.sequence import scaled
+from nstd.work.sequence import scaled
 
 _ROUNDING_PX = 2
 """What a painted edge may differ from the source's scaled one: sizes are rounded to even."""

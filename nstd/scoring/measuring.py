@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nstd.film import to_tensor
 from nstd.flow import Checked, Dis, Estimator, Farneback, Flow, with_flows
-from nstd.jobs.segments import SegmentPlanner
+from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import Image
-from nstd.score import compare, contrast, gradient_energy, luminance
+from nstd.scoring.numbers import compare, contrast, gradient_energy, luminance
 from nstd.scoring.result import FilmScore, FrameScore
 from nstd.scoring.style import StyleMeter
+from nstd.work.film import to_tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

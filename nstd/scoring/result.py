@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from nstd.score import Pair, drift, seam_step, warp_ratio
+from nstd.scoring.numbers import Pair, drift, seam_step, warp_ratio
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from nstd.batch import worker_threads
 from nstd.config import Config
 from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import measure
@@ -11,6 +10,7 @@ from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.device import use_threads
 from nstd.style.recipe import StyleRecipe
+from nstd.work.crew import worker_threads
 
 
 def score_film(

@@ -5,21 +5,21 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from nstd.batch import worker_threads
 from nstd.cache import TensorCache
 from nstd.config import Config
 from nstd.flow import Flow
-from nstd.intake.submit import require_depth
-from nstd.pipeline import build_painter
-from nstd.plan import ExecutionPlan
-from nstd.score import revealed
+from nstd.scoring.numbers import revealed
 from nstd.scoring.places import PlacesStyle
 from nstd.scoring.result import StyleScore
 from nstd.style.device import choose_devices, device_errors, prepare
 from nstd.style.optimize import Painter, level_objective
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
+from nstd.submit.freeze import require_depth
 from nstd.weights import choose_network
+from nstd.work.crew import worker_threads
+from nstd.work.painter import build_painter
+from nstd.work.plan import ExecutionPlan
 
 
 def make_painter(config: Config, recipe: StyleRecipe) -> Painter:

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from nstd.style import losses
 from nstd.style.network import Network
-from nstd.style.new import NewPlaces
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import ContentTarget, StyleTarget
-from nstd.style.temporal import TemporalTarget, temporal_loss
+from nstd.style.terms import NewPlaces, TemporalTarget, temporal_loss
 
 TERMS = ("content", "style", "tv", "range", "temporal", "total")
 

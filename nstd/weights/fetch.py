@@ -10,13 +10,7 @@ import torch
 from nstd.errors import DownloadError, WeightsError
 from nstd.weights.canonical import file_sha256, load_weights
 from nstd.weights.catalog import VGG19, locked, weights_folder, weights_path
-from nstd.weights.convert import (
-    Normalization,
-    canonical_tensors,
-    provenance,
-    read_tensors,
-    store,
-)
+from nstd.weights.convert import Normalization, canonical_tensors, provenance, read_tensors, store
 from nstd.weights.download import Progress, discard, download
 
 logger = logging.getLogger(__name__)

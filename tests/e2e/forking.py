@@ -175,7 +175,13 @@ def _named(owner: str) -> Any:
 
 if __name__ == "__main__":
     # Before the first fork, since commands import what they need only when they run.
-    for needed in ("nstd.batch", "nstd.daemon", "nstd.check", "nstd.weights", "torchvision"):
+    for needed in (
+        "nstd.work.batch",
+        "nstd.daemon.main",
+        "nstd.check",
+        "nstd.weights",
+        "torchvision",
+    ):
         importlib.import_module(needed)
     asked = json.load(sys.stdin)
     print(json.dumps([_try_case(case) for case in asked]))  # noqa: T201 - its answer

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.jobs.job import LEGAL, JobState
+from nstd.ledger.job import LEGAL, JobState
 from tests.clips import make
 from tests.e2e.observing import Observer, Strike
 from tests.e2e.program import PATIENCE, Ended, Program, Running, digest

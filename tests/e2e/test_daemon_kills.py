@@ -45,19 +45,19 @@ class Moment:
     fresh: bool = False
 
 
-PIPELINE = "nstd.pipeline"
+PIPELINE, SEGMENTS = "nstd.work.pipeline", "nstd.work.segments"
 
 # A frame takes at most six steps: three on each level.
 MOMENTS = {
     "1 the film is seen": Moment(f"{TRACKER}.note", "after", in_worker=False),
     "2 it was looked at once": Moment(f"{TRACKER}.look", "after", in_worker=False),
-    "2 it has settled": Moment("nstd.desk:Desk.take", "before", in_worker=False),
-    "3 its content is known": Moment("nstd.intake.submit:fingerprint", "after", in_worker=False),
+    "2 it has settled": Moment("nstd.daemon.desk:Desk.take", "before", in_worker=False),
+    "3 its content is known": Moment("nstd.submit.freeze:fingerprint", "after", in_worker=False),
     "3 the first of what is frozen has no name yet": Moment(
-        "nstd.intake.submit:move_into_place", "before", in_worker=False, fresh=True
+        "nstd.submit.freeze:move_into_place", "before", in_worker=False, fresh=True
     ),
     "3 half of what is frozen is there": Moment(
-        "nstd.intake.submit:move_into_place", "after", in_worker=False, fresh=True
+        "nstd.submit.freeze:move_into_place", "after", in_worker=False, fresh=True
     ),
     "3 it is queued": Moment(f"{STORE}.enqueue", "after", in_worker=False),
     "4 the worker is about to look for a job": Moment(f"{STORE}.claim", "before"),
@@ -66,35 +66,41 @@ MOMENTS = {
     "5 it is about to be probed": Moment(f"{PIPELINE}:probe_guarded", "before"),
     "6 the first segment is opened": Moment(f"{STORE}.open_segment", "after"),
     "6 the second segment is opened": Moment(f"{STORE}.open_segment", "after", 2),
-    "7 the sixth frame is read": Moment("nstd.sequence:read_frames", "after", 6),
+    "7 the sixth frame is read": Moment("nstd.work.sequence:read_frames", "after", 6),
     "8 the style is measured and not cached": Moment(
         "nstd.cache:TensorCache.put", "before", fresh=True
     ),
     "8 the style is cached": Moment("nstd.cache:TensorCache.put", "after", fresh=True),
-    "9 what the first frame hands on is known": Moment(f"{PIPELINE}:_energies", "after"),
-    "10 the first frame is in hand": Moment(f"{PIPELINE}:stylize_frames", "after", 2),
-    "10 the last frame is in hand": Moment(f"{PIPELINE}:stylize_frames", "after", 9 * 6 + 3),
+    "9 what the first frame hands on is known": Moment(f"{SEGMENTS}:_energies", "after"),
+    "10 the first frame is in hand": Moment(f"{SEGMENTS}:stylize_frames", "after", 2),
+    "10 the last frame is in hand": Moment(f"{SEGMENTS}:stylize_frames", "after", 9 * 6 + 3),
     "10 a frame is painted and not kept": Moment(f"{KEEPER}.keep", "before", 3),
-    "10 a frame is written and has no name yet": Moment("nstd.media.files:replace", "before", 2),
+    "10 a frame is written and has no name yet": Moment("nstd.files:replace", "before", 2),
     "10 a frame is kept and not counted": Moment(f"{KEEPER}.keep", "after", 6),
     "10 a frame is counted": Moment(f"{STORE}.progress", "after", 2),
-    "11 a segment is half written": Moment("nstd.media.segment:SegmentWriter.write", "after", 2),
-    "11 a segment is written and not closed": Moment(f"{PIPELINE}:_encode", "after", 2),
+    "11 a segment is half written": Moment(
+        "nstd.media.write.segment:SegmentWriter.write", "after", 2
+    ),
+    "11 a segment is written and not closed": Moment(f"{SEGMENTS}:_encode", "after", 2),
     "11 a segment is closed and its frames are there": Moment(f"{STORE}.close_segment", "after"),
     "11 between two segments": Moment(f"{KEEPER}.clear", "after", 2),
-    "12 the film is about to be joined": Moment(f"{PIPELINE}:assemble", "before"),
-    "12 it is joined and not verified": Moment("nstd.media.assemble:verify", "before"),
+    "12 the film is about to be joined": Moment(f"{SEGMENTS}:assemble", "before"),
+    "12 it is joined and not verified": Moment("nstd.media.write.assemble:verify", "before"),
     "12 it is PUBLISHING": Moment(f"{STORE}.publishing", "after"),
     "12 it has both its names": Moment("os:link", "after"),
     "12 it is in place and not DONE": Moment(f"{PIPELINE}:publish", "after"),
     "12 it is DONE": Moment(f"{STORE}.done", "after"),
     "12 its original is about to be moved": Moment(
-        "nstd.worker:settle_original", "before", moves=True
+        "nstd.work.worker:settle_original", "before", moves=True
     ),
-    "12 its original is taken aside": Moment("nstd.originals:_take_aside", "after", moves=True),
+    "12 its original is taken aside": Moment(
+        "nstd.work.originals:_take_aside", "after", moves=True
+    ),
     "12 its original has both names": Moment("os:link", "after", 2, moves=True),
-    "12 its original is moved": Moment("nstd.originals:publish", "after", moves=True),
-    "12 nothing is left but to say so": Moment("nstd.worker:settle_original", "after", moves=True),
+    "12 its original is moved": Moment("nstd.work.originals:publish", "after", moves=True),
+    "12 nothing is left but to say so": Moment(
+        "nstd.work.worker:settle_original", "after", moves=True
+    ),
     "12 nothing is left": Moment("shutil:rmtree", "after"),
 }
 """The steps are those of the house's plan; each name says what has just happened."""

@@ -16,7 +16,7 @@ from tests.e2e.lives import Dropped, Fate, Life, check, configure, film_of, unbr
 from tests.e2e.observing import Strike
 from tests.e2e.program import Program
 
-ASSEMBLE = "nstd.pipeline:assemble"
+ASSEMBLE = "nstd.work.segments:assemble"
 MEBIBYTES = 16
 """Of the small disk: the ledger, what is frozen, and the frames of a tiny film take less."""
 

@@ -11,21 +11,21 @@ from tests.e2e.forking import Case, Death, Fate, run_forked
 
 ARGUMENTS = ("stylize", "film.mp4", "--recipe", "tiny", "--levels", "32:2", "-o", "painted.mp4")
 
-STORE = "nstd.jobs.store.SqliteJobStore"
+STORE = "nstd.ledger.store.SqliteJobStore"
 KEEPER = "nstd.media.keep.FrameKeeper"
-PIPELINE = "nstd.pipeline"
+PIPELINE, SEGMENTS = "nstd.work.pipeline", "nstd.work.segments"
 
 DEATHS = {
     "a frame is painted and not kept": Death(KEEPER, "keep", "before", 2),
-    "a frame is written and not renamed": Death("nstd.media.files", "replace", "before", 3),
+    "a frame is written and not renamed": Death("nstd.files", "replace", "before", 3),
     "a frame is kept and not counted": Death(KEEPER, "keep", "after", 2),
     "a segment is opened": Death(STORE, "open_segment", "after", 2),
-    "a segment is half written": Death(f"{PIPELINE}.SegmentWriter", "write", "after", 2),
-    "a segment is written and not closed": Death(PIPELINE, "_encode", "after"),
+    "a segment is half written": Death(f"{SEGMENTS}.SegmentWriter", "write", "after", 2),
+    "a segment is written and not closed": Death(SEGMENTS, "_encode", "after"),
     "a segment is closed and its frames are still there": Death(STORE, "close_segment", "after"),
     "between two segments": Death(KEEPER, "clear", "after"),
-    "the film is about to be joined": Death(PIPELINE, "assemble", "before"),
-    "the film is joined": Death(PIPELINE, "assemble", "after"),
+    "the film is about to be joined": Death(SEGMENTS, "assemble", "before"),
+    "the film is joined": Death(SEGMENTS, "assemble", "after"),
     "the film is about to be published": Death(STORE, "publishing", "after"),
     "the film has both its names": Death("os", "link", "after"),
     "the film is published and not done": Death(PIPELINE, "publish", "after"),

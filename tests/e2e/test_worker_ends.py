@@ -11,7 +11,7 @@ from tests.e2e.program import Program
 pytestmark = pytest.mark.slow
 
 ATTEMPTS = 5
-PROBE = "nstd.pipeline:probe_guarded"
+PROBE = "nstd.work.pipeline:probe_guarded"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,9 @@ def life(tmp_path: Path, network: Path, style: Path) -> Life:
 
 
 def test_a_worker_that_hangs_is_replaced(life: Life, expected: str) -> None:
-    hang = Strike("nstd.pipeline:stylize_frames", "after", 20, victim="worker", signal="SIGSTOP")
+    hang = Strike(
+        "nstd.work.segments:stylize_frames", "after", 20, victim="worker", signal="SIGSTOP"
+    )
     with life:
         fate = life.befall(Case((hang,)))
         assert life.stop() == 0

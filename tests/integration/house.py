@@ -6,15 +6,15 @@ from typing import Any
 
 import PIL.Image
 
-from nstd.film import OutputSpec
-from nstd.intake.submit import Freezing, Submission, submit
-from nstd.jobs.job import Job
-from nstd.jobs.store import SqliteJobStore
-from nstd.media.encode import EncodeSettings
+from nstd.ledger.job import Job
+from nstd.ledger.store import SqliteJobStore
+from nstd.media.write.encode import EncodeSettings
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
-from nstd.worker import Outcome, Worker, WorkerSettings
+from nstd.submit.freeze import Freezing, Submission, submit
+from nstd.submit.output import OutputSpec
+from nstd.work.worker import Outcome, Worker, WorkerSettings
 from tests.clips import make, picture
 from tests.networks import make_quarter_network
 

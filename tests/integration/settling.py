@@ -14,11 +14,11 @@ from typing import Any, cast
 
 import pytest
 
-from nstd.film import OutputSpec
-from nstd.jobs.job import FileIdentity, Job, JobKey, JobRequest, JobState
-from nstd.jobs.protocol import JobStore
-from nstd.media import files
-from nstd.originals import settle_original
+from nstd import files
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
+from nstd.ledger.protocol import JobStore
+from nstd.submit.output import OutputSpec
+from nstd.work.originals import settle_original
 
 OLD, NEW, NEWEST = b"the film that was painted", b"a newer film, of another size", b"the newest"
 
@@ -141,7 +141,7 @@ def _refuse_links(number: int, patch: pytest.MonkeyPatch, *, only_across: bool) 
             raise OSError(number, os.strerror(number))
         link(source, target)
 
-    patch.setattr("nstd.media.files.os.link", refuse)
+    patch.setattr("nstd.files.os.link", refuse)
 
 
 def _refuse_renames(patch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from nstd.jobs.job import Job, JobState
-from nstd.jobs.store import SqliteJobStore
-from nstd.media.files import locked
+from nstd.files import locked
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
 from tests.integration.house import House, Onlooker
 
 
@@ -123,7 +123,7 @@ def test_two_workers_never_settle_one_original_at_once(house: House) -> None:
     job = house.queue(originals="move", move_to=str(house.folder / "painted-already"))
     content = hashlib.sha256(house.source.read_bytes()).hexdigest()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nstd.worker.Worker._clear_up", lambda *_: None)  # killed after `done`
+        patch.setattr("nstd.work.worker.Worker._clear_up", lambda *_: None)  # killed after `done`
         assert house.work(Onlooker()).error is None
     with pipeline_lock(house, job):
         house.worker(Onlooker()).clear_up_all()

@@ -8,7 +8,7 @@ import pytest
 from nstd.config import Config, recipe_from_options
 from nstd.demo import Demo, make_demo
 from nstd.errors import Interrupted, NstdError, OutputExistsError, StorageError, WeightsError
-from nstd.jobs.job import Job
+from nstd.ledger.job import Job
 from nstd.style.optimize import Iterate
 from tests.clips import picture
 from tests.networks import make_quarter_network

@@ -10,9 +10,9 @@ import pytest
 from nstd.demo.sample import write_sample
 from nstd.demo.scene import FRAME_RATE, SIZE, Scene
 from nstd.errors import Interrupted, StorageError
-from nstd.media.files import part_path
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
+from nstd.files import part_path
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 from tests.e2e.looking import look
 
 FRAMES = 7

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from nstd.daemon import first_look
+from nstd.daemon.first_look import FirstLooks
 from nstd.errors import LedgerError, StorageError
-from nstd.intake import first_look
-from nstd.intake.first_look import FirstLooks
-from nstd.jobs.job import Job, JobState
-from nstd.jobs.store import SqliteJobStore
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
 from tests.integration.house import House
 
 

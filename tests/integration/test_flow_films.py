@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from nstd import pipeline, sequence, worker
 from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
@@ -20,21 +19,22 @@ from nstd.errors import (
     LedgerError,
     UnreadableError,
 )
-from nstd.film import to_tensor
 from nstd.flow import Checked, with_flows
-from nstd.jobs.job import JobState
-from nstd.jobs.store import SqliteJobStore
+from nstd.ledger.job import JobState
+from nstd.ledger.store import SqliteJobStore
 from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.writer import EncodeSettings, SegmentWriter
-from nstd.plan import ExecutionPlan
-from nstd.style import shot
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.write.writer import EncodeSettings, SegmentWriter
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Level, Temporal
 from nstd.style.targets import resize
-from nstd.style.tone import Tone, tone_of
+from nstd.temporal import shot
+from nstd.temporal.tone import Tone, tone_of
+from nstd.work import segments, sequence, worker
+from nstd.work.film import to_tensor
+from nstd.work.plan import ExecutionPlan
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, Onlooker
 
@@ -336,7 +336,7 @@ def test_a_range_begins_a_shot_wherever_it_begins(house: House) -> None:
             seen.append(1)
             return original(painter, *rest)
 
-        patch.setattr(pipeline, "stylize_next", note)
+        patch.setattr(segments, "stylize_next", note)
         assert house.work(Onlooker()).error is None
     assert len(seen) == 3  # of four frames
     assert probe(house.target).frames == 4
@@ -361,7 +361,7 @@ def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], l
                 painted.setdefault(index, image)
             original(keeper, index, image)
 
-        patch.setattr(pipeline, "stylize_next", note)
+        patch.setattr(segments, "stylize_next", note)
         patch.setattr(FrameKeeper, "keep", keep)
         for onlooker in onlookers:
             house.work(onlooker)
@@ -428,7 +428,7 @@ def test_in_a_film_that_is_scaled_what_stands_still_is_the_same_twice(house: Hou
             seen.extend(before)
             return original(painter, frame, before, *rest)
 
-        patch.setattr(pipeline, "stylize_next", note)
+        patch.setattr(segments, "stylize_next", note)
         assert house.work(Onlooker()).error is None
     (only,) = seen
     earlier, later = only.sources

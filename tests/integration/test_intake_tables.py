@@ -39,14 +39,14 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd.batch import make_worker
 from nstd.config import Config
-from nstd.desk import Desk
+from nstd.daemon.desk import Desk
 from nstd.intake.watcher import WatchedFolder
-from nstd.jobs.job import Job, JobState
-from nstd.jobs.store import SqliteJobStore
-from nstd.queue import open_ledger
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
 from nstd.style.optimize import Iterate
+from nstd.submit.control import open_ledger
+from nstd.work.crew import make_worker
 from tests.networks import make_quarter_network
 from tests.unprivileged import unprivileged
 from tests.watching import QUIET, SETTLE, Intake, overflow

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from nstd.media.chroma import interpolated_chroma
 from nstd.media.frame import Image
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
+from nstd.media.read.chroma import interpolated_chroma
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 
 PAIRED = ("uyvy422", "yuyv422")
 LAYOUTS = ["yuv420p", "yuv422p", "yuv420p10le", "nv12", *PAIRED]
@@ -92,7 +92,7 @@ def read(film: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Image, Image]:
     """Its first picture as it is read, and as OpenCV gives it."""
     found = next(read_frames(film, probe(film))).image
     with monkeypatch.context() as patch:
-        patch.setattr("nstd.media.reader.interpolated_chroma", lambda image, _: image)
+        patch.setattr("nstd.media.read.reader.interpolated_chroma", lambda image, _: image)
         return found, next(read_frames(film, probe(film))).image
 
 
@@ -119,7 +119,7 @@ def test_chroma_is_interpolated(
     found, raw = read(film, monkeypatch)
     # 0.4 is what the rounding to YCbCr costs, and OpenCV's fixed point as much again.
     assert off(found, expected) < 1.5
-    # If this fails OpenCV interpolates by itself, and `nstd/media/chroma.py` has had its day.
+    # If this fails OpenCV interpolates by itself, and `nstd/media/read/chroma.py` has had its day.
     assert off(raw, expected) > 2 * off(found, expected)
     # The luma stays as it is, by the film's own weights.
     weights = [0.2126, 0.7152, 0.0722] if colors.matrix == BT709 else [0.299, 0.587, 0.114]

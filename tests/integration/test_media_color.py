@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nstd.media.frame import Frame, Image
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.writer import EncodeSettings
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.write.writer import EncodeSettings
 from tests import clips, films
 
 HD = (1280, 720)

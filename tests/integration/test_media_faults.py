@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 
 from nstd.media.keep import FrameKeeper
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 from tests import clips, films
 
 ROOT = Path(__file__).resolve().parents[2]
 
 WRITE_SEGMENT = """
-from nstd.media.segment import SegmentWriter
+from nstd.media.write.segment import SegmentWriter
 with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
     for frame in frames:
         writer.write(frame)
 """
 ASSEMBLE = """
-from nstd.media.assemble import assemble
+from nstd.media.write.assemble import assemble
 assemble([source.parent / "segment-000000"], source, info, folder / "film.mp4", settings)
 """
 KEEP = """
@@ -33,7 +33,7 @@ for frame in frames:
     keeper.keep(frame.index, np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8))
 """
 ENCODE_STILL = """
-from nstd.media.image import Still, encode_still
+from nstd.media.still import Still, encode_still
 noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
 encode_still(noise, Still(noise, None, "PNG"), folder / "still.png", quality=90)
 """
@@ -46,9 +46,9 @@ import sys
 import numpy as np
 from pathlib import Path
 from nstd.errors import NstdError
-from nstd.media.encode import EncodeSettings
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
+from nstd.media.write.encode import EncodeSettings
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 source, folder = Path(sys.argv[1]), Path(sys.argv[2])
 info = probe(source)
 frames = list(read_frames(source, info))
@@ -119,7 +119,7 @@ def test_a_kill_leaves_no_segment_and_only_whole_frames(tmp_path: Path, source: 
 from itertools import cycle, count
 from dataclasses import replace
 from nstd.media.keep import FrameKeeper
-from nstd.media.segment import SegmentWriter
+from nstd.media.write.segment import SegmentWriter
 keeper = FrameKeeper(folder / "frames")
 with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
     for index, frame in zip(count(), cycle(frames)):

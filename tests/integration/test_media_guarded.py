@@ -18,10 +18,10 @@ from nstd.errors import (
     UnsupportedError,
     VanishedError,
 )
-from nstd.media import guarded
-from nstd.media.guarded import probe_guarded
-from nstd.media.limits import Limits
-from nstd.media.probe import probe
+from nstd.media.read import guarded
+from nstd.media.read.guarded import probe_guarded
+from nstd.media.read.limits import Limits
+from nstd.media.read.probe import probe
 from tests.clips import make
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,7 +171,7 @@ def test_what_libraries_print_is_neither_the_answer_nor_in_the_way(
     chatty = (
         "import os\n"
         "from contextlib import suppress\n"
-        "from nstd.media import prober\n"
+        "from nstd.media.read import prober\n"
         "def chatty(*args, **kwargs):\n"
         "    for fd in (1, 2) * 20:\n"
         "        with suppress(OSError):\n"
@@ -190,15 +190,15 @@ def test_what_the_child_logs_is_logged_here(
 ) -> None:
     child(
         "import logging\n"
-        "from nstd.media import prober\n"
+        "from nstd.media.read import prober\n"
         "def warning(*args, **kwargs):\n"
-        "    logging.getLogger('nstd.media.scan').warning('100 %% of %s is damaged', 'it')\n"
+        "    logging.getLogger('nstd.media.read.scan').warning('100 %% of %s is damaged', 'it')\n"
         "    return real(*args, **kwargs)\n"
         "real, prober.probe = prober.probe, warning\n"
         "prober.main()\n"
     )
     probe_guarded(film)
-    (record,) = (one for one in caplog.records if one.name == "nstd.media.scan")
+    (record,) = (one for one in caplog.records if one.name == "nstd.media.read.scan")
     assert (record.levelname, record.getMessage()) == ("WARNING", "100 % of it is damaged")
 
 
@@ -207,9 +207,9 @@ def test_the_child_ends_with_the_process_that_started_it(film: Path, tmp_path: P
     program = (
         "import sys, os, time\n"
         "from pathlib import Path\n"
-        "from nstd.media import guarded\n"
+        "from nstd.media.read import guarded\n"
         "program = '''import sys, json, os, time\n"
-        "from nstd.media.prober import _confine\n"
+        "from nstd.media.read.prober import _confine\n"
         "asked = json.loads(sys.argv[1])\n"
         "_confine(asked['parent'], asked['memory'], asked['seconds'])\n"
         f"open({str(note)!r}, 'w').write(str(os.getpid()))\n"

@@ -17,11 +17,11 @@ import PIL.Image
 import pytest
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, VanishedError
-from nstd.media import reader
 from nstd.media.frame import Frame
-from nstd.media.probe import FILM_SUFFIXES, probe
-from nstd.media.reader import read_frames
-from nstd.media.scan import scan
+from nstd.media.read import reader
+from nstd.media.read.probe import FILM_SUFFIXES, probe
+from nstd.media.read.reader import read_frames
+from nstd.media.read.scan import scan
 from tests import clips, films
 
 LATE = tuple(range(5120, 5120 + 20 * 512, 512))

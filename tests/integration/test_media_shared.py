@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nstd.media.frame import Image, VideoInfo
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.writer import EncodeSettings
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.write.writer import EncodeSettings
 from tests import films
 
 FILMS = [
@@ -77,7 +77,7 @@ def test_frames_are_what_pyav_decodes(
     source = shared / "media" / name
     info = probe(source)
     found = list(read_frames(source, info, last=9))
-    monkeypatch.setattr("nstd.media.reader.interpolated_chroma", lambda image, _: image)
+    monkeypatch.setattr("nstd.media.read.reader.interpolated_chroma", lambda image, _: image)
     raw = read_frames(source, info, last=9)
     for frame, plain, (pts, same, interpolated) in zip(
         found, raw, decoded(source, info), strict=False

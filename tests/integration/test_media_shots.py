@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from nstd.media.frame import Image
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.shots import read_shots
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.read.shots import read_shots
 from tests.unit.media.test_shots import dissolve, lit
 
 SIZE = (320, 180)

@@ -15,10 +15,10 @@ import pytest
 
 from nstd.errors import BusyError, UnsupportedError, VerificationError
 from nstd.media.frame import Frame, VideoInfo
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.segment import origin
-from nstd.media.writer import CODECS, EncodeSettings, SegmentWriter, assemble, part_path
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.write.segment import origin
+from nstd.media.write.writer import CODECS, EncodeSettings, SegmentWriter, assemble, part_path
 from tests import bad_films, clips, films
 from tests.films import QUICK
 
@@ -734,7 +734,7 @@ class TestWhatIsNotAsPromised:
             container = original(file, mode, **options)  # type: ignore[call-overload]
             return Losing(container) if mode == "w" and isinstance(file, str) else container
 
-        monkeypatch.setattr("nstd.media.assemble.av.open", losing)
+        monkeypatch.setattr("nstd.media.write.assemble.av.open", losing)
         target = tmp_path / "out.mp4"
         with pytest.raises(VerificationError, match="frames should be 25, but the file has 24"):
             assemble([segment], source, info, target, QUICK)

@@ -7,16 +7,19 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd.batch import Result, batch, stylize, worker_settings
 from nstd.config import Config, recipe_from_options
 from nstd.errors import ChangedError, NstdError, StorageError, UsageError
-from nstd.film import OutputSpec
-from nstd.jobs.job import Job, JobState
-from nstd.jobs.store import SqliteJobStore
-from nstd.queue import open_ledger
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
-from nstd.worker import Worker
+from nstd.submit.control import open_ledger
+from nstd.submit.output import OutputSpec
+from nstd.work.batch import batch
+from nstd.work.crew import worker_settings
+from nstd.work.result import Result
+from nstd.work.stylize import stylize
+from nstd.work.worker import Worker
 from tests.networks import make_quarter_network
 
 

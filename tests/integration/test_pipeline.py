@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from nstd import room
 from nstd.errors import (
     ChangedError,
     DiskFullError,
@@ -20,12 +19,13 @@ from nstd.errors import (
     VanishedError,
     WeightsError,
 )
-from nstd.jobs.job import Job, JobState
-from nstd.jobs.store import SqliteJobStore
-from nstd.media.limits import Limits
-from nstd.media.probe import probe
-from nstd.room import Disk
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
+from nstd.media.read.limits import Limits
+from nstd.media.read.probe import probe
 from nstd.style.optimize import Iterate
+from nstd.work import room
+from nstd.work.room import Disk
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, Onlooker
 from tests.networks import make_quarter_network

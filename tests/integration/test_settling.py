@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from nstd import originals
-from nstd.jobs.job import FileIdentity, JobState
+from nstd.ledger.job import FileIdentity, JobState
+from nstd.work import originals
 from tests.integration.settling import (
     MODES,
     NEW,
@@ -163,7 +163,7 @@ def test_what_cannot_be_moved_has_its_name_again(
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("nstd.media.files.os.link", refuse)
+    monkeypatch.setattr("nstd.files.os.link", refuse)
     assert home.settle()
     assert home.films() == {"in/film.mp4": OLD}
     assert "film.mp4 stays where it is: " in caplog.text

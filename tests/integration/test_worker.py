@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import pytest
 
-from nstd import pipeline, worker
 from nstd.errors import (
     BusyError,
     DeviceError,
@@ -21,16 +20,17 @@ from nstd.errors import (
     Interrupted,
     StorageError,
 )
-from nstd.jobs.job import Job, JobState
-from nstd.jobs.store import SqliteJobStore
-from nstd.media.encode import EncodeSettings, encoder_options
-from nstd.media.files import part_path
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.writer import SegmentWriter
-from nstd.plan import SHORTEST_HISTORY
+from nstd.files import part_path
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.write.encode import EncodeSettings, encoder_options
+from nstd.media.write.writer import SegmentWriter
 from nstd.style import optimize
 from nstd.style.optimize import Painter
+from nstd.work import pipeline, segments, worker
+from nstd.work.plan import SHORTEST_HISTORY
 from tests.integration.house import FRAMES, SEGMENT, House, Onlooker
 
 
@@ -55,7 +55,7 @@ def small_memory(monkeypatch: pytest.MonkeyPatch, largest_history: int) -> list[
             raise DeviceMemoryError("The memory of cpu is too small: 1 GiB more")
         return original(painter, *arguments)
 
-    monkeypatch.setattr(pipeline, "stylize_frames", stylize_frames)
+    monkeypatch.setattr(segments, "stylize_frames", stylize_frames)
     return tried
 
 
@@ -114,7 +114,7 @@ def test_a_device_that_fails_costs_the_film_no_attempt(
     def broken(*_: Any) -> None:
         raise DeviceError("The device cpu failed: it is on fire")
 
-    monkeypatch.setattr(pipeline, "stylize_frames", broken)
+    monkeypatch.setattr(segments, "stylize_frames", broken)
     house.queue()
     outcome = house.work(Onlooker())
     assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)
@@ -128,7 +128,7 @@ def test_a_full_disk_is_waited_for_however_often(
     def full(*_: Any) -> None:
         raise DiskFullError("No space is left for writing segment-000001.mp4")
 
-    monkeypatch.setattr(pipeline, "_encode", full)
+    monkeypatch.setattr(segments, "_encode", full)
     house.queue()
     for _ in range(7):
         outcome = house.work(Onlooker())
@@ -186,7 +186,7 @@ def test_the_error_in_hand_is_kept_where_the_film_cannot_be_looked_at(
         raise DiskFullError("No space is left for writing segment-000001.mp4")
 
     house.queue()
-    monkeypatch.setattr(pipeline, "_encode", full)
+    monkeypatch.setattr(segments, "_encode", full)
     outcome = house.work(Onlooker())
     assert isinstance(outcome.error, DiskFullError)
     assert outcome.job.state is JobState.QUEUED
@@ -232,7 +232,7 @@ def test_a_finished_film_whose_disk_goes_away_is_no_broken_promise(
 
     house.queue()
     with monkeypatch.context() as patch:
-        patch.setattr("nstd.media.verify._check_streams", unmount)
+        patch.setattr("nstd.media.write.verify._check_streams", unmount)
         outcome = house.work(Onlooker())
     assert (type(outcome.error), outcome.job.state) == (StorageError, JobState.QUEUED)
     house.store.retry(outcome.job.id)
@@ -391,7 +391,7 @@ def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painte
         settings = EncodeSettings(preset="ultrafast")
         monkeyed = {**encoder_options(settings), "profile": "main", "preset": "slow"}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("nstd.media.segment.encoder_options", lambda _: monkeyed)
+            patch.setattr("nstd.media.write.segment.encoder_options", lambda _: monkeyed)
             with SegmentWriter(path, info, settings) as writer:
                 for frame in read_frames(house.source, info, 0, SEGMENT - 1):
                     writer.write(frame)
@@ -435,8 +435,8 @@ def test_encoding_and_joining_give_signs_of_life(
             given[phase] += 1
 
     monkeypatch.setattr(onlooker, "alive", alive)
-    monkeypatch.setattr(pipeline, "_encode", during("encoding", pipeline._encode))
-    monkeypatch.setattr(pipeline, "_assemble", during("joining", pipeline._assemble))
+    monkeypatch.setattr(segments, "_encode", during("encoding", segments._encode))
+    monkeypatch.setattr(pipeline, "assemble_film", during("joining", segments.assemble_film))
     house.queue()
     assert house.work(onlooker).error is None
     # Written and flushed; read, joined and verified.
@@ -524,7 +524,7 @@ def test_a_worker_that_lost_its_job_meddles_no_more_for_want_of_memory(
         held.append(house.store.claim("another", lease_seconds=60))
         raise DeviceMemoryError("The memory of cpu is too small")
 
-    monkeypatch.setattr(pipeline, "stylize_frames", too_small)
+    monkeypatch.setattr(segments, "stylize_frames", too_small)
     house.work(Onlooker())
     (claimed,) = held
     assert claimed is not None

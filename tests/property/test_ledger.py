@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nstd.errors import BusyError, LedgerError
-from nstd.jobs.claiming import CLOCK_SLACK
-from nstd.jobs.job import LEGAL, Job, JobKey, JobRequest, JobState, Segment
-from nstd.jobs.leases import Holder, Presence
-from nstd.jobs.store import SqliteJobStore
+from nstd.ledger.claiming import CLOCK_SLACK
+from nstd.ledger.job import LEGAL, Job, JobKey, JobRequest, JobState, Segment
+from nstd.ledger.leases import Holder, Presence
+from nstd.ledger.store import SqliteJobStore
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.errors import DiskFullError
-from nstd.media.encode import CODECS, EncodeSettings
-from nstd.room import Disk, Need, Rest, bits_per_pixel, judge, needed
+from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.work.room import Disk, Need, Rest, bits_per_pixel, judge, needed
 
 sizes = st.integers(0, 1 << 44)
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.jobs.job import Segment
-from nstd.jobs.segments import SegmentPlanner, bounds
+from nstd.ledger.job import Segment
+from nstd.ledger.segments import SegmentPlanner, bounds
 
 FIRST = st.integers(0, 50)
 LENGTH = st.integers(1, 12)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.intake.stability import StabilityTracker
-from nstd.jobs.job import FileIdentity
+from nstd.ledger.job import FileIdentity
 
 SETTLE = 3.0
 BASE = FileIdentity(1, 2, 3, 4, 5)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstd.media.frame import Frame, VideoInfo
-from nstd.media.probe import probe
-from nstd.media.reader import read_frames
-from nstd.media.timing import Clock, decoding_times
-from nstd.media.writer import EncodeSettings, assemble
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
+from nstd.media.read.timing import Clock, decoding_times
+from nstd.media.write.writer import EncodeSettings, assemble
 from tests import films
 
 TIME_BASES = [

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 
 from nstd.gallery import FOLDER, find_style, is_bare, list_styles
-from nstd.media.image import read_style_image
+from nstd.media.still import read_style_image
 
 STYLES = list_styles()
 NAMES = [style.name for style in STYLES]

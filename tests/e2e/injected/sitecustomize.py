@@ -25,43 +25,43 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-STORE = "nstd.jobs.store:SqliteJobStore"
+STORE = "nstd.ledger.store:SqliteJobStore"
 KEEPER = "nstd.media.keep:FrameKeeper"
 TRACKER = "nstd.intake.stability:StabilityTracker"
-PAINT = "nstd.pipeline:_paint"
+PAINT = "nstd.work.segments:paint"
 
 STEPS = (
     f"{TRACKER}.note",
     f"{TRACKER}.look",
-    "nstd.desk:Desk.take",
-    "nstd.intake.submit:fingerprint",
-    "nstd.intake.submit:move_into_place",
+    "nstd.daemon.desk:Desk.take",
+    "nstd.submit.freeze:fingerprint",
+    "nstd.submit.freeze:move_into_place",
     f"{STORE}.enqueue",
     f"{STORE}.claim",
     f"{STORE}.set_plan",
-    "nstd.pipeline:probe_guarded",
+    "nstd.work.pipeline:probe_guarded",
     f"{STORE}.open_segment",
-    "nstd.sequence:read_frames",
+    "nstd.work.sequence:read_frames",
     "nstd.cache:TensorCache.put",
-    "nstd.pipeline:_energies",
-    "nstd.pipeline:stylize_frames",
+    "nstd.work.segments:_energies",
+    "nstd.work.segments:stylize_frames",
     f"{KEEPER}.keep",
-    "nstd.media.files:replace",
+    "nstd.files:replace",
     f"{STORE}.progress",
-    "nstd.media.segment:SegmentWriter.write",
-    "nstd.pipeline:_encode",
+    "nstd.media.write.segment:SegmentWriter.write",
+    "nstd.work.segments:_encode",
     f"{STORE}.close_segment",
     f"{KEEPER}.clear",
-    "nstd.pipeline:assemble",
-    "nstd.media.assemble:verify",
+    "nstd.work.segments:assemble",
+    "nstd.media.write.assemble:verify",
     f"{STORE}.publishing",
     "os:link",
-    "nstd.pipeline:publish",
+    "nstd.work.pipeline:publish",
     f"{STORE}.done",
     f"{STORE}.fail",
-    "nstd.worker:settle_original",
-    "nstd.originals:_take_aside",
-    "nstd.originals:publish",
+    "nstd.work.worker:settle_original",
+    "nstd.work.originals:_take_aside",
+    "nstd.work.originals:publish",
     "shutil:rmtree",
 )
 """What can be struck at: a module's function, or a class's method, before or after a call."""
@@ -189,7 +189,7 @@ def _pass(folder: Path, step: str, when: str, arguments: Sequence[Any]) -> None:
 
 def _strike(armed: dict[str, Any]) -> None:
     number = signal.Signals[armed["signal"]]
-    in_worker = "nstd.worker_process" in sys.orig_argv
+    in_worker = "nstd.daemon.worker_process" in sys.orig_argv
     victim = os.getppid() if in_worker and armed["victim"] == "daemon" else os.getpid()
     if not in_worker and armed["victim"] == "worker":
         raise RuntimeError(f"{armed['step']} is no step of a worker")

@@ -14,7 +14,7 @@ from nstd.check import LOW_DISK_BYTES, Finding, check
 from nstd.check import machine as checking
 from nstd.config import Config
 from nstd.errors import ConfigError
-from nstd.media.encode import CODECS
+from nstd.media.write.encode import CODECS
 from nstd.style.device import DeviceInfo
 from tests.networks import make_quarter_network
 

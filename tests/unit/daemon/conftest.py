@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from nstd.config import Config
-from nstd.jobs.store import SqliteJobStore
+from nstd.ledger.store import SqliteJobStore
 from tests.networks import make_quarter_network
 
 

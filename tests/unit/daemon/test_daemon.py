@@ -12,11 +12,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from nstd import daemon
 from nstd.config import Config
+from nstd.daemon import main as daemon
 from nstd.errors import ConfigError
-from nstd.jobs.store import SqliteJobStore
-from nstd.worker import WorkerSettings
+from nstd.ledger.store import SqliteJobStore
+from nstd.work.worker import WorkerSettings
 from tests.unprivileged import unprivileged
 
 

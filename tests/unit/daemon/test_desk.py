@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from nstd.config import Config
-from nstd.desk import Desk, Intake
+from nstd.daemon.desk import Desk, Intake
 from nstd.errors import LedgerError, NstdError, StorageError, WeightsError
 from nstd.intake.folder import WatchedFolder
-from nstd.jobs.store import SqliteJobStore
+from nstd.ledger.store import SqliteJobStore
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
         raise LedgerError("The ledger is closed")
 
     monkeypatch.setattr(Desk, "take", stuck)
-    monkeypatch.setattr("nstd.desk.LEAVE_SECONDS", 0.05)
+    monkeypatch.setattr("nstd.daemon.desk.LEAVE_SECONDS", 0.05)
     (tmp_path / "in/a.mp4").write_bytes(b"a film")
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
     intake.start()
@@ -166,13 +166,13 @@ def test_what_takes_long_is_among_the_problems(
         gone.wait(30)
         return []
 
-    monkeypatch.setattr("nstd.desk.submit_entry", stuck)
+    monkeypatch.setattr("nstd.daemon.desk.submit_entry", stuck)
     (tmp_path / "in/a.mp4").write_bytes(b"a film")
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
     intake.start()
     assert begun.wait(30)
     quiet = intake.problems
-    monkeypatch.setattr("nstd.desk.LONG_SECONDS", -1.0)
+    monkeypatch.setattr("nstd.daemon.desk.LONG_SECONDS", -1.0)
     reading = intake.problems
     gone.set()
     intake.leave()
@@ -249,7 +249,7 @@ def test_a_mount_that_does_not_answer_in_between_is_tried_again(
         monkeypatch.setattr(Path, "stat", stat)
         raise WeightsError("There is no network")
 
-    monkeypatch.setattr("nstd.desk.submit_entry", no_network)
+    monkeypatch.setattr("nstd.daemon.desk.submit_entry", no_network)
     with pytest.raises(StorageError) as caught:
         desk.take(folder_of(desk), film)
     assert caught.value.retryable

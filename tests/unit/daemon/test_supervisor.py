@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nstd.daemon.supervisor import PATIENCE, UNKILLABLE_SECONDS, Supervisor, Voice, WorkerProcess
 from nstd.errors import (
     DeviceError,
     DiskFullError,
@@ -20,9 +21,8 @@ from nstd.errors import (
     StorageError,
     WorkerError,
 )
-from nstd.jobs.leases import Holder
-from nstd.supervisor import PATIENCE, UNKILLABLE_SECONDS, Supervisor, Voice, WorkerProcess
-from nstd.worker import WorkerSettings
+from nstd.ledger.leases import Holder
+from nstd.work.worker import WorkerSettings
 
 SETTINGS = WorkerSettings(state_dir=Path("/state"), cache_dir=Path("/cache"), threads=1)
 VOICE = Voice("info", debug=False)
@@ -388,8 +388,8 @@ def test_a_worker_ends_when_its_supervisor_does(tmp_path: Path) -> None:
     script = (
         "import os, sys, time\n"
         "from pathlib import Path\n"
-        "from nstd.supervisor import WorkerProcess, Voice\n"
-        "from nstd.worker import WorkerSettings\n"
+        "from nstd.daemon.supervisor import WorkerProcess, Voice\n"
+        "from nstd.work.worker import WorkerSettings\n"
         "folder = Path(sys.argv[1])\n"
         "settings = WorkerSettings(state_dir=folder, cache_dir=folder, threads=1)\n"
         "worker = WorkerProcess('cpu', settings, Voice('info', False), 0.0)\n"

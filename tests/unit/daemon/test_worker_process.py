@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd import worker_process
+from nstd.daemon import worker_process
+from nstd.daemon.worker_process import (
+    LONGEST_MESSAGE,
+    Channel,
+    settings_from_json,
+    settings_to_json,
+)
 from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
@@ -23,14 +29,8 @@ from nstd.errors import (
     NstdError,
     UnreadableError,
 )
-from nstd.jobs.job import JobState
-from nstd.worker import Outcome, WorkerSettings
-from nstd.worker_process import (
-    LONGEST_MESSAGE,
-    Channel,
-    settings_from_json,
-    settings_to_json,
-)
+from nstd.ledger.job import JobState
+from nstd.work.worker import Outcome, WorkerSettings
 
 
 @pytest.fixture

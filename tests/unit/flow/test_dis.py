@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nstd.flow.dis import Dis
-from nstd.style.temporal import FlowEstimator, disoccluded, warp
+from nstd.temporal.warp import FlowEstimator, disoccluded, warp
 from tests.scenes import scene, texture
 
 

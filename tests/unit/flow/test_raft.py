@@ -13,7 +13,7 @@ from torchvision.models.optical_flow import raft_large, raft_small
 
 from nstd.errors import AccessError, NstdError, StorageError, VanishedError, WeightsError
 from nstd.flow.raft import UPDATES, Raft, find_raft
-from nstd.style.temporal import FlowEstimator
+from nstd.temporal.warp import FlowEstimator
 from tests.scenes import scene
 
 ONE = scene(128, 136, square=(3, 2), wall=(1, 0))

@@ -10,7 +10,7 @@ from nstd.flow.differences import ALIKE
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Flow, Image
 from nstd.flow.still import BLEND_PX, SLOW_PX, WINDOW_PX, hold_still
-from nstd.style.temporal import motion_boundary, trust, warp_sharp
+from nstd.temporal.warp import motion_boundary, trust, warp_sharp
 from tests.scenes import colored_noise, scene, texture
 from tests.unit.flow.both_ways import both_ways
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nstd.intake.folder import WatchedFolder, identify, root_identity, walk
-from nstd.jobs.job import FileIdentity
+from nstd.ledger.job import FileIdentity
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nstd.intake.stability import StabilityTracker
-from nstd.jobs.job import FileIdentity
+from nstd.ledger.job import FileIdentity
 
 FILM = Path("/in/film.mp4")
 SMALL = FileIdentity(1, 2, 1000, 4, 5)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nstd.errors import UnsupportedError
 from nstd.media.frame import VideoInfo
-from nstd.media.limits import Limits
+from nstd.media.read.limits import Limits
 
 FILM = Path("/in/a.mp4")
 INFO = VideoInfo(

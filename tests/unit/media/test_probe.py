@@ -8,7 +8,7 @@ import pytest
 from av.stream import Disposition
 
 from nstd.errors import UnsupportedError
-from nstd.media.probe import painted_stream
+from nstd.media.read.probe import painted_stream
 
 FILM = SimpleNamespace(disposition=Disposition.default)
 COVER = SimpleNamespace(disposition=Disposition.attached_pic)

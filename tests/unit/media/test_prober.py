@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import nstd.errors
 from nstd.errors import NstdError, UnreadableError
-from nstd.media import prober
 from nstd.media.frame import StreamInfo, VideoInfo
-from nstd.media.limits import Limits
-from nstd.media.prober import error_of, pack, question, unpack
+from nstd.media.read import prober
+from nstd.media.read.limits import Limits
+from nstd.media.read.prober import error_of, pack, question, unpack
 
 texts = st.text()
 numbers = st.integers(-(2**63), 2**63)

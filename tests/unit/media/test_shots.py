@@ -8,7 +8,7 @@ import pytest
 
 from nstd.errors import TruncatedError
 from nstd.media.frame import Frame, Image
-from nstd.media.shots import LONGEST_FLASH, LOOK_AHEAD, LOOK_BACK, ShotFrame, with_cuts
+from nstd.media.read.shots import LONGEST_FLASH, LOOK_AHEAD, LOOK_BACK, ShotFrame, with_cuts
 from tests.scenes import texture
 
 HEIGHT, WIDTH = 90, 160

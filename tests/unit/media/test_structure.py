@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.media.structure import ends_early, lacks_index
+from nstd.media.read.structure import ends_early, lacks_index
 from tests import clips
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"

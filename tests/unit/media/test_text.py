@@ -2,7 +2,7 @@
 
 import pytest
 
-from nstd.media.text import encode_text, plain_text
+from nstd.media.write.text import encode_text, plain_text
 
 
 @pytest.mark.parametrize(

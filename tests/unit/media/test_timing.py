@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from nstd.media.timing import Clock, decoding_times
+from nstd.media.read.timing import Clock, decoding_times
 
 UNIT = Fraction(1, 12800)
 

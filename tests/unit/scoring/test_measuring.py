@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.film import to_tensor
 from nstd.media.frame import Image
-from nstd.score import FLOOR, luminance
 from nstd.scoring import FilmScore, Matched, StyleMeter, measure
+from nstd.scoring.numbers import FLOOR, luminance
 from nstd.scoring.places import PlacesStyle
+from nstd.work.film import to_tensor
 from tests.scenes import scene, texture
 from tests.unit.style import tiny
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from nstd.media.frame import VideoInfo
-from nstd.score import Pair
 from nstd.scoring import Films, FilmScore, FrameScore, StyleScore, as_data, as_text
+from nstd.scoring.numbers import Pair
 
 INFO = VideoInfo(0, 64, 48, Fraction(25), Fraction(1, 25), 0, 3, 3)
 FILMS = Films(Path("painted.mp4"), Path("film.mp4"), INFO, INFO, first=10)

@@ -10,7 +10,7 @@ from torch import Tensor
 from nstd.style.objective import TERMS, Losses, Objective
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, Temporal
 from nstd.style.targets import ENERGY_FLOOR
-from nstd.style.temporal import Pace, TemporalTarget, temporal_loss
+from nstd.style.terms import Pace, TemporalTarget, temporal_loss
 from tests import reference
 from tests.unit.style import tiny
 

@@ -1,0 +1,1 @@
+"""The daemon: settled files become jobs, workers are supervised, the service manager is told."""

@@ -1,0 +1,208 @@
+"""Where settled files become jobs: the watcher, and what it hands out, in a thread of its own.
+
+Reading a large film to know its content takes minutes, and a dead network mount may keep a read for
+ever: neither may keep the daemon from its signals, its workers and its service manager.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nstd.config import Config, FolderConfig
+from nstd.daemon.first_look import FirstLooks
+from nstd.errors import ConfigError, InputError, NstdError, StorageError, WeightsError
+from nstd.files import facts_of
+from nstd.intake.folder import WatchedFolder
+from nstd.intake.watcher import Watcher
+from nstd.ledger.job import Job
+from nstd.ledger.store import SqliteJobStore
+from nstd.submit.freeze import is_media, submit_entry
+from nstd.submit.inputs import watched_folder
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+"""Between two looks at the folders' events."""
+
+LEAVE_SECONDS = 2.0
+
+MOST_WAITING = 8
+"""Films that wait for something to be mended, of which each is told by itself."""
+
+LONG_SECONDS = 120.0
+"""After which it is worth a word that a file is still being read, or that nothing is looked at."""
+
+
+class Desk:
+    """Takes settled files, and queues those that are films.
+
+    Args:
+        config: What to do with them.
+        store: The ledger.
+        queued: Called with each job that is new.
+        leaving: Asked before each file; nothing is taken once it says so.
+
+    Attributes:
+        reading: The file that is being read and queued, and since when, or None.
+        waiting: Why films are not queued yet, by file: a style image or a sidecar is to be mended.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: SqliteJobStore,
+        queued: Callable[[Job], object] = lambda _: None,
+        leaving: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._config = config
+        self._leaving = leaving
+        self.reading: tuple[Path, float] | None = None
+        self.waiting: dict[Path, str] = {}
+        self._store = store
+        self._queued = queued
+        self.entries: dict[WatchedFolder, FolderConfig] = {
+            watched_folder(folder): folder for folder in config.folders
+        }
+        self._named: set[Path] = set()
+
+    def take(self, folder: WatchedFolder, path: Path) -> None:
+        """Queue a settled file, or name it in the log once where it is no film."""
+        if self._leaving():
+            return  # by another configuration it may not be asked for any more
+        self.reading = path, time.monotonic()
+        self.waiting.pop(path, None)
+        try:
+            self._take(folder, path)
+        finally:
+            self.reading = None
+
+    def _take(self, folder: WatchedFolder, path: Path) -> None:
+        if not is_media(path):
+            if path not in self._named:
+                self._named.add(path)
+                logger.info("%s is no film and no picture by its name, and is left alone", path)
+            return
+        if self._store.is_output(bytes(path)):
+            return
+        for job, new in self._submit(folder, path):
+            if new:
+                logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
+                self._queued(job)
+
+    def forget_what_is_gone(self) -> None:
+        """Films that were taken away wait no more: of the few that are told each by itself."""
+        for path in list(self.waiting)[:MOST_WAITING]:
+            if not os.path.lexists(path):
+                del self.waiting[path]
+
+    def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
+        try:
+            entry = self.entries[folder]
+            return submit_entry(self._store, self._config, entry, folder.path, path)
+        except (InputError, WeightsError, ConfigError) as error:
+            if error.retryable or facts_of(path) is None:
+                raise
+            # The film is sound as far as one knows: a style image or the network is missing. It is
+            # tried again, less and less often, until that is mended.
+            waits = StorageError(f"{path} waits: {error.problem}", error.remedy)
+            self.waiting[path] = str(waits)
+            raise waits from error
+
+
+class Intake(threading.Thread):
+    """Watches the folders of a configuration until told to stop.
+
+    Args:
+        config: Which folders, and what to do with the films in them.
+        store: The ledger.
+
+    Attributes:
+        scanned: Set once all folders were looked at.
+        error: What it ended with, or None.
+    """
+
+    def __init__(self, config: Config, store: SqliteJobStore) -> None:
+        # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.
+        super().__init__(name="intake", daemon=True)
+        self._store = store
+        self._leave = threading.Event()
+        self._looks = FirstLooks(store, config.grace_seconds, self._leave.is_set)
+        self._desk = Desk(config, store, self._looks.add, self._leave.is_set)
+        self._at_work = time.monotonic()
+        self._watcher = Watcher(
+            list(self._desk.entries),
+            self._desk.take,
+            settle_seconds=config.settle_seconds,
+            reconcile_seconds=config.reconcile_seconds,
+            polling=None if config.polling == "auto" else config.polling,
+        )
+        self.scanned = threading.Event()
+        self.error: NstdError | None = None
+
+    @property
+    def lost_events(self) -> int:
+        """Settled files that no event had told of."""
+        return self._watcher.caught
+
+    @property
+    def overflows(self) -> int:
+        """How often the kernel's queue of events was full."""
+        return self._watcher.overflows
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps folders from being watched as asked, one sentence each."""
+        waiting = list(self._desk.waiting.copy().values())
+        found = self._watcher.problems + waiting[:MOST_WAITING]
+        now, reading = time.monotonic(), self._desk.reading
+        if reading is not None and now - reading[1] > LONG_SECONDS:
+            found.append(f"{reading[0]} is being read for {_minutes(now - reading[1])}")
+        elif reading is None and now - self._at_work > LONG_SECONDS:
+            silent = _minutes(now - self._at_work)
+            found.append(
+                f"The folders could not be looked at for {silent}: does a disk not answer?"
+            )
+        return found
+
+    def run(self) -> None:
+        """Watch; to be called by `start`."""
+        try:
+            self._watcher.start()
+            self.scanned.set()
+            while not self._leave.wait(TICK_SECONDS):
+                self._watcher.tick()
+                self._looks.look()
+                self._desk.forget_what_is_gone()
+                self._at_work = time.monotonic()
+        except NstdError as error:
+            # Once it was told to leave the ledger may be closed under it.
+            if not self._leave.is_set():
+                self.error = error
+        finally:
+            self._watcher.stop()
+
+    def leave(self) -> None:
+        """End it, waiting a moment; what it was about to queue is found again by the next scan."""
+        self._leave.set()
+        self.join(LEAVE_SECONDS)
+        if self.is_alive():
+            logger.info("A file is still being read; it is looked at anew the next time")
+
+    def require_alive(self) -> None:
+        """Raise what it has ended with, if it has.
+
+        Raises:
+            NstdError: It has.
+        """
+        if self.error is not None:
+            raise self.error
+        if not self.is_alive():
+            raise NstdError("The watching of folders ended unexpectedly")
+
+
+def _minutes(seconds: float) -> str:
+    # Whole minutes: what is said changes, and is reported, no oftener than that.
+    return f"{seconds / 60:.0f} minutes"

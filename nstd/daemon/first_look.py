@@ -1,0 +1,106 @@
+"""A first look at queued films: what will not open is said now, and not when its turn comes."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+from nstd.errors import BusyError, InputError, Interrupted, LedgerError, NstdError, StorageError
+from nstd.files import facts_of
+from nstd.ledger.job import Job, JobState, path_of
+from nstd.ledger.protocol import JobStore
+from nstd.media.read.guarded import probe_guarded
+from nstd.media.still import STILL_SUFFIXES
+from nstd.submit.output import OutputSpec
+from nstd.work.film import opens_later, seconds_of_grace
+
+logger = logging.getLogger(__name__)
+
+
+class FirstLooks:
+    """Probes queued films one by one, in children with limited time and memory.
+
+    A film whose turn comes meanwhile is left to its worker, which looks for itself.
+
+    Args:
+        store: The ledger.
+        grace_seconds: A film that does not open is looked at again until its last change is this
+            old: it may still be coming.
+        stopping: Asked while a film is probed; true ends that.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        grace_seconds: float,
+        stopping: Callable[[], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._grace_seconds = grace_seconds
+        self._stopping = stopping
+        self._clock = clock
+        self._due: deque[tuple[float, Job]] = deque()
+
+    def add(self, job: Job) -> None:
+        """Have a look at a job that was queued just now."""
+        if path_of(job.request.source).suffix.lower() not in STILL_SUFFIXES:
+            self._due.append((0.0, job))
+
+    def look(self) -> None:
+        """Look at one film, if one is due."""
+        for _ in range(len(self._due)):
+            due, job = self._due.popleft()
+            now = self._clock()
+            # Later than any wait could end: the clock was set back.
+            if due <= now or due > now + self._grace_seconds:
+                self._look_at(job)
+                return
+            self._due.append((due, job))
+
+    def _look_at(self, job: Job) -> None:
+        try:
+            if self._store.get(job.id).state is not JobState.QUEUED:
+                return
+            self._probe(job)
+        except (InputError, Interrupted) as error:
+            if not error.retryable:
+                self._refuse(job, error)
+        except LedgerError:
+            raise
+        except NstdError as error:
+            # A disk that is slow or gone: its worker finds out, and waits for it.
+            logger.info("Job %d was not looked at: %s", job.id, error)
+
+    def _probe(self, job: Job) -> None:
+        output = OutputSpec.from_json(job.request.output)
+        probe_guarded(
+            path_of(job.request.source),
+            accept_truncated=output.accept_truncated,
+            limits=output.limits,
+            stopping=self._stopping,
+        )
+
+    def _refuse(self, job: Job, error: NstdError) -> None:
+        source = path_of(job.request.source)
+        try:
+            if facts_of(source) is None:
+                return  # its worker notes that it has vanished
+        except StorageError as unseen:
+            logger.info("Job %d was not looked at: %s", job.id, unseen)
+            return
+        now = self._clock()
+        grace = seconds_of_grace(source, self._grace_seconds, now)
+        if grace > 0 and opens_later(error):
+            self._due.append((now + grace, job))
+            return
+        try:
+            self._store.fail(job, str(error))
+        except BusyError:
+            return  # a worker has it already
+        except StorageError as unsaid:
+            # The ledger's disk is full, most likely: its worker finds out for itself.
+            logger.info("Job %d could not be failed: %s", job.id, unsaid)
+            return
+        logger.error("Job %d is failed: %s", job.id, error)

@@ -1,0 +1,251 @@
+"""One worker in a process of its own: what a supervisor starts, and hears from.
+
+Films are read by large libraries written in C, and painted by drivers: in a process of its own a
+crash, a leak or a hang costs the frame in hand and nothing else. Both sides speak JSON through a
+socket, a message a packet. A worker whose supervisor is gone ends at once: what is painted is kept,
+and the next one goes on with it.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from nstd.child import die_with_parent
+from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, NstdError
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import SqliteJobStore
+from nstd.log import set_up_logging
+from nstd.style.device import choose_devices
+from nstd.style.optimize import Iterate
+from nstd.work.worker import Outcome, Worker, WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+LONGEST_MESSAGE = 65536
+BEAT_SECONDS = 1.0
+IDLE_SECONDS = 0.5
+LEDGER_WAIT_SECONDS = 5.0
+CLEAR_UP_SECONDS = 60.0
+
+
+def main() -> None:
+    """Work for the supervisor at the other end of the socket whose number is the argument."""
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    asked = channel.receive()
+    if asked is None:
+        return  # the supervisor is gone already
+    die_with_parent(asked["parent"])
+    # Whether to stop is the supervisor's to say: Ctrl-C reaches both.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    set_up_logging(asked["log_level"], debug=asked["debug"])
+    try:
+        _work(asked, channel)
+    except NstdError as error:
+        logger.debug("The worker failed here:", exc_info=error)
+        channel.say(
+            kind="failed",
+            error=type(error).__name__,
+            problem=error.problem,
+            remedy=error.remedy,
+        )
+        sys.exit(error.exit_code)
+
+
+class Channel:
+    """One end of the socket between a worker and its supervisor."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._socket.set_inheritable(False)
+
+    def say(self, **message: Any) -> None:
+        """Send a message; one that the other end does not take now is left out.
+
+        A worker must not wait for a supervisor that is stopped, or gone.
+        """
+        try:
+            self._socket.send(json.dumps(message).encode(), socket.MSG_DONTWAIT)
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError) as error:
+            logger.debug("A word was not heard: %s", error)
+
+    def receive(self) -> dict[str, Any] | None:
+        """Wait for the next message; None where the other end is gone."""
+        try:
+            packet = self._socket.recv(LONGEST_MESSAGE)
+        except ConnectionResetError:
+            return None
+        return _message(packet) if packet else None
+
+    def pending(self) -> list[dict[str, Any]]:
+        """The messages that have come, without waiting."""
+        found = []
+        try:
+            while packet := self._socket.recv(LONGEST_MESSAGE, socket.MSG_DONTWAIT):
+                found.append(_message(packet))
+        except (BlockingIOError, ConnectionResetError):
+            return found
+        return found
+
+    def close(self) -> None:
+        """End the conversation."""
+        self._socket.close()
+
+
+def _message(packet: bytes) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(packet)
+    return message
+
+
+class _Voice:
+    """An observer that tells the supervisor, and the log, how a film goes."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._stop = threading.Event()
+        self._retire = threading.Event()
+        self._said = 0.0
+        self._name, self._painted, self._total = "", 0, 0
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    @property
+    def retiring(self) -> bool:
+        """Whether to end before the next job."""
+        return self._stop.is_set() or self._retire.is_set()
+
+    def listen(self) -> None:
+        """Obey the supervisor; ends the process when it is gone."""
+        while (message := self._channel.receive()) is not None:
+            if message["kind"] == "stop":
+                self._stop.set()
+            elif message["kind"] == "retire":
+                self._retire.set()
+        os._exit(os.EX_TEMPFAIL)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, or until told to stop."""
+        self.alive()
+        self._stop.wait(seconds)
+
+    def alive(self) -> None:
+        """Say that there is life, now and then."""
+        now = time.monotonic()
+        if now - self._said >= BEAT_SECONDS:
+            self._said = now
+            self._channel.say(kind="beat")
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        self._name, self._painted, self._total = f"job {job.id}", painted, total
+        logger.info("Painting %s: %d of %d frames are done", self._name, painted, total)
+        self._say_status()
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - a sign of life
+        self.alive()
+
+    def painted(self, frame: int) -> None:  # noqa: ARG002 - counted, since a batch has several
+        self._painted += 1
+        self._say_status(painted=True)
+        if self._total >= 20 and self._painted % (self._total // 10) == 0:
+            logger.info("Painting %s: %d of %d frames", self._name, self._painted, self._total)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Log what became of a job."""
+        job, error = outcome.job, outcome.error
+        if error is None:
+            logger.info("Done: job %d", job.id)
+        elif job.state in {JobState.CANCELED, JobState.VANISHED}:
+            logger.info("Job %d is %s", job.id, job.state)
+        elif isinstance(error, Interrupted):
+            logger.info("Job %d: %s", job.id, error.problem)
+        elif job.state is JobState.QUEUED:
+            logger.warning("Job %d waits: %s", job.id, error)
+        else:
+            logger.error("Job %d is %s: %s", job.id, job.state, error)
+        self._channel.say(kind="status", status="", painted=error is None)
+
+    def _say_status(self, *, painted: bool = False) -> None:
+        status = f"Painting {self._name}: frame {self._painted} of {self._total or '?'}"
+        self._channel.say(kind="status", status=status, painted=painted)
+        self._said = time.monotonic()
+
+
+def _work(asked: dict[str, Any], channel: Channel) -> None:
+    settings = settings_from_json(asked["settings"])
+    (device,) = choose_devices((asked["device"],))
+    voice = _Voice(channel)
+    threading.Thread(target=voice.listen, name="listener", daemon=True).start()
+    with SqliteJobStore(settings.state_dir / "ledger.sqlite3") as store:
+        worker = Worker(store, device, settings, voice)
+        channel.say(kind="ready")
+        _work_off(worker, voice)
+
+
+def _work_off(worker: Worker, voice: _Voice) -> None:
+    """Take one job after the other until told to stop.
+
+    Raises:
+        DeviceError: The device failed: the next film would meet the same.
+        LedgerError: The ledger is damaged.
+    """
+    cleared: float | None = None
+    while not voice.retiring:
+        try:
+            outcome = worker.work_one()
+            if outcome is None and (cleared is None or _now() - cleared > CLEAR_UP_SECONDS):
+                worker.clear_up_all()
+                cleared = _now()
+        except NstdError as error:
+            if not error.retryable:
+                raise
+            # A full disk, most likely. What is held stays held, and is settled with the next call.
+            logger.warning("The ledger cannot be used for now: %s", error)
+            voice.wait(LEDGER_WAIT_SECONDS)
+            continue
+        if outcome is None:
+            voice.wait(IDLE_SECONDS)
+            continue
+        voice.ended(outcome)
+        if is_broken(outcome.error):
+            assert outcome.error is not None  # noqa: S101 - for the type checker
+            raise outcome.error
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+def is_broken(error: NstdError | None) -> bool:
+    """Whether an error means that the device cannot be worked on any more."""
+    return isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError)
+
+
+def settings_to_json(settings: WorkerSettings) -> dict[str, Any]:
+    """The settings in plain values; JSON escapes the bytes of a path that are no text."""
+    return {
+        "state_dir": str(settings.state_dir),
+        "cache_dir": str(settings.cache_dir),
+        "threads": settings.threads,
+        "grace_seconds": settings.grace_seconds,
+        "refuse_upgrade": settings.refuse_upgrade,
+        "reserved": settings.reserved,
+    }
+
+
+def settings_from_json(data: dict[str, Any]) -> WorkerSettings:
+    """The settings that `settings_to_json` wrote."""
+    folders = {name: Path(data[name]) for name in ("state_dir", "cache_dir")}
+    reserved = tuple((device, processor) for device, processor in data["reserved"])
+    return WorkerSettings(**(data | folders | {"reserved": reserved}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Where segments are painted: here, one after the other."""

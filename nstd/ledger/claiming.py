@@ -1,0 +1,187 @@
+"""Taking a job: lost workers' jobs first given back, hopeless ones given up, then the next one.
+
+Every function takes a connection inside a transaction of `Database`.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nstd.errors import BusyError
+from nstd.ledger.job import JobState
+from nstd.ledger.leases import Holder, Presence, lease_is_lost
+from nstd.ledger.rows import move, record, row_of, to_text
+
+CLOCK_SLACK = 60.0
+"""Seconds by which a row may seem to be written in the future before the clock counts as set back:
+more than time synchronization corrects at once."""
+
+# A wait that was noted in the future was reckoned by a clock that has been set back since: it
+# might last for years.
+_STARTABLE = """
+    FROM jobs
+    WHERE (:job_id IS NULL OR id = :job_id)
+      AND (
+        (state = 'publishing' AND lease_until = 0)
+        OR (state = 'queued' AND NOT paused
+            AND (not_before <= :now OR updated > :now + :slack)
+            AND NOT EXISTS (
+                SELECT 1 FROM json_each(:reserved)
+                WHERE value ->> 0 = plan ->> 'device' AND value ->> 1 = plan ->> 'processor'))
+      )
+"""
+
+# A film that was started twice and more without a painted frame may be one that no worker survives:
+# the others come first.
+_NEXT = f"""
+    SELECT * {_STARTABLE}
+    ORDER BY state = 'publishing' DESC, priority DESC, attempts > 1, id
+    LIMIT 1
+"""
+
+_HOPELESS = f"SELECT * {_STARTABLE} AND attempts >= :max_attempts"
+
+_TAKE = """
+    UPDATE jobs SET
+        state = :state, attempts = attempts + 1, token = token + 1, updated = :now,
+        hold_reason = NULL, not_before = 0, error = NULL,
+        worker = :worker, pid = :pid, pid_started = :started, boot = :boot,
+        lease_seconds = :lease_seconds, lease_until = :now + :lease_seconds
+    WHERE id = :id RETURNING *
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who wants a job, and on what terms.
+
+    Attributes:
+        worker: Name of the claimer, for people.
+        holder: Its process.
+        lease_seconds: How long the claim counts without a word from the worker.
+        now: The time, in seconds since the epoch.
+        job_id: Only this job, or None for the next one.
+        max_attempts: Starts without a painted frame after which a job is given up.
+        presence: Says whether a holder lives.
+        reserved: "device" and "processor" of the plans whose jobs are left to other workers.
+    """
+
+    worker: str
+    holder: Holder
+    lease_seconds: float
+    now: float
+    job_id: int | None
+    max_attempts: int
+    presence: Callable[[Holder], Presence]
+    reserved: tuple[tuple[str, str], ...] = ()
+
+
+def take(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
+    """Claim the next job.
+
+    Returns:
+        Its row, or None where there is nothing to start now.
+
+    Raises:
+        BusyError: A living worker holds the job asked for.
+        LedgerError: There is no such job.
+    """
+    release_lost(connection, claim)
+    if claim.job_id is not None:
+        _refuse_held(row_of(connection, claim.job_id))
+    values = {
+        "job_id": claim.job_id,
+        "now": claim.now,
+        "slack": CLOCK_SLACK,
+        "max_attempts": claim.max_attempts,
+        "reserved": json.dumps([list(kind) for kind in claim.reserved]),
+    }
+    for row in connection.execute(_HOPELESS, values).fetchall():
+        _give_up(connection, row, claim.now)
+    row = connection.execute(_NEXT, values).fetchone()
+    return None if row is None else _take(connection, row, claim)
+
+
+def _give_up(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> None:
+    sentence = f"It was started {row['attempts']} times without painting a frame"
+    if row["hold_reason"]:
+        sentence += f"; the last time: {row['hold_reason']}"
+    move(connection, row, JobState.FAILED, now, error=sentence, reason=sentence)
+
+
+def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
+    """Give back the jobs of lost workers: RUNNING ones are queued, PUBLISHING ones unheld."""
+    held = connection.execute(
+        "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
+    ).fetchall()
+    for row in held:
+        holder = Holder(row["pid"], row["pid_started"], row["boot"])
+        seen = claim.presence(holder)
+        if not lease_is_lost(claim.now, row["lease_until"], row["lease_seconds"], seen):
+            continue
+        reason = f"Its worker {row['worker']} (process {row['pid']}) was lost"
+        _release(connection, row, reason, claim.now, counted=True)
+
+
+def release_process(
+    connection: sqlite3.Connection, holder: Holder, reason: str, now: float, *, counted: bool
+) -> list[sqlite3.Row]:
+    """Give back what a process held that has ended; see `JobStore.release`."""
+    held = connection.execute(
+        "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
+        " AND pid = ? AND pid_started = ? AND boot = ?",
+        (holder.pid, holder.started, holder.boot),
+    ).fetchall()
+    for row in held:
+        _release(connection, row, reason, now, counted=counted)
+    return [row_of(connection, row["id"]) for row in held]
+
+
+def _release(
+    connection: sqlite3.Connection, row: sqlite3.Row, reason: str, now: float, *, counted: bool
+) -> None:
+    if row["state"] == JobState.RUNNING:
+        attempts = row["attempts"] if counted else max(0, row["attempts"] - 1)
+        move(
+            connection,
+            row,
+            JobState.QUEUED,
+            now,
+            reason=reason,
+            hold_reason=reason,
+            attempts=attempts,
+        )
+        return
+    connection.execute(
+        "UPDATE jobs SET lease_until = 0, token = token + 1, updated = ? WHERE id = ?",
+        (now, row["id"]),
+    )
+    record(connection, row, JobState.PUBLISHING, now, reason)
+
+
+def _take(connection: sqlite3.Connection, row: sqlite3.Row, claim: Claim) -> sqlite3.Row:
+    publishing = row["state"] == JobState.PUBLISHING
+    state = JobState.PUBLISHING if publishing else JobState.RUNNING
+    values = {
+        "id": row["id"],
+        "state": state,
+        "now": claim.now,
+        "worker": to_text(claim.worker),
+        "pid": claim.holder.pid,
+        "started": claim.holder.started,
+        "boot": claim.holder.boot,
+        "lease_seconds": claim.lease_seconds,
+    }
+    taken: sqlite3.Row = connection.execute(_TAKE, values).fetchone()
+    record(connection, row, state, claim.now, f"Taken by {claim.worker}")
+    return taken
+
+
+def _refuse_held(row: sqlite3.Row) -> None:
+    """Raise `BusyError` if a living worker holds the job (lost ones were released before)."""
+    if row["worker"] is not None and row["lease_until"] != 0:
+        raise BusyError(
+            f"Job {row['id']} is being painted by {row['worker']} (process {row['pid']})",
+            "Wait for that process to end",
+        )

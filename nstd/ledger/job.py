@@ -1,0 +1,229 @@
+"""A job: one film on its way from a dropped file to a painted one, and the states it may be in."""
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from nstd.errors import LedgerError
+
+Json = dict[str, Any]
+
+
+class JobState(StrEnum):
+    """Where a job stands. See `LEGAL` for the ways between the states."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PUBLISHING = "publishing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    VANISHED = "vanished"
+
+
+LEGAL: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset(
+        {JobState.RUNNING, JobState.FAILED, JobState.CANCELED, JobState.VANISHED}
+    ),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.QUEUED,  # stopped, or to be retried
+            JobState.PUBLISHING,
+            JobState.FAILED,
+            JobState.CANCELED,
+            JobState.VANISHED,
+        }
+    ),
+    JobState.PUBLISHING: frozenset({JobState.DONE, JobState.QUEUED, JobState.FAILED}),
+    JobState.DONE: frozenset(),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELED: frozenset({JobState.QUEUED}),
+    JobState.VANISHED: frozenset({JobState.QUEUED}),
+}
+"""The legal transitions, all of them. DONE is final: doing it again is a new job."""
+
+
+def check_transition(before: JobState, after: JobState) -> None:
+    """Raise `LedgerError` unless a job may go from `before` to `after`."""
+    if after not in LEGAL[before]:
+        raise LedgerError(f"A job cannot go from {before} to {after}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """What a file is at one look: two equal identities are taken for the same, unchanged content.
+
+    Attributes:
+        device: Number of the file system it is on.
+        inode: Its number there.
+        size: Length in bytes.
+        mtime_ns: Last change of its content, nanoseconds since the epoch.
+        ctime_ns: Last change of content or attributes; unlike `mtime_ns` nobody can set it.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def from_stat(cls, stat: os.stat_result) -> Self:
+        """The identity that `os.stat` or `os.fstat` reported."""
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    def same_content(self, other: "FileIdentity") -> bool:
+        """Whether both are one file with one content, wherever it was renamed to.
+
+        A rename changes `ctime_ns` on most file systems, and nothing else.
+        """
+        mine = (self.device, self.inode, self.size, self.mtime_ns)
+        return mine == (other.device, other.inode, other.size, other.mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """The identity of work: the same key is the same work, and is queued once.
+
+    Attributes:
+        folder: The watched folder (or the base that `source` is relative to), as bytes: names need
+            not be UTF-8.
+        relative: The file's path below `folder`, as bytes.
+        fingerprint: Hash of the file's content.
+        recipe_name: Which of the folder's recipes: a folder may have several.
+    """
+
+    folder: bytes
+    relative: bytes
+    fingerprint: str
+    recipe_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What is asked for when a job is queued; all of it is frozen from then on.
+
+    Attributes:
+        key: Identity of the work.
+        source: Absolute path of the film, as bytes.
+        target: Absolute path of the output, as bytes.
+        recipe: The style recipe, as JSON.
+        output: How to encode and publish it (codec, container, frames, originals…), as JSON.
+        priority: Higher is sooner.
+    """
+
+    key: JobKey
+    source: bytes
+    target: bytes
+    recipe: Json
+    output: Json = field(default_factory=dict)
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of the ledger, as it was when it was read.
+
+    Whoever claims a job hands the `Job` it got to every method that changes the job: its `token`
+    tells the ledger whether the job is still theirs.
+
+    Attributes:
+        id: Number of the job.
+        request: What was asked for.
+        state: Where it stands.
+        attempts: Starts since the last painted frame.
+        created: Seconds since the epoch.
+        updated: Likewise.
+        not_before: It is not started before this time; 0 for at once.
+        hold_reason: Why it waits, in words, or None.
+        plan: The execution plan it was begun with, as JSON, or None before its first start.
+        worker: Who holds it, or None.
+        pid: Process that holds it, or None.
+        token: Fencing token: it grows whenever the job changes hands.
+        lease_until: When that claim runs out.
+        paused: Not to be started until it is resumed; a worker that holds it stops.
+        error: The sentence it failed with, or None.
+        frames_done: Frames painted so far.
+        frames_total: An estimate; 0 where unknown.
+        part: The finished file that was about to replace the target, once it is PUBLISHING; it
+            tells whether the file at the target is this one.
+    """
+
+    id: int
+    request: JobRequest
+    state: JobState
+    attempts: int
+    created: float
+    updated: float
+    not_before: float = 0.0
+    hold_reason: str | None = None
+    plan: Json | None = None
+    worker: str | None = None
+    pid: int | None = None
+    token: int = 0
+    lease_until: float = 0.0
+    paused: bool = False
+    error: str | None = None
+    frames_done: int = 0
+    frames_total: int = 0
+    part: FileIdentity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a job's history.
+
+    Attributes:
+        job_id: Number of the job.
+        at: When, in seconds since the epoch.
+        before: State before it, or None for the job's first line.
+        after: State after it; the same as `before` where something other than the state changed.
+        worker: Who held the job, or None.
+        reason: Why, in words; empty where the states say it all.
+    """
+
+    job_id: int
+    at: float
+    before: JobState | None
+    after: JobState
+    worker: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of frames that becomes one closed file.
+
+    Attributes:
+        index: Number of the segment in its film, from 0.
+        first: Index of its first frame.
+        last: Index of its last frame, or None while it is open.
+        depends_on: Index of the segment whose carried state it needs, or None.
+        path: Name of the closed file in the job's work folder, or None until it is complete.
+        digest: Content hash of that file, or None.
+        carried: State for the segments that depend on this one, as JSON.
+        token: Fencing token of whoever opened it: no other opening of it has the same.
+        plan: The execution plan it is painted by, as JSON; the ledger fills it in.
+    """
+
+    index: int
+    first: int
+    last: int | None = None
+    depends_on: int | None = None
+    path: str | None = None
+    digest: str | None = None
+    carried: Json = field(default_factory=dict)
+    token: int = field(default=0, compare=False)
+    plan: Json | None = field(default=None, compare=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether its file is closed."""
+        return self.path is not None
+
+
+def path_of(name: bytes) -> Path:
+    """The ledger's bytes as a path: names need not be UTF-8."""
+    return Path(os.fsdecode(name))

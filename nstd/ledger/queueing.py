@@ -1,0 +1,148 @@
+"""Queueing work and changing its turn from outside, without holding it.
+
+Every function takes a connection inside a transaction of `Database`.
+"""
+
+import sqlite3
+
+from nstd.errors import LedgerError
+from nstd.ledger.job import LEGAL, Event, JobKey, JobRequest, JobState
+from nstd.ledger.rows import HELD, add_event, move, record, row_of, to_json, to_text
+
+LATEST = """
+    SELECT * FROM jobs
+    WHERE folder = :folder AND relative = :relative AND fingerprint = :fingerprint
+      AND recipe_name = :recipe_name
+    ORDER BY generation DESC LIMIT 1
+"""
+
+_INSERT = """
+    INSERT INTO jobs (folder, relative, fingerprint, recipe_name, generation, source, target,
+                      recipe, output, priority, state, created, updated)
+    VALUES (:folder, :relative, :fingerprint, :recipe_name, :generation, :source, :target,
+            :recipe, :output, :priority, 'queued', :now, :now)
+    RETURNING *
+"""
+
+_END_WAIT = """
+    UPDATE jobs SET attempts = 0, not_before = 0, hold_reason = NULL, updated = :now
+    WHERE id = :id RETURNING *
+"""
+
+_WAITING_OR_HELD = HELD | {JobState.QUEUED}
+
+
+def enqueue(
+    connection: sqlite3.Connection, request: JobRequest, now: float, *, again: bool
+) -> tuple[sqlite3.Row, bool]:
+    """Queue work once for each key; see `JobStore.enqueue`."""
+    latest = connection.execute(LATEST, key_values(request.key)).fetchone()
+    if latest is None:
+        return _insert(connection, request, 1, now), True
+    gone = latest["state"] == JobState.VANISHED
+    if gone and _asks_the_same(latest, request):
+        reason = "The file is back"
+        return move(connection, latest, JobState.QUEUED, now, reason=reason, attempts=0), True
+    if gone or (again and latest["state"] not in _WAITING_OR_HELD):
+        return _insert(connection, request, latest["generation"] + 1, now), True
+    return latest, False
+
+
+def retry(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Row:
+    """Queue a job again that is over, or end the waiting of a queued one."""
+    row = row_of(connection, job_id)
+    if row["state"] == JobState.QUEUED:
+        record(connection, row, JobState.QUEUED, now, "Wait ended on request")
+        ended: sqlite3.Row = connection.execute(_END_WAIT, {"id": job_id, "now": now}).fetchone()
+        return ended
+    if row["state"] in HELD:
+        # RUNNING may go to QUEUED, but only its worker may send it there.
+        raise LedgerError(f"Job {job_id} is {row['state']} already", "Cancel it first")
+    if row["state"] == JobState.DONE:
+        raise LedgerError(
+            f"Job {job_id} is done", "`nstd add --again --overwrite FILE` paints its film once more"
+        )
+    latest = connection.execute(LATEST, dict(row)).fetchone()
+    if latest["id"] != job_id:
+        raise LedgerError(
+            f"Job {latest['id']} was queued for the same film since job {job_id}",
+            f"Retry job {latest['id']} instead",
+        )
+    reason = "Queued again on request"
+    return move(connection, row, JobState.QUEUED, now, reason=reason, attempts=0)
+
+
+def cancel(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Row:
+    """Cancel a job that waits or runs."""
+    row = row_of(connection, job_id)
+    if JobState.CANCELED not in LEGAL[JobState(row["state"])]:
+        remedy = "Nothing to do: it does not run"
+        if row["state"] == JobState.PUBLISHING:
+            remedy = "Wait a moment: its finished film is being put in place"
+        problem = f"Job {job_id} is {row['state']}, so there is nothing to cancel"
+        raise LedgerError(problem, remedy)
+    return move(connection, row, JobState.CANCELED, now, reason="Canceled on request")
+
+
+def set_paused(
+    connection: sqlite3.Connection, job_id: int, now: float, *, paused: bool
+) -> sqlite3.Row:
+    """Begin or end a pause."""
+    row = row_of(connection, job_id)
+    if row["state"] not in _WAITING_OR_HELD:
+        raise LedgerError(
+            f"Job {job_id} is {row['state']}, so there is nothing to pause or resume",
+            "Nothing to do: it does not run",
+        )
+    record(connection, row, JobState(row["state"]), now, "Paused" if paused else "Resumed")
+    changed: sqlite3.Row = connection.execute(
+        "UPDATE jobs SET paused = ?, updated = ? WHERE id = ? RETURNING *", (paused, now, job_id)
+    ).fetchone()
+    return changed
+
+
+def prioritize(
+    connection: sqlite3.Connection, job_id: int, now: float, priority: int
+) -> sqlite3.Row:
+    """Change a job's turn."""
+    row = row_of(connection, job_id)
+    reason = f"Priority {row['priority']} became {priority}"
+    record(connection, row, JobState(row["state"]), now, reason)
+    changed: sqlite3.Row = connection.execute(
+        "UPDATE jobs SET priority = ?, updated = ? WHERE id = ? RETURNING *",
+        (priority, now, job_id),
+    ).fetchone()
+    return changed
+
+
+def key_values(key: JobKey) -> dict[str, bytes | str]:
+    """The key's columns."""
+    return {
+        "folder": key.folder,
+        "relative": key.relative,
+        "fingerprint": to_text(key.fingerprint),
+        "recipe_name": to_text(key.recipe_name),
+    }
+
+
+def _insert(
+    connection: sqlite3.Connection, request: JobRequest, generation: int, now: float
+) -> sqlite3.Row:
+    values = key_values(request.key) | {
+        "generation": generation,
+        "source": request.source,
+        "target": request.target,
+        "recipe": to_json(request.recipe),
+        "output": to_json(request.output),
+        "priority": request.priority,
+        "now": now,
+    }
+    row: sqlite3.Row = connection.execute(_INSERT, values).fetchone()
+    add_event(connection, Event(row["id"], now, None, JobState.QUEUED, None, ""))
+    return row
+
+
+def _asks_the_same(row: sqlite3.Row, request: JobRequest) -> bool:
+    """Whether what an old job has frozen is what is asked for now."""
+    asked = (request.source, request.target, to_json(request.recipe), to_json(request.output))
+    return asked == (row["source"], row["target"], row["recipe"], row["output"])

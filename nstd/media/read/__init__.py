@@ -1,0 +1,1 @@
+"""Films in: what is in them, their frames, where their shots begin."""

@@ -1,0 +1,193 @@
+"""`probe` in a process of its own, which may crash, hang or swell without harm to this one."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from nstd.child import command, environment
+from nstd.errors import Interrupted, NstdError, StorageError, UnreadableError, from_os_error
+from nstd.media.frame import VideoInfo
+from nstd.media.read.limits import Limits
+from nstd.media.read.prober import error_of, question, unpack
+
+_LOG = logging.getLogger(__name__)
+
+MEMORY_BYTES = 6 << 30
+"""At most for probing. An 8K picture of four channels of 16 bits takes 0.27 GB, and a decoder holds
+up to 16 beside the one in hand: 4.5 GB; the list of a day's packets takes half a gigabyte."""
+
+BASE_SECONDS = 60.0
+BYTES_PER_SECOND = 10e6
+"""The slowest disk or network that is waited for: all of a film is read."""
+
+_PROBER = "nstd.media.read.prober"
+_POLL_SECONDS = 0.25
+_REAP_SECONDS = 5.0
+_CRASHES = frozenset(
+    {
+        signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT,
+        signal.SIGTRAP, signal.SIGSYS,
+    }
+)  # fmt: skip
+
+
+def probe_guarded(
+    path: Path,
+    *,
+    accept_truncated: bool = False,
+    limits: Limits | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    alive: Callable[[], object] = lambda: None,
+) -> VideoInfo:
+    """Probe a film in a child process with limited memory and time.
+
+    Args:
+        path: The film.
+        accept_truncated: Take a film that ends early for what is there of it.
+        limits: What it may have at most; None for the defaults.
+        stopping: Asked several times a second; true ends the child at once.
+        alive: Told several times a second that there is still life.
+
+    Raises:
+        InputError: As of `probe`; also `UnreadableError` where the film crashes the libraries that
+            read it, or takes more memory or time to compute than any sound film.
+        StorageError: The file system failed, or gives nothing for too long; or the child was killed
+            by another hand, as the kernel does where memory is short. All of that can pass.
+        Interrupted: `stopping` said so.
+    """
+    path = path.absolute()
+    try:
+        seconds = BASE_SECONDS + path.stat().st_size / BYTES_PER_SECOND
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+    asked = question(
+        path,
+        accept_truncated=accept_truncated,
+        limits=limits or Limits(),
+        memory=MEMORY_BYTES,
+        seconds=int(seconds) + 1,
+    )
+    with _memory_file() as chatter:
+        child = _start(asked, chatter)
+        try:
+            answer = _wait(child, path, seconds, stopping, alive)
+        finally:
+            _end(child, path)
+        if child.returncode or not answer:
+            raise _fault(child.returncode, path, chatter)
+    return _result(answer)
+
+
+def _memory_file() -> BinaryIO:
+    """Takes what libraries print: unlike a pipe nobody needs to empty it, and its size is limited.
+
+    Raises:
+        StorageError: It cannot be had; the process has too many files open, say.
+    """
+    try:
+        return os.fdopen(os.memfd_create("chatter"), "w+b")
+    except OSError as error:
+        raise from_os_error(error, "a file in memory", "making") from error
+
+
+def _start(asked: str, chatter: BinaryIO) -> "subprocess.Popen[bytes]":
+    # One thread each: a single picture is decoded, and every thread of a decoder holds pictures.
+    single = dict.fromkeys(
+        ("OPENCV_FFMPEG_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"
+    )
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program; the film's name is an argument
+            command(_PROBER, asked),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=chatter,
+            env=environment() | single,
+            start_new_session=True,  # Ctrl-C is for us to hear: the child would seem to crash
+        )
+    except OSError as error:
+        raise from_os_error(error, sys.executable, "starting") from error
+
+
+def _wait(
+    child: "subprocess.Popen[bytes]",
+    path: Path,
+    seconds: float,
+    stopping: Callable[[], bool],
+    alive: Callable[[], object],
+) -> bytes:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer, _ = child.communicate(timeout=_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            alive()
+            if stopping():
+                raise Interrupted(f"Looking at {path.name} was stopped") from None
+            if time.monotonic() > deadline:
+                raise _too_slow(child.pid, path, seconds) from None
+        else:
+            return answer
+
+
+def _end(child: "subprocess.Popen[bytes]", path: Path) -> None:
+    if child.poll() is None:
+        child.kill()
+        try:
+            child.wait(_REAP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Within a system call that a disk does not answer not even SIGKILL is heard.
+            _LOG.warning("The process that looks at %s hangs in the kernel", path)
+    if child.stdout is not None:
+        child.stdout.close()
+
+
+def _too_slow(pid: int, path: Path, seconds: float) -> NstdError:
+    """A film that computes for so long is to blame itself; a disk that says nothing may recover."""
+    if _cpu_seconds(pid) > seconds / 2:
+        return UnreadableError(f"{path} cannot be read within {seconds:.0f} s of computing")
+    return StorageError(f"{path} could not be read within {seconds:.0f} s: its disk hardly answers")
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        # The command's name, in parentheses, may hold anything; utime and stime are 14 and 15.
+        rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0  # it has ended just now: nothing can be said against the film
+    return (int(rest[11]) + int(rest[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _fault(code: int, path: Path, chatter: BinaryIO) -> NstdError:
+    """What it means that the child gave no answer."""
+    chatter.seek(0)
+    said = chatter.read().decode("utf-8", "backslashreplace").strip()
+    if said:
+        _LOG.debug("The process that looked at %s said: %s", path, said)
+    name = signal.Signals(-code).name if code < 0 else ""
+    if -code in _CRASHES:
+        return UnreadableError(f"{path} crashes the decoder ({name})")
+    if -code == signal.SIGXCPU:
+        return UnreadableError(f"{path} takes too long to compute")
+    if code < 0:
+        return StorageError(
+            f"The process that looked at {path} was killed ({name}), perhaps for want of memory",
+            "Nothing, unless it happens again: then give the machine more memory",
+        )
+    last = said.splitlines()[-1] if said else f"exit code {code}"
+    return NstdError(f"Looking at {path} failed unexpectedly: {last}")
+
+
+def _result(answer: bytes) -> VideoInfo:
+    found = json.loads(answer)
+    for name, level, message in found["notes"]:
+        logging.getLogger(name).log(level, "%s", message)
+    if "error" in found:
+        raise error_of(found)
+    return unpack(found["info"])

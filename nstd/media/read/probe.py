@@ -1,0 +1,260 @@
+"""path → VideoInfo: the facts of a film, and every reason why it cannot be painted."""
+
+import stat
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import CodecContext
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
+from nstd.media.frame import StreamInfo, VideoInfo
+from nstd.media.read.capture import Capture, open_capture
+from nstd.media.read.limits import Limits
+from nstd.media.read.scan import Scan, open_film, scan
+from nstd.media.read.structure import ends_early, lacks_index
+
+FILM_SUFFIXES: frozenset[str] = frozenset(
+    (
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".m2ts",
+        ".mts", ".wmv", ".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".vob", ".y4m", ".gif",
+    )
+)  # fmt: skip
+"""Suffixes, in lower case, that a watched folder takes for films. A GIF is a film."""
+
+_NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
+_ATTEMPTS = 64
+"""Attempts at a first frame: damaged packets, and those of other streams, may stand before it."""
+_TOLERATED_GAP = Fraction(1)
+"""Seconds a Matroska film may fall short of its stated duration, which includes subtitles."""
+_SAME_RATE = Fraction(1, 20)
+"""How far a stated frame rate may be from the counted one to be believed, as a share of it."""
+
+
+_RANGES = {1: "tv", 2: "pc"}
+_PRIMARIES = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
+    10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
+}  # fmt: skip
+_TRANSFERS = {
+    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear",
+    9: "log100", 10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1",
+    14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
+}  # fmt: skip
+_MATRICES = {
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco",
+    9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc",
+    13: "chroma-derived-c", 14: "ictcp",
+}  # fmt: skip
+
+
+def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None = None) -> VideoInfo:
+    """Read a film's facts, and make sure it can be painted to its end.
+
+    All packets are read (none is decoded but the first picture's), so that a film that was cut off
+    is noticed before hours are spent on it.
+
+    Args:
+        path: The film.
+        accept_truncated: Take a film that ends early for what is there of it.
+        limits: What it may have at most; None for no limits.
+
+    Raises:
+        VanishedError: There is no such file.
+        UnreadableError: It is empty, a folder, damaged, or no film at all.
+        UnsupportedError: It has no moving picture, or one that OpenCV cannot decode; or it is
+            beyond one of the limits.
+        TruncatedError: It ends before its own header says it does.
+        StorageError: The file system failed.
+    """
+    path = path.absolute()
+    _check_file(path)
+    with open_film(path) as container:
+        _check_format(container, path)
+        stream = painted_stream(container, path)
+        _require_decoder(stream, path)
+        if limits is not None:  # before anything is decoded, let alone allocated
+            limits.require_frame_size(path, stream.width, stream.height)
+        counted = scan(path, stream.index, limits)
+        missing = _missing(path, container, counted)
+        if missing and not accept_truncated:
+            raise TruncatedError(f"{path} ends early: {missing}")
+        if not counted.frames:
+            raise UnreadableError(f"{path} has no picture in it")
+        with open_capture(path) as capture:
+            if not capture.grab(_ATTEMPTS):
+                raise _undecodable(container, stream, path)
+            info = _info(container, stream, counted, capture, truncated=bool(missing))
+    if limits is not None:
+        limits.require(path, info)
+    return info
+
+
+def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:
+    """The video stream that is painted: the one OpenCV reads, which is the first.
+
+    OpenCV cannot be told which. PyAV's `best` may be another one.
+
+    Raises:
+        UnsupportedError: There is no film in it, or a cover picture stands before it.
+    """
+    films = container.streams.video
+    if not films:
+        raise UnsupportedError(f"{path} has no moving picture, only sound or other data")
+    if not is_cover(films[0]):
+        return films[0]
+    if all(is_cover(stream) for stream in films):
+        raise UnsupportedError(f"{path} has no moving picture, only a cover")
+    raise UnsupportedError(
+        f"The cover of {path} stands before its film, and OpenCV would read that",
+        "Put the film first: ffmpeg -i IN -map 0:V -map 0:a? -map 0:s? -c copy OUT",
+    )
+
+
+def is_cover(stream: av.VideoStream) -> bool:
+    """Whether a video stream is only a picture that belongs to the film."""
+    return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise UnreadableError(f"{path} is a folder, not a film")
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadableError(f"{path} is a pipe or a device, not a film")
+        if not facts.st_size:
+            raise UnreadableError(f"{path} is empty")
+        without_index = lacks_index(path)
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+    if without_index:
+        raise UnreadableError(
+            f"{path} has no whole index (moov box): its recording or copying never ended"
+        )
+
+
+def _check_format(container: InputContainer, path: Path) -> None:
+    name = container.format.name
+    if name in _NOT_FILMS:
+        raise UnreadableError(f"{path} is not a film, but text or a list that ffmpeg calls {name}")
+    if name.endswith("_pipe") or name == "image2":
+        raise UnreadableError(f"{path} is a still picture ({name.removesuffix('_pipe')}), no film")
+
+
+def _require_decoder(stream: av.VideoStream, path: Path) -> None:
+    # PyAV's types do not say so, but a stream without a decoder has no context.
+    context: CodecContext | None = stream.codec_context
+    if context is None:
+        raise UnsupportedError(f"{path} is of a kind of video that ffmpeg does not know")
+
+
+def _missing(path: Path, container: InputContainer, counted: Scan) -> str | None:
+    """What the film lacks of what its header promises, in words, or None."""
+    try:
+        cut = ends_early(path, container.format.name)
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+    if counted.packets < counted.promised:
+        return f"{counted.packets} of {counted.promised} frames are there"
+    if cut:
+        return "its last block is not complete"
+    stated = container.duration
+    if counted.promised or stated is None or "matroska" not in container.format.name:
+        return None
+    end = Fraction(stated, av.time_base)
+    if end - Fraction(counted.end) > _TOLERATED_GAP:
+        return f"{counted.end:.1f} of {float(end):.1f} seconds are there"
+    return None
+
+
+def _undecodable(
+    container: InputContainer, stream: av.VideoStream, path: Path
+) -> UnreadableError | UnsupportedError:
+    """Whose fault it is that OpenCV decodes nothing: the film's, or OpenCV's."""
+    try:
+        for _ in container.decode(stream):
+            codec = stream.codec.canonical_name
+            return UnsupportedError(f"{path} is {codec} video, which this OpenCV cannot decode")
+    except av.FFmpegError as error:
+        return UnreadableError(f"No frame of {path} can be decoded ({error.strerror})")
+    return UnreadableError(f"No frame of {path} can be decoded")
+
+
+def _info(
+    container: InputContainer,
+    stream: av.VideoStream,
+    counted: Scan,
+    capture: Capture,
+    *,
+    truncated: bool,
+) -> VideoInfo:
+    context = stream.codec_context
+    time_base = stream.time_base or Fraction(1, av.time_base)
+    start = int(counted.times[0]) if len(counted.times) else counted.offset or 0
+    duration = _duration(stream, counted, start, truncated=truncated)
+    layout = context.format
+    return VideoInfo(
+        stream=stream.index,
+        width=capture.width,
+        height=capture.height,
+        frame_rate=_frame_rate(stream, counted.frames, duration * time_base),
+        time_base=time_base,
+        start=start,
+        duration=duration,
+        frames=counted.frames,
+        rotation=capture.rotation,
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        color_range=_RANGES.get(context.color_range, "unknown"),
+        primaries=_PRIMARIES.get(context.color_primaries, "unknown"),
+        transfer=_TRANSFERS.get(context.color_trc, "unknown"),
+        matrix=_MATRICES.get(context.colorspace, "unknown"),
+        bit_depth=max((part.bits for part in layout.components), default=8) if layout else 8,
+        pixel_format=layout.name if layout else "unknown",
+        codec=stream.codec.canonical_name,
+        container=container.format.name,
+        streams=tuple(_stream_info(one) for one in container.streams),
+        sound_bytes=counted.sound_bytes,
+        truncated=truncated,
+    )
+
+
+def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:
+    """From the first frame's time to the last one's end, in the stream's units."""
+    if truncated or not stream.duration:
+        return counted.span
+    duration = (counted.offset or 0) + stream.duration - start
+    if not len(counted.times):
+        return max(0, duration)
+    # With B-frames and a varying rate MP4's durations end before the last frame is even shown.
+    last = int(counted.times[-1]) - start
+    return duration if duration > last else last + (counted.step or counted.tail)
+
+
+def _frame_rate(stream: av.VideoStream, frames: int, seconds: Fraction) -> Fraction:
+    stated = stream.average_rate or stream.guessed_rate or stream.base_rate
+    if not frames or not seconds:
+        return stated or Fraction(25)
+    counted = Fraction(frames) / seconds
+    # Of a varying rate some containers state the finest step instead of an average.
+    return stated if stated and abs(stated / counted - 1) < _SAME_RATE else counted
+
+
+def codec_name(stream: Stream) -> str:
+    """Name of the codec of a stream of any kind, as ffmpeg calls it, or "unknown"."""
+    # PyAV's types do not say so, but a stream without a decoder has no context.
+    context: CodecContext | None = stream.codec_context
+    name = context.codec.canonical_name if context else getattr(stream, "name", None)
+    return name or "unknown"
+
+
+def _stream_info(stream: Stream) -> StreamInfo:
+    return StreamInfo(
+        index=stream.index,
+        kind=stream.type if stream.type != "unknown" else "data",
+        codec=codec_name(stream),
+        language=stream.metadata.get("language"),
+        title=stream.metadata.get("title"),
+    )

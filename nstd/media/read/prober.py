@@ -1,0 +1,134 @@
+"""The process that probes: `probe`, with nothing to lose but this process.
+
+`nstd.media.read.guarded` starts it and reads its answer. A film is opened by large libraries
+written in C: one that makes them crash, hang or ask for all the memory there is must cost nobody
+more than a sentence.
+"""
+
+import json
+import logging
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+import nstd.errors
+from nstd.child import die_with_parent
+from nstd.errors import NstdError, UnreadableError
+from nstd.media.frame import StreamInfo, VideoInfo
+from nstd.media.read.limits import Limits
+from nstd.media.read.probe import probe
+
+Json = dict[str, Any]
+
+_LONGEST_CHATTER = 1 << 20
+_FIRST_TO_GO = "1000"
+"""The kernel's word for the process to kill when memory is short; the best one for us."""
+
+
+def main() -> None:
+    """Probe the film that the question names, and write the answer to standard output.
+
+    The question is the only argument, as JSON: see `question`.
+    """
+    asked = json.loads(sys.argv[1])
+    # What a library prints on standard output must not end up in the answer.
+    answer_to = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _confine(asked["parent"], asked["memory"], asked["seconds"])
+    notes = _Notes()
+    logging.basicConfig(level=logging.INFO, handlers=[notes])
+    logging.getLogger("libav").setLevel(logging.WARNING)
+    try:
+        found = _probe(asked)
+    except NstdError as error:
+        kind = type(error).__name__
+        answer: Json = {"error": kind, "problem": error.problem, "remedy": error.remedy}
+    else:
+        answer = {"info": pack(found)}
+    with os.fdopen(answer_to, "w", encoding="ascii") as pipe:
+        json.dump(answer | {"notes": notes.taken}, pipe)
+
+
+def question(path: Path, *, accept_truncated: bool, limits: Limits, **bounds: int) -> str:
+    """What `main` is asked: the film, and the `memory` in bytes and `seconds` it may take."""
+    asked = {"path": os.fspath(path), "accept_truncated": accept_truncated}
+    return json.dumps(asked | bounds | {"limits": limits.to_json(), "parent": os.getpid()})
+
+
+def pack(info: VideoInfo) -> Json:
+    """The facts of a film in plain values."""
+    values = asdict(info)
+    return {key: str(v) if isinstance(v, Fraction) else v for key, v in values.items()}
+
+
+def unpack(data: Mapping[str, Any]) -> VideoInfo:
+    """The facts of a film that `pack` wrote, exactly."""
+    values = dict(data)
+    for field in fields(VideoInfo):
+        if field.type is Fraction:
+            values[field.name] = Fraction(values[field.name])
+    values["streams"] = tuple(StreamInfo(**stream) for stream in values["streams"])
+    return VideoInfo(**values)
+
+
+def error_of(answer: Mapping[str, Any]) -> NstdError:
+    """The error that an answer tells of."""
+    kind = getattr(nstd.errors, answer["error"])
+    error: NstdError = kind(answer["problem"], answer["remedy"])
+    return error
+
+
+def _probe(asked: Json) -> VideoInfo:
+    path = Path(asked["path"])
+    limits = Limits.from_json(asked["limits"])
+    try:
+        return probe(path, accept_truncated=asked["accept_truncated"], limits=limits)
+    except (MemoryError, cv2.error) as error:
+        # OpenCV raises what it cannot allocate as an error of its own; PyAV's is a MemoryError too.
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise UnreadableError(f"{path} cannot be decoded ({error.err})") from error
+        shown = f"{asked['memory'] / (1 << 30):g}"
+        raise UnreadableError(f"{path} needs more than {shown} GiB of memory to open") from error
+
+
+def _confine(parent: int, memory: int, seconds: int) -> None:
+    """End with `parent`, leave no core, and take no more memory and time than allowed."""
+    die_with_parent(parent)
+    with suppress(OSError):  # some containers forbid it; the other bounds hold all the same
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
+    # Private, writable memory. RLIMIT_AS counts address space besides: reserved arenas and stacks
+    # of threads, gigabytes that no film has asked for on a machine with many cores.
+    _limit(resource.RLIMIT_DATA, memory)
+    _limit(resource.RLIMIT_CPU, seconds)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, _LONGEST_CHATTER)
+
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(kind, (value, hard))
+
+
+class _Notes(logging.Handler):
+    """Keeps what is logged here, to be logged where somebody reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[tuple[str, int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.taken.append((record.name, record.levelno, record.getMessage()))
+
+
+if __name__ == "__main__":
+    main()

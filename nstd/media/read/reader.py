@@ -1,0 +1,135 @@
+"""path → frames: every picture of a film, upright, in sRGB, with its exact time."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from nstd.errors import TruncatedError, UnsupportedError
+from nstd.media.color import as_709, warn_of_hdr, wrongly_601
+from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.read.capture import Capture, open_capture
+from nstd.media.read.chroma import interpolated_chroma
+from nstd.media.read.scan import Scan, scan
+from nstd.media.read.timing import Clock
+
+_LOG = logging.getLogger(__name__)
+
+_UNTIMED_ATTEMPTS = 64
+"""Attempts at a frame of a film whose packets state no times, so that its end is not known."""
+_EXCESS = 256
+"""Frames beyond twice those counted that are believed: a packet may hold two fields or pictures."""
+_UNTIMED_SHORTFALL = 2
+"""Packets without a picture of their own that such a film may end with: old AVI files have some."""
+
+
+def read_frames(
+    path: Path, info: VideoInfo, first: int = 0, last: int | None = None
+) -> Iterator[Frame]:
+    """Decode frames `first` to `last`, both included, with OpenCV.
+
+    Frames are counted as they are decoded. Where the film is damaged in the middle, what cannot be
+    decoded is left out, and a warning says how much.
+
+    Args:
+        path: The film.
+        info: Its facts, as `probe` found them.
+        first: Index of the first frame to yield; those before it are decoded and skipped.
+        last: Index of the last frame to yield, or None for the film's end.
+
+    Yields:
+        Frames upright and in sRGB, in the order of display; their times ascend strictly.
+
+    Raises:
+        TruncatedError: Fewer frames can be decoded than the film promises, and its probe did not
+            accept that. All that can be decoded have been yielded by then.
+        UnsupportedError: OpenCV cannot decode it, or decodes far more than is there.
+        InputError: It cannot be read any more.
+        StorageError: The file system failed.
+    """
+    if first < 0 or (last is not None and last < first - 1):
+        raise ValueError(f"no frames from {first} to {last}")
+    warn_of_hdr(info, str(path))
+    counted = scan(path, info.stream)
+    # Only planar layouts of 8 bits give their luma; the colors of others are corrected without.
+    planar = info.bit_depth == 8 and info.pixel_format.startswith("yuv4")
+    with open_capture(path, with_luma=wrongly_601(info) and planar) as capture:
+        film = _Film(path, info, counted, capture)
+        yield from film.frames(first, last)
+        film.report_losses()
+        if last is None or film.decoded <= last:
+            film.check_end()
+
+
+class _Film:
+    """A film being read: which frame comes next, and how many did not come."""
+
+    def __init__(self, path: Path, info: VideoInfo, counted: Scan, capture: Capture) -> None:
+        self._path = path
+        self._info = info
+        self._counted = counted
+        self._capture = capture
+        self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
+        # Where packets do not state their own times OpenCV tells others' times: the frames simply
+        # get the stated ones in turn.
+        ordered = len(counted.times) > 0 and not counted.exact
+        offset = None if ordered else counted.offset
+        self._clock = Clock(counted.times, offset, info.time_base, self._step)
+        self.decoded = 0
+        self._corrects_matrix = wrongly_601(info)
+
+    def frames(self, first: int, last: int | None) -> Iterator[Frame]:
+        while last is None or self.decoded <= last:
+            attempts = self._clock.remaining if len(self._counted.times) else _UNTIMED_ATTEMPTS
+            if not self._capture.grab(attempts):
+                return
+            pts = self._clock.stamp(self._capture.milliseconds)
+            index = self.decoded
+            self.decoded += 1
+            self._require_counted()
+            if index >= first:
+                yield Frame(
+                    image=self._picture(),
+                    index=index,
+                    pts=pts,
+                    duration=self._duration(pts),
+                    time_base=self._info.time_base,
+                )
+
+    def report_losses(self) -> None:
+        if self._clock.lost:
+            _LOG.warning(
+                "%s is damaged: %d frames cannot be decoded and are left out",
+                self._path,
+                self._clock.lost,
+            )
+
+    def check_end(self) -> None:
+        timed = len(self._counted.times) > 0
+        missing = self._clock.remaining if timed else self._counted.frames - self.decoded
+        if missing <= 0:
+            return
+        found = f"only {self.decoded} of {self._counted.frames} frames can be decoded"
+        short = not self._counted.exact and missing <= _UNTIMED_SHORTFALL
+        if not self._info.truncated and not short:
+            raise TruncatedError(f"{self._path} ends early: {found}")
+        _LOG.warning("%s ends early: %s", self._path, found)
+
+    def _require_counted(self) -> None:
+        if self.decoded > 2 * self._counted.frames + _EXCESS:
+            raise UnsupportedError(
+                f"{self._path} goes on behind its end: {self.decoded} frames were decoded, and it "
+                f"has {self._counted.frames}"
+            )
+
+    def _picture(self) -> Image:
+        image = self._capture.retrieve()
+        if image is None or image.shape[:2] != (self._info.height, self._info.width):
+            raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")
+        if self._corrects_matrix:
+            image = as_709(image, self._capture.retrieve_luma())
+        return interpolated_chroma(image, self._info)
+
+    def _duration(self, pts: int) -> int:
+        following = self._clock.following()
+        end = self._info.start + self._info.duration if following is None else following
+        return end - pts if end > pts else self._step

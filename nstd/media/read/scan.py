@@ -1,0 +1,237 @@
+"""What is in a film, found by reading all its packets without decoding one."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+
+from nstd.errors import from_os_error
+from nstd.media.faults import reading_error
+from nstd.media.read.limits import Limits
+
+_LOG = logging.getLogger(__name__)
+
+_UNBROKEN_FAILURES = 64
+"""A demuxer that fails this often without a packet in between will not recover."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """The frames of one video stream, counted and timed from its packets.
+
+    Attributes:
+        times: int64 `[frames]`, time stamps of the shown frames, ascending; empty where the
+            container states none that can be trusted. Two may be the same where the container
+            rounded them.
+        packets: Number of the stream's packets, those that show nothing included.
+        frames: Number of packets that show a frame.
+        promised: Number of frames the container's header states, or 0.
+        offset: The stream's start time as the container states it, or None.
+        tail: Duration of the last frame in display order, or 0.
+        end: Seconds at which the last packet of any stream ends.
+        sound_bytes: Size of all packets of sound.
+        exact: Every packet states its own presentation time; otherwise only the set of times is
+            known, and some packets may show nothing.
+    """
+
+    times: npt.NDArray[np.int64]
+    packets: int
+    frames: int
+    promised: int
+    offset: int | None
+    tail: int
+    end: float
+    sound_bytes: int
+    exact: bool
+
+    @property
+    def span(self) -> int:
+        """From the first frame's time to the last one's end, or 0 where unknown."""
+        return int(self.times[-1] - self.times[0]) + self.tail if len(self.times) else 0
+
+    @property
+    def step(self) -> int:
+        """The usual distance between two frames, or 0 where unknown."""
+        return int(np.median(np.diff(self.times))) if len(self.times) > 1 else 0
+
+
+@contextmanager
+def open_film(path: Path) -> Iterator[InputContainer]:
+    """Open a film for reading with PyAV; only the file itself, nothing it may point to.
+
+    Raises:
+        InputError: It cannot be opened as a film.
+        StorageError: The file system failed.
+    """
+    # An absolute path cannot be taken for a protocol, as "a:b.mp4" would be. Playlists that name
+    # other files or addresses are cut off by the whitelist.
+    path = path.absolute()
+    try:
+        container = av.open(
+            path,
+            "r",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except av.FFmpegError as error:
+        raise reading_error(error, path) from error
+    with container:
+        yield container
+
+
+def scan(
+    path: Path,
+    stream: int,
+    limits: Limits | None = None,
+    *,
+    alive: Callable[[], object] | None = None,
+) -> Scan:
+    """Read all packets of `path` and count those of the video stream with index `stream`.
+
+    The last few answers are remembered as long as the file is not changed.
+
+    Args:
+        path: The film.
+        stream: Index of the video stream.
+        limits: What it may have at most.
+        alive: Told of each packet that there is still life; with it nothing is remembered.
+
+    Raises:
+        UnsupportedError: It has more frames than `limits` allow; it is not read on then.
+        InputError: It cannot be opened as a film.
+        StorageError: The file system failed.
+    """
+    path = path.absolute()
+    if alive is not None:
+        return _read_through(path, stream, limits, alive)
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+    identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    return _remembered(path, stream, limits, identity)
+
+
+def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["av.Packet[Any]"]:
+    """Demux the streams with these indexes, going on behind damage.
+
+    Packets without content (ffmpeg's way of saying the end) are left out. Damage is logged once.
+
+    Raises:
+        StorageError: The file system failed.
+    """
+    failures = 0
+    told = False
+    while failures < _UNBROKEN_FAILURES:
+        try:
+            for packet in container.demux(*(container.streams[index] for index in streams)):
+                failures = 0
+                if packet.size:
+                    yield packet
+        except av.error.EOFError:
+            return
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise reading_error(error, path) from error
+            failures += 1
+            if not told:
+                told = True
+                _LOG.warning("%s is damaged (%s); reading on behind it", path, error.strerror)
+        else:
+            return
+
+
+_T = TypeVar("_T")
+
+
+def beating(items: Iterable[_T], alive: Callable[[], object]) -> Iterator[_T]:
+    """The same items; of each `alive` is told before it is handed out."""
+    for item in items:
+        alive()
+        yield item
+
+
+@lru_cache(maxsize=4)
+def _remembered(path: Path, index: int, limits: Limits | None, _identity: tuple[int, ...]) -> Scan:
+    return _read_through(path, index, limits, lambda: None)
+
+
+def _read_through(
+    path: Path, index: int, limits: Limits | None, alive: Callable[[], object]
+) -> Scan:
+    with open_film(path) as container:
+        tally = _Tally(index)
+        streams = [s.index for s in container.streams if s.type in ("video", "audio")]
+        for packet in beating(packets(container, path, *streams), alive):
+            tally.add(packet)
+            if limits is not None:
+                limits.require_frames(path, tally.frames, at_least=True)
+        stream = container.streams[index]
+        # AVI has no presentation times; those that ffmpeg makes up may be in decoding order.
+        states_times = container.format.name != "avi"
+        return tally.result(stream.frames, stream.start_time, states_times=states_times)
+
+
+class _Tally:
+    """Counts packets; a class because one pass gathers several numbers."""
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._pts: list[int | None] = []
+        self._dts: list[int | None] = []
+        self._packets = 0
+        self._last = (-(1 << 62), 0)
+        self._end = 0.0
+        self._sound_bytes = 0
+
+    @property
+    def frames(self) -> int:
+        """How many packets that show a frame were added."""
+        return len(self._pts)
+
+    def add(self, packet: "av.Packet[Any]") -> None:
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is not None and packet.stream.type != "attachment":
+            end = (stamp + (packet.duration or 0)) * packet.time_base
+            self._end = max(self._end, float(end))
+        if packet.stream_index != self._index:
+            if packet.stream.type == "audio":
+                self._sound_bytes += packet.size
+            return
+        self._packets += 1
+        if packet.is_discard or _hidden(packet):
+            return
+        self._pts.append(packet.pts)
+        self._dts.append(packet.dts)
+        if stamp is not None and stamp > self._last[0]:
+            self._last = (stamp, packet.duration or 0)
+
+    def result(self, promised: int, offset: int | None, *, states_times: bool) -> Scan:
+        complete = None not in self._pts
+        # Where only decoding times are stated: as a set they are the same.
+        stamps = self._pts if complete else self._dts
+        known = [] if None in stamps else [stamp for stamp in stamps if stamp is not None]
+        return Scan(
+            times=np.sort(np.array(known, dtype=np.int64)),
+            packets=self._packets,
+            frames=len(self._pts),
+            promised=promised,
+            offset=offset,
+            tail=self._last[1],
+            end=self._end,
+            sound_bytes=self._sound_bytes,
+            exact=complete and states_times,
+        )
+
+
+def _hidden(packet: "av.Packet[Any]") -> bool:
+    """Whether a VP8 packet is an alternate reference frame, which is never shown."""
+    return packet.stream.codec_context.name == "vp8" and not bytes(packet)[0] & 0x10

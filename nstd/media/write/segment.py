@@ -1,0 +1,250 @@
+"""One run of frames → one closed video file, that is there whole or not at all."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+import numpy as np
+from av.container import OutputContainer
+
+from nstd.errors import UnsupportedError
+from nstd.files import part_path, replace
+from nstd.media.color import encodable, tag
+from nstd.media.faults import writing_error
+from nstd.media.frame import Frame, VideoInfo
+from nstd.media.read.scan import open_film
+from nstd.media.write.encode import CODECS, EncodeSettings, encoder_options, pixel_format
+
+_LOG = logging.getLogger(__name__)
+
+_NEVER_REORDERED = 2
+"""No frame of so few is coded before an earlier one. x265 (4.2) computes the decoding times of so
+few from a delay that it has never set: they are random, and the container may refuse them."""
+
+
+class SegmentWriter:
+    """Encodes frames into one closed file, `path`.
+
+    A context manager. Until its block is left in peace only a hidden part file is there; then that
+    is fsynced and takes `path`'s place. When the block is left by an exception it is removed.
+
+    The time stamps are the frames' own, exactly, counted from the film's `origin`. The same frames,
+    facts and settings give the same bytes.
+
+    Args:
+        path: The finished file; one that is there is replaced.
+        info: The source's facts: its size, rotation, frame rate and time base.
+        settings: How to encode.
+        alive: Told of each frame and each packet that there is still life: an encoder may compute
+            for minutes on what it has taken in, when the block is left above all.
+
+    Raises:
+        DiskFullError: No space is left; nothing stays behind. Like the next, from any method.
+        StorageError: The file system failed; nothing stays behind.
+        UnsupportedError: The encoder refused, for example a size it cannot have.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        settings: EncodeSettings,
+        *,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._path = path.absolute()
+        self._part = part_path(self._path)
+        self._info = info
+        self._settings = settings
+        self._alive = alive
+        self._pixel_format = pixel_format(settings, info.width, info.height)
+        self._durations: dict[int, int] = {}
+        self._last: int | None = None
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        check_size(self._info, self._settings)
+        if self._pixel_format != CODECS[self._settings.codec].pixel_format:
+            size = f"{self._info.width}×{self._info.height}"
+            _say_odd(size, self._settings.codec, self._pixel_format)
+        try:
+            self._container = self._open()
+            self._stream = self._add_stream()
+        except av.FFmpegError as error:
+            raise writing_error(error, self._path) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._abandon()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Encode the next frame.
+
+        Args:
+            frame: Upright, of the film's size and time base, later than the one before.
+        """
+        self._check(frame)
+        self._alive()
+        turned = np.rot90(frame.image, self._info.rotation // 90)
+        picture = encodable(turned, self._pixel_format)
+        picture.pts = frame.pts - origin(self._info)
+        picture.time_base = frame.time_base
+        self._durations[picture.pts] = frame.duration
+        self._last = frame.pts
+        self._count += 1
+        self._encode(picture)
+
+    def _open(self) -> OutputContainer:
+        ticks = str(self._info.time_base.denominator)
+        options = {"movie_timescale": ticks, "video_track_timescale": ticks}
+        form = CODECS[self._settings.codec].segment_format
+        return av.open(str(self._part), "w", format=form, options=options)
+
+    def _add_stream(self) -> av.VideoStream:
+        codec = CODECS[self._settings.codec]
+        # Only a hint for the encoder's rate control, which some refuse outside of this range: the
+        # time stamps are what counts.
+        rate = min(max(self._info.frame_rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
+        stream = cast(
+            "av.VideoStream",
+            self._container.add_stream(
+                codec.encoder, rate=rate, options=encoder_options(self._settings)
+            ),
+        )
+        context = stream.codec_context
+        context.width, context.height = coded_size(self._info)
+        context.pix_fmt = self._pixel_format
+        context.time_base = self._info.time_base
+        context.sample_aspect_ratio = self._info.sample_aspect_ratio
+        if codec.tag:
+            context.codec_tag = codec.tag
+        tag(context, self._pixel_format)
+        context.open()
+        return stream
+
+    def _check(self, frame: Frame) -> None:
+        height, width, _ = frame.image.shape
+        if (width, height) != (self._info.width, self._info.height):
+            expected = f"{self._info.width}×{self._info.height}"
+            raise ValueError(f"{frame!r} does not fit into a film of {expected}")
+        if frame.time_base != self._info.time_base:
+            raise ValueError(f"{frame!r} is not in the film's time base, {self._info.time_base}")
+        if self._last is not None and frame.pts <= self._last:
+            raise ValueError(f"{frame!r} is not later than the frame before, at {self._last}")
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        try:
+            # `encode` would give all packets of a flush at once, after as long as that takes.
+            for packet in self._stream.codec_context.encode_lazy(picture):
+                self._alive()
+                packet.stream = self._stream
+                if picture is None and self._count <= _NEVER_REORDERED:
+                    packet.dts = packet.pts
+                if packet.pts is not None:
+                    packet.duration = self._durations.pop(packet.pts, 0)
+                self._container.mux(packet)
+        except av.FFmpegError as error:
+            raise writing_error(error, self._path) from error
+
+    def _finish(self) -> None:
+        if self._last is None:
+            raise ValueError(f"the segment {self._path} has no frame")
+        self._encode(None)
+        try:
+            self._container.close()
+        except av.FFmpegError as error:
+            raise writing_error(error, self._path) from error
+        replace(self._part, self._path)
+
+    def _abandon(self) -> None:
+        # Closing writes an ending that nobody wants; on a full disk it would fail, and hide the
+        # error that is already on its way.
+        with suppress(av.FFmpegError):
+            self._container.close()
+        self._part.unlink(missing_ok=True)
+
+
+def joins(closed: Path, info: VideoInfo, settings: EncodeSettings) -> bool:
+    """Whether a segment that was closed before can be joined with those this encoder makes.
+
+    All of a film's segments share one header, and another version may write another one.
+
+    Args:
+        closed: The segment; a trial is written beside it, and removed.
+        info: As for `SegmentWriter`.
+        settings: Likewise.
+
+    Raises:
+        UnreadableError: `closed` is damaged.
+        DiskFullError, StorageError, UnsupportedError: As for `SegmentWriter`.
+    """
+    trial = closed.with_name(f"trial-{closed.name}")
+    gray = np.full((info.height, info.width, 3), 128, np.uint8)
+    try:
+        with SegmentWriter(trial, info, settings) as writer:
+            writer.write(Frame(gray, 0, info.start, 1, info.time_base))
+        return _header(trial) == _header(closed)
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def _header(segment: Path) -> bytes | None:
+    with open_film(segment) as container:
+        return container.streams.video[0].codec_context.extradata
+
+
+@cache
+def _say_odd(size: str, codec: str, layout: str) -> None:
+    # Cached: once is enough for the hundreds of segments of a film.
+    _LOG.warning(
+        "%s is odd: %s keeps that size only as %s, which some players cannot show",
+        size,
+        codec,
+        layout,
+    )
+
+
+def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
+    """Find out whether the codec takes pictures of the film's size.
+
+    Raises:
+        UnsupportedError: They are too small for it.
+    """
+    size = coded_size(info)
+    least = CODECS[settings.codec].smallest
+    if size[0] < least[0] or size[1] < least[1]:
+        raise UnsupportedError(
+            f"A picture of {size[0]}×{size[1]} is too small for {settings.codec}, "
+            f"which needs {least[0]}×{least[1]}",
+            "Choose the codec h264, or a larger size",
+        )
+
+
+def origin(info: VideoInfo) -> int:
+    """Moment of the film, in its units, that is 0 in its segments: MP4 shows nothing before 0."""
+    return min(0, info.start)
+
+
+def coded_size(info: VideoInfo) -> tuple[int, int]:
+    """Width and height of the coded picture: the upright one turned back."""
+    if info.rotation in (90, 270):
+        return info.height, info.width
+    return info.width, info.height

@@ -1,0 +1,130 @@
+"""Is a finished film what was promised? Asked of the file itself, before anyone sees it."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from nstd.errors import InputError, StorageError, VerificationError
+from nstd.files import facts_of
+from nstd.media.frame import VideoInfo
+from nstd.media.read.capture import open_capture
+from nstd.media.read.probe import is_cover
+from nstd.media.read.scan import open_film, scan
+from nstd.media.read.structure import ends_early
+
+_MILLISECOND = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a finished film has to be.
+
+    Attributes:
+        info: The source's facts: size, rotation and time base are the same.
+        times: Every frame's time stamp, ascending, in `info.time_base`.
+        end: When the last frame ends, likewise.
+        kinds: The other streams that packets were written for, such as "audio".
+        empty: Those that no packet was written for: the container may keep them, or not.
+        chapters: How many there are.
+        rounds_to_milliseconds: The container cannot state times more exactly, and begins at 0.
+    """
+
+    info: VideoInfo
+    times: Sequence[int]
+    end: int
+    kinds: Sequence[str]
+    chapters: int
+    empty: Sequence[str] = ()
+    rounds_to_milliseconds: bool = False
+
+
+def verify(film: Path, promise: Promise, alive: Callable[[], object] = lambda: None) -> None:
+    """Compare a finished file with what it has to be.
+
+    Args:
+        film: The file.
+        promise: What it has to be.
+        alive: Told of each packet that is read that there is still life.
+
+    Raises:
+        VerificationError: It differs; the message says in what.
+        StorageError: The file system failed.
+    """
+    try:
+        _check_streams(film, promise, alive)
+        _check_picture(film, promise)
+    except InputError as error:
+        if facts_of(film) is None:
+            # It was there just now: its disk is gone, which can pass.
+            raise StorageError(f"{film} was written, and is gone") from error
+        raise VerificationError(f"The finished film cannot be read: {error.problem}") from error
+
+
+def _check_streams(film: Path, promise: Promise, alive: Callable[[], object]) -> None:
+    with open_film(film) as container:
+        if ends_early(film, container.format.name):
+            raise VerificationError("The finished film is not complete")
+        videos = [stream for stream in container.streams.video if not is_cover(stream)]
+        _expect("pictures", 1, len(videos))
+        found = Counter(str(stream.type) for stream in container.streams)
+        for kind, count in Counter(promise.kinds).items():
+            extra = len(videos) if kind == "video" else 0
+            spare = min(max(0, found[kind] - extra - count), promise.empty.count(kind))
+            _expect(f"{kind} streams", count, found[kind] - extra - spare)
+        _expect("chapters", promise.chapters, len(container.chapters()))
+        _check_end(container, promise)
+        picture = videos[0].index
+        time_base = videos[0].time_base or Fraction(1)
+    counted = scan(film, picture, alive=alive)
+    _expect("frames", len(promise.times), counted.frames)
+    found_times = [int(stamp) * time_base for stamp in counted.times]
+    _check_times(found_times, promise)
+
+
+def _check_end(container: InputContainer, promise: Promise) -> None:
+    end = Fraction((container.start_time or 0) + (container.duration or 0), av.time_base)
+    expected = promise.end * promise.info.time_base
+    if end < expected - _MILLISECOND:
+        raise VerificationError(
+            f"The finished film should last to {float(expected):.3f} seconds, "
+            f"but the file says {float(end):.3f}"
+        )
+
+
+def _check_times(found: Sequence[Fraction], promise: Promise) -> None:
+    _expect("time stamps", len(promise.times), len(found))
+    expected = [stamp * promise.info.time_base for stamp in promise.times]
+    if not promise.rounds_to_milliseconds:
+        wrong = sum(1 for one, other in zip(found, expected, strict=True) if one != other)
+    else:
+        # Matroska also moves the whole film when its sound begins before 0.
+        moved = found[0] - expected[0]
+        wrong = sum(
+            1
+            for one, other in zip(found, expected, strict=True)
+            if abs(one - other - moved) > _MILLISECOND
+        )
+    if wrong:
+        raise VerificationError(f"{wrong} of {len(found)} frames of the finished film are mistimed")
+
+
+def _check_picture(film: Path, promise: Promise) -> None:
+    info = promise.info
+    with open_capture(film) as capture:
+        if not capture.grab():
+            raise VerificationError("The finished film cannot be decoded")
+        size = f"{capture.width}×{capture.height}"
+        _expect("size", f"{info.width}×{info.height}", size)
+        _expect("rotation", info.rotation, capture.rotation)
+
+
+def _expect(what: str, promised: object, found: object) -> None:
+    if promised != found:
+        raise VerificationError(
+            f"The finished film's {what} should be {promised}, but the file has {found}"
+        )

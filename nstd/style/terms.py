@@ -1,0 +1,121 @@
+"""What earlier frames of a shot add to the objective of a later one."""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nstd.style.losses import Activations, Moment, pooled, weighted_second_moment
+
+Trust = Float[Tensor, "batch height width"]
+"""c of [Ruder, eq. 5], in [0, 1]: how far the warped earlier frame is to be believed."""
+
+
+Images = Float[Tensor, "batch 3 height width"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pace:
+    """How source frames change since the earlier ones, warped to them, where these are trusted.
+
+    Attributes:
+        broad: Their change of color, averaged broadly, at each place.
+        change: Mean squared change of all, broad or fine.
+        firmness: What the temporal loss is to be multiplied by for that.
+    """
+
+    broad: Float[Tensor, "batch 3 height width"]
+    change: Float[Tensor, " batch"]
+    firmness: Float[Tensor, " batch"]
+
+    def of_frames(self, frames: list[int]) -> "Pace":
+        """The same for some frames of the batch."""
+        return Pace(self.broad[frames], self.change[frames], self.firmness[frames])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TemporalTarget:
+    """What a batch of frames is to be like, where earlier ones of its shot say so.
+
+    Attributes:
+        warped: ω_j, the earlier painted frames warped to these, the closest first.
+        trusts: c_j of `long_term_trust`.
+        shown: What each place is painted for: the source of these frames where nothing is trusted,
+            elsewhere what the earlier paint was painted for, warped like it; None if that is not
+            known.
+        pace: How the source changes since the earlier frames; None if that is not known.
+    """
+
+    warped: Float[Tensor, "distances batch 3 height width"]
+    trusts: Float[Tensor, "distances batch height width"]
+    shown: Float[Tensor, "batch 3 height width"] | None = None
+    pace: Pace | None = None
+
+    @property
+    def trust(self) -> Trust:
+        """Σ c_j: how far a place is known from any earlier frame."""
+        return self.trusts.sum(dim=0)
+
+    def of_frames(self, frames: list[int]) -> "TemporalTarget":
+        """The same for some frames of the batch."""
+        shown = None if self.shown is None else self.shown[frames]
+        pace = None if self.pace is None else self.pace.of_frames(frames)
+        return TemporalTarget(self.warped[:, frames], self.trusts[:, frames], shown, pace)
+
+
+def temporal_loss(
+    images: Images,
+    warped: Float[Tensor, "distances batch 3 height width"],
+    trusts: Float[Tensor, "distances batch height width"],
+) -> Float[Tensor, " batch"]:
+    """Σ_j 1/D Σ c_j (x − ω_j)², D = 3HW [Ruder, eq. 4 and 7].
+
+    Args:
+        images: x, `[batch, 3, height, width]`.
+        warped: ω_j, the earlier painted frames warped to x, `[distances, batch, 3, height, width]`.
+        trusts: c_j, `[distances, batch, height, width]`.
+
+    Returns:
+        One value a frame.
+    """
+    squares = trusts[:, :, None] * (images - warped).square()
+    return squares.mean(dim=(2, 3, 4)).sum(dim=0)
+
+
+_NOTHING = 1e-6
+"""Share of a layer's positions below which none is new."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewPlaces:
+    """Where frames show what no earlier one did.
+
+    Attributes:
+        places: 1 where all is new, 0 where nothing is, `[batch, height, width]`.
+        weights: Of their style loss, `[batch]`; 0 where too little is new.
+    """
+
+    places: Float[Tensor, "batch height width"]
+    weights: Float[Tensor, " batch"]
+    _guides: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False)
+    """By a layer's size: they are the same at each step."""
+
+    def of_frames(self, frames: list[int]) -> "NewPlaces":
+        """The same for some frames of the batch."""
+        return NewPlaces(self.places[frames], self.weights[frames])
+
+    def moment(self, features: Activations, *, augmented: bool) -> Moment:
+        """`second_moment` of what is new alone [Gatys 2017, eq. 5]; of all if nothing is."""
+        size = (features.shape[2], features.shape[3])
+        if size not in self._guides:
+            self._guides[size] = _guide(pooled(self.places, features))
+        return weighted_second_moment(features, self._guides[size], augmented=augmented)
+
+
+def _guide(
+    places: Float[Tensor, "batch height width"],
+) -> Float[Tensor, "batch height width"]:
+    """The same with mean 1; 1 everywhere where nothing is new."""
+    share = places.mean(dim=(1, 2), keepdim=True)
+    return torch.where(share > _NOTHING, places / share.clamp(min=_NOTHING), 1.0)

@@ -1,0 +1,1 @@
+"""How work gets into the ledger, and how it is steered there."""

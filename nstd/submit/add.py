@@ -1,0 +1,179 @@
+"""`add`: films and pictures queued by name, for a daemon or `batch` to paint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nstd.config import BatchConfig, Config
+from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError
+from nstd.ledger.job import Job, JobRequest, JobState, path_of
+from nstd.ledger.store import SqliteJobStore
+from nstd.submit.control import UNFINISHED, open_ledger
+from nstd.submit.freeze import Entry, entry_requests, is_media
+from nstd.submit.inputs import absolute, expand, watching_folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for besides the files.
+
+    Attributes:
+        recipes: Names; empty for those of the file's folder.
+        output: The folder that results go to, or None for that of the file's folder.
+        again: Queue anew what is done, has failed or was canceled.
+        overwrite: Replace an output that is there already.
+        priority: Higher is sooner; None leaves it as it is, and a new job's as its folder says.
+    """
+
+    recipes: tuple[str, ...] = ()
+    output: Path | None = None
+    again: bool = False
+    overwrite: bool = False
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of one file and recipe.
+
+    Attributes:
+        source: The file.
+        job: The job for it, or None.
+        new: Whether it was queued now.
+        error: Why there is no job, or None.
+    """
+
+    source: Path
+    job: Job | None
+    new: bool
+    error: NstdError | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a file belongs: the entry it goes by, and whether that was made for it."""
+
+    entry: Entry
+    folder: Path
+    recipes: tuple[str, ...]
+    made: bool
+
+
+def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
+    """Queue films and pictures; what is queued or done already is not queued twice.
+
+    Each lies in a watched folder and is painted as that says, or is given recipes and an output
+    folder, or goes by the only batch entry, as `batch` has it.
+
+    Args:
+        config: Watched folders, recipes, the ledger.
+        paths: Films, pictures, and folders of such.
+        wish: What is asked for besides.
+
+    Returns:
+        A line for each file and recipe; a file that could not be queued has one with the error.
+
+    Raises:
+        UsageError: A file belongs nowhere, or the wish contradicts its folder; nothing is queued.
+        LedgerError, StorageError: The ledger cannot be used.
+    """
+    places = [(source, _place(config, source, wish)) for source in expand(paths)]
+    added: list[Added] = []
+    with open_ledger(config) as store:
+        for source, place in places:
+            try:
+                added += _add_one(store, config, source, place, wish)
+            except LedgerError:
+                raise
+            except NstdError as error:
+                added.append(Added(source, None, new=False, error=error))
+    return added
+
+
+def _add_one(
+    store: SqliteJobStore, config: Config, source: Path, place: _Place, wish: Wish
+) -> list[Added]:
+    entry = place.entry
+    if wish.overwrite:
+        entry = entry.model_copy(update={"overwrite": True})
+    requests = entry_requests(
+        store, config, entry, place.folder, source, recipes=place.recipes, placed=place.made
+    )
+    for request in requests:
+        before = store.find(request.key)
+        if before is None or _is_queued_anew(before, wish):
+            _require_free(store, request, overwrite=entry.overwrite)
+    return [_queue(store, source, request, wish) for request in requests]
+
+
+def _queue(store: SqliteJobStore, source: Path, request: JobRequest, wish: Wish) -> Added:
+    wanted = request if wish.priority is None else replace(request, priority=wish.priority)
+    job, new = store.enqueue(wanted, again=wish.again)
+    if wish.priority is not None and job.request.priority != wish.priority:
+        job = store.prioritize(job.id, wish.priority) if job.state in UNFINISHED else job
+    return Added(source, job, new, None)
+
+
+def _is_queued_anew(job: Job, wish: Wish) -> bool:
+    return job.state is JobState.VANISHED or (wish.again and job.state not in UNFINISHED)
+
+
+def _place(config: Config, source: Path, wish: Wish) -> _Place:
+    if not is_media(source):
+        raise UsageError(f"{source} is no film and no picture by its name", "Name another")
+    for name in wish.recipes:
+        if name not in config.recipes:
+            known = ", ".join(config.recipes) or "none"
+            raise UsageError(f"There is no recipe {name}", f"config.yaml has: {known}")
+    folder = watching_folder(config, source)
+    if folder is not None:
+        if wish.output is not None:
+            raise UsageError(
+                f"{source} lies in the watched folder {folder.watch}, whose output is "
+                f"{folder.output}",
+                "Leave -o out, or use `nstd stylize`",
+            )
+        return _Place(folder, folder.watch, _some(folder, wish, str(folder.watch)), made=False)
+    if wish.output is not None and wish.recipes:
+        return _Place(_made_entry(config, source, wish), source.parent, wish.recipes, made=True)
+    if len(config.batch) == 1 and wish.output is None:
+        (entry,) = config.batch
+        return _Place(entry, source.parent, _some(entry, wish, "the batch entry"), made=False)
+    raise UsageError(
+        f"{source} lies in no watched folder",
+        "Move it into one, or say both -o FOLDER and --recipe NAME",
+    )
+
+
+def _some(entry: Entry, wish: Wish, owner: str) -> tuple[str, ...]:
+    """The wish's recipes out of an entry's; all where none is named."""
+    for name in wish.recipes:
+        if name not in entry.recipes:
+            has = ", ".join(entry.recipes)
+            raise UsageError(f"{owner} is not painted in {name}", f"Its recipes: {has}")
+    return wish.recipes or entry.recipes
+
+
+def _made_entry(config: Config, source: Path, wish: Wish) -> BatchConfig:
+    """An entry for one file, as if it stood in the configuration."""
+    output = absolute(wish.output or Path())
+    if is_media(output) and not output.is_dir():
+        raise UsageError(f"-o {wish.output} is the name of a file", "Give a folder")
+    for folder in config.folders:
+        if output.resolve().is_relative_to(folder.watch.resolve()):
+            raise UsageError(
+                f"-o {wish.output} lies in the watched folder {folder.watch}",
+                "Choose another: what is painted would be found there as a new film",
+            )
+    return BatchConfig.model_validate(
+        {"input": str(source), "output": str(output), "recipes": list(wish.recipes)}
+    )
+
+
+def _require_free(store: SqliteJobStore, request: JobRequest, *, overwrite: bool) -> None:
+    """Say now what would otherwise show when the job is started."""
+    source, target = path_of(request.source), path_of(request.target)
+    if (target.exists() and target.samefile(source)) or store.is_source(request.target):
+        raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
+    if target.exists() and not overwrite:
+        raise OutputExistsError(f"{target} is there already")

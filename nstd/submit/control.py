@@ -1,0 +1,347 @@
+"""The queue from outside: the ledger, who works on it, and what is asked of jobs by number.
+
+Nothing here needs torch, so that looking at the queue takes no time. It works the same whether a
+daemon runs on the state folder or not: both only speak to the ledger.
+"""
+
+import fcntl
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.config import Config
+from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
+from nstd.ledger.job import Event, Job, JobKey, JobState, Json, Segment
+from nstd.ledger.store import BEGUN_ANEW, SqliteJobStore
+
+UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
+
+LOCK_SECONDS = 1.0
+"""How long the lock is tried for where it is required: who only looks holds it for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that a worker holds.
+
+    Attributes:
+        job: The job.
+        seconds_left: An estimate, or None where there is nothing to go by.
+    """
+
+    job: Job
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The queue at one look.
+
+    Attributes:
+        working: Whether a daemon, or `batch`, works on the state folder.
+        now: When it was looked at, in seconds since the epoch.
+        counts: Jobs by state.
+        running: The jobs that workers hold, or held when their process ended.
+        held: The jobs that wait for something other than their turn.
+        daemon: What the daemon has reported of itself: its process, events lost, problems and
+            workers; None where none runs.
+    """
+
+    working: bool
+    now: float
+    counts: dict[JobState, int]
+    running: list[Running]
+    held: list[Job]
+    daemon: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Everything the ledger knows of one job."""
+
+    job: Job
+    segments: list[Segment]
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a wish for one job.
+
+    Attributes:
+        number: The job's.
+        job: As it is now, or None where the wish was refused.
+        error: Why it was, or None.
+    """
+
+    number: int
+    job: Job | None
+    error: NstdError | None
+
+
+def open_ledger(config: Config) -> SqliteJobStore:
+    """The ledger of the daemon and of `batch`."""
+    return SqliteJobStore(_ledger_path(config))
+
+
+@contextmanager
+def daemon_lock(config: Config, *, required: bool) -> Iterator[bool]:
+    """Hold the state folder's lock: one daemon, or one `batch` that works itself, at a time.
+
+    Args:
+        config: For the state folder.
+        required: Raise where another process holds it, instead of saying so.
+
+    Yields:
+        Whether the lock is held.
+
+    Raises:
+        BusyError: Another process holds it, and `required` is true.
+    """
+    path = _lock_path(config)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise from_os_error(error, path, "opening") from error
+    with file:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if not required:
+                    yield False
+                    return
+                if time.monotonic() >= deadline:
+                    raise BusyError(f"Another nstd works on {config.state_dir} already") from error
+                time.sleep(0.02)
+        yield True
+
+
+def is_worked_on(config: Config) -> bool:
+    """Whether a daemon, or a `batch` that works itself, is there to take what is queued.
+
+    Raises:
+        StorageError: The lock cannot be looked at.
+    """
+    path = _lock_path(config)
+    try:
+        with path.open("rb") as file:
+            # Shared, so that two that look are not taken for a daemon by each other.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise from_os_error(error, path, "opening") from error
+    return False
+
+
+def overview(config: Config) -> Overview:
+    """The queue as it is now; makes no ledger where there is none."""
+    working, now = is_worked_on(config), time.time()
+    if not _ledger_path(config).exists():
+        return Overview(working, now, dict.fromkeys(JobState, 0), [], [])
+    with open_ledger(config) as store:
+        running = [
+            Running(job, seconds_left(job, store.events(job.id), now))
+            for job in reversed(store.jobs({JobState.RUNNING, JobState.PUBLISHING}))
+        ]
+        held = [job for job in reversed(store.jobs({JobState.QUEUED})) if is_held(job, now)]
+        daemon = _report(store) if working else None
+        return Overview(working, now, store.counts(), running, held, daemon)
+
+
+def list_jobs(config: Config, states: Iterable[JobState] | None, limit: int | None) -> list[Job]:
+    """Jobs in any of these states (None: all), the newest first, at most `limit`."""
+    if not _ledger_path(config).exists():
+        return []
+    with open_ledger(config) as store:
+        return store.jobs(states, limit)
+
+
+def details(config: Config, number: int) -> Details:
+    """Everything about one job.
+
+    Raises:
+        LedgerError: There is no such job.
+    """
+    _require_ledger(config, number)
+    with open_ledger(config) as store:
+        return Details(store.get(number), store.segments(number), store.events(number))
+
+
+def retry(config: Config, numbers: Sequence[int], *, failed: bool = False) -> list[Answer]:
+    """Queue jobs again that are over, or end the waiting of queued ones.
+
+    Args:
+        config: For the ledger.
+        numbers: The jobs'.
+        failed: Every failed job too, unless its film was queued anew since.
+
+    Raises:
+        UsageError: Nothing is named.
+    """
+
+    def chosen(store: SqliteJobStore) -> list[Job]:
+        latest = [(job, store.find(job.request.key)) for job in store.jobs({JobState.FAILED})]
+        return [job for job, newest in latest if newest is not None and newest.id == job.id]
+
+    return _each(config, numbers, SqliteJobStore.retry, chosen if failed else None, "--failed")
+
+
+def cancel(config: Config, numbers: Sequence[int]) -> list[Answer]:
+    """Cancel jobs that wait or run; a worker that paints one stops at one of its next steps.
+
+    Raises:
+        UsageError: Nothing is named.
+    """
+    return _each(config, numbers, SqliteJobStore.cancel, None, None)
+
+
+def pause(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
+    """Keep jobs from being started; one that runs stops at one of its next steps.
+
+    Args:
+        config: For the ledger.
+        numbers: The jobs'.
+        all_jobs: Every job too that waits or runs.
+
+    Raises:
+        UsageError: Nothing is named.
+    """
+
+    def chosen(store: SqliteJobStore) -> list[Job]:
+        return [job for job in store.jobs({JobState.QUEUED, JobState.RUNNING}) if not job.paused]
+
+    return _each(config, numbers, SqliteJobStore.pause, chosen if all_jobs else None, "--all")
+
+
+def resume(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
+    """End pauses; the arguments are those of `pause`.
+
+    Raises:
+        UsageError: Nothing is named.
+    """
+
+    def chosen(store: SqliteJobStore) -> list[Job]:
+        return [job for job in store.jobs(UNFINISHED) if job.paused]
+
+    return _each(config, numbers, SqliteJobStore.resume, chosen if all_jobs else None, "--all")
+
+
+def seconds_left(job: Job, events: Sequence[Event], now: float) -> float | None:
+    """How long a running job still takes, as far as its frames so far tell.
+
+    Args:
+        job: The job.
+        events: Its history: the time that it was worked on is the time it was RUNNING.
+        now: Seconds since the epoch.
+    """
+    spent, since = 0.0, None
+    for event in events:
+        if event.reason == BEGUN_ANEW:
+            spent, since = 0.0, event.at
+        elif event.after is JobState.RUNNING:
+            since = event.at if since is None else since
+        elif since is not None:
+            spent, since = spent + event.at - since, None
+    if since is not None:
+        spent += job.updated - since
+    left = job.frames_total - job.frames_done
+    if job.state is not JobState.RUNNING or job.frames_done <= 0 or left < 0 or spent <= 0:
+        return None
+    return max(0.0, left * spent / job.frames_done - (now - job.updated))
+
+
+def is_held(job: Job, now: float) -> bool:
+    """Whether a job waits for something other than its turn."""
+    return job.state is JobState.QUEUED and (job.paused or job.not_before > now)
+
+
+def reason(job: Job) -> str:
+    """Why a job is where it is, in words; empty where its state says it all."""
+    if job.state is JobState.FAILED:
+        return job.error or ""
+    if job.state not in UNFINISHED:
+        return ""
+    if not job.paused:
+        return job.hold_reason or ""
+    if job.state is JobState.QUEUED:
+        return "Paused" if job.hold_reason is None else f"Paused. {job.hold_reason}"
+    return "Paused: it stops at one of its next steps"
+
+
+_TO = " → "
+
+
+def placed_recipe(recipe: str, output: Path) -> str:
+    """What stands for the recipe in the identity of work that was given its own output.
+
+    The same film and recipe to another folder is other work: it must neither be taken for what a
+    watched folder or a batch entry asks for, nor be in its way.
+    """
+    return f"{recipe}{_TO}{output}"
+
+
+def is_placed(key: JobKey) -> bool:
+    """Whether the work was given its own output, and belongs to no entry of a configuration."""
+    return _TO in key.recipe_name
+
+
+def recipe_name(key: JobKey) -> str:
+    """The recipe's name in the configuration."""
+    return key.recipe_name.partition(_TO)[0]
+
+
+def _each(
+    config: Config,
+    numbers: Sequence[int],
+    act: Callable[[SqliteJobStore, int], Job],
+    choose: Callable[[SqliteJobStore], list[Job]] | None,
+    flag: str | None,
+) -> list[Answer]:
+    """Do the same to each job; what is refused of one is no reason not to do the others."""
+    if not numbers and choose is None:
+        remedy = "`nstd jobs` lists them" if flag is None else f"Give its number, or {flag}"
+        raise UsageError("No job is named", remedy)
+    if not _ledger_path(config).exists():
+        return [Answer(number, None, _no_such_job(number)) for number in numbers]
+    answers = []
+    with open_ledger(config) as store:
+        found = [] if choose is None else [job.id for job in reversed(choose(store))]
+        for number in dict.fromkeys([*numbers, *found]):
+            try:
+                answers.append(Answer(number, act(store, number), None))
+            except LedgerError as error:
+                answers.append(Answer(number, None, error))
+    return answers
+
+
+def _report(store: SqliteJobStore) -> Json | None:
+    """The report of the daemon that lives; that of one before a `batch` that works now is none."""
+    report = store.last_report()
+    lives = report is not None and Path(f"/proc/{report['pid']}").exists()
+    return report if lives else None
+
+
+def _require_ledger(config: Config, number: int) -> None:
+    if not _ledger_path(config).exists():
+        raise _no_such_job(number)
+
+
+def _no_such_job(number: int) -> LedgerError:
+    return LedgerError(f"There is no job {number}", "`nstd jobs` lists them")
+
+
+def _ledger_path(config: Config) -> Path:
+    return config.state_dir / "ledger.sqlite3"
+
+
+def _lock_path(config: Config) -> Path:
+    return config.state_dir / "daemon.lock"

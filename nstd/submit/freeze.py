@@ -1,0 +1,429 @@
+"""From a settled file to a job in the ledger: fingerprint, frozen recipe, name of the output."""
+
+import hashlib
+import itertools
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from nstd.config import (
+    BatchConfig,
+    Config,
+    FolderConfig,
+    MoveOriginals,
+    output_name,
+    sidecar_of,
+    with_sidecar,
+)
+from nstd.errors import (
+    ChangedError,
+    ConfigError,
+    InputError,
+    VanishedError,
+    WeightsError,
+    from_os_error,
+)
+from nstd.files import removed_on_failure
+from nstd.files import replace as move_into_place
+from nstd.ledger.fingerprint import fingerprint
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
+from nstd.ledger.protocol import JobStore
+from nstd.media.read.probe import FILM_SUFFIXES
+from nstd.media.still import STILL_SUFFIXES, read_style_image
+from nstd.media.write.encode import EncodeSettings
+from nstd.style.device import choose_devices
+from nstd.style.recipe import StyleRecipe
+from nstd.submit.control import placed_recipe
+from nstd.submit.output import OutputSpec
+from nstd.weights import (
+    AUTO,
+    ChosenNetwork,
+    choose_network,
+    file_sha256,
+    load_weights,
+    present_layers,
+)
+
+network_logger = logging.getLogger("nstd.network")
+"""Says which network `auto` is; commands that say little else show it."""
+
+MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
+
+
+ENCODER_THREADS = 2
+"""x264's bytes change with it, so it is one number for every machine."""
+
+Entry = FolderConfig | BatchConfig
+
+STILL_FORMATS = {".jpg": "jpg", ".jpeg": "jpg"}
+"""Format of a painted picture by its source's; PNG for all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A file to be painted, and how.
+
+    Attributes:
+        source: The film or picture, absolute.
+        folder: The folder that its relative path, and so its identity, counts from.
+        recipe_name: Part of the work's identity.
+        recipe: As configured; it is frozen when the job is queued.
+        output: How to encode and publish.
+        target: Where the result goes.
+        priority: Higher is sooner.
+    """
+
+    source: Path
+    folder: Path
+    recipe_name: str
+    recipe: StyleRecipe
+    output: OutputSpec
+    target: Path
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """What freezing a recipe depends on besides the recipe.
+
+    Attributes:
+        state_dir: nstd's state folder: the copies lie there.
+        cache_dir: nstd's cache folder: the networks lie there.
+        gpu: Whether it will be painted on a GPU; the network `auto` depends on it.
+    """
+
+    state_dir: Path
+    cache_dir: Path
+    gpu: bool = False
+
+
+def is_media(path: Path) -> bool:
+    """Whether a file's name says that it is a film or a picture."""
+    return path.suffix.lower() in MEDIA_SUFFIXES
+
+
+def submit_entry(
+    store: JobStore, config: Config, entry: Entry, folder: Path, source: Path
+) -> list[tuple[Job, bool]]:
+    """Queue a file of a watched folder, or of the batch list, once for each of its recipes.
+
+    Args:
+        store: The ledger.
+        config: The configuration that `entry` is part of.
+        entry: What to do with the file.
+        folder: What the file's relative path counts from.
+        source: The file.
+
+    Returns:
+        Each job, and whether it was queued now.
+
+    Raises:
+        ConfigError: Something is wrong in the file's sidecar; it is to wait until that is mended.
+        NstdError: The file, a style image or the network's weights cannot be read.
+    """
+    # All are frozen before the first is queued: where one cannot be, none is begun.
+    try:
+        requests = entry_requests(store, config, entry, folder, source)
+    except (ConfigError, InputError, WeightsError):
+        # Of the film itself, its fingerprint says again what is wrong.
+        keys = [job_key(store, folder, source, name) for name in entry.recipes]
+        jobs = [job for key in keys if (job := store.find(key)) is not None]
+        if len(jobs) < len(keys):
+            raise
+        # What was queued before keeps the recipe it was queued with.
+        return [(job, False) for job in jobs]
+    return [store.enqueue(request) for request in requests]
+
+
+def entry_requests(
+    store: JobStore,
+    config: Config,
+    entry: Entry,
+    folder: Path,
+    source: Path,
+    *,
+    recipes: Sequence[str] | None = None,
+    placed: bool = False,
+) -> list[JobRequest]:
+    """What `submit_entry` queues, not queued yet.
+
+    Args:
+        store: The ledger.
+        config: For recipes, the network and the folders.
+        entry: What to do with the file.
+        folder: What the file's relative path counts from.
+        source: The file.
+        recipes: Only these of the entry's recipes.
+        placed: The entry is no part of the configuration, but made for this file: its work is told
+            apart from what the configuration asks for.
+
+    Raises:
+        ConfigError: Something is wrong in the file's sidecar.
+        NstdError: The file, a style image or the network's weights cannot be read.
+    """
+    requests = []
+    for name in entry.recipes if recipes is None else recipes:
+        known_as = placed_recipe(name, entry.output) if placed else name
+        key = job_key(store, folder, source, known_as)
+        output = _output_spec(config, entry)
+        naming = _Naming(entry, name, output_extension(source, output.encode))
+        wanted = Submission(
+            source=source,
+            folder=folder,
+            recipe_name=known_as,
+            recipe=_recipe(config, name, folder, source),
+            output=output,
+            target=_choose_target(store, key, entry, naming, source),
+            priority=entry.priority,
+        )
+        requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
+    return requests
+
+
+def _recipe(config: Config, name: str, folder: Path, source: Path) -> StyleRecipe:
+    """A recipe of the configuration, changed by the sidecar of the file where there is one."""
+    recipe = config.recipes[name]
+    sidecar = sidecar_of(source)
+    if sidecar is not None:
+        recipe = with_sidecar(recipe, sidecar, folder)
+    return recipe.recipe(config.network)
+
+
+def output_extension(source: Path, encode: EncodeSettings) -> str:
+    """Of the painted file, without its dot."""
+    suffix = source.suffix.lower()
+    return STILL_FORMATS.get(suffix, "png") if suffix in STILL_SUFFIXES else encode.container
+
+
+def submit(
+    store: JobStore,
+    wanted: Submission,
+    freezing: Freezing,
+    *,
+    again: bool = False,
+) -> tuple[Job, bool]:
+    """Queue a job; the same work is queued once unless `again`.
+
+    Returns:
+        The job, and whether it was queued now.
+
+    Raises:
+        NstdError: The file, a style image or the network's weights cannot be read.
+    """
+    key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name)
+    request = _request(wanted, key, freezing)
+    return store.enqueue(request, again=again)
+
+
+def job_key(store: JobStore, folder: Path, source: Path, recipe_name: str) -> JobKey:
+    """The identity of the work: folder, relative path, content, recipe."""
+    return JobKey(
+        folder=os.fsencode(folder),
+        relative=os.fsencode(source.relative_to(folder)),
+        fingerprint=fingerprint(store, folder, source),
+        recipe_name=recipe_name,
+    )
+
+
+def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
+    """The recipe with copies, named by their content, of its style images and weights.
+
+    From then on nothing that happens to the originals changes the look of a half-made film.
+
+    Raises:
+        InputError: A style image cannot be read.
+        WeightsError: The network cannot be found or used.
+    """
+    frozen = freezing.state_dir / "frozen"
+    styles = []
+    for style in recipe.styles:
+        digest, copy = _freeze_file(Path(style.image), frozen, _check_style_image)
+        styles.append(replace(style, image=str(copy), sha256=digest))
+    chosen = choose_network(recipe.network, freezing.cache_dir, gpu=freezing.gpu)
+    if chosen.reason:
+        _say_which(chosen.name, chosen.reason)
+    require_depth(recipe, chosen)
+    digest, copy = _freeze_file(chosen.path, frozen, _check_weights)
+    return replace(
+        recipe,
+        styles=tuple(styles),
+        network=str(copy),
+        network_name=recipe.network_name or chosen.name,
+        network_sha256=digest,
+    )
+
+
+def freezing_of(config: Config, recipe: StyleRecipe) -> Freezing:
+    """What freezing `recipe` depends on where it is configured by `config`.
+
+    Raises:
+        DeviceError: The recipe asks for `auto`, and a configured device is missing.
+    """
+    gpu = recipe.network == AUTO and paints_on_gpu(config)
+    return Freezing(config.state_dir, config.cache_dir, gpu)
+
+
+def paints_on_gpu(config: Config) -> bool:
+    """Whether the first of the devices that `config` names is a GPU.
+
+    Raises:
+        DeviceError: One of them is missing.
+    """
+    devices = choose_devices(None if config.devices == "auto" else config.devices)
+    return devices[0].name != "cpu"
+
+
+@lru_cache(maxsize=8)
+def _say_which(name: str, reason: str) -> None:
+    """Once a process: thousands of films may be queued at once."""
+    network_logger.info("The network is %s: %s", name, reason)
+
+
+def require_depth(recipe: StyleRecipe, chosen: ChosenNetwork) -> None:
+    """Find out whether the network reaches the recipe's deepest layer: now, and not in mid-film.
+
+    Raises:
+        WeightsError: It does not, or its file is missing or damaged.
+    """
+    try:
+        identity = FileIdentity.from_stat(chosen.path.stat())
+    except OSError as error:
+        raise WeightsError(f"There are no weights at {chosen.path}") from error
+    present = _layers(chosen.path, identity)
+    for layer in (*recipe.style_layers, recipe.content_layer):
+        if layer not in present:
+            raise WeightsError(
+                f"The network {chosen.name} has no {layer}: it ends at {present[-1]}",
+                "Choose shallower layers in the recipe, or another network",
+            )
+
+
+@lru_cache(maxsize=8)
+def _layers(
+    weights: Path,
+    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
+) -> tuple[str, ...]:
+    return present_layers(load_weights(weights).tensors)
+
+
+def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
+    return JobRequest(
+        key=key,
+        source=os.fsencode(wanted.source),
+        target=os.fsencode(wanted.target),
+        recipe=freeze(wanted.recipe, freezing).to_json(),
+        output=wanted.output.to_json(),
+        priority=wanted.priority,
+    )
+
+
+def _output_spec(config: Config, entry: Entry) -> OutputSpec:
+    originals, move_to = "keep", None
+    if isinstance(entry, FolderConfig):
+        if isinstance(entry.originals, MoveOriginals):
+            originals, move_to = "move", str(entry.originals.move)
+        else:
+            originals = entry.originals
+    return OutputSpec(
+        encode=config.output_of(entry).settings(ENCODER_THREADS),
+        segment_frames=config.segment_frames,
+        accept_truncated=config.accepts_truncated(entry),
+        overwrite=entry.overwrite,
+        originals=originals,
+        move_to=move_to,
+        siblings=entry.recipes,
+        marker=entry.marker if isinstance(entry, FolderConfig) else None,
+        limits=config.limits_of(entry),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    entry: Entry
+    recipe: str
+    extension: str
+
+    def __call__(self, stem: str, suffix: str) -> str:
+        return output_name(
+            self.entry.name, stem=stem, recipe=self.recipe, ext=self.extension, suffix=suffix
+        )
+
+
+def _choose_target(
+    store: JobStore, key: JobKey, entry: Entry, naming: _Naming, source: Path
+) -> Path:
+    """A place for the output that no other work has.
+
+    The source's relative path is mirrored. Of an a.mov and an a.avi both get a result: the second
+    one's is named after all of its name, and a third's gets a number. Another version of the same
+    film takes the place of one that never came to be, or that may be replaced.
+    """
+    below = entry.output / Path(os.fsdecode(key.relative)).parent
+    stems = itertools.chain(
+        [source.stem, source.name], (f"{source.name}-{number}" for number in itertools.count(2))
+    )
+    for stem in stems:
+        target = below / naming(stem, source.suffix.removeprefix("."))
+        owner = next(iter(store.jobs_for_target(os.fsencode(target))), None)
+        if owner is None or owner.request.key == key:
+            break
+        published = owner.state in {JobState.DONE, JobState.PUBLISHING}
+        if _same_place(owner.request.key, key) and (entry.overwrite or not published):
+            break
+    return target
+
+
+def _same_place(one: JobKey, other: JobKey) -> bool:
+    """Whether both are the same file and recipe, of whatever content."""
+    return replace(one, fingerprint="") == replace(other, fingerprint="")
+
+
+def _freeze_file(source: Path, folder: Path, check: Callable[[Path], None]) -> tuple[str, Path]:
+    try:
+        identity = FileIdentity.from_stat(source.stat())
+        digest = _checked_digest(source, identity, check)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise VanishedError(f"There is no {source}", "Check the recipe's paths") from error
+        raise from_os_error(error, source, "reading") from error
+    copy = folder / f"{digest}{source.suffix.lower()}"
+    if copy.exists():
+        return digest, copy
+    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    with removed_on_failure(part):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, part)
+        except OSError as error:
+            raise from_os_error(error, copy, "writing") from error
+        if file_sha256(part) != digest:
+            raise ChangedError(f"{source} changed while it was read", "Queue the film again")
+        move_into_place(part, copy)
+    return digest, copy
+
+
+@lru_cache(maxsize=64)
+def _checked_digest(
+    source: Path,
+    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
+    check: Callable[[Path], None],
+) -> str:
+    """Hash of a file that is sound; not read again as long as it does not change.
+
+    Of thousands of films dropped at once each has the same style images and weights.
+    """
+    check(source)
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_style_image(path: Path) -> None:
+    read_style_image(path)  # now, while its own name can still be said
+
+
+def _check_weights(path: Path) -> None:
+    load_weights(path)

@@ -1,0 +1,69 @@
+"""How a painted film is cut, encoded and published."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nstd.errors import LedgerError
+from nstd.media.read.limits import Limits
+from nstd.media.write.encode import EncodeSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputSpec:
+    """How a painted film is cut, encoded and published; frozen into the job.
+
+    Attributes:
+        encode: Codec, quality, container.
+        first: Number of the first frame that is painted.
+        last: Number of the last one; None for the film's own.
+        segment_frames: Frames in a segment, at most.
+        accept_truncated: Paint what is there of a film that ends early.
+        overwrite: Replace a file that is at the target already.
+        originals: "keep", "delete" or "move": what becomes of the source once it is painted.
+        move_to: Folder that "move" moves it to.
+        siblings: Names of all recipes that the film is painted in: all of them need the original.
+        marker: Name of a file in the watched folder that is there as long as its disk is mounted.
+        limits: What the source may have at most, and what stays free on the disks.
+    """
+
+    encode: EncodeSettings = field(default_factory=EncodeSettings)
+    first: int = 0
+    last: int | None = None
+    segment_frames: int = 48
+    accept_truncated: bool = False
+    overwrite: bool = False
+    originals: str = "keep"
+    move_to: str | None = None
+    siblings: tuple[str, ...] = ()
+    marker: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the film is painted, and not a part."""
+        return self.first == 0 and self.last is None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "OutputSpec":
+        """The specification that `to_json` wrote.
+
+        Raises:
+            LedgerError: It was written by a version with other keys.
+        """
+        try:
+            values = dict(data)
+            values["encode"] = EncodeSettings(**values["encode"])
+            values["siblings"] = tuple(values["siblings"])
+            # Jobs queued by versions without limits have the default ones.
+            values["limits"] = Limits.from_json(values.get("limits", {}))
+            return cls(**values)
+        except (KeyError, TypeError) as error:
+            raise LedgerError(
+                f"The job's output settings are not of this version: {error}",
+                "Finish the job with the version that queued it, or queue the film again",
+            ) from error

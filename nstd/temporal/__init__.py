@@ -1,0 +1,1 @@
+"""How the frames of a shot hold together: warped, trusted, held. Tensors only."""

@@ -1,0 +1,163 @@
+"""Work that is named, done and over: `stylize` and `batch`."""
+
+import glob
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from nstd.config import SIDECAR_SUFFIX, BatchConfig, Config
+from nstd.errors import Interrupted, LedgerError, NstdError, UsageError
+from nstd.files import facts_of
+from nstd.intake.watcher import scan_once
+from nstd.ledger.job import Job, JobState, path_of
+from nstd.ledger.store import SqliteJobStore
+from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
+from nstd.submit.freeze import Entry, is_media, submit_entry
+from nstd.submit.inputs import absolute, watched_folder, watching_folder
+from nstd.work.crew import device_names, make_worker
+from nstd.work.film import Observer
+from nstd.work.result import Result, paths_of, until_stopped, why_not, work_off
+from nstd.work.worker import Worker
+
+POLL_SECONDS = 0.5
+"""Between two looks at jobs that a daemon works off for us."""
+
+
+def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
+    """Paint everything in the watched folders, the batch list, `paths` and what was added, once.
+
+    What has failed before is tried again. With a daemon on the same state folder the work is
+    queued with it and waited for.
+
+    Args:
+        config: What to paint, and how.
+        paths: More films; each must lie in a watched folder, or there must be one batch entry alone
+            to go by.
+        observer: Who looks on.
+
+    Raises:
+        UsageError: A path belongs to no folder and no batch entry, or none of these is given.
+        DeviceError: A device is missing.
+
+    Returns:
+        What became of each input; where the observer asked to stop, the last says so.
+    """
+    found, named = _found_work(config), _named_work(config, paths)
+    with open_ledger(config) as store:
+        # What nstd has painted itself is painted again only where that very file is named.
+        fresh = [one for one in found if not store.is_output(bytes(one[2]))]
+        work = list(dict.fromkeys([*fresh, *named]))
+        if not (work or config.folders or config.batch or _placed_jobs(store)):
+            raise UsageError(
+                "There is nothing to paint",
+                "Add folders or a batch list to config.yaml, or name films",
+            )
+        results, jobs = [], []
+        for entry, folder, source in work:
+            try:
+                queued = submit_entry(store, config, entry, folder, source)
+                jobs += [_tried_again(store, job) for job, _ in queued]
+            except LedgerError:
+                raise
+            except NstdError as error:
+                results.append(Result(source, None, error))
+        jobs += _placed_jobs(store)
+        return results + until_stopped(_finished(config, store, jobs, observer))
+
+
+def _finished(
+    config: Config, store: SqliteJobStore, jobs: Sequence[Job], observer: Observer
+) -> Iterator[Result]:
+    """The jobs' results: worked off here, or waited for as long as another process works."""
+    worker: Worker | None = None
+    with ExitStack() as stack:
+        for job in jobs:
+            while worker is None and _is_awaited(store.get(job.id)):
+                with ExitStack() as attempt:
+                    if attempt.enter_context(daemon_lock(config, required=False)):
+                        stack.push(attempt.pop_all())
+                        worker = make_worker(config, store, device_names(config)[0], observer)
+                        worker.clear_up_all()
+                if observer.stopping:
+                    stopped = Interrupted("Waiting was stopped", "The other nstd goes on by itself")
+                    yield Result(*paths_of(job), stopped)
+                    return
+                if worker is None:
+                    time.sleep(POLL_SECONDS)
+            result = _ended(store, job) if worker is None else work_off(store, worker, job)
+            before = job.state is JobState.DONE
+            yield _kept(result, path_of(job.request.target)) if before else result
+
+
+def _kept(result: Result, target: Path) -> Result:
+    """The result of what was painted before, and whether that is still there."""
+    try:
+        return replace(result, kept=True, gone=facts_of(target) is None)
+    except NstdError as error:
+        return replace(result, error=error)
+
+
+def _is_awaited(job: Job) -> bool:
+    """Whether a job will come to its end by itself."""
+    return job.state in UNFINISHED and not (job.paused and job.state is JobState.QUEUED)
+
+
+def _placed_jobs(store: SqliteJobStore) -> list[Job]:
+    """What was added with an output of its own, and waits; no folder or batch entry names it."""
+    queued = reversed(store.jobs({JobState.QUEUED}))
+    return [job for job in queued if is_placed(job.request.key) and not job.paused]
+
+
+def _tried_again(store: SqliteJobStore, job: Job) -> Job:
+    # A queued one may wait for its next try; who asks for it by hand has mended what was wrong.
+    again = {JobState.FAILED, JobState.VANISHED, JobState.QUEUED}
+    return store.retry(job.id) if job.state in again else job
+
+
+def _ended(store: SqliteJobStore, job: Job) -> Result:
+    source, target = paths_of(job)
+    now = store.get(job.id)
+    return Result(source, target, None if now.state is JobState.DONE else why_not(now))
+
+
+Work = tuple[Entry, Path, Path]
+"""A file to be painted: the entry it belongs to, the base of its relative path, and itself."""
+
+
+def _found_work(config: Config) -> list[Work]:
+    """What there is in the watched folders, and what the batch list's patterns find."""
+    work: list[Work] = []
+    for folder in config.folders:
+        found = scan_once(watched_folder(folder), settle_seconds=config.settle_seconds)
+        work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
+    for entry in config.batch:
+        work += [(entry, path.parent, path) for path in _globbed(entry)]
+    return work
+
+
+def _named_work(config: Config, paths: Sequence[Path]) -> list[Work]:
+    return [_owner(config, absolute(path)) for path in paths]
+
+
+def _globbed(entry: BatchConfig) -> list[Path]:
+    names = itertools.chain.from_iterable(
+        glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        for pattern in entry.input
+    )
+    found = {Path(name) for name in names if not name.endswith(SIDECAR_SUFFIX)}
+    return sorted(path for path in found if path.is_file())
+
+
+def _owner(config: Config, path: Path) -> Work:
+    folder = watching_folder(config, path)
+    if folder is not None:
+        return folder, folder.watch, path
+    if len(config.batch) == 1:
+        return config.batch[0], path.parent, path
+    raise UsageError(
+        f"{path} lies in no watched folder, and there is no single batch entry to go by",
+        "Use `nstd stylize`, or add an entry to config.yaml",
+    )

@@ -1,0 +1,121 @@
+"""What must hold of a film, its source and its target before and after it is painted."""
+
+import logging
+import os
+import shutil
+from os.path import samestat
+from pathlib import Path
+
+from nstd.errors import (
+    BusyError,
+    ChangedError,
+    ConfigError,
+    InputError,
+    NstdError,
+    OutputExistsError,
+    StorageError,
+    UnsupportedError,
+    UsageError,
+    VanishedError,
+    from_os_error,
+)
+from nstd.ledger.fingerprint import fingerprint
+from nstd.ledger.job import FileIdentity, path_of
+from nstd.media.frame import VideoInfo
+from nstd.media.write.writer import facts_of
+from nstd.work.film import Film
+
+logger = logging.getLogger(__name__)
+
+
+def require_as_queued(film: Film) -> None:
+    """Raise VanishedError unless the source is still the film that was queued."""
+    key = film.job.request.key
+    if fingerprint(film.store, path_of(key.folder), film.source) != key.fingerprint:
+        raise VanishedError(
+            f"{film.source} is not the film that was queued any more",
+            "Nothing to do: the film that is there now is queued for itself",
+        )
+
+
+def require_paintable(film: Film, width: int, height: int) -> None:
+    """Raise UnsupportedError where a picture of this size has no levels to be painted at."""
+    try:
+        film.painter.levels(width, height)
+    except ConfigError as error:
+        raise UnsupportedError(
+            f"{film.source} cannot be painted: {error.problem}", error.remedy
+        ) from error
+
+
+def require_frames(film: Film, info: VideoInfo) -> None:
+    """Raise UsageError where the film ends before the first frame that is wanted."""
+    if 0 < info.frames <= film.output.first:
+        raise UsageError(
+            f"{film.source.name} has {info.frames} frames: there is none from {film.output.first}",
+            "Frames are counted from 0",
+        )
+
+
+def require_free(film: Film) -> None:
+    """Nothing that is anybody's may be replaced, whatever `overwrite` says of outputs."""
+    name = film.job.request.target
+    there = facts_of(film.target)
+    if there is not None and samestat(there, facts(film.source)):
+        raise UsageError(f"{film.target} is the film itself", "Choose another output")
+    if film.store.is_source(name):
+        raise UsageError(f"{film.target} is itself a film to be painted", "Choose another output")
+    if there is not None and not film.output.overwrite:
+        raise OutputExistsError(f"{film.target} is there already")
+    if film.store.is_being_written(name, but_for=film.job.id):
+        raise BusyError(f"Another job is painting {film.target} right now")
+
+
+def blame_change(film: Film, before: FileIdentity, error: NstdError) -> None:
+    """Raise `ChangedError` where the source was overwritten while `error` was met.
+
+    What was read may be a mixture of two films then, and the error a consequence of that.
+    """
+    try:
+        if facts_of(film.source) is not None:
+            require_unchanged(film, before, error)
+    except ChangedError:
+        raise
+    except (InputError, StorageError) as unseen:
+        # Its disk does not answer, or it is gone by now: `error` tells what that has led to.
+        logger.info("Whether %s was changed meanwhile cannot be seen: %s", film.source, unseen)
+
+
+def require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None = None) -> None:
+    """Raise `ChangedError`, and forget what was painted, if the source has other content now.
+
+    Its owner or its other names may have changed: that is another identity, and the content is read
+    again to know.
+    """
+    if identity(film.source) == before:
+        return
+    key = film.job.request.key
+    if fingerprint(film.store, path_of(key.folder), film.source) == key.fingerprint:
+        return
+    film.store.clear_segments(film.job)
+    shutil.rmtree(film.work, ignore_errors=True)
+    raise ChangedError(f"{film.source} was changed while it was being painted") from cause
+
+
+def is_at(path: Path, identity: FileIdentity) -> bool:
+    """Whether the file at `path` has this identity's content."""
+    there = facts_of(path)
+    return there is not None and FileIdentity.from_stat(there).same_content(identity)
+
+
+def identity(path: Path, doing: str = "reading") -> FileIdentity:
+    """The identity of the file at `path`; an error says what it was wanted for (`doing`)."""
+    return FileIdentity.from_stat(facts(path, doing))
+
+
+def facts(path: Path, doing: str = "reading") -> os.stat_result:
+    """What the system knows of `path`, its errors translated."""
+    try:
+        return path.stat()
+    except OSError as error:
+        raise from_os_error(error, path, doing) from error

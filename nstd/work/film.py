@@ -1,0 +1,122 @@
+"""A film in the making: what was asked for, who looks on, and everything at hand to paint it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from nstd.errors import InputError, NstdError, UnsupportedError
+from nstd.flow import Estimator
+from nstd.ledger.job import Job, Segment, path_of
+from nstd.ledger.protocol import JobStore
+from nstd.media.frame import Image, VideoInfo
+from nstd.style.optimize import Iterate, Painter
+from nstd.submit.output import OutputSpec
+from nstd.work.plan import ExecutionPlan
+
+
+class Observer(Protocol):
+    """Who looks on: a progress bar, a daemon, a test."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether work is to stop at the next step."""
+        ...
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        """A film begins, with `painted` of `total` frames (0: unknown) there from before."""
+        ...
+
+    def alive(self) -> None:
+        """Work goes on, though no step is taken: something long is read, encoded or joined."""
+        ...
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """A step was taken on the batch that begins with `frame`."""
+        ...
+
+    def painted(self, frame: int) -> None:
+        """`frame` is painted and on the disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """One claimed job with everything at hand to paint it.
+
+    Attributes:
+        job: As it was claimed.
+        store: The ledger.
+        work: The job's own folder for segments and kept frames.
+        plan: How it is computed.
+        output: How it is cut, encoded and published.
+        painter: The recipe on its device.
+        observer: Who looks on.
+        estimator: Of the flow between frames; None where each frame is painted for itself.
+    """
+
+    job: Job
+    store: JobStore
+    work: Path
+    plan: ExecutionPlan
+    output: OutputSpec
+    painter: Painter
+    observer: Observer
+    estimator: Estimator | None = None
+
+    @property
+    def source(self) -> Path:
+        """The film that is painted."""
+        return path_of(self.job.request.source)
+
+    @property
+    def target(self) -> Path:
+        """Where the painted film goes."""
+        return path_of(self.job.request.target)
+
+    def frames_of(self, info: VideoInfo) -> int:
+        """How many frames are painted of a film with these facts, by its own count."""
+        end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
+        return max(0, end - self.output.first)
+
+    def progress(self, segment: Segment, frames: Sequence[int], total: int) -> None:
+        """Note that `frames` of the open `segment`, one after the other, are painted."""
+        self.store.progress(self.job, frames[-1] - self.output.first + 1, total, segment)
+        for frame in frames:
+            self.observer.painted(frame)
+
+
+def opens_later(error: NstdError) -> bool:
+    """Whether a film that `error` was met with may open once all of it has come."""
+    return isinstance(error, InputError) and not isinstance(error, UnsupportedError)
+
+
+def seconds_of_grace(source: Path, grace_seconds: float, now: float) -> float:
+    """How long a film that does not open may still be in the making; 0 or less: no longer.
+
+    Args:
+        source: The film.
+        grace_seconds: How old its last change must be.
+        now: Seconds since the epoch.
+    """
+    try:
+        age = now - source.stat().st_ctime
+    except OSError:
+        return 0.0  # gone: the next look finds out
+    # Changed in the future: the clock was set back, and says nothing.
+    return grace_seconds - age if age >= 0 else 0.0
+
+
+def to_tensor(images: Sequence[Image]) -> torch.Tensor:
+    """Pictures `[height, width, 3]` uint8 as float32 `[batch, 3, height, width]` in [0, 1]."""
+    stacked = torch.from_numpy(np.stack(images))
+    return stacked.permute(0, 3, 1, 2).contiguous().float() / 255
+
+
+def to_images(tensor: torch.Tensor) -> list[Image]:
+    """The pictures of `to_tensor`, rounded to 8 bits."""
+    codes = (tensor.clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(codes.permute(0, 2, 3, 1).contiguous().cpu().numpy())

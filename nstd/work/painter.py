@@ -1,0 +1,56 @@
+"""A recipe on its device, ready to paint."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+
+from nstd.errors import UnreadableError, WeightsError
+from nstd.media.still import read_style_image
+from nstd.style.device import device_errors
+from nstd.style.network import Network
+from nstd.style.optimize import Painter
+from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
+from nstd.style.targets import StyleImage, TensorStore
+from nstd.weights import file_sha256, load_weights
+from nstd.work.film import to_tensor
+from nstd.work.plan import ExecutionPlan
+
+
+def build_painter(
+    recipe: StyleRecipe, plan: ExecutionPlan, device: torch.device, store: TensorStore
+) -> Painter:
+    """A frozen recipe made ready on a device.
+
+    Raises:
+        WeightsError: The weights are not those the recipe was frozen with, or end too early.
+        InputError: A style image cannot be read.
+    """
+    weights = load_weights(Path(recipe.network))
+    if recipe.network_sha256 not in {None, weights.sha256}:
+        raise WeightsError(
+            f"{recipe.network} is not the network this job was queued with",
+            "Queue the film again",
+        )
+    network = Network(
+        weights.tensors,
+        deepest=max((*recipe.style_layers, recipe.content_layer), key=LAYERS.index),
+        pooling=recipe.pooling,
+        padding=recipe.padding,
+    )
+    with device_errors(str(device)):
+        network = network.to(device, getattr(torch, plan.dtype))
+    styles = tuple(_style_image(source) for source in recipe.styles)
+    return Painter(recipe, network, weights.sha256, styles, store, plan.history)
+
+
+def _style_image(source: StyleSource) -> StyleImage:
+    path = Path(source.image)
+    if source.sha256 not in {None, file_sha256(path)}:
+        raise UnreadableError(
+            f"{path} is not the style image this job was queued with", "Queue the film again"
+        )
+    image = read_style_image(path)
+    # The cache's key is made of the pixels: another Pillow may decode the same JPEG otherwise.
+    pixels = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
+    return StyleImage(to_tensor([image]), pixels, source.weight, source.scale)

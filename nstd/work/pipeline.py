@@ -1,0 +1,120 @@
+"""One film or picture end to end, from claimed job to published file."""
+
+import logging
+from pathlib import Path
+
+from nstd.errors import BusyError, NstdError, from_os_error
+from nstd.files import removed_on_failure
+from nstd.ledger.job import Job, JobState
+from nstd.media.read.guarded import probe_guarded
+from nstd.media.still import STILL_SUFFIXES, encode_still, read_still
+from nstd.media.write.writer import check_size, publish
+from nstd.style.optimize import stylize_frames
+from nstd.work.checks import (
+    blame_change,
+    identity,
+    is_at,
+    require_as_queued,
+    require_frames,
+    require_free,
+    require_paintable,
+    require_unchanged,
+)
+from nstd.work.film import Film, to_tensor
+from nstd.work.room import require_room, require_room_for_still
+from nstd.work.segments import (
+    as_painted,
+    assemble_film,
+    forget_what_cannot_be_joined,
+    open_segments,
+    paint,
+    stylize_segment,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def stylize_film(film: Film) -> None:
+    """Paint a film or a still picture, and put it in its place.
+
+    Raises:
+        NstdError: Any of the tree; what was painted is kept for the next attempt, unless the
+            source has changed.
+    """
+    before = identity(film.source)
+    require_as_queued(film)
+    if film.job.part is not None and is_at(film.target, film.job.part):
+        # Published before, but the ledger could not be told: nothing is left to paint.
+        film.store.done(film.store.publishing(film.job, part=film.job.part))
+        return
+    require_free(film)
+    _make_folder(film.target.parent)
+    try:
+        part = _painted(film)
+    except NstdError as error:
+        blame_change(film, before, error)
+        raise
+    with removed_on_failure(part):
+        require_unchanged(film, before)
+    job = _about_to_publish(film, part)
+    publish(part, film.target, overwrite=film.output.overwrite)
+    film.store.done(job)
+
+
+def _painted(film: Film) -> Path:
+    """The finished part file, beside the target."""
+    if film.source.suffix.lower() in STILL_SUFFIXES:
+        return _stylize_still(film)
+    info = probe_guarded(
+        film.source,
+        accept_truncated=film.output.accept_truncated,
+        limits=film.output.limits,
+        stopping=lambda: film.observer.stopping,
+        alive=film.observer.alive,
+    )
+    require_frames(film, info)
+    # What would end it is found out before the first frame is painted.
+    check_size(as_painted(film, info), film.output.encode)
+    require_paintable(film, info.width, info.height)
+    require_room(film, info)
+    forget_what_cannot_be_joined(film, info)
+    for segment, frames in open_segments(film, info):
+        stylize_segment(film, info, segment, frames)
+    film.store.renew(film.job)  # putting a long film together takes its time
+    return assemble_film(film, info)
+
+
+def _stylize_still(film: Film) -> Path:
+    still = read_still(film.source, film.output.limits)
+    height, width, _ = still.image.shape
+    require_paintable(film, width, height)
+    require_room_for_still(film, *film.painter.painted_size(width, height))
+    film.observer.began(film.job, painted=0, total=1)
+    iterates = stylize_frames(film.painter, to_tensor([still.image]))
+    (image,), _ = paint(film, iterates, 0)
+    film.store.progress(film.job, 1, 1)
+    film.observer.painted(0)
+    return encode_still(image, still, film.target, quality=_STILL_QUALITY)
+
+
+_STILL_QUALITY = 95
+"""Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
+
+
+def _about_to_publish(film: Film, part: Path) -> Job:
+    try:
+        return film.store.publishing(film.job, part=identity(part, "looking at"))
+    except BusyError:
+        # Canceled while it was put together. Had another worker taken over, it would be its part.
+        if film.store.get(film.job.id).state is JobState.CANCELED:
+            with removed_on_failure(part):
+                raise
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    """Made before the painting: that it cannot be had must not show when all is painted."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, "making the folder") from error

@@ -1,0 +1,267 @@
+"""The segments of a film: painted, closed, joined. Here style meets media.
+
+A segment is a pure function of (source, first frame, frozen recipe, execution plan, carried state)
+and becomes one closed file.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby, islice
+from pathlib import Path
+
+import numpy as np
+
+from nstd.errors import Interrupted, LedgerError, UnreadableError
+from nstd.ledger.job import Segment
+from nstd.ledger.segments import SegmentPlanner
+from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.keep import FrameKeeper
+from nstd.media.write.writer import SegmentWriter, assemble, facts_of, joins
+from nstd.style.device import device_errors
+from nstd.style.optimize import Iterate, stylize_frames
+from nstd.style.targets import resize
+from nstd.temporal.shot import losses_of, settled_loss, stylize_next
+from nstd.temporal.tone import Tone, tone_of
+from nstd.weights import file_sha256
+from nstd.work.film import Film, to_images, to_tensor
+from nstd.work.room import require_room
+from nstd.work.sequence import Coming, Past, coming_frames, is_carried, segment_folder
+
+logger = logging.getLogger(__name__)
+
+
+def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterator[Coming]]]:
+    """The segments still to be painted, each with its frames; take all frames before the next.
+
+    Planning is incremental: the film is read once, and a segment's end shows when it comes.
+    """
+    closed = _closed_segments(film)
+    planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
+    total = film.frames_of(info)
+    film.observer.began(film.job, painted=planner.next_frame - film.output.first, total=total)
+    # So that how many there are shows before the first is painted. Of those painted the ledger's
+    # number counts, which may have been set back since: with more, nothing would look like a gain.
+    film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
+
+    def segment_of(coming: Coming) -> Segment:
+        planner.add(coming.frame.index, cut=coming.begins_shot)
+        assert planner.current is not None  # noqa: S101 - for the type checker: one was just added
+        return planner.current
+
+    with closing(coming_frames(film, info, planner.next_frame)) as coming:
+        yield from groupby(coming, segment_of)
+
+
+def stylize_segment(
+    film: Film, info: VideoInfo, segment: Segment, frames: Iterator[Coming]
+) -> Segment:
+    """Paint one segment and close its file; returns it as the ledger has it now.
+
+    Painted frames are kept one by one without loss, and encoded when the segment is complete: a
+    kill costs the frame in hand, and the encoder sees the same frames as if there had been none.
+    """
+    require_room(film, info)
+    segment = film.store.open_segment(film.job, segment)
+    keeper = FrameKeeper(segment_folder(film.work, segment.index))
+    shot = _carried_shot(film, segment)
+    total = film.frames_of(info)
+    times: list[Frame] = []
+    # Along the flow each frame needs the one before it.
+    size = film.plan.batch if film.estimator is None else 1
+    while batch := list(islice(frames, size)):
+        first = batch[0].frame
+        if shot is None:
+            shot = _Shot(first.index, _energies(film, first))
+        past = Past(film, segment, keeper, shot.first)
+        _paint_batch(film, keeper, past, batch, shot)
+        shot = _judged(film, keeper, first, shot)
+        times += [replace(one.frame, image=_NO_PIXELS) for one in batch]
+        film.progress(segment, [one.frame.index for one in batch], total)
+    assert shot is not None  # noqa: S101 - for the type checker: a segment has a frame
+    path = _encode(film, info, segment, keeper, times)
+    end = times[-1].pts + times[-1].duration
+    closed = replace(
+        segment,
+        last=times[-1].index,
+        path=path.name,
+        digest=file_sha256(path),
+        carried={
+            "shot": asdict(shot),
+            **past.carry(times[-1].index),
+            "first_pts": times[0].pts,
+            "end_pts": end,
+        },
+    )
+    film.store.close_segment(film.job, closed)
+    keeper.clear()
+    past.forget()
+    return closed
+
+
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """What holds for all frames of a shot.
+
+    Attributes:
+        first: Number of its first frame.
+        energies: What its content losses are divided by, at each level.
+        settled: Loss at which a later frame is as good as the first one; None until that is
+            painted, and where frames are painted each for itself.
+        tone: What later frames keep to; likewise.
+    """
+
+    first: int
+    energies: tuple[float, ...]
+    settled: float | None = None
+    tone: Tone | None = None
+
+
+def _paint_batch(
+    film: Film, keeper: FrameKeeper, past: Past, batch: Sequence[Coming], shot: _Shot
+) -> None:
+    kept = set(keeper.indices())
+    # A batch is painted as a whole or not at all: its frames' bytes depend on its size.
+    if kept.issuperset(one.frame.index for one in batch):
+        return
+    images = to_tensor([one.frame.image for one in batch])
+    if batch[0].flows:
+        before = past.predecessors(batch[0])
+        settled = shot.settled or 0.0
+        iterates = stylize_next(film.painter, images, before, shot.energies, settled, shot.tone)
+    else:
+        iterates = stylize_frames(film.painter, images, shot.energies)
+    painted, shown = paint(film, iterates, batch[0].frame.index)
+    for one, image in zip(batch, painted, strict=True):
+        past.keep(one, image, shown)
+
+
+def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot:
+    """The shot, with what its first frame has reached, as it was written.
+
+    As written and not as painted: so a film that goes on here finds the same.
+    """
+    if film.estimator is None or shot.settled is not None:
+        return shot
+    painted, source = to_tensor([keeper.load(shot.first)]), to_tensor([frame.image])
+    with device_errors(str(film.painter.network.device)):
+        found = losses_of(film.painter, source, painted, shot.energies)
+        device, (height, width) = film.painter.network.device, painted.shape[2:]
+        tone = tone_of(painted.to(device), resize(source.to(device), width, height))
+    return replace(shot, settled=settled_loss(film.painter, found), tone=tone)
+
+
+def paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[list[Image], Image | None]:
+    """The painted pictures, and what each place of a frame of a shot was painted for."""
+    last: Iterate | None = None
+    with device_errors(str(film.painter.network.device)):
+        for iterate in iterates:
+            film.observer.stepped(index, iterate)
+            if film.observer.stopping:
+                raise Interrupted(f"Painting {film.source.name} was stopped at frame {index}")
+            last = iterate
+        assert last is not None  # noqa: S101 - for the type checker: there is always a last one
+        shown = None if last.shown is None else to_images(last.shown)[0]
+        return to_images(last.images), shown
+
+
+def _encode(
+    film: Film, info: VideoInfo, segment: Segment, keeper: FrameKeeper, times: Sequence[Frame]
+) -> Path:
+    path = film.work / f"segment-{segment.index + 1:06d}.mp4"
+    facts, alive = as_painted(film, info), film.observer.alive
+    with SegmentWriter(path, facts, film.output.encode, alive=alive) as writer:
+        for time in times:
+            writer.write(replace(time, image=keeper.load(time.index)))
+    return path
+
+
+def assemble_film(film: Film, info: VideoInfo) -> Path:
+    """The closed segments joined, with the other streams of the source, as a part file."""
+    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
+    paths = [film.work / str(segment.path) for segment in closed]
+    if not closed:
+        raise UnreadableError(f"No frame of {film.source} can be decoded")
+    span = None
+    if not film.output.whole:
+        span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
+    return assemble(
+        paths,
+        film.source,
+        as_painted(film, info),
+        film.target,
+        film.output.encode,
+        span=span,
+        alive=film.observer.alive,
+    )
+
+
+def as_painted(film: Film, info: VideoInfo) -> VideoInfo:
+    """The facts of the source, at the size it is painted and written at."""
+    width, height = film.painter.painted_size(info.width, info.height)
+    return replace(info, width=width, height=height)
+
+
+def _closed_segments(film: Film) -> list[Segment]:
+    """What is painted already; all of it is forgotten if any file of it is gone or damaged."""
+    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
+    for segment in closed:
+        path = film.work / str(segment.path)
+        whole = facts_of(path) is not None and file_sha256(path) == segment.digest
+        # Only what the last one leaves is still needed.
+        if not whole or (segment is closed[-1] and not is_carried(film.work, segment)):
+            logger.warning("%s is gone or damaged: %s begins anew", path, film.source.name)
+            film.store.clear_segments(film.job)
+            return []
+    return closed
+
+
+def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
+    """Begin anew where another version's encoder has made the closed segments, and otherwise."""
+    plan = film.plan.to_json()
+    if all(segment.plan == plan for segment in film.store.segments(film.job.id)):
+        return
+    closed = _closed_segments(film)
+    if not closed:
+        return
+    first = film.work / str(closed[0].path)
+    if not joins(first, as_painted(film, info), film.output.encode):
+        logger.warning(
+            "%s begins anew: what is painted cannot be joined with what this version encodes",
+            film.source.name,
+        )
+        film.store.clear_segments(film.job)
+
+
+# METHOD §1 holds the content's energy constant over a shot: it is that of its first frame (of the
+# range that is painted), carried on from segment to segment, with the floor that `ENERGY_FLOOR`
+# explains. Where each frame is painted for itself no shots are looked for, and the film is one.
+def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
+    if segment.depends_on is None:
+        return None
+    before = film.store.segments(film.job.id)[segment.depends_on]
+    # Before there were shots, energies were all that was carried; and a shot had no tone to be held
+    # to once, which it then does without to its end.
+    try:
+        shot = before.carried.get("shot") or {
+            "first": film.output.first,
+            "energies": before.carried["energies"],
+        }
+        tone = shot.get("tone") and Tone.of(shot["tone"])
+        return _Shot(**(shot | {"energies": tuple(shot["energies"]), "tone": tone}))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise LedgerError(
+            f"Another version has begun {film.source.name}, and this one cannot go on with it: "
+            f"{error}",
+            f"`nstd cancel {film.job.id}`, then queue it again; or go on with that version",
+        ) from error
+
+
+def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
+    with device_errors(str(film.painter.network.device)):
+        return film.painter.content_energies(to_tensor([frame.image]))
+
+
+_NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)
+"""Stands for the pixels of a frame of which only the time is still needed."""

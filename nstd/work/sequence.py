@@ -1,0 +1,269 @@
+"""What each frame of a film inherits: its shot, the flow, and the painted frames before it."""
+
+import os
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from nstd.errors import UnreadableError
+from nstd.flow import Flow, with_flows
+from nstd.ledger.job import Segment
+from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.keep import FrameKeeper
+from nstd.media.read.reader import read_frames
+from nstd.media.read.shots import ShotFrame, read_shots
+from nstd.style.device import device_errors
+from nstd.temporal.shot import Predecessor
+from nstd.work.film import Film, to_tensor
+from nstd.work.plan import ExecutionPlan
+
+FLOW_SHARE = 4
+"""Where the CPU paints, one of so many of its threads finds the flow beside that."""
+
+FLOW_THREADS = 8
+"""At most. Two on two cores find the flow 1.5 times as fast as one (`bench/flow_time.py`)."""
+
+FLOW_BYTES = 220
+"""That each pixel may take while its flow is found."""
+
+FLOW_MEMORY = 4
+"""One of so many parts of the machine's memory may be taken so; other workers take as much."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coming:
+    """A frame that is to be painted.
+
+    Attributes:
+        frame: The frame.
+        begins_shot: Whether a shot begins with it.
+        same: Whether its picture is that of the frame before, to the bit.
+        flows: Backward and forward flow to earlier frames of the shot, by distance in frames; empty
+            where the frame is painted from its own content alone.
+        pictures: Those earlier frames, not painted, at the painted size; by 0 the frame itself.
+    """
+
+    frame: Frame
+    begins_shot: bool
+    same: bool
+    flows: Mapping[int, tuple[Flow, Flow]]
+    pictures: Mapping[int, Image]
+
+
+def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, None, None]:
+    """The film's frames from number `first` on, with their flow computed ahead.
+
+    What comes of a frame does not depend on `first`: reading begins as far before it as shots and
+    flow look back.
+    """
+    if film.estimator is None:
+        for frame in read_frames(film.source, info, first, film.output.last):
+            yield Coming(frame, frame.index == film.output.first, same=False, flows={}, pictures={})
+        return
+    distances = film.painter.recipe.temporal.distances
+    begin = max(film.output.first, first - max(distances))
+    size = film.painter.painted_size(info.width, info.height)
+    shots = read_shots(film.source, info, begin, film.output.last)
+    threads = flow_threads(film.plan, *size)
+    flowed = with_flows(
+        _seen(shots, film.output.first),
+        film.estimator,
+        distances,
+        image=lambda seen: scaled(seen.frame.image, size),
+        begins_shot=lambda seen: seen.begins_shot,
+        wanted=lambda seen: seen.frame.index >= first,
+        depth=threads + 3,
+        threads=threads,
+    )
+    device = str(film.painter.network.device)
+    with flowed:
+        while True:
+            # The estimator may compute on the device too.
+            with device_errors(device):
+                one = next(flowed, None)
+            if one is None:
+                return
+            seen = one.frame
+            yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
+
+
+def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
+    """How many threads find the flow; no byte of the film depends on it.
+
+    A frame's flow takes a thread 3 s at 1280 × 720, longer than a fast card paints it. So where a
+    card paints, the threads of the CPU that do not drive it look for the flow, as far as
+    `FLOW_THREADS` and memory allow.
+
+    Args:
+        plan: How the film is computed.
+        width: Of the painted frames, in pixels.
+        height: Likewise.
+    """
+    free = plan.threads // FLOW_SHARE if plan.device == "cpu" else plan.threads - 1
+    fitting = machine_memory() // FLOW_MEMORY // (FLOW_BYTES * width * height)
+    return max(1, min(free, FLOW_THREADS, fitting))
+
+
+def machine_memory() -> int:
+    """Bytes of the machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+_SHOWN = "shown"
+"""Folder beside painted frames: what each place of them was painted for."""
+
+
+class Past:
+    """The painted frames of a shot, as they were written, as far back as the recipe looks.
+
+    Args:
+        film: The film.
+        segment: The open segment.
+        keeper: Its painted frames.
+        shot_first: Number of the shot's first frame.
+    """
+
+    def __init__(self, film: Film, segment: Segment, keeper: FrameKeeper, shot_first: int) -> None:
+        self._film = film
+        self._segment = segment
+        self._keeper = keeper
+        self._shot_first = shot_first
+        self._reach = max(film.painter.recipe.temporal.distances, default=0)
+        self._own_shown = segment_folder(film.work, segment.index) / _SHOWN
+        self._shown = FrameKeeper(self._own_shown) if self._reach else None
+
+    def predecessors(self, coming: Coming) -> list[Predecessor]:
+        """What `coming` is painted from, the closest first."""
+        return [self._predecessor(coming, distance) for distance in sorted(coming.flows)]
+
+    def _predecessor(self, coming: Coming, distance: int) -> Predecessor:
+        index = coming.frame.index - distance
+        shown = self._shown_by(index)
+        return Predecessor(
+            to_tensor([self._painted(index)]),
+            *coming.flows[distance],
+            same=coming.same and distance == 1,
+            sources=(to_tensor([coming.pictures[distance]]), to_tensor([coming.pictures[0]])),
+            shown=None if shown is None else to_tensor([shown]),
+        )
+
+    def keep(self, coming: Coming, painted: Image, shown: Image | None) -> None:
+        """Keep a frame that was painted.
+
+        Args:
+            coming: The frame.
+            painted: The result.
+            shown: What each place of it was painted for; None: for the frame itself.
+        """
+        index = coming.frame.index
+        if self._shown is not None:
+            # Before the frame: whoever finds that finds this too.
+            self._shown.keep(index, coming.pictures[0] if shown is None else shown)
+        self._keeper.keep(index, painted)
+        if self._shown is not None:
+            # Not before: were the frame painted once more, it would need them.
+            self._shown.clear(index - self._reach)
+
+    def carry(self, last: int) -> dict[str, list[int]]:
+        """Keep what the next segment may look back on; gives the frames' numbers, by kind."""
+        if not self._reach:
+            return {}
+        folder = carried_folder(self._film.work, self._segment.index)
+        carried, carried_shown = FrameKeeper(folder), FrameKeeper(folder / _SHOWN)
+        numbers = list(range(max(self._shot_first, last - self._reach + 1), last + 1))
+        shown = {number: self._shown_by(number) for number in numbers}
+        said = {number: image for number, image in shown.items() if image is not None}
+        for number in numbers:
+            # Again, if it is there: another plan may have left it.
+            if number in said:
+                carried_shown.keep(number, said[number])
+            carried.keep(number, self._painted(number))
+        return {"frames": numbers, "shown": list(said)}
+
+    def forget(self) -> None:
+        """Remove what only the open segment needed, now that it is closed."""
+        shutil.rmtree(self._own_shown, ignore_errors=True)
+        if self._segment.index:
+            left = carried_folder(self._film.work, self._segment.index - 1)
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _painted(self, index: int) -> Image:
+        if index >= self._segment.first:
+            return self._keeper.load(index)
+        return FrameKeeper(self._left).load(index)
+
+    def _shown_by(self, index: int) -> Image | None:
+        """What a painted frame was painted for; None if a version painted it that did not say.
+
+        Raises:
+            UnreadableError: It was there, and is not any more.
+        """
+        own = index >= self._segment.first
+        folder = self._own_shown if own else self._left / _SHOWN
+        keeper = FrameKeeper(folder)
+        there = keeper.indices()
+        if index in there:
+            return keeper.load(index)
+        if there and there[0] < index:
+            raise UnreadableError(
+                f"What frame {index} was painted for is not in {folder} any more",
+                f"Delete {folder.parent}: what is in it is painted again",
+            )
+        return None
+
+    @property
+    def _left(self) -> Path:
+        """Where that lies which the segment before has left."""
+        return carried_folder(self._film.work, self._segment.index - 1)
+
+
+def segment_folder(work: Path, index: int) -> Path:
+    """Where the painted frames of segment `index` lie until it is encoded."""
+    return work / f"segment-{index + 1:06d}"
+
+
+def carried_folder(work: Path, index: int) -> Path:
+    """Where the painted frames lie that segment `index` leaves for the one after it."""
+    return work / f"carried-{index + 1:06d}"
+
+
+def is_carried(work: Path, segment: Segment) -> bool:
+    """Whether all that a closed segment leaves for the next one is there."""
+    folder = carried_folder(work, segment.index)
+    # Versions that did not say what frames were painted for have not carried it.
+    kinds = {"frames": folder, "shown": folder / _SHOWN}
+    return all(
+        not (numbers := segment.carried.get(kind, []))
+        or (place.is_dir() and set(numbers) <= set(FrameKeeper(place).indices()))
+        for kind, place in kinds.items()
+    )
+
+
+def scaled(image: Image, size: tuple[int, int]) -> Image:
+    """A picture `[height, width, 3]` at the size, width and height, that it is painted at."""
+    height, width, _ = image.shape
+    if (width, height) == size:
+        return image
+    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=way)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    frame: Frame
+    begins_shot: bool
+    same: bool
+
+
+def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[_Seen]:
+    """Tell of each frame whether it shows what the one before it showed."""
+    before: Image | None = None
+    for shot in shots:
+        image = shot.frame.image
+        begins = shot.begins_shot or shot.frame.index == first
+        same = not begins and before is not None and bool((image == before).all())
+        yield _Seen(shot.frame, begins, same)
+        before = image

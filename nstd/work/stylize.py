@@ -1,0 +1,158 @@
+"""`stylize`: files that are named, painted right now with a ledger of its own."""
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from nstd.config import Config
+from nstd.errors import NstdError, OutputExistsError, UsageError
+from nstd.ledger.job import FileIdentity, Job, JobState
+from nstd.ledger.store import SqliteJobStore
+from nstd.media.read.limits import Limits
+from nstd.media.still import STILL_SUFFIXES
+from nstd.media.write.encode import CONTAINERS
+from nstd.style.recipe import StyleRecipe
+from nstd.submit.freeze import Submission, freeze, freezing_of, output_extension, submit
+from nstd.submit.inputs import absolute, expand
+from nstd.submit.output import OutputSpec
+from nstd.work.crew import device_names, make_worker
+from nstd.work.film import Observer
+from nstd.work.result import Result, until_stopped, work_off
+from nstd.work.worker import Worker
+
+
+def stylize(
+    config: Config,
+    inputs: Sequence[Path],
+    recipe: StyleRecipe,
+    output: OutputSpec,
+    destination: Path,
+    observer: Observer,
+) -> list[Result]:
+    """Paint files right now, one after the other.
+
+    It has its own ledger, apart from the daemon's: what was begun and stopped is continued when
+    the same is asked for again, and what is finished of it is left as it is.
+
+    Args:
+        config: For its folders, devices and threads.
+        inputs: Films, pictures, and folders of such.
+        recipe: The look.
+        output: How to encode.
+        destination: A file for one input, or a folder.
+        observer: Who looks on.
+
+    Raises:
+        UsageError: Several inputs go to one file, or an output is there already.
+        DeviceError: The device is missing.
+
+    Returns:
+        What became of each input; where the observer asked to stop, the last says so.
+    """
+    sources = expand(inputs)
+    pairs = _pair(sources, destination, output)
+    own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
+    with SqliteJobStore(own.state_dir / "ledger.sqlite3") as store:
+        for _, target in pairs:
+            if target.exists() and not output.overwrite and not _is_ours(store, target):
+                raise OutputExistsError(f"{target} is there already")
+        recipe = freeze(recipe, freezing_of(own, recipe))
+        worker = make_worker(own, store, device_names(config)[0], observer)
+        worker.clear_up_all()
+        wanted = [_submission(source, target, recipe, output) for source, target in pairs]
+        return until_stopped(_stylize_one(own, store, worker, one) for one in wanted)
+
+
+def _stylize_one(
+    config: Config, store: SqliteJobStore, worker: Worker, wanted: Submission
+) -> Result:
+    try:
+        job, _ = submit(store, wanted, freezing_of(config, wanted.recipe))
+        if job.state is JobState.DONE:
+            if not wanted.output.overwrite and _has_put(job, wanted.target):
+                return Result(wanted.source, wanted.target, None, kept=True)
+            job, _ = store.enqueue(job.request, again=True)
+        elif job.state in {JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED}:
+            job = store.retry(job.id)
+    except NstdError as error:
+        return Result(wanted.source, wanted.target, error)
+    return work_off(store, worker, job)
+
+
+def _pair(
+    sources: Sequence[Path], destination: Path, output: OutputSpec
+) -> list[tuple[Path, Path]]:
+    """Each source with its target."""
+    destination = absolute(destination)
+    into_folder = destination.is_dir() or not destination.suffix
+    if not into_folder and len(sources) > 1:
+        raise UsageError(
+            f"{len(sources)} inputs cannot all become {destination.name}", "Give a folder with -o"
+        )
+    pairs = []
+    taken: set[Path] = set()
+    for source in sources:
+        target = destination
+        if into_folder:
+            extension = output_extension(source, output.encode)
+            stems = itertools.chain(
+                [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
+            )
+            targets = (destination / f"{stem}.{extension}" for stem in stems)
+            target = next(target for target in targets if target not in taken)
+        _check_target(source, target, output)
+        if target in sources:
+            raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
+        taken.add(target)
+        pairs.append((source, target))
+    return pairs
+
+
+def _is_ours(store: SqliteJobStore, target: Path) -> bool:
+    """Whether the file at `target` is one that an earlier run has put there."""
+    return any(_has_put(job, target) for job in store.jobs_for_target(os.fsencode(target)))
+
+
+def _has_put(job: Job, target: Path) -> bool:
+    """Whether the file at `target` is the one that `job` has put there."""
+    if job.part is None or not target.exists():
+        return False
+    return FileIdentity.from_stat(target.stat()).same_content(job.part)
+
+
+def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the film itself", "Choose another output")
+    fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
+    if source.suffix.lower() not in STILL_SUFFIXES:
+        films = frozenset(f".{name}" for name in CONTAINERS)
+        # The name chooses the container, if that is not chosen already.
+        fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films
+    if suffix not in fitting:
+        raise UsageError(
+            f"{source.name} cannot be painted as {target.name}",
+            f"Choose a name that ends in {' or '.join(sorted(fitting))}",
+        )
+
+
+def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:
+    # The same command is the same work; another style, frame range or target is another.
+    # What a network is called is no part of it: its content is.
+    recipe_wish = replace(recipe, network_name=None).to_json()
+    output_wish = output.to_json()
+    if output.limits == Limits():  # what was begun before there were limits is the same work
+        del output_wish["limits"]
+    wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
+    digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
+    return Submission(
+        source=source,
+        folder=source.parent,
+        recipe_name=f"stylize {digest[:16]}",
+        recipe=recipe,
+        output=output,
+        target=target,
+    )

@@ -1,0 +1,466 @@
+"""Claim, stylize, finish or fail: what happens to one job after the other on one device."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nstd.cache import TensorCache
+from nstd.errors import (
+    BusyError,
+    DeviceError,
+    DeviceMemoryError,
+    DiskFullError,
+    Interrupted,
+    NstdError,
+    PlanError,
+    StorageError,
+    VanishedError,
+    from_os_error,
+)
+from nstd.files import empty_folder, locked, part_path, publish
+from nstd.flow import Estimator, choose_estimator
+from nstd.ledger.job import FileIdentity, Job, JobState, Json, path_of
+from nstd.ledger.protocol import JobStore
+from nstd.style.device import DeviceInfo, prepare, use_threads
+from nstd.style.optimize import Iterate, Painter
+from nstd.style.recipe import StyleRecipe
+from nstd.style.targets import MemoryStore
+from nstd.submit.output import OutputSpec
+from nstd.work.film import Film, Observer, opens_later, seconds_of_grace
+from nstd.work.originals import is_as_queued, settle_original
+from nstd.work.painter import build_painter
+from nstd.work.pipeline import stylize_film
+from nstd.work.plan import ExecutionPlan, differences
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 3600.0
+"""Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
+words to the ledger lies at most the putting together of a long film."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks at whether the job was paused or canceled: a frame may take minutes."""
+
+VANISHED_KEPT_SECONDS = 7 * 86400.0
+"""How long the frames of a film that has vanished are kept: it may come back."""
+
+FIRST_WAIT_SECONDS = 30.0
+LONGEST_WAIT_SECONDS = 3600.0
+
+_OVER = frozenset({JobState.DONE, JobState.CANCELED, JobState.VANISHED})
+"""States of jobs whose work folders are needed no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job that was claimed.
+
+    Attributes:
+        job: As the ledger has it now.
+        error: Why it is not done, or None.
+    """
+
+    job: Job
+    error: NstdError | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What a worker goes by, besides the jobs themselves.
+
+    Attributes:
+        state_dir: Holds the jobs' work folders.
+        cache_dir: Holds the cached targets.
+        threads: torch's threads on the CPU.
+        grace_seconds: A film that does not open is tried again until its last change is this old:
+            it may still be coming. 0 where a person has named it.
+        refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
+        reserved: Kinds of device, each with its processor, that other workers are for: films begun
+            there are left to them.
+    """
+
+    state_dir: Path
+    cache_dir: Path
+    threads: int
+    grace_seconds: float = 0.0
+    refuse_upgrade: bool = False
+    reserved: tuple[tuple[str, str], ...] = ()
+
+
+class Worker:
+    """Works off jobs on one device, in one thread.
+
+    Args:
+        store: The ledger.
+        device: Where to paint.
+        settings: What it goes by.
+        observer: Who looks on; its `stopping` is obeyed at every step.
+        clock: Seconds since the epoch.
+
+    Raises:
+        DeviceError: The device does not answer.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        device: DeviceInfo,
+        settings: WorkerSettings,
+        observer: Observer,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._device = device
+        self._settings = settings
+        self._work_dir = settings.state_dir / "work"
+        self._targets = TensorCache(settings.cache_dir / "targets")
+        self._threads = settings.threads
+        self._observer = observer
+        self._clock = clock
+        self._torch_device = prepare(device, settings.threads)
+        self._painter: tuple[tuple[Json, ExecutionPlan], Painter] | None = None
+        self._unsettled: tuple[Job, NstdError] | None = None
+
+    def work_one(self, job_id: int | None = None) -> Outcome | None:
+        """Take the next job, or the one asked for, as far as it goes.
+
+        Returns:
+            What became of it, or None where there is nothing to do now.
+
+        Raises:
+            LedgerError, StorageError: The ledger itself cannot be used. What became of the job in
+                hand is noted first thing by the next call.
+        """
+        if self._unsettled is not None:
+            earlier, late = self._unsettled
+            return Outcome(self._settle(earlier, late), late)
+        name = f"{self._device.name} of process {os.getpid()}"
+        job = self._store.claim(
+            name,
+            lease_seconds=LEASE_SECONDS,
+            job_id=job_id,
+            reserved=self._settings.reserved,
+        )
+        if job is not None and job.state is JobState.PUBLISHING and not _is_whole(job):
+            gone = Interrupted("The finished film is gone; it is put together anew")
+            self._settle(job, gone)
+            job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job.id)
+        if job is None:
+            return None
+        try:
+            self._process(job)
+        except NstdError as error:
+            return Outcome(self._settle(job, error), error)
+        except Exception as error:
+            # A job must never take the daemon down: whatever it was, it is this job's failure.
+            unforeseen = _unforeseen(job, error)
+            return Outcome(self._settle(job, unforeseen), unforeseen)
+        return Outcome(self._store.get(job.id), None)
+
+    def _process(self, job: Job) -> None:
+        use_threads(self._threads)
+        if job.state is JobState.PUBLISHING:
+            _finish_publishing(self._store, job)
+        else:
+            # Frames of a film that is painted are never cleared away, whatever its state was.
+            with locked(self._work_dir / str(job.id), shared=True):
+                stylize_film(self._film(job))
+        self._clear_up(job)
+
+    def clear_up_all(self) -> None:
+        """What a worker lost just after its last word to the ledger has left undone.
+
+        Also the frames of jobs that were canceled while nobody painted them.
+        """
+        if not self._work_dir.is_dir():
+            return
+        there = {path.name for path in self._work_dir.iterdir()}
+        if not there:
+            return
+        for job in self._store.jobs(_OVER):
+            # A disk that was unmounted under a bare mount point looks like films that were deleted.
+            fresh = self._clock() - job.updated < VANISHED_KEPT_SECONDS
+            if str(job.id) in there and not (job.state is JobState.VANISHED and fresh):
+                self._clear_up(job)
+
+    def _clear_up(self, job: Job) -> None:
+        """Settle the original and remove the work folder, unless another worker has it in hand."""
+        folder = self._work_dir / str(job.id)
+        with locked(folder) as mine:
+            if not mine:
+                return
+            # It may have been retried, or its film may be back, since the job was read.
+            state = self._store.get(job.id).state
+            if state not in _OVER:
+                return
+            # The work folder goes last: as long as it is there, something is left to be done.
+            if state is JobState.DONE and not settle_original(self._store, job, folder):
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _film(self, job: Job) -> Film:
+        recipe = StyleRecipe.from_json(job.request.recipe)
+        work = self._work_dir / str(job.id)
+        plan, job = self._plan(job, work)
+        return Film(
+            job=job,
+            store=self._store,
+            work=work,
+            plan=plan,
+            output=OutputSpec.from_json(job.request.output),
+            painter=self._ready_painter(job, recipe, plan),
+            observer=_LeaseKeeper(self._observer, self._store, job),
+            estimator=self._estimator(recipe),
+        )
+
+    def _estimator(self, recipe: StyleRecipe) -> Estimator | None:
+        """What finds the flow between frames, where the recipe wants one."""
+        if not recipe.temporal.distances:
+            return None
+        return choose_estimator(
+            recipe.temporal.estimator,
+            folders=[self._settings.cache_dir / "weights"],
+            device=self._torch_device,
+            threads=self._threads,
+        )
+
+    def _plan(self, job: Job, work: Path) -> tuple[ExecutionPlan, Job]:
+        """The job's frozen plan; a new one where this machine is not what it was made for."""
+        plan = ExecutionPlan(
+            device=self._torch_device.type,
+            processor=self._device.processor,
+            threads=self._threads,
+        )
+        if job.plan is None:
+            # It was never begun: what lies there is of a ledger that is gone, and of another film.
+            empty_folder(work)  # which itself stays: it is locked
+            return plan, self._store.set_plan(job, plan.to_json())
+        # What memory was too small for before it is too small for now.
+        kept = {name: job.plan[name] for name in ("batch", "history") if name in job.plan}
+        plan = replace(plan, **kept)
+        if job.plan == plan.to_json():
+            return plan, job
+        changes = "; ".join(differences(job.plan, plan.to_json()))
+        upgraded = job.plan.get("versions") != plan.versions
+        if upgraded and self._settings.refuse_upgrade and self._is_begun(job, work):
+            raise PlanError(
+                f"Job {job.id} was begun with other versions than it would go on with ({changes})",
+                "Install those again, or set after_upgrade: continue in config.yaml; then"
+                f" `nstd retry {job.id}`",
+            )
+        logger.warning("Job %d goes on with another plan: %s", job.id, changes)
+        return plan, self._change_plan(job, plan, changes)
+
+    def _change_plan(self, job: Job, plan: ExecutionPlan, reason: str) -> Job:
+        # Frames kept by the old plan would make a segment of two plans: it begins anew.
+        for kept in (self._work_dir / str(job.id)).glob("segment-*/"):
+            shutil.rmtree(kept)
+        return self._store.set_plan(job, plan.to_json(), reason=reason)
+
+    def _is_begun(self, job: Job, work: Path) -> bool:
+        kept = next(work.glob("segment-*/frame-*.png"), None)
+        return kept is not None or any(one.complete for one in self._store.segments(job.id))
+
+    def _ready_painter(self, job: Job, recipe: StyleRecipe, plan: ExecutionPlan) -> Painter:
+        """The painter for a recipe; the last one is kept, since a folder's films share theirs."""
+        wanted = (job.request.recipe, plan)
+        if self._painter is None or self._painter[0] != wanted:
+            self._painter = None  # frees its memory before the next is built
+            store = MemoryStore(self._targets)
+            painter = build_painter(recipe, plan, self._torch_device, store)
+            self._painter = (wanted, painter)
+        return self._painter[1]
+
+    def _settle(self, job: Job, error: NstdError) -> Job:
+        """Note in the ledger what `error` means for the job."""
+        # Until that is done the job is held by this process, which lives: nobody else will do it.
+        self._unsettled = (job, error)
+        try:
+            settled = self._note(job, error)
+        except BusyError as lost:
+            # Canceled, or taken over by another worker: the ledger already knows better.
+            settled = self._store.get(job.id)
+            if settled.token == job.token:
+                raise  # only locked, by another process
+            if settled.state is not JobState.CANCELED:
+                logger.warning("Job %d is no longer ours: %s", job.id, lost)
+        self._unsettled = None
+        if settled.state is JobState.CANCELED:
+            self._clear_up(settled)
+        return settled
+
+    def _note(self, job: Job, error: NstdError) -> Job:
+        now = self._store.get(job.id)
+        if now.state not in {JobState.RUNNING, JobState.PUBLISHING}:
+            return now
+        if isinstance(error, DeviceMemoryError) and now.token == job.token:
+            return self._with_less_memory(now, error)
+        if isinstance(error, VanishedError | StorageError):
+            error = _missing_folder(job) or error
+        if isinstance(error, VanishedError) and not is_as_queued(self._store, job):
+            return self._store.vanished(job)
+        hold = self._hold(job, error)
+        if hold is None:
+            return self._store.fail(job, str(error))
+        until = self._clock() + hold.seconds if hold.seconds else 0.0
+        return self._store.requeue(job, reason=hold.reason, not_before=until, counted=hold.counted)
+
+    def _hold(self, job: Job, error: NstdError) -> "_Hold | None":
+        """On what terms the job is tried again, or None where that is no use."""
+        if isinstance(error, Interrupted):
+            return _Hold(error.problem)
+        if isinstance(error, DeviceError):
+            # The device's fault, not the film's: it must not use up the film's attempts.
+            return _Hold(str(error))
+        if isinstance(error, DiskFullError | BusyError | _FolderMissingError):
+            # It waits for room, for another job or for a disk however long that takes; that is no
+            # fault of the film's either.
+            return _Hold(str(error), FIRST_WAIT_SECONDS)
+        if error.retryable:
+            wait = min(FIRST_WAIT_SECONDS * 4 ** (job.attempts - 1), LONGEST_WAIT_SECONDS)
+            return _Hold(str(error), wait, counted=True)
+        source, allowed = path_of(job.request.source), self._settings.grace_seconds
+        grace = seconds_of_grace(source, allowed, self._clock())
+        if opens_later(error) and grace > 0:
+            return _Hold(f"{error.problem}; it is tried again, since it may be coming yet", grace)
+        return None
+
+    def _with_less_memory(self, job: Job, error: DeviceMemoryError) -> Job:
+        """Give the job back with a plan that needs less, or give it up where there is none."""
+        plan = None if job.plan is None else ExecutionPlan.from_json(job.plan).smaller()
+        if plan is None or job.state is not JobState.RUNNING:
+            return self._store.fail(job, str(error))
+        changes = "; ".join(differences(job.plan or {}, plan.to_json()))
+        logger.warning("%s Job %d goes on with a smaller plan: %s", error, job.id, changes)
+        job = self._change_plan(job, plan, f"{error.problem}; {changes}")
+        return self._store.requeue(job, reason=error.problem, counted=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """Terms on which a job is given back.
+
+    Attributes:
+        reason: Why it waits, in words.
+        seconds: How long it waits.
+        counted: Whether the start counts as an attempt.
+    """
+
+    reason: str
+    seconds: float = 0.0
+    counted: bool = False
+
+
+class _FolderMissingError(StorageError):
+    """The folder that a film lies in is not there: its disk may have been unmounted."""
+
+
+def _missing_folder(job: Job) -> _FolderMissingError | None:
+    """Why nothing can be said of a film that is not found, or None if its folder is there.
+
+    What is on a disk that is gone has not vanished.
+    """
+    folder = path_of(job.request.key.folder)
+    marker = OutputSpec.from_json(job.request.output).marker
+    looked_for = [folder] if marker is None else [folder, folder / marker]
+    for path in looked_for:
+        try:
+            path.lstat()
+        except OSError as error:
+            return _FolderMissingError(
+                f"{path} is not there ({error.strerror or error}): the film waits for it",
+                "Mount its disk",
+            )
+    return None
+
+
+class _LeaseKeeper:
+    """Tells an observer, and meanwhile keeps the claim on the job alive."""
+
+    def __init__(self, observer: Observer, store: JobStore, job: Job) -> None:
+        self._observer, self._store, self._job = observer, store, job
+        self._renewed = self._looked = time.monotonic()
+        self._paused = False
+
+    @property
+    def stopping(self) -> bool:
+        return self._paused or self._observer.stopping
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        self._observer.began(job, painted=painted, total=total)
+
+    def alive(self) -> None:
+        self._keep()
+        self._observer.alive()
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        self._keep()
+        self._observer.stepped(frame, iterate)
+
+    def painted(self, frame: int) -> None:
+        self._renew()
+        self._observer.painted(frame)
+
+    def _keep(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed > LEASE_SECONDS / 4:
+            self._renew()
+        elif now - self._looked > LOOK_SECONDS:
+            self._look()
+
+    def _renew(self) -> None:
+        self._paused = self._store.renew(self._job).paused
+        self._renewed = self._looked = time.monotonic()
+
+    def _look(self) -> None:
+        """Only read: unlike a renewal it waits neither for the disk nor for another process."""
+        job = self._store.get(self._job.id)
+        if job.token != self._job.token:
+            self._renew()  # it is ours no more, and this says why
+        self._paused = job.paused
+        self._looked = time.monotonic()
+
+
+def _unforeseen(job: Job, error: Exception) -> NstdError:
+    if isinstance(error, OSError):
+        # A disk or mount that fails where nobody looked for it: that may pass as elsewhere.
+        logger.warning("Job %d met an error of the system", job.id, exc_info=error)
+        named = error.filename if isinstance(error.filename, str) else None
+        return from_os_error(error, named or path_of(job.request.source), "working on")
+    logger.error("Job %d failed in a way nobody foresaw", job.id, exc_info=error)
+    return NstdError(f"Painting failed unexpectedly: {type(error).__name__}: {error}")
+
+
+def _is_whole(job: Job) -> bool:
+    """Whether the finished film of a job that was about to publish it is there, somewhere."""
+    target = path_of(job.request.target)
+    return job.part is not None and any(
+        _is_file(path, job.part) for path in (target, part_path(target))
+    )
+
+
+def _finish_publishing(store: JobStore, job: Job) -> None:
+    """Go on where an earlier worker was lost between writing the output and saying so."""
+    target = path_of(job.request.target)
+    part = part_path(target)
+    if job.part is not None and _is_file(target, job.part):
+        try:
+            part.unlink(missing_ok=True)
+        except OSError as error:
+            # The film is in place: what is left beside it is worth a word, not a failure.
+            logger.warning("%s could not be removed: %s", part, error)
+    else:
+        publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
+    store.done(job)
+
+
+def _is_file(path: Path, identity: FileIdentity) -> bool:
+    try:
+        return FileIdentity.from_stat(path.stat()).same_content(identity)
+    except OSError:
+        return False  # gone, or out of reach: either way nothing to go on with

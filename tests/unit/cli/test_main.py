@@ -1,0 +1,155 @@
+"""The command line as a whole: help for everything, and how errors leave the process."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from typer.core import TyperCommand, TyperOption
+
+import nstd
+from nstd.cli import main
+from nstd.errors import NstdError
+from tests.unit import cli_tree
+
+COMMANDS = dict(cli_tree.commands())
+
+
+def test_the_commands_are_those_that_are_promised() -> None:
+    assert set(COMMANDS) == {
+        "stylize", "batch", "run", "check", "styles", "demo", "score",
+        "add", "status", "jobs", "show", "retry", "cancel", "pause", "resume",
+        "weights list", "weights fetch", "weights import", "weights verify",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_and_each_of_its_options_has_help(command: TyperCommand) -> None:
+    assert command.help
+    assert command.params
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), parameter.name
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_takes_a_configuration_and_debug(command: TyperCommand) -> None:
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert {"--config", "--debug"} <= options
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_printed_whole(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*name.split(), "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: nstd {name}")
+    for parameter in COMMANDS[name].params:
+        if isinstance(parameter, TyperOption):
+            assert parameter.opts[0] in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["paint"], "paint"),
+        (["run", "--bogus"], "--bogus"),
+        (["stylize"], "Missing"),
+        (["stylize", "a.mp4"], "Missing"),
+        (["stylize", "a.mp4", "-o", "b.mp4", "--threads", "many"], "--threads"),
+        (["stylize", "a.mp4", "-o", "b.mp4", "--threads", "0"], "--threads"),
+    ],
+)
+def test_arguments_that_make_no_sense_end_it_with_2_and_a_word(
+    arguments: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert part in said
+    assert "--help" in said
+    assert "Traceback" not in said
+
+
+def test_the_commands_that_messages_recommend_exist() -> None:
+    package = Path(nstd.__file__).parent
+    recommended = {
+        name
+        for path in package.rglob("*.py")
+        for name in re.findall(r"`nstd ([a-z]+(?: [a-z]+)?)", path.read_text())
+    }
+    assert {"check", "weights list", "weights fetch"} <= recommended
+    for name in recommended:
+        known = {name, name.split()[0]} & (COMMANDS.keys() | {"weights"})
+        assert known, name
+
+
+def _fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    # `nstd.cli.main` is the function; the module of that name is hidden by it.
+    monkeypatch.setattr(sys.modules["nstd.cli.main"], "app", fail)
+
+
+class OddError(NstdError):
+    exit_code = 42
+
+
+def test_an_error_ends_it_with_its_code_and_both_sentences(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fail_with(OddError("The film [red] is odd", "Even it"), monkeypatch)
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 42
+    assert capsys.readouterr().err == "nstd: The film [red] is odd. Even it.\n"
+
+
+def test_debug_shows_the_traceback_before_the_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fail_with(OddError("The film is odd", "Even it"), monkeypatch)
+    with pytest.raises(SystemExit):
+        main(["check", "--debug"])
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert said.endswith("nstd: The film is odd. Even it.\n")
+
+
+def _imported(*arguments: str) -> set[str]:
+    """Names of all modules that a start of nstd has imported."""
+    script = (
+        "import sys\nfrom nstd.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write('\\n'.join(sys.modules))"
+    )
+    root = Path(__file__).resolve().parents[3]
+    answer = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    assert answer.stdout
+    return set(answer.stderr.split())
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("stylize", "--help"), ("--version",)])
+def test_help_comes_without_what_takes_seconds_to_import(arguments: tuple[str, ...]) -> None:
+    imported = _imported(*arguments)
+    assert "nstd.cli.main" in imported
+    assert imported.isdisjoint({"torch", "torchvision", "cv2"})
+
+
+def test_the_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"nstd {version('nstd')}\n"

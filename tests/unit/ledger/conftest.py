@@ -1,0 +1,83 @@
+"""What the tests of the ledger share: a clock that is set by hand, and work to queue."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nstd.ledger.job import JobKey, JobRequest
+from nstd.ledger.leases import Holder, Presence
+from nstd.ledger.store import SqliteJobStore
+
+NOON = 1_700_000_000.0
+
+
+class Clock:
+    """Seconds since the epoch, as told by the test."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Machine:
+    """Which of the processes that hold jobs live."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, Presence] = {}
+
+    def __call__(self, holder: Holder, observer: Holder) -> Presence:
+        return self.seen.get(holder.pid, Presence.ALIVE)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def open_store(
+    tmp_path: Path, clock: Clock, machine: Machine
+) -> Iterator[Callable[..., SqliteJobStore]]:
+    """Opens the one ledger of the test in the name of a process."""
+    opened: list[SqliteJobStore] = []
+
+    def open_one(pid: int = 100, **options: int) -> SqliteJobStore:
+        holder = Holder(pid, 1, "this boot")
+        path = tmp_path / "ledger.sqlite3"
+        store = SqliteJobStore(path, clock, holder=holder, presence=machine, **options)
+        opened.append(store)
+        return store
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[..., SqliteJobStore]) -> SqliteJobStore:
+    return open_store()
+
+
+@pytest.fixture
+def film() -> Callable[..., JobRequest]:
+    """Makes a request for the film of this name."""
+
+    def make(name: bytes = b"a.mp4", *, content: str = "c0ffee", priority: int = 0) -> JobRequest:
+        return JobRequest(
+            key=JobKey(b"/in", name, content, "oil"),
+            source=b"/in/" + name,
+            target=b"/out/" + name,
+            recipe={"style": "oil.jpg", "weights": [1.0, 0.5]},
+            output={"codec": "h264"},
+            priority=priority,
+        )
+
+    return make

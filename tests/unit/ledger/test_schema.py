@@ -1,0 +1,105 @@
+"""Migrations of the ledger: in order, whole or not at all, and never backwards."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from nstd.errors import LedgerError
+from nstd.ledger import schema
+from nstd.ledger.schema import MIGRATIONS, migrate, version_of
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as opened:
+        yield opened
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {
+        name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type='table'")
+    }
+
+
+def test_an_empty_file_becomes_a_ledger(connection: sqlite3.Connection) -> None:
+    assert version_of(connection) == 0
+    migrate(connection)
+    assert version_of(connection) == len(MIGRATIONS)
+    assert {"jobs", "segments", "events", "files"} <= _tables(connection)
+
+
+def test_migrating_twice_changes_nothing(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    before = list(connection.execute("SELECT * FROM sqlite_schema"))
+    migrate(connection)
+    assert list(connection.execute("SELECT * FROM sqlite_schema")) == before
+
+
+def test_an_older_ledger_is_brought_up_and_keeps_its_rows(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    connection.execute("INSERT INTO files VALUES (x'00', x'01', 1, 2, 3, 4, 5, 'f', 6.0)")
+    later = ("ALTER TABLE files ADD COLUMN note TEXT", "UPDATE files SET note = 'kept'")
+    migrate(connection, (*MIGRATIONS, later))
+    assert connection.execute("SELECT fingerprint, note FROM files").fetchone() == ("f", "kept")
+    assert version_of(connection, (*MIGRATIONS, later)) == len(MIGRATIONS) + 1
+
+
+def test_a_migration_that_fails_leaves_the_version_before(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    broken = ("CREATE TABLE halfway (a INTEGER) STRICT", "INSERT INTO nowhere VALUES (1)")
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        migrate(connection, (*MIGRATIONS, broken))
+    assert version_of(connection) == len(MIGRATIONS)
+    assert "halfway" not in _tables(connection)
+    assert not connection.in_transaction
+
+
+def test_steps_before_a_failing_one_are_kept(connection: sqlite3.Connection) -> None:
+    second = ("CREATE TABLE second (a INTEGER) STRICT",)
+    broken = ("INSERT INTO nowhere VALUES (1)",)
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        migrate(connection, (*MIGRATIONS, second, broken))
+    assert version_of(connection, (*MIGRATIONS, second)) == len(MIGRATIONS) + 1
+    assert "second" in _tables(connection)
+
+
+def test_a_ledger_of_a_newer_nstd_is_refused(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    newer = len(MIGRATIONS) + 1
+    connection.execute(f"PRAGMA user_version = {newer}")
+    with pytest.raises(LedgerError, match=f"newer nstd .its version is {newer}") as caught:
+        migrate(connection)
+    assert "Upgrade" in caught.value.remedy
+
+
+def test_a_database_of_another_program_is_refused(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    with pytest.raises(LedgerError, match="another program"):
+        migrate(connection)
+    assert _tables(connection) == {"bookmarks"}
+
+
+def test_an_old_sqlite_is_refused_in_words(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "OLDEST_SQLITE", (999, 1, 0))
+    with pytest.raises(LedgerError, match=r"needs SQLite 999\.1\.0"):
+        migrate(connection)
+
+
+def test_every_table_is_strict(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    found = connection.execute("PRAGMA table_list").fetchall()
+    strict = {row[1]: bool(row[5]) for row in found if not row[1].startswith("sqlite_")}
+    assert strict == dict.fromkeys(("jobs", "segments", "events", "files", "daemon"), True)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM events", "UPDATE events SET reason = 'other'"])
+def test_history_is_only_ever_added_to(connection: sqlite3.Connection, change: str) -> None:
+    migrate(connection)
+    connection.execute("INSERT INTO events (job_id, at, after, reason) VALUES (1, 0, 'queued', '')")
+    with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
+        connection.execute(change)

@@ -1,0 +1,89 @@
+"""Bounds of segments, told by examples."""
+
+import pytest
+
+from nstd.errors import LedgerError
+from nstd.ledger.job import Segment
+from nstd.ledger.segments import SegmentPlanner, bounds
+
+
+def _plan(planner: SegmentPlanner, frames: range, cuts: set[int]) -> list[Segment]:
+    ended = [planner.add(frame, cut=frame in cuts) for frame in frames]
+    return [segment for segment in [*ended, planner.end()] if segment is not None]
+
+
+def test_a_segment_ends_after_its_length() -> None:
+    assert bounds(0, 6, 3) == [
+        Segment(0, 0, 2),
+        Segment(1, 3, 5, depends_on=0),
+        Segment(2, 6, 6, depends_on=1),
+    ]
+
+
+def test_a_cut_ends_a_segment_and_what_follows_depends_on_nothing() -> None:
+    assert bounds(0, 6, 3, cuts=[4]) == [
+        Segment(0, 0, 2),
+        Segment(1, 3, 3, depends_on=0),
+        Segment(2, 4, 6),
+    ]
+
+
+def test_length_is_counted_from_the_cut() -> None:
+    spans = [(s.first, s.last) for s in bounds(10, 20, 4, cuts=[11])]
+    assert spans == [(10, 10), (11, 14), (15, 18), (19, 20)]
+
+
+def test_cuts_outside_and_at_the_first_frame_say_nothing() -> None:
+    assert bounds(5, 7, 10, cuts=[0, 5, 8]) == [Segment(0, 5, 7)]
+
+
+def test_no_frames_make_no_segment() -> None:
+    assert bounds(5, 4, 10) == []
+    assert SegmentPlanner(10).end() is None
+
+
+def test_the_planner_knows_a_segment_by_its_first_frame() -> None:
+    planner = SegmentPlanner(3)
+    assert SegmentPlanner(3).current is None
+    assert planner.add(0, cut=True) is None
+    assert planner.current == Segment(0, 0)
+    assert _plan(planner, range(1, 4), set()) == [Segment(0, 0, 2), Segment(1, 3, 3, 0)]
+
+
+def test_a_cut_right_after_a_full_segment_ends_it_once() -> None:
+    assert _plan(SegmentPlanner(2), range(4), {2}) == [Segment(0, 0, 1), Segment(1, 2, 3)]
+
+
+def test_a_planner_goes_on_where_a_film_was_stopped() -> None:
+    planner = SegmentPlanner.resume(3, bounds(0, 5, 3))
+    assert planner.next_frame == 6
+    assert _plan(planner, range(6, 8), set()) == [Segment(2, 6, 7, depends_on=1)]
+
+
+def test_a_film_that_only_begins_is_resumed_from_nothing() -> None:
+    assert _plan(SegmentPlanner.resume(3, [], first=4), range(4, 6), set()) == [Segment(0, 4, 5)]
+
+
+def test_a_gap_between_segments_is_not_gone_on_from() -> None:
+    with pytest.raises(LedgerError, match="segment 1 has to begin with frame 3"):
+        SegmentPlanner.resume(3, [Segment(0, 0, 2), Segment(1, 4, 6, 0)])
+
+
+def test_a_segment_without_an_end_is_not_gone_on_from() -> None:
+    with pytest.raises(LedgerError, match="frames 0 to None"):
+        SegmentPlanner.resume(3, [Segment(0, 0)])
+
+
+def test_a_frame_left_out_is_refused() -> None:
+    planner = SegmentPlanner(3)
+    planner.add(0, cut=False)
+    with pytest.raises(LedgerError, match="Frame 2 came where frame 1 was due"):
+        planner.add(2, cut=False)
+
+
+@pytest.mark.parametrize("length", [0, -1])
+def test_a_length_below_one_is_refused(length: int) -> None:
+    with pytest.raises(LedgerError, match="is none"):
+        SegmentPlanner(length)
+    with pytest.raises(LedgerError, match="is none"):
+        bounds(0, 1, length)

@@ -1,0 +1,147 @@
+"""What is new in a frame is in the style by itself, by as much as its share of the frame says."""
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nstd.style.losses import second_moment
+from nstd.style.objective import Objective
+from nstd.style.terms import NewPlaces
+from nstd.temporal.disocclusion import AT_MOST, GAIN, NEW_SHARE, WEIGHT, new_places
+from tests.unit.style import tiny
+
+Form = Literal["relative", "literal"]
+
+HEIGHT, WIDTH = 32, 48
+IMAGES = tiny.picture(1, HEIGHT, WIDTH, count=2)
+CONTENT = tiny.picture(2, HEIGHT, WIDTH, count=2)
+STYLE = tiny.picture(3, 36, 48)
+
+
+def known(columns: int, batch: int = 1) -> Tensor:
+    """Trust of frames whose last columns are new."""
+    trust = torch.ones(batch, HEIGHT, WIDTH, dtype=torch.float64)
+    trust[..., WIDTH - columns :] = 0
+    return trust
+
+
+def objective(new: NewPlaces | None, *, readout: bool = True, form: Form = "relative") -> Objective:
+    look = tiny.recipe(form=form)
+    made = tiny.objective(tiny.tiny_tensors(readout=readout), look, CONTENT, STYLE)
+    return replace(made, new=new)
+
+
+@pytest.mark.parametrize("columns", [1, 4, 16, WIDTH])
+def test_its_loss_weighs_the_square_of_the_share_that_it_is_given(columns: int) -> None:
+    found = new_places(known(columns))
+    assert found is not None
+    share = min(GAIN * columns / WIDTH, AT_MOST)
+    assert found.weights.tolist() == pytest.approx([WEIGHT * share**2])
+    assert torch.equal(found.places, 1 - known(columns))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9, 1.1])
+def test_what_is_hardly_anything_is_let_be(share: float) -> None:
+    trust = torch.full((1, HEIGHT, WIDTH), 1 - share * NEW_SHARE)
+    assert (new_places(trust) is None) == (share < 1)
+
+
+def test_a_frame_of_a_batch_in_which_nothing_is_new_has_no_such_loss() -> None:
+    found = new_places(torch.cat([known(0), known(8)]))
+    assert found is not None
+    assert found.weights[0] == 0
+    assert found.weights[1] > 0
+    plain, both = objective(None)(IMAGES), objective(found)(IMAGES)
+    assert float(both.style[0]) == float(plain.style[0])
+    assert float(both.style[1]) > float(plain.style[1])
+    assert bool(both.total.isfinite().all())
+
+
+@settings(deadline=None)
+@given(st.integers(0, WIDTH - 1), st.integers(1, WIDTH))
+def test_moments_are_those_of_the_new_positions_alone(left: int, count: int) -> None:
+    features = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(left))
+    new = slice(left, min(left + count, WIDTH))
+    trust = torch.ones(1, HEIGHT, WIDTH)
+    trust[..., new] = 0
+    places = NewPlaces(1 - trust, torch.ones(1))
+    for augmented in (False, True):
+        found = places.moment(features, augmented=augmented)
+        due = second_moment(features[..., new], augmented=augmented)
+        torch.testing.assert_close(found, due, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_at_every_layer_it_is_the_positions_that_pool_new_pixels(augmented: bool) -> None:
+    """And what was found for a layer of one size is not taken for one of another."""
+    places = NewPlaces(1 - known(8), torch.ones(1))
+    generator = torch.Generator().manual_seed(0)
+    for halvings in (0, 3, 1, 2, 3, 0):
+        shape = (1, 3, HEIGHT >> halvings, WIDTH >> halvings)
+        features = torch.rand(shape, generator=generator, dtype=torch.float64)
+        found = places.moment(features, augmented=augmented)
+        due = second_moment(features[..., -(8 >> halvings) :], augmented=augmented)
+        torch.testing.assert_close(found, due)
+
+
+def test_a_position_that_pools_new_pixels_and_others_counts_by_their_share() -> None:
+    places = NewPlaces(1 - known(12), torch.ones(1))
+    features = tiny.picture(4, HEIGHT // 8, WIDTH // 8)
+    last, before = (
+        second_moment(features[..., at], augmented=False) for at in (slice(-1, None), slice(-2, -1))
+    )
+    found = places.moment(features, augmented=False)
+    torch.testing.assert_close(found, (last + before / 2) / 1.5)
+
+
+def test_where_nothing_is_new_the_moment_is_that_of_all_and_no_nan() -> None:
+    features = torch.rand(2, 3, HEIGHT // 4, WIDTH // 4, generator=torch.Generator().manual_seed(0))
+    places = NewPlaces(torch.zeros(2, HEIGHT, WIDTH), torch.zeros(2))
+    found = places.moment(features, augmented=True)
+    torch.testing.assert_close(found, second_moment(features, augmented=True))
+
+
+@pytest.mark.parametrize("form", ["relative", "literal"])
+def test_all_that_is_new_has_the_style_loss_of_the_frame_itself(form: Form) -> None:
+    """Where all is new its moments are the frame's, and its loss adds its weight's share."""
+    readout = form == "relative"
+    places = new_places(known(WIDTH, batch=2))
+    assert places is not None
+    plain = objective(None, readout=readout, form=form)(IMAGES)
+    both = objective(places, readout=readout, form=form)(IMAGES)
+    weight = WEIGHT * AT_MOST**2
+    torch.testing.assert_close(both.style, (1 + weight) * plain.style)
+    assert torch.equal(both.content, plain.content)
+
+
+def test_its_gradient_is_the_numerical_one() -> None:
+    ready = objective(new_places(known(5, batch=2)))
+    image = IMAGES.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: ready(x).total, (image,), fast_mode=True, eps=1e-7, atol=1e-6
+    )
+
+
+def test_it_moves_what_is_new_and_what_its_features_see_and_nothing_else() -> None:
+    """By the receptive field of the deepest layer what lies farther has no part in it."""
+    places = new_places(known(2, batch=2))
+    assert places is not None
+    gradients = [objective(new).with_gradient(IMAGES)[1] for new in (None, places)]
+    moved = (gradients[1] - gradients[0]).abs().sum(dim=(0, 1, 2))
+    assert float(moved[-2:].min()) > 0
+    assert float(moved[-2:].mean()) > 3 * float(moved[:-8].mean())
+
+
+def test_frames_of_a_batch_have_their_own() -> None:
+    trust = torch.cat([known(3), known(9)])
+    ready = objective(new_places(trust))
+    both, gradients = ready.with_gradient(IMAGES)
+    for frame in range(2):
+        one, gradient = ready.of_frames([frame]).with_gradient(IMAGES[frame : frame + 1])
+        assert one.floats() == pytest.approx(both.floats(frame), rel=1e-12)
+        torch.testing.assert_close(gradient[0], gradients[frame], rtol=1e-10, atol=1e-12)

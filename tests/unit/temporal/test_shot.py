@@ -1,0 +1,623 @@
+"""Later frames of a shot: what they start from, what they cost, and what is new in them."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nstd.style.losses import pooled, second_moment, weighted_second_moment
+from nstd.style.optimize import Iterate, Painter, stylize_frames
+from nstd.style.recipe import Level, Temporal
+from nstd.style.terms import TemporalTarget, temporal_loss
+from nstd.temporal import pace, shot
+from nstd.temporal.disocclusion import NEW_SHARE
+from nstd.temporal.pace import COLOR_PX, UNSEEN
+from nstd.temporal.palette import Palette, palette_of
+from nstd.temporal.shot import (
+    DOUBTED,
+    KNOWN_STEP,
+    SETTLED_STEPS,
+    Predecessor,
+    later_steps,
+    losses_of,
+    settled_loss,
+    start_image,
+    stylize_next,
+    temporal_target,
+)
+from nstd.temporal.tone import tone_of
+from nstd.temporal.trust import AGREES, CONTRADICTS, NEARBY_PX, OTHER, SAME
+from tests.unit.style import tiny
+
+HEIGHT, WIDTH = 48, 64
+FRAME = tiny.picture(1, HEIGHT, WIDTH)
+PAINTED = tiny.picture(2, HEIGHT, WIDTH)
+ENERGIES = (1.0,)
+
+
+def painter(**changes: Any) -> Painter:
+    look = tiny.recipe(**{"levels": (Level(64, 18),), "temporal": Temporal(), **changes})
+    return tiny.painter(look, readout=True)
+
+
+def still(value: float = 0.0) -> Tensor:
+    return torch.full((1, 2, HEIGHT, WIDTH), value)
+
+
+def standing(painted: Tensor = PAINTED, **changes: Any) -> Predecessor:
+    """A predecessor since which nothing has moved."""
+    return Predecessor(painted, still(), still(), **changes)
+
+
+def strip(painted: Tensor = PAINTED) -> Predecessor:
+    """A predecessor that does not show two columns at the right border."""
+    forward = still()
+    forward[..., -2:] = 9.0
+    return Predecessor(painted, still(), forward)
+
+
+def half_new(painted: Tensor = PAINTED) -> Predecessor:
+    """A predecessor that shows only the left half."""
+    forward = still()
+    forward[..., WIDTH // 2 :] = 9.0
+    return Predecessor(painted, still(), forward)
+
+
+def follow(ready: Painter, *before: Predecessor, settled: float = 0.0) -> list[Iterate]:
+    return list(stylize_next(ready, FRAME, before, ENERGIES, settled))
+
+
+# --- what it costs -------------------------------------------------------------------------------
+
+
+def test_a_frame_whose_source_is_the_same_is_its_predecessor_at_no_step() -> None:
+    painted = (PAINTED * 255).round() / 255
+    (only,) = follow(painter(), standing(painted, same=True))
+    assert only.final
+    assert only.step == 0
+    assert torch.equal(only.images, painted)
+
+
+def test_a_frame_as_good_as_those_before_it_costs_one_step() -> None:
+    first, result = follow(painter(), standing(), settled=1e9)
+    assert (first.step, first.final) == (1, False)
+    assert result.final
+    torch.testing.assert_close(result.images, PAINTED, rtol=0, atol=1e-6)  # flow is float32
+
+
+def test_without_that_it_takes_a_sixth_of_the_first_frame_s_steps() -> None:
+    *iterates, result = follow(painter(), standing())
+    assert [one.step for one in iterates] == [1, 2, 3]
+    assert {one.steps for one in iterates} == {3}
+    assert result.step == 3
+
+
+@pytest.mark.parametrize("before", [half_new(), strip()])
+def test_it_ends_when_its_loss_has_all_but_stopped_falling(
+    monkeypatch: pytest.MonkeyPatch, before: Predecessor
+) -> None:
+    ready = painter(levels=(Level(64, 600),))
+    settled = 1e-9  # which no loss comes to
+    monkeypatch.setattr(shot, "SETTLED_FALL", 0.2)
+    *iterates, _ = follow(ready, before, settled=settled)
+    totals = [float(one.losses.total) for one in iterates]
+    assert len(totals) < 100
+    last = [min(totals[:-SETTLED_STEPS]), min(totals)]
+    assert last[1] > 0.8 * last[0]
+    *iterates, _ = follow(ready, before)
+    assert len(iterates) == 150  # without `settled` all steps are taken
+
+
+@pytest.mark.parametrize("before", [half_new(), strip()])
+def test_where_something_is_new_it_takes_half_as_many_again(before: Predecessor) -> None:
+    *iterates, _ = follow(painter(), before)
+    assert [one.step for one in iterates] == [1, 2, 3, 4, 5]
+    assert {one.steps for one in iterates} == {5}
+
+
+def test_what_is_new_is_painted_though_the_frame_as_a_whole_is_good_enough() -> None:
+    ready = painter(levels=(Level(64, 60),))
+    *iterates, _ = follow(ready, half_new(), settled=1e9)
+    assert [one.step for one in iterates] == [1, 2, 3, 4, 5]
+
+
+def speck() -> Predecessor:
+    """A predecessor that does not show a few pixels: too few to count as new."""
+    forward = still()
+    forward[..., 20:22, 30:32] = 9.0
+    return Predecessor(PAINTED, still(), forward)
+
+
+def test_a_frame_is_as_good_as_others_by_what_they_too_are_measured_by() -> None:
+    """A first frame has no temporal loss, so that a later one's is not held against it."""
+    weight = 1e6
+    ready = painter(temporal=Temporal(weight=weight), levels=(Level(64, 60),))
+    first = follow(ready, speck())[0]
+    total = float(first.losses.total)
+    plain = total - weight * float(first.losses.temporal)
+    assert plain < 0.1 * total
+    settled = 2 * plain
+    steps = [one.step for one in follow(ready, speck(), settled=settled)]
+    assert steps == [1, 1]
+    assert [one.step for one in follow(ready, speck(), settled=0.9 * plain)][:2] == [1, 2]
+
+
+def test_losses_are_those_of_the_picture_beside_them() -> None:
+    ready = painter(temporal=Temporal(weight=300.0), levels=(Level(64, 300),))
+    *iterates, _ = follow(ready, half_new())
+    target = temporal_target([half_new()], FRAME)
+    for before, one in pairwise(iterates):
+        own = temporal_loss(one.images, target.warped, target.trusts)
+        assert float(one.losses.temporal) == pytest.approx(float(own), rel=1e-4)
+        assert float(one.losses.total) <= float(before.losses.total) * (1 + 1e-5)
+
+
+def test_steps_are_a_sixth_of_all_and_no_more_than_the_finest_level_s() -> None:
+    known = torch.ones(1, 10, 100)
+    assert later_steps([80], known) == (14, 0)
+    assert later_steps([80, 30, 20], known) == (20, 0)
+    assert later_steps([3], known) == (1, 0)
+    known[0, 0, : round(1000 * NEW_SHARE)] = 0
+    assert later_steps([80], known) == (14, 0)
+    known[0, 1, 0] = 0.5
+    assert later_steps([80], known) == (14, 7)
+    assert later_steps([6], known) == (1, 1)
+
+
+def test_it_is_painted_at_the_finest_level_alone() -> None:
+    ready = painter(levels=(Level(43, 6), Level(64, 4)))
+    for one in stylize_next(ready, FRAME, [standing()], (1.0, 1.0)):
+        assert (one.level, one.levels) == (1, 2)
+        assert one.images.shape == FRAME.shape
+
+
+def test_what_settles_a_frame_is_the_first_one_s_loss_and_a_share() -> None:
+    ready = painter(temporal=Temporal(settled=0.5, weight=1000.0))
+    *_, result = stylize_frames(ready, FRAME, ENERGIES)
+    assert settled_loss(ready, result.losses) == pytest.approx(1.5 * float(result.losses.total))
+    *_, result = follow(ready, half_new())
+    plain = float(result.losses.total) - 1000 * float(result.losses.temporal)
+    assert settled_loss(ready, result.losses) == pytest.approx(1.5 * plain)
+
+
+# --- what comes out ------------------------------------------------------------------------------
+
+
+def test_the_same_comes_out_every_time() -> None:
+    first, second = (follow(painter(), half_new()) for _ in range(2))
+    assert torch.equal(first[-1].images, second[-1].images)
+
+
+def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
+    ready = painter(range_weight=0.0, content_weight=0.0, tv_weight=0.0)
+    *_, last, result = follow(ready, standing((PAINTED > 0.5).double()))
+    assert torch.equal(result.images, last.images.clamp(0, 1))
+    assert not torch.equal(result.images, last.images)
+    assert result.losses.floats()["range"] == 0
+    off = (result.images - (PAINTED > 0.5).double()).square().mean()
+    assert result.losses.floats()["temporal"] == pytest.approx(float(off), rel=1e-5)
+
+
+def test_the_loss_falls() -> None:
+    *iterates, result = follow(painter(levels=(Level(64, 90),)), strip())
+    totals = [float(one.losses.total) for one in iterates]
+    assert len(totals) == 23
+    assert totals[-1] < 0.9 * totals[0]
+    assert float(result.losses.total) < totals[0]
+
+
+def test_with_more_weight_it_stays_nearer_to_what_was() -> None:
+    off = []
+    for weight in (0.0, 10.0, 1000.0):
+        *_, result = follow(
+            painter(temporal=Temporal(weight=weight), levels=(Level(64, 60),)), standing()
+        )
+        off.append(float((result.images - PAINTED).square().mean()))
+    assert off[0] > 1.2 * off[1] > 1.2 * off[2]
+
+
+def moved_by_then(iterates: list[Iterate], start: Tensor, where: Tensor) -> float:
+    return float((iterates[-1].images - start)[:, :, where].square().mean().sqrt())
+
+
+def test_what_is_new_is_painted_together_with_what_is_known_which_moves_less() -> None:
+    ready = painter(temporal=Temporal(weight=0.0), levels=(Level(64, 60),))
+    *iterates, _ = follow(ready, half_new())
+    target = temporal_target([half_new()], FRAME)
+    start = start_image(FRAME, target)
+    known = target.trust[0]
+    for part in (known == 1, known == 0):
+        assert moved_by_then(iterates[:2], start, part) > 0
+    ratio = moved_by_then(iterates, start, known == 1) / moved_by_then(iterates, start, known == 0)
+    assert ratio < 2 * KNOWN_STEP
+
+
+def test_what_a_shot_has_drifted_by_is_taken_back() -> None:
+    darker = PAINTED * 0.9
+    tone = tone_of(PAINTED, FRAME)
+    (*_, free), (*_, held) = (
+        list(stylize_next(painter(), FRAME, [standing(darker)], ENERGIES, 0.0, given))
+        for given in (None, tone)
+    )
+    lights = [float(image.mean()) for image in (free.images, held.images, PAINTED)]
+    assert lights[0] < lights[1] < lights[2]
+
+
+def test_a_frame_whose_source_is_the_same_is_not_drawn_back_either() -> None:
+    (only,) = stylize_next(
+        painter(), FRAME, [standing(same=True)], ENERGIES, 0.0, tone_of(PAINTED / 2, FRAME)
+    )
+    assert torch.equal(only.images, PAINTED)
+
+
+def paint_of_other_colors(style: Tensor, before: Predecessor) -> Iterate:
+    """What becomes of a frame that nothing but a style ties."""
+    look = tiny.recipe(levels=(Level(64, 120),), temporal=Temporal(weight=0.0), content_weight=0.0)
+    ready = tiny.painter(look, readout=True, style=style)
+    *_, result = stylize_next(ready, FRAME, [before], ENERGIES)
+    return result
+
+
+def broad(image: Tensor) -> Tensor:
+    """Means over squares."""
+    return torch.nn.functional.avg_pool2d(image, int(COLOR_PX))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.6, 1.0), (0.0, 0.4)], ids=["lighter", "darker"])
+def test_paint_that_would_take_other_colors_has_broadly_those_it_had(
+    low: float, high: float
+) -> None:
+    style = tiny.picture(99, 40, 48, low=low, high=high)
+    painted = tiny.picture(2, HEIGHT, WIDTH, low=0.3, high=0.7)
+    # Both show the same, so that it makes no difference but to the colors.
+    free = paint_of_other_colors(style, standing(painted))
+    held = paint_of_other_colors(style, standing(painted, sources=(FRAME, FRAME)))
+    moved = [broad(one.images - painted) for one in (free, held)]
+    assert float(moved[0].abs().max()) > 0.1
+    assert float(moved[0].abs().mean()) > 0.05
+    assert float(moved[1].abs().max()) < 0.02
+    # It is painted all the same.
+    assert float((held.images - painted).abs().max()) > 0.2
+    assert held.losses.floats()["style"] < 0.9 * style_loss_of(style, painted)
+
+
+# --- the source's pace ---------------------------------------------------------------------------
+
+
+def test_the_source_s_change_is_that_of_what_is_trusted() -> None:
+    """Its right half was hidden before, and is another picture's."""
+    later = (FRAME * 0.9 + 0.01).clamp(0, 1)
+    due = float((later - FRAME)[..., : WIDTH // 2].square().mean())
+    later[..., WIDTH // 2 :] = tiny.picture(9, HEIGHT, WIDTH)[..., WIDTH // 2 :]
+    found = temporal_target([replace(half_new(), sources=(FRAME, later))], later).pace
+    assert found is not None
+    # The border between both is trusted in part.
+    assert float(found.change) == pytest.approx(due, rel=0.2)
+    assert temporal_target([half_new()], later).pace is None
+    said = half_new(), replace(half_new(), sources=(FRAME, later))
+    for pair in (said, said[::-1]):
+        assert temporal_target(pair, later).pace is None
+
+
+@pytest.mark.parametrize("weight", [3.0, 0.0])
+def test_where_its_source_stands_paint_stands_if_films_are_held_at_all(weight: float) -> None:
+    before = standing(sources=(FRAME, FRAME))
+    *_, result = follow(painter(temporal=Temporal(weight=weight)), before)
+    change = float((result.images - PAINTED).square().mean())
+    assert change < 1.05 * UNSEEN if weight else change > 5 * UNSEEN
+
+
+def test_paint_follows_a_slow_fade_nearly_as_if_nothing_held_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By half a code value a frame, which two frames hardly show."""
+    ready = painter(levels=(Level(64, 60),))
+
+    def after(frames: int) -> float:
+        source = tiny.picture(1, HEIGHT, WIDTH, low=0.35, high=0.9)
+        painted = rounded(0.5 * tiny.picture(2, HEIGHT, WIDTH, low=0.3, high=0.9) + source / 2)
+        begun, before, shown = painted, rounded(source), None
+        for number in range(1, frames + 1):
+            now = rounded(source - number / 2 / 255)
+            one = standing(painted, sources=(before, now), shown=shown)
+            *_, result = stylize_next(ready, now, [one], ENERGIES)
+            painted, before, shown = rounded(result.images), now, result.shown
+        return float((painted - begun).mean()) * 255
+
+    held = after(12)
+    monkeypatch.setattr(pace, "FIRMEST", 1.0)
+    monkeypatch.setattr(shot, "keep_pace", lambda painted, *_: painted)
+    free = after(12)
+    assert free < -1.5
+    assert held < 0.9 * free
+
+
+def rounded(image: Tensor) -> Tensor:
+    return (image * 255).round().clamp(0, 255) / 255
+
+
+def style_loss_of(style: Tensor, painted: Tensor) -> float:
+    look = tiny.recipe(levels=(Level(64, 120),), temporal=Temporal(weight=0.0))
+    ready = tiny.painter(look, readout=True, style=style)
+    return losses_of(ready, FRAME, painted, ENERGIES).floats()["style"]
+
+
+def test_the_losses_of_a_frame_whose_colors_were_kept_are_its_own() -> None:
+    ready = painter(temporal=Temporal(weight=0.0))
+    *_, result = follow(ready, standing(sources=(FRAME, FRAME)))
+    found = losses_of(ready, FRAME, result.images, ENERGIES).floats()
+    assert result.losses.floats()["style"] == pytest.approx(found["style"], rel=1e-9)
+    assert result.losses.floats()["content"] == pytest.approx(found["content"], rel=1e-9)
+
+
+def test_what_is_new_is_made_to_be_in_the_style_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = painter(levels=(Level(64, 60),))
+    for_itself = follow(ready, half_new())
+    monkeypatch.setattr(shot, "new_places", lambda known: None)
+    of_all = follow(ready, half_new())
+    # Of one and the same picture its loss is part of the style's.
+    losses = [run[0].losses.floats() for run in (for_itself, of_all)]
+    assert torch.equal(for_itself[0].images, of_all[0].images)
+    assert losses[0]["style"] > 1.005 * losses[1]["style"]
+    assert losses[0]["content"] == losses[1]["content"]
+    off = (for_itself[-1].images - of_all[-1].images).square().mean(dim=(0, 1, 2)).sqrt()
+    new, known = off[WIDTH // 2 + 4 :].mean(), off[: WIDTH // 2 - 4].mean()
+    assert float(new) > 0.002
+    assert float(new) > float(known)
+
+
+# --- what it was painted for ---------------------------------------------------------------------
+
+
+def test_the_last_word_on_a_frame_says_what_it_was_painted_for() -> None:
+    shown = FRAME + 0.01
+    before = standing(sources=(FRAME, FRAME), shown=shown)
+    *iterates, result = follow(painter(), before)
+    due = temporal_target([before], FRAME).shown
+    assert due is not None
+    assert result.shown is not None
+    assert torch.equal(result.shown, due)
+    torch.testing.assert_close(result.shown, shown.clamp(0, 1), rtol=0, atol=1e-6)
+    assert all(one.shown is None for one in iterates)
+
+
+def test_of_a_frame_without_sources_nothing_is_said() -> None:
+    assert follow(painter(), half_new())[-1].shown is None
+
+
+def test_a_frame_whose_source_is_the_same_was_painted_for_what_its_predecessor_was() -> None:
+    shown = tiny.picture(5, HEIGHT, WIDTH)  # which its source no longer resembles at all
+    said = standing(same=True, sources=(FRAME, FRAME), shown=shown)
+    unsaid = standing(same=True, sources=(FRAME, FRAME))
+    for before, due in ((said, shown), (unsaid, FRAME), (standing(same=True), None)):
+        (only,) = follow(painter(), before)
+        assert (only.step, only.steps) == (0, 0)
+        assert (only.shown is None) == (due is None)
+        assert only.shown is None or due is None or torch.equal(only.shown, due)
+
+
+def test_it_stays_as_it_was_over_many_frames_that_are_the_same() -> None:
+    painted, shown = PAINTED, tiny.picture(5, HEIGHT, WIDTH)
+    for _ in range(5):
+        before = standing(painted, same=True, sources=(FRAME, FRAME), shown=shown)
+        (only,) = follow(painter(), before)
+        assert only.shown is not None
+        painted, shown = only.images, only.shown
+    assert torch.equal(painted, PAINTED)
+    assert torch.equal(shown, tiny.picture(5, HEIGHT, WIDTH))
+
+
+# --- what it starts from -------------------------------------------------------------------------
+
+
+def test_the_closest_frame_is_taken_and_a_farther_one_where_it_alone_shows_the_place() -> None:
+    far = tiny.picture(3, HEIGHT, WIDTH)
+    target = temporal_target([half_new(), standing(far)], FRAME)
+    left, right = slice(0, WIDTH // 2 - 4), slice(WIDTH // 2 + 4, None)
+    assert target.warped.shape == (2, 1, 3, HEIGHT, WIDTH)
+    assert bool((target.trusts[0][..., left] == 1).all())
+    assert bool((target.trusts[1][..., left] == 0).all())
+    assert bool((target.trusts[1][..., right] == 1).all())
+    start = start_image(FRAME, target)
+    torch.testing.assert_close(start[..., left], PAINTED[..., left], rtol=0, atol=1e-6)
+    torch.testing.assert_close(start[..., right], far[..., right], rtol=0, atol=1e-6)
+
+
+def test_what_is_new_starts_in_the_colors_around_it() -> None:
+    content = tiny.picture(1, HEIGHT, WIDTH, low=0.2, high=0.5).float()
+    offset = torch.tensor([0.3, -0.1, 0.2])[:, None, None]
+    known = torch.ones(1, HEIGHT, WIDTH)
+    known[:, 10:30, 20:40] = 0
+    target = TemporalTarget((content + offset)[None], known[None])
+    # All that is known was moved by one offset: so is what is new.
+    torch.testing.assert_close(start_image(content, target), content + offset)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 256), (256, 64), (7, 250), (1, 64)])
+def test_however_wide_a_picture_all_that_is_new_starts_in_the_colors_beside_it(
+    height: int, width: int
+) -> None:
+    content = tiny.picture(1, height, width, low=0.2, high=0.5).float()
+    known = torch.zeros(1, height, width)
+    if width > height:
+        known[..., width // 2 :] = 1
+    else:
+        known[:, height // 2 :] = 1
+    painted = torch.where(known[:, None] == 1, content + 0.3, 0)
+    start = start_image(content, TemporalTarget(painted[None], known[None]))
+    torch.testing.assert_close(start, content + 0.3, rtol=0, atol=1e-5)
+
+
+def test_what_is_new_between_two_colors_goes_from_one_to_the_other() -> None:
+    content = torch.full((1, 3, 32, 64), 0.5)
+    painted = content.clone()
+    painted[..., :32], painted[..., 32:] = 0.2, 0.8
+    known = torch.ones(1, 32, 64)
+    known[..., 16:48] = 0
+    start = start_image(content, TemporalTarget(painted[None], known[None]))
+    row = start[0, 0, 16]
+    assert torch.equal(row[:16], painted[0, 0, 16, :16])
+    assert torch.equal(row[48:], painted[0, 0, 16, 48:])
+    assert bool((row.diff() > -0.02).all())
+    assert float(row[18]) < 0.35
+    assert float(row[45]) > 0.65
+
+
+def test_where_nothing_is_known_the_start_is_the_content() -> None:
+    target = TemporalTarget(PAINTED[None], torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.float64))
+    torch.testing.assert_close(start_image(FRAME, target), FRAME)
+
+
+# --- moments of places ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_a_weighted_moment_counts_positions_by_their_weight(augmented: bool) -> None:
+    features = tiny.picture(1, 4, 5, count=2)
+    weights = torch.rand((2, 4, 5), generator=torch.Generator().manual_seed(0)).double()
+    weights = weights / weights.mean(dim=(1, 2), keepdim=True)
+    found = weighted_second_moment(features, weights, augmented=augmented)
+    for frame in range(2):
+        f = features[frame].flatten(1).numpy()
+        if augmented:
+            f = np.concatenate([f, np.ones((1, 20))])
+        due = (f * weights[frame].flatten().numpy()) @ f.T / 20
+        np.testing.assert_allclose(found[frame].numpy(), due, rtol=1e-12)
+    even = weighted_second_moment(features, torch.ones(2, 4, 5), augmented=augmented)
+    torch.testing.assert_close(even, second_moment(features, augmented=augmented))
+
+
+# --- sources that resemble each other ------------------------------------------------------------
+
+
+def changed_by(off: float) -> Tensor:
+    """The source before, which differed by `off` of the range in the middle half."""
+    before = FRAME.clone()
+    middle = before[..., WIDTH // 4 : -WIDTH // 4]
+    before[..., WIDTH // 4 : -WIDTH // 4] = torch.where(middle > 0.5, middle - off, middle + off)
+    return before
+
+
+@pytest.mark.parametrize(
+    ("off", "known"), [(0, 1), (SAME, 1), ((SAME + OTHER) / 2, 0.5), (OTHER, 0), (0.4, 0)]
+)
+def test_what_the_flow_doubts_is_known_as_far_as_its_sources_resemble(
+    off: float, known: float
+) -> None:
+    forward = still(9.0)  # the flow says that all of it was hidden
+    before = Predecessor(PAINTED, still(), forward, sources=(changed_by(off), FRAME))
+    found = temporal_target([before], FRAME).trust / (1 - DOUBTED)
+    reach = NEARBY_PX // 2 + 1
+    inner = found[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
+    torch.testing.assert_close(inner, torch.full_like(inner, known), rtol=0, atol=2e-6)
+    # Light that is taken from a difference shows beside it, a little.
+    assert bool((found[..., : WIDTH // 4 - reach] > 0.9).all())
+
+
+@pytest.mark.parametrize("light", [-0.5, -0.1, 0.1, 0.3, 0.6])
+def test_what_the_flow_is_sure_of_is_known_however_its_light_changes(light: float) -> None:
+    before = Predecessor(PAINTED, still(), still(), sources=(FRAME + light, FRAME))
+    assert bool((temporal_target([before], FRAME).trust == 1).all())
+
+
+@pytest.mark.parametrize(
+    ("off", "known"),
+    [(0, 1), (AGREES, 1), ((AGREES + CONTRADICTS) / 2, 0.5), (CONTRADICTS, 0), (0.5, 0)],
+)
+def test_what_became_something_else_in_its_place_is_new_though_the_flow_is_sure(
+    off: float, known: float
+) -> None:
+    # A checkerboard comes and goes: so its mean over a large square is nothing.
+    rows, columns = torch.arange(HEIGHT)[:, None], torch.arange(WIDTH)
+    board = (((rows + columns) % 2) * 2.0 - 1.0).double()
+    now = torch.full((1, 3, HEIGHT, WIDTH), 0.5, dtype=torch.float64)
+    then = now.clone()
+    middle = slice(WIDTH // 4, -WIDTH // 4)
+    then[..., middle] += off * board[:, middle]
+    found = temporal_target([Predecessor(PAINTED, still(), still(), sources=(then, now))], now)
+    reach = NEARBY_PX // 2 + 1
+    inner = found.trust[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
+    torch.testing.assert_close(inner, torch.full_like(inner, known), rtol=0, atol=0.01)
+    assert bool((found.trust[..., : WIDTH // 4 - reach] == 1).all())
+
+
+def test_what_comes_into_the_picture_is_new_though_it_resembles_the_border() -> None:
+    even = torch.full((1, 3, HEIGHT, WIDTH), 0.25, dtype=torch.float64)
+    backward = still(5.0)
+    backward[:, 1] = 0
+    target = temporal_target(
+        [Predecessor(PAINTED, backward, -backward, sources=(even, even))], even
+    )
+    assert bool((target.trust[..., -4:] < 1).all())
+    assert bool((target.trust[..., :-5] > 0.99).all())
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (67, 93), (108, 192), (33, 47)])
+def test_weights_of_pixels_count_at_every_layer_up_to_the_border(height: int, width: int) -> None:
+    corner = torch.zeros(1, height, width)
+    corner[:, -1, -1] = 1
+    look = tiny.recipe()
+    net = tiny.network(tiny.tiny_tensors(), look, torch.float32)
+    features = net.features(torch.rand(1, 3, height, width), look.style_layers)
+    for found in features.values():
+        places = pooled(corner, found)
+        assert places.shape[1:] == found.shape[2:]
+        assert float(places[0, -1, -1]) > 0
+        assert int((places > 0).sum()) == 1
+        assert torch.equal(pooled(torch.ones_like(corner), found), torch.ones_like(places))
+
+
+# --- the shot's own colors -----------------------------------------------------------------------
+
+
+def test_what_is_new_takes_the_color_that_the_first_frame_gave_to_what_looked_like_it() -> None:
+    # The paint beside the strip is red; of a source like the strip's it once was blue.
+    content = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
+    paint = content + torch.tensor([0.3, 0.0, 0.0])[:, None, None]
+    known = torch.ones(1, HEIGHT, WIDTH)
+    known[..., -8:] = 0
+    target = TemporalTarget(paint[None], known[None])
+    around = start_image(content, target)
+    torch.testing.assert_close(around[..., -8:], paint[..., -8:])
+    blue = content + torch.tensor([0.0, 0.0, 0.3])[:, None, None]
+    start = start_image(content, target, palette_of(blue, content))
+    torch.testing.assert_close(start[..., :-8], paint[..., :-8])
+    # 312 cells tell: less than a hundredth of the color around is left.
+    torch.testing.assert_close(start[..., -8:], blue[..., -8:], atol=3e-3, rtol=0)
+
+
+def test_what_the_first_frame_showed_nothing_like_takes_the_colors_around() -> None:
+    content = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
+    paint = content + torch.tensor([0.3, 0.0, 0.0])[:, None, None]
+    known = torch.ones(1, HEIGHT, WIDTH)
+    known[..., -8:] = 0
+    target = TemporalTarget(paint[None], known[None])
+    other = torch.full((1, 3, HEIGHT, WIDTH), 0.1)
+    start = start_image(content, target, palette_of(1 - other, other))
+    torch.testing.assert_close(start, start_image(content, target))
+
+
+def test_a_shot_s_palette_is_what_new_places_of_its_frames_start_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[object] = []
+    real = shot.start_image
+
+    def noted(content: Tensor, target: TemporalTarget, palette: Palette | None) -> Tensor:
+        given.append(palette)
+        return real(content, target, palette)
+
+    monkeypatch.setattr(shot, "start_image", noted)
+    tone = tone_of(PAINTED, FRAME)
+    list(stylize_next(painter(), FRAME, [strip()], ENERGIES, 0.0, tone))
+    list(stylize_next(painter(), FRAME, [strip()], ENERGIES))
+    # As of a shot that another version began.
+    before = replace(tone, palette=None)
+    list(stylize_next(painter(), FRAME, [strip()], ENERGIES, 0.0, before))
+    assert given == [palette_of(PAINTED, FRAME), None, None]

@@ -1,0 +1,452 @@
+"""Work that is named: which files, where to, and what of it is done already."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from nstd.config import Config, recipe_from_options
+from nstd.errors import (
+    BusyError,
+    DeviceError,
+    InputError,
+    Interrupted,
+    OutputExistsError,
+    StorageError,
+    UsageError,
+)
+from nstd.ledger.job import Job
+from nstd.ledger.store import SqliteJobStore
+from nstd.media.still import read_still
+from nstd.media.write.encode import EncodeSettings
+from nstd.style.optimize import Iterate
+from nstd.submit.control import daemon_lock
+from nstd.submit.inputs import expand
+from nstd.submit.output import OutputSpec
+from nstd.work import batch as batching
+from nstd.work import stylize as stylizing
+from nstd.work.batch import batch
+from nstd.work.crew import device_names, worker_threads
+from nstd.work.result import Result
+from nstd.work.stylize import stylize
+from tests.networks import make_quarter_network
+
+
+class Onlooker:
+    """Counts what is painted; stops the work where it is told to."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.frames = 0
+        self._stop_after = stop_after
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop_after is not None and self.frames >= self._stop_after
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        pass
+
+    def alive(self) -> None:
+        pass
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        pass
+
+    def painted(self, frame: int) -> None:
+        self.frames += 1
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    style = tmp_path / "style.png"
+    PIL.Image.new("RGB", (40, 32), "red").save(style)
+    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return Config.model_validate(
+        {
+            "state_dir": tmp_path / "state",
+            "cache_dir": tmp_path / "cache",
+            "devices": "cpu",
+            "threads": 1,
+            "settle_seconds": 0.01,
+            "network": str(network),
+            "recipes": {"oil": {"styles": str(style), "levels": "32:1"}},
+            "folders": [{"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}],
+        }
+    )
+
+
+def picture(path: Path, color: str = "blue") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.new("RGB", (40, 32), color).save(path)
+    return path
+
+
+def paint(
+    config: Config,
+    *inputs: Path,
+    to: Path,
+    overwrite: bool = False,
+    stop_after: int | None = None,
+    **look: Any,
+) -> tuple[list[Result], int]:
+    """Results, and how many pictures were painted for them."""
+    onlooker = Onlooker(stop_after)
+    recipe = recipe_from_options(config, name="oil", overrides=look)
+    spec = OutputSpec(overwrite=overwrite)
+    return stylize(config, inputs, recipe, spec, to, onlooker), onlooker.frames
+
+
+def test_what_is_finished_stays_finished_though_another_look_was_refused_in_between(
+    config: Config, tmp_path: Path
+) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    assert paint(config, source, to=target)[1] == 1
+    before = target.read_bytes()
+    (other,), painted = paint(config, source, to=target, seed=1)
+    assert isinstance(other.error, OutputExistsError)
+    (again,), painted_again = paint(config, source, to=target)
+    assert (again.error, again.target) == (None, target)
+    assert painted == painted_again == 0
+    assert target.read_bytes() == before
+
+
+def test_sidecars_count_in_batch_and_are_no_films(config: Config, tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    picture(tmp_path / "in/b.png", "red")
+    (tmp_path / "in/a.png.nstd.yaml").write_text("size: 64")
+    (tmp_path / "in/b.nstd.yaml").write_text("size: small")
+    entry = {"input": str(tmp_path / "more/*"), "output": tmp_path / "also", "recipe": "oil"}
+    picture(tmp_path / "more/c.png")
+    (tmp_path / "more/c.nstd.yaml").write_text("size: 48")
+    config = Config.model_validate(config.model_dump() | {"batch": [entry]})
+    bad, *good = batch(config, [], Onlooker())
+    assert [read_still(result.target).image.shape[1] for result in good if result.target] == [
+        64,
+        48,
+    ]
+    assert bad.source == tmp_path / "in/b.png"
+    assert "b.nstd.yaml:1: size: “small” is not a whole number" in str(bad.error)
+
+
+def test_what_another_look_has_replaced_is_not_taken_for_finished(
+    config: Config, tmp_path: Path
+) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    paint(config, source, to=target)
+    paint(config, source, to=target, overwrite=True, tv_weight=50, levels="32:4")
+    other = target.read_bytes()
+    (first,), painted = paint(config, source, to=target)
+    assert isinstance(first.error, OutputExistsError)
+    assert painted == 0
+    assert target.read_bytes() == other
+
+
+def test_a_network_under_another_name_is_the_same_work(config: Config, tmp_path: Path) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    paint(config, source, to=target)
+    copy = tmp_path / "another name.safetensors"
+    copy.write_bytes(Path(config.network).read_bytes())
+    (again,), painted = paint(config, source, to=target, network=str(copy))
+    assert (again.error, painted) == (None, 0)
+
+
+def test_a_folder_stands_for_the_films_and_pictures_in_it(config: Config, tmp_path: Path) -> None:
+    for name in ("b.png", "a.jpg", "notes.txt"):
+        picture(tmp_path / "x" / name) if name != "notes.txt" else (
+            tmp_path / "x/notes.txt"
+        ).touch()
+    (tmp_path / "x/sub.mp4").mkdir()
+    assert expand([Path("x")]) == [tmp_path / "x/a.jpg", tmp_path / "x/b.png"]
+    assert expand([Path("x/notes.txt")]) == [tmp_path / "x/notes.txt"]
+
+
+@pytest.mark.parametrize("name", ["nowhere.mp4", "empty"])
+def test_what_is_not_there_and_a_folder_without_media_are_refused(
+    config: Config, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=name):
+        expand([Path(name)])
+
+
+@pytest.mark.parametrize(
+    ("sources", "destination", "targets"),
+    [
+        (["a.mov"], "b.mp4", ["b.mp4"]),
+        (["a.mov"], "new", ["new/a.mp4"]),
+        (["a.mov"], "there.d", ["there.d/a.mp4"]),
+        (["a.mov", "a.avi", "b.jpeg"], "new", ["new/a.mp4", "new/a.avi.mp4", "new/b.jpg"]),
+        (["p.bmp"], "p.tiff", ["p.tiff"]),
+        (["p.bmp"], "new", ["new/p.png"]),
+    ],
+)
+def test_each_source_gets_a_target_of_its_own(
+    config: Config, tmp_path: Path, sources: list[str], destination: str, targets: list[str]
+) -> None:
+    (tmp_path / "there.d").mkdir()
+    pairs = stylizing._pair([tmp_path / s for s in sources], Path(destination), OutputSpec())
+    assert pairs == [
+        (tmp_path / source, tmp_path / target)
+        for source, target in zip(sources, targets, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "destination", "problem"),
+    [
+        (["a.mov", "b.mov"], "c.mp4", "2 inputs cannot all become c.mp4"),
+        (["a.mp4"], "a.mp4", "is the film itself"),
+        (["a.mp4"], "link.mp4", "is the film itself"),
+        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4\."),
+        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4\."),
+        (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
+    ],
+)
+def test_targets_that_cannot_be_are_refused(
+    config: Config, tmp_path: Path, sources: list[str], destination: str, problem: str
+) -> None:
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    spec = OutputSpec(encode=EncodeSettings(container="mp4"), overwrite=True)
+    with pytest.raises(UsageError, match=problem):
+        stylizing._pair([tmp_path / source for source in sources], Path(destination), spec)
+
+
+def test_what_is_painted_is_painted_again_only_when_asked(config: Config, tmp_path: Path) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    results, painted = paint(config, source, to=target)
+    assert ([result.error for result in results], painted) == ([None], 1)
+    first = target.stat()
+
+    results, painted = paint(config, source, to=target)
+    assert ([result.error for result in results], painted) == ([None], 0)
+    assert target.stat().st_ino == first.st_ino
+
+    _, painted = paint(config, source, to=target, overwrite=True)
+    assert painted == 1
+    assert target.stat().st_ino != first.st_ino
+
+
+def test_an_output_that_was_removed_is_painted_again(config: Config, tmp_path: Path) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    paint(config, source, to=target)
+    target.unlink()
+    results, painted = paint(config, source, to=target)
+    assert ([result.error for result in results], painted) == ([None], 1)
+    assert target.exists()
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["painted once", "never painted"])
+def test_a_file_of_somebody_else_is_not_replaced(
+    config: Config, tmp_path: Path, before: bool
+) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    if before:
+        paint(config, source, to=target)
+        target.unlink()
+    target.write_text("somebody else's")
+    with pytest.raises(OutputExistsError, match=r"b\.png is there already"):
+        paint(config, source, to=target)
+    assert target.read_text() == "somebody else's"
+
+
+def test_another_source_does_not_replace_what_is_painted(config: Config, tmp_path: Path) -> None:
+    target = tmp_path / "b.png"
+    paint(config, picture(tmp_path / "a.png"), to=target)
+    content = target.read_bytes()
+    (result,), painted = paint(config, picture(tmp_path / "other.png", "green"), to=target)
+    assert isinstance(result.error, OutputExistsError)
+    assert (painted, target.read_bytes()) == (0, content)
+
+
+def test_stopped_work_on_several_goes_on_with_those_that_are_left(
+    config: Config, tmp_path: Path
+) -> None:
+    for name in "abc":
+        picture(tmp_path / f"x/{name}.png")
+    (done, stopped), _ = paint(config, tmp_path / "x", to=tmp_path / "y", stop_after=1)
+    assert done.error is None
+    assert isinstance(stopped.error, Interrupted)
+    assert [path.name for path in (tmp_path / "y").iterdir()] == ["a.png"]
+    results, painted = paint(config, tmp_path / "x", to=tmp_path / "y")
+    assert [result.error for result in results] == [None] * 3
+    assert painted == 2
+
+
+def test_one_that_fails_does_not_keep_the_others_and_can_be_tried_again(
+    config: Config, tmp_path: Path
+) -> None:
+    broken, good = tmp_path / "x/a.png", picture(tmp_path / "x/b.png")
+    broken.write_text("no picture")
+    results, painted = paint(config, broken, good, to=tmp_path / "y")
+    assert isinstance(results[0].error, InputError)
+    assert (results[1].error, painted) == (None, 1)
+    picture(broken)
+    results, painted = paint(config, broken, good, to=tmp_path / "y")
+    assert ([result.error for result in results], painted) == ([None, None], 1)
+
+
+def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    picture(tmp_path / "in/sub/b.png")
+    (tmp_path / "in/notes.txt").touch()
+    onlooker = Onlooker()
+    results = batch(config, [], onlooker)
+    assert [(result.target, result.error) for result in results] == [
+        (tmp_path / "out/a.png", None),
+        (tmp_path / "out/sub/b.png", None),
+    ]
+    assert not any(result.kept for result in results)
+    kept = [replace(result, kept=True) for result in results]
+    assert batch(config, [tmp_path / "in/a.png"], onlooker) == kept
+    assert onlooker.frames == 2
+    # One that is there, before one that is not.
+    picture(tmp_path / "in/z.png")
+    assert [result.kept for result in batch(config, [], onlooker)] == [True, True, False]
+
+
+def test_batch_tries_again_what_has_failed(config: Config, tmp_path: Path) -> None:
+    picture(tmp_path / "in/a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").write_text("in the way")
+    onlooker = Onlooker()
+    for _ in range(2):
+        (result,) = batch(config, [], onlooker)
+        assert isinstance(result.error, OutputExistsError)
+    (tmp_path / "out/a.png").unlink()
+    (result,) = batch(config, [], onlooker)
+    assert (result.error, onlooker.frames) == (None, 1)
+
+
+def test_batch_with_nothing_to_go_by_says_so(config: Config) -> None:
+    with pytest.raises(UsageError, match="nothing to paint"):
+        batch(config.model_copy(update={"folders": (), "batch": ()}), [], Onlooker())
+
+
+def test_an_empty_watched_folder_is_no_mistake(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir(exist_ok=True)
+    assert batch(config, [], Onlooker()) == []
+
+
+def test_batch_tells_what_was_painted_and_has_been_taken_away(
+    config: Config, tmp_path: Path
+) -> None:
+    source = picture(tmp_path / "in/a.png")
+    onlooker = Onlooker()
+    batch(config, [], onlooker)
+    (tmp_path / "out/a.png").unlink()
+    assert batch(config, [], onlooker) == [
+        Result(source, tmp_path / "out/a.png", None, kept=True, gone=True)
+    ]
+    assert onlooker.frames == 1
+    assert not (tmp_path / "out/a.png").exists()
+
+
+def test_an_output_that_cannot_be_looked_at_is_not_taken_for_one_that_is_there(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "in/a.png")
+    batch(config, [], Onlooker())
+
+    def fail(path: Path) -> None:
+        raise StorageError(f"Looking at {path} failed", "Check the disk")
+
+    monkeypatch.setattr(batching, "facts_of", fail)
+    (result,) = batch(config, [], Onlooker())
+    assert isinstance(result.error, StorageError)
+    assert not result.kept
+
+
+def test_a_path_that_belongs_nowhere_is_refused(config: Config, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="lies in no watched folder"):
+        batch(config, [picture(tmp_path / "a.png")], Onlooker())
+
+
+def test_a_path_that_belongs_nowhere_goes_by_a_single_batch_entry(
+    config: Config, tmp_path: Path
+) -> None:
+    data = {"input": str(tmp_path / "none/*.png"), "output": tmp_path / "else", "recipe": "oil"}
+    keys: dict[str, Any] = {"batch": [data]} | {
+        key: getattr(config, key) for key in ("state_dir", "cache_dir", "devices", "network")
+    }
+    style = str(config.recipes["oil"].styles[0].image)
+    keys["recipes"] = {"oil": {"styles": style, "levels": "32:1"}}
+    (result,) = batch(Config.model_validate(keys), [picture(tmp_path / "a.png")], Onlooker())
+    assert (result.target, result.error) == (tmp_path / "else/a.png", None)
+
+
+@pytest.fixture
+def daemon(config: Config) -> Iterator[None]:
+    """Another process's hold on the state folder (flock: another open file is another holder)."""
+    with daemon_lock(config, required=True) as held:
+        assert held
+        yield
+
+
+@pytest.mark.usefixtures("daemon")
+def test_with_a_daemon_batch_only_queues_and_waits_until_it_is_stopped(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    monkeypatch.setattr(time, "sleep", looks.append)
+    picture(tmp_path / "in/a.png")
+
+    class Impatient(Onlooker):
+        @property
+        def stopping(self) -> bool:
+            return len(looks) > 3
+
+    (result,) = batch(config, [], Impatient())
+    assert isinstance(result.error, Interrupted)
+    assert "The other nstd goes on by itself" in str(result.error)
+    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+        (job,) = store.jobs()
+    assert job.state == "queued"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("daemon")
+def test_with_a_daemon_it_does_not_wait_for_what_is_paused(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "in/a.png")
+    original = SqliteJobStore.enqueue
+
+    def enqueue_paused(store: SqliteJobStore, *arguments: Any, **more: Any) -> Any:
+        job, new = original(store, *arguments, **more)
+        return store.pause(job.id), new
+
+    monkeypatch.setattr(SqliteJobStore, "enqueue", enqueue_paused)
+    (result,) = batch(config, [], Onlooker())
+    assert "Job 1 was not painted: it is paused. `nstd resume 1`" in str(result.error)
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_second_daemon_is_refused(config: Config) -> None:
+    with daemon_lock(config, required=False) as held:
+        assert not held
+    with (
+        pytest.raises(BusyError, match="Another nstd works on"),
+        daemon_lock(config, required=True),
+    ):
+        pass
+
+
+def test_the_lock_is_given_back(config: Config) -> None:
+    for _ in range(2):
+        with daemon_lock(config, required=True) as held:
+            assert held
+
+
+def test_devices_and_threads_are_the_configured_ones(config: Config) -> None:
+    assert device_names(config) == ("cpu",)
+    assert worker_threads(config) == 1
+    assert worker_threads(config.model_copy(update={"threads": "auto"})) >= 1
+    with pytest.raises(DeviceError, match="cuda:99"):
+        device_names(config.model_copy(update={"devices": ("cuda:99",)}))

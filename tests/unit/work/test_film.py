@@ -1,0 +1,138 @@
+"""A film in the making: its specification in the ledger, and pictures as tensors."""
+
+import json
+from typing import Any, cast
+from unittest.mock import Mock, call
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from nstd.errors import LedgerError
+from nstd.ledger.job import Segment, path_of
+from nstd.media.read.limits import Limits
+from nstd.media.write.encode import CODECS, PRESETS, EncodeSettings
+from nstd.submit.output import OutputSpec
+from nstd.work.film import Film, to_images, to_tensor
+from nstd.work.plan import ExecutionPlan
+
+
+@st.composite
+def encodings(draw: st.DrawFn) -> EncodeSettings:
+    codec = draw(st.sampled_from(sorted(CODECS)))
+    return EncodeSettings(
+        codec=codec,
+        quality=draw(st.integers(0, CODECS[codec].worst)),
+        preset=draw(st.sampled_from(PRESETS)),
+        container=draw(st.sampled_from(CODECS[codec].containers)),
+        threads=draw(st.integers(1, 64)),
+    )
+
+
+specs = st.builds(
+    OutputSpec,
+    encode=encodings(),
+    first=st.integers(0),
+    last=st.none() | st.integers(0),
+    segment_frames=st.integers(1),
+    accept_truncated=st.booleans(),
+    overwrite=st.booleans(),
+    originals=st.sampled_from(["keep", "delete", "move"]),
+    move_to=st.none() | st.text(),
+    limits=st.builds(Limits, frames=st.integers(1), hours=st.floats(0.1, 1e6)),
+)
+
+
+@given(specs)
+def test_a_specification_comes_back_from_json_as_it_was(spec: OutputSpec) -> None:
+    assert OutputSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shiny": True},
+        {"encode": None},
+        {"encode": {"codec": "h264", "sparkle": 1}},
+        {"limits": {"sparks": 3}},
+        {"limits": {"frames": "many"}},
+    ],
+    ids=[
+        "a key too much",
+        "no encoding",
+        "a key too much in the encoding",
+        "a limit too much",
+        "a limit that is no number",
+    ],
+)
+def test_a_specification_of_another_version_is_refused_with_what_to_do(
+    change: dict[str, Any],
+) -> None:
+    with pytest.raises(LedgerError, match="queue the film again"):
+        OutputSpec.from_json(OutputSpec().to_json() | change)
+
+
+def test_a_specification_without_its_encoding_is_refused() -> None:
+    data = OutputSpec().to_json()
+    del data["encode"]
+    with pytest.raises(LedgerError, match="encode"):
+        OutputSpec.from_json(data)
+
+
+def test_a_specification_from_before_there_were_limits_has_the_default_ones() -> None:
+    data = OutputSpec(first=3).to_json()
+    del data["limits"]
+    assert OutputSpec.from_json(data) == OutputSpec(first=3, limits=Limits())
+
+
+def test_a_film_is_whole_unless_either_end_is_cut() -> None:
+    assert OutputSpec().whole
+    assert not OutputSpec(first=1).whole
+    assert not OutputSpec(last=7).whole
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 5), st.integers(1, 5), st.just(3))))
+def test_a_picture_comes_back_from_a_tensor_bit_for_bit(image: Any) -> None:
+    tensor = to_tensor([image, 255 - image])
+    assert tensor.shape == (2, 3, *image.shape[:2])
+    assert tensor.dtype == torch.float32
+    assert tensor.min() >= 0
+    assert tensor.max() <= 1
+    same, negative = to_images(tensor)
+    np.testing.assert_array_equal(same, image)
+    np.testing.assert_array_equal(negative, 255 - image)
+
+
+def test_values_out_of_range_are_clamped_and_others_rounded() -> None:
+    values = torch.tensor([-1.0, 0.4 / 255, 0.6 / 255, 1.0, 2.0])
+    (image,) = to_images(values.reshape(1, 1, 1, 5).expand(1, 3, 1, 5))
+    assert image[0, :, 0].tolist() == [0, 0, 1, 255, 255]
+
+
+NAMES = st.binary(min_size=1).filter(lambda name: b"\0" not in name and b"/" not in name)
+
+
+@given(NAMES.filter(lambda name: name != b"."))
+def test_any_bytes_are_a_path(name: bytes) -> None:
+    assert bytes(path_of(b"/films/" + name)).endswith(name)
+
+
+def test_progress_counts_from_the_first_frame_asked_for() -> None:
+    store, observer = Mock(), Mock()
+    film = Film(
+        job=cast("Any", "job"),
+        store=store,
+        work=path_of(b"/somewhere"),
+        plan=ExecutionPlan(device="cpu", processor="any"),
+        output=OutputSpec(first=10),
+        painter=cast("Any", None),
+        observer=observer,
+    )
+    segment = Segment(0, 10)
+    film.progress(segment, [10], 5)
+    film.progress(segment, [13, 14], 5)
+    assert store.progress.mock_calls == [call("job", 1, 5, segment), call("job", 5, 5, segment)]
+    assert observer.painted.mock_calls == [call(10), call(13), call(14)]
