@@ -82,7 +82,7 @@ def row(number: int, pair: tuple[Matched, Matched], meter: StyleMeter) -> str:
     """A line of the table."""
     losses, energies, saturations = [], [], []
     for one in pair:
-        painted, source = to_tensor([one.painted]), to_tensor([one.source])
+        painted, source = to_tensor(one.painted), to_tensor(one.source)
         # Both divided by this frame's own energy.
         losses.append(meter.add(painted, source, None, begins_shot=True))
         energies.append(gradient_energy(painted))

@@ -34,7 +34,7 @@ from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.targets import resize
 from nstd.submit.output import OutputSpec
-from nstd.work.film import to_images, to_tensor
+from nstd.work.film import to_image, to_tensor
 from nstd.work.stylize import stylize
 
 SIZE = (192, 108)
@@ -48,7 +48,7 @@ LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
 
 def shoot(photograph: Path, path: Path, frames: int, noise: float) -> None:
     """The film: the camera starts and stops softly at both ends; noise in code values."""
-    picture = to_tensor([read_still(photograph).image])
+    picture = to_tensor(read_still(photograph).image)
     need = [2 * (edge + by) + 1 for edge, by in zip(SIZE, TRAVEL, strict=True)]
     scale = max(need[0] / picture.shape[3], need[1] / picture.shape[2])
     picture = resize(picture, *(math.ceil(edge * scale) for edge in picture.shape[:1:-1]))
@@ -57,7 +57,7 @@ def shoot(photograph: Path, path: Path, frames: int, noise: float) -> None:
     with SegmentWriter(path, info, LOSSLESS) as writer:
         for index in range(frames):
             way = (1 - math.cos(2 * math.pi * index / (frames - 1))) / 2
-            view = to_images(_view(picture, 2 * TRAVEL[0] * way, 2 * TRAVEL[1] * way))[0]
+            view = to_image(_view(picture, 2 * TRAVEL[0] * way, 2 * TRAVEL[1] * way))
             noisy = np.rint(view + generator.normal(0, noise, view.shape)) if noise else view
             image = np.clip(noisy, 0, 255).astype(np.uint8)
             pts = index * like.duration

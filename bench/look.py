@@ -22,10 +22,10 @@ from skimage.metrics import structural_similarity
 from nstd.cache import TensorCache
 from nstd.media.still import read_still
 from nstd.style.device import choose_devices, prepare
-from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STRENGTHS, StyleRecipe, StyleSource
 from nstd.style.targets import resize_to_edge
-from nstd.work.film import to_images, to_tensor
+from nstd.work.film import to_image, to_tensor
 from nstd.work.painter import build_painter
 from nstd.work.plan import ExecutionPlan
 
@@ -36,17 +36,17 @@ SMALL = 256
 def paint(painter: Painter, frame: torch.Tensor, *, show: bool) -> torch.Tensor:
     """The painted frame; prints the losses of some steps if `show`."""
     start = time.perf_counter()
-    for iterate in stylize_frames(painter, frame):
+    for iterate in stylize_frame(painter, frame):
         if show and (iterate.final or (iterate.step in SHOWN and iterate.level == 0)):
             terms = "  ".join(f"{k} {v:8.5f}" for k, v in iterate.losses.floats().items())
             print(f"  {'clamped' if iterate.final else f'step {iterate.step:2}':8} {terms}")
     print(f"  {time.perf_counter() - start:.1f} s")
-    return iterate.images
+    return iterate.image
 
 
 def similarity(one: torch.Tensor, other: torch.Tensor) -> tuple[float, float]:
     """SSIM of two pictures, in color and in gray."""
-    a, b = (to_images(picture)[0] for picture in (one, other))
+    a, b = (to_image(picture) for picture in (one, other))
     gray = [picture.mean(axis=2) for picture in (a, b)]
     color = structural_similarity(a, b, channel_axis=2, data_range=255)
     return float(color), float(structural_similarity(*gray, data_range=255))
@@ -67,7 +67,7 @@ def main() -> None:
     device = prepare(info, threads)
     plan = ExecutionPlan(device=device.type, processor=info.processor, threads=threads)
     store = TensorCache(arguments.out.parent / ".look-cache")
-    content = to_tensor([read_still(arguments.content).image])
+    content = to_tensor(read_still(arguments.content).image)
     pictures = [resize_to_edge(content, SMALL, 32)]
     for strength, weight in STRENGTHS.items():
         source = StyleSource(image=str(arguments.style))
@@ -91,7 +91,7 @@ def main() -> None:
     print(f"SSIM of {sizes}: {color:.3f} color, {gray:.3f} gray")
     color, gray = similarity(pictures[2], pictures[5])
     print(f"SSIM of the two {SMALL}-px frames: {color:.3f} color, {gray:.3f} gray")
-    Image.fromarray(to_images(torch.cat(pictures, dim=3))[0]).save(arguments.out)
+    Image.fromarray(to_image(torch.cat(pictures, dim=3))).save(arguments.out)
 
 
 if __name__ == "__main__":

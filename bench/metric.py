@@ -21,7 +21,7 @@ from nstd.config import Config, recipe_from_options
 from nstd.media.still import read_still
 from nstd.scoring.style import make_painter
 from nstd.style import sobolev
-from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.optimize import Painter, stylize_frame
 from nstd.work.film import to_tensor
 
 SHOWN = (10, 20, 40, 80)
@@ -38,7 +38,7 @@ def losses(painter: Painter, picture: torch.Tensor, order: float) -> list[float]
     with patch.object(sobolev, "ORDER", order):
         return [
             float(iterate.losses.total)
-            for iterate in stylize_frames(painter, picture)
+            for iterate in stylize_frame(painter, picture)
             if not iterate.final and iterate.level == 0
         ]
 
@@ -64,7 +64,7 @@ def main() -> None:
         for network, style, path in asked:
             given = {"styles": [{"image": style}], "network": network, "size": arguments.size}
             painter = make_painter(config, recipe_from_options(config, name=None, overrides=given))
-            picture = to_tensor([read_still(path).image])
+            picture = to_tensor(read_still(path).image)
             plain = losses(painter, picture, 0)
             for order in arguments.orders:
                 found = losses(painter, picture, order) if order else plain

@@ -67,7 +67,7 @@ from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe
 from nstd.style.targets import resize
 from nstd.submit.output import OutputSpec
 from nstd.temporal.warp import warp
-from nstd.work.film import to_images, to_tensor
+from nstd.work.film import to_image, to_tensor
 from nstd.work.stylize import stylize
 
 TRIPLED = 2
@@ -263,7 +263,7 @@ def pan(
     path = folder / f"{name.replace(', ', '-').replace(' ', '-')}.mkv"
     generator = np.random.default_rng(0)
     width, height = PAN_SIZE
-    picture = to_tensor([read_still(photograph).image])
+    picture = to_tensor(read_still(photograph).image)
     need = [2 * (edge + math.ceil(by * count)) for edge, by in zip(PAN_SIZE, flow, strict=True)]
     scale = max(need[0] / picture.shape[3], need[1] / picture.shape[2])
     picture = resize(picture, *(math.ceil(edge * scale) for edge in picture.shape[:1:-1]))
@@ -280,7 +280,7 @@ def pan(
                 since = index - (len(frames) - 1) / 2
                 inside = torch.from_numpy(_inside_disk(since, disk, 2))
                 view = torch.where(inside, before, view)
-            small = to_images(torch.nn.functional.avg_pool2d(view, 2))[0]
+            small = to_image(torch.nn.functional.avg_pool2d(view, 2))
             noisy = np.rint(small + generator.normal(0, noise, small.shape)) if noise else small
             image = np.clip(noisy, 0, 255).astype(np.uint8)
             writer.write(replace(frame, image=image))
@@ -429,9 +429,9 @@ def sheet(frames: list[tuple[np.ndarray, np.ndarray]], scene: Scene, path: Path)
         backward, _ = scene.estimator.estimate(before[0], now[0])
         parts = []
         for earlier, later in zip(before, now, strict=True):
-            moved = warp(to_tensor([earlier]), backward)
-            off = (to_tensor([later]) - moved).abs() * GAIN
-            parts += [later, to_images(off.clamp(0, 1))[0]]
+            moved = warp(to_tensor(earlier), backward)
+            off = (to_tensor(later) - moved).abs() * GAIN
+            parts += [later, to_image(off.clamp(0, 1))]
         columns.append(np.concatenate(parts))
     Image.fromarray(np.concatenate(columns, axis=1)).save(path)
 

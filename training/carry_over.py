@@ -26,11 +26,11 @@ from nstd.files import part_path, removed_on_failure, replace
 from nstd.media.still import read_still
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network
-from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STYLE_LAYERS, Level, PlannedLevel, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, resize
 from nstd.weights import load_weights
-from nstd.work.film import to_images, to_tensor
+from nstd.work.film import to_image, to_tensor
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ def make_painter(weights: Path, style: Path, arguments: argparse.Namespace) -> P
         size=arguments.edge,
         levels=(Level(arguments.edge, arguments.steps),),
     )
-    image = StyleImage(to_tensor([read_still(style).image]), style.name)
+    image = StyleImage(to_tensor(read_still(style).image), style.name)
     network = network.to(arguments.device, torch.float32)
     return Painter(recipe, network, loaded.sha256, (image,), MemoryStore())
 
 
 def paint(painter: Painter, content: Tensor) -> Tensor:
     """The finished picture."""
-    for iterate in stylize_frames(painter, content):
-        result = iterate.images
+    for iterate in stylize_frame(painter, content):
+        result = iterate.image
     return result.cpu()
 
 
@@ -84,7 +84,7 @@ def painted_once(painter: Painter, content: Path, folder: Path) -> Tensor:
     path = folder / painter.weights_sha256[:12] / f"{name}.npy"
     if path.exists():
         return torch.from_numpy(np.load(path))
-    picture = paint(painter, to_tensor([read_still(content).image]))
+    picture = paint(painter, to_tensor(read_still(content).image))
     path.parent.mkdir(parents=True, exist_ok=True)
     with removed_on_failure(part_path(path)) as part:
         with part.open("wb") as file:
@@ -119,7 +119,7 @@ def main() -> None:
             other = painted_once(student, content, arguments.out)
             judge = Judge(teacher)
             losses = judge.losses(own), judge.losses(other)
-            photograph = to_tensor([read_still(content).image])
+            photograph = to_tensor(read_still(content).image)
             seen = resize(photograph, own.shape[3], own.shape[2])
             strips.append(torch.cat([seen, own, other], dim=3))
             rows.append((content.stem, style.stem, *losses))
@@ -161,7 +161,7 @@ def sheet(strips: list[Tensor], path: Path) -> None:
     """Write strips `[1, 3, height, width]` one below the other."""
     width = max(strip.shape[3] for strip in strips)
     padded = [torch.nn.functional.pad(s, (0, width - s.shape[3], 0, 4), value=1.0) for s in strips]
-    Image.fromarray(to_images(torch.cat(padded, dim=2))[0]).save(path)
+    Image.fromarray(to_image(torch.cat(padded, dim=2))).save(path)
 
 
 if __name__ == "__main__":

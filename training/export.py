@@ -94,7 +94,7 @@ def main() -> None:
         "license": "MIT; see docs/pocket.md",
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [to_tensor([read_still(style.path).image]) for style in list_styles()]
+    pictures = [to_tensor(read_still(style.path).image) for style in list_styles()]
     probes = [resize_to_edge(picture, 256, 32) for picture in pictures]
     save_weights(export(student, teacher.full_widths, probes), arguments.out, metadata)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, {file_sha256(arguments.out)}")

@@ -93,11 +93,11 @@ class _Now:
         source_before: Image | None,
     ) -> None:
         self.frame = frame
-        self.painted = to_tensor([frame.painted])
-        self.source = to_tensor([frame.source])
+        self.painted = to_tensor(frame.painted)
+        self.source = to_tensor(frame.source)
         self.pair = None
         if flows is not None and before is not None and source_before is not None:
-            sources = to_tensor([source_before]), self.source
+            sources = to_tensor(source_before), self.source
             self.pair = compare((before, self.painted), sources, *flows)
 
 

@@ -1,7 +1,6 @@
 """Minimizers of one frame's loss, asked and told: evaluate at `point`, then `tell` what you found.
 
-One minimizer belongs to one frame, whatever the batch it is evaluated in: each frame has its own
-step length and curvature pairs, so a frame comes out the same in any batch.
+One minimizer belongs to one frame, with a step length and curvature pairs of its own.
 """
 
 import math

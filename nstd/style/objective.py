@@ -1,7 +1,6 @@
 """The terms of a recipe, weighed into the one number that is minimized [Gatys, eq. 7]."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -37,27 +36,16 @@ class Losses:
     temporal: Float[Tensor, " batch"]
     total: Float[Tensor, " batch"]
 
-    def replaced(self, rows: Mapping[int, int], other: "Losses") -> "Losses":
-        """These losses, with those of some frames (key) taken from rows (value) of `other`."""
-        terms = [getattr(self, name).clone() for name in TERMS]
-        for term, name in zip(terms, TERMS, strict=True):
-            term[list(rows)] = getattr(other, name)[list(rows.values())]
-        return Losses(*terms)
-
-    def floats(self, frame: int = 0) -> dict[str, float]:
-        """The losses of one frame, by name."""
-        return {name: float(getattr(self, name)[frame]) for name in TERMS}
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Objective:
-    """The function of a batch of pictures that is minimized, at one level.
+    """The function of a picture that is minimized, at one level.
 
     Attributes:
         network: On the device to compute on.
         recipe: For the weights.
         style: At the level.
-        content: Of the frames.
+        content: Of the frame.
         temporal: What earlier frames say, or None.
         new: What they do not show, if it is to be in the style by itself.
     """
@@ -69,16 +57,16 @@ class Objective:
     temporal: TemporalTarget | None = None
     new: NewPlaces | None = None
 
-    def __call__(self, images: Float[Tensor, "batch 3 height width"]) -> Losses:
-        """All terms, for pictures in the order of the content target's frames."""
+    def __call__(self, image: Float[Tensor, "batch 3 height width"]) -> Losses:
+        """All terms."""
         recipe = self.recipe
         layers = {*recipe.style_layers, recipe.content_layer}
-        features = self.network.features(images, layers)
+        features = self.network.features(image, layers)
         content = self._content_loss(features[recipe.content_layer])
         style = torch.zeros_like(content)
         for layer, weight in zip(recipe.style_layers, recipe.layer_weights, strict=True):
             style = style + weight * self._style_layer_loss(layer, features[layer])
-        exact = images.to(content.dtype)
+        exact = image.to(content.dtype)
         tv, excess = losses.total_variation_loss(exact), losses.range_loss(exact)
         total = (
             recipe.content_weight * content
@@ -95,21 +83,14 @@ class Objective:
         return Losses(content, style, tv, excess, temporal, total)
 
     def with_gradient(
-        self, images: Float[Tensor, "batch 3 height width"]
+        self, image: Float[Tensor, "batch 3 height width"]
     ) -> tuple[Losses, Float[Tensor, "batch 3 height width"]]:
-        """The terms, detached, and the gradient of each frame's total: one step's work."""
-        images = images.detach().requires_grad_()
-        found = self(images)
+        """The terms, detached, and the gradient of their total: one step's work."""
+        image = image.detach().requires_grad_()
+        found = self(image)
         # Frames share no term, so the gradient of the sum holds each frame's own.
-        (gradient,) = torch.autograd.grad(found.total.sum(), images)
+        (gradient,) = torch.autograd.grad(found.total.sum(), image)
         return Losses(*(getattr(found, name).detach() for name in TERMS)), gradient
-
-    def of_frames(self, frames: list[int]) -> "Objective":
-        """The same objective for some frames of the batch."""
-        content = ContentTarget(self.content.features[frames], self.content.energy[frames])
-        temporal = None if self.temporal is None else self.temporal.of_frames(frames)
-        new = None if self.new is None else self.new.of_frames(frames)
-        return replace(self, content=content, temporal=temporal, new=new)
 
     def _content_loss(self, features: Tensor) -> Tensor:
         factor = self.network.metric_factor(self.recipe.content_layer)

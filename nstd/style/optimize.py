@@ -1,4 +1,4 @@
-"""From frames to painted frames: initialization, the levels from coarse to fine, the steps."""
+"""From a frame to a painted frame: initialization, the levels from coarse to fine, the steps."""
 
 import math
 from collections import deque
@@ -26,20 +26,20 @@ from nstd.style.targets import (
     style_target,
 )
 
-Images = Float[Tensor, "batch 3 height width"]
+Image = Float[Tensor, "1 3 height width"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Iterate:
-    """A batch of pictures on its way, after one step: one forward and backward pass.
+    """A picture on its way, after one step: one forward and backward pass.
 
     Attributes:
         level: Number of the level, from 0.
         levels: How many there are.
         step: Number of the step in its level, from 1; 0 where the frame took none.
         steps: How many the level has, at most.
-        losses: Of `images`; of the last Iterate of all, of the clamped result.
-        images: `[batch, 3, height, width]` at the level's size. Of the last Iterate of all: the
+        losses: Of `image`; of the last Iterate of all, of the clamped result.
+        image: `[1, 3, height, width]` at the level's size. Of the last Iterate of all: the
             result, clamped to [0, 1] and of the painted size. Not to be written into.
         final: Whether this is the last Iterate of all.
         shown: Of the last Iterate of a frame that was painted from earlier ones: what each place of
@@ -51,9 +51,9 @@ class Iterate:
     step: int
     steps: int
     losses: Losses
-    images: Images
+    image: Image
     final: bool = False
-    shown: Images | None = None
+    shown: Image | None = None
 
     @property
     def done(self) -> float:
@@ -118,61 +118,59 @@ class Painter:
         return tuple(energies)
 
 
-def stylize_frames(
-    painter: Painter, frames: Images, energies: Sequence[float] | None = None
+def stylize_frame(
+    painter: Painter, frame: Image, energies: Sequence[float] | None = None
 ) -> Iterator[Iterate]:
-    """Paint a batch of independent frames; yields after every step, last of all the result.
+    """Paint a frame for itself; yields after every step, last of all the result.
 
     Every level's content is the frame itself scaled once, so that a picture painted small and the
     same painted large share their coarsest level to the bit.
 
     Args:
         painter: The recipe, on its device.
-        frames: `[batch, 3, height, width]`, sRGB in [0, 1], on any device.
-        energies: `Painter.content_energies` of the shot; by default each frame's own.
+        frame: `[1, 3, height, width]`, sRGB in [0, 1], on any device.
+        energies: `Painter.content_energies` of the shot; by default the frame's own.
 
     Raises:
-        ConfigError: The frames are too small for the network.
+        ConfigError: The frame is too small for the network.
     """
     network = painter.network
-    frames = frames.to(network.device, network.dtype)
-    levels = painter.levels(frames.shape[3], frames.shape[2])
-    images = frames
+    frame = frame.to(network.device, network.dtype)
+    levels = painter.levels(frame.shape[3], frame.shape[2])
+    image = frame
     for number, level in enumerate(levels):
-        contents = resize(frames, level.width, level.height)
-        objective = level_objective(
-            painter, level, contents, energies[number] if energies else None
-        )
-        start = refine(images, contents) if number else initialize(painter, contents)
-        for step, found, images in minimize_level(painter, objective, start, level.steps):
-            yield Iterate(number, len(levels), step, level.steps, found, images)
-    result = images.clamp(0, 1)
+        content = resize(frame, level.width, level.height)
+        objective = level_objective(painter, level, content, energies[number] if energies else None)
+        start = refine(image, content) if number else initialize(painter, content)
+        for step, found, image in minimize_level(painter, objective, start, level.steps):
+            yield Iterate(number, len(levels), step, level.steps, found, image)
+    result = image.clamp(0, 1)
     with torch.no_grad():
         found = objective(result)
     yield Iterate(len(levels) - 1, len(levels), step, level.steps, found, result, final=True)
 
 
-def initialize(painter: Painter, contents: Images) -> Images:
+def initialize(painter: Painter, content: Image) -> Image:
     """What the coarsest level starts from: the content, the style or seeded noise.
 
     The noise is the same for every frame and on every device: it is drawn on the CPU.
     """
     recipe = painter.recipe
     if recipe.init == "content":
-        return contents
-    height, width = contents.shape[2:]
+        return content
+    height, width = content.shape[2:]
     if recipe.init == "noise":
         generator = torch.Generator().manual_seed(recipe.seed)
         noise = torch.rand((1, 3, height, width), generator=generator)
-        return noise.to(contents).expand_as(contents)
-    style = painter.styles[0].image.to(contents)
+        return noise.to(content)
+    style = painter.styles[0].image.to(content)
     scale = max(width / style.shape[3], height / style.shape[2])
     covering = resize(style, round(style.shape[3] * scale), round(style.shape[2] * scale))
     top, left = (covering.shape[2] - height) // 2, (covering.shape[3] - width) // 2
-    return covering[:, :, top : top + height, left : left + width].expand_as(contents)
+    return covering[:, :, top : top + height, left : left + width]
 
 
-def refine(coarser: OtherSize, contents: Images) -> Images:
+def refine(coarser: OtherSize, content: Image) -> Image:
     """What a finer level starts from: the coarser result enlarged, with the content's own detail.
 
     The detail is what the coarser level could not show: the content less its own enlargement from
@@ -180,42 +178,35 @@ def refine(coarser: OtherSize, contents: Images) -> Images:
     it ended 7 and 9 % lower after 20 steps of plain L-BFGS at 1024 px, and nearer to the coarse
     level's look.
     """
-    height, width = contents.shape[2:]
-    shown = resize(resize(contents, coarser.shape[3], coarser.shape[2]), width, height)
-    return (resize(coarser.clamp(0, 1), width, height) + contents - shown).clamp(0, 1)
+    height, width = content.shape[2:]
+    shown = resize(resize(content, coarser.shape[3], coarser.shape[2]), width, height)
+    return (resize(coarser.clamp(0, 1), width, height) + content - shown).clamp(0, 1)
 
 
 def level_objective(
-    painter: Painter, level: PlannedLevel, contents: Images, energy: float | None
+    painter: Painter, level: PlannedLevel, content: Image, energy: float | None
 ) -> Objective:
-    """What is minimized at `level`; `energy` is the shot's at this level, None the frames' own."""
+    """What is minimized at `level`; `energy` is the shot's at this level, None the frame's own."""
     style = painter.style_target(level)
     layer = painter.recipe.content_layer
-    content = content_target(contents, painter.network, layer, style.energy, energy)
-    return Objective(painter.network, painter.recipe, style, content)
+    target = content_target(content, painter.network, layer, style.energy, energy)
+    return Objective(painter.network, painter.recipe, style, target)
 
 
 def minimize_level(
-    painter: Painter, objective: Objective, start: Images, steps: int
-) -> Iterator[tuple[int, Losses, Images]]:
-    """Steps of one level. A frame that has settled is left out of the later ones."""
-    minimizers = [new_minimizer(painter, image) for image in start]
-    recipe = painter.recipe
-    settled = [Settling(recipe.tolerance, recipe.tolerance_window) for _ in minimizers]
-    active = list(range(len(minimizers)))
-    narrowed, latest = objective, None
+    painter: Painter, objective: Objective, start: Image, steps: int
+) -> Iterator[tuple[int, Losses, Image]]:
+    """Steps of one level, which ends early once the loss has settled."""
+    minimizer = new_minimizer(painter, start[0])
+    settling = Settling(painter.recipe.tolerance, painter.recipe.tolerance_window)
+    latest = None
     for step in range(1, steps + 1):
-        found, gradient = narrowed.with_gradient(torch.stack([minimizers[i].point for i in active]))
-        totals = found.total.tolist()
-        told = [minimizers[i].tell(totals[row], gradient[row]) for row, i in enumerate(active)]
-        accepted = {i: row for row, i in enumerate(active) if told[row]}
-        latest = found if latest is None else latest.replaced(accepted, found)
-        yield step, latest, torch.stack([minimizer.best for minimizer in minimizers])
-        still = [i for row, i in enumerate(active) if not settled[i].after(totals[row])]
-        if not still:
+        found, gradient = objective.with_gradient(minimizer.point[None])
+        accepted = minimizer.tell(float(found.total), gradient[0])
+        latest = found if accepted or latest is None else latest
+        yield step, latest, minimizer.best[None]
+        if settling.after(float(found.total)):
             return
-        if still != active:
-            active, narrowed = still, objective.of_frames(still)
 
 
 def new_minimizer(painter: Painter, start: Tensor, *, sobolev: bool = True) -> Minimizer:

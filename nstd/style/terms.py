@@ -29,10 +29,6 @@ class Pace:
     change: Float[Tensor, " batch"]
     firmness: Float[Tensor, " batch"]
 
-    def of_frames(self, frames: list[int]) -> "Pace":
-        """The same for some frames of the batch."""
-        return Pace(self.broad[frames], self.change[frames], self.firmness[frames])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalTarget:
@@ -56,12 +52,6 @@ class TemporalTarget:
     def trust(self) -> Trust:
         """Σ c_j: how far a place is known from any earlier frame."""
         return self.trusts.sum(dim=0)
-
-    def of_frames(self, frames: list[int]) -> "TemporalTarget":
-        """The same for some frames of the batch."""
-        shown = None if self.shown is None else self.shown[frames]
-        pace = None if self.pace is None else self.pace.of_frames(frames)
-        return TemporalTarget(self.warped[:, frames], self.trusts[:, frames], shown, pace)
 
 
 def temporal_loss(
@@ -100,10 +90,6 @@ class NewPlaces:
     weights: Float[Tensor, " batch"]
     _guides: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False)
     """By a layer's size: they are the same at each step."""
-
-    def of_frames(self, frames: list[int]) -> "NewPlaces":
-        """The same for some frames of the batch."""
-        return NewPlaces(self.places[frames], self.weights[frames])
 
     def moment(self, features: Activations, *, augmented: bool) -> Moment:
         """`second_moment` of what is new alone [Gatys 2017, eq. 5]; of all if nothing is."""

@@ -87,7 +87,7 @@ def stylize_next(
     settled: float = 0.0,
     tone: Tone | None = None,
 ) -> Iterator[Iterate]:
-    """Paint one frame of a shot, given earlier ones; yields as `stylize_frames`.
+    """Paint one frame of a shot, given earlier ones; yields as `stylize_frame`.
 
     It ends when its loss has all but stopped falling. A frame whose start is as good as the frames
     before it costs one step, and one whose source is the same as the closest one's is that one, at

@@ -7,10 +7,7 @@ it into an earlier frame; `x + ŵ(x)` is where the earlier frame showed what x s
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
@@ -36,30 +33,6 @@ NOTHING = 1e-6
 
 _SMOOTHING_RADIUS = 3
 """Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
-
-
-@runtime_checkable
-class FlowEstimator(Protocol):
-    """What finds the optical flow between two frames; `nstd.flow` has some.
-
-    The same two pictures must always give the same bits: a film that is continued must come out as
-    one that was never stopped.
-    """
-
-    def estimate(
-        self, earlier: npt.NDArray[np.uint8], later: npt.NDArray[np.uint8]
-    ) -> tuple[Flow, Flow]:
-        """The flow both ways.
-
-        Args:
-            earlier: uint8 `[height, width, 3]`, sRGB.
-            later: Likewise, of the same size and shot.
-
-        Returns:
-            Backward flow (on the later frame's grid, pointing into the earlier one) and forward
-            flow (on the earlier frame's grid), float32 `[1, 2, height, width]` on the CPU, finite.
-        """
-        ...
 
 
 def warp(

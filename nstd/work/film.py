@@ -1,11 +1,9 @@
 """A film in the making: what was asked for, who looks on, and everything at hand to paint it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 
 from nstd.errors import InputError, NstdError, UnsupportedError
@@ -35,7 +33,7 @@ class Observer(Protocol):
         ...
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
-        """A step was taken on the batch that begins with `frame`."""
+        """A step was taken on `frame`."""
         ...
 
     def painted(self, frame: int) -> None:
@@ -82,11 +80,10 @@ class Film:
         end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
         return max(0, end - self.output.first)
 
-    def progress(self, segment: Segment, frames: Sequence[int], total: int) -> None:
-        """Note that `frames` of the open `segment`, one after the other, are painted."""
-        self.store.progress(self.job, frames[-1] - self.output.first + 1, total, segment)
-        for frame in frames:
-            self.observer.painted(frame)
+    def progress(self, segment: Segment, frame: int, total: int) -> None:
+        """Note that `frame` of the open `segment` is painted."""
+        self.store.progress(self.job, frame - self.output.first + 1, total, segment)
+        self.observer.painted(frame)
 
 
 def opens_later(error: NstdError) -> bool:
@@ -110,13 +107,12 @@ def seconds_of_grace(source: Path, grace_seconds: float, now: float) -> float:
     return grace_seconds - age if age >= 0 else 0.0
 
 
-def to_tensor(images: Sequence[Image]) -> torch.Tensor:
-    """Pictures `[height, width, 3]` uint8 as float32 `[batch, 3, height, width]` in [0, 1]."""
-    stacked = torch.from_numpy(np.stack(images))
-    return stacked.permute(0, 3, 1, 2).contiguous().float() / 255
+def to_tensor(image: Image) -> torch.Tensor:
+    """A picture `[height, width, 3]` uint8 as float32 `[1, 3, height, width]` in [0, 1]."""
+    return torch.from_numpy(image).permute(2, 0, 1)[None].contiguous().float() / 255
 
 
-def to_images(tensor: torch.Tensor) -> list[Image]:
-    """The pictures of `to_tensor`, rounded to 8 bits."""
-    codes = (tensor.clamp(0, 1) * 255).round().to(torch.uint8)
-    return list(codes.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+def to_image(tensor: torch.Tensor) -> Image:
+    """The picture of `to_tensor`, rounded to 8 bits."""
+    codes = (tensor[0].clamp(0, 1) * 255).round().to(torch.uint8)
+    return codes.permute(1, 2, 0).contiguous().cpu().numpy()

@@ -53,4 +53,4 @@ def _style_image(source: StyleSource) -> StyleImage:
     image = read_style_image(path)
     # The cache's key is made of the pixels: another Pillow may decode the same JPEG otherwise.
     pixels = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
-    return StyleImage(to_tensor([image]), pixels, source.weight, source.scale)
+    return StyleImage(to_tensor(image), pixels, source.weight, source.scale)

@@ -9,7 +9,7 @@ from nstd.ledger.job import Job, JobState
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import STILL_SUFFIXES, encode_still, read_still
 from nstd.media.write.writer import check_size, publish
-from nstd.style.optimize import stylize_frames
+from nstd.style.optimize import stylize_frame
 from nstd.work.checks import (
     blame_change,
     identity,
@@ -90,8 +90,8 @@ def _stylize_still(film: Film) -> Path:
     require_paintable(film, width, height)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
-    iterates = stylize_frames(film.painter, to_tensor([still.image]))
-    (image,), _ = paint(film, iterates, 0)
+    iterates = stylize_frame(film.painter, to_tensor(still.image))
+    image, _ = paint(film, iterates, 0)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     return encode_still(image, still, film.target, quality=_STILL_QUALITY)

@@ -1,7 +1,7 @@
 """The execution plan: what the bytes of a painted film depend on besides its recipe and source.
 
 float32 L-BFGS is chaotic: a difference of 1e-7 moves pixels by a dozen code values after 50 steps.
-So the same bytes come only from the same device kind, dtype, thread counts, batch and versions. The
+So the same bytes come only from the same device kind, dtype, thread counts and versions. The
 plan is frozen into the job with its first start, and changes only where a segment begins.
 """
 
@@ -42,7 +42,6 @@ class ExecutionPlan:
         processor: What kind of processor or card, and the instructions its kernels use.
         dtype: Of pixels and activations; losses are never below float32.
         threads: torch's threads on the CPU.
-        batch: Frames optimized at once.
         history: L-BFGS curvature pairs.
         versions: Of `PACKAGES`.
         machine: The processor's architecture.
@@ -52,18 +51,12 @@ class ExecutionPlan:
     processor: str
     dtype: str = "float32"
     threads: int = 1
-    batch: int = 1
     history: int = 10
     versions: dict[str, str] = field(default_factory=installed_versions)
     machine: str = field(default_factory=platform.machine)
 
     def smaller(self) -> "ExecutionPlan | None":
-        """A plan that takes less of the device's memory, or None where there is none.
-
-        First fewer frames at once, then a shorter history.
-        """
-        if self.batch > 1:
-            return replace(self, batch=self.batch // 2)
+        """A plan with a shorter history, which takes less of the device's memory; None: no such."""
         if self.history > SHORTEST_HISTORY:
             return replace(self, history=max(SHORTEST_HISTORY, self.history // 2))
         return None

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,12 @@ from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.write.writer import SegmentWriter, assemble, facts_of, joins
 from nstd.style.device import device_errors
-from nstd.style.optimize import Iterate, stylize_frames
+from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize
 from nstd.temporal.shot import losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
 from nstd.weights import file_sha256
-from nstd.work.film import Film, to_images, to_tensor
+from nstd.work.film import Film, to_image, to_tensor
 from nstd.work.room import require_room
 from nstd.work.sequence import Coming, Past, coming_frames, is_carried, segment_folder
 
@@ -68,17 +68,16 @@ def stylize_segment(
     shot = _carried_shot(film, segment)
     total = film.frames_of(info)
     times: list[Frame] = []
-    # Along the flow each frame needs the one before it.
-    size = film.plan.batch if film.estimator is None else 1
-    while batch := list(islice(frames, size)):
-        first = batch[0].frame
+    for coming in frames:
+        frame = coming.frame
         if shot is None:
-            shot = _Shot(first.index, _energies(film, first))
+            shot = _Shot(frame.index, _energies(film, frame))
         past = Past(film, segment, keeper, shot.first)
-        _paint_batch(film, keeper, past, batch, shot)
-        shot = _judged(film, keeper, first, shot)
-        times += [replace(one.frame, image=_NO_PIXELS) for one in batch]
-        film.progress(segment, [one.frame.index for one in batch], total)
+        if frame.index not in keeper.indices():
+            _paint_frame(film, past, coming, shot)
+        shot = _judged(film, keeper, frame, shot)
+        times.append(replace(frame, image=_NO_PIXELS))
+        film.progress(segment, frame.index, total)
     assert shot is not None  # noqa: S101 - for the type checker: a segment has a frame
     path = _encode(film, info, segment, keeper, times)
     end = times[-1].pts + times[-1].duration
@@ -118,23 +117,15 @@ class _Shot:
     tone: Tone | None = None
 
 
-def _paint_batch(
-    film: Film, keeper: FrameKeeper, past: Past, batch: Sequence[Coming], shot: _Shot
-) -> None:
-    kept = set(keeper.indices())
-    # A batch is painted as a whole or not at all: its frames' bytes depend on its size.
-    if kept.issuperset(one.frame.index for one in batch):
-        return
-    images = to_tensor([one.frame.image for one in batch])
-    if batch[0].flows:
-        before = past.predecessors(batch[0])
+def _paint_frame(film: Film, past: Past, coming: Coming, shot: _Shot) -> None:
+    picture = to_tensor(coming.frame.image)
+    if coming.flows:
+        before = past.predecessors(coming)
         settled = shot.settled or 0.0
-        iterates = stylize_next(film.painter, images, before, shot.energies, settled, shot.tone)
+        iterates = stylize_next(film.painter, picture, before, shot.energies, settled, shot.tone)
     else:
-        iterates = stylize_frames(film.painter, images, shot.energies)
-    painted, shown = paint(film, iterates, batch[0].frame.index)
-    for one, image in zip(batch, painted, strict=True):
-        past.keep(one, image, shown)
+        iterates = stylize_frame(film.painter, picture, shot.energies)
+    past.keep(coming, *paint(film, iterates, coming.frame.index))
 
 
 def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot:
@@ -144,7 +135,7 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     """
     if film.estimator is None or shot.settled is not None:
         return shot
-    painted, source = to_tensor([keeper.load(shot.first)]), to_tensor([frame.image])
+    painted, source = to_tensor(keeper.load(shot.first)), to_tensor(frame.image)
     with device_errors(str(film.painter.network.device)):
         found = losses_of(film.painter, source, painted, shot.energies)
         device, (height, width) = film.painter.network.device, painted.shape[2:]
@@ -152,8 +143,8 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     return replace(shot, settled=settled_loss(film.painter, found), tone=tone)
 
 
-def paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[list[Image], Image | None]:
-    """The painted pictures, and what each place of a frame of a shot was painted for."""
+def paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[Image, Image | None]:
+    """The painted picture, and what each place of a frame of a shot was painted for."""
     last: Iterate | None = None
     with device_errors(str(film.painter.network.device)):
         for iterate in iterates:
@@ -162,8 +153,7 @@ def paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[list[Ima
                 raise Interrupted(f"Painting {film.source.name} was stopped at frame {index}")
             last = iterate
         assert last is not None  # noqa: S101 - for the type checker: there is always a last one
-        shown = None if last.shown is None else to_images(last.shown)[0]
-        return to_images(last.images), shown
+        return to_image(last.image), None if last.shown is None else to_image(last.shown)
 
 
 def _encode(
@@ -260,7 +250,7 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
 
 def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
     with device_errors(str(film.painter.network.device)):
-        return film.painter.content_energies(to_tensor([frame.image]))
+        return film.painter.content_energies(to_tensor(frame.image))
 
 
 _NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)

@@ -143,11 +143,11 @@ class Past:
         index = coming.frame.index - distance
         shown = self._shown_by(index)
         return Predecessor(
-            to_tensor([self._painted(index)]),
+            to_tensor(self._painted(index)),
             *coming.flows[distance],
             same=coming.same and distance == 1,
-            sources=(to_tensor([coming.pictures[distance]]), to_tensor([coming.pictures[0]])),
-            shown=None if shown is None else to_tensor([shown]),
+            sources=(to_tensor(coming.pictures[distance]), to_tensor(coming.pictures[0])),
+            shown=None if shown is None else to_tensor(shown),
         )
 
     def keep(self, coming: Coming, painted: Image, shown: Image | None) -> None:

@@ -241,8 +241,7 @@ class Worker:
             empty_folder(work)  # which itself stays: it is locked
             return plan, self._store.set_plan(job, plan.to_json())
         # What memory was too small for before it is too small for now.
-        kept = {name: job.plan[name] for name in ("batch", "history") if name in job.plan}
-        plan = replace(plan, **kept)
+        plan = replace(plan, history=job.plan["history"])
         if job.plan == plan.to_json():
             return plan, job
         changes = "; ".join(differences(job.plan, plan.to_json()))

@@ -31,7 +31,7 @@ def life(tmp_path: Path, network: Path, style: Path) -> Life:
 
 def test_a_worker_that_hangs_is_replaced(life: Life, expected: str) -> None:
     hang = Strike(
-        "nstd.work.segments:stylize_frames", "after", 20, victim="worker", signal="SIGSTOP"
+        "nstd.work.segments:stylize_frame", "after", 20, victim="worker", signal="SIGSTOP"
     )
     with life:
         fate = life.befall(Case((hang,)))

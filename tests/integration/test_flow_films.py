@@ -377,9 +377,9 @@ def test_all_of_a_shot_is_held_to_its_first_frame_as_it_was_written(
     stopped = Onlooker()
     stopped.stop_at(SEGMENT + 1)
     tones, painted = tones_used(house, stopped, Onlooker())
-    first = to_tensor([painted[0]])
+    first = to_tensor(painted[0])
     source = next(iter(read_frames(house.source, probe(house.source)))).image
-    due = tone_of(first, resize(to_tensor([source]), first.shape[3], first.shape[2]))
+    due = tone_of(first, resize(to_tensor(source), first.shape[3], first.shape[2]))
     assert len(tones) >= FRAMES - 1  # the frame that was stopped at may be begun twice
     assert set(tones) == {due}
 

@@ -47,15 +47,15 @@ def reasons(house: House, job: Job) -> list[str]:
 def small_memory(monkeypatch: pytest.MonkeyPatch, largest_history: int) -> list[int]:
     """A device whose memory does for so many curvature pairs; the list gets what was tried."""
     tried: list[int] = []
-    original = optimize.stylize_frames
+    original = optimize.stylize_frame
 
-    def stylize_frames(painter: Painter, *arguments: Any) -> Any:
+    def stylize_frame(painter: Painter, *arguments: Any) -> Any:
         tried.append(painter.history)
         if painter.history > largest_history:
             raise DeviceMemoryError("The memory of cpu is too small: 1 GiB more")
         return original(painter, *arguments)
 
-    monkeypatch.setattr(segments, "stylize_frames", stylize_frames)
+    monkeypatch.setattr(segments, "stylize_frame", stylize_frame)
     return tried
 
 
@@ -114,7 +114,7 @@ def test_a_device_that_fails_costs_the_film_no_attempt(
     def broken(*_: Any) -> None:
         raise DeviceError("The device cpu failed: it is on fire")
 
-    monkeypatch.setattr(segments, "stylize_frames", broken)
+    monkeypatch.setattr(segments, "stylize_frame", broken)
     house.queue()
     outcome = house.work(Onlooker())
     assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)
@@ -524,7 +524,7 @@ def test_a_worker_that_lost_its_job_meddles_no_more_for_want_of_memory(
         held.append(house.store.claim("another", lease_seconds=60))
         raise DeviceMemoryError("The memory of cpu is too small")
 
-    monkeypatch.setattr(segments, "stylize_frames", too_small)
+    monkeypatch.setattr(segments, "stylize_frame", too_small)
     house.work(Onlooker())
     (claimed,) = held
     assert claimed is not None

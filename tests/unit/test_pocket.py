@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from nstd.style.network import Network
-from nstd.style.optimize import Painter, stylize_frames
+from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STYLE_LAYERS, Level, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage
 from nstd.weights import NetworkWeights, find_weights, load_weights
 from tests.unit.style import tiny
+from tests.unit.style.tiny import floats
 
 MOST_BYTES = 2_500_000
 FULL_WIDTHS = {
@@ -58,7 +59,7 @@ def test_it_paints(pocket: NetworkWeights) -> None:
     style = StyleImage(tiny.picture(5, 64, 64).float(), "a")
     network = Network(pocket.tensors, deepest="conv5_1")
     painter = Painter(recipe, network, pocket.sha256, (style,), MemoryStore())
-    iterates = list(stylize_frames(painter, tiny.picture(0, 48, 64).float()))
-    before, after = (iterates[i].losses.floats()["style"] for i in (0, -1))
+    iterates = list(stylize_frame(painter, tiny.picture(0, 48, 64).float()))
+    before, after = (floats(iterates[i].losses)["style"] for i in (0, -1))
     assert after < before / 3
     assert set(STYLE_LAYERS) <= set(network.layers)

@@ -44,7 +44,7 @@ STEPS = (
     "nstd.work.sequence:read_frames",
     "nstd.cache:TensorCache.put",
     "nstd.work.segments:_energies",
-    "nstd.work.segments:stylize_frames",
+    "nstd.work.segments:stylize_frame",
     f"{KEEPER}.keep",
     "nstd.files:replace",
     f"{STORE}.progress",

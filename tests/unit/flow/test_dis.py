@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nstd.flow.dis import Dis
-from nstd.temporal.warp import FlowEstimator, disoccluded, warp
+from nstd.temporal.warp import disoccluded, warp
 from tests.scenes import scene, texture
 
 
@@ -17,10 +17,6 @@ def opencv_threads() -> Iterator[None]:
     before = cv2.getNumThreads()
     yield
     cv2.setNumThreads(before)
-
-
-def test_dis_is_what_style_asks_for() -> None:
-    assert isinstance(Dis(), FlowEstimator)
 
 
 def test_the_backward_flow_leads_into_the_earlier_frame_and_the_forward_flow_back() -> None:

@@ -139,7 +139,7 @@ def test_a_film_that_darkens_by_a_tenth_has_drifted_by_a_tenth() -> None:
     # The source moves a little by itself, which is followed in part.
     assert found.luminance_drift == pytest.approx(-0.1, abs=2e-3)
     assert found.contrast_drift == pytest.approx(-0.1, abs=4e-3)
-    assert found.frames[0].luminance == pytest.approx(luminance(to_tensor([SOURCE[0]])), rel=1e-3)
+    assert found.frames[0].luminance == pytest.approx(luminance(to_tensor(SOURCE[0])), rel=1e-3)
 
 
 def test_each_shot_drifts_for_itself() -> None:
@@ -177,7 +177,7 @@ def test_segments_begin_anew_with_a_shot() -> None:
 
 
 def meter(height: int = HEIGHT, width: int = WIDTH) -> StyleMeter:
-    image = to_tensor([texture(HEIGHT, WIDTH, 3)])
+    image = to_tensor(texture(HEIGHT, WIDTH, 3))
     ready = tiny.painter(tiny.recipe(**tiny.SHALLOW), dtype=torch.float32, style=image)
     return StyleMeter(ready, width, height)
 

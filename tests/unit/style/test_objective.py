@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.objective import TERMS, Losses, Objective
+from nstd.style.objective import TERMS, Objective
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, Temporal
 from nstd.style.targets import ENERGY_FLOOR
 from nstd.style.terms import Pace, TemporalTarget, temporal_loss
 from tests import reference
 from tests.unit.style import tiny
+from tests.unit.style.tiny import floats
 
 Form = Literal["relative", "literal"]
 
@@ -35,12 +36,11 @@ def expected_terms(
 def test_every_term_is_that_of_the_reference(form: Form, readout: bool) -> None:
     tensors = tiny.tiny_tensors(readout=readout)
     look = tiny.recipe(form=form, layer_weights=(0.3, 0.1, 0.2, 0.15, 0.25), style_weight=1.7)
-    images = tiny.picture(1, 32, 40, low=-0.2, high=1.2, count=2)
-    contents, style = tiny.picture(2, 32, 40, count=2), tiny.picture(3, 36, 48)
-    found = tiny.objective(tensors, look, contents, style)(images)
-    for frame in range(2):
-        expected = expected_terms(tensors, look, images[frame], contents[frame], style[0])
-        assert found.floats(frame) == pytest.approx(expected, rel=AGREES)
+    image = tiny.picture(1, 32, 40, low=-0.2, high=1.2)
+    content, style = tiny.picture(2, 32, 40), tiny.picture(3, 36, 48)
+    found = tiny.objective(tensors, look, content, style)(image)
+    expected = expected_terms(tensors, look, image[0], content[0], style[0])
+    assert floats(found) == pytest.approx(expected, rel=AGREES)
 
 
 @pytest.mark.parametrize("changes", [{"pooling": "average"}, {"padding": "replicate"}])
@@ -50,7 +50,7 @@ def test_the_reference_agrees_for_every_pooling_and_padding(changes: dict[str, A
     image, content, style = (tiny.picture(seed, 33, 40) for seed in (1, 2, 3))
     found = tiny.objective(tensors, look, content, style)(image)
     expected = expected_terms(tensors, look, image[0], content[0], style[0])
-    assert found.floats() == pytest.approx(expected, rel=AGREES)
+    assert floats(found) == pytest.approx(expected, rel=AGREES)
 
 
 def test_at_equal_sizes_the_literal_form_is_the_paper_s_equations_as_printed() -> None:
@@ -70,29 +70,29 @@ def test_at_equal_sizes_the_literal_form_is_the_paper_s_equations_as_printed() -
     assert alpha_term / beta_term == pytest.approx(1, abs=0.999)  # neither hides the other
 
 
-SMALL = tiny.picture(1, 8, 8, low=-0.2, high=1.2, count=2)
-"""Two pictures whose every pixel can be moved by itself: 384 numbers."""
+SMALL = tiny.picture(1, 8, 8, low=-0.2, high=1.2)
+"""A picture whose every pixel can be moved by itself: 192 numbers."""
 
 
 def small_objective(readout: bool = False, **changes: Any) -> Objective:
     """An objective through five convolutions and two poolings."""
     tensors = tiny.tiny_tensors(readout=readout, deepest="conv3_1")
     look = tiny.recipe(**{**tiny.SHALLOW, **changes})
-    contents, style = tiny.picture(2, 8, 8, count=2), tiny.picture(3, 9, 12)
+    contents, style = tiny.picture(2, 8, 8), tiny.picture(3, 9, 12)
     return tiny.objective(tensors, look, contents, style)
 
 
 @pytest.mark.parametrize("readout", [False, True], ids=["own space", "metric"])
 @pytest.mark.parametrize("form", ["relative", "literal"])
 def test_the_gradient_of_every_term_is_the_numerical_one(form: Form, readout: bool) -> None:
-    objective = small_objective(readout, form=form).of_frames([0])
+    objective = small_objective(readout, form=form)
 
     def all_terms(images: Tensor) -> tuple[Tensor, ...]:
         found = objective(images)
         return tuple(getattr(found, term) for term in TERMS)
 
     # torch's defaults for float64. With steps of 1e-6 no ReLU or maximum of this seed is crossed.
-    assert torch.autograd.gradcheck(all_terms, (SMALL[:1].clone().requires_grad_(),))
+    assert torch.autograd.gradcheck(all_terms, (SMALL.clone().requires_grad_(),))
 
 
 def test_the_gradient_through_the_whole_depth_is_the_numerical_one() -> None:
@@ -117,13 +117,10 @@ def alone(term: str, form: Form, readout: bool) -> Objective:
 @pytest.mark.parametrize("readout", [False, True], ids=["own space", "metric"])
 @pytest.mark.parametrize("form", ["relative", "literal"])
 @pytest.mark.parametrize("term", ALONE)
-def test_every_term_alone_moves_the_pixels_of_every_frame(
-    term: str, form: Form, readout: bool
-) -> None:
+def test_every_term_alone_moves_the_pixels(term: str, form: Form, readout: bool) -> None:
     found, gradient = alone(term, form, readout).with_gradient(SMALL)
-    for frame in range(2):
-        # A zero gradient is exactly zero. Rounding's would be 1e-16 of the loss.
-        assert float(gradient[frame].norm()) > 1e-6 * float(found.total[frame]) > 0
+    # A zero gradient is exactly zero. Rounding's would be 1e-16 of the loss.
+    assert float(gradient.norm()) > 1e-6 * float(found.total) > 0
 
 
 @pytest.mark.parametrize("form", ["relative", "literal"])
@@ -167,19 +164,9 @@ def test_the_total_s_gradient_is_the_weighed_sum_of_the_terms(form: Form) -> Non
     torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-12)
 
 
-def test_frames_of_a_batch_do_not_touch_each_other() -> None:
-    objective = small_objective(readout=True)
-    both, gradients = objective.with_gradient(SMALL)
-    for frame in range(2):
-        one, gradient = objective.of_frames([frame]).with_gradient(SMALL[frame : frame + 1])
-        # A batched product may sum in another order: rounding only.
-        assert one.floats() == pytest.approx(both.floats(frame), rel=1e-12)
-        torch.testing.assert_close(gradient[0], gradients[frame], rtol=1e-10, atol=1e-12)
-
-
 def test_the_picture_that_is_its_content_has_no_content_loss() -> None:
-    contents = tiny.picture(2, 8, 8, count=2)
-    assert small_objective()(contents).content.tolist() == [0.0, 0.0]
+    contents = tiny.picture(2, 8, 8)
+    assert small_objective()(contents).content.tolist() == [0.0]
 
 
 def test_the_style_image_itself_has_no_style_loss() -> None:
@@ -209,22 +196,6 @@ def test_losses_are_float32_where_the_pictures_are_narrower() -> None:
     assert gradient.isfinite().all()
 
 
-def test_replaced_takes_some_frames_from_other_losses() -> None:
-    old = Losses(*(torch.tensor([10.0, 11.0, 12.0]) + n for n in range(6)))
-    new = Losses(*(torch.tensor([20.0, 21.0]) + n for n in range(6)))
-    found = old.replaced({2: 0, 0: 1}, new)
-    assert found.content.tolist() == [21.0, 11.0, 20.0]
-    assert found.total.tolist() == [26.0, 16.0, 25.0]
-    assert old.content.tolist() == [10.0, 11.0, 12.0]
-    assert old.replaced({}, new).tv.tolist() == [12.0, 13.0, 14.0]
-
-
-def test_floats_are_the_losses_of_one_frame_by_name() -> None:
-    one = Losses(*(torch.tensor([0.5, 1.5]) + n for n in range(6)))
-    expected = {"content": 1.5, "style": 2.5, "tv": 3.5, "range": 4.5, "temporal": 5.5}
-    assert one.floats(1) == expected | {"total": 6.5}
-
-
 def with_predecessors(objective: Objective) -> Objective:
     """The same with two earlier frames."""
     generator = torch.Generator().manual_seed(5)
@@ -247,7 +218,7 @@ def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -
     torch.testing.assert_close(found.temporal, due)
     assert float(due.min()) > 0
     torch.testing.assert_close(found.total, plain(SMALL).total + 3 * due)
-    assert plain(SMALL).temporal.tolist() == [0.0, 0.0]
+    assert plain(SMALL).temporal.tolist() == [0.0]
 
 
 def test_what_hardly_changes_weighs_more_in_the_temporal_term() -> None:
@@ -274,12 +245,3 @@ def test_the_temporal_term_alone_moves_every_pixel() -> None:
     off = {f"{name}_weight": 0.0 for name in ALONE}
     _, gradient = held(temporal=Temporal(weight=1.0), **off).with_gradient(SMALL)
     assert (gradient != 0).all()
-
-
-def test_frames_of_a_batch_have_their_own_predecessors() -> None:
-    objective = held(temporal=Temporal(weight=3.0))
-    both, gradients = objective.with_gradient(SMALL)
-    for frame in range(2):
-        one, gradient = objective.of_frames([frame]).with_gradient(SMALL[frame : frame + 1])
-        assert one.floats() == pytest.approx(both.floats(frame), rel=1e-12)
-        torch.testing.assert_close(gradient[0], gradients[frame], rtol=1e-10, atol=1e-12)

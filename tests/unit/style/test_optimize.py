@@ -1,4 +1,4 @@
-"""Painting: the steps that are promised, the starts, early ends, and batches as single frames."""
+"""Painting: the steps that are promised, the starts, early ends."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from nstd.errors import ConfigError
-from nstd.style.optimize import Iterate, Painter, initialize, refine, stylize_frames
+from nstd.style.optimize import Iterate, Painter, initialize, refine, stylize_frame
 from nstd.style.recipe import Level
 from nstd.style.targets import ENERGY_FLOOR, MemoryStore, StyleImage, resize
 from tests import reference
 from tests.unit.style import tiny
+from tests.unit.style.tiny import floats
 
 FRAME = tiny.picture(1, 48, 64)
 LADDER = (Level(32, 4), Level(48, 3), Level(100, 2))
@@ -27,7 +28,7 @@ def painter(dtype: torch.dtype = torch.float64, **changes: Any) -> Painter:
 def finish(
     painter: Painter, frames: Tensor, energies: Sequence[float] | None = None
 ) -> list[Iterate]:
-    return list(stylize_frames(painter, frames, energies))
+    return list(stylize_frame(painter, frames, energies))
 
 
 def test_the_iterates_are_the_planned_steps_and_the_result() -> None:
@@ -36,7 +37,7 @@ def test_the_iterates_are_the_planned_steps_and_the_result() -> None:
     expected = [(0, step, 4, (32, 43)) for step in range(1, 5)]
     expected += [(1, step, 3, (36, 48)) for step in range(1, 4)]
     expected += [(2, step, 2, (48, 64)) for step in (1, 2, 2)]
-    found = [(one.level, one.step, one.steps, tuple(one.images.shape[2:])) for one in iterates]
+    found = [(one.level, one.step, one.steps, tuple(one.image.shape[2:])) for one in iterates]
     assert found == expected
     assert {one.levels for one in iterates} == {3}
     assert [one.final for one in iterates] == [False] * 9 + [True]
@@ -44,15 +45,15 @@ def test_the_iterates_are_the_planned_steps_and_the_result() -> None:
 
 def test_levels_are_those_of_the_plan_from_coarse_to_fine() -> None:
     planned = painter().levels(64, 48)
-    sizes = dict.fromkeys(tuple(one.images.shape[2:]) for one in finish(painter(), FRAME))
+    sizes = dict.fromkeys(tuple(one.image.shape[2:]) for one in finish(painter(), FRAME))
     assert list(sizes) == [(level.height, level.width) for level in planned]
 
 
 def test_the_result_is_the_last_picture_clamped() -> None:
     frame = (FRAME > 0.5).double()  # any step leads out of the range
     *_, last, result = finish(painter(range_weight=0.0, content_weight=0.001), frame)
-    assert torch.equal(result.images, last.images.clamp(0, 1))
-    assert not torch.equal(result.images, last.images)  # something did lie outside
+    assert torch.equal(result.image, last.image.clamp(0, 1))
+    assert not torch.equal(result.image, last.image)  # something did lie outside
 
 
 @pytest.mark.parametrize("form", ["relative", "literal"])
@@ -63,36 +64,36 @@ def test_the_result_s_losses_are_those_of_the_clamped_picture(form: str) -> None
     ready = tiny.painter(look, readout=True, style=style)
     frame = (tiny.picture(1, 40, 48) > 0.5).double()  # any step leads out of the range
     *_, last, result = finish(ready, frame)
-    assert not torch.equal(last.images, result.images)  # something did lie outside
+    assert not torch.equal(last.image, result.image)  # something did lie outside
     tensors = tiny.arrays(tiny.tiny_tensors(readout=True))
-    picture, content = result.images[0].numpy(), frame[0].numpy()
+    picture, content = result.image[0].numpy(), frame[0].numpy()
     expected = reference.objective(tensors, look, picture, content, style[0].numpy(), ENERGY_FLOOR)
     # Float64 on both sides; near convergence differences of Grams lose a digit or two.
-    assert result.losses.floats() == pytest.approx(vars(expected), rel=1e-9)
-    assert result.losses.floats()["range"] == 0
+    assert floats(result.losses) == pytest.approx(vars(expected), rel=1e-9)
+    assert floats(result.losses)["range"] == 0
 
 
 def test_every_iterate_s_losses_are_those_of_its_pictures() -> None:
     look = tiny.recipe(levels=SMALL_LADDER, range_weight=10.0)
     frame, style = tiny.picture(1, 40, 48), tiny.picture(99, 36, 48)
     objective = tiny.objective(tiny.tiny_tensors(readout=True), look, frame, style)
-    for one in stylize_frames(tiny.painter(look, readout=True, style=style), frame):
+    for one in stylize_frame(tiny.painter(look, readout=True, style=style), frame):
         # The same function of the same numbers, but not in the same memory layout.
-        assert objective(one.images).floats() == pytest.approx(one.losses.floats(), rel=1e-11)
+        assert floats(objective(one.image)) == pytest.approx(floats(one.losses), rel=1e-11)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_painting_lowers_the_loss_and_the_style_s(optimizer: str) -> None:
     ready = painter(optimizer=optimizer, levels=(Level(64, 30),))
     iterates = finish(ready, FRAME)
-    assert iterates[-1].losses.floats()["total"] < 0.5 * iterates[0].losses.floats()["total"]
-    assert iterates[-1].losses.floats()["style"] < 0.5 * iterates[0].losses.floats()["style"]
+    assert floats(iterates[-1].losses)["total"] < 0.5 * floats(iterates[0].losses)["total"]
+    assert floats(iterates[-1].losses)["style"] < 0.5 * floats(iterates[0].losses)["style"]
 
 
 def test_with_lbfgs_the_total_of_a_level_never_rises() -> None:
     totals: dict[int, list[float]] = {}
     for one in finish(painter(levels=(Level(43, 15), Level(64, 15))), FRAME)[:-1]:
-        totals.setdefault(one.level, []).append(one.losses.floats()["total"])
+        totals.setdefault(one.level, []).append(floats(one.losses)["total"])
     for losses in totals.values():
         assert len(losses) == 15
         # ROUNDING of nstd.style.minimize: what a float32 loss may rise by.
@@ -103,20 +104,18 @@ def test_with_lbfgs_the_total_of_a_level_never_rises() -> None:
 def test_a_start_from_the_content_is_the_content() -> None:
     contents = resize(FRAME, 43, 32)
     assert torch.equal(initialize(painter(), contents), contents)
-    first = next(stylize_frames(painter(), FRAME))
-    assert torch.equal(first.images, contents)
-    assert first.losses.floats()["content"] == 0
+    first = next(stylize_frame(painter(), FRAME))
+    assert torch.equal(first.image, contents)
+    assert floats(first.losses)["content"] == 0
 
 
 def test_a_start_from_noise_hangs_on_the_seed_alone() -> None:
-    contents = tiny.picture(1, 40, 48, count=3)
-    found = initialize(painter(init="noise", seed=7), contents)
-    assert found.shape == contents.shape
-    assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2])
+    content = tiny.picture(1, 40, 48)
+    found = initialize(painter(init="noise", seed=7), content)
+    assert found.shape == content.shape
     again = initialize(painter(init="noise", seed=7), tiny.picture(2, 40, 48))
     assert torch.equal(again[0], found[0])
-    other = initialize(painter(init="noise", seed=8), contents)
+    other = initialize(painter(init="noise", seed=8), content)
     assert not torch.equal(other[0], found[0])
     assert float(found.amin()) >= 0
     assert float(found.amax()) <= 1
@@ -127,15 +126,14 @@ def test_a_start_from_noise_hangs_on_the_seed_alone() -> None:
 @pytest.mark.parametrize("size", [(40, 48), (64, 32), (33, 90)])
 def test_a_start_from_the_style_is_its_middle_covering_the_frame(size: tuple[int, int]) -> None:
     ready = painter(init="style")
-    found = initialize(ready, tiny.picture(1, *size, count=2))
-    assert found.shape == (2, 3, *size)
-    assert torch.equal(found[0], found[1])
+    found = initialize(ready, tiny.picture(1, *size))
+    assert found.shape == (1, 3, *size)
     style = ready.styles[0].image
     scale = max(size[0] / style.shape[2], size[1] / style.shape[3])
     whole = resize(style, round(style.shape[3] * scale), round(style.shape[2] * scale))
     top, left = (whole.shape[2] - size[0]) // 2, (whole.shape[3] - size[1]) // 2
     assert min(top, left) == 0
-    assert torch.equal(found[:1], whole[:, :, top : top + size[0], left : left + size[1]])
+    assert torch.equal(found, whole[:, :, top : top + size[0], left : left + size[1]])
 
 
 def test_a_start_from_a_style_of_the_frame_s_size_is_the_style() -> None:
@@ -170,8 +168,8 @@ def test_a_finer_level_starts_from_the_coarser_result() -> None:
     iterates = finish(painter(), FRAME)
     last_of_first = next(one for one in reversed(iterates) if one.level == 0)
     first_of_second = next(one for one in iterates if one.level == 1)
-    expected = refine(last_of_first.images, resize(FRAME, 48, 36))
-    assert torch.equal(first_of_second.images, expected)
+    expected = refine(last_of_first.image, resize(FRAME, 48, 36))
+    assert torch.equal(first_of_second.image, expected)
 
 
 def test_a_level_does_not_end_before_the_window_is_full() -> None:
@@ -183,7 +181,7 @@ def test_a_level_does_not_end_before_the_window_is_full() -> None:
 
 def test_a_level_ends_when_its_loss_has_all_but_stopped_falling() -> None:
     changes: dict[str, Any] = {"tolerance": 0.2, "tolerance_window": 4, "levels": (Level(64, 60),)}
-    totals = [one.losses.floats()["total"] for one in finish(painter(**changes), FRAME)[:-1]]
+    totals = [floats(one.losses)["total"] for one in finish(painter(**changes), FRAME)[:-1]]
     falls = [totals[i - 4] - totals[i] < 0.2 * totals[i] for i in range(4, len(totals))]
     assert len(totals) < 60
     assert falls == [False] * (len(falls) - 1) + [True]
@@ -228,14 +226,14 @@ def test_a_frame_s_own_energies_change_nothing() -> None:
     ready = painter()
     own = finish(ready, FRAME)[-1]
     given = finish(ready, FRAME, ready.content_energies(FRAME))[-1]
-    assert torch.equal(own.images, given.images)
+    assert torch.equal(own.image, given.image)
 
 
 def test_energies_held_constant_are_what_the_content_loss_is_divided_by() -> None:
     ready = painter(init="style", levels=(Level(64, 1),))
     (energy,) = ready.content_energies(FRAME)
-    own = finish(ready, FRAME)[0].losses.floats()
-    given = finish(ready, FRAME, (4 * energy,))[0].losses.floats()
+    own = floats(finish(ready, FRAME)[0].losses)
+    given = floats(finish(ready, FRAME, (4 * energy,))[0].losses)
     assert own["content"] > 0
     assert given["content"] == pytest.approx(own["content"] / 4, rel=1e-12)
     assert {k: given[k] for k in ("style", "tv", "range")} == {
@@ -245,111 +243,54 @@ def test_energies_held_constant_are_what_the_content_loss_is_divided_by() -> Non
 
 def test_the_literal_form_does_not_know_energies() -> None:
     ready = painter(form="literal", init="style", levels=(Level(64, 1),))
-    own = finish(ready, FRAME)[0].losses.floats()
-    assert finish(ready, FRAME, (1e-3,))[0].losses.floats() == own
-
-
-PAIR = torch.cat([FRAME, 0.2 + 0.5 * tiny.picture(5, 48, 64)])
-
-
-def in_pairs(dtype: torch.dtype = torch.float64, **changes: Any) -> tuple[Any, list[Any]]:
-    """All iterates of the pair, and of each of its frames alone."""
-    frames = PAIR.to(dtype)
-    both = finish(painter(dtype, **changes), frames)
-    return both, [finish(painter(dtype, **changes), frames[i : i + 1]) for i in range(2)]
-
-
-@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_a_batch_gives_the_frames_that_single_runs_give(optimizer: str) -> None:
-    both, alone = in_pairs(optimizer=optimizer)
-    for frame in range(2):
-        # Rounding of 1e-16 grows by chaos, but not seven orders of magnitude in nine steps.
-        torch.testing.assert_close(
-            both[-1].images[frame], alone[frame][-1].images[0], rtol=0, atol=1e-9
-        )
-        expected = alone[frame][-1].losses.floats()
-        assert both[-1].losses.floats(frame) == pytest.approx(expected, rel=1e-8, abs=1e-12)
-
-
-def test_a_frame_that_settles_early_comes_out_as_if_alone() -> None:
-    changes: dict[str, Any] = {
-        "tolerance": 0.2,
-        "tolerance_window": 2,
-        "levels": (Level(43, 20), Level(64, 20)),
-    }
-    both, alone = in_pairs(**changes)
-    lengths = [[sum(one.level == level for one in run) for level in (0, 1)] for run in alone]
-    assert lengths[0][0] != lengths[1][0]  # one of them does settle earlier
-    assert sum(one.level == 0 for one in both) == max(lengths[0][0], lengths[1][0])
-    for frame in range(2):
-        # As above, over some more steps.
-        torch.testing.assert_close(
-            both[-1].images[frame], alone[frame][-1].images[0], rtol=0, atol=1e-8
-        )
-
-
-def test_in_float32_a_batch_reaches_the_losses_of_single_runs() -> None:
-    # Few steps: found are 1e-5 and less over twelve pictures. Once rounding has grown to the size
-    # of a step, runs that have not settled differ by tens of percent with a random network.
-    both, alone = in_pairs(torch.float32, levels=(Level(43, 6), Level(64, 4)))
-    for frame in range(2):
-        expected = alone[frame][-1].losses.floats()
-        found = both[-1].losses.floats(frame)
-        for term in ("style", "total"):
-            assert found[term] == pytest.approx(expected[term], rel=0.02)  # what is promised
-
-
-def test_each_frame_of_a_batch_has_its_own_line_search() -> None:
-    frames = torch.cat([FRAME, FRAME, PAIR[1:]])
-    found = finish(painter(), frames)[-1].images
-    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-9)
-    torch.testing.assert_close(found[0], finish(painter(), FRAME)[-1].images[0], rtol=0, atol=1e-9)
+    own = floats(finish(ready, FRAME)[0].losses)
+    assert floats(finish(ready, FRAME, (1e-3,))[0].losses) == own
 
 
 @pytest.mark.parametrize("init", ["content", "noise"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_two_runs_of_one_plan_give_the_same_bits(init: str, dtype: torch.dtype) -> None:
-    runs = [finish(painter(dtype, init=init), PAIR.to(dtype)) for _ in range(2)]
+    runs = [finish(painter(dtype, init=init), FRAME.to(dtype)) for _ in range(2)]
     assert len(runs[0]) == len(runs[1])
     for one, other in zip(*runs, strict=True):
-        assert torch.equal(one.images, other.images)
-        assert one.losses.floats() == other.losses.floats()
+        assert torch.equal(one.image, other.image)
+        assert floats(one.losses) == floats(other.losses)
 
 
 def test_a_cached_style_gives_the_same_bits() -> None:
     ready = painter(torch.float32)
-    first, second = (finish(ready, PAIR.float())[-1] for _ in range(2))
-    assert torch.equal(first.images, second.images)
+    first, second = (finish(ready, FRAME.float())[-1] for _ in range(2))
+    assert torch.equal(first.image, second.image)
 
 
 @pytest.mark.parametrize("init", ["content", "style", "noise"])
 def test_torch_s_global_random_state_is_left_alone(init: str) -> None:
     before = torch.get_rng_state()
-    first = finish(painter(init=init), FRAME)[-1].images
+    first = finish(painter(init=init), FRAME)[-1].image
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(7)
-    assert torch.equal(finish(painter(init=init), FRAME)[-1].images, first)
+    assert torch.equal(finish(painter(init=init), FRAME)[-1].image, first)
 
 
 def test_frames_and_pictures_given_out_are_not_written_into() -> None:
-    frames = PAIR.clone()
-    copies = [(one.images, one.images.clone()) for one in stylize_frames(painter(), frames)]
-    assert torch.equal(frames, PAIR)
+    frame = FRAME.clone()
+    copies = [(one.image, one.image.clone()) for one in stylize_frame(painter(), frame)]
+    assert torch.equal(frame, FRAME)
     assert all(torch.equal(given, copy) for given, copy in copies)
 
 
 def test_pictures_are_computed_in_the_network_s_precision() -> None:
-    assert finish(painter(torch.float64), FRAME.float())[-1].images.dtype == torch.float64
-    assert finish(painter(torch.float32), FRAME)[-1].images.dtype == torch.float32
+    assert finish(painter(torch.float64), FRAME.float())[-1].image.dtype == torch.float64
+    assert finish(painter(torch.float32), FRAME)[-1].image.dtype == torch.float32
 
 
 def test_a_black_frame_is_painted_and_nothing_in_it_is_not_a_number() -> None:
     iterates = finish(painter(torch.float32), torch.zeros((1, 3, 48, 64)))
     for one in iterates:
-        assert one.images.isfinite().all()
-        assert all(torch.tensor(list(one.losses.floats().values())).isfinite())
-    assert iterates[-1].losses.floats()["total"] < iterates[0].losses.floats()["total"]
-    assert float(iterates[-1].images.amax()) > 0.01
+        assert one.image.isfinite().all()
+        assert all(torch.tensor(list(floats(one.losses).values())).isfinite())
+    assert floats(iterates[-1].losses)["total"] < floats(iterates[0].losses)["total"]
+    assert float(iterates[-1].image.amax()) > 0.01
 
 
 def test_several_styles_pull_between_them() -> None:
@@ -360,14 +301,14 @@ def test_several_styles_pull_between_them() -> None:
     for style in (one, two):
         alone = Painter(look, net, "weights", (StyleImage(style, "x"),), MemoryStore())
         both = Painter(look, net, "weights", mixed, MemoryStore())
-        found = [finish(ready, style)[0].losses.floats()["style"] for ready in (alone, both)]
+        found = [floats(finish(ready, style)[0].losses)["style"] for ready in (alone, both)]
         assert found[0] == 0 < found[1]
 
 
 def test_the_history_is_the_plan_s() -> None:
     look = tiny.recipe(levels=(Level(64, 12),))
     short, long, longer = (
-        finish(tiny.painter(look, history=history), FRAME)[-1].images for history in (1, 12, 20)
+        finish(tiny.painter(look, history=history), FRAME)[-1].image for history in (1, 12, 20)
     )
     assert not torch.equal(short, long)
     assert torch.equal(long, longer)  # twelve steps make eleven pairs
@@ -380,5 +321,5 @@ def test_frames_too_small_for_the_network_are_refused() -> None:
 
 def test_frames_of_the_smallest_size_are_painted() -> None:
     found = finish(painter(), tiny.picture(1, 32, 32))
-    assert found[-1].images.shape == (1, 3, 32, 32)
-    assert found[-1].images.isfinite().all()
+    assert found[-1].image.shape == (1, 3, 32, 32)
+    assert found[-1].image.isfinite().all()

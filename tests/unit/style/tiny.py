@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nstd.style.network import Network
-from nstd.style.objective import Objective
+from nstd.style.objective import TERMS, Losses, Objective
 from nstd.style.optimize import Painter
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, content_target, style_target
@@ -125,3 +125,8 @@ def painter(
     net = network(tiny_tensors(readout=readout), look, dtype).to(device, dtype)
     image = picture(99, 40, 48) if style is None else style
     return Painter(look, net, "weights", (StyleImage(image, "style"),), MemoryStore(), history)
+
+
+def floats(losses: Losses) -> dict[str, float]:
+    """The losses by name."""
+    return {name: float(getattr(losses, name)) for name in TERMS}

@@ -135,13 +135,3 @@ def test_it_moves_what_is_new_and_what_its_features_see_and_nothing_else() -> No
     moved = (gradients[1] - gradients[0]).abs().sum(dim=(0, 1, 2))
     assert float(moved[-2:].min()) > 0
     assert float(moved[-2:].mean()) > 3 * float(moved[:-8].mean())
-
-
-def test_frames_of_a_batch_have_their_own() -> None:
-    trust = torch.cat([known(3), known(9)])
-    ready = objective(new_places(trust))
-    both, gradients = ready.with_gradient(IMAGES)
-    for frame in range(2):
-        one, gradient = ready.of_frames([frame]).with_gradient(IMAGES[frame : frame + 1])
-        assert one.floats() == pytest.approx(both.floats(frame), rel=1e-12)
-        torch.testing.assert_close(gradient[0], gradients[frame], rtol=1e-10, atol=1e-12)

@@ -110,16 +110,6 @@ def test_a_place_has_the_pace_since_that_frame_which_shows_it() -> None:
     assert float(found.change) == pytest.approx(1e-5 * (WIDTH - 8) / WIDTH)
 
 
-def test_of_frames_each_has_its_own_pace() -> None:
-    pace = Pace(PAINTED.expand(3, -1, -1, -1), torch.arange(3.0), torch.arange(3.0) + 1)
-    target = TemporalTarget(PAINTED.expand(1, 3, -1, -1, -1), EVERYWHERE.expand(1, 3, -1, -1))
-    assert target.of_frames([1]).pace is None
-    found = TemporalTarget(target.warped, target.trusts, pace=pace).of_frames([2, 0]).pace
-    assert found is not None
-    assert (found.change.tolist(), found.firmness.tolist()) == ([2, 0], [3, 1])
-    assert len(found.broad) == 2
-
-
 # --- pace ----------------------------------------------------------------------------------------
 
 SOFT = 0.1 + 0.8 * PAINTED

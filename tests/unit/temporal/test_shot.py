@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nstd.style.losses import pooled, second_moment, weighted_second_moment
-from nstd.style.optimize import Iterate, Painter, stylize_frames
+from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import Level, Temporal
 from nstd.style.terms import TemporalTarget, temporal_loss
 from nstd.temporal import pace, shot
@@ -32,6 +32,7 @@ from nstd.temporal.shot import (
 from nstd.temporal.tone import tone_of
 from nstd.temporal.trust import AGREES, CONTRADICTS, NEARBY_PX, OTHER, SAME
 from tests.unit.style import tiny
+from tests.unit.style.tiny import floats
 
 HEIGHT, WIDTH = 48, 64
 FRAME = tiny.picture(1, HEIGHT, WIDTH)
@@ -79,14 +80,14 @@ def test_a_frame_whose_source_is_the_same_is_its_predecessor_at_no_step() -> Non
     (only,) = follow(painter(), standing(painted, same=True))
     assert only.final
     assert only.step == 0
-    assert torch.equal(only.images, painted)
+    assert torch.equal(only.image, painted)
 
 
 def test_a_frame_as_good_as_those_before_it_costs_one_step() -> None:
     first, result = follow(painter(), standing(), settled=1e9)
     assert (first.step, first.final) == (1, False)
     assert result.final
-    torch.testing.assert_close(result.images, PAINTED, rtol=0, atol=1e-6)  # flow is float32
+    torch.testing.assert_close(result.image, PAINTED, rtol=0, atol=1e-6)  # flow is float32
 
 
 def test_without_that_it_takes_a_sixth_of_the_first_frame_s_steps() -> None:
@@ -151,7 +152,7 @@ def test_losses_are_those_of_the_picture_beside_them() -> None:
     *iterates, _ = follow(ready, half_new())
     target = temporal_target([half_new()], FRAME)
     for before, one in pairwise(iterates):
-        own = temporal_loss(one.images, target.warped, target.trusts)
+        own = temporal_loss(one.image, target.warped, target.trusts)
         assert float(one.losses.temporal) == pytest.approx(float(own), rel=1e-4)
         assert float(one.losses.total) <= float(before.losses.total) * (1 + 1e-5)
 
@@ -172,12 +173,12 @@ def test_it_is_painted_at_the_finest_level_alone() -> None:
     ready = painter(levels=(Level(43, 6), Level(64, 4)))
     for one in stylize_next(ready, FRAME, [standing()], (1.0, 1.0)):
         assert (one.level, one.levels) == (1, 2)
-        assert one.images.shape == FRAME.shape
+        assert one.image.shape == FRAME.shape
 
 
 def test_what_settles_a_frame_is_the_first_one_s_loss_and_a_share() -> None:
     ready = painter(temporal=Temporal(settled=0.5, weight=1000.0))
-    *_, result = stylize_frames(ready, FRAME, ENERGIES)
+    *_, result = stylize_frame(ready, FRAME, ENERGIES)
     assert settled_loss(ready, result.losses) == pytest.approx(1.5 * float(result.losses.total))
     *_, result = follow(ready, half_new())
     plain = float(result.losses.total) - 1000 * float(result.losses.temporal)
@@ -189,17 +190,17 @@ def test_what_settles_a_frame_is_the_first_one_s_loss_and_a_share() -> None:
 
 def test_the_same_comes_out_every_time() -> None:
     first, second = (follow(painter(), half_new()) for _ in range(2))
-    assert torch.equal(first[-1].images, second[-1].images)
+    assert torch.equal(first[-1].image, second[-1].image)
 
 
 def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
     ready = painter(range_weight=0.0, content_weight=0.0, tv_weight=0.0)
     *_, last, result = follow(ready, standing((PAINTED > 0.5).double()))
-    assert torch.equal(result.images, last.images.clamp(0, 1))
-    assert not torch.equal(result.images, last.images)
-    assert result.losses.floats()["range"] == 0
-    off = (result.images - (PAINTED > 0.5).double()).square().mean()
-    assert result.losses.floats()["temporal"] == pytest.approx(float(off), rel=1e-5)
+    assert torch.equal(result.image, last.image.clamp(0, 1))
+    assert not torch.equal(result.image, last.image)
+    assert floats(result.losses)["range"] == 0
+    off = (result.image - (PAINTED > 0.5).double()).square().mean()
+    assert floats(result.losses)["temporal"] == pytest.approx(float(off), rel=1e-5)
 
 
 def test_the_loss_falls() -> None:
@@ -216,12 +217,12 @@ def test_with_more_weight_it_stays_nearer_to_what_was() -> None:
         *_, result = follow(
             painter(temporal=Temporal(weight=weight), levels=(Level(64, 60),)), standing()
         )
-        off.append(float((result.images - PAINTED).square().mean()))
+        off.append(float((result.image - PAINTED).square().mean()))
     assert off[0] > 1.2 * off[1] > 1.2 * off[2]
 
 
 def moved_by_then(iterates: list[Iterate], start: Tensor, where: Tensor) -> float:
-    return float((iterates[-1].images - start)[:, :, where].square().mean().sqrt())
+    return float((iterates[-1].image - start)[:, :, where].square().mean().sqrt())
 
 
 def test_what_is_new_is_painted_together_with_what_is_known_which_moves_less() -> None:
@@ -243,7 +244,7 @@ def test_what_a_shot_has_drifted_by_is_taken_back() -> None:
         list(stylize_next(painter(), FRAME, [standing(darker)], ENERGIES, 0.0, given))
         for given in (None, tone)
     )
-    lights = [float(image.mean()) for image in (free.images, held.images, PAINTED)]
+    lights = [float(image.mean()) for image in (free.image, held.image, PAINTED)]
     assert lights[0] < lights[1] < lights[2]
 
 
@@ -251,7 +252,7 @@ def test_a_frame_whose_source_is_the_same_is_not_drawn_back_either() -> None:
     (only,) = stylize_next(
         painter(), FRAME, [standing(same=True)], ENERGIES, 0.0, tone_of(PAINTED / 2, FRAME)
     )
-    assert torch.equal(only.images, PAINTED)
+    assert torch.equal(only.image, PAINTED)
 
 
 def paint_of_other_colors(style: Tensor, before: Predecessor) -> Iterate:
@@ -276,13 +277,13 @@ def test_paint_that_would_take_other_colors_has_broadly_those_it_had(
     # Both show the same, so that it makes no difference but to the colors.
     free = paint_of_other_colors(style, standing(painted))
     held = paint_of_other_colors(style, standing(painted, sources=(FRAME, FRAME)))
-    moved = [broad(one.images - painted) for one in (free, held)]
+    moved = [broad(one.image - painted) for one in (free, held)]
     assert float(moved[0].abs().max()) > 0.1
     assert float(moved[0].abs().mean()) > 0.05
     assert float(moved[1].abs().max()) < 0.02
     # It is painted all the same.
-    assert float((held.images - painted).abs().max()) > 0.2
-    assert held.losses.floats()["style"] < 0.9 * style_loss_of(style, painted)
+    assert float((held.image - painted).abs().max()) > 0.2
+    assert floats(held.losses)["style"] < 0.9 * style_loss_of(style, painted)
 
 
 # --- the source's pace ---------------------------------------------------------------------------
@@ -307,7 +308,7 @@ def test_the_source_s_change_is_that_of_what_is_trusted() -> None:
 def test_where_its_source_stands_paint_stands_if_films_are_held_at_all(weight: float) -> None:
     before = standing(sources=(FRAME, FRAME))
     *_, result = follow(painter(temporal=Temporal(weight=weight)), before)
-    change = float((result.images - PAINTED).square().mean())
+    change = float((result.image - PAINTED).square().mean())
     assert change < 1.05 * UNSEEN if weight else change > 5 * UNSEEN
 
 
@@ -325,7 +326,7 @@ def test_paint_follows_a_slow_fade_nearly_as_if_nothing_held_it(
             now = rounded(source - number / 2 / 255)
             one = standing(painted, sources=(before, now), shown=shown)
             *_, result = stylize_next(ready, now, [one], ENERGIES)
-            painted, before, shown = rounded(result.images), now, result.shown
+            painted, before, shown = rounded(result.image), now, result.shown
         return float((painted - begun).mean()) * 255
 
     held = after(12)
@@ -343,15 +344,15 @@ def rounded(image: Tensor) -> Tensor:
 def style_loss_of(style: Tensor, painted: Tensor) -> float:
     look = tiny.recipe(levels=(Level(64, 120),), temporal=Temporal(weight=0.0))
     ready = tiny.painter(look, readout=True, style=style)
-    return losses_of(ready, FRAME, painted, ENERGIES).floats()["style"]
+    return floats(losses_of(ready, FRAME, painted, ENERGIES))["style"]
 
 
 def test_the_losses_of_a_frame_whose_colors_were_kept_are_its_own() -> None:
     ready = painter(temporal=Temporal(weight=0.0))
     *_, result = follow(ready, standing(sources=(FRAME, FRAME)))
-    found = losses_of(ready, FRAME, result.images, ENERGIES).floats()
-    assert result.losses.floats()["style"] == pytest.approx(found["style"], rel=1e-9)
-    assert result.losses.floats()["content"] == pytest.approx(found["content"], rel=1e-9)
+    found = floats(losses_of(ready, FRAME, result.image, ENERGIES))
+    assert floats(result.losses)["style"] == pytest.approx(found["style"], rel=1e-9)
+    assert floats(result.losses)["content"] == pytest.approx(found["content"], rel=1e-9)
 
 
 def test_what_is_new_is_made_to_be_in_the_style_by_itself(
@@ -362,11 +363,11 @@ def test_what_is_new_is_made_to_be_in_the_style_by_itself(
     monkeypatch.setattr(shot, "new_places", lambda known: None)
     of_all = follow(ready, half_new())
     # Of one and the same picture its loss is part of the style's.
-    losses = [run[0].losses.floats() for run in (for_itself, of_all)]
-    assert torch.equal(for_itself[0].images, of_all[0].images)
+    losses = [floats(run[0].losses) for run in (for_itself, of_all)]
+    assert torch.equal(for_itself[0].image, of_all[0].image)
     assert losses[0]["style"] > 1.005 * losses[1]["style"]
     assert losses[0]["content"] == losses[1]["content"]
-    off = (for_itself[-1].images - of_all[-1].images).square().mean(dim=(0, 1, 2)).sqrt()
+    off = (for_itself[-1].image - of_all[-1].image).square().mean(dim=(0, 1, 2)).sqrt()
     new, known = off[WIDTH // 2 + 4 :].mean(), off[: WIDTH // 2 - 4].mean()
     assert float(new) > 0.002
     assert float(new) > float(known)
@@ -408,7 +409,7 @@ def test_it_stays_as_it_was_over_many_frames_that_are_the_same() -> None:
         before = standing(painted, same=True, sources=(FRAME, FRAME), shown=shown)
         (only,) = follow(painter(), before)
         assert only.shown is not None
-        painted, shown = only.images, only.shown
+        painted, shown = only.image, only.shown
     assert torch.equal(painted, PAINTED)
     assert torch.equal(shown, tiny.picture(5, HEIGHT, WIDTH))
 

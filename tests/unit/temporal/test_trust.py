@@ -276,11 +276,3 @@ def test_without_the_sources_of_all_nothing_is_said_of_what_is_shown() -> None:
     for before in ([silent], [said, silent], [silent, said]):
         assert temporal_target(before, picture).shown is None
     assert temporal_target([said, said], picture).shown is not None
-
-
-def test_frames_of_a_batch_have_what_they_show_themselves() -> None:
-    pictures = tiny.picture(1, HEIGHT, WIDTH, count=3)
-    trusts = torch.ones(1, 3, HEIGHT, WIDTH).double()
-    target = TemporalTarget(pictures[None], trusts, pictures / 2)
-    assert torch.equal(shown_of(target.of_frames([2, 0])), pictures[[2, 0]] / 2)
-    assert TemporalTarget(pictures[None], trusts).of_frames([1]).shown is None

@@ -17,7 +17,6 @@ plans = st.builds(
     processor=st.text(),
     dtype=st.sampled_from(["float32", "float64"]),
     threads=counts,
-    batch=counts,
     history=counts,
     versions=st.dictionaries(st.text(), st.text()),
     machine=st.text(),
@@ -33,7 +32,7 @@ def test_every_field_makes_it_another_plan() -> None:
     plan = ExecutionPlan(device="cpu", processor="AVX2")
     others = {
         "device": "cuda", "processor": "AVX512", "dtype": "float64", "threads": 2,
-        "batch": 2, "history": 5, "versions": {"torch": "0"}, "machine": "other",
+        "history": 5, "versions": {"torch": "0"}, "machine": "other",
     }  # fmt: skip
     assert others.keys() == {field.name for field in fields(ExecutionPlan)}
     for name, value in others.items():
