@@ -76,6 +76,12 @@ def times(film: Path, stream: int = 0) -> list[Fraction]:
         ]
 
 
+def streams(film: Path) -> list[str]:
+    """The kinds of its streams, in order."""
+    with av.open(str(film)) as container:
+        return [stream.type for stream in container.streams]
+
+
 def pictures(film: Path, stream: int = 0) -> list[npt.NDArray[np.uint8]]:
     """All frames as PyAV decodes them: RGB, not turned upright."""
     with av.open(str(film)) as container:

@@ -202,7 +202,6 @@ Number = Annotated[float, BeforeValidator(as_number)]
 WholeNumber = Annotated[int, BeforeValidator(as_whole_number)]
 Switch = Annotated[bool, BeforeValidator(as_switch)]
 Text = Annotated[str, BeforeValidator(_text)]
-AnyPath = Annotated[Path, BeforeValidator(as_path)]
 FolderPath = Annotated[Path, AfterValidator(_no_file), BeforeValidator(as_path)]
 StyleImagePath = Annotated[Path, BeforeValidator(_style_image)]
 """A file, or the name of a style that ships; a file of that very name comes first."""

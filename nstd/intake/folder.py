@@ -23,9 +23,6 @@ class WatchedFolder:
         patterns: Shell patterns of which a file's name has to match one, whatever its case.
         ignored: Shell patterns of which neither its name nor that of a folder between it and
             `path` may match any.
-        follow_symlinks: Whether a symbolic link to a file counts, provided that the file it leads
-            to lies in the folder too. Links to folders are never followed: what they could lead
-            to is found where it is.
         marker: Name of a file in `path` that is there as long as the folder's disk is mounted;
             without it nothing in the folder is believed. None for a folder that is always there.
     """
@@ -34,7 +31,6 @@ class WatchedFolder:
     recursive: bool = True
     patterns: tuple[str, ...] = ("*",)
     ignored: tuple[str, ...] = IGNORED_NAMES
-    follow_symlinks: bool = False
     marker: str | None = None
 
     def accepts(self, path: Path) -> bool:
@@ -105,7 +101,8 @@ def walk(folder: WatchedFolder, start: Path | None = None) -> Listing:
 def identify(folder: WatchedFolder, path: Path) -> FileIdentity | None:
     """The identity of the file at this path; None where there is none that counts.
 
-    Pipes, sockets and devices never count: to open one could wait for ever.
+    Links never count, since what they lead to could be anywhere; nor do pipes, sockets and devices:
+    to open one could wait for ever.
 
     Raises:
         OSError: It cannot be told what is there.
@@ -114,10 +111,6 @@ def identify(folder: WatchedFolder, path: Path) -> FileIdentity | None:
         return None
     try:
         found = path.lstat()
-        if stat.S_ISLNK(found.st_mode) and folder.follow_symlinks:
-            found = path.stat()
-            if not path.resolve().is_relative_to(folder.path.resolve()):
-                return None
     except (FileNotFoundError, NotADirectoryError):
         return None
     return FileIdentity.from_stat(found) if stat.S_ISREG(found.st_mode) else None
@@ -131,12 +124,11 @@ def oddity(folder: WatchedFolder, path: Path) -> str | None:
         mode = path.lstat().st_mode
     except OSError:
         return None
-    if stat.S_ISLNK(mode):
-        return "a link that leads to no file in the folder" if folder.follow_symlinks else "a link"
     return next((words for is_one, words in _ODDITIES if is_one(mode)), None)
 
 
 _ODDITIES = (
+    (stat.S_ISLNK, "a link"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),

@@ -59,7 +59,6 @@ class Watcher:
             )
             for folder in folders
         ]
-        self.scan_complete = False
 
     @property
     def caught(self) -> int:
@@ -79,12 +78,11 @@ class Watcher:
     def start(self) -> None:
         """Begin to listen, then look at all that is there: nothing falls between the two.
 
-        `scan_complete` is true when it returns; no file has settled yet. A folder that is not
-        there is no error: it is scanned when it comes, and is one of the `problems` until then.
+        No file has settled yet when it returns. A folder that is not there is no error: it is
+        scanned when it comes, and is one of the `problems` until then.
         """
         for watch in self._folders:
             watch.look_around(self._clock())
-        self.scan_complete = True
 
     def tick(self) -> None:
         """Do what is due; to be called about once a second.

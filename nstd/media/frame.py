@@ -1,6 +1,6 @@
 """What passes between media and everything above: a picture with its time, a film's facts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -51,20 +51,6 @@ class Frame:
         return self.pts * self.time_base
 
 
-StreamKind = Literal["video", "audio", "subtitle", "data", "attachment"]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamInfo:
-    """One stream of a container: what the writer needs to know to copy it or to say why not."""
-
-    index: int
-    kind: StreamKind
-    codec: str
-    language: str | None = None
-    title: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
     """The facts of a film, as its container states them.
@@ -90,9 +76,6 @@ class VideoInfo:
         matrix: Likewise.
         bit_depth: Bits per component of the coded picture.
         pixel_format: ffmpeg's name of the coded picture's layout, such as "yuv420p".
-        codec: ffmpeg's name of the codec.
-        container: ffmpeg's name of the container format.
-        streams: All streams of the container, by index.
         sound_bytes: Size of all packets of sound.
         truncated: The file ends before its header says it does, and that was accepted: `frames`
             and `duration` are what is really there.
@@ -114,8 +97,5 @@ class VideoInfo:
     matrix: str = "unknown"
     bit_depth: int = 8
     pixel_format: str = "unknown"
-    codec: str = "unknown"
-    container: str = "unknown"
-    streams: tuple[StreamInfo, ...] = field(default=())
     sound_bytes: int = 0
     truncated: bool = False

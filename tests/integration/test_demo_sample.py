@@ -13,6 +13,7 @@ from nstd.errors import Interrupted, StorageError
 from nstd.files import part_path
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from tests import films
 from tests.e2e.looking import look
 
 FRAMES = 7
@@ -31,13 +32,10 @@ def test_our_probe_finds_its_facts(sample: Path) -> None:
     assert (info.width, info.height) == SIZE
     assert (info.frames, info.frame_rate) == (FRAMES, FRAME_RATE)
     assert info.duration * info.time_base == FRAMES / FRAME_RATE
-    assert (info.codec, info.pixel_format) == ("h264", "yuv420p")
+    assert info.pixel_format == "yuv420p"
     assert {info.primaries, info.transfer, info.matrix} == {"bt709"}
     assert info.color_range == "tv"
-    assert [(stream.kind, stream.codec) for stream in info.streams] == [
-        ("video", "h264"),
-        ("audio", "aac"),
-    ]
+    assert films.streams(sample) == ["video", "audio"]
 
 
 def test_its_time_stamps_are_exact(sample: Path, ffprobe: str) -> None:

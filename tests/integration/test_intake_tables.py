@@ -223,16 +223,6 @@ def test_overwritten_while_being_stylized(house: House) -> None:
     assert film.read_bytes() == content
 
 
-def test_a_link_that_is_allowed(start: Callable[..., Intake], root: Path, outside: Path) -> None:
-    intake = start(WatchedFolder(root, follow_symlinks=True))
-    (outside / "secret.mp4").write_bytes(b"1")
-    (root / "a.mp4").write_bytes(b"1")
-    (root / "inside.mp4").symlink_to("a.mp4")
-    (root / "outside.mp4").symlink_to(outside / "secret.mp4")
-    (root / "circle.mp4").symlink_to("circle.mp4")
-    intake.expect("a.mp4", "inside.mp4")
-
-
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EBUSY, errno.EIO])
 def test_an_error_of_the_file_system(
     intake: Intake, number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -174,13 +174,7 @@ def test_the_facts_of_a_film(tmp_path: Path) -> None:
     assert info.duration == 1000
     assert info.frames == 25
     assert info.sample_aspect_ratio == Fraction(16, 15)
-    assert (info.codec, info.bit_depth, info.pixel_format) == ("h264", 10, "yuv420p10le")
-    assert info.container == "matroska,webm"
-    assert [(one.kind, one.codec, one.language) for one in info.streams] == [
-        ("video", "h264", "fra"),
-        ("audio", "opus", "fra"),
-        ("subtitle", "subrip", "fra"),
-    ]
+    assert (info.bit_depth, info.pixel_format) == (10, "yuv420p10le")
 
 
 def test_a_film_whose_name_is_not_utf8_is_read(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_frames_are_what_pyav_decodes(
         assert difference.mean() < (0.5 if info.bit_depth == 8 else 1)
         # What is then made of its chroma is nearer to what ffmpeg interpolates.
         ours, its = (np.abs(one.image - interpolated.astype(int)) for one in (frame, plain))
-        if info.codec == "gif":  # it has colors, and no chroma
+        if name.endswith(".gif"):  # it has colors, and no chroma
             assert np.array_equal(frame.image, plain.image)
         else:
             assert ours.mean() < 0.95 * its.mean()
@@ -107,7 +107,7 @@ def test_the_film_with_two_pictures_is_painted_where_opencv_looks(
     info = probe(source)
     assert (info.stream, info.width, info.height, info.frames) == (0, 320, 180, 325)
     painted = films.round_trip(source, tmp_path)
-    assert [one.kind for one in probe(painted).streams] == [
+    assert films.streams(painted) == [
         "video", "audio", "subtitle", "audio", "subtitle",
     ]  # fmt: skip
     assert "stream 3 (video, h264, eng) is not painted, so it is left out" in caplog.text
@@ -128,6 +128,5 @@ def test_ten_bits_full_range_and_palettes_are_known(shared: Path) -> None:
     media = shared / "media"
     assert probe(media / "h265_10bits.mp4").bit_depth == 10
     assert probe(media / "bt709_full_range.mp4").color_range == "pc"
-    assert probe(media / "av1_video.mkv").codec == "av1"
     gif = probe(media / "newtonscradle.gif")
     assert (gif.frames, gif.duration, gif.frame_rate) == (36, 82, Fraction(36, 82) * 100)

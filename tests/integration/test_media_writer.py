@@ -516,7 +516,7 @@ class TestOtherStreams:
         source = clips.make(tmp_path / "a.mp4", second_size=(64, 48))
         painted = films.round_trip(source, tmp_path)
         assert "stream 1 (video, h264, und) is not painted" in caplog.text
-        assert [one.kind for one in probe(painted).streams] == ["video"]
+        assert films.streams(painted) == ["video"]
 
     def test_covers_and_attachments_go_from_matroska_to_matroska(self, tmp_path: Path) -> None:
         plain = clips.make(tmp_path / "a.mkv")
@@ -530,8 +530,7 @@ class TestOtherStreams:
                     packet.stream = stream
                     output.mux(packet)
         painted = films.round_trip(source, tmp_path, EncodeSettings(container="mkv"))
-        kinds = [(one.kind, one.codec) for one in probe(painted).streams]
-        assert kinds == [("video", "h264"), ("video", "png"), ("attachment", "font.ttf")]
+        assert films.streams(painted) == ["video", "video", "attachment"]
 
     def test_attachments_mp4_cannot_hold_are_named(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
-from nstd.media.frame import StreamInfo, VideoInfo
+from nstd.media.frame import VideoInfo
 from nstd.media.read.capture import Capture, open_capture
 from nstd.media.read.limits import Limits
 from nstd.media.read.scan import Scan, open_film, scan
@@ -86,7 +86,7 @@ def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None =
         with open_capture(path) as capture:
             if not capture.grab(_ATTEMPTS):
                 raise _undecodable(container, stream, path)
-            info = _info(container, stream, counted, capture, truncated=bool(missing))
+            info = _info(stream, counted, capture, truncated=bool(missing))
     if limits is not None:
         limits.require(path, info)
     return info
@@ -184,7 +184,6 @@ def _undecodable(
 
 
 def _info(
-    container: InputContainer,
     stream: av.VideoStream,
     counted: Scan,
     capture: Capture,
@@ -213,9 +212,6 @@ def _info(
         matrix=_MATRICES.get(context.colorspace, "unknown"),
         bit_depth=max((part.bits for part in layout.components), default=8) if layout else 8,
         pixel_format=layout.name if layout else "unknown",
-        codec=stream.codec.canonical_name,
-        container=container.format.name,
-        streams=tuple(_stream_info(one) for one in container.streams),
         sound_bytes=counted.sound_bytes,
         truncated=truncated,
     )
@@ -248,13 +244,3 @@ def codec_name(stream: Stream) -> str:
     context: CodecContext | None = stream.codec_context
     name = context.codec.canonical_name if context else getattr(stream, "name", None)
     return name or "unknown"
-
-
-def _stream_info(stream: Stream) -> StreamInfo:
-    return StreamInfo(
-        index=stream.index,
-        kind=stream.type if stream.type != "unknown" else "data",
-        codec=codec_name(stream),
-        language=stream.metadata.get("language"),
-        title=stream.metadata.get("title"),
-    )

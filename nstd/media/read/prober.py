@@ -22,7 +22,7 @@ import cv2
 import nstd.errors
 from nstd.child import die_with_parent
 from nstd.errors import NstdError, UnreadableError
-from nstd.media.frame import StreamInfo, VideoInfo
+from nstd.media.frame import VideoInfo
 from nstd.media.read.limits import Limits
 from nstd.media.read.probe import probe
 
@@ -75,7 +75,6 @@ def unpack(data: Mapping[str, Any]) -> VideoInfo:
     for field in fields(VideoInfo):
         if field.type is Fraction:
             values[field.name] = Fraction(values[field.name])
-    values["streams"] = tuple(StreamInfo(**stream) for stream in values["streams"])
     return VideoInfo(**values)
 
 

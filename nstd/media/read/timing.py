@@ -100,8 +100,3 @@ def decoding_times(pts: Sequence[int]) -> list[int]:
     gap = shown[1] - shown[0] if len(shown) > 1 else 1
     before = [shown[0] - gap * early for early in range(delay, 0, -1)]
     return (before + shown)[: len(pts)]
-
-
-def rescale(stamp: int, time_base: Fraction, target: Fraction) -> int:
-    """The same moment in units of `target`, rounded to the nearest."""
-    return round(stamp * time_base / target)

@@ -110,30 +110,6 @@ def test_links_do_not_count_by_default(root: Path) -> None:
     assert identify(folder, root / "link.mp4") is None
 
 
-def test_links_count_when_allowed_and_if_they_stay_inside(root: Path) -> None:
-    film = _touch(root / "film.mp4")
-    outside = _touch(root.parent / "secret.mp4")
-    (root / "inside.mp4").symlink_to(film)
-    (root / "outside.mp4").symlink_to(outside)
-    (root / "dangling.mp4").symlink_to(root / "gone.mp4")
-    (root / "up").symlink_to(root.parent, target_is_directory=True)
-    (root / "self").symlink_to(root, target_is_directory=True)
-    folder = WatchedFolder(root, follow_symlinks=True)
-    listing = walk(folder)
-    assert set(listing.files) == {film, root / "inside.mp4"}
-    assert listing.failed == {}
-    assert listing.unlisted == {}
-
-
-def test_a_link_in_a_circle_does_not_end_the_walk(root: Path) -> None:
-    (root / "a.mp4").symlink_to(root / "b.mp4")
-    (root / "b.mp4").symlink_to(root / "a.mp4")
-    film = _touch(root / "film.mp4")
-    listing = walk(WatchedFolder(root, follow_symlinks=True))
-    assert set(listing.files) == {film}
-    assert set(listing.failed) == {root / "a.mp4", root / "b.mp4"}
-
-
 def test_pipes_sockets_and_folders_are_no_films(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import nstd.errors
 from nstd.errors import NstdError, UnreadableError
-from nstd.media.frame import StreamInfo, VideoInfo
+from nstd.media.frame import VideoInfo
 from nstd.media.read import prober
 from nstd.media.read.limits import Limits
 from nstd.media.read.prober import error_of, pack, question, unpack
@@ -32,16 +32,6 @@ infos = st.builds(
     rotation=st.sampled_from([0, 90, 180, 270]),
     sample_aspect_ratio=fractions,
     matrix=texts,
-    streams=st.lists(
-        st.builds(
-            StreamInfo,
-            index=numbers,
-            kind=st.sampled_from(["video", "audio", "attachment"]),
-            codec=texts,
-            language=st.none() | texts,
-            title=st.none() | texts,
-        )
-    ).map(tuple),
     truncated=st.booleans(),
 )
 
