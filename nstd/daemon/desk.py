@@ -18,7 +18,7 @@ from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.watcher import Watcher
 from nstd.ledger.job import Job
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.freeze import is_media, submit_entry
 from nstd.submit.inputs import watched_folder
 
@@ -53,7 +53,7 @@ class Desk:
     def __init__(
         self,
         config: Config,
-        store: SqliteJobStore,
+        store: JobStore,
         queued: Callable[[Job], object] = lambda _: None,
         leaving: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -124,7 +124,7 @@ class Intake(threading.Thread):
         error: What it ended with, or None.
     """
 
-    def __init__(self, config: Config, store: SqliteJobStore) -> None:
+    def __init__(self, config: Config, store: JobStore) -> None:
         # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.
         super().__init__(name="intake", daemon=True)
         self._store = store

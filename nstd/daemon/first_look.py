@@ -8,7 +8,7 @@ from collections.abc import Callable
 from nstd.errors import BusyError, InputError, Interrupted, LedgerError, NstdError, StorageError
 from nstd.files import facts_of
 from nstd.ledger.job import Job, JobState, path_of
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import STILL_SUFFIXES
 from nstd.submit.output import OutputSpec

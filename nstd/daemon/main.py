@@ -17,7 +17,7 @@ from nstd.daemon.desk import Intake
 from nstd.daemon.notify import ServiceManager
 from nstd.daemon.supervisor import UNKILLABLE_SECONDS, Supervisor, Voice
 from nstd.errors import ConfigError, NstdError
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.control import daemon_lock, open_ledger
 from nstd.work.crew import crew
 
@@ -72,7 +72,7 @@ class _Daemon:
         self,
         config: Config,
         reread: Callable[[], Config],
-        store: SqliteJobStore,
+        store: JobStore,
         manager: ServiceManager,
         signals: "_Signals",
         *,

@@ -15,7 +15,7 @@ from nstd import child, errors
 from nstd.daemon.worker_process import Channel, settings_to_json
 from nstd.errors import DeviceError, NstdError, WorkerError
 from nstd.ledger.leases import Holder, process
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.work.worker import WorkerSettings
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from typing import Any
 from nstd.child import die_with_parent
 from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, NstdError
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.log import set_up_logging
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
@@ -183,7 +183,7 @@ def _work(asked: dict[str, Any], channel: Channel) -> None:
     (device,) = choose_devices((asked["device"],))
     voice = _Voice(channel)
     threading.Thread(target=voice.listen, name="listener", daemon=True).start()
-    with SqliteJobStore(settings.state_dir / "ledger.sqlite3") as store:
+    with JobStore(settings.state_dir / "ledger.sqlite3") as store:
         worker = Worker(store, device, settings, voice)
         channel.say(kind="ready")
         _work_off(worker, voice)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nstd.errors import ChangedError, InputError, from_os_error
 from nstd.ledger.job import FileIdentity
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 
 
 def fingerprint(store: JobStore, folder: Path, source: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from nstd.config import BatchConfig, Config
 from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.control import UNFINISHED, open_ledger
 from nstd.submit.freeze import Entry, entry_requests, is_media
 from nstd.submit.inputs import absolute, expand, watching_folder
@@ -91,7 +91,7 @@ def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
 
 
 def _add_one(
-    store: SqliteJobStore, config: Config, source: Path, place: _Place, wish: Wish
+    store: JobStore, config: Config, source: Path, place: _Place, wish: Wish
 ) -> list[Added]:
     entry = place.entry
     if wish.overwrite:
@@ -106,7 +106,7 @@ def _add_one(
     return [_queue(store, source, request, wish) for request in requests]
 
 
-def _queue(store: SqliteJobStore, source: Path, request: JobRequest, wish: Wish) -> Added:
+def _queue(store: JobStore, source: Path, request: JobRequest, wish: Wish) -> Added:
     wanted = request if wish.priority is None else replace(request, priority=wish.priority)
     job, new = store.enqueue(wanted, again=wish.again)
     if wish.priority is not None and job.request.priority != wish.priority:
@@ -170,7 +170,7 @@ def _made_entry(config: Config, source: Path, wish: Wish) -> BatchConfig:
     )
 
 
-def _require_free(store: SqliteJobStore, request: JobRequest, *, overwrite: bool) -> None:
+def _require_free(store: JobStore, request: JobRequest, *, overwrite: bool) -> None:
     """Say now what would otherwise show when the job is started."""
     source, target = path_of(request.source), path_of(request.target)
     if (target.exists() and target.samefile(source)) or store.is_source(request.target):

@@ -14,7 +14,7 @@ from pathlib import Path
 from nstd.config import Config
 from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
 from nstd.ledger.job import Event, Job, JobKey, JobState, Json, Segment
-from nstd.ledger.store import BEGUN_ANEW, SqliteJobStore
+from nstd.ledger.store import BEGUN_ANEW, JobStore
 
 UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
@@ -81,9 +81,9 @@ class Answer:
     error: NstdError | None
 
 
-def open_ledger(config: Config) -> SqliteJobStore:
+def open_ledger(config: Config) -> JobStore:
     """The ledger of the daemon and of `batch`."""
-    return SqliteJobStore(_ledger_path(config))
+    return JobStore(_ledger_path(config))
 
 
 @contextmanager
@@ -188,11 +188,11 @@ def retry(config: Config, numbers: Sequence[int], *, failed: bool = False) -> li
         UsageError: Nothing is named.
     """
 
-    def chosen(store: SqliteJobStore) -> list[Job]:
+    def chosen(store: JobStore) -> list[Job]:
         latest = [(job, store.find(job.request.key)) for job in store.jobs({JobState.FAILED})]
         return [job for job, newest in latest if newest is not None and newest.id == job.id]
 
-    return _each(config, numbers, SqliteJobStore.retry, chosen if failed else None, "--failed")
+    return _each(config, numbers, JobStore.retry, chosen if failed else None, "--failed")
 
 
 def cancel(config: Config, numbers: Sequence[int]) -> list[Answer]:
@@ -201,7 +201,7 @@ def cancel(config: Config, numbers: Sequence[int]) -> list[Answer]:
     Raises:
         UsageError: Nothing is named.
     """
-    return _each(config, numbers, SqliteJobStore.cancel, None, None)
+    return _each(config, numbers, JobStore.cancel, None, None)
 
 
 def pause(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
@@ -216,10 +216,10 @@ def pause(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> 
         UsageError: Nothing is named.
     """
 
-    def chosen(store: SqliteJobStore) -> list[Job]:
+    def chosen(store: JobStore) -> list[Job]:
         return [job for job in store.jobs({JobState.QUEUED, JobState.RUNNING}) if not job.paused]
 
-    return _each(config, numbers, SqliteJobStore.pause, chosen if all_jobs else None, "--all")
+    return _each(config, numbers, JobStore.pause, chosen if all_jobs else None, "--all")
 
 
 def resume(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
@@ -229,10 +229,10 @@ def resume(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) ->
         UsageError: Nothing is named.
     """
 
-    def chosen(store: SqliteJobStore) -> list[Job]:
+    def chosen(store: JobStore) -> list[Job]:
         return [job for job in store.jobs(UNFINISHED) if job.paused]
 
-    return _each(config, numbers, SqliteJobStore.resume, chosen if all_jobs else None, "--all")
+    return _each(config, numbers, JobStore.resume, chosen if all_jobs else None, "--all")
 
 
 def seconds_left(job: Job, events: Sequence[Event], now: float) -> float | None:
@@ -302,8 +302,8 @@ def recipe_name(key: JobKey) -> str:
 def _each(
     config: Config,
     numbers: Sequence[int],
-    act: Callable[[SqliteJobStore, int], Job],
-    choose: Callable[[SqliteJobStore], list[Job]] | None,
+    act: Callable[[JobStore, int], Job],
+    choose: Callable[[JobStore], list[Job]] | None,
     flag: str | None,
 ) -> list[Answer]:
     """Do the same to each job; what is refused of one is no reason not to do the others."""
@@ -323,7 +323,7 @@ def _each(
     return answers
 
 
-def _report(store: SqliteJobStore) -> Json | None:
+def _report(store: JobStore) -> Json | None:
     """The report of the daemon that lives; that of one before a `batch` that works now is none."""
     report = store.last_report()
     lives = report is not None and Path(f"/proc/{report['pid']}").exists()

@@ -31,7 +31,7 @@ from nstd.files import removed_on_failure
 from nstd.files import replace as move_into_place
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.media.read.probe import FILM_SUFFIXES
 from nstd.media.still import STILL_SUFFIXES, read_style_image
 from nstd.media.write.encode import EncodeSettings

@@ -13,7 +13,7 @@ from nstd.errors import Interrupted, LedgerError, NstdError, UsageError
 from nstd.files import facts_of
 from nstd.intake.watcher import scan_once
 from nstd.ledger.job import Job, JobState, path_of
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
 from nstd.submit.freeze import Entry, is_media, submit_entry
 from nstd.submit.inputs import absolute, watched_folder, watching_folder
@@ -69,7 +69,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
 
 
 def _finished(
-    config: Config, store: SqliteJobStore, jobs: Sequence[Job], observer: Observer
+    config: Config, store: JobStore, jobs: Sequence[Job], observer: Observer
 ) -> Iterator[Result]:
     """The jobs' results: worked off here, or waited for as long as another process works."""
     worker: Worker | None = None
@@ -105,19 +105,19 @@ def _is_awaited(job: Job) -> bool:
     return job.state in UNFINISHED and not (job.paused and job.state is JobState.QUEUED)
 
 
-def _placed_jobs(store: SqliteJobStore) -> list[Job]:
+def _placed_jobs(store: JobStore) -> list[Job]:
     """What was added with an output of its own, and waits; no folder or batch entry names it."""
     queued = reversed(store.jobs({JobState.QUEUED}))
     return [job for job in queued if is_placed(job.request.key) and not job.paused]
 
 
-def _tried_again(store: SqliteJobStore, job: Job) -> Job:
+def _tried_again(store: JobStore, job: Job) -> Job:
     # A queued one may wait for its next try; who asks for it by hand has mended what was wrong.
     again = {JobState.FAILED, JobState.VANISHED, JobState.QUEUED}
     return store.retry(job.id) if job.state in again else job
 
 
-def _ended(store: SqliteJobStore, job: Job) -> Result:
+def _ended(store: JobStore, job: Job) -> Result:
     source, target = paths_of(job)
     now = store.get(job.id)
     return Result(source, target, None if now.state is JobState.DONE else why_not(now))

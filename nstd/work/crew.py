@@ -4,13 +4,13 @@ import os
 from dataclasses import replace
 
 from nstd.config import Config
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.style.device import choose_devices
 from nstd.work.film import Observer
 from nstd.work.worker import Worker, WorkerSettings
 
 
-def make_worker(config: Config, store: SqliteJobStore, device: str, observer: Observer) -> Worker:
+def make_worker(config: Config, store: JobStore, device: str, observer: Observer) -> Worker:
     """A worker on one device, as configured.
 
     Raises:

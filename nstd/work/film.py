@@ -9,7 +9,7 @@ import torch
 from nstd.errors import InputError, NstdError, UnsupportedError
 from nstd.flow import Estimator
 from nstd.ledger.job import Job, Segment, path_of
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.media.frame import Image, VideoInfo
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec

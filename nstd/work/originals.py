@@ -30,7 +30,7 @@ from nstd.files import (
 )
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobState, path_of
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
 
 logger = logging.getLogger(__name__)

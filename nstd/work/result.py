@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nstd.errors import BusyError, InputError, Interrupted, NstdError
 from nstd.ledger.job import Job, JobState, path_of
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.work.worker import Outcome, Worker
 
 
@@ -40,7 +40,7 @@ def until_stopped(results: Iterator[Result]) -> list[Result]:
     return found
 
 
-def work_off(store: SqliteJobStore, worker: Worker, job: Job) -> Result:
+def work_off(store: JobStore, worker: Worker, job: Job) -> Result:
     """Paint one job here, unless it is done already."""
     source, target = paths_of(job)
     if store.get(job.id).state is JobState.DONE:

@@ -11,7 +11,7 @@ from pathlib import Path
 from nstd.config import Config
 from nstd.errors import NstdError, OutputExistsError, UsageError
 from nstd.ledger.job import FileIdentity, Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.read.limits import Limits
 from nstd.media.still import STILL_SUFFIXES
 from nstd.media.write.encode import CONTAINERS
@@ -56,7 +56,7 @@ def stylize(
     sources = expand(inputs)
     pairs = _pair(sources, destination, output)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
-    with SqliteJobStore(own.state_dir / "ledger.sqlite3") as store:
+    with JobStore(own.state_dir / "ledger.sqlite3") as store:
         for _, target in pairs:
             if target.exists() and not output.overwrite and not _is_ours(store, target):
                 raise OutputExistsError(f"{target} is there already")
@@ -67,9 +67,7 @@ def stylize(
         return until_stopped(_stylize_one(own, store, worker, one) for one in wanted)
 
 
-def _stylize_one(
-    config: Config, store: SqliteJobStore, worker: Worker, wanted: Submission
-) -> Result:
+def _stylize_one(config: Config, store: JobStore, worker: Worker, wanted: Submission) -> Result:
     try:
         job, _ = submit(store, wanted, freezing_of(config, wanted.recipe))
         if job.state is JobState.DONE:
@@ -112,7 +110,7 @@ def _pair(
     return pairs
 
 
-def _is_ours(store: SqliteJobStore, target: Path) -> bool:
+def _is_ours(store: JobStore, target: Path) -> bool:
     """Whether the file at `target` is one that an earlier run has put there."""
     return any(_has_put(job, target) for job in store.jobs_for_target(os.fsencode(target)))
 

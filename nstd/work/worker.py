@@ -24,7 +24,7 @@ from nstd.errors import (
 from nstd.files import empty_folder, locked, part_path, publish
 from nstd.flow import Estimator, choose_estimator
 from nstd.ledger.job import FileIdentity, Job, JobState, Json, path_of
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.style.device import DeviceInfo, prepare, use_threads
 from nstd.style.optimize import Iterate, Painter
 from nstd.style.recipe import StyleRecipe

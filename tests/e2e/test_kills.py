@@ -11,7 +11,7 @@ from tests.e2e.forking import Case, Death, Fate, run_forked
 
 ARGUMENTS = ("stylize", "film.mp4", "--recipe", "tiny", "--levels", "32:2", "-o", "painted.mp4")
 
-STORE = "nstd.ledger.store.SqliteJobStore"
+STORE = "nstd.ledger.store.JobStore"
 KEEPER = "nstd.media.keep.FrameKeeper"
 PIPELINE, SEGMENTS = "nstd.work.pipeline", "nstd.work.segments"
 

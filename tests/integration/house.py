@@ -7,7 +7,7 @@ from typing import Any
 import PIL.Image
 
 from nstd.ledger.job import Job
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.write.encode import EncodeSettings
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
@@ -55,9 +55,7 @@ class Onlooker:
 class House:
     """A ledger, a film, and workers as one needs them."""
 
-    def __init__(
-        self, folder: Path, store: SqliteJobStore, temporal: Temporal = INDEPENDENT
-    ) -> None:
+    def __init__(self, folder: Path, store: JobStore, temporal: Temporal = INDEPENDENT) -> None:
         self.folder = folder
         self.store = store
         self.state, self.cache = folder / "state", folder / "cache"

@@ -16,7 +16,7 @@ import pytest
 
 from nstd import files
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
 from nstd.work.originals import settle_original
 

@@ -12,13 +12,13 @@ import pytest
 
 from nstd.files import locked
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from tests.integration.house import House, Onlooker
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield House(tmp_path, store)
 
 
@@ -63,7 +63,7 @@ def test_frames_stay_of_a_job_that_is_taken_up_again_before_they_are_cleared_awa
     before = kept(house, job)
     assert before
     # As another worker read it, which has moved an original for ten minutes since.
-    monkeypatch.setattr(SqliteJobStore, "jobs", lambda *_: [replace(stopped, state=state)])
+    monkeypatch.setattr(JobStore, "jobs", lambda *_: [replace(stopped, state=state)])
     house.worker(Onlooker()).clear_up_all()
     assert kept(house, job) == before
 

@@ -11,13 +11,13 @@ from nstd.daemon import first_look
 from nstd.daemon.first_look import FirstLooks
 from nstd.errors import LedgerError, StorageError
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from tests.integration.house import House
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield House(tmp_path, store)
 
 
@@ -144,7 +144,7 @@ def test_a_disk_that_fails_is_left_to_the_worker_and_a_torn_ledger_is_not(
     def torn(*_: object) -> None:
         raise LedgerError("The ledger is torn")
 
-    monkeypatch.setattr(SqliteJobStore, "get", torn)
+    monkeypatch.setattr(JobStore, "get", torn)
     looks.add(job)
     with pytest.raises(LedgerError, match="torn"):
         looks.look()

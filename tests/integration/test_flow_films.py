@@ -21,7 +21,7 @@ from nstd.errors import (
 )
 from nstd.flow import Checked, with_flows
 from nstd.ledger.job import JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
@@ -43,7 +43,7 @@ ALONG = Temporal(long_term=(3, 5))
 """Reaches back over more than a segment."""
 
 
-def new_house(folder: Path, store: SqliteJobStore) -> House:
+def new_house(folder: Path, store: JobStore) -> House:
     house = House(folder, store, ALONG)
     house.recipe = replace(house.recipe, levels=(Level(32, 2), Level(64, 4)))
     make(house.source, times=range(0, FRAMES * 512, 512), size=SIZE)
@@ -52,7 +52,7 @@ def new_house(folder: Path, store: SqliteJobStore) -> House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield new_house(tmp_path, store)
 
 
@@ -60,7 +60,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Hash of the film as it is when nothing disturbs its painting."""
     folder = tmp_path_factory.mktemp("unbroken")
-    with SqliteJobStore(folder / "state/ledger.sqlite3") as store:
+    with JobStore(folder / "state/ledger.sqlite3") as store:
         house = new_house(folder, store)
         house.queue()
         assert house.work(Onlooker()).error is None
@@ -151,7 +151,7 @@ def test_a_film_that_begins_anew_by_another_plan_goes_on_from_nothing_of_the_fir
 ) -> None:
     films = {}
     for name in ("whole", "begun"):
-        with SqliteJobStore(tmp_path / name / "ledger.sqlite3") as store:
+        with JobStore(tmp_path / name / "ledger.sqlite3") as store:
             house = new_house(tmp_path / name, store)
             # So many steps that it tells how many of them the minimizer remembers.
             house.recipe = replace(house.recipe, levels=(Level(32, 4), Level(64, 24)))
@@ -234,7 +234,7 @@ def test_what_ends_between_the_two_files_of_a_frame_paints_it_again_the_same(
 
     films = []
     for name in ("whole", "ended"):
-        with SqliteJobStore(tmp_path / name / "ledger.sqlite3") as store:
+        with JobStore(tmp_path / name / "ledger.sqlite3") as store:
             house = new_house(tmp_path / name, store)
             house.recipe = replace(house.recipe, temporal=Temporal())
             house.queue()
@@ -282,13 +282,13 @@ def test_a_cut_begins_a_segment_that_depends_on_nothing(house: House) -> None:
     job = house.queue()
     closed: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        original = SqliteJobStore.close_segment
+        original = JobStore.close_segment
 
-        def close(store: SqliteJobStore, of: Any, segment: Any) -> None:
+        def close(store: JobStore, of: Any, segment: Any) -> None:
             closed.append(segment)
             original(store, of, segment)
 
-        patch.setattr(SqliteJobStore, "close_segment", close)
+        patch.setattr(JobStore, "close_segment", close)
         assert house.work(Onlooker()).error is None
     assert house.store.get(job.id).state is JobState.DONE
     found = [(one.first, one.last, one.depends_on) for one in closed]
@@ -399,15 +399,15 @@ def test_a_shot_that_was_begun_before_there_were_tones_goes_on_without(house: Ho
     begun.stop_at(SEGMENT)
     house.work(begun)
     with pytest.MonkeyPatch.context() as patch:
-        original = SqliteJobStore.segments
+        original = JobStore.segments
 
-        def older(store: SqliteJobStore, job: int) -> Any:
+        def older(store: JobStore, job: int) -> Any:
             found = original(store, job)
             for one in found:
                 one.carried.get("shot", {}).pop("tone", None)
             return found
 
-        patch.setattr(SqliteJobStore, "segments", older)
+        patch.setattr(JobStore, "segments", older)
         tones, _ = tones_used(house, Onlooker())
     assert len(tones) >= FRAMES - SEGMENT - 1
     assert set(tones) == {None}

@@ -43,7 +43,7 @@ from nstd.config import Config
 from nstd.daemon.desk import Desk
 from nstd.intake.watcher import WatchedFolder
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.style.optimize import Iterate
 from nstd.submit.control import open_ledger
 from nstd.work.crew import make_worker
@@ -77,7 +77,7 @@ class Onlooker:
 class House:
     """A watched folder whose settled files become jobs, and a worker for them."""
 
-    def __init__(self, config: Config, store: SqliteJobStore, begin: Callable[..., Intake]) -> None:
+    def __init__(self, config: Config, store: JobStore, begin: Callable[..., Intake]) -> None:
         self.config, self.store = config, store
         desk = Desk(config, store)
         (folder,) = desk.entries

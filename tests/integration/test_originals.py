@@ -10,7 +10,7 @@ import pytest
 from nstd.config import Config, recipe_from_options
 from nstd.errors import ChangedError, NstdError, StorageError, UsageError
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.style.device import choose_devices
 from nstd.style.optimize import Iterate
 from nstd.submit.control import open_ledger
@@ -152,17 +152,17 @@ def test_a_sibling_that_was_never_queued_keeps_the_original(
         "originals": "delete",
     }
     config = configured(folders=[folder])
-    enqueue = SqliteJobStore.enqueue
+    enqueue = JobStore.enqueue
     calls: list[object] = []
 
-    def killed_after_one(store: SqliteJobStore, request: Any, **more: Any) -> Any:
+    def killed_after_one(store: JobStore, request: Any, **more: Any) -> Any:
         if calls:
             raise StorageError("The disk is gone")
         calls.append(request)
         return enqueue(store, request, **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SqliteJobStore, "enqueue", killed_after_one)
+        patch.setattr(JobStore, "enqueue", killed_after_one)
         batch(config, [], Onlooker())
     with open_ledger(config) as store:
         (only,) = store.jobs()

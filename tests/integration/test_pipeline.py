@@ -20,7 +20,7 @@ from nstd.errors import (
     WeightsError,
 )
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.read.limits import Limits
 from nstd.media.read.probe import probe
 from nstd.style.optimize import Iterate
@@ -33,7 +33,7 @@ from tests.networks import make_quarter_network
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield House(tmp_path, store)
 
 
@@ -41,7 +41,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Hash of the film as it is when nothing disturbs its painting."""
     folder = tmp_path_factory.mktemp("unbroken")
-    with SqliteJobStore(folder / "state/ledger.sqlite3") as store:
+    with JobStore(folder / "state/ledger.sqlite3") as store:
         house = House(folder, store)
         house.queue()
         assert house.work(Onlooker()).error is None
@@ -107,7 +107,7 @@ def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house
 class Counting(Onlooker):
     """Remembers what the ledger says at each step: frames painted, frames, attempts."""
 
-    def __init__(self, store: SqliteJobStore) -> None:
+    def __init__(self, store: JobStore) -> None:
         super().__init__()
         self.said: list[tuple[int, int, int]] = []
         self._store = store

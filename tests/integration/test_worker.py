@@ -22,7 +22,7 @@ from nstd.errors import (
 )
 from nstd.files import part_path
 from nstd.ledger.job import Job, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.encode import EncodeSettings, encoder_options
@@ -36,7 +36,7 @@ from tests.integration.house import FRAMES, SEGMENT, House, Onlooker
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield House(tmp_path, store)
 
 
@@ -245,13 +245,13 @@ def test_a_film_in_place_is_done_whatever_is_left_beside_it(
     left = part_path(house.target)
     published: list[Job] = []
 
-    def lost(_: SqliteJobStore, job: Job) -> Job:
+    def lost(_: JobStore, job: Job) -> Job:
         published.append(job)
         raise KeyboardInterrupt
 
     house.queue()
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteJobStore, "done", lost)
+        patch.setattr(JobStore, "done", lost)
         with pytest.raises(KeyboardInterrupt):
             house.work(Onlooker())
     (job,) = published
@@ -276,17 +276,17 @@ def test_what_cannot_be_noted_in_the_ledger_is_noted_by_the_next_call(
     house.queue()
     onlooker = Onlooker()
     worker = house.worker(onlooker)
-    original = SqliteJobStore.requeue
+    original = JobStore.requeue
     left = 2
 
-    def requeue(store: SqliteJobStore, job: Job, **more: Any) -> Job:
+    def requeue(store: JobStore, job: Job, **more: Any) -> Job:
         nonlocal left
         left -= 1
         if left >= 0:
             raise DiskFullError("No space is left for the ledger")
         return original(store, job, **more)
 
-    monkeypatch.setattr(SqliteJobStore, "requeue", requeue)
+    monkeypatch.setattr(JobStore, "requeue", requeue)
     onlooker.stop_at(1)
     for _ in range(2):
         with pytest.raises(DiskFullError):
@@ -314,7 +314,7 @@ def test_a_locked_ledger_is_no_lost_job(house: House, monkeypatch: pytest.Monkey
         raise BusyError("Another process keeps the ledger locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr(SqliteJobStore, "requeue", locked)
+        patch.setattr(JobStore, "requeue", locked)
         with pytest.raises(BusyError, match="locked"):
             worker.work_one()
     settled = worker.work_one()
@@ -504,7 +504,7 @@ def test_waiting_for_another_job_at_the_same_target_is_no_attempt(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house.queue()
-    monkeypatch.setattr(SqliteJobStore, "is_being_written", lambda *_, **__: True)
+    monkeypatch.setattr(JobStore, "is_being_written", lambda *_, **__: True)
     for _ in range(7):
         outcome = house.work(Onlooker())
         assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)

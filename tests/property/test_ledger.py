@@ -14,7 +14,7 @@ from nstd.errors import BusyError, LedgerError
 from nstd.ledger.claiming import CLOCK_SLACK
 from nstd.ledger.job import LEGAL, Job, JobKey, JobRequest, JobState, Segment
 from nstd.ledger.leases import Holder, Presence
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
@@ -33,9 +33,9 @@ class Worker:
         self._machine = machine
         self.store = self._open()
 
-    def _open(self) -> SqliteJobStore:
+    def _open(self) -> JobStore:
         machine = self._machine
-        return SqliteJobStore(
+        return JobStore(
             machine.path,
             lambda: machine.now,
             holder=Holder(self.pid, 1, "boot"),

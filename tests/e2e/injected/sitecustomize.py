@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-STORE = "nstd.ledger.store:SqliteJobStore"
+STORE = "nstd.ledger.store:JobStore"
 KEEPER = "nstd.media.keep:FrameKeeper"
 TRACKER = "nstd.intake.stability:StabilityTracker"
 PAINT = "nstd.work.segments:paint"

@@ -14,7 +14,7 @@ import yaml
 from nstd.cli import listing, main
 from nstd.config import Config
 from nstd.ledger.job import Job, JobKey, JobRequest, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.submit.control import daemon_lock, placed_recipe
 
 ODD = b"b[red]\n\x1b[2J" + b"\xff.mp4"
@@ -22,10 +22,10 @@ ODD = b"b[red]\n\x1b[2J" + b"\xff.mp4"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteJobStore]:
+def store(tmp_path: Path) -> Iterator[JobStore]:
     keys = {"state_dir": str(tmp_path / "state"), "cache_dir": str(tmp_path / "cache")}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(keys))
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield store
 
 
@@ -33,7 +33,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, store: SqliteJobStore, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, store: JobStore, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command; returns its code, output and what it said besides."""
 
     def one(*arguments: str) -> tuple[int, str, str]:
@@ -45,7 +45,7 @@ def run(tmp_path: Path, store: SqliteJobStore, capsys: pytest.CaptureFixture[str
     return one
 
 
-def put(store: SqliteJobStore, name: bytes = b"a.mp4", recipe: str = "night") -> Job:
+def put(store: JobStore, name: bytes = b"a.mp4", recipe: str = "night") -> Job:
     look = {
         "network": "/frozen/1234.safetensors",
         "network_name": "pocket",
@@ -58,14 +58,14 @@ def put(store: SqliteJobStore, name: bytes = b"a.mp4", recipe: str = "night") ->
     return store.enqueue(asked)[0]
 
 
-def start(store: SqliteJobStore, job: Job) -> Job:
+def start(store: JobStore, job: Job) -> Job:
     claimed = store.claim("cpu of process 7", lease_seconds=60, job_id=job.id)
     assert claimed is not None
     return claimed
 
 
 def test_status_tells_who_works_what_runs_how_far_and_what_is_held(
-    run: Run, store: SqliteJobStore, tmp_path: Path
+    run: Run, store: JobStore, tmp_path: Path
 ) -> None:
     job = start(store, put(store))
     store.progress(job, 4, 8)
@@ -90,9 +90,7 @@ def test_status_tells_who_works_what_runs_how_far_and_what_is_held(
     assert [one["job"] for one in found["held"]] == [2]
 
 
-def test_status_says_when_nobody_works_and_fits_on_a_screen(
-    run: Run, store: SqliteJobStore
-) -> None:
+def test_status_says_when_nobody_works_and_fits_on_a_screen(run: Run, store: JobStore) -> None:
     for number in range(60):
         store.pause(put(store, b"%d.mp4" % number).id)
     store.fail(start(store, put(store, b"torn.mp4")), "It is torn. Mend it.")
@@ -106,7 +104,7 @@ def test_status_says_when_nobody_works_and_fits_on_a_screen(
 
 
 def test_jobs_are_a_line_each_the_newest_first_and_never_cut_in_a_pipe(
-    run: Run, store: SqliteJobStore
+    run: Run, store: JobStore
 ) -> None:
     put(store, b"x" * 150 + b".mp4")
     put(store, ODD, placed_recipe("night", Path("/else")))
@@ -123,9 +121,7 @@ def test_jobs_are_a_line_each_the_newest_first_and_never_cut_in_a_pipe(
     assert all(line == line.rstrip() for line in lines)
 
 
-def test_jobs_fit_a_terminal(
-    run: Run, store: SqliteJobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jobs_fit_a_terminal(run: Run, store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, b"x" * 150 + b".mp4")
     store.fail(start(store, put(store, b"c.mp4")), "It is torn " * 20)
     monkeypatch.setattr(listing, "_width", lambda: 70)
@@ -138,7 +134,7 @@ def test_jobs_fit_a_terminal(
     assert lines[2].startswith("  1  queued  xxxx")
 
 
-def test_jobs_are_chosen_by_state_and_number(run: Run, store: SqliteJobStore) -> None:
+def test_jobs_are_chosen_by_state_and_number(run: Run, store: JobStore) -> None:
     for name in (b"a", b"b", b"c"):
         put(store, name)
     store.cancel(2)
@@ -156,7 +152,7 @@ def test_jobs_are_chosen_by_state_and_number(run: Run, store: SqliteJobStore) ->
     assert "lost" in said
 
 
-def test_show_tells_everything_with_the_networks_name(run: Run, store: SqliteJobStore) -> None:
+def test_show_tells_everything_with_the_networks_name(run: Run, store: JobStore) -> None:
     job = start(store, put(store))
     store.set_plan(job, {"device": "cpu", "threads": 1})
     store.fail(job, "It is torn. Mend it.")
@@ -203,7 +199,7 @@ def test_show_of_no_job_is_a_sentence(run: Run) -> None:
     ],
 )
 def test_a_verb_says_what_the_job_is_now(
-    run: Run, store: SqliteJobStore, verb: str, prepare: list[str], line: str
+    run: Run, store: JobStore, verb: str, prepare: list[str], line: str
 ) -> None:
     job = put(store)
     for step in prepare:
@@ -213,7 +209,7 @@ def test_a_verb_says_what_the_job_is_now(
     assert ("this waits for `nstd run`" in said) is line.startswith("Job 1: queued")
 
 
-def test_of_several_the_good_are_done_and_the_others_named(run: Run, store: SqliteJobStore) -> None:
+def test_of_several_the_good_are_done_and_the_others_named(run: Run, store: JobStore) -> None:
     put(store)
     code, out, said = run("cancel", "8", "1")
     assert (code, out) == (1, "Job 1: canceled\n")
@@ -236,7 +232,7 @@ def test_a_verb_without_a_number_is_a_usage_error_and_none_found_is_not(run: Run
     assert run("cancel")[0] == 2
 
 
-def test_looking_at_the_queue_imports_nothing_heavy(store: SqliteJobStore, tmp_path: Path) -> None:
+def test_looking_at_the_queue_imports_nothing_heavy(store: JobStore, tmp_path: Path) -> None:
     job = put(store)
     script = (
         "import sys\nfrom nstd.cli import main\n"
@@ -268,7 +264,7 @@ REPORT = {
 }
 
 
-def test_status_tells_how_the_daemon_fares(run: Run, store: SqliteJobStore, tmp_path: Path) -> None:
+def test_status_tells_how_the_daemon_fares(run: Run, store: JobStore, tmp_path: Path) -> None:
     config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
     store.report(REPORT)
     with daemon_lock(config, required=True):
@@ -284,7 +280,7 @@ def test_status_tells_how_the_daemon_fares(run: Run, store: SqliteJobStore, tmp_
 
 
 def test_the_report_of_a_daemon_that_is_gone_is_not_shown(
-    run: Run, store: SqliteJobStore, tmp_path: Path
+    run: Run, store: JobStore, tmp_path: Path
 ) -> None:
     config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
     store.report(REPORT)

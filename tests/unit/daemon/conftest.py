@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from nstd.config import Config
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from tests.networks import make_quarter_network
 
 
@@ -30,6 +30,6 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteJobStore]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield store

@@ -15,7 +15,7 @@ import pytest
 from nstd.config import Config
 from nstd.daemon import main as daemon
 from nstd.errors import ConfigError
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.work.worker import WorkerSettings
 from tests.unprivileged import unprivileged
 
@@ -91,7 +91,7 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> list[FakeSupervisor]:
 
 
 def live(
-    config: Config, store: SqliteJobStore, script: Script, reread: Callable[[], Config] = never
+    config: Config, store: JobStore, script: Script, reread: Callable[[], Config] = never
 ) -> Mock:
     """A daemon's life; returns what its service manager was told."""
     manager = Mock()
@@ -129,7 +129,7 @@ def test_a_watched_folder_that_cannot_be_looked_at_is_told_at_the_start(
 
 def test_it_is_ready_only_once_workers_and_folders_are(
     config: Config,
-    store: SqliteJobStore,
+    store: JobStore,
     supervisor: list[FakeSupervisor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -147,7 +147,7 @@ def test_it_is_ready_only_once_workers_and_folders_are(
 
 
 def test_the_watchdog_is_put_off_only_while_workers_can_be_replaced(
-    config: Config, store: SqliteJobStore, supervisor: list[FakeSupervisor]
+    config: Config, store: JobStore, supervisor: list[FakeSupervisor]
 ) -> None:
     def sicken(script: Script) -> None:
         supervisor[0].healthy = False
@@ -166,7 +166,7 @@ def test_the_watchdog_is_put_off_only_while_workers_can_be_replaced(
 
 def test_a_reload_changes_folders_and_crew_and_is_told(
     config: Config,
-    store: SqliteJobStore,
+    store: JobStore,
     supervisor: list[FakeSupervisor],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -187,7 +187,7 @@ def test_a_reload_changes_folders_and_crew_and_is_told(
 @pytest.mark.logs_errors
 def test_a_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
     config: Config,
-    store: SqliteJobStore,
+    store: JobStore,
     supervisor: list[FakeSupervisor],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -226,12 +226,12 @@ def test_a_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
 
 def test_the_report_says_who_works_and_is_written_only_where_there_is_news(
     config: Config,
-    store: SqliteJobStore,
+    store: JobStore,
     supervisor: list[FakeSupervisor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[Any] = []
-    monkeypatch.setattr(SqliteJobStore, "report", lambda _, facts: written.append(facts))
+    monkeypatch.setattr(JobStore, "report", lambda _, facts: written.append(facts))
     live(config, store, Script(*[lambda _: None] * 5))
     assert len(written) == 1
     assert written[0]["workers"] == [{"device": "cpu"}]

@@ -13,11 +13,11 @@ from nstd.config import Config
 from nstd.daemon.desk import Desk, Intake
 from nstd.errors import LedgerError, NstdError, StorageError, WeightsError
 from nstd.intake.folder import WatchedFolder
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 
 
 @pytest.fixture
-def desk(config: Config, store: SqliteJobStore) -> Desk:
+def desk(config: Config, store: JobStore) -> Desk:
     return Desk(config, store)
 
 
@@ -27,7 +27,7 @@ def folder_of(desk: Desk) -> WatchedFolder:
 
 
 def test_a_film_is_queued_once_and_said_once(
-    desk: Desk, store: SqliteJobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    desk: Desk, store: JobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     film = tmp_path / "in/a.mp4"
@@ -39,7 +39,7 @@ def test_a_film_is_queued_once_and_said_once(
 
 
 def test_what_is_no_film_by_its_name_is_named_once(
-    desk: Desk, store: SqliteJobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    desk: Desk, store: JobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     for _ in range(3):
@@ -50,17 +50,17 @@ def test_what_is_no_film_by_its_name_is_named_once(
 
 
 def test_what_nstd_has_painted_itself_is_not_taken(
-    desk: Desk, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     film = tmp_path / "in/a.mp4"
     film.write_bytes(b"a film")
-    monkeypatch.setattr(SqliteJobStore, "is_output", lambda _, path: path == bytes(film))
+    monkeypatch.setattr(JobStore, "is_output", lambda _, path: path == bytes(film))
     desk.take(folder_of(desk), film)
     assert store.jobs() == []
 
 
 def test_a_film_waits_while_its_style_image_is_missing(
-    desk: Desk, store: SqliteJobStore, tmp_path: Path
+    desk: Desk, store: JobStore, tmp_path: Path
 ) -> None:
     film = tmp_path / "in/a.mp4"
     film.write_bytes(b"a film")
@@ -76,7 +76,7 @@ def test_a_film_waits_while_its_style_image_is_missing(
 
 
 def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
-    desk: Desk, store: SqliteJobStore, tmp_path: Path
+    desk: Desk, store: JobStore, tmp_path: Path
 ) -> None:
     film, sidecar = tmp_path / "in/a.mp4", tmp_path / "in/a.mp4.nstd.yaml"
     film.write_bytes(b"a film")
@@ -93,7 +93,7 @@ def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
 
 
 def test_the_intake_looks_at_all_that_is_there_and_then_queues_what_settles(
-    config: Config, store: SqliteJobStore, tmp_path: Path
+    config: Config, store: JobStore, tmp_path: Path
 ) -> None:
     (tmp_path / "in/a.mp4").write_bytes(b"a film")
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
@@ -109,12 +109,12 @@ def test_the_intake_looks_at_all_that_is_there_and_then_queues_what_settles(
 
 
 def test_a_ledger_that_fails_for_good_ends_the_intake_and_says_so(
-    config: Config, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def torn(*_: object) -> None:
         raise LedgerError("The ledger is torn")
 
-    monkeypatch.setattr(SqliteJobStore, "is_output", torn)
+    monkeypatch.setattr(JobStore, "is_output", torn)
     (tmp_path / "in/a.mp4").write_bytes(b"a film")
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
     intake.start()
@@ -123,9 +123,7 @@ def test_a_ledger_that_fails_for_good_ends_the_intake_and_says_so(
         intake.require_alive()
 
 
-def test_an_intake_that_ended_without_a_word_is_noticed(
-    config: Config, store: SqliteJobStore
-) -> None:
+def test_an_intake_that_ended_without_a_word_is_noticed(config: Config, store: JobStore) -> None:
     intake = Intake(config, store)
     intake.start()
     intake.leave()
@@ -134,7 +132,7 @@ def test_an_intake_that_ended_without_a_word_is_noticed(
 
 
 def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
-    config: Config, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, gone = threading.Event(), threading.Event()
 
@@ -157,7 +155,7 @@ def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
 
 
 def test_what_takes_long_is_among_the_problems(
-    config: Config, store: SqliteJobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, gone = threading.Event(), threading.Event()
 
@@ -183,7 +181,7 @@ def test_what_takes_long_is_among_the_problems(
 
 
 def test_once_it_leaves_nothing_more_is_taken(
-    config: Config, store: SqliteJobStore, tmp_path: Path
+    config: Config, store: JobStore, tmp_path: Path
 ) -> None:
     """What follows has another configuration, and finds the files anew."""
     left: list[bool] = []
@@ -198,7 +196,7 @@ def test_once_it_leaves_nothing_more_is_taken(
 
 @pytest.mark.parametrize("missing", ["style.png", "n.safetensors"])
 def test_what_was_queued_before_needs_its_style_and_network_no_more(
-    desk: Desk, store: SqliteJobStore, tmp_path: Path, missing: str
+    desk: Desk, store: JobStore, tmp_path: Path, missing: str
 ) -> None:
     """They were frozen with it; after a restart every film is handed in again."""
     film = tmp_path / "in/a.mp4"
@@ -214,7 +212,7 @@ def test_what_was_queued_before_needs_its_style_and_network_no_more(
 
 
 def test_films_that_wait_are_among_the_problems(
-    config: Config, store: SqliteJobStore, tmp_path: Path
+    config: Config, store: JobStore, tmp_path: Path
 ) -> None:
     (tmp_path / "style.png").unlink()
     film = tmp_path / "in/a.mp4"

@@ -7,7 +7,7 @@ import pytest
 
 from nstd.ledger.job import JobKey, JobRequest
 from nstd.ledger.leases import Holder, Presence
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 
 NOON = 1_700_000_000.0
 
@@ -43,16 +43,14 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def open_store(
-    tmp_path: Path, clock: Clock, machine: Machine
-) -> Iterator[Callable[..., SqliteJobStore]]:
+def open_store(tmp_path: Path, clock: Clock, machine: Machine) -> Iterator[Callable[..., JobStore]]:
     """Opens the one ledger of the test in the name of a process."""
-    opened: list[SqliteJobStore] = []
+    opened: list[JobStore] = []
 
-    def open_one(pid: int = 100, **options: int) -> SqliteJobStore:
+    def open_one(pid: int = 100, **options: int) -> JobStore:
         holder = Holder(pid, 1, "this boot")
         path = tmp_path / "ledger.sqlite3"
-        store = SqliteJobStore(path, clock, holder=holder, presence=machine, **options)
+        store = JobStore(path, clock, holder=holder, presence=machine, **options)
         opened.append(store)
         return store
 
@@ -62,7 +60,7 @@ def open_store(
 
 
 @pytest.fixture
-def store(open_store: Callable[..., SqliteJobStore]) -> SqliteJobStore:
+def store(open_store: Callable[..., JobStore]) -> JobStore:
     return open_store()
 
 

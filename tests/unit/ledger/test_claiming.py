@@ -8,24 +8,24 @@ import pytest
 from nstd.errors import BusyError
 from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Segment
 from nstd.ledger.leases import Holder, Presence
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 
 Film = Callable[..., JobRequest]
-Open = Callable[..., SqliteJobStore]
+Open = Callable[..., JobStore]
 
 
-def _claim(store: SqliteJobStore, worker: str = "w", **options: Any) -> Job:
+def _claim(store: JobStore, worker: str = "w", **options: Any) -> Job:
     job = store.claim(worker, lease_seconds=60.0, **options)
     assert job is not None
     return job
 
 
-def test_nothing_queued_is_nothing_claimed(store: SqliteJobStore) -> None:
+def test_nothing_queued_is_nothing_claimed(store: JobStore) -> None:
     assert store.claim("w", lease_seconds=60) is None
 
 
 def test_a_claim_is_counted_before_the_work(
-    store: SqliteJobStore, film: Film, clock: Callable[[], float]
+    store: JobStore, film: Film, clock: Callable[[], float]
 ) -> None:
     store.enqueue(film())
     job = _claim(store)
@@ -34,18 +34,14 @@ def test_a_claim_is_counted_before_the_work(
     assert store.get(job.id) == job
 
 
-def test_the_highest_priority_then_the_oldest_comes_first(
-    store: SqliteJobStore, film: Film
-) -> None:
+def test_the_highest_priority_then_the_oldest_comes_first(store: JobStore, film: Film) -> None:
     for name, priority in ((b"low", -1), (b"old", 0), (b"high", 2), (b"new", 0)):
         store.enqueue(film(name, priority=priority))
     names = [_claim(store).request.key.relative for _ in range(4)]
     assert names == [b"high", b"old", b"new", b"low"]
 
 
-def test_a_job_is_not_started_before_its_time(
-    store: SqliteJobStore, film: Film, clock: Any
-) -> None:
+def test_a_job_is_not_started_before_its_time(store: JobStore, film: Film, clock: Any) -> None:
     store.enqueue(film())
     store.requeue(_claim(store), reason="Disk full", not_before=clock() + 60)
     clock.now += 59
@@ -56,7 +52,7 @@ def test_a_job_is_not_started_before_its_time(
 
 
 def test_a_wait_reckoned_by_a_clock_set_back_since_is_over(
-    store: SqliteJobStore, film: Film, clock: Any
+    store: JobStore, film: Film, clock: Any
 ) -> None:
     store.enqueue(film())
     store.requeue(_claim(store), reason="Disk full", not_before=clock() + 60)
@@ -72,7 +68,7 @@ def test_two_workers_get_two_jobs(open_store: Open, film: Film) -> None:
     assert one.claim("w", lease_seconds=60) is None
 
 
-def test_a_job_asked_for_by_number_is_the_one_claimed(store: SqliteJobStore, film: Film) -> None:
+def test_a_job_asked_for_by_number_is_the_one_claimed(store: JobStore, film: Film) -> None:
     store.enqueue(film(b"a", priority=9))
     job, _ = store.enqueue(film(b"b"))
     assert _claim(store, job_id=job.id).id == job.id
@@ -87,7 +83,7 @@ def test_a_job_another_process_paints_is_busy(open_store: Open, film: Film) -> N
     assert two.get(job.id) == job
 
 
-def test_a_job_that_is_over_is_not_claimed_by_number(store: SqliteJobStore, film: Film) -> None:
+def test_a_job_that_is_over_is_not_claimed_by_number(store: JobStore, film: Film) -> None:
     job, _ = store.enqueue(film())
     store.cancel(job.id)
     assert store.claim("w", lease_seconds=60, job_id=job.id) is None
@@ -122,7 +118,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_fenced(
 
 
 def test_a_lease_that_ran_out_still_counts_until_another_takes_it(
-    store: SqliteJobStore, film: Film, clock: Any
+    store: JobStore, film: Film, clock: Any
 ) -> None:
     store.enqueue(film())
     job = _claim(store)

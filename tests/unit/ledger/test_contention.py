@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nstd.ledger.job import JobRequest, JobState
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 
 Film = Callable[..., JobRequest]
 JOBS = 500
@@ -23,10 +23,10 @@ CLAIM_ALL = """
     import sys
     import time
     from pathlib import Path
-    from nstd.ledger.store import SqliteJobStore
+    from nstd.ledger.store import JobStore
 
     claimed = []
-    with SqliteJobStore(Path(sys.argv[1])) as store:
+    with JobStore(Path(sys.argv[1])) as store:
         print("ready", flush=True)
         sys.stdin.readline()
         while (job := store.claim(sys.argv[2], lease_seconds=600)) is not None:
@@ -40,9 +40,9 @@ CLAIM_ONE = """
     import sys
     import time
     from pathlib import Path
-    from nstd.ledger.store import SqliteJobStore
+    from nstd.ledger.store import JobStore
 
-    store = SqliteJobStore(Path(sys.argv[1]))
+    store = JobStore(Path(sys.argv[1]))
     job = store.claim("victim", lease_seconds=3600)
     store.progress(job, 7, 100)
     print("ready", flush=True)
@@ -56,9 +56,9 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def real(path: Path) -> Iterator[SqliteJobStore]:
+def real(path: Path) -> Iterator[JobStore]:
     """A ledger by the machine's own clock and processes."""
-    with SqliteJobStore(path) as store:
+    with JobStore(path) as store:
         yield store
 
 
@@ -70,7 +70,7 @@ def _start(code: str, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_processes_claim_each_job_once(path: Path, real: SqliteJobStore, film: Film) -> None:
+def test_processes_claim_each_job_once(path: Path, real: JobStore, film: Film) -> None:
     ids = [real.enqueue(film(b"%d" % number))[0].id for number in range(JOBS)]
     with _start(CLAIM_ALL, str(path), "one") as one, _start(CLAIM_ALL, str(path), "two") as two:
         for process in (one, two):
@@ -83,9 +83,7 @@ def test_processes_claim_each_job_once(path: Path, real: SqliteJobStore, film: F
     assert real.counts()[JobState.FAILED] == JOBS
 
 
-def test_threads_share_one_connection_and_claim_each_job_once(
-    real: SqliteJobStore, film: Film
-) -> None:
+def test_threads_share_one_connection_and_claim_each_job_once(real: JobStore, film: Film) -> None:
     ids = [real.enqueue(film(b"%d" % number))[0].id for number in range(200)]
 
     def work(name: str) -> list[int]:
@@ -104,12 +102,12 @@ def test_processes_that_create_the_ledger_at_once_agree(path: Path) -> None:
     code = """
         import sys
         from pathlib import Path
-        from nstd.ledger.store import SqliteJobStore
+        from nstd.ledger.store import JobStore
 
         print("ready", flush=True)
         sys.stdin.readline()
         for number in range(15):
-            SqliteJobStore(Path(sys.argv[1], str(number))).close()
+            JobStore(Path(sys.argv[1], str(number))).close()
     """
     folder = path.parent
     processes = [_start(code, str(folder)) for _ in range(4)]
@@ -121,12 +119,12 @@ def test_processes_that_create_the_ledger_at_once_agree(path: Path) -> None:
         process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0, 0, 0, 0]
     for number in range(15):
-        with SqliteJobStore(folder / str(number)) as store:
+        with JobStore(folder / str(number)) as store:
             assert store.jobs() == []
 
 
 def test_the_job_of_a_killed_process_goes_on_at_once(
-    path: Path, real: SqliteJobStore, film: Film
+    path: Path, real: JobStore, film: Film
 ) -> None:
     job, _ = real.enqueue(film())
     with _start(CLAIM_ONE, str(path)) as victim:

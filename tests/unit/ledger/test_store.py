@@ -10,26 +10,26 @@ import pytest
 from nstd.errors import BusyError, LedgerError
 from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Segment
 from nstd.ledger.leases import Holder, Presence
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from tests.unit.ledger.conftest import Machine
 
-Open = Callable[..., SqliteJobStore]
+Open = Callable[..., JobStore]
 Film = Callable[..., JobRequest]
 IDENTITY = FileIdentity(1, 2, 3, 4, 5)
 
 
-def _claim(store: SqliteJobStore, worker: str = "w", job_id: int | None = None) -> Job:
+def _claim(store: JobStore, worker: str = "w", job_id: int | None = None) -> Job:
     job = store.claim(worker, lease_seconds=60.0, job_id=job_id)
     assert job is not None
     return job
 
 
-def _claimed(store: SqliteJobStore, request: JobRequest) -> Job:
+def _claimed(store: JobStore, request: JobRequest) -> Job:
     store.enqueue(request)
     return _claim(store)
 
 
-def _in_state(store: SqliteJobStore, request: JobRequest, state: JobState) -> Job:
+def _in_state(store: JobStore, request: JobRequest, state: JobState) -> Job:
     job, _ = store.enqueue(request)
     if state is JobState.QUEUED:
         return job
@@ -48,7 +48,7 @@ def _in_state(store: SqliteJobStore, request: JobRequest, state: JobState) -> Jo
 # --- queueing --------------------------------------------------------------------------------
 
 
-def test_a_queued_job_is_what_was_asked_for(store: SqliteJobStore, film: Film) -> None:
+def test_a_queued_job_is_what_was_asked_for(store: JobStore, film: Film) -> None:
     request = film(b"caf\xe9 'n\n\xff.mp4", priority=3)  # no name is too strange
     job, new = store.enqueue(request)
     assert new
@@ -58,7 +58,7 @@ def test_a_queued_job_is_what_was_asked_for(store: SqliteJobStore, film: Film) -
     assert store.find(request.key) == job
 
 
-def test_the_same_work_is_queued_once(store: SqliteJobStore, film: Film) -> None:
+def test_the_same_work_is_queued_once(store: JobStore, film: Film) -> None:
     first, _ = store.enqueue(film())
     changed = replace(film(), recipe={"style": "ink.jpg"})
     second, new = store.enqueue(changed)
@@ -67,7 +67,7 @@ def test_the_same_work_is_queued_once(store: SqliteJobStore, film: Film) -> None
 
 
 @pytest.mark.parametrize("field", ["folder", "relative", "fingerprint", "recipe_name"])
-def test_another_key_is_other_work(store: SqliteJobStore, film: Film, field: str) -> None:
+def test_another_key_is_other_work(store: JobStore, film: Film, field: str) -> None:
     store.enqueue(film())
     other: Any = "x" if field in {"fingerprint", "recipe_name"} else b"x"
     request = replace(film(), key=replace(film().key, **{field: other}))
@@ -76,7 +76,7 @@ def test_another_key_is_other_work(store: SqliteJobStore, film: Film, field: str
 
 @pytest.mark.parametrize("state", list(JobState))
 def test_asking_again_makes_a_new_job_unless_one_is_under_way(
-    store: SqliteJobStore, film: Film, state: JobState
+    store: JobStore, film: Film, state: JobState
 ) -> None:
     before = _in_state(store, film(), state)
     asked = replace(film(), recipe={"style": "ink.jpg"})
@@ -92,13 +92,13 @@ def test_asking_again_makes_a_new_job_unless_one_is_under_way(
 
 @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELED])
 def test_work_that_is_over_is_not_begun_by_itself(
-    store: SqliteJobStore, film: Film, state: JobState
+    store: JobStore, film: Film, state: JobState
 ) -> None:
     before = _in_state(store, film(), state)
     assert store.enqueue(film()) == (before, False)
 
 
-def test_a_film_that_is_back_goes_on_where_it_was(store: SqliteJobStore, film: Film) -> None:
+def test_a_film_that_is_back_goes_on_where_it_was(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     store.open_segment(job, Segment(0, 0))
     store.vanished(job)
@@ -107,16 +107,14 @@ def test_a_film_that_is_back_goes_on_where_it_was(store: SqliteJobStore, film: F
     assert store.segments(job.id) == [Segment(0, 0)]
 
 
-def test_a_film_that_is_back_with_another_recipe_begins_anew(
-    store: SqliteJobStore, film: Film
-) -> None:
+def test_a_film_that_is_back_with_another_recipe_begins_anew(store: JobStore, film: Film) -> None:
     job = _in_state(store, film(), JobState.VANISHED)
     back, new = store.enqueue(replace(film(), recipe={"style": "ink.jpg"}))
     assert new
     assert back.id != job.id
 
 
-def test_what_json_cannot_say_is_refused(store: SqliteJobStore, film: Film) -> None:
+def test_what_json_cannot_say_is_refused(store: JobStore, film: Film) -> None:
     with pytest.raises(LedgerError, match="no JSON"):
         store.enqueue(replace(film(), recipe={"weight": float("nan")}))
     assert store.jobs() == []
@@ -124,14 +122,14 @@ def test_what_json_cannot_say_is_refused(store: SqliteJobStore, film: Film) -> N
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELED, JobState.VANISHED])
 def test_a_retried_job_is_queued_with_fresh_attempts(
-    store: SqliteJobStore, film: Film, state: JobState
+    store: JobStore, film: Film, state: JobState
 ) -> None:
     job = store.retry(_in_state(store, film(), state).id)
     assert (job.state, job.attempts, job.error) == (JobState.QUEUED, 0, None)
 
 
 def test_retrying_a_waiting_job_ends_its_wait(
-    store: SqliteJobStore, film: Film, clock: Callable[[], float]
+    store: JobStore, film: Film, clock: Callable[[], float]
 ) -> None:
     job = _claimed(store, film())
     store.requeue(job, reason="Disk full", not_before=clock() + 3600)
@@ -143,7 +141,7 @@ def test_retrying_a_waiting_job_ends_its_wait(
 
 @pytest.mark.parametrize("state", [JobState.RUNNING, JobState.PUBLISHING, JobState.DONE])
 def test_a_job_under_way_or_done_is_not_retried(
-    store: SqliteJobStore, film: Film, state: JobState
+    store: JobStore, film: Film, state: JobState
 ) -> None:
     job = _in_state(store, film(), state)
     with pytest.raises(LedgerError):
@@ -151,14 +149,14 @@ def test_a_job_under_way_or_done_is_not_retried(
     assert store.get(job.id) == job
 
 
-def test_an_old_job_is_not_retried_beside_a_newer_one(store: SqliteJobStore, film: Film) -> None:
+def test_an_old_job_is_not_retried_beside_a_newer_one(store: JobStore, film: Film) -> None:
     old = _in_state(store, film(), JobState.FAILED)
     newer, _ = store.enqueue(film(), again=True)
     with pytest.raises(LedgerError, match=f"Job {newer.id} was queued for the same film"):
         store.retry(old.id)
 
 
-def test_a_canceled_job_is_its_workers_no_longer(store: SqliteJobStore, film: Film) -> None:
+def test_a_canceled_job_is_its_workers_no_longer(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     assert store.cancel(job.id).state is JobState.CANCELED
     with pytest.raises(BusyError, match="canceled now, and no longer held by w"):
@@ -168,7 +166,7 @@ def test_a_canceled_job_is_its_workers_no_longer(store: SqliteJobStore, film: Fi
 
 @pytest.mark.parametrize("state", [JobState.PUBLISHING, JobState.DONE])
 def test_it_is_too_late_to_cancel_what_is_being_published(
-    store: SqliteJobStore, film: Film, state: JobState
+    store: JobStore, film: Film, state: JobState
 ) -> None:
     job = _in_state(store, film(), state)
     with pytest.raises(LedgerError, match="nothing to cancel"):
@@ -176,7 +174,7 @@ def test_it_is_too_late_to_cancel_what_is_being_published(
     assert store.get(job.id) == job
 
 
-def test_a_paused_job_is_not_started_until_it_is_resumed(store: SqliteJobStore, film: Film) -> None:
+def test_a_paused_job_is_not_started_until_it_is_resumed(store: JobStore, film: Film) -> None:
     job, _ = store.enqueue(film())
     assert store.pause(job.id).paused
     assert store.claim("w", lease_seconds=60) is None
@@ -184,7 +182,7 @@ def test_a_paused_job_is_not_started_until_it_is_resumed(store: SqliteJobStore, 
     assert _claim(store).id == job.id
 
 
-def test_a_worker_sees_that_its_job_was_paused(store: SqliteJobStore, film: Film) -> None:
+def test_a_worker_sees_that_its_job_was_paused(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     assert not store.renew(job).paused
     store.pause(job.id)
@@ -192,7 +190,7 @@ def test_a_worker_sees_that_its_job_was_paused(store: SqliteJobStore, film: Film
 
 
 def test_a_pause_outlasts_the_start_that_it_ends_but_not_the_job(
-    store: SqliteJobStore, film: Film
+    store: JobStore, film: Film
 ) -> None:
     job = _claimed(store, film())
     store.pause(job.id)
@@ -203,13 +201,13 @@ def test_a_pause_outlasts_the_start_that_it_ends_but_not_the_job(
     assert _claim(store).id == job.id
 
 
-def test_a_job_that_is_over_is_not_paused(store: SqliteJobStore, film: Film) -> None:
+def test_a_job_that_is_over_is_not_paused(store: JobStore, film: Film) -> None:
     job = _in_state(store, film(), JobState.DONE)
     with pytest.raises(LedgerError, match="nothing to pause"):
         store.pause(job.id)
 
 
-def test_priority_changes_the_turn(store: SqliteJobStore, film: Film) -> None:
+def test_priority_changes_the_turn(store: JobStore, film: Film) -> None:
     store.enqueue(film(b"a"))
     late, _ = store.enqueue(film(b"b"))
     assert store.prioritize(late.id, 5).request.priority == 5
@@ -219,7 +217,7 @@ def test_priority_changes_the_turn(store: SqliteJobStore, film: Film) -> None:
 # --- working ---------------------------------------------------------------------------------
 
 
-def test_a_job_goes_all_the_way(store: SqliteJobStore, film: Film) -> None:
+def test_a_job_goes_all_the_way(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     assert store.set_plan(job, {"device": "cpu"}).plan == {"device": "cpu"}
     store.progress(job, 1, 10)
@@ -238,7 +236,7 @@ def test_a_job_goes_all_the_way(store: SqliteJobStore, film: Film) -> None:
 
 
 def test_a_failed_job_keeps_its_sentence_whatever_name_is_in_it(
-    store: SqliteJobStore, film: Film
+    store: JobStore, film: Film
 ) -> None:
     job = store.fail(_claimed(store, film()), "caf\udce9.mp4 is no film")
     assert job.error == "caf\\udce9.mp4 is no film"
@@ -246,7 +244,7 @@ def test_a_failed_job_keeps_its_sentence_whatever_name_is_in_it(
 
 
 def test_a_queued_job_can_fail_or_vanish_before_anyone_claims_it(
-    store: SqliteJobStore, film: Film
+    store: JobStore, film: Film
 ) -> None:
     first, _ = store.enqueue(film(b"a"))
     second, _ = store.enqueue(film(b"b"))
@@ -255,7 +253,7 @@ def test_a_queued_job_can_fail_or_vanish_before_anyone_claims_it(
 
 
 def test_what_was_read_before_a_claim_does_not_change_the_claimed_job(
-    store: SqliteJobStore, film: Film
+    store: JobStore, film: Film
 ) -> None:
     seen, _ = store.enqueue(film())
     job = _claim(store)
@@ -264,7 +262,7 @@ def test_what_was_read_before_a_claim_does_not_change_the_claimed_job(
     assert store.get(job.id) == job
 
 
-def test_an_unclaimed_job_is_not_worked_on(store: SqliteJobStore, film: Film) -> None:
+def test_an_unclaimed_job_is_not_worked_on(store: JobStore, film: Film) -> None:
     job, _ = store.enqueue(film())
     for act in (store.renew, store.publishing, store.done, store.clear_segments):
         with pytest.raises(LedgerError, match="claimed first"):
@@ -274,7 +272,7 @@ def test_an_unclaimed_job_is_not_worked_on(store: SqliteJobStore, film: Film) ->
 
 
 def test_a_given_back_job_waits_with_its_reason(
-    store: SqliteJobStore, film: Film, clock: Callable[[], float]
+    store: JobStore, film: Film, clock: Callable[[], float]
 ) -> None:
     job = _claimed(store, film())
     waiting = store.requeue(job, reason="No space is left", not_before=clock() + 60)
@@ -284,14 +282,14 @@ def test_a_given_back_job_waits_with_its_reason(
         store.progress(job, 1, 10)
 
 
-def test_being_stopped_is_no_attempt(store: SqliteJobStore, film: Film) -> None:
+def test_being_stopped_is_no_attempt(store: JobStore, film: Film) -> None:
     for _ in range(20):
         job = _claimed(store, film())
         assert job.attempts == 1
         store.requeue(job, reason="Stopped", counted=False)
 
 
-def test_a_painted_frame_makes_this_start_the_first_one(store: SqliteJobStore, film: Film) -> None:
+def test_a_painted_frame_makes_this_start_the_first_one(store: JobStore, film: Film) -> None:
     for _ in range(3):
         store.requeue(_claimed(store, film()), reason="Device busy")
     job = _claim(store)
@@ -300,7 +298,7 @@ def test_a_painted_frame_makes_this_start_the_first_one(store: SqliteJobStore, f
     assert store.get(job.id).attempts == 1
 
 
-def test_saying_the_same_progress_twice_paints_no_frame(store: SqliteJobStore, film: Film) -> None:
+def test_saying_the_same_progress_twice_paints_no_frame(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     store.progress(job, 5, 10)
     store.requeue(job, reason="Device busy")
@@ -311,9 +309,7 @@ def test_saying_the_same_progress_twice_paints_no_frame(store: SqliteJobStore, f
         assert (found.attempts, found.frames_done, found.frames_total) == (2, 5, 12)
 
 
-def test_another_plan_keeps_the_frames_of_closed_segments(
-    store: SqliteJobStore, film: Film
-) -> None:
+def test_another_plan_keeps_the_frames_of_closed_segments(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     store.set_plan(job, {"device": "cpu"})
     segment = store.open_segment(job, Segment(0, 0))
@@ -326,13 +322,13 @@ def test_another_plan_keeps_the_frames_of_closed_segments(
     assert store.get(job.id).frames_done == 4
 
 
-def test_a_done_job_has_been_published(store: SqliteJobStore, film: Film) -> None:
+def test_a_done_job_has_been_published(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     with pytest.raises(LedgerError, match="from running to done"):
         store.done(job)
 
 
-def test_nothing_is_painted_while_a_job_is_published(store: SqliteJobStore, film: Film) -> None:
+def test_nothing_is_painted_while_a_job_is_published(store: JobStore, film: Film) -> None:
     job = _in_state(store, film(), JobState.PUBLISHING)
     with pytest.raises(LedgerError, match="nothing of it is painted"):
         store.progress(job, 1, 1)
@@ -341,7 +337,7 @@ def test_nothing_is_painted_while_a_job_is_published(store: SqliteJobStore, film
     assert store.renew(job).state is JobState.PUBLISHING
 
 
-def test_a_changed_plan_is_in_the_history(store: SqliteJobStore, film: Film) -> None:
+def test_a_changed_plan_is_in_the_history(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     store.set_plan(job, {"batch": 2})
     store.set_plan(job, {"batch": 2})
@@ -355,9 +351,7 @@ def test_a_changed_plan_is_in_the_history(store: SqliteJobStore, film: Film) -> 
 CLOSED = Segment(0, 0, 9, path="segment-000000.mkv", digest="abc", carried={"frames": ["f"]})
 
 
-def test_a_segment_enters_open_and_is_closed_with_all_of_it(
-    store: SqliteJobStore, film: Film
-) -> None:
+def test_a_segment_enters_open_and_is_closed_with_all_of_it(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     opened = store.open_segment(job, Segment(0, 0))
     assert store.segments(job.id) == [Segment(0, 0)]
@@ -367,7 +361,7 @@ def test_a_segment_enters_open_and_is_closed_with_all_of_it(
 
 
 def test_an_open_segment_may_be_begun_anew_and_a_closed_one_not(
-    store: SqliteJobStore, film: Film
+    store: JobStore, film: Film
 ) -> None:
     job = _claimed(store, film())
     first = store.open_segment(job, Segment(0, 0))
@@ -386,9 +380,7 @@ def test_an_open_segment_may_be_begun_anew_and_a_closed_one_not(
 
 
 @pytest.mark.parametrize("field", ["last", "path", "digest"])
-def test_a_segment_is_not_closed_without_its_file(
-    store: SqliteJobStore, film: Film, field: str
-) -> None:
+def test_a_segment_is_not_closed_without_its_file(store: JobStore, film: Film, field: str) -> None:
     job = _claimed(store, film())
     store.open_segment(job, Segment(0, 0))
     lacking: dict[str, Any] = {field: None}
@@ -396,15 +388,13 @@ def test_a_segment_is_not_closed_without_its_file(
         store.close_segment(job, replace(CLOSED, **lacking))
 
 
-def test_a_segment_does_not_depend_on_one_that_is_not_there(
-    store: SqliteJobStore, film: Film
-) -> None:
+def test_a_segment_does_not_depend_on_one_that_is_not_there(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     with pytest.raises(LedgerError, match="senseless"):
         store.open_segment(job, Segment(1, 10, depends_on=0))
 
 
-def test_a_job_begun_anew_has_no_segments(store: SqliteJobStore, film: Film) -> None:
+def test_a_job_begun_anew_has_no_segments(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     opened = store.open_segment(job, Segment(0, 0))
     store.close_segment(job, replace(CLOSED, token=opened.token))
@@ -465,16 +455,14 @@ def test_a_job_in_mid_publishing_is_given_back_as_that(open_store: Open, film: F
     assert (back.state, back.lease_until) == (JobState.PUBLISHING, 0.0)
 
 
-def test_the_daemons_last_report_is_kept(store: SqliteJobStore) -> None:
+def test_the_daemons_last_report_is_kept(store: JobStore) -> None:
     assert store.last_report() is None
     store.report({"lost_events": 1})
     store.report({"lost_events": 2, "problems": ["a"]})
     assert store.last_report() == {"lost_events": 2, "problems": ["a"]}
 
 
-def test_what_is_done_is_painted_once_more_by_adding_it_again(
-    store: SqliteJobStore, film: Film
-) -> None:
+def test_what_is_done_is_painted_once_more_by_adding_it_again(store: JobStore, film: Film) -> None:
     job = _in_state(store, film(), JobState.DONE)
     with pytest.raises(LedgerError, match=r"Job 1 is done. `nstd add --again"):
         store.retry(job.id)
@@ -483,7 +471,7 @@ def test_what_is_done_is_painted_once_more_by_adding_it_again(
 # --- looking ---------------------------------------------------------------------------------
 
 
-def test_a_job_that_never_was_is_told(store: SqliteJobStore, film: Film) -> None:
+def test_a_job_that_never_was_is_told(store: JobStore, film: Film) -> None:
     for act in (store.get, store.cancel, store.retry, store.pause):
         with pytest.raises(LedgerError, match="There is no job 7"):
             act(7)
@@ -493,7 +481,7 @@ def test_a_job_that_never_was_is_told(store: SqliteJobStore, film: Film) -> None
     assert store.events(7) == []
 
 
-def test_jobs_are_listed_newest_first(store: SqliteJobStore, film: Film) -> None:
+def test_jobs_are_listed_newest_first(store: JobStore, film: Film) -> None:
     ids = [store.enqueue(film(name))[0].id for name in (b"a", b"b", b"c")]
     store.cancel(ids[1])
     assert [job.id for job in store.jobs()] == ids[::-1]
@@ -503,7 +491,7 @@ def test_jobs_are_listed_newest_first(store: SqliteJobStore, film: Film) -> None
     assert store.jobs([]) == []
 
 
-def test_every_state_is_counted(store: SqliteJobStore, film: Film) -> None:
+def test_every_state_is_counted(store: JobStore, film: Film) -> None:
     for number, state in enumerate(JobState):
         _in_state(store, film(b"%d" % number), state)
     _in_state(store, film(b"another"), JobState.DONE)
@@ -512,7 +500,7 @@ def test_every_state_is_counted(store: SqliteJobStore, film: Film) -> None:
 
 @pytest.mark.parametrize("state", list(JobState))
 def test_an_output_is_known_from_the_moment_it_is_put_in_place(
-    store: SqliteJobStore, film: Film, state: JobState
+    store: JobStore, film: Film, state: JobState
 ) -> None:
     job = _in_state(store, film(b"\xff.mp4"), state)
     known = state in {JobState.PUBLISHING, JobState.DONE}
@@ -520,7 +508,7 @@ def test_an_output_is_known_from_the_moment_it_is_put_in_place(
     assert not store.is_output(job.request.source)
 
 
-def test_the_newest_job_for_an_output_is_found(store: SqliteJobStore, film: Film) -> None:
+def test_the_newest_job_for_an_output_is_found(store: JobStore, film: Film) -> None:
     old = _in_state(store, film(b"\xff.mp4"), JobState.DONE)
     assert store.jobs_for_target(old.request.target) == [old]
     newer, _ = store.enqueue(film(b"\xff.mp4"), again=True)
@@ -528,7 +516,7 @@ def test_the_newest_job_for_an_output_is_found(store: SqliteJobStore, film: Film
     assert store.jobs_for_target(old.request.source) == []
 
 
-def test_a_film_has_one_newest_job_for_each_recipe(store: SqliteJobStore, film: Film) -> None:
+def test_a_film_has_one_newest_job_for_each_recipe(store: JobStore, film: Film) -> None:
     ink = replace(film(), key=replace(film().key, recipe_name="ink"))
     _in_state(store, film(), JobState.DONE)
     other, _ = store.enqueue(ink)
@@ -539,7 +527,7 @@ def test_a_film_has_one_newest_job_for_each_recipe(store: SqliteJobStore, film: 
     assert len(store.jobs_of_film(film().key)) == 2
 
 
-def test_an_unchanged_file_is_known_by_its_fingerprint(store: SqliteJobStore) -> None:
+def test_an_unchanged_file_is_known_by_its_fingerprint(store: JobStore) -> None:
     store.record_file(b"/in", b"\xff.mp4", IDENTITY, "one")
     assert store.known_fingerprint(b"/in", b"\xff.mp4", IDENTITY) == "one"
     assert store.known_fingerprint(b"/in", b"other.mp4", IDENTITY) is None
@@ -550,7 +538,7 @@ def test_an_unchanged_file_is_known_by_its_fingerprint(store: SqliteJobStore) ->
     assert store.known_fingerprint(b"/in", b"\xff.mp4", IDENTITY) is None
 
 
-def test_inodes_of_64_bits_are_told_apart(store: SqliteJobStore) -> None:
+def test_inodes_of_64_bits_are_told_apart(store: JobStore) -> None:
     large = replace(IDENTITY, inode=2**64 - 1, device=2**63)
     store.record_file(b"/in", b"a", large, "one")
     assert store.known_fingerprint(b"/in", b"a", large) == "one"
@@ -558,7 +546,7 @@ def test_inodes_of_64_bits_are_told_apart(store: SqliteJobStore) -> None:
 
 
 def test_all_of_it_is_there_when_the_ledger_is_opened_again(
-    open_store: Callable[..., SqliteJobStore], film: Film, tmp_path: Path
+    open_store: Callable[..., JobStore], film: Film, tmp_path: Path
 ) -> None:
     with open_store() as store:
         job = _claimed(store, film())

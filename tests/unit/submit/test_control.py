@@ -12,7 +12,7 @@ import pytest
 from nstd.config import Config
 from nstd.errors import BusyError, LedgerError, UsageError
 from nstd.ledger.job import Event, Job, JobKey, JobRequest, JobState
-from nstd.ledger.store import BEGUN_ANEW, SqliteJobStore
+from nstd.ledger.store import BEGUN_ANEW, JobStore
 from nstd.submit import control as queue
 from nstd.submit.control import Answer, daemon_lock, is_worked_on, overview, seconds_left
 
@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def store(config: Config) -> Iterator[SqliteJobStore]:
+def store(config: Config) -> Iterator[JobStore]:
     with queue.open_ledger(config) as store:
         yield store
 
@@ -37,11 +37,11 @@ def request(name: bytes = b"a.mp4", recipe: str = "oil") -> JobRequest:
     return JobRequest(key, b"/in/" + name, b"/out/" + name, {"styles": []})
 
 
-def queued(store: SqliteJobStore, *names: bytes) -> list[int]:
+def queued(store: JobStore, *names: bytes) -> list[int]:
     return [store.enqueue(request(name))[0].id for name in names]
 
 
-def running(store: SqliteJobStore, name: bytes = b"a.mp4") -> Job:
+def running(store: JobStore, name: bytes = b"a.mp4") -> Job:
     (number,) = queued(store, name)
     job = store.claim("w", lease_seconds=60, job_id=number)
     assert job is not None
@@ -107,9 +107,7 @@ def test_looking_makes_no_ledger(config: Config, tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
-def test_the_overview_tells_what_runs_and_what_is_held(
-    config: Config, store: SqliteJobStore
-) -> None:
+def test_the_overview_tells_what_runs_and_what_is_held(config: Config, store: JobStore) -> None:
     held, waiting, paused = queued(store, b"held", b"waiting", b"paused")
     claim = store.claim("w", lease_seconds=60, job_id=held)
     assert claim is not None
@@ -127,9 +125,7 @@ def test_the_overview_tells_what_runs_and_what_is_held(
     assert waiting not in {one.id for one in found.held}
 
 
-def test_what_is_refused_of_one_job_is_done_of_the_others(
-    config: Config, store: SqliteJobStore
-) -> None:
+def test_what_is_refused_of_one_job_is_done_of_the_others(config: Config, store: JobStore) -> None:
     one, two = queued(store, b"a", b"b")
     store.cancel(one)
     answers = queue.cancel(config, [99, one, two, two])
@@ -141,7 +137,7 @@ def test_what_is_refused_of_one_job_is_done_of_the_others(
     assert store.get(two).state is JobState.CANCELED
 
 
-def test_all_means_every_job_that_waits_or_runs(config: Config, store: SqliteJobStore) -> None:
+def test_all_means_every_job_that_waits_or_runs(config: Config, store: JobStore) -> None:
     over, waiting = queued(store, b"over", b"waiting")
     store.cancel(over)
     job = running(store, b"run")
@@ -154,9 +150,7 @@ def test_all_means_every_job_that_waits_or_runs(config: Config, store: SqliteJob
     assert not store.get(waiting).paused
 
 
-def test_failed_means_those_whose_film_was_not_queued_anew(
-    config: Config, store: SqliteJobStore
-) -> None:
+def test_failed_means_those_whose_film_was_not_queued_anew(config: Config, store: JobStore) -> None:
     first, second = running(store, b"a"), running(store, b"b")
     store.fail(first, "It is torn")
     store.fail(second, "It is torn too")

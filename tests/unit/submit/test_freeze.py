@@ -21,7 +21,7 @@ from nstd.errors import (
 )
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import Job, path_of
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.read.limits import Limits
 from nstd.style.device import DeviceInfo
 from nstd.style.recipe import StyleRecipe, StyleSource
@@ -44,8 +44,8 @@ WIDTHS = (2, 2, 2, 2, 2)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteJobStore]:
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+def store(tmp_path: Path) -> Iterator[JobStore]:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         yield store
 
 
@@ -92,7 +92,7 @@ def film(path: Path, content: bytes = b"a film") -> Path:
     return path
 
 
-def take(store: SqliteJobStore, config: Config, path: Path) -> list[Job]:
+def take(store: JobStore, config: Config, path: Path) -> list[Job]:
     entry = config.folders[0]
     return [job for job, _ in submit_entry(store, config, entry, entry.watch, path)]
 
@@ -235,7 +235,7 @@ def test_a_state_folder_that_cannot_be_written_is_named(
 
 
 def test_the_same_work_is_queued_once(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     path = film(folder / "a.mp4")
@@ -246,7 +246,7 @@ def test_the_same_work_is_queued_once(
 
 
 def test_other_content_under_the_same_name_is_other_work(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     (first,) = take(store, config, film(folder / "a.mp4", b"one film"))
@@ -258,7 +258,7 @@ def test_other_content_under_the_same_name_is_other_work(
 
 
 def test_a_job_holds_the_frozen_recipe_and_the_folders_wishes(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(
         tmp_path, style, network,
@@ -275,7 +275,7 @@ def test_a_job_holds_the_frozen_recipe_and_the_folders_wishes(
 
 
 def test_a_job_holds_its_folders_priority_and_limits(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(
         tmp_path, style, network,
@@ -292,7 +292,7 @@ def test_a_job_holds_its_folders_priority_and_limits(
 
 
 def test_a_sidecar_changes_every_recipe_the_film_is_painted_in_and_no_other_film(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network, recipe=None, recipes=["oil", "ink"])
     blue = folder / "sub/blue.png"
@@ -310,7 +310,7 @@ def test_a_sidecar_changes_every_recipe_the_film_is_painted_in_and_no_other_film
 
 
 def test_a_film_is_not_queued_before_its_sidecar_is_mended(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     path = film(folder / "a.mp4")
@@ -329,7 +329,7 @@ def test_a_film_is_not_queued_before_its_sidecar_is_mended(
 
 
 def test_a_folder_with_two_recipes_gives_two_jobs_with_two_targets(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network, recipe=None, recipes=["oil", "ink"])
     jobs = take(store, config, film(folder / "a.mp4"))
@@ -337,7 +337,7 @@ def test_a_folder_with_two_recipes_gives_two_jobs_with_two_targets(
 
 
 def test_outputs_of_one_name_are_told_apart_whatever_the_order(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     found = [
@@ -354,7 +354,7 @@ def test_outputs_of_one_name_are_told_apart_whatever_the_order(
 
 
 def test_a_third_film_of_one_whole_name_gets_a_number(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     found = []
@@ -369,7 +369,7 @@ def test_a_third_film_of_one_whole_name_gets_a_number(
 
 
 def test_a_name_that_is_no_text_comes_through(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     (job,) = take(store, config, film(folder / os.fsdecode(b"\xff '\n.mov")))
@@ -378,7 +378,7 @@ def test_a_name_that_is_no_text_comes_through(
 
 
 def test_a_file_is_read_once_as_long_as_it_does_not_change(
-    store: SqliteJobStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: JobStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = film(folder / "a.mp4")
     digested = []
@@ -398,7 +398,7 @@ def test_a_file_is_read_once_as_long_as_it_does_not_change(
 
 
 def test_a_link_to_a_film_is_painted_under_its_own_name(
-    tmp_path: Path, store: SqliteJobStore, style: Path, network: Path, folder: Path
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     film(tmp_path / "elsewhere/real.mp4")
@@ -411,7 +411,7 @@ def test_a_link_to_a_film_is_painted_under_its_own_name(
 
 
 def test_a_film_that_is_gone_or_a_folder_is_refused(
-    tmp_path: Path, store: SqliteJobStore, recipe: StyleRecipe, folder: Path
+    tmp_path: Path, store: JobStore, recipe: StyleRecipe, folder: Path
 ) -> None:
     (folder / "folder.mp4").mkdir()
     for name, kind in (("gone.mp4", VanishedError), ("folder.mp4", NstdError)):

@@ -20,7 +20,7 @@ from nstd.errors import (
     UsageError,
 )
 from nstd.ledger.job import Job
-from nstd.ledger.store import SqliteJobStore
+from nstd.ledger.store import JobStore
 from nstd.media.still import read_still
 from nstd.media.write.encode import EncodeSettings
 from nstd.style.optimize import Iterate
@@ -405,7 +405,7 @@ def test_with_a_daemon_batch_only_queues_and_waits_until_it_is_stopped(
     (result,) = batch(config, [], Impatient())
     assert isinstance(result.error, Interrupted)
     assert "The other nstd goes on by itself" in str(result.error)
-    with SqliteJobStore(tmp_path / "state/ledger.sqlite3") as store:
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         (job,) = store.jobs()
     assert job.state == "queued"
     assert not (tmp_path / "out").exists()
@@ -416,13 +416,13 @@ def test_with_a_daemon_it_does_not_wait_for_what_is_paused(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture(tmp_path / "in/a.png")
-    original = SqliteJobStore.enqueue
+    original = JobStore.enqueue
 
-    def enqueue_paused(store: SqliteJobStore, *arguments: Any, **more: Any) -> Any:
+    def enqueue_paused(store: JobStore, *arguments: Any, **more: Any) -> Any:
         job, new = original(store, *arguments, **more)
         return store.pause(job.id), new
 
-    monkeypatch.setattr(SqliteJobStore, "enqueue", enqueue_paused)
+    monkeypatch.setattr(JobStore, "enqueue", enqueue_paused)
     (result,) = batch(config, [], Onlooker())
     assert "Job 1 was not painted: it is paused. `nstd resume 1`" in str(result.error)
 
