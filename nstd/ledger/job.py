@@ -204,7 +204,6 @@ class Segment:
         path: Name of the closed file in the job's work folder, or None until it is complete.
         digest: Content hash of that file, or None.
         carried: State for the segments that depend on this one, as JSON.
-        token: Fencing token of whoever opened it: no other opening of it has the same.
         plan: The execution plan it is painted by, as JSON; the ledger fills it in.
     """
 
@@ -215,7 +214,6 @@ class Segment:
     path: str | None = None
     digest: str | None = None
     carried: Json = field(default_factory=dict)
-    token: int = field(default=0, compare=False)
     plan: Json | None = field(default=None, compare=False)
 
     @property

@@ -102,6 +102,26 @@ def to_text(value: str) -> str:
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def file_values(
+    folder: bytes, relative: bytes, identity: FileIdentity
+) -> dict[str, bytes | int | str | float]:
+    """The columns that say which file, and what it was."""
+    return {
+        "folder": folder,
+        "relative": relative,
+        "device": _signed(identity.device),
+        "inode": _signed(identity.inode),
+        "size": identity.size,
+        "mtime_ns": identity.mtime_ns,
+        "ctime_ns": identity.ctime_ns,
+    }
+
+
+def _signed(number: int) -> int:
+    """A 64-bit number as SQLite stores it: some file systems use all 64 bits of an inode."""
+    return number - (1 << 64) if number >= (1 << 63) else number
+
+
 def row_of(connection: sqlite3.Connection, job_id: int) -> sqlite3.Row:
     """The job's row.
 

@@ -1,34 +1,26 @@
-# ruff: noqa: D102 - what each method promises is written once, in `JobStore`
 """The ledger in SQLite: each promise of `JobStore` is one transaction on a local disk."""
 
-import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from nstd.errors import LedgerError
-from nstd.ledger import file_rows, queueing, segment_rows
+from nstd.ledger import queueing, segment_rows
 from nstd.ledger.claiming import Claim, release_process, take
-from nstd.ledger.database import Database
-from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobRequest, JobState, Json, Segment
+from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Json, Segment
 from nstd.ledger.leases import Holder, Presence, presence, this_process
-from nstd.ledger.protocol import JobStore
+from nstd.ledger.lookups import Lookups
 from nstd.ledger.rows import (
-    event_of,
     fenced_row,
+    file_values,
     held_row,
     job_of,
     move,
-    no_such_job,
     part_json,
     record,
     to_json,
 )
-
-__all__ = ["JobStore", "SqliteJobStore"]
 
 BEGUN_ANEW = "Begun anew"
 """Reason of the event after which a job's frames are counted from 0 again."""
@@ -37,8 +29,13 @@ MAX_ATTEMPTS = 5
 BUSY_SECONDS = 30.0
 
 
-class SqliteJobStore(JobStore):
+class JobStore(Lookups):
     """The ledger in one SQLite file; safe for any threads of a process, and for many processes.
+
+    A worker gets a `Job` from `claim` and hands that same `Job` to each method that changes it.
+    Such a method raises `BusyError` once the job is no longer the worker's: its lease ran out and
+    another took over, or the job was canceled. The worker then drops the job and leaves the ledger
+    alone. Every method is one transaction: it is on the disk when the method returns, or never was.
 
     Times are the wall clock's, since they must count across processes and reboots; where that
     clock is set back, leases and waits that lie in its future are not waited for (`leases`,
@@ -52,9 +49,15 @@ class SqliteJobStore(JobStore):
         holder: The process in whose name jobs are claimed; this one unless a test says otherwise.
         presence: Says whether the process that holds a job still lives.
 
-    Raises:
+    Raises (on opening):
         LedgerError: The file is damaged, is no ledger, or was written by a newer nstd.
         StorageError: It cannot be created or opened.
+
+    Raises (all methods):
+        BusyError: Another process keeps the ledger locked.
+        DiskFullError: No space for the change; nothing of it was made.
+        StorageError: The disk failed.
+        LedgerError: The ledger is damaged or closed, a job does not exist or cannot go there.
     """
 
     def __init__(
@@ -67,54 +70,58 @@ class SqliteJobStore(JobStore):
         holder: Holder | None = None,
         presence: Callable[[Holder, Holder], Presence] = presence,
     ) -> None:
+        super().__init__(path, busy_seconds=busy_seconds)
         self._clock = clock
         self._max_attempts = max_attempts
         self._holder = this_process() if holder is None else holder
         self._presence = presence
-        self._database = Database(path, busy_seconds=busy_seconds)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._database.close()
 
     # --- queueing ----------------------------------------------------------------------------
 
     def enqueue(self, request: JobRequest, *, again: bool = False) -> tuple[Job, bool]:
+        """Queue work, once for each `JobKey`.
+
+        Args:
+            request: The work; its recipe and output are frozen from now on.
+            again: Queue it as a new job even if it was done, has failed or was canceled before. A
+                job for it that still waits or runs is never doubled.
+
+        Returns:
+            The job for this work, and whether it was queued now. A job whose file had vanished is
+            queued anew when the file is back.
+        """
         with self._database.transaction() as connection:
             row, new = queueing.enqueue(connection, request, self._clock(), again=again)
             return job_of(row), new
 
-    def find(self, key: JobKey) -> Job | None:
-        found = self._database.read(queueing.LATEST, queueing.key_values(key))
-        return job_of(found[0]) if found else None
-
     def retry(self, job_id: int) -> Job:
+        """Queue a failed, canceled or vanished job again, or end the waiting of a queued one.
+
+        Its frozen recipe and its segments stay; its attempts are counted anew.
+        """
         with self._database.transaction() as connection:
             return job_of(queueing.retry(connection, job_id, self._clock()))
 
     def cancel(self, job_id: int) -> Job:
+        """Cancel a job that waits or runs; its worker notices at its next look at the ledger."""
         with self._database.transaction() as connection:
             return job_of(queueing.cancel(connection, job_id, self._clock()))
 
     def pause(self, job_id: int) -> Job:
+        """Keep a job from being started; a worker that holds it sees `paused`, and stops.
+
+        It lasts until `resume`, or until the job is over.
+        """
         with self._database.transaction() as connection:
             return job_of(queueing.set_paused(connection, job_id, self._clock(), paused=True))
 
     def resume(self, job_id: int) -> Job:
+        """End a pause."""
         with self._database.transaction() as connection:
             return job_of(queueing.set_paused(connection, job_id, self._clock(), paused=False))
 
     def prioritize(self, job_id: int, priority: int) -> Job:
+        """Change a job's turn; higher is sooner."""
         with self._database.transaction() as connection:
             return job_of(queueing.prioritize(connection, job_id, self._clock(), priority))
 
@@ -128,6 +135,28 @@ class SqliteJobStore(JobStore):
         job_id: int | None = None,
         reserved: Sequence[tuple[str, str]] = (),
     ) -> Job | None:
+        """Take the next job, or the one asked for; counts an attempt before any work is done.
+
+        Jobs of workers that are lost (their lease ran out, or their process is gone) are queued
+        again first. A job that was started too often since its last painted frame becomes FAILED
+        instead of being started once more.
+
+        Args:
+            worker: Name of the claimer, for people.
+            lease_seconds: How long the claim counts without a word from the worker.
+            job_id: Only this job.
+            reserved: "device" and "processor" of execution plans whose jobs are left to others: on
+                another device they would lose the frames of their open segment.
+
+        Returns:
+            The claimed job, or None where there is nothing to start now. It is RUNNING; or
+            PUBLISHING, where a worker was lost while it put the output in place. Then no frame is
+            to be painted: look whether the file at the target is `job.part` (`same_content`), and
+            call `done`, or finish the publishing, or `requeue`.
+
+        Raises:
+            BusyError: A living worker holds the job asked for; the sentence names its process.
+        """
         with self._database.transaction() as connection:
             claim = Claim(
                 worker=worker,
@@ -143,6 +172,11 @@ class SqliteJobStore(JobStore):
             return None if row is None else job_of(row)
 
     def renew(self, job: Job, *, lease_seconds: float | None = None) -> Job:
+        """Prolong the claim, by as much as it was made for unless told otherwise.
+
+        Returns:
+            The job as it is now: what others changed (`paused`, priority) shows here.
+        """
         with self._database.transaction() as connection:
             row = held_row(connection, job)
             seconds = row["lease_seconds"] if lease_seconds is None else lease_seconds
@@ -153,6 +187,13 @@ class SqliteJobStore(JobStore):
             return job_of(row)
 
     def set_plan(self, job: Job, plan: Json, *, reason: str = "") -> Job:
+        """Freeze the execution plan; a changed one counts from the next opened segment on.
+
+        Args:
+            job: The claim.
+            plan: The plan, as JSON.
+            reason: Why it changed, in words, for the job's history.
+        """
         now = self._clock()
         with self._database.transaction() as connection:
             before = _running_row(connection, job)
@@ -173,19 +214,34 @@ class SqliteJobStore(JobStore):
             return job_of(row)
 
     def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Job]:
+        """Give back whatever a process holds that has ended; for its parent.
+
+        Args:
+            holder: The process.
+            reason: How it ended, in words.
+            counted: Whether the starts count as attempts.
+
+        Returns:
+            The jobs it held: QUEUED, or PUBLISHING and held by nobody.
+        """
         with self._database.transaction() as connection:
             now = self._clock()
             rows = release_process(connection, holder, reason, now, counted=counted)
             return [job_of(row) for row in rows]
 
-    def progress(
-        self, job: Job, frames_done: int, frames_total: int, segment: Segment | None = None
-    ) -> None:
+    def progress(self, job: Job, frames_done: int, frames_total: int) -> None:
+        """Note a painted frame and prolong the claim.
+
+        Args:
+            job: The claim.
+            frames_done: Frames painted so far. If there are more than ever, this start counts as
+                the first one since; if there are less, as when frames kept from an earlier start
+                are come by again, the greatest number stays.
+            frames_total: An estimate; 0 where unknown.
+        """
         now = self._clock()
         with self._database.transaction() as connection:
             _running_row(connection, job)
-            if segment is not None:
-                segment_rows.renew_segment(connection, job.id, segment, now)
             connection.execute(
                 "UPDATE jobs SET frames_done = max(frames_done, :done), frames_total = :total,"
                 " updated = :now,"
@@ -195,6 +251,7 @@ class SqliteJobStore(JobStore):
             )
 
     def publishing(self, job: Job, *, part: FileIdentity | None = None) -> Job:
+        """Note that the finished, verified file `part` is about to replace the target."""
         now = self._clock()
         with self._database.transaction() as connection:
             row = _running_row(connection, job)
@@ -207,11 +264,13 @@ class SqliteJobStore(JobStore):
             return job_of(row)
 
     def done(self, job: Job) -> Job:
+        """Note that the output is in place."""
         with self._database.transaction() as connection:
             row = held_row(connection, job)
             return job_of(move(connection, row, JobState.DONE, self._clock()))
 
     def fail(self, job: Job, sentence: str) -> Job:
+        """Give a job up, with the sentence a person will read. It may be held or queued."""
         with self._database.transaction() as connection:
             row = fenced_row(connection, job)
             now = self._clock()
@@ -219,6 +278,7 @@ class SqliteJobStore(JobStore):
             return job_of(row)
 
     def vanished(self, job: Job) -> Job:
+        """Note that the film is gone. The job may be held or queued."""
         with self._database.transaction() as connection:
             row = fenced_row(connection, job)
             return job_of(move(connection, row, JobState.VANISHED, self._clock()))
@@ -226,6 +286,14 @@ class SqliteJobStore(JobStore):
     def requeue(
         self, job: Job, *, reason: str, not_before: float = 0.0, counted: bool = True
     ) -> Job:
+        """Give a claim back.
+
+        Args:
+            job: The claim.
+            reason: Why it waits, in words.
+            not_before: It is not started before this time, in seconds since the epoch.
+            counted: Whether this start counts as an attempt; not so where it was only stopped.
+        """
         with self._database.transaction() as connection:
             row = held_row(connection, job)
             row = move(
@@ -242,35 +310,20 @@ class SqliteJobStore(JobStore):
 
     # --- segments ----------------------------------------------------------------------------
 
-    def open_segment(self, job: Job, segment: Segment) -> Segment:
-        with self._database.transaction() as connection:
-            row = _running_row(connection, job)
-            opening = segment_rows.Opening(
-                worker=job.worker or row["worker"],
-                holder=self._holder,
-                lease_seconds=row["lease_seconds"],
-                now=self._clock(),
-                presence=lambda holder: self._presence(holder, self._holder),
-            )
-            return segment_rows.open_segment(connection, job.id, segment, opening)
-
-    def renew_segment(self, job: Job, segment: Segment) -> None:
+    def open_segment(self, job: Job, segment: Segment) -> None:
+        """Note a segment by its first frame, or anew one that was opened and not closed."""
         with self._database.transaction() as connection:
             _running_row(connection, job)
-            segment_rows.renew_segment(connection, job.id, segment, self._clock())
+            segment_rows.open_segment(connection, job.id, segment, self._clock())
 
     def close_segment(self, job: Job, segment: Segment) -> None:
+        """Note a segment's file, digest, last frame and carried state, all at once."""
         with self._database.transaction() as connection:
             _running_row(connection, job)
             segment_rows.close_segment(connection, job.id, segment, self._clock())
 
-    def segments(self, job_id: int) -> list[Segment]:
-        found = self._database.read(
-            "SELECT * FROM segments WHERE job_id = :id ORDER BY number", {"id": job_id}
-        )
-        return [segment_rows.segment_of(row) for row in found]
-
     def clear_segments(self, job: Job) -> None:
+        """Forget the job's segments and the frames painted: it begins anew."""
         now = self._clock()
         with self._database.transaction() as connection:
             row = _running_row(connection, job)
@@ -280,106 +333,29 @@ class SqliteJobStore(JobStore):
             )
             record(connection, row, JobState.RUNNING, now, BEGUN_ANEW)
 
-    # --- looking -----------------------------------------------------------------------------
-
-    def get(self, job_id: int) -> Job:
-        found = self._database.read("SELECT * FROM jobs WHERE id = :id", {"id": job_id})
-        if not found:
-            raise no_such_job(job_id)
-        return job_of(found[0])
-
-    def jobs(self, states: Iterable[JobState] | None = None, limit: int | None = None) -> list[Job]:
-        found = self._database.read(
-            "SELECT * FROM jobs"
-            " WHERE :states IS NULL OR state IN (SELECT value FROM json_each(:states))"
-            " ORDER BY id DESC LIMIT :limit",
-            {
-                "states": None if states is None else json.dumps(list(states)),
-                "limit": -1 if limit is None else limit,
-            },
-        )
-        return [job_of(row) for row in found]
-
-    def counts(self) -> dict[JobState, int]:
-        found = self._database.read("SELECT state, count(*) AS number FROM jobs GROUP BY state")
-        numbers = {row["state"]: row["number"] for row in found}
-        return {state: numbers.get(state, 0) for state in JobState}
-
-    def events(self, job_id: int) -> list[Event]:
-        found = self._database.read(
-            "SELECT * FROM events WHERE job_id = :id ORDER BY id", {"id": job_id}
-        )
-        return [event_of(row) for row in found]
-
-    def is_output(self, path: bytes) -> bool:
-        return bool(
-            self._database.read(
-                "SELECT 1 FROM jobs WHERE target = :path AND state IN ('publishing', 'done')"
-                " LIMIT 1",
-                {"path": path},
-            )
-        )
-
-    def jobs_for_target(self, target: bytes) -> list[Job]:
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE target = :target ORDER BY id DESC", {"target": target}
-        )
-        return [job_of(row) for row in found]
-
-    def is_source(self, path: bytes) -> bool:
-        return bool(
-            self._database.read("SELECT 1 FROM jobs WHERE source = :path LIMIT 1", {"path": path})
-        )
-
-    def is_being_written(self, target: bytes, *, but_for: int) -> bool:
-        return bool(
-            self._database.read(
-                "SELECT 1 FROM jobs WHERE target = :target AND id != :id"
-                " AND state IN ('running', 'publishing') LIMIT 1",
-                {"target": target, "id": but_for},
-            )
-        )
-
-    def jobs_of_film(self, key: JobKey) -> list[Job]:
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE folder = :folder AND relative = :relative"
-            " AND fingerprint = :fingerprint ORDER BY id",
-            {"folder": key.folder, "relative": key.relative, "fingerprint": key.fingerprint},
-        )
-        return list({job.request.key: job for job in map(job_of, found)}.values())
-
-    # --- files seen --------------------------------------------------------------------------
+    # --- files seen, and the daemon ----------------------------------------------------------
 
     def record_file(
         self, folder: bytes, relative: bytes, identity: FileIdentity, fingerprint: str
     ) -> None:
-        values = file_rows.file_values(folder, relative, identity)
+        """Remember a file's fingerprint, so that it need not be read again."""
+        values = file_values(folder, relative, identity)
+        values |= {"fingerprint": fingerprint, "now": self._clock()}
         with self._database.transaction() as connection:
-            noted = {"fingerprint": fingerprint, "now": self._clock()}
-            connection.execute(file_rows.RECORD, values | noted)
-
-    def known_fingerprint(
-        self, folder: bytes, relative: bytes, identity: FileIdentity
-    ) -> str | None:
-        values = file_rows.file_values(folder, relative, identity)
-        found = self._database.read(file_rows.KNOWN, values)
-        return str(found[0]["fingerprint"]) if found else None
-
-    # --- the daemon --------------------------------------------------------------------------
+            connection.execute(
+                "INSERT OR REPLACE INTO files (folder, relative, device, inode, size, mtime_ns,"
+                " ctime_ns, fingerprint, recorded) VALUES (:folder, :relative, :device, :inode,"
+                " :size, :mtime_ns, :ctime_ns, :fingerprint, :now)",
+                values,
+            )
 
     def report(self, facts: Json) -> None:
+        """Note how the daemon fares, for those who look from outside; replaces the last report."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO daemon (id, updated, report) VALUES (1, ?, ?)",
                 (self._clock(), to_json(facts)),
             )
-
-    def last_report(self) -> Json | None:
-        found = self._database.read("SELECT report FROM daemon")
-        if not found:
-            return None
-        facts: Json = json.loads(found[0]["report"])
-        return facts
 
 
 def _running_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:

@@ -239,7 +239,7 @@ class StyleRecipe:
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values; `from_json` gives the same recipe back.
 
-        `INDEPENDENT` is left out: such a recipe is what one was before there was a choice.
+        `INDEPENDENT` is left out, as it always was: the same recipe is the same text.
         """
         values = asdict(self)
         if self.temporal == INDEPENDENT:
@@ -263,10 +263,8 @@ class StyleRecipe:
         try:
             values["styles"] = tuple(StyleSource(**style) for style in data["styles"])
             for key in ("style_layers", "layer_weights"):
-                if key in values:
-                    values[key] = tuple(values[key])
-            if "levels" in values:
-                values["levels"] = tuple(Level(**level) for level in values["levels"])
+                values[key] = tuple(data[key])
+            values["levels"] = tuple(Level(**level) for level in data["levels"])
             temporal = values.get("temporal")
             values["temporal"] = INDEPENDENT if temporal is None else _temporal(temporal)
             return cls(**values)

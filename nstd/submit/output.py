@@ -59,8 +59,7 @@ class OutputSpec:
             values = dict(data)
             values["encode"] = EncodeSettings(**values["encode"])
             values["siblings"] = tuple(values["siblings"])
-            # Jobs queued by versions without limits have the default ones.
-            values["limits"] = Limits.from_json(values.get("limits", {}))
+            values["limits"] = Limits.from_json(values["limits"])
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise LedgerError(

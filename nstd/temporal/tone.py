@@ -67,8 +67,7 @@ class Tone:
         source_sharpness: Likewise.
         follows: Of each color, 0…1, how much lighter a place is painted where its source is lighter
             by 1: so much of its source's changes the whole picture takes on.
-        palette: Which of its colors became which; None of a shot that was begun before there was
-            one.
+        palette: Which of its colors became which.
     """
 
     light: tuple[float, ...]
@@ -78,7 +77,7 @@ class Tone:
     source_contrast: float
     source_sharpness: float
     follows: tuple[float, ...]
-    palette: Palette | None = None
+    palette: Palette
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Tone":
@@ -86,8 +85,7 @@ class Tone:
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
-        palette = values.get("palette")
-        return cls(**(given | {"palette": palette and Palette.of(palette)}))
+        return cls(**(given | {"palette": Palette.of(values["palette"])}))
 
 
 def tone_of(painted: Image, source: Image) -> Tone:

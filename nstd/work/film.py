@@ -8,7 +8,7 @@ import torch
 
 from nstd.errors import InputError, NstdError, UnsupportedError
 from nstd.flow import Estimator
-from nstd.ledger.job import Job, Segment, path_of
+from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.frame import Image, VideoInfo
 from nstd.style.optimize import Iterate, Painter
@@ -80,9 +80,9 @@ class Film:
         end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
         return max(0, end - self.output.first)
 
-    def progress(self, segment: Segment, frame: int, total: int) -> None:
-        """Note that `frame` of the open `segment` is painted."""
-        self.store.progress(self.job, frame - self.output.first + 1, total, segment)
+    def progress(self, frame: int, total: int) -> None:
+        """Note that `frame` is painted."""
+        self.store.progress(self.job, frame - self.output.first + 1, total)
         self.observer.painted(frame)
 
 

@@ -63,7 +63,7 @@ def stylize_segment(
     kill costs the frame in hand, and the encoder sees the same frames as if there had been none.
     """
     require_room(film, info)
-    segment = film.store.open_segment(film.job, segment)
+    film.store.open_segment(film.job, segment)
     keeper = FrameKeeper(segment_folder(film.work, segment.index))
     shot = _carried_shot(film, segment)
     total = film.frames_of(info)
@@ -77,7 +77,7 @@ def stylize_segment(
             _paint_frame(film, past, coming, shot)
         shot = _judged(film, keeper, frame, shot)
         times.append(replace(frame, image=_NO_PIXELS))
-        film.progress(segment, frame.index, total)
+        film.progress(frame.index, total)
     assert shot is not None  # noqa: S101 - for the type checker: a segment has a frame
     path = _encode(film, info, segment, keeper, times)
     end = times[-1].pts + times[-1].duration
@@ -231,14 +231,9 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
     if segment.depends_on is None:
         return None
     before = film.store.segments(film.job.id)[segment.depends_on]
-    # Before there were shots, energies were all that was carried; and a shot had no tone to be held
-    # to once, which it then does without to its end.
     try:
-        shot = before.carried.get("shot") or {
-            "first": film.output.first,
-            "energies": before.carried["energies"],
-        }
-        tone = shot.get("tone") and Tone.of(shot["tone"])
+        shot = before.carried["shot"]
+        tone = shot["tone"] and Tone.of(shot["tone"])
         return _Shot(**(shot | {"energies": tuple(shot["energies"]), "tone": tone}))
     except (AttributeError, KeyError, TypeError) as error:
         raise LedgerError(

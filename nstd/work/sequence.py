@@ -141,13 +141,12 @@ class Past:
 
     def _predecessor(self, coming: Coming, distance: int) -> Predecessor:
         index = coming.frame.index - distance
-        shown = self._shown_by(index)
         return Predecessor(
             to_tensor(self._painted(index)),
             *coming.flows[distance],
             same=coming.same and distance == 1,
             sources=(to_tensor(coming.pictures[distance]), to_tensor(coming.pictures[0])),
-            shown=None if shown is None else to_tensor(shown),
+            shown=to_tensor(self._shown_by(index)),
         )
 
     def keep(self, coming: Coming, painted: Image, shown: Image | None) -> None:
@@ -168,20 +167,17 @@ class Past:
             self._shown.clear(index - self._reach)
 
     def carry(self, last: int) -> dict[str, list[int]]:
-        """Keep what the next segment may look back on; gives the frames' numbers, by kind."""
+        """Keep what the next segment may look back on; gives the frames' numbers."""
         if not self._reach:
             return {}
         folder = carried_folder(self._film.work, self._segment.index)
-        carried, carried_shown = FrameKeeper(folder), FrameKeeper(folder / _SHOWN)
+        carried, shown = FrameKeeper(folder), FrameKeeper(folder / _SHOWN)
         numbers = list(range(max(self._shot_first, last - self._reach + 1), last + 1))
-        shown = {number: self._shown_by(number) for number in numbers}
-        said = {number: image for number, image in shown.items() if image is not None}
         for number in numbers:
             # Again, if it is there: another plan may have left it.
-            if number in said:
-                carried_shown.keep(number, said[number])
+            shown.keep(number, self._shown_by(number))
             carried.keep(number, self._painted(number))
-        return {"frames": numbers, "shown": list(said)}
+        return {"frames": numbers}
 
     def forget(self) -> None:
         """Remove what only the open segment needed, now that it is closed."""
@@ -191,32 +187,23 @@ class Past:
             shutil.rmtree(left, ignore_errors=True)
 
     def _painted(self, index: int) -> Image:
-        if index >= self._segment.first:
-            return self._keeper.load(index)
-        return FrameKeeper(self._left).load(index)
+        return FrameKeeper(self._folder_of(index)).load(index)
 
-    def _shown_by(self, index: int) -> Image | None:
-        """What a painted frame was painted for; None if a version painted it that did not say.
-
-        Raises:
-            UnreadableError: It was there, and is not any more.
-        """
-        own = index >= self._segment.first
-        folder = self._own_shown if own else self._left / _SHOWN
-        keeper = FrameKeeper(folder)
-        there = keeper.indices()
-        if index in there:
-            return keeper.load(index)
-        if there and there[0] < index:
+    def _shown_by(self, index: int) -> Image:
+        """What a painted frame was painted for."""
+        folder = self._folder_of(index)
+        try:
+            return FrameKeeper(folder / _SHOWN).load(index)
+        except UnreadableError as error:
             raise UnreadableError(
-                f"What frame {index} was painted for is not in {folder} any more",
-                f"Delete {folder.parent}: what is in it is painted again",
-            )
-        return None
+                f"What frame {index} was painted for is not in {folder / _SHOWN} any more",
+                f"Delete {folder}: what is in it is painted again",
+            ) from error
 
-    @property
-    def _left(self) -> Path:
-        """Where that lies which the segment before has left."""
+    def _folder_of(self, index: int) -> Path:
+        """Where a painted frame lies: in this segment's folder, or in what the one before left."""
+        if index >= self._segment.first:
+            return segment_folder(self._film.work, self._segment.index)
         return carried_folder(self._film.work, self._segment.index - 1)
 
 
@@ -232,13 +219,11 @@ def carried_folder(work: Path, index: int) -> Path:
 
 def is_carried(work: Path, segment: Segment) -> bool:
     """Whether all that a closed segment leaves for the next one is there."""
+    numbers = set(segment.carried.get("frames", []))  # none where frames stand each for itself
     folder = carried_folder(work, segment.index)
-    # Versions that did not say what frames were painted for have not carried it.
-    kinds = {"frames": folder, "shown": folder / _SHOWN}
-    return all(
-        not (numbers := segment.carried.get(kind, []))
-        or (place.is_dir() and set(numbers) <= set(FrameKeeper(place).indices()))
-        for kind, place in kinds.items()
+    return not numbers or all(
+        place.is_dir() and numbers <= set(FrameKeeper(place).indices())
+        for place in (folder, folder / _SHOWN)
     )
 
 

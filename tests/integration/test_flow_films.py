@@ -203,7 +203,15 @@ def test_what_fails_on_the_device_while_the_flow_is_computed_is_the_devices_faul
     assert type(house.work(Onlooker()).error) is due
 
 
-@pytest.mark.parametrize("carried", [{"shot": {"hue": 3}}, {"shot": {"first": 0}}, {}])
+@pytest.mark.parametrize(
+    "carried",
+    [
+        {"shot": {"first": 0, "energies": [1.0], "tone": None, "hue": 3}},
+        {"shot": {"first": 0, "tone": None}},
+        {"shot": {"tone": 3}},
+        {},
+    ],
+)
 def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
     house: House, carried: dict[str, Any]
 ) -> None:
@@ -212,7 +220,7 @@ def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
     first.stop_at(SEGMENT)
     house.work(first)
     (segment, *_) = house.store.segments(job.id)
-    kept = {name: segment.carried[name] for name in ("frames", "shown", "first_pts", "end_pts")}
+    kept = {name: segment.carried[name] for name in ("frames", "first_pts", "end_pts")}
     with sqlite3.connect(house.state / "ledger.sqlite3") as ledger:
         ledger.execute("UPDATE segments SET carried = ?", [json.dumps(carried | kept)])
     error = house.work(Onlooker()).error
@@ -391,26 +399,6 @@ def test_each_shot_has_a_tone_of_its_own(house: House) -> None:
     assert len(painted) == 6
     assert len(tones) == 4
     assert tones[0] == tones[1] != tones[2] == tones[3]
-
-
-def test_a_shot_that_was_begun_before_there_were_tones_goes_on_without(house: House) -> None:
-    house.queue()
-    begun = Onlooker()
-    begun.stop_at(SEGMENT)
-    house.work(begun)
-    with pytest.MonkeyPatch.context() as patch:
-        original = JobStore.segments
-
-        def older(store: JobStore, job: int) -> Any:
-            found = original(store, job)
-            for one in found:
-                one.carried.get("shot", {}).pop("tone", None)
-            return found
-
-        patch.setattr(JobStore, "segments", older)
-        tones, _ = tones_used(house, Onlooker())
-    assert len(tones) >= FRAMES - SEGMENT - 1
-    assert set(tones) == {None}
 
 
 def test_in_a_film_that_is_scaled_what_stands_still_is_the_same_twice(house: House) -> None:

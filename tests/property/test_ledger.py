@@ -29,7 +29,6 @@ class Worker:
         self.pid = pid
         self.name = f"worker {pid}"
         self.job: Job | None = None
-        self.segment: Segment | None = None
         self._machine = machine
         self.store = self._open()
 
@@ -168,25 +167,21 @@ class LedgerMachine(RuleBasedStateMachine):
 
         self._work(who, act, JobState.RUNNING, JobState.PUBLISHING)
 
-    @rule(who=WHO)
-    def next_segment(self, who: int) -> None:
+    @rule(who=WHO, close=st.booleans())
+    def next_segment(self, who: int, close: bool) -> None:
         def act(worker: Worker, job: Job, expected: Expected) -> None:
             known = expected.segments
-            mine = worker.segment
-            if mine is not None and known and known[-1].token == mine.token:
-                index, first = mine.index, mine.first
-                closed = replace(mine, last=first + 9, path=f"{index}.mkv", digest=f"d{index}")
-                worker.store.renew_segment(job, mine)
+            begun = known.pop() if known and not known[-1].complete else None
+            if begun is not None and close:
+                index, last = begun.index, begun.first + 9
+                closed = replace(begun, last=last, path=f"{index}.mkv", digest=f"d{index}")
                 worker.store.close_segment(job, closed)
-                known[-1], worker.segment = closed, None
+                known.append(closed)
                 return
-            if known and not known[-1].complete:  # an earlier worker's: begun anew
-                before = known.pop()
-                assert worker.store.open_segment(job, before).token != before.token
             index = len(known)
             opened = Segment(index, 10 * index, depends_on=index - 1 if index else None)
-            worker.segment = worker.store.open_segment(job, opened)
-            known.append(worker.segment)
+            worker.store.open_segment(job, opened)  # it may be there, open: it is begun anew
+            known.append(opened)
 
         self._work(who, act, JobState.RUNNING)
 

@@ -1,7 +1,7 @@
 """How large a film or picture may be: against files that are small and unpack to something huge."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,15 +47,14 @@ class Limits:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Limits":
-        """The limits that `to_json` wrote; what it did not know of has its default.
+        """The limits that `to_json` wrote.
 
         Raises:
             TypeError: It has keys that are none, or values that are no numbers.
         """
-        for field in fields(cls):
-            value = data.get(field.name, field.default)
+        for name, value in data.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"the limit {field.name} is {value!r}")
+                raise TypeError(f"the limit {name} is {value!r}")
         return cls(**data)
 
     def require_frame_size(self, path: Path, width: int, height: int) -> None:

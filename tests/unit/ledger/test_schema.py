@@ -47,6 +47,25 @@ def test_an_older_ledger_is_brought_up_and_keeps_its_rows(connection: sqlite3.Co
     assert version_of(connection, (*MIGRATIONS, later)) == len(MIGRATIONS) + 1
 
 
+def test_a_segment_keeps_what_it_is_when_it_loses_its_lease_and_its_batch(
+    connection: sqlite3.Connection,
+) -> None:
+    migrate(connection, MIGRATIONS[:2])
+    connection.execute(
+        "INSERT INTO jobs (folder, relative, fingerprint, recipe_name, generation, source, target,"
+        " recipe, output, priority, state, created, updated)"
+        " VALUES (x'00', x'01', 'f', 'oil', 1, x'02', x'03', '{}', '{}', 0, 'queued', 1, 2)"
+    )
+    connection.execute(
+        "INSERT INTO segments (job_id, number, first, last, path, digest, carried, plan, opened,"
+        " token, worker, pid, pid_started, boot, lease_seconds, lease_until)"
+        """ VALUES (1, 0, 0, 9, 'a.mp4', 'd', '{"a":1}', '{"batch":1,"history":10}', 5, 7, 'w', 8, 9, 'b', 60, 65)"""
+    )
+    migrate(connection)
+    kept = (1, 0, 0, 9, None, "a.mp4", "d", '{"a":1}', '{"history":10}', 5.0, None)
+    assert connection.execute("SELECT * FROM segments").fetchall() == [kept]
+
+
 def test_a_migration_that_fails_leaves_the_version_before(connection: sqlite3.Connection) -> None:
     migrate(connection)
     broken = ("CREATE TABLE halfway (a INTEGER) STRICT", "INSERT INTO nowhere VALUES (1)")

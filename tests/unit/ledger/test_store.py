@@ -9,13 +9,13 @@ import pytest
 
 from nstd.errors import BusyError, LedgerError
 from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Segment
-from nstd.ledger.leases import Holder, Presence
+from nstd.ledger.leases import Holder
 from nstd.ledger.store import JobStore
-from tests.unit.ledger.conftest import Machine
 
 Open = Callable[..., JobStore]
 Film = Callable[..., JobRequest]
 IDENTITY = FileIdentity(1, 2, 3, 4, 5)
+CLOSED = Segment(0, 0, 9, path="segment-000000.mkv", digest="abc", carried={"frames": ["f"]})
 
 
 def _claim(store: JobStore, worker: str = "w", job_id: int | None = None) -> Job:
@@ -312,11 +312,11 @@ def test_saying_the_same_progress_twice_paints_no_frame(store: JobStore, film: F
 def test_another_plan_keeps_the_frames_of_closed_segments(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
     store.set_plan(job, {"device": "cpu"})
-    segment = store.open_segment(job, Segment(0, 0))
-    store.progress(job, 4, 9, segment)
-    store.close_segment(job, replace(segment, last=3, path="segment-0.mp4", digest="0"))
-    segment = store.open_segment(job, Segment(1, 4, depends_on=0))
-    store.progress(job, 6, 9, segment)
+    store.open_segment(job, Segment(0, 0))
+    store.progress(job, 4, 9)
+    store.close_segment(job, replace(CLOSED, last=3))
+    store.open_segment(job, Segment(1, 4, depends_on=0))
+    store.progress(job, 6, 9)
     assert store.set_plan(job, {"device": "cpu"}).frames_done == 6
     assert store.set_plan(job, {"device": "cuda"}).frames_done == 4
     assert store.get(job.id).frames_done == 4
@@ -348,14 +348,12 @@ def test_a_changed_plan_is_in_the_history(store: JobStore, film: Film) -> None:
 
 # --- segments --------------------------------------------------------------------------------
 
-CLOSED = Segment(0, 0, 9, path="segment-000000.mkv", digest="abc", carried={"frames": ["f"]})
-
 
 def test_a_segment_enters_open_and_is_closed_with_all_of_it(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
-    opened = store.open_segment(job, Segment(0, 0))
+    store.open_segment(job, Segment(0, 0))
     assert store.segments(job.id) == [Segment(0, 0)]
-    store.close_segment(job, replace(CLOSED, token=opened.token))
+    store.close_segment(job, CLOSED)
     store.open_segment(job, Segment(1, 10, depends_on=0))
     assert store.segments(job.id) == [CLOSED, Segment(1, 10, depends_on=0)]
 
@@ -364,18 +362,14 @@ def test_an_open_segment_may_be_begun_anew_and_a_closed_one_not(
     store: JobStore, film: Film
 ) -> None:
     job = _claimed(store, film())
-    first = store.open_segment(job, Segment(0, 0))
-    second = store.open_segment(job, Segment(0, 0))
-    with pytest.raises(BusyError, match="taken over"):
-        store.close_segment(job, replace(CLOSED, token=first.token))
-    with pytest.raises(BusyError, match="taken over"):
-        store.renew_segment(job, first)
-    closed = replace(CLOSED, token=second.token)
-    store.close_segment(job, closed)
+    store.open_segment(job, Segment(0, 0, carried={"frames": ["old"]}))
+    store.open_segment(job, Segment(0, 0))
+    assert store.segments(job.id) == [Segment(0, 0)]
+    store.close_segment(job, CLOSED)
     with pytest.raises(LedgerError, match="closed already"):
         store.open_segment(job, Segment(0, 0))
     with pytest.raises(LedgerError, match="not open"):
-        store.close_segment(job, closed)
+        store.close_segment(job, CLOSED)
     assert store.segments(job.id) == [CLOSED]
 
 
@@ -396,35 +390,13 @@ def test_a_segment_does_not_depend_on_one_that_is_not_there(store: JobStore, fil
 
 def test_a_job_begun_anew_has_no_segments(store: JobStore, film: Film) -> None:
     job = _claimed(store, film())
-    opened = store.open_segment(job, Segment(0, 0))
-    store.close_segment(job, replace(CLOSED, token=opened.token))
-    second = store.open_segment(job, Segment(1, 10, depends_on=0))
-    store.progress(job, 11, 20, second)
+    store.open_segment(job, Segment(0, 0))
+    store.close_segment(job, CLOSED)
+    store.open_segment(job, Segment(1, 10, depends_on=0))
+    store.progress(job, 11, 20)
     store.clear_segments(job)
     assert store.segments(job.id) == []
     assert store.get(job.id).frames_done == 0
-    # Begun anew it has another token, so that who has not noticed cannot meddle with it.
-    store.open_segment(job, Segment(0, 0))
-    with pytest.raises(BusyError, match="taken over"):
-        store.renew_segment(job, opened)
-
-
-def test_two_processes_may_paint_segments_of_one_job_and_never_the_same(
-    open_store: Open, machine: Machine, film: Film
-) -> None:
-    one, other = open_store(100), open_store(200)
-    job = _claimed(one, film())
-    first = one.open_segment(job, Segment(0, 0))
-    with pytest.raises(BusyError, match="Segment 0 of job 1 is being painted by w"):
-        other.open_segment(job, Segment(0, 0))
-    second = other.open_segment(job, Segment(1, 10))
-    one.progress(job, 1, 20, first)
-    other.renew_segment(job, second)
-    machine.seen[200] = Presence.GONE
-    retaken = one.open_segment(job, Segment(1, 10))
-    with pytest.raises(BusyError, match="taken over"):
-        other.progress(job, 2, 20, second)
-    one.renew_segment(job, retaken)
 
 
 @pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 0)])

@@ -40,11 +40,6 @@ def test_limits_come_back_from_json_as_they_were(limits: Limits) -> None:
     assert Limits.from_json(json.loads(json.dumps(limits.to_json()))) == limits
 
 
-def test_what_an_older_version_did_not_limit_has_its_default() -> None:
-    assert Limits.from_json({}) == Limits()
-    assert Limits.from_json({"frames": 3}) == Limits(frames=3)
-
-
 @pytest.mark.parametrize(
     "data", [{"pixels": 3}, {"frames": "3"}, {"hours": None}, {"frames": True}]
 )

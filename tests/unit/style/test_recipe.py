@@ -111,13 +111,6 @@ def test_a_frozen_recipe_is_checked_like_any_other() -> None:
         StyleRecipe.from_json(data)
 
 
-def test_a_frozen_recipe_without_a_later_key_gets_its_default() -> None:
-    data = json.loads(json.dumps(StyleRecipe(styles=STYLES).to_json()))
-    for key in set(data) - {"styles"}:
-        del data[key]
-    assert StyleRecipe.from_json(data) == StyleRecipe(styles=STYLES)
-
-
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
@@ -201,15 +194,9 @@ def test_a_level_that_cannot_be_run_is_refused_when_it_is_read(text: str) -> Non
 # --- how frames hold together --------------------------------------------------------------------
 
 
-def test_a_recipe_frozen_before_there_was_a_choice_is_independent() -> None:
-    frozen = StyleRecipe(styles=STYLES, temporal=Temporal()).to_json()
-    del frozen["temporal"]
-    assert StyleRecipe.from_json(frozen).temporal == INDEPENDENT
-    assert INDEPENDENT.distances == ()
-
-
-def test_an_independent_recipe_is_frozen_as_it_was_before_there_was_a_choice() -> None:
+def test_an_independent_recipe_is_frozen_without_saying_so() -> None:
     assert "temporal" not in StyleRecipe(styles=STYLES, temporal=INDEPENDENT).to_json()
+    assert INDEPENDENT.distances == ()
 
 
 @pytest.mark.parametrize(

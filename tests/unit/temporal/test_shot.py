@@ -618,7 +618,4 @@ def test_a_shot_s_palette_is_what_new_places_of_its_frames_start_from(
     tone = tone_of(PAINTED, FRAME)
     list(stylize_next(painter(), FRAME, [strip()], ENERGIES, 0.0, tone))
     list(stylize_next(painter(), FRAME, [strip()], ENERGIES))
-    # As of a shot that another version began.
-    before = replace(tone, palette=None)
-    list(stylize_next(painter(), FRAME, [strip()], ENERGIES, 0.0, before))
-    assert given == [palette_of(PAINTED, FRAME), None, None]
+    assert given == [palette_of(PAINTED, FRAME), None]

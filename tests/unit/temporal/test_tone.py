@@ -68,10 +68,6 @@ def test_a_tone_is_what_scores_measure() -> None:
 def test_it_survives_the_ledger() -> None:
     tone = tone_of(PAINTED, SOURCE)
     assert Tone.of(json.loads(json.dumps(asdict(tone)))) == tone
-    # Of a shot that was begun before there were palettes.
-    old = asdict(tone)
-    del old["palette"]
-    assert Tone.of(json.loads(json.dumps(old))) == replace(tone, palette=None)
 
 
 def test_paint_follows_its_source_as_far_as_its_places_do() -> None:

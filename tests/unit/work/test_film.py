@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nstd.errors import LedgerError
-from nstd.ledger.job import Segment, path_of
+from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
 from nstd.media.write.encode import CODECS, PRESETS, EncodeSettings
 from nstd.submit.output import OutputSpec
@@ -75,17 +75,12 @@ def test_a_specification_of_another_version_is_refused_with_what_to_do(
         OutputSpec.from_json(OutputSpec().to_json() | change)
 
 
-def test_a_specification_without_its_encoding_is_refused() -> None:
+@pytest.mark.parametrize("key", ["encode", "siblings", "limits"])
+def test_a_specification_without_one_of_its_parts_is_refused(key: str) -> None:
     data = OutputSpec().to_json()
-    del data["encode"]
-    with pytest.raises(LedgerError, match="encode"):
+    del data[key]
+    with pytest.raises(LedgerError, match=key):
         OutputSpec.from_json(data)
-
-
-def test_a_specification_from_before_there_were_limits_has_the_default_ones() -> None:
-    data = OutputSpec(first=3).to_json()
-    del data["limits"]
-    assert OutputSpec.from_json(data) == OutputSpec(first=3, limits=Limits())
 
 
 def test_a_film_is_whole_unless_either_end_is_cut() -> None:
@@ -129,8 +124,7 @@ def test_progress_counts_from_the_first_frame_asked_for() -> None:
         painter=cast("Any", None),
         observer=observer,
     )
-    segment = Segment(0, 10)
-    film.progress(segment, 10, 5)
-    film.progress(segment, 14, 5)
-    assert store.progress.mock_calls == [call("job", 1, 5, segment), call("job", 5, 5, segment)]
+    film.progress(10, 5)
+    film.progress(14, 5)
+    assert store.progress.mock_calls == [call("job", 1, 5), call("job", 5, 5)]
     assert observer.painted.mock_calls == [call(10), call(14)]

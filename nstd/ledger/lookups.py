@@ -1,0 +1,155 @@
+"""What can be asked of the ledger: each question is one query, of one moment."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nstd.ledger import queueing
+from nstd.ledger.database import Database
+from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Json, Segment
+from nstd.ledger.rows import event_of, file_values, job_of, no_such_job
+from nstd.ledger.segment_rows import segment_of
+
+
+class Lookups:
+    """The half of a `JobStore` that changes nothing.
+
+    Args:
+        path: The ledger's file.
+        busy_seconds: How long to wait for another process that writes.
+    """
+
+    def __init__(self, path: Path, *, busy_seconds: float) -> None:
+        self._database = Database(path, busy_seconds=busy_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger; further use raises `LedgerError`."""
+        self._database.close()
+
+    # --- jobs --------------------------------------------------------------------------------
+
+    def get(self, job_id: int) -> Job:
+        """The job with this number."""
+        found = self._database.read("SELECT * FROM jobs WHERE id = :id", {"id": job_id})
+        if not found:
+            raise no_such_job(job_id)
+        return job_of(found[0])
+
+    def find(self, key: JobKey) -> Job | None:
+        """The newest job for this work, or None."""
+        found = self._database.read(queueing.LATEST, queueing.key_values(key))
+        return job_of(found[0]) if found else None
+
+    def jobs(self, states: Iterable[JobState] | None = None, limit: int | None = None) -> list[Job]:
+        """Jobs in any of these states (None: all), the newest first, at most `limit`."""
+        found = self._database.read(
+            "SELECT * FROM jobs"
+            " WHERE :states IS NULL OR state IN (SELECT value FROM json_each(:states))"
+            " ORDER BY id DESC LIMIT :limit",
+            {
+                "states": None if states is None else json.dumps(list(states)),
+                "limit": -1 if limit is None else limit,
+            },
+        )
+        return [job_of(row) for row in found]
+
+    def jobs_for_target(self, target: bytes) -> list[Job]:
+        """The jobs whose output goes, or went, to this path, the newest first."""
+        found = self._database.read(
+            "SELECT * FROM jobs WHERE target = :target ORDER BY id DESC", {"target": target}
+        )
+        return [job_of(row) for row in found]
+
+    def jobs_of_film(self, key: JobKey) -> list[Job]:
+        """The newest job of each recipe for the film of `key`: same folder, path and content."""
+        found = self._database.read(
+            "SELECT * FROM jobs WHERE folder = :folder AND relative = :relative"
+            " AND fingerprint = :fingerprint ORDER BY id",
+            {"folder": key.folder, "relative": key.relative, "fingerprint": key.fingerprint},
+        )
+        return list({job.request.key: job for job in map(job_of, found)}.values())
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each of the states."""
+        found = self._database.read("SELECT state, count(*) AS number FROM jobs GROUP BY state")
+        numbers = {row["state"]: row["number"] for row in found}
+        return {state: numbers.get(state, 0) for state in JobState}
+
+    # --- one job -----------------------------------------------------------------------------
+
+    def events(self, job_id: int) -> list[Event]:
+        """The job's history, the oldest line first."""
+        found = self._database.read(
+            "SELECT * FROM events WHERE job_id = :id ORDER BY id", {"id": job_id}
+        )
+        return [event_of(row) for row in found]
+
+    def segments(self, job_id: int) -> list[Segment]:
+        """The job's segments in their order."""
+        found = self._database.read(
+            "SELECT * FROM segments WHERE job_id = :id ORDER BY number", {"id": job_id}
+        )
+        return [segment_of(row) for row in found]
+
+    # --- paths and files ---------------------------------------------------------------------
+
+    def is_output(self, path: bytes) -> bool:
+        """Whether a job has put, or is putting, its output at this path."""
+        return bool(
+            self._database.read(
+                "SELECT 1 FROM jobs WHERE target = :path AND state IN ('publishing', 'done')"
+                " LIMIT 1",
+                {"path": path},
+            )
+        )
+
+    def is_source(self, path: bytes) -> bool:
+        """Whether any job paints, or has painted, the film at this path."""
+        return bool(
+            self._database.read("SELECT 1 FROM jobs WHERE source = :path LIMIT 1", {"path": path})
+        )
+
+    def is_being_written(self, target: bytes, *, but_for: int) -> bool:
+        """Whether a job other than `but_for` is on its way to put its output at this path."""
+        return bool(
+            self._database.read(
+                "SELECT 1 FROM jobs WHERE target = :target AND id != :id"
+                " AND state IN ('running', 'publishing') LIMIT 1",
+                {"target": target, "id": but_for},
+            )
+        )
+
+    def known_fingerprint(
+        self, folder: bytes, relative: bytes, identity: FileIdentity
+    ) -> str | None:
+        """The fingerprint of a file that has not changed since it was recorded, or None."""
+        found = self._database.read(
+            "SELECT fingerprint FROM files WHERE folder = :folder AND relative = :relative"
+            " AND device = :device AND inode = :inode AND size = :size"
+            " AND mtime_ns = :mtime_ns AND ctime_ns = :ctime_ns",
+            file_values(folder, relative, identity),
+        )
+        return str(found[0]["fingerprint"]) if found else None
+
+    # --- the daemon --------------------------------------------------------------------------
+
+    def last_report(self) -> Json | None:
+        """What the daemon, or the last one that ran, has reported."""
+        found = self._database.read("SELECT report FROM daemon")
+        if not found:
+            return None
+        facts: Json = json.loads(found[0]["report"])
+        return facts
