@@ -30,11 +30,11 @@ def fault_of(subject: str, error: NstdError) -> Finding:
     return Finding(subject, "fault", str(error), error.exit_code)
 
 
-def service_fault(text: str, exit_code: int = 1, subject: str = "service") -> Finding:
+def service_fault(text: str, exit_code: int = 1) -> Finding:
     """Something that keeps a service from its work."""
-    return Finding(subject, "fault", text, exit_code)
+    return Finding("service", "fault", text, exit_code)
 
 
 def service_note(text: str) -> Finding:
-    """Something that a service would do better with."""
+    """Something that is to be known of a service."""
     return Finding("service", "note", text)

@@ -1,9 +1,12 @@
 """What works on this machine, for this user."""
 
 import importlib
+import logging
 import os
 import shutil
+import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -12,8 +15,9 @@ import av
 import torch
 
 from nstd.check.finding import Finding, Verdict, fault_of
-from nstd.config import Config
+from nstd.config import Config, MoveOriginals, configured_place
 from nstd.errors import ConfigError, DeviceError, NstdError
+from nstd.intake.mounts import file_system, needs_polling
 from nstd.media.write.encode import CODECS
 from nstd.style.device import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
@@ -21,18 +25,20 @@ from nstd.submit.freeze import paints_on_gpu, require_depth
 from nstd.weights import AUTO, POCKET, choose_network, list_weights
 from nstd.work.plan import PACKAGES
 
+logger = logging.getLogger(__name__)
+
 LOW_DISK_BYTES = 5 << 30
 
+DRIVERS_GPUS = Path("/proc/driver/nvidia/gpus")
+"""NVIDIA's driver has an entry for each card there, also for who may not use it."""
 
-def check(
-    config: Config | None, problem: ConfigError | None, *, folders: bool = True
-) -> list[Finding]:
+
+def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     """Look at everything that painting will need.
 
     Args:
         config: The configuration, or None where it could not be read.
-        problem: Why not.
-        folders: Whether to look if this user can use the folders.
+        problem: Why not, or what else is wrong with it.
     """
     findings = [_configuration(config, problem), _versions()]
     config = config or Config()
@@ -41,9 +47,44 @@ def check(
     findings += _codecs()
     findings += _weights(config)
     findings += _networks(config)
-    if folders:
-        findings += _folders(config)
+    findings += _styles(config)
+    findings += _folders(config)
     return findings
+
+
+def require_folders(config: Config) -> None:
+    """A watched folder that is missing at the start is a mistake to be told, not waited for.
+
+    Raises:
+        ConfigError: No folder is watched, or one is missing or cannot be looked at.
+    """
+    if not config.folders:
+        raise ConfigError(
+            f"{config.source or 'config.yaml, which was not found,'} watches no folder",
+            "Add one under `folders:`",
+        )
+    for folder in config.folders:
+        there = configured_place(folder.watch)
+        if there is None or not stat.S_ISDIR(there.st_mode):
+            raise ConfigError(
+                f"There is no folder {folder.watch} to watch",
+                "Create it, mount its disk, or take it out of config.yaml",
+            )
+
+
+def warn_in_background(config: Config) -> None:
+    """Log what the daemon's jobs will wait for or fail with; the daemon itself goes on.
+
+    In a thread, since the disk of an output that does not answer must not keep a start from ending.
+    Devices are the daemon's own to look at, and torchvision takes long to import.
+    """
+    threading.Thread(target=_warn, args=(config,), name="check", daemon=True).start()
+
+
+def _warn(config: Config) -> None:
+    for finding in (*_codecs(), *_networks(config), *_styles(config), *_folders(config)):
+        if finding.verdict != "ok":
+            logger.warning("%s", finding.text)
 
 
 def _configuration(config: Config | None, problem: ConfigError | None) -> Finding:
@@ -71,6 +112,9 @@ def _devices(config: Config) -> Iterator[Finding]:
     names = ", ".join(device.name for device in chosen)
     if all(device.name == "cpu" for device in chosen):
         built = "" if torch.version.cuda else " This PyTorch is built without CUDA."
+        if config.devices == "auto" and any(DRIVERS_GPUS.glob("*")):
+            built += " There is one that this process cannot use; a systemd unit or a container"
+            built += " must let it through (PrivateDevices=no, DeviceAllow= as in nstd.service)."
         yield Finding("device", "note", f"Painting on the CPU; a GPU is far faster.{built}")
     else:
         yield Finding("device", "ok", f"Painting on {names}")
@@ -159,16 +203,37 @@ def _paints_on_gpu(config: Config) -> bool:
         return False  # a finding of its own
 
 
+def _styles(config: Config) -> Iterator[Finding]:
+    images = [style.image for recipe in config.recipes.values() for style in recipe.styles]
+    for image in dict.fromkeys(images):
+        try:
+            Path(image).open("rb").close()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            text = (
+                f"The style image {image} cannot be read ({reason}). Give this user access to it."
+            )
+            yield Finding("style", "fault", text)
+
+
 def _folders(config: Config) -> Iterator[Finding]:
     for folder in config.folders:
         yield _readable(folder.watch)
         if folder.originals != "keep":
             yield _writable(folder.watch)
         yield _writable(folder.output)
+        if isinstance(folder.originals, MoveOriginals):
+            yield _writable(folder.originals.move)
     for entry in config.batch:
         yield _writable(entry.output)
     for path in (config.state_dir, config.cache_dir):
         yield _writable(path)
+    if needs_polling(config.state_dir):
+        kind = file_system(config.state_dir)
+        text = (
+            f"{config.state_dir} is on a network file system ({kind}), where a ledger is not safe"
+        )
+        yield Finding("folder", "fault", f"{text}. Set state_dir to a folder on a local disk.")
 
 
 def _readable(path: Path) -> Finding:

@@ -1,313 +1,212 @@
-"""What would fail if systemd started a unit, told without systemd and without starting it."""
+"""`nstd check` where systemd would run `nstd run`: as a unit's user, within its sandbox.
 
-import errno
+systemd itself makes the sandbox: `systemd-run` starts a check with the unit's settings, and nothing
+of systemd is imitated here. systemctl(1), systemd-run(1) and systemd.exec(5) are the reference.
+"""
+
+import json
 import os
-import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from nstd.check.access import ENTER, READ, WRITE, Obstacle, is_there, nearest, obstacle
-from nstd.check.finding import Finding, Verdict, fault_of, service_fault, service_note
-from nstd.check.launch import Launch, read_launch
-from nstd.check.machine import check
-from nstd.check.manner import manner
-from nstd.check.sandbox import Rule, character_groups, hidden_gpu_groups
-from nstd.check.units import UNIT_FOLDERS
-from nstd.config import Config, MoveOriginals, load_config
-from nstd.errors import AccessError, ConfigError, NstdError
-from nstd.intake.mounts import file_system, needs_polling
-from nstd.style.device import list_devices
+from nstd.check.finding import Finding, service_fault, service_note
+from nstd.errors import UsageError
 
 DEFAULT_UNIT = "nstd.service"
+BOOTED = Path("/run/systemd/system")
+"""There where systemd is the machine's manager, says sd_booted(3)."""
+
+UNAVAILABLE = 69
+
+_MANNER = re.compile(
+    r"Type|NotifyAccess|Exec(Start|Stop|Reload|Condition)\w*|Restart\w*|Kill\w*|Send\w*|\w*Signal"
+    r"|\w*Sec|\w*ExitStatus|OOMPolicy|CPUQuota|Standard\w+|Syslog\w*|PIDFile|GuessMainPID"
+    r"|RemainAfterExit|Sockets|FileDescriptorStore\w*"
+)
+"""Settings of how a service is started, watched and ended; a check is started in its own way."""
+
+_SHOWN_AS = {"EnvironmentFile": "EnvironmentFiles"}
+_STATE = ("Id", "LoadState", "NeedDaemonReload", "DynamicUser", "ExecStart")
+
+_SETUP_FAULTS = {
+    200: "WorkingDirectory= is not there, or closed to it",
+    203: "its program is not there or cannot be executed. A Python that its virtual environment has"
+    " from a home folder is hidden by ProtectHome=: make it anew with /usr/bin/python3",
+    216: "there is no such group. Make it with groupadd, or change Group=",
+    217: "there is no such user. Make it with useradd, or change User=",
+    226: "a folder that ReadWritePaths=, BindPaths= or the like names is not there. Create it, or"
+    " put a - before it",
+    238: "the folder of StateDirectory= cannot be made",
+    239: "the folder of CacheDirectory= cannot be made",
+}
+"""What systemd ends a process with that it could not set up; see systemd.exec(5)."""
 
 
-def check_service(name: str, folders: Sequence[Path] = UNIT_FOLDERS) -> list[Finding]:
-    """Look at everything that a service will need, seen with its user's eyes.
+def check_service(name: str) -> list[Finding]:
+    """Check what a unit would start, in its place; the unit itself is neither started nor stopped.
 
-    Modes and owners are read and nobody's place is taken, so it takes a user who may look at
-    everything, which is root.
+    Its state and cache folders are made as at a start.
 
     Args:
-        name: A unit's name or path; see `find_unit`.
-        folders: Where systemd looks for units.
+        name: The unit's, as `systemctl` takes it.
+
+    Raises:
+        UsageError: It is a path.
     """
-    try:
-        launch = read_launch(name, folders)
-    except NstdError as error:
-        return [fault_of("service", error)]
-    findings = [_summary(launch), *_account(launch), *_program(launch), *manner(launch.unit)]
-    findings += _absent(launch)
-    findings += _config_file(launch)
-    config, problem = _load(launch)
-    if config is not None:
-        findings += _uses(launch, config)
-        findings += _devices(launch, config)
-    findings += _installation(launch)
-    with launch.environed():
-        return findings + check(config, problem, folders=False)
-
-
-def _summary(launch: Launch) -> Finding:
-    drop_ins = len(launch.unit.files) - 1
-    more = f" with {drop_ins} drop-in{'s' * (drop_ins > 1)}" if drop_ins else ""
-    text = f"{launch.unit.files[0]}{more} runs {' '.join(launch.command)} as {launch.user}"
-    return Finding("service", "ok", text)
-
-
-def _account(launch: Launch) -> Iterator[Finding]:
-    if launch.problem is not None:
-        yield fault_of("service", launch.problem)
-    elif launch.who is None:
-        yield service_note(
-            "DynamicUser=yes: who it will be is not known before, so what it may read and write is"
-            " not looked at. Give it a User= to have that looked at."
+    if "/" in name:
+        raise UsageError(
+            f"{name} is a path, and systemd knows units by their names",
+            "Install it in /etc/systemd/system, run `systemctl daemon-reload`, and give its name",
         )
-
-
-def _program(launch: Launch) -> Iterator[Finding]:
-    program = Path(launch.command[0])
-    try:
-        if not program.is_absolute() or nearest(program) != program or not program.is_file():
-            yield service_fault(
-                f"There is no program {program}. Install nstd there, or change ExecStart=."
+    if not BOOTED.is_dir():
+        return [
+            service_fault(
+                "systemd does not run here, and only it can make the service's sandbox. Run this"
+                " where the service is to run, or `nstd check --run --config FILE` as its user.",
+                UNAVAILABLE,
             )
-            return
-        yield from _executable(launch, program)
-        interpreter = _interpreter(program)
-        if interpreter is not None and nearest(interpreter) != interpreter:
-            yield service_fault(
-                f"{program} is run by {interpreter}, which is not there. Make the virtual"
-                " environment anew: its Python was moved or replaced."
-            )
-        elif interpreter is not None:
-            yield from _python(launch, program, interpreter)
-    except NstdError as error:
-        yield fault_of("service", error)
-    if "run" not in launch.command[1:]:
-        yield service_note(f"ExecStart= does not say `run`: {' '.join(launch.command)}. Check it.")
-
-
-def _python(launch: Launch, program: Path, interpreter: Path) -> Iterator[Finding]:
-    """That of a virtual environment is a link, often into the home folder of whoever made it."""
-    for found in _executable(launch, interpreter):
-        text = (
-            f"{program} is run by {os.path.realpath(interpreter)}, which is out of {launch.user}'s"
-            " reach. Make the virtual environment anew with a Python that everybody has, such as"
-            " /usr/bin/python3."
-        )
-        yield replace(found, text=text)
-
-
-def _executable(launch: Launch, program: Path) -> Iterator[Finding]:
-    if rule := launch.sandbox.hides(program):
-        yield _hidden(program, rule, subject="service")
-    elif launch.who is not None and (found := obstacle(launch.who, program, ENTER)):
-        yield _blocked(launch, program, found, subject="service")
-
-
-def _interpreter(program: Path) -> Path | None:
-    """The program that runs a script, going by its first line."""
-    try:
-        with program.open("rb") as file:
-            first = file.readline(256)
-    except OSError:
-        return None  # who may execute a program need not be able to read it
-    words = first[2:].split() if first.startswith(b"#!") else []
-    return Path(os.fsdecode(words[0])) if words else None
-
-
-def _absent(launch: Launch) -> Iterator[Finding]:
-    for path, setting in launch.sandbox.absent:
-        key, _, value = setting.partition("=")
-        yield service_fault(
-            f"There is no {path}, and with {setting} systemd does not start without it. Create it,"
-            f" or say {key}=-{value}."
-        )
-
-
-def _config_file(launch: Launch) -> Iterator[Finding]:
-    """Whether the service's user can read the configuration that its command names."""
-    path = launch.config
-    if path is None:
-        yield service_note(
-            "ExecStart= names no --config; it is looked for in the working folder, in the user's"
-            " folders and in /etc/nstd. Name it."
-        )
-        return
-    try:
-        if nearest(path) != path:
-            return  # loading it says that
-        blocked = None if launch.who is None else obstacle(launch.who, path, READ)
-    except AccessError:
-        return  # loading it says that, too
-    except NstdError as error:
-        yield fault_of("config", error)
-        return
-    if rule := launch.sandbox.hides(path):
-        yield _hidden(path, rule, ConfigError.exit_code, "config")
-    elif blocked is not None:
-        yield _blocked(launch, path, blocked, ConfigError.exit_code, "config")
-
-
-def _load(launch: Launch) -> tuple[Config | None, ConfigError | None]:
-    try:
-        with launch.environed():
-            config = load_config(launch.config)
-    except ConfigError as error:
-        return None, error
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM):
-            raise
-        return None, ConfigError(
-            f"{error.filename} may not be read by this user", "Run this check as root"
-        )
-    if not config.folders:
-        return config, ConfigError(
-            f"{config.source or 'The configuration, which is nowhere,'} watches no folder",
-            "Add one under `folders:`",
-        )
-    return config, None
-
-
-def _uses(launch: Launch, config: Config) -> Iterator[Finding]:
-    """What the daemon reads and writes, each path once."""
-    watched = {folder.watch for folder in config.folders}
-    for path, wanted in (_folders_used(config) | _files_used(config)).items():
-        try:
-            yield from _use(launch, path, wanted, expected=path in watched)
-        except NstdError as error:
-            yield fault_of("folder", error)
-    if needs_polling(config.state_dir):
-        yield service_fault(
-            f"{config.state_dir} is on a network file system ({file_system(config.state_dir)}),"
-            " where a ledger is not safe. Set state_dir to a folder on a local disk.",
-            subject="folder",
-        )
-
-
-def _folders_used(config: Config) -> dict[Path, int]:
-    uses = {config.state_dir: READ | WRITE | ENTER, config.cache_dir: READ | WRITE | ENTER}
-    for folder in config.folders:
-        keeps = folder.originals == "keep"
-        wanted = READ | ENTER | (0 if keeps else WRITE)
-        uses[folder.watch] = uses.get(folder.watch, 0) | wanted
-        uses[folder.output] = WRITE | ENTER
-        if isinstance(folder.originals, MoveOriginals):
-            uses[folder.originals.move] = WRITE | ENTER
-    return uses
-
-
-def _files_used(config: Config) -> dict[Path, int]:
-    recipes = config.recipes.values()
-    images = [style.image for recipe in recipes for style in recipe.styles]
-    networks = [config.network, *(recipe.network for recipe in recipes if recipe.network)]
-    return dict.fromkeys([*images, *(Path(name) for name in networks if "/" in name)], READ)
-
-
-def _use(launch: Launch, path: Path, wanted: int, *, expected: bool) -> Iterator[Finding]:
-    writes = bool(wanted & WRITE)
-    shut_in = launch.sandbox
-    rule = shut_in.forbids_writing(path) if writes else shut_in.hides(path)
-    if rule is not None:
-        yield _hidden(path, rule) if rule.effect != "read-only" else _read_only(launch, path, rule)
-        return
-    if shut_in.makes(path):
-        yield Finding("folder", "ok", f"{path} is made by systemd, and {launch.user}'s own")
-        return
-    there = nearest(path)
-    if there != path and expected:
-        yield service_fault(f"{path} is not there. Create it, or mount its disk.", subject="folder")
-        return
-    found = None if launch.who is None else obstacle(launch.who, there, wanted)
-    if found is not None:
-        yield _blocked(launch, path, found, 75)
-    elif writes and os.statvfs(there).f_flag & os.ST_RDONLY:
-        yield service_fault(
-            f"{there} is mounted read-only. Mount it to be written to.", 75, "folder"
-        )
-    elif launch.who is not None:
-        how = "written to" if writes else "read"
-        yield Finding("folder", "ok", f"{path} can be {how} by {launch.user}")
-
-
-def _hidden(path: Path, rule: Rule, exit_code: int = 1, subject: str = "folder") -> Finding:
-    key = rule.setting.partition("=")[0]
-    return service_fault(
-        f"{path} is not to be seen by the service: {rule.setting} hides what is below {rule.path}."
-        f" Move it elsewhere, or change {key}= with `systemctl edit`.",
-        exit_code,
-        subject,
+        ]
+    code, text, said = _ask("systemctl", "cat", "--", name)
+    if code:
+        return [service_fault(f"{said}. Install it as docs/install.md says.")]
+    names = settings_of(text)
+    asked = dict.fromkeys([*_STATE, *(_SHOWN_AS.get(each, each) for each in names)])
+    code, text, said = _ask(
+        "systemctl", "show", "--all", f"--property={','.join(asked)}", "--", name
     )
+    if code:
+        return [service_fault(f"{said}. Name a service, such as {DEFAULT_UNIT}.")]
+    shown = shown_by(text)
+    problem = next(_obstacles(name, shown), None)
+    return [problem] if problem else list(_checked(names, shown))
 
 
-def _read_only(launch: Launch, path: Path, rule: Rule) -> Finding:
-    name = launch.unit.name.full
-    for missing, setting in launch.sandbox.passed_over:
-        if path.is_relative_to(missing) and setting.startswith("ReadWritePaths="):
-            remedy = f"Create {missing}: {setting} is passed over as long as it is not there"
-            break
-    else:
-        create = "" if is_there(path) else "Create it, and a"
-        remedy = f"{create or 'A'}dd ReadWritePaths={path} with `systemctl edit {name}`"
-    return service_fault(
-        f"{path} is read-only for the service: {rule.setting}. {remedy}.", 75, "folder"
-    )
+def settings_of(text: str) -> list[str]:
+    """The settings that `systemctl cat` shows a service to have, without its manner of starting."""
+    found: dict[str, None] = {}
+    section = ""
+    for line in text.splitlines():
+        if header := re.fullmatch(r"\[(\w+)\]\s*", line):
+            section = header[1]
+        elif section == "Service" and (key := re.match(r"\s*(\w+)\s*=", line)):
+            found[key[1]] = None
+    return [name for name in found if not _MANNER.fullmatch(name)]
 
 
-def _blocked(
-    launch: Launch, path: Path, found: Obstacle, exit_code: int = 1, subject: str = "folder"
-) -> Finding:
-    words = {READ: "read", WRITE: "write to", ENTER: "enter" if found.path.is_dir() else "execute"}
-    missing = " and ".join(word for bit, word in words.items() if found.wanted & bit)
-    what = str(path) if found.path == path else f"{path}: {found.path}"
-    text = f"{what} is closed to {launch.user}, who would have to {missing} it"
-    # Only a list that is there, and was not read, leaves a doubt.
-    verdict: Verdict = "note" if found.has_acl else "fault"
-    doubt = ", unless its access control list does so already" if found.has_acl else ""
-    remedy = f"Give {launch.user} access to it (chown, chgrp or chmod){doubt}"
-    return Finding(subject, verdict, f"{text}. {remedy}.", exit_code)
+def shown_by(text: str) -> dict[str, list[str]]:
+    """The values of each property that `systemctl show` shows; lists of pairs have a line each."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            found.setdefault(name, []).append(value)
+    return found
 
 
-def _devices(launch: Launch, config: Config) -> Iterator[Finding]:
-    """Whether the sandbox lets it use the devices; `check` says whether they are there."""
-    here = [device.name for device in list_devices()]
-    names = list(config.devices) if config.devices != "auto" else here
-    on_gpu = any(name.startswith("cuda") for name in names)
-    if on_gpu:
-        yield from _gpu(launch, asked=config.devices != "auto")
-    on_cpu = "cpu" in names if config.devices != "auto" else not on_gpu
-    if on_cpu and launch.unit.switch("MemoryDenyWriteExecute"):
-        yield service_fault(
-            "MemoryDenyWriteExecute=yes: on the CPU PyTorch writes its kernels while it runs. Set"
-            " MemoryDenyWriteExecute=no."
-        )
-
-
-def _gpu(launch: Launch, *, asked: bool) -> Iterator[Finding]:
-    hidden = hidden_gpu_groups(launch.unit, character_groups())
-    if hidden:
-        private = launch.unit.switch("PrivateDevices")
-        lines = ", ".join(f"DeviceAllow=char-{group} rw" for group in hidden)
-        why = "PrivateDevices=yes hides the GPU" if private else "The GPU is not allowed to it"
-        remedy = f"Set {'PrivateDevices=no and ' if private else ''}{lines}"
-        then = "" if asked else "; it would paint on the CPU"
-        yield service_fault(f"{why}{then}. {remedy}.", 69, "device")
-    if launch.who is None:
-        return
-    for node in sorted(Path("/dev").glob("nvidia*")):
-        if not node.is_char_device():
+def properties(names: list[str], shown: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+    """Settings as `systemd-run` takes them, and the names of those that `show` does not tell."""
+    given, untold = [], []
+    for name in names:
+        values = shown.get(_SHOWN_AS.get(name, name))
+        if values is None or any("[unprintable]" in value for value in values):
+            untold.append(name)
             continue
-        found = obstacle(launch.who, node, READ | WRITE)
-        if found is not None:
-            yield _blocked(launch, node, found, 69, "device")
+        if name == "EnvironmentFile":
+            values = [_environment_file(value) for value in values]
+        given += [f"{name}={value}" for value in values if value != "[not set]"]
+    if "RuntimeDirectory" in names:
+        # The check's end would take it from a daemon that runs.
+        given.append("RuntimeDirectoryPreserve=yes")
+    return given, untold
 
 
-def _installation(launch: Launch) -> Iterator[Finding]:
-    """Versions, devices and codecs are looked at here, with this installation's libraries."""
-    folder = Path(launch.command[0]).parent
-    if folder.resolve() != Path(sys.prefix, "bin").resolve():
-        yield service_note(
-            f"This check runs in {sys.prefix}, the service in {folder.parent}: what is said of"
-            f" versions, devices and codecs is this one's. Run {folder}/nstd check --service."
+def check_command(started: str) -> list[str] | None:
+    """The check that stands for what ExecStart= starts; None where that is not `nstd run`.
+
+    `systemctl show` sets words apart by blanks alone, so none may have one in it.
+    """
+    found = re.match(r"\{ path=(.*?) ; argv\[\]=(.*?) ; ", started)
+    words = found[2].split() if found else []
+    if found is None or "run" not in words[1:]:
+        return None
+    at = words.index("run", 1)
+    return [found[1], *words[1:at], "check", "--run", "--json", *words[at + 1 :]]
+
+
+def _obstacles(name: str, shown: dict[str, list[str]]) -> Iterator[Finding]:
+    """Why a unit cannot be checked."""
+    state = {key: values[0] for key, values in shown.items()}
+    if state.get("NeedDaemonReload") == "yes":
+        yield service_fault(
+            f"systemd has not read the changed {name}. Run systemctl daemon-reload."
         )
+    if state.get("LoadState") != "loaded":
+        yield service_fault(
+            f"systemd has {name} as {state.get('LoadState')}. `systemctl status {name}` and"
+            " `systemd-analyze verify` say why."
+        )
+    if state.get("DynamicUser") == "yes":
+        yield service_fault(
+            "DynamicUser=yes: a check would be another user, and take the state folder from the"
+            " service. Give it a User= of its own.",
+            UNAVAILABLE,
+        )
+    if check_command(state.get("ExecStart", "")) is None:
+        yield service_fault(f"ExecStart= of {name} does not say `nstd run`. Correct it.")
+
+
+def _checked(names: list[str], shown: dict[str, list[str]]) -> Iterator[Finding]:
+    command = check_command(shown["ExecStart"][0]) or []
+    given, untold = properties(names, shown)
+    user = shown.get("User", [""])[0] or "root"
+    yield Finding("service", "ok", f"{shown['Id'][0]} as {user}: {' '.join(command)}")
+    if untold:
+        yield service_note(f"systemctl does not tell {', '.join(untold)}: checked without.")
+    unit = f"nstd-check-{os.getpid()}"
+    code, text, said = _ask(
+        "systemd-run",
+        *("--quiet", "--collect", "--wait", "--pipe", "--no-ask-password", f"--unit={unit}"),
+        *(f"--property={each}" for each in given),
+        "--",
+        *command,
+    )
+    try:
+        yield from [Finding(**row) for row in json.loads(text)]
+    except (ValueError, TypeError):
+        yield _not_checked(code, said, unit)
+
+
+def _not_checked(code: int, said: str, unit: str) -> Finding:
+    """Nothing was answered: systemd could not set the process up, or refused to."""
+    if code in _SETUP_FAULTS:
+        return service_fault(f"It cannot be started: {_SETUP_FAULTS[code]}.")
+    if 200 <= code < 255:
+        return service_fault(
+            f"It cannot be started; `systemd-analyze exit-status {code}` names the step that fails"
+            f" and `journalctl -u {unit}` says why."
+        )
+    return service_fault(
+        f"It could not be checked: {said or f'exit code {code}'}. Run this as root;"
+        f" `journalctl -u {unit}` may say more.",
+        UNAVAILABLE,
+    )
+
+
+def _environment_file(value: str) -> str:
+    """`/etc/nstd/env (ignore_errors=yes)` as in a unit."""
+    path, _, ignored = value.rpartition(" (ignore_errors=")
+    return f"-{path}" if ignored.startswith("yes") else path
+
+
+def _ask(*command: str) -> tuple[int, str, str]:
+    """A program's exit code, what it wrote, and the last line it said beside that."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - systemd's programs
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return 127, "", f"{command[0]}: {error.strerror}"
+    lines = ended.stderr.strip().splitlines()
+    return ended.returncode, ended.stdout, lines[-1].rstrip(".") if lines else ""

@@ -20,11 +20,14 @@ _MARKS = {"ok": "  ok ", "note": " note", "fault": "FAULT"}
 def check_command(
     unit: Annotated[
         str | None,
-        typer.Argument(help="With --service: the unit's name or path; nstd.service if not given."),
+        typer.Argument(help="With --service: the unit's name; nstd.service if not given."),
     ] = None,
     service: Annotated[
         bool,
-        typer.Option("--service", help="Look at what a systemd unit would start, as its user."),
+        typer.Option("--service", help="Look as a systemd unit's user, in its sandbox."),
+    ] = False,
+    run: Annotated[
+        bool, typer.Option("--run", help="Look at what `nstd run` alone needs, too.")
     ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -38,7 +41,7 @@ def check_command(
         raise UsageError(f"The unit {unit} is named without --service", "Add --service")
     if config is not None and service:
         raise UsageError("--config and --service name two configurations", "Give one of them")
-    findings = _of_service(unit, Face(debug)) if service else _of_machine(config, Face(debug))
+    findings = _of_service(unit, Face(debug)) if service else _of_machine(config, run, Face(debug))
     if json:
         print_data([asdict(finding) for finding in findings])
     else:
@@ -49,13 +52,15 @@ def check_command(
         raise typer.Exit(faults[0].exit_code)
 
 
-def _of_machine(path: Path | None, face: Face) -> list["Finding"]:
-    from nstd.check import check
+def _of_machine(path: Path | None, run: bool, face: Face) -> list["Finding"]:
+    from nstd.check import check, require_folders
 
     settings: Config | None = None
     problem: ConfigError | None = None
     try:
         settings = configured(path, face, level="warning")
+        if run:
+            require_folders(settings)
     except ConfigError as error:
         problem = error
     return check(settings, problem)

@@ -5,14 +5,14 @@ import os
 import select
 import signal
 import socket
-import stat
 import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
-from nstd.config import Config, configured_place
+from nstd.check import require_folders, warn_in_background
+from nstd.config import Config
 from nstd.daemon.desk import Intake
 from nstd.daemon.notify import ServiceManager
 from nstd.daemon.supervisor import UNKILLABLE_SECONDS, Supervisor, Voice
@@ -54,13 +54,14 @@ def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) ->
         DeviceError: A configured device is missing, or fails again and again.
         WorkerError: Workers end again and again.
     """
-    _require_folders(config)
+    require_folders(config)
     with (
         _Signals() as signals,
         daemon_lock(config, required=True),
         open_ledger(config) as store,
         ServiceManager() as manager,
     ):
+        warn_in_background(config)
         _Daemon(config, reread, store, manager, signals, debug=debug).run()
         logger.info("Stopped; at the next start work goes on where it was")
 
@@ -165,7 +166,7 @@ class _Daemon:
         try:
             config = self._reread()
             _require_same_state(self._config, config)
-            _require_folders(config)
+            require_folders(config)
             workers = crew(config)
         except NstdError as error:
             logger.error("The configuration was not reloaded, and the old one holds: %s", error)  # noqa: TRY400 - a sentence for the user, no fault of the program
@@ -179,6 +180,7 @@ class _Daemon:
             self._intake.leave()
             self._intake = Intake(config, self._store)
             self._intake.start()
+            warn_in_background(config)
             logger.info("The configuration was reloaded; watching %s", self._watching)
         self._manager.ready()
 
@@ -271,19 +273,3 @@ def _require_same_state(before: Config, after: Config) -> None:
         raise ConfigError(
             "state_dir cannot change while nstd runs", "Set it back, or restart the service"
         )
-
-
-def _require_folders(config: Config) -> None:
-    """A watched folder that is missing at the start is a mistake to be told, not waited for."""
-    if not config.folders:
-        raise ConfigError(
-            f"{config.source or 'config.yaml, which was not found,'} watches no folder",
-            "Add one under `folders:`",
-        )
-    for folder in config.folders:
-        there = configured_place(folder.watch)
-        if there is None or not stat.S_ISDIR(there.st_mode):
-            raise ConfigError(
-                f"There is no folder {folder.watch} to watch",
-                "Create it, mount its disk, or take it out of config.yaml",
-            )

@@ -1,6 +1,7 @@
 """`nstd check` and `nstd weights`: what is there, what is wrong, what to do."""
 
 import json
+import signal
 import socket
 import threading
 import time
@@ -41,6 +42,7 @@ def checks(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path)
         "auto": {"network": "auto"},
         "missing folder": {},
         "broken": {"setle_seconds": 3},
+        "nothing to watch": {"folders": []},
     }
     cases = []
     for name, change in changes.items():
@@ -48,7 +50,8 @@ def checks(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path)
         program.configure(**settings(network, style, program.work, change))
         if name != "missing folder":
             (program.work / "in").mkdir()
-        arguments = ("check",) if name == "good, for people" else ("check", "--json")
+        options = {"good, for people": (), "nothing to watch": ("--run", "--json")}
+        arguments = ("check", *options.get(name, ("--json",)))
         cases.append(Case(str(program.work), program.environment(), arguments))
     return {name: fate for name, (fate,) in zip(changes, run_forked(cases), strict=True)}
 
@@ -132,6 +135,65 @@ def test_a_broken_configuration_is_named_with_its_line_and_the_rest_is_looked_at
     assert "setle_seconds" in text
     subjects = {subject for subject, _, _ in findings(fate)}
     assert {"versions", "device", "codecs", "weights", "folder"} <= subjects
+
+
+def test_what_the_daemon_alone_needs_is_looked_at_when_asked(checks: dict[str, Fate]) -> None:
+    fate = checks["nothing to watch"]
+    assert fate.code == 78
+    ((subject, text),) = faults(fate)
+    assert subject == "config"
+    assert "config.yaml watches no folder. Add one" in text
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> dict[str, Fate]:
+    """`run` with configurations that it cannot run with."""
+    changes: dict[str, dict[str, Any]] = {
+        "missing device": {"devices": ["cuda:99"]},
+        "bad state": {"state_dir": "/dev/null/state"},
+        "broken": {"setle_seconds": 3},
+        "nothing to watch": {"folders": []},
+    }
+    cases = []
+    for change in changes.values():
+        program = make_home(tmp_path_factory.mktemp("start"), network, style)
+        program.configure(**settings(network, style, program.work, change))
+        (program.work / "in").mkdir()
+        cases.append(Case(str(program.work), program.environment(), ("run",)))
+    return {name: fate for name, (fate,) in zip(changes, run_forked(cases), strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "text"),
+    [
+        ("missing device", 69, "There is no device cuda:99 here"),
+        ("bad state", 75, "/dev/null/state"),
+        ("broken", 78, "setle_seconds"),
+        ("nothing to watch", 78, "watches no folder"),
+    ],
+)
+def test_what_the_daemon_cannot_be_without_ends_it_with_its_own_code_and_a_sentence(
+    starts: dict[str, Fate], name: str, code: int, text: str
+) -> None:
+    fate = starts[name]
+    assert fate.code == code, fate
+    last = fate.err.splitlines()[-1]
+    assert last.startswith("nstd: ")
+    assert text in last
+    assert "Traceback" not in fate.err
+
+
+def test_what_jobs_would_lack_is_said_at_the_start_and_the_daemon_goes_on(
+    program: Program, network: Path, style: Path
+) -> None:
+    (program.work / "in").mkdir()
+    program.configure(**settings(network, style, program.work, {"network": "vgg19"}))
+    with program.started("run") as running:
+        running.until(lambda: "`nstd weights fetch vgg19`" in running.log, "the warning")
+        running.until(lambda: "Watching" in running.log, "it watches")
+        running.send(signal.SIGTERM)
+        assert running.wait().code == 0
+    assert "Traceback" not in running.log
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """`nstd check`'s findings for machines that this one is not."""
 
 import importlib
+import logging
 import os
 import shutil
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +12,9 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd.check import LOW_DISK_BYTES, Finding, check
+from nstd.check import LOW_DISK_BYTES, Finding, check, require_folders, warn_in_background
 from nstd.check import machine as checking
-from nstd.config import Config
+from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError
 from nstd.media.write.encode import CODECS
 from nstd.style.device import DeviceInfo
@@ -175,3 +177,67 @@ def test_a_watched_folder_must_be_writable_only_where_originals_leave_it(
     found = check(config.model_copy(update={"folders": (folder,)}), None)
     writable = [text for text in about("folder", found) if f"{tmp_path}/in can be written" in text]
     assert len(writable) == times
+
+
+def test_where_moved_originals_go_must_be_writable(config: Config, tmp_path: Path) -> None:
+    originals = MoveOriginals(move=tmp_path / "done")
+    folder = config.folders[0].model_copy(update={"originals": originals})
+    found = check(config.model_copy(update={"folders": (folder,)}), None)
+    assert any(f"{tmp_path}/done can be written" in text for text in about("folder", found))
+
+
+def test_a_style_image_that_cannot_be_read_is_a_fault(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "style.png").unlink()
+    (fault,) = faults(check(config, None))
+    assert fault.subject == "style"
+    assert f"{tmp_path}/style.png cannot be read (No such file or directory)." in fault.text
+
+
+def test_a_ledger_on_a_network_file_system_is_a_fault(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "needs_polling", lambda path: path == tmp_path / "state")
+    monkeypatch.setattr(checking, "file_system", lambda path: "nfs4")
+    (fault,) = faults(check(config, None))
+    assert f"{tmp_path}/state is on a network file system (nfs4)" in fault.text
+
+
+@pytest.mark.parametrize("devices", ["auto", "cpu"])
+def test_a_gpu_that_the_process_may_not_use_is_noted_unless_the_cpu_is_asked_for(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: str
+) -> None:
+    (tmp_path / "gpus/0000:01:00.0").mkdir(parents=True)
+    monkeypatch.setattr(checking, "DRIVERS_GPUS", tmp_path / "gpus")
+    cpu = DeviceInfo("cpu", "CPU", 0, "AVX2")
+    monkeypatch.setattr(checking, "choose_devices", lambda wanted: [cpu])
+    chosen = config.model_copy(update={"devices": devices if devices == "auto" else (devices,)})
+    (text,) = about("device", check(chosen, None), "note")
+    assert ("one that this process cannot use" in text) == (devices == "auto")
+
+
+def test_the_daemon_needs_a_folder_to_watch(config: Config, tmp_path: Path) -> None:
+    require_folders(config)
+    (tmp_path / "in").rmdir()
+    with pytest.raises(ConfigError, match=f"There is no folder {tmp_path}/in to watch"):
+        require_folders(config)
+    with pytest.raises(ConfigError, match="watches no folder"):
+        require_folders(config.model_copy(update={"folders": ()}))
+
+
+def warned(config: Config, caplog: pytest.LogCaptureFixture) -> list[str]:
+    warn_in_background(config)
+    for thread in threading.enumerate():
+        if thread.name == "check":
+            thread.join(60)
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+def test_what_jobs_would_wait_for_is_logged_and_what_is_well_is_not(
+    config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert warned(config, caplog) == []
+    (tmp_path / "style.png").unlink()
+    (tmp_path / "out").touch()
+    style, output = warned(config, caplog)
+    assert "style.png cannot be read" in style
+    assert output.startswith(f"{tmp_path}/out cannot be written to")

@@ -1,397 +1,376 @@
-"""`nstd check --service`: each thing that would fail is found, and said with what to do."""
+"""`nstd check --service` with programs that stand for systemd's, and its units as they are."""
 
+import json
 import os
-import pwd
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
-import PIL.Image
 import pytest
 
 from nstd.check import Finding, check_service
-from nstd.check import service as looking
-from nstd.config import Config
-from nstd.errors import ConfigError
-from nstd.style.device import DeviceInfo
-from tests.unprivileged import unprivileged
+from nstd.check import service as checking
+from nstd.check.service import check_command, properties, settings_of, shown_by
+from nstd.errors import UsageError
 
-ME = pwd.getpwuid(os.getuid()).pw_name
-CPU = DeviceInfo("cpu", "CPU", 0, "x")
-GPU = DeviceInfo("cuda:0", "GPU", 1 << 34, "x")
+FOLDER = Path(__file__).resolve().parents[3] / "systemd"
+UNIT = (FOLDER / "nstd.service").read_text()
+
+MANNER = {
+    "Type", "NotifyAccess", "ExecStart", "ExecReload", "WatchdogSec", "KillMode", "OOMPolicy",
+    "TimeoutStartSec", "TimeoutStopSec", "Restart", "RestartSec", "RestartPreventExitStatus",
+}  # fmt: skip
+"""What of the unit says nothing of what the program may see and do."""
+
+SHOWN = """\
+Id=nstd.service
+LoadState=loaded
+NeedDaemonReload=no
+ExecStart={ path=/opt/nstd/bin/nstd ; argv[]=/opt/nstd/bin/nstd run --config \
+/etc/nstd/config.yaml ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; \
+code=(null) ; status=0/0 }
+User=nstd
+Group=nstd
+DynamicUser=no
+StateDirectory=nstd
+CacheDirectory=nstd
+Environment=HOME=/var/cache/nstd TORCHINDUCTOR_CACHE_DIR=/var/cache/nstd/inductor \
+TRITON_CACHE_DIR=/var/cache/nstd/triton CUDA_CACHE_PATH=/var/cache/nstd/cuda
+UMask=0027
+ProtectSystem=strict
+ReadWritePaths=-/srv/nstd
+PrivateDevices=no
+DevicePolicy=closed
+DeviceAllow=char-nvidia-frontend rw
+DeviceAllow=char-nvidia rw
+DeviceAllow=char-nvidiactl rw
+DeviceAllow=char-nvidia-uvm rw
+DeviceAllow=char-nvidia-caps rw
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+PrivateTmp=yes
+PrivateUsers=yes
+PrivateIPC=yes
+PrivateMounts=yes
+ProtectHome=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=all
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+IPAddressDeny=::/0 0.0.0.0/0
+IPAddressAllow=127.0.0.0/8 ::1/128
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=_llseek accept accept4 access alarm bind brk clone close connect write writev
+SystemCallErrorNumber=1
+MemoryDenyWriteExecute=no
+"""
+"""What `systemctl show` of systemd 252 says of that unit, the system calls cut short."""
+
+SYSTEMCTL = """\
+import sys
+from pathlib import Path
+
+here = Path(__file__).parent
+if sys.argv[1] == "cat":
+    print((here / "cat.txt").read_text())
+else:
+    asked = sys.argv[3].removeprefix("--property=").split(",")
+    for line in (here / "show.txt").read_text().splitlines():
+        if line.partition("=")[0] in asked:
+            print(line)
+"""
+
+SYSTEMD_RUN = """\
+import json, os, sys
+from pathlib import Path
+
+here = Path(__file__).parent
+(here / "asked.json").write_text(json.dumps(sys.argv[1:]))
+print((here / "answer.txt").read_text(), end="")
+print((here / "said.txt").read_text(), end="", file=sys.stderr)
+sys.exit(int((here / "code.txt").read_text()))
+"""
 
 
-class Home:
-    """A service of this user's in which nothing is wrong, until something is changed."""
+class Systemd:
+    """A folder of programs that are called as systemd's are."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        for name in ("in", "out", "state", "cache", "bin"):
-            (root / name).mkdir()
-        PIL.Image.new("RGB", (8, 8)).save(root / "style.png")
-        self.program = root / "bin/nstd"
-        self.program.write_text("#!/bin/sh\n")
-        self.program.chmod(0o755)
-        self.keys = {
-            "state_dir": f"{root}/state",
-            "cache_dir": f"{root}/cache",
-            "devices": "cpu",
-            "recipes": f"{{a: {{styles: {root}/style.png}}}}",
-            "folders": f"[{{watch: {root}/in, output: {root}/out, recipe: a}}]",
-        }
-        self.settings = {
-            "Type": "notify",
-            "WatchdogSec": "60",
-            "ExecStart": f"{self.program} run --config {root}/config.yaml",
-            "ExecReload": "/bin/kill -HUP $MAINPID",
-            "KillMode": "mixed",
-            "User": ME,
-            # So that modes bind root, too, if that is who runs this.
-            "CapabilityBoundingSet": "",
-            "ProtectSystem": "strict",
-            "ReadWritePaths": str(root),
-        }
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.install("systemctl", SYSTEMCTL)
+        self.install("systemd-run", SYSTEMD_RUN)
+        self.has(UNIT, SHOWN)
+        self.answers([Finding("config", "ok", "fine")])
 
-    def look(self) -> list[Finding]:
-        config = "".join(f"{key}: {value}\n" for key, value in self.keys.items())
-        (self.root / "config.yaml").write_text(config)
-        lines = [f"{key}={value}" for key, value in self.settings.items()]
-        unit = self.root / "nstd.service"
-        unit.write_text("[Service]\n" + "\n".join(lines) + "\n")
-        return check_service(str(unit))
+    def install(self, name: str, source: str) -> None:
+        path = self.folder / name
+        path.write_text(f"#!{sys.executable}\n{source}")
+        path.chmod(0o755)
 
-    def faults(self) -> list[Finding]:
-        found = self.look()
-        for finding in found:
-            assert finding.text.endswith(".") or finding.verdict == "ok"
-        return [finding for finding in found if finding.verdict == "fault"]
+    def has(self, unit: str, shown: str) -> None:
+        (self.folder / "cat.txt").write_text(unit)
+        (self.folder / "show.txt").write_text(shown)
 
-    def fault(self) -> Finding:
-        (found,) = self.faults()
+    def answers(self, findings: list[Finding] | None, code: int = 0, said: str = "") -> None:
+        text = "" if findings is None else json.dumps([asdict(one) for one in findings])
+        (self.folder / "answer.txt").write_text(text)
+        (self.folder / "code.txt").write_text(str(code))
+        (self.folder / "said.txt").write_text(said)
+
+    @property
+    def asked(self) -> list[str]:
+        """What `systemd-run` was last called with."""
+        found: list[str] = json.loads((self.folder / "asked.json").read_text())
         return found
 
+    @property
+    def given(self) -> list[str]:
+        """The settings that it was given."""
+        head = "--property="
+        return [word.removeprefix(head) for word in self.asked if word.startswith(head)]
+
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    # What the machine itself has and lacks is another test's.
-    monkeypatch.setattr(looking, "check", lambda config, problem, folders: [])
-    monkeypatch.setattr(looking, "list_devices", lambda: [CPU])
-    return Home(tmp_path)
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    """systemd runs, and has the unit as it ships."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(checking, "BOOTED", tmp_path)
+    return Systemd(tmp_path)
 
 
-def test_where_nothing_is_wrong_nothing_is_said_to_be(home: Home) -> None:
-    found = home.look()
-    assert [f for f in found if f.verdict == "fault"] == []
-    assert [f.text for f in found if f.verdict == "note"] == [
-        text for text in (f.text for f in found) if text.startswith("This check runs in")
+def test_every_setting_of_the_unit_that_shuts_in_is_passed_on(systemd: Systemd) -> None:
+    service = UNIT.partition("[Service]")[2].partition("[Install]")[0]
+    in_file = set(re.findall(r"(?m)^(\w+)=", service))
+    found = check_service("nstd")
+    assert {each.partition("=")[0] for each in systemd.given} == in_file - MANNER
+    assert not [each for each in found if each.verdict != "ok"]
+
+
+def test_what_is_passed_on_is_what_systemd_has_understood(systemd: Systemd) -> None:
+    check_service("nstd")
+    lines = set(SHOWN.splitlines())
+    assert set(systemd.given) < lines
+    assert len([each for each in systemd.given if each.startswith("DeviceAllow=char-")]) == 5
+
+
+def test_a_check_stands_for_the_daemon_and_is_waited_for(systemd: Systemd) -> None:
+    found = check_service("nstd")
+    words = systemd.asked
+    assert {"--wait", "--pipe", "--collect"} <= set(words)
+    at = words.index("--")
+    program, *arguments = words[at + 1 :]
+    assert program == "/opt/nstd/bin/nstd"
+    assert arguments == ["check", "--run", "--json", "--config", "/etc/nstd/config.yaml"]
+    assert found[0].verdict == "ok"
+    assert found[0].text.startswith("nstd.service as nstd: /opt/nstd/bin/nstd check")
+
+
+def test_its_findings_are_given_back_as_they_are(systemd: Systemd) -> None:
+    said = [
+        Finding("config", "ok", "fine"),
+        Finding("folder", "fault", "/srv/x cannot be written to. Give it.", 75),
     ]
-    ok = [finding.text for finding in found if finding.verdict == "ok"]
-    assert any(text.endswith(f"config.yaml as {ME}") for text in ok)
-    for name, how in (("in", "read"), ("out", "written to"), ("state", "written to")):
-        assert f"{home.root}/{name} can be {how} by {ME}" in ok
+    systemd.answers(said, code=75)
+    assert check_service("nstd")[1:] == said
 
 
-def test_looking_changes_nothing(home: Home) -> None:
-    home.look()
-    before = {path: path.stat().st_mtime_ns for path in home.root.rglob("*") if path.is_dir()}
-    environment = dict(os.environ)
-    check_service(str(home.root / "nstd.service"))
-    assert before == {path: path.stat().st_mtime_ns for path in before}
-    assert dict(os.environ) == environment
-
-
-def test_a_unit_that_is_nowhere_is_all_that_is_said() -> None:
-    (found,) = check_service("nstd", [Path("/nowhere")])
-    assert (found.verdict, found.subject) == ("fault", "service")
-
-
-def test_a_missing_program_is_named(home: Home) -> None:
-    home.program.unlink()
-    assert home.fault().text.startswith(f"There is no program {home.program}. Install")
-
-
-def test_a_program_that_may_not_be_executed_is_named(home: Home) -> None:
-    home.program.chmod(0o644)
-    text = home.fault().text
-    assert text.startswith(f"{home.program} is closed to {ME}")
-    assert "execute it" in text
-
-
-def test_a_program_whose_python_is_gone_is_named(home: Home) -> None:
-    home.program.write_text("#!/gone/python3\n")
-    assert "run by /gone/python3, which is not there" in home.fault().text
-
-
-def test_a_program_whose_python_lies_where_the_service_cannot_go_is_named(home: Home) -> None:
-    # As virtual environments have it whose Python was installed below somebody's home.
-    python = home.root / "somebody/python3"
-    python.parent.mkdir()
-    python.write_text("#!/bin/sh\n")
-    python.chmod(0o755)
-    (home.root / "bin/python3").symlink_to(python)
-    home.program.write_text(f"#!{home.root}/bin/python3\n")
-    assert home.faults() == []
-    home.settings["InaccessiblePaths"] = str(python.parent)
-    out_of_reach = f"{home.program} is run by {python.resolve()}, which is out of {ME}'s reach."
-    assert home.fault().text.startswith(out_of_reach)
-    del home.settings["InaccessiblePaths"]
-    python.chmod(0o600)
-    assert home.fault().text.startswith(out_of_reach)
-
-
-def test_another_command_than_run_is_noted(home: Home) -> None:
-    home.settings["ExecStart"] = f"{home.program} batch --config {home.root}/config.yaml"
-    (note,) = (f.text for f in home.look() if f.verdict == "note" and "ExecStart" in f.text)
-    assert "does not say `run`" in note
-
-
-def test_a_missing_user_is_named(home: Home) -> None:
-    home.settings["User"] = "no-such-user"
-    fault = home.fault()
-    assert fault.text.startswith("There is no user no-such-user.")
-    assert fault.exit_code == 78
-
-
-def test_a_configuration_that_the_user_cannot_read_is_named(home: Home) -> None:
-    home.look()
-    (home.root / "etc").mkdir()
-    closed = home.root / "etc/closed.yaml"
-    (home.root / "config.yaml").rename(closed)
-    home.settings["ExecStart"] = f"{home.program} run --config {closed}"
-    closed.chmod(0o200)
-    fault = next(f for f in home.faults() if f.subject == "config")
-    assert f"{closed} is closed to" in fault.text
-    assert "read it" in fault.text
-    assert fault.exit_code == 78
-
-
-@pytest.fixture
-def given(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Config | None, str]]:
-    """What the look at the machine was given: configuration and problem."""
-    seen = []
-
-    def remember(
-        config: Config | None, problem: ConfigError | None, *, folders: bool
-    ) -> list[Finding]:
-        assert not folders  # whether this user can use them is nothing to the service
-        seen.append((config, str(problem)))
-        return []
-
-    monkeypatch.setattr(looking, "check", remember)
-    return seen
-
-
-def test_a_broken_configuration_is_passed_on_to_the_rest(
-    home: Home, given: list[tuple[Config | None, str]]
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [(203, "ProtectHome="), (217, "useradd"), (226, "ReadWritePaths="), (228, "exit-status 228")],
+)
+def test_where_systemd_cannot_set_it_up_it_says_which_setting_is_at_fault(
+    systemd: Systemd, code: int, word: str
 ) -> None:
-    home.keys["setle_seconds"] = "3"
-    home.look()
-    ((config, problem),) = given
-    assert config is None
-    assert "setle_seconds" in problem
+    systemd.answers(None, code=code)
+    fault = check_service("nstd")[-1]
+    assert (fault.verdict, fault.exit_code) == ("fault", 1)
+    assert word in fault.text
 
 
-def test_a_configuration_without_folders_is_no_daemons(
-    home: Home, given: list[tuple[Config | None, str]]
+def test_where_systemd_refuses_its_own_sentence_is_passed_on(systemd: Systemd) -> None:
+    systemd.answers(None, 1, "Failed to start transient service unit: Access denied\n")
+    fault = check_service("nstd")[-1]
+    assert (fault.verdict, fault.exit_code) == ("fault", 69)
+    assert "Failed to start transient service unit: Access denied. Run this as root" in fault.text
+
+
+def test_an_answer_that_is_none_is_no_answer(systemd: Systemd) -> None:
+    (systemd.folder / "answer.txt").write_text('[{"subject": "config"}]')
+    assert check_service("nstd")[-1].text.startswith("It could not be checked: exit code 0")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word", "code"),
+    [
+        ("NeedDaemonReload=no", "NeedDaemonReload=yes", "daemon-reload", 1),
+        ("LoadState=loaded", "LoadState=masked", "masked", 1),
+        ("DynamicUser=no", "DynamicUser=yes", "User=", 69),
+        ("/nstd run --config", "/nstd batch --config", "`nstd run`", 1),
+    ],
+)
+def test_a_unit_that_cannot_be_checked_is_not_tried(
+    systemd: Systemd, before: str, after: str, word: str, code: int
 ) -> None:
-    home.keys["folders"] = "[]"
-    home.look()
-    ((config, problem),) = given
-    assert config is not None
-    assert f"{home.root}/config.yaml watches no folder" in problem
+    systemd.has(UNIT, SHOWN.replace(before, after))
+    (fault,) = check_service("nstd")
+    assert (fault.verdict, fault.exit_code) == ("fault", code)
+    assert word in fault.text
+    assert not (systemd.folder / "asked.json").exists()
 
 
-def test_the_services_own_folders_are_where_its_environment_says(home: Home) -> None:
-    del home.keys["state_dir"], home.keys["cache_dir"]
-    home.settings |= {"StateDirectory": "nstd/x", "CacheDirectory": "nstd"}
-    texts = [finding.text for finding in home.look()]
-    own = f"is made by systemd, and {ME}'s own"
-    assert f"/var/lib/nstd/x {own}" in texts
-    assert f"/var/cache/nstd {own}" in texts
+@pytest.mark.parametrize("asked", ["cat", "show"])
+def test_what_systemctl_refuses_is_said_in_its_words(systemd: Systemd, asked: str) -> None:
+    refusing = f'import sys\nif sys.argv[1] == "{asked}":\n    sys.exit("No files found for x.")\n'
+    systemd.install("systemctl", refusing + SYSTEMCTL)
+    (fault,) = check_service("x")
+    assert fault.text.startswith("No files found for x. ")
+    assert fault.exit_code == 1
 
 
-@pytest.mark.parametrize("name", ["out", "state", "cache"])
-def test_a_folder_outside_of_what_may_be_written_is_named(home: Home, name: str) -> None:
-    others = [n for n in ("out", "state", "cache") if n != name]
-    home.settings["ReadWritePaths"] = " ".join(f"{home.root}/{n}" for n in others)
-    fault = home.fault()
-    path = f"{home.root}/{name}"
-    assert fault.text == (
-        f"{path} is read-only for the service: ProtectSystem=strict."
-        f" Add ReadWritePaths={path} with `systemctl edit nstd.service`."
+def test_without_the_program_it_says_so(systemd: Systemd) -> None:
+    (systemd.folder / "systemctl").unlink()
+    (fault,) = check_service("nstd")
+    assert fault.text.startswith("systemctl: No such file or directory.")
+
+
+def test_where_no_systemd_runs_it_says_what_else_to_do(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "BOOTED", systemd.folder / "no")
+    (fault,) = check_service("nstd")
+    assert (fault.verdict, fault.exit_code) == ("fault", 69)
+    assert "`nstd check --run --config FILE`" in fault.text
+
+
+def test_a_path_is_not_a_name() -> None:
+    with pytest.raises(UsageError, match="is a path"):
+        check_service("systemd/nstd.service")
+
+
+def test_drop_ins_count_and_other_sections_do_not() -> None:
+    text = """\
+# /etc/systemd/system/nstd.service
+[Unit]
+Description=x
+[Service]
+User=nstd
+ProtectSystem=strict
+# ProtectHome=yes
+[Install]
+WantedBy=multi-user.target
+
+# /etc/systemd/system/nstd.service.d/override.conf
+[Service]
+ProtectSystem=
+EnvironmentFile=-/etc/nstd/env
+ExecStart=
+ExecSearchPath=/opt/bin
+RuntimeMaxSec=1d
+"""
+    assert settings_of(text) == ["User", "ProtectSystem", "EnvironmentFile", "ExecSearchPath"]
+
+
+def test_settings_that_systemctl_shows_in_another_way_are_translated() -> None:
+    shown = shown_by(
+        "EnvironmentFiles=/etc/nstd/env (ignore_errors=yes)\n"
+        "EnvironmentFiles=/etc/nstd/more (ignore_errors=no)\n"
+        'Environment=A=1 "B=two words"\n'
+        "CPUWeight=[not set]\n"
+        "LoadCredential=[unprintable]\n"
+        "RuntimeDirectory=nstd\n"
     )
-    assert (fault.subject, fault.exit_code) == ("folder", 75)
-
-
-def test_a_watched_folder_must_be_writable_only_where_originals_leave_it(home: Home) -> None:
-    names = ("out", "state", "cache")
-    home.settings["ReadWritePaths"] = " ".join(f"{home.root}/{name}" for name in names)
-    assert home.faults() == []
-    home.keys["folders"] = home.keys["folders"].replace("recipe", "originals: delete, recipe")
-    assert home.fault().text.startswith(f"{home.root}/in is read-only")
-
-
-def test_an_optional_path_that_is_not_there_is_what_to_create(home: Home) -> None:
-    missing = home.root / "srv"
-    home.settings["ReadWritePaths"] = f"{home.root}/state {home.root}/cache -{missing}"
-    home.keys["folders"] = home.keys["folders"].replace("/out", "/srv/out")
-    assert f"Create {missing}: ReadWritePaths=-{missing} is passed over" in home.fault().text
-
-
-def test_a_path_without_which_systemd_does_not_start_is_named(home: Home) -> None:
-    home.settings["ReadWritePaths"] += " /no/such/folder"
-    assert "There is no /no/such/folder" in home.fault().text
-
-
-def test_folders_below_a_hidden_one_are_named(home: Home) -> None:
-    hidden = home.root / "secret"
-    hidden.mkdir()
-    (hidden / "in").mkdir()
-    home.settings["InaccessiblePaths"] = str(hidden)
-    home.keys["folders"] = home.keys["folders"].replace(f"{home.root}/in", f"{hidden}/in")
-    text = home.fault().text
-    assert f"{hidden}/in is not to be seen" in text
-    assert f"InaccessiblePaths={hidden}" in text
-
-
-@pytest.mark.parametrize(
-    ("folder", "line"),
-    [
-        ("/home/x", "ProtectHome=yes"),
-        ("/var/tmp/x", "PrivateTmp=yes"),  # noqa: S108 - hidden, which is the point
-    ],
-)
-def test_a_home_or_a_temporary_folder_is_not_for_a_service(
-    home: Home, folder: str, line: str
-) -> None:
-    # Where the tests' own folders lie must not matter.
-    del home.settings["ProtectSystem"]
-    home.keys["folders"] = home.keys["folders"].replace(f"{home.root}/out", folder)
-    key, _, value = line.partition("=")
-    home.settings[key] = value
-    texts = [fault.text for fault in home.faults() if fault.text.startswith(folder)]
-    assert len(texts) == 1
-    assert line in texts[0]
-
-
-def test_a_folder_that_the_user_may_not_write_is_named(home: Home) -> None:
-    (home.root / "out").chmod(0o500)
-    try:
-        fault = home.fault()
-    finally:
-        (home.root / "out").chmod(0o700)
-    assert fault.text.startswith(f"{home.root}/out is closed to {ME}")
-    assert "write to it" in fault.text
-    assert fault.exit_code == 75
-
-
-def test_a_folder_that_is_still_to_be_made_needs_the_one_it_is_made_in(home: Home) -> None:
-    (home.root / "out").rmdir()
-    assert home.faults() == []
-    home.keys["folders"] = home.keys["folders"].replace("/out", "/closed/out")
-    (home.root / "closed").mkdir(mode=0o500)
-    assert f"{home.root}/closed/out: {home.root}/closed is closed to" in home.fault().text
-
-
-def test_a_watched_folder_that_is_not_there_is_named(home: Home) -> None:
-    (home.root / "in").rmdir()
-    assert home.fault().text == f"{home.root}/in is not there. Create it, or mount its disk."
-
-
-@pytest.mark.usefixtures("deniable")
-def test_what_the_one_who_asks_may_not_look_at_is_said_to_be_roots_to_ask(home: Home) -> None:
-    closed = home.root / "closed"
-    (closed / "in").mkdir(parents=True)
-    home.keys["folders"] = home.keys["folders"].replace("/in,", "/closed/in,")
-    home.settings["ReadWritePaths"] += f" {closed}/in"
-    home.look()
-    closed.chmod(0)
-    with unprivileged():
-        found = home.faults()
-    closed.chmod(0o700)
-    assert [fault.text for fault in found] == [
-        f"{closed}/in may not be looked at by this user. Run this check as root."
+    names = ["EnvironmentFile", "Environment", "CPUWeight", "LoadCredential", "RuntimeDirectory"]
+    given, untold = properties([*names, "SetCredential"], shown)
+    assert given == [
+        "EnvironmentFile=-/etc/nstd/env",
+        "EnvironmentFile=/etc/nstd/more",
+        'Environment=A=1 "B=two words"',
+        "RuntimeDirectory=nstd",
+        # Else the end of the check would take the folder from a daemon that runs.
+        "RuntimeDirectoryPreserve=yes",
     ]
+    assert untold == ["LoadCredential", "SetCredential"]
 
 
-@pytest.mark.usefixtures("deniable")
-def test_so_is_a_unit(home: Home) -> None:
-    home.look()
-    unit = home.root / "nstd.service"
-    unit.chmod(0)
-    with unprivileged():
-        (fault,) = check_service(str(unit))
-    assert fault.text == f"{unit} may not be looked at by this user. Run this check as root."
-
-
-@pytest.mark.usefixtures("deniable")
-def test_so_is_a_configuration(home: Home, given: list[tuple[Config | None, str]]) -> None:
-    home.look()
-    given.clear()
-    (home.root / "config.yaml").chmod(0)
-    with unprivileged():
-        found = check_service(str(home.root / "nstd.service"))
-    # The owner may not read it either, which modes tell without reading it.
-    assert [f.subject for f in found if f.verdict == "fault"] == ["config"]
-    ((config, problem),) = given
-    assert config is None
-    assert f"{home.root}/config.yaml" in problem
-
-
-def test_a_style_image_that_the_user_may_not_read_is_named(home: Home) -> None:
-    home.look()
-    image = home.root / "style.png"
-    home.settings["InaccessiblePaths"] = str(image)
-    assert f"{image} is not to be seen" in home.fault().text
-
-
-def test_a_ledger_on_a_network_file_system_is_named(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(looking, "needs_polling", lambda path: path == home.root / "state")
-    monkeypatch.setattr(looking, "file_system", lambda path: "nfs4")
-    text = home.fault().text
-    assert f"{home.root}/state is on a network file system (nfs4)" in text
-
-
-def test_kernels_written_while_running_are_needed_on_the_cpu_alone(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home.settings["MemoryDenyWriteExecute"] = "yes"
-    assert home.fault().text.startswith("MemoryDenyWriteExecute=yes")
-    home.keys["devices"] = "auto"
-    assert len(home.faults()) == 1
-    monkeypatch.setattr(looking, "list_devices", lambda: [GPU, CPU])
-    assert home.faults() == []
+def test_what_systemctl_does_not_tell_is_noted(systemd: Systemd) -> None:
+    systemd.has(UNIT.replace("[Service]", "[Service]\nLoadCredential=a:/b"), SHOWN)
+    notes = [each.text for each in check_service("nstd") if each.verdict == "note"]
+    assert notes == ["systemctl does not tell LoadCredential: checked without."]
 
 
 @pytest.mark.parametrize(
-    ("line", "remedy"),
+    ("argv", "expected"),
     [
-        ("PrivateDevices=yes", "Set PrivateDevices=no and DeviceAllow=char-nvidia rw."),
-        ("DevicePolicy=closed", "Set DeviceAllow=char-nvidia rw."),
+        ("/a/nstd run", ["/a/nstd", "check", "--run", "--json"]),
+        (
+            "python -m nstd run --debug --config=/x",
+            ["/a/nstd", "-m", "nstd", "check", "--run", "--json", "--debug", "--config=/x"],
+        ),
+        ("run", None),
+        ("/a/nstd", None),
     ],
 )
-@pytest.mark.parametrize("devices", ["[cuda:0]", "auto"])
-def test_a_gpu_that_the_sandbox_hides_is_named(
-    home: Home, monkeypatch: pytest.MonkeyPatch, line: str, remedy: str, devices: str
+def test_the_check_has_the_daemons_words(argv: str, expected: list[str] | None) -> None:
+    started = f"{{ path=/a/nstd ; argv[]={argv} ; ignore_errors=no ; start_time=[n/a] }}"
+    assert check_command(started) == expected
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> "subprocess.Popen[str]":
+    """A message bus on which nobody starts services."""
+    program = shutil.which("dbus-daemon")
+    if program is None or shutil.which("systemd-run") is None:
+        if os.environ.get("NSTD_EXPECT_SYSTEMD"):
+            pytest.fail("needs dbus-daemon and systemd-run, and NSTD_EXPECT_SYSTEMD says so")
+        pytest.skip("needs dbus-daemon and systemd-run (NSTD_EXPECT_SYSTEMD makes it a failure)")
+    config = tmp_path / "bus.conf"
+    config.write_text(
+        f"<busconfig><listen>unix:path={tmp_path}/bus</listen><auth>EXTERNAL</auth>"
+        '<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/>'
+        "</policy></busconfig>"
+    )
+    command = [program, f"--config-file={config}", "--nofork", "--print-address"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.mark.parametrize(("more", "word"), [([], "org.freedesktop.systemd1"), (["X=1"], "X=1")])
+def test_the_real_systemd_run_takes_all_that_it_is_given(
+    bus: "subprocess.Popen[str]", tmp_path: Path, more: list[str], word: str
 ) -> None:
-    monkeypatch.setattr(looking, "list_devices", lambda: [GPU, CPU])
-    monkeypatch.setattr(looking, "character_groups", lambda: ["mem", "nvidia"])
-    home.keys["devices"] = devices
-    key, _, value = line.partition("=")
-    home.settings[key] = value
-    fault = home.fault()
-    assert fault.text.endswith(remedy)
-    assert ("it would paint on the CPU" in fault.text) == (devices == "auto")
-    assert (fault.subject, fault.exit_code) == ("device", 69)
-
-
-def test_a_user_made_at_the_start_is_noted(home: Home) -> None:
-    home.settings["DynamicUser"] = "yes"
-    del home.settings["User"]
-    notes = [finding.text for finding in home.look() if finding.verdict == "note"]
-    assert any("DynamicUser=yes" in note for note in notes)
-
-
-def test_that_the_service_is_another_installation_is_noted(home: Home) -> None:
-    notes = [finding.text for finding in home.look() if finding.verdict == "note"]
-    assert any(f"Run {home.root}/bin/nstd check --service." in note for note in notes)
+    given, _ = properties(settings_of(UNIT), shown_by(SHOWN))
+    with bus:
+        assert bus.stdout is not None
+        bus.stdout.readline()
+        # It reads all settings before it asks the manager, who is not there.
+        ended = subprocess.run(
+            ["systemd-run", "--user", "--wait", "--pipe"]
+            + [f"--property={each}" for each in (*given, *more)]
+            + ["--", "/bin/true"],
+            env={
+                "PATH": os.environ["PATH"],
+                "XDG_RUNTIME_DIR": str(tmp_path),
+                "DBUS_SESSION_BUS_ADDRESS": f"unix:path={tmp_path}/bus",
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        bus.terminate()
+    assert ended.returncode == 1
+    assert word in ended.stderr
+    assert ("Unknown assignment" in ended.stderr) == bool(more)

@@ -59,7 +59,8 @@ def test_a_segment_keeps_what_it_is_when_it_loses_its_lease_and_its_batch(
     connection.execute(
         "INSERT INTO segments (job_id, number, first, last, path, digest, carried, plan, opened,"
         " token, worker, pid, pid_started, boot, lease_seconds, lease_until)"
-        """ VALUES (1, 0, 0, 9, 'a.mp4', 'd', '{"a":1}', '{"batch":1,"history":10}', 5, 7, 'w', 8, 9, 'b', 60, 65)"""
+        """ VALUES (1, 0, 0, 9, 'a.mp4', 'd', '{"a":1}', '{"batch":1,"history":10}',"""
+        " 5, 7, 'w', 8, 9, 'b', 60, 65)"
     )
     migrate(connection)
     kept = (1, 0, 0, 9, None, "a.mp4", "d", '{"a":1}', '{"history":10}', 5.0, None)
