@@ -142,7 +142,7 @@ def details_data(found: Details) -> dict[str, Any]:
         "recipe_frozen": request.recipe,
         "output": request.output,
         "plan": found.job.plan,
-        "segments": [_segment_data(segment) for segment in found.segments],
+        "segments": [asdict(segment) for segment in found.segments],
         "events": [
             {
                 "at": _stamp(event.at),
@@ -154,12 +154,6 @@ def details_data(found: Details) -> dict[str, Any]:
             for event in found.events
         ],
     }
-
-
-def _segment_data(segment: Segment) -> dict[str, Any]:
-    data = asdict(segment)
-    del data["token"]  # nobody's but the worker's
-    return data
 
 
 def answer_data(answer: Answer) -> dict[str, Any]:
