@@ -23,8 +23,8 @@ import torch
 from counting import Steps
 from PIL import Image
 
+from art.harbor.film import write_film
 from nstd.config import Config, recipe_from_options
-from nstd.demo.sample import write_sample
 from nstd.media.write.writer import EncodeSettings
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import Matched
@@ -116,7 +116,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     source = arguments.film or folder / "demo.mp4"
     if arguments.film is None:
-        write_sample(source, arguments.frames).replace(source)
+        write_film(source, arguments.frames)
     given = {
         "styles": [{"image": arguments.style}],
         "network": arguments.network,

@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from fractions import Fraction
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,8 +36,6 @@ LOOK: dict[str, Any] = {"levels": "160:20,320:14", "content_weight": 0.15, "tv_w
 STYLE_SCALE = 1.5
 """Of the style image: so small a film shows strokes better when they are larger."""
 
-LONGEST_SECONDS = 20.0
-
 
 def demo_command(
     output: Annotated[
@@ -49,7 +46,7 @@ def demo_command(
     ] = STYLE,
     network: Annotated[str, typer.Option(help="Its name, or weights file.")] = NETWORK,
     seconds: Annotated[
-        float, typer.Option(min=0.25, max=LONGEST_SECONDS, help="Length of the film.")
+        float, typer.Option(min=0.25, max=2.0, help="How much of the film is painted.")
     ] = 2.0,
     overwrite: Annotated[bool, typer.Option(help="Replace files that are there.")] = False,
     device: DeviceOption = None,
@@ -59,14 +56,14 @@ def demo_command(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Draw a small film with sound, paint it, and show both side by side; needs no network."""
+    """Paint a small film that comes with nstd, and show both side by side; needs no network."""
     face = Face(debug, json, quiet)
     settings = with_machine(configured(config, face, level="warning"), device, threads)
     given = {"styles": [{"image": style, "scale": STYLE_SCALE}], "network": network}
     recipe = recipe_from_options(settings, name=None, overrides=given | LOOK)
     from nstd.demo import FRAME_RATE, make_demo
 
-    frames = round(Fraction(str(seconds)) * FRAME_RATE)
+    frames = round(seconds * FRAME_RATE)
     with reporting(face) as reporter:
         demo = make_demo(settings, recipe, output, reporter, frames=frames, overwrite=overwrite)
     if json:

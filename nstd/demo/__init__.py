@@ -1,6 +1,5 @@
-"""The demonstration: a film drawn here, painted, and shown beside its source."""
+"""The demonstration: a film that ships, painted, and shown beside its source."""
 
-from nstd.demo.run import Demo, make_demo
-from nstd.demo.scene import FRAME_RATE
+from nstd.demo.run import FRAME_RATE, FRAMES, Demo, make_demo
 
-__all__ = ["FRAME_RATE", "Demo", "make_demo"]
+__all__ = ["FRAMES", "FRAME_RATE", "Demo", "make_demo"]

@@ -24,7 +24,7 @@ class Places:
 
     @property
     def sample(self) -> Path:
-        """The film as it was drawn."""
+        """The film as it ships."""
         return self.folder / "sample.mp4"
 
     @property
@@ -74,7 +74,7 @@ class Places:
     def require_in_order(self) -> None:
         """See that a later file is not there without the earlier one: it would be somebody else's.
 
-        Drawing and painting take too long for that to be noticed afterwards.
+        Painting takes too long for that to be noticed afterwards.
 
         Raises:
             OutputExistsError: One is.

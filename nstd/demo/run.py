@@ -1,13 +1,14 @@
-"""From nothing to a painted film: draw, paint, lay side by side."""
+"""From nothing to a painted film: put the film that ships there, paint it, lay side by side."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from nstd.config import Config
 from nstd.demo.places import Places, put
-from nstd.demo.sample import write_sample
 from nstd.demo.sheet import write_sheet
 from nstd.errors import from_os_error
+from nstd.files import part_path, removed_on_failure, sync_file
 from nstd.media.write.encode import EncodeSettings
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.freeze import ENCODER_THREADS, paints_on_gpu
@@ -19,6 +20,13 @@ from nstd.work.film import Observer
 from nstd.work.result import Result
 from nstd.work.stylize import stylize
 
+FILM = Path(__file__).parents[1] / "data/demo.mp4"
+"""A harbor at dusk, drawn by `art/harbor` in the repository."""
+
+FRAMES = 24
+FRAME_RATE = 12
+"""Frames of `FILM`, and how many are a second."""
+
 _QUALITY = 16
 """Of H.264: the painted grain is fine, and the film is short."""
 
@@ -28,7 +36,7 @@ class Demo:
     """What the demonstration has made.
 
     Attributes:
-        sample: The film that was drawn.
+        sample: The film as it ships.
         painted: The same film, painted.
         sheet: Moments of both, one above the other.
         kept: Those of the three that were there already, and were left as they are.
@@ -46,10 +54,10 @@ def make_demo(
     folder: Path,
     observer: Observer,
     *,
-    frames: int,
+    frames: int = FRAMES,
     overwrite: bool = False,
 ) -> Demo:
-    """Draw the sample film, paint it as `nstd stylize` would, and lay both side by side.
+    """Paint the film that ships as `nstd stylize` would, and lay both side by side.
 
     What an earlier run has finished is left as it is, and what it has begun is continued.
 
@@ -58,7 +66,7 @@ def make_demo(
         recipe: The look.
         folder: Where the three files go; made where it is not there.
         observer: Who looks on.
-        frames: Of the film; at least 1.
+        frames: How many of the film are painted, 1…24.
         overwrite: Replace files that are there already, and paint anew.
 
     Raises:
@@ -86,11 +94,10 @@ def _make(
     overwrite: bool,
 ) -> Demo:
     kept = []
-    part = write_sample(places.sample, frames, lambda: observer.stopping)
-    if not put(part, places.sample, overwrite=overwrite):
+    if not put(_copy(places.sample), places.sample, overwrite=overwrite):
         kept.append(places.sample)
     before = _stamp(places.painted)
-    result = _paint(config, recipe, places, observer, overwrite=overwrite)
+    result = _paint(config, recipe, places, observer, frames=frames, overwrite=overwrite)
     if result.error is not None:
         raise result.error
     if before == _stamp(places.painted):
@@ -102,12 +109,31 @@ def _make(
     return Demo(places.sample, places.painted, places.sheet, tuple(kept))
 
 
+def _copy(target: Path) -> Path:
+    """The film that ships, as the hidden part beside `target`, on the disk."""
+    part = part_path(target)
+    with removed_on_failure(part):
+        try:
+            shutil.copyfile(FILM, part)
+        except OSError as error:
+            raise from_os_error(error, target, "writing") from error
+        sync_file(part)
+    return part
+
+
 def _paint(
-    config: Config, recipe: StyleRecipe, places: Places, observer: Observer, *, overwrite: bool
+    config: Config,
+    recipe: StyleRecipe,
+    places: Places,
+    observer: Observer,
+    *,
+    frames: int,
+    overwrite: bool,
 ) -> Result:
     encode = EncodeSettings(quality=_QUALITY, threads=ENCODER_THREADS)
     output = OutputSpec(
         encode=encode,
+        last=None if frames >= FRAMES else frames - 1,
         segment_frames=config.segment_frames,
         overwrite=overwrite,
         limits=config.limits_of(),

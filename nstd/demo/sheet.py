@@ -33,7 +33,8 @@ def write_sheet(places: Places, style: str) -> Path:
         InputError: One of the films cannot be read.
         StorageError: The file system failed; nothing stays behind.
     """
-    before, after = (_moments(film) for film in (places.sample, places.painted))
+    frames = probe(places.painted).frames
+    before, after = (_moments(film, frames) for film in (places.sample, places.painted))
     pairs = [
         np.vstack([source.image, np.zeros((_GAP, source.image.shape[1], 3), np.uint8), paint.image])
         for source, paint in zip(before, after, strict=True)
@@ -43,7 +44,7 @@ def write_sheet(places: Places, style: str) -> Path:
     return encode_still(picture, Still(picture, None, "PNG"), places.sheet, quality=100)
 
 
-def _moments(film: Path) -> list[Frame]:
-    info = probe(film)
-    wanted = set(np.linspace(0, info.frames - 1, _MOMENTS).round().astype(int).tolist())
-    return [frame for frame in read_frames(film, info) if frame.index in wanted]
+def _moments(film: Path, frames: int) -> list[Frame]:
+    """Some of a film's first `frames`."""
+    wanted = set(np.linspace(0, frames - 1, _MOMENTS).round().astype(int).tolist())
+    return [frame for frame in read_frames(film, probe(film)) if frame.index in wanted]

@@ -49,7 +49,7 @@ class Made:
 
 
 def command(network: Path) -> tuple[str, ...]:
-    return ("demo", "--network", str(network), "--seconds", str(FRAMES / 12))
+    return ("demo", "--network", str(network), "--seconds", str(round(FRAMES / 12, 3)))
 
 
 def kept(program: Program) -> set[int]:
@@ -106,11 +106,10 @@ def test_film_source_and_sheet_are_there_and_named_and_nothing_else(made: Made) 
 def test_the_film_is_the_source_painted(made: Made, ffprobe: str) -> None:
     folder = made.program.work / "nstd-demo"
     source, painted = (look(folder / name, ffprobe) for name in ("sample.mp4", "painted.mp4"))
-    assert painted == source
-    assert len(source.times) == FRAMES
-    assert source.sound
+    assert painted.times == source.times[:FRAMES]
+    assert painted.sound
     for before, after in zip(
-        pictures(folder / "sample.mp4"), pictures(folder / "painted.mp4"), strict=True
+        pictures(folder / "sample.mp4"), pictures(folder / "painted.mp4"), strict=False
     ):
         # More than encoding once more costs: 3 code values.
         assert np.abs(before.astype(int) - after).mean() > 4.5

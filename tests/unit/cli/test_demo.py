@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from art.harbor.scene import SIZE
 from nstd.cli import main
 from nstd.cli.demo import LOOK, NETWORK, STYLE, tell
 from nstd.config import Config, recipe_from_options
 from nstd.demo import Demo
-from nstd.demo.scene import SIZE
 from nstd.style.recipe import plan_levels
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstd.demo.sound import RATE, make_sound
+from art.harbor.sound import RATE, make_sound
 
 
 def test_it_is_as_long_as_asked_in_stereo() -> None:

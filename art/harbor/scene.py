@@ -5,11 +5,11 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from nstd.demo.landscape import clouds, haze, headland, mountains, rocks, sky
-from nstd.demo.layers import HEIGHT, HORIZON, WIDTH, Canvas, grid
-from nstd.demo.moving import boat, gulls
-from nstd.demo.noise import Plane
-from nstd.demo.water import Water
+from art.harbor.landscape import clouds, haze, headland, mountains, rocks, sky
+from art.harbor.layers import HEIGHT, HORIZON, WIDTH, Canvas, grid
+from art.harbor.moving import boat, gulls
+from art.harbor.noise import Plane
+from art.harbor.water import Water
 from nstd.media.frame import Image
 
 SIZE = (320, 180)

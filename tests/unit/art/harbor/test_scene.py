@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstd.demo.scene import SIZE, Scene
+from art.harbor.scene import SIZE, Scene
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.demo.noise import Plane
+from art.harbor.noise import Plane
 
 WIDTH, HEIGHT = 640, 360
 """Pixels that the scene is drawn in: twice the film's, which smooths every edge."""

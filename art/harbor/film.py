@@ -1,6 +1,6 @@
-"""The sample film: the scene's frames and its sound, in an MP4."""
+"""Draw the film of `nstd demo`: `python -m art.harbor.film [--frames N] [--out FILE]`."""
 
-from collections.abc import Callable
+import argparse
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -9,13 +9,13 @@ import av
 import numpy as np
 from av.container import OutputContainer
 
-from nstd.demo.scene import FRAME_RATE, SIZE, Scene
-from nstd.demo.sound import RATE, Sound, make_sound
-from nstd.errors import Interrupted
-from nstd.files import part_path, removed_on_failure, sync_file
+from art.harbor.scene import FRAME_RATE, SIZE, Scene
+from art.harbor.sound import RATE, Sound, make_sound
 from nstd.media.color import encodable, tag
-from nstd.media.faults import writing_error
 from nstd.media.write.encode import CODECS, EncodeSettings, encoder_options
+
+FRAMES = 24
+SHIPPED = Path(__file__).parents[2] / "nstd/data/demo.mp4"
 
 TIME_BASE = Fraction(1, 12_288)
 """Seconds per unit of the film's time stamps; a frame is a whole number of them."""
@@ -25,45 +25,21 @@ _AUDIO_FRAME = 1024
 """Samples in a packet of AAC."""
 
 
-def write_sample(target: Path, frames: int, stopping: Callable[[], bool] = lambda: False) -> Path:
-    """Draw and encode the sample film, to the hidden part beside `target`.
-
-    H.264 in BT.709 with exact time stamps, stereo AAC of the same duration. The same number of
-    frames and the same versions of the libraries give the same bytes.
+def write_film(path: Path, frames: int = FRAMES) -> None:
+    """Draw and encode the film: H.264 in BT.709, stereo AAC of the same duration.
 
     Args:
-        target: Where it will be published.
+        path: Where; what is there is replaced.
         frames: How many, at least 1; twelve are a second.
-        stopping: Asked before each frame whether to stop.
-
-    Returns:
-        Path of the part, on the disk.
-
-    Raises:
-        DiskFullError: No space is left; nothing stays behind.
-        StorageError: The file system failed; nothing stays behind.
-        Interrupted: It was asked to stop; nothing stays behind.
-        UnsupportedError: This ffmpeg has no H.264 or no AAC.
     """
-    part = part_path(target.absolute())
-    with removed_on_failure(part):
-        try:
-            with _opened(part) as container:
-                _fill(container, frames, stopping)
-        except av.FFmpegError as error:
-            raise writing_error(error, target) from error
-        sync_file(part)
-    return part
-
-
-def _opened(part: Path) -> OutputContainer:
     # The movie's time scale fits picture and sound, so that both begin and end where they say.
     ticks = {"movie_timescale": "48000", "video_track_timescale": str(TIME_BASE.denominator)}
     options = {"movflags": "+faststart"} | ticks
-    return av.open(str(part), "w", format="mp4", options=options)
+    with av.open(str(path), "w", format="mp4", options=options) as container:
+        _fill(container, frames)
 
 
-def _fill(container: OutputContainer, frames: int, stopping: Callable[[], bool]) -> None:
+def _fill(container: OutputContainer, frames: int) -> None:
     container.metadata["title"] = "Harbor at dusk"
     picture = _picture_stream(container)
     sound = container.add_stream("aac", rate=RATE, layout="stereo")
@@ -74,8 +50,6 @@ def _fill(container: OutputContainer, frames: int, stopping: Callable[[], bool])
     samples = make_sound(round(frames / FRAME_RATE * RATE))
     heard = 0
     for index in range(frames):
-        if stopping():
-            raise Interrupted("Drawing the sample film was stopped")
         frame = encodable(scene.frame(index), picture.codec_context.pix_fmt or "yuv420p")
         frame.pts, frame.time_base = index * step, TIME_BASE
         _mux(container, picture, frame)
@@ -118,3 +92,11 @@ def _mux(
         if isinstance(stream, av.VideoStream):
             packet.duration = round(1 / FRAME_RATE / TIME_BASE)
         container.mux(packet)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    options = parser.parse_args()
+    write_film(options.out, options.frames)

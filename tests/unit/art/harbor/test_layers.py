@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nstd.demo.layers import HEIGHT, WIDTH, Layer, draw_polygon, mix, ramp
+from art.harbor.layers import HEIGHT, WIDTH, Layer, draw_polygon, mix, ramp
 
 
 def striped(speed: float) -> Layer:

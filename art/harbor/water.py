@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from nstd.demo.landscape import SUN
-from nstd.demo.layers import HEIGHT, HORIZON, WIDTH, Canvas, grid, mix
-from nstd.demo.noise import Plane, smoothstep
+from art.harbor.landscape import SUN
+from art.harbor.layers import HEIGHT, HORIZON, WIDTH, Canvas, grid, mix
+from art.harbor.noise import Plane, smoothstep
 
 _WAVES = 26
 _DEPTH = HEIGHT - HORIZON

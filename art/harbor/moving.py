@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.demo.layers import HEIGHT, WIDTH, Canvas, Color, draw_polygon
+from art.harbor.layers import HEIGHT, WIDTH, Canvas, Color, draw_polygon
 
 WATERLINE = 262.0
 """Row where the boat meets the water."""

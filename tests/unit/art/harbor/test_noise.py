@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstd.demo.noise import fractal_line, fractal_noise, smoothstep
+from art.harbor.noise import fractal_line, fractal_noise, smoothstep
 
 
 def test_noise_has_mean_0_and_deviation_1() -> None:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from nstd.demo.layers import (
+from art.harbor.layers import (
     HEIGHT,
     HORIZON,
     WIDTH,
@@ -15,7 +15,7 @@ from nstd.demo.layers import (
     mix,
     ramp,
 )
-from nstd.demo.noise import Plane, fractal_line, fractal_noise, smoothstep
+from art.harbor.noise import Plane, fractal_line, fractal_noise, smoothstep
 
 SUN = (432.0, 158.0)
 """Column and row of the sun's middle."""
