@@ -145,6 +145,17 @@ def test_what_the_daemon_alone_needs_is_looked_at_when_asked(checks: dict[str, F
     assert "config.yaml watches no folder. Add one" in text
 
 
+def test_a_service_is_named_with_its_option_and_has_a_configuration_of_its_own(
+    program: Program,
+) -> None:
+    wrong = (("check", "nstd.service"), ("check", "--service", "--config", "config.yaml"))
+    cases = [Case(str(program.work), program.environment(), arguments) for arguments in wrong]
+    no_option, two = (fate for (fate,) in run_forked(cases))
+    assert (no_option.code, two.code) == (2, 2)
+    assert "without --service" in no_option.err
+    assert "--config and --service" in two.err
+
+
 @pytest.fixture(scope="module")
 def starts(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> dict[str, Fate]:
     """`run` with configurations that it cannot run with."""

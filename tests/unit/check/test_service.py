@@ -187,6 +187,26 @@ def test_its_findings_are_given_back_as_they_are(systemd: Systemd) -> None:
     assert check_service("nstd")[1:] == said
 
 
+def test_the_real_check_answers_in_its_place(
+    systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"state_dir: {tmp_path}/state\ncache_dir: {tmp_path}/cache\n")
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+    python = f"path={sys.executable} ; argv[]={sys.executable} -m nstd"
+    shown = SHOWN.replace("path=/opt/nstd/bin/nstd ; argv[]=/opt/nstd/bin/nstd", python)
+    systemd.has(UNIT, shown.replace("/etc/nstd/config.yaml", str(config)))
+    systemd.install(
+        "systemd-run",
+        'import os, sys\nat = sys.argv.index("--") + 1\nos.execv(sys.argv[at], sys.argv[at:])\n',
+    )
+    found = check_service("nstd")
+    assert {"versions", "device", "codecs", "network"} <= {each.subject for each in found}
+    (fault,) = [each for each in found if each.verdict == "fault"]
+    assert (fault.subject, fault.exit_code) == ("config", 78)
+    assert f"{config} watches no folder" in fault.text
+
+
 @pytest.mark.parametrize(
     ("code", "word"),
     [(203, "ProtectHome="), (217, "useradd"), (226, "ReadWritePaths="), (228, "exit-status 228")],
