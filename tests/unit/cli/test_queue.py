@@ -13,7 +13,7 @@ import yaml
 
 from nstd.cli import listing, main
 from nstd.config import Config
-from nstd.ledger.job import Job, JobKey, JobRequest, JobState
+from nstd.ledger.job import Job, JobKey, JobRequest, JobState, Segment
 from nstd.ledger.store import JobStore
 from nstd.submit.control import daemon_lock, placed_recipe
 
@@ -155,6 +155,8 @@ def test_jobs_are_chosen_by_state_and_number(run: Run, store: JobStore) -> None:
 def test_show_tells_everything_with_the_networks_name(run: Run, store: JobStore) -> None:
     job = start(store, put(store))
     store.set_plan(job, {"device": "cpu", "threads": 1})
+    store.open_segment(job, Segment(0, 0))
+    store.close_segment(job, Segment(0, 0, 3, path="segment-000001.mp4", digest="d"))
     store.fail(job, "It is torn. Mend it.")
     code, out, _ = run("show", "1")
     assert code == 0
@@ -175,6 +177,7 @@ def test_show_tells_everything_with_the_networks_name(run: Run, store: JobStore)
     (ended,) = [line for line in lines if "running → failed" in line]
     assert ended.endswith("It is torn. Mend it.")
     data = json.loads(run("show", "1", "--json")[1])
+    assert [(one["last"], one["path"]) for one in data["segments"]] == [(3, "segment-000001.mp4")]
     assert data["recipe_frozen"]["network_name"] == "pocket"
     assert [event["after"] for event in data["events"]] == [
         "queued",

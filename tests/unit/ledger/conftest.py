@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nstd.ledger.job import JobKey, JobRequest
+from nstd.ledger.job import Job, JobKey, JobRequest, JobState
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
 
@@ -79,3 +80,33 @@ def film() -> Callable[..., JobRequest]:
         )
 
     return make
+
+
+def claim(store: JobStore, worker: str = "w", **options: Any) -> Job:
+    """The job that `worker` gets, for a minute; there has to be one."""
+    job = store.claim(worker, lease_seconds=60.0, **options)
+    assert job is not None
+    return job
+
+
+def claimed(store: JobStore, request: JobRequest) -> Job:
+    """The next job, once `request` is queued."""
+    store.enqueue(request)
+    return claim(store)
+
+
+def in_state(store: JobStore, request: JobRequest, state: JobState) -> Job:
+    """The job for `request`, brought to a state."""
+    job, _ = store.enqueue(request)
+    if state is JobState.QUEUED:
+        return job
+    job = claim(store, job_id=job.id)
+    ways: dict[JobState, Callable[[], Job]] = {
+        JobState.RUNNING: lambda: job,
+        JobState.PUBLISHING: lambda: store.publishing(job),
+        JobState.DONE: lambda: store.done(store.publishing(job)),
+        JobState.FAILED: lambda: store.fail(job, "It is no film"),
+        JobState.CANCELED: lambda: store.cancel(job.id),
+        JobState.VANISHED: lambda: store.vanished(job),
+    }
+    return ways[state]()

@@ -6,18 +6,13 @@ from typing import Any
 import pytest
 
 from nstd.errors import BusyError
-from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Segment
+from nstd.ledger.job import FileIdentity, JobRequest, JobState, Segment
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
+from tests.unit.ledger.conftest import claim
 
 Film = Callable[..., JobRequest]
 Open = Callable[..., JobStore]
-
-
-def _claim(store: JobStore, worker: str = "w", **options: Any) -> Job:
-    job = store.claim(worker, lease_seconds=60.0, **options)
-    assert job is not None
-    return job
 
 
 def test_nothing_queued_is_nothing_claimed(store: JobStore) -> None:
@@ -28,7 +23,7 @@ def test_a_claim_is_counted_before_the_work(
     store: JobStore, film: Film, clock: Callable[[], float]
 ) -> None:
     store.enqueue(film())
-    job = _claim(store)
+    job = claim(store)
     assert (job.state, job.attempts, job.worker, job.pid) == (JobState.RUNNING, 1, "w", 100)
     assert job.lease_until == clock() + 60
     assert store.get(job.id) == job
@@ -37,17 +32,17 @@ def test_a_claim_is_counted_before_the_work(
 def test_the_highest_priority_then_the_oldest_comes_first(store: JobStore, film: Film) -> None:
     for name, priority in ((b"low", -1), (b"old", 0), (b"high", 2), (b"new", 0)):
         store.enqueue(film(name, priority=priority))
-    names = [_claim(store).request.key.relative for _ in range(4)]
+    names = [claim(store).request.key.relative for _ in range(4)]
     assert names == [b"high", b"old", b"new", b"low"]
 
 
 def test_a_job_is_not_started_before_its_time(store: JobStore, film: Film, clock: Any) -> None:
     store.enqueue(film())
-    store.requeue(_claim(store), reason="Disk full", not_before=clock() + 60)
+    store.requeue(claim(store), reason="Disk full", not_before=clock() + 60)
     clock.now += 59
     assert store.claim("w", lease_seconds=60) is None
     clock.now += 1
-    job = _claim(store)
+    job = claim(store)
     assert (job.hold_reason, job.not_before) == (None, 0.0)
 
 
@@ -55,29 +50,29 @@ def test_a_wait_reckoned_by_a_clock_set_back_since_is_over(
     store: JobStore, film: Film, clock: Any
 ) -> None:
     store.enqueue(film())
-    store.requeue(_claim(store), reason="Disk full", not_before=clock() + 60)
+    store.requeue(claim(store), reason="Disk full", not_before=clock() + 60)
     clock.now -= 30 * 365 * 86400
-    assert _claim(store).attempts == 2
+    assert claim(store).attempts == 2
 
 
 def test_two_workers_get_two_jobs(open_store: Open, film: Film) -> None:
     one, two = open_store(1), open_store(2)
     for name in (b"a", b"b"):
         one.enqueue(film(name))
-    assert _claim(one).id != _claim(two).id
+    assert claim(one).id != claim(two).id
     assert one.claim("w", lease_seconds=60) is None
 
 
 def test_a_job_asked_for_by_number_is_the_one_claimed(store: JobStore, film: Film) -> None:
     store.enqueue(film(b"a", priority=9))
     job, _ = store.enqueue(film(b"b"))
-    assert _claim(store, job_id=job.id).id == job.id
+    assert claim(store, job_id=job.id).id == job.id
 
 
 def test_a_job_another_process_paints_is_busy(open_store: Open, film: Film) -> None:
     one, two = open_store(111), open_store(222)
     one.enqueue(film())
-    job = _claim(one, "one")
+    job = claim(one, "one")
     with pytest.raises(BusyError, match=r"painted by one \(process 111\)"):
         two.claim("two", lease_seconds=60, job_id=job.id)
     assert two.get(job.id) == job
@@ -94,9 +89,9 @@ def test_a_lease_that_ran_out_is_taken_over_and_fenced(
 ) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    old = _claim(one, "one")
+    old = claim(one, "one")
     clock.now += 60
-    new = _claim(two, "two")
+    new = claim(two, "two")
     assert (new.id, new.attempts) == (old.id, 2)
     late: list[Callable[[], object]] = [
         lambda: one.renew(old),
@@ -121,7 +116,7 @@ def test_a_lease_that_ran_out_still_counts_until_another_takes_it(
     store: JobStore, film: Film, clock: Any
 ) -> None:
     store.enqueue(film())
-    job = _claim(store)
+    job = claim(store)
     clock.now += 600
     assert store.renew(job).lease_until == clock() + 60
 
@@ -132,7 +127,7 @@ def test_a_sign_of_life_keeps_the_lease(
 ) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    job = _claim(one)
+    job = claim(one)
     for frame in range(10):
         clock.now += 50
         if sign == "renew":
@@ -145,7 +140,7 @@ def test_a_sign_of_life_keeps_the_lease(
 def test_a_lease_can_be_renewed_for_longer(open_store: Open, film: Film, clock: Any) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    one.renew(_claim(one), lease_seconds=600)
+    one.renew(claim(one), lease_seconds=600)
     clock.now += 599
     assert two.claim("two", lease_seconds=60) is None
     clock.now += 1
@@ -157,10 +152,10 @@ def test_the_job_of_a_process_that_is_gone_is_free_at_once(
 ) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    old = _claim(one, "one")
+    old = claim(one, "one")
     assert two.claim("two", lease_seconds=60) is None
     machine.seen[1] = Presence.GONE
-    assert _claim(two, "two").id == old.id
+    assert claim(two, "two").id == old.id
     reasons = [event.reason for event in two.events(old.id)]
     assert reasons[-2:] == ["Its worker one (process 1) was lost", "Taken by two"]
 
@@ -170,7 +165,7 @@ def test_after_a_reboot_with_the_clock_set_back_no_one_waits_for_years(
 ) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    _claim(one)
+    claim(one)
     machine.seen[1] = Presence.UNKNOWN
     assert two.claim("two", lease_seconds=60) is None  # it may live, in another container
     clock.now = 0.0
@@ -182,7 +177,7 @@ def test_a_living_worker_keeps_its_job_when_the_clock_is_set_back(
 ) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    job = _claim(one)
+    job = claim(one)
     clock.now -= 86400
     assert two.claim("two", lease_seconds=60) is None
     assert one.renew(job).lease_until == clock() + 60
@@ -193,34 +188,26 @@ def test_a_job_that_kills_its_workers_is_given_up(
 ) -> None:
     open_store().enqueue(film(b"bad"))
     for pid in range(1, 6):
-        job = _claim(open_store(pid))
+        job = claim(open_store(pid))
         assert (job.request.key.relative, job.attempts) == (b"bad", pid)
         machine.seen[pid] = Presence.GONE
     last = open_store(6)
     last.enqueue(film(b"good"))
-    assert _claim(last).request.key.relative == b"good"
+    assert claim(last).request.key.relative == b"good"
     bad = last.get(job.id)
     assert bad.state is JobState.FAILED
     assert "started 5 times without painting a frame" in str(bad.error)
 
 
-def test_the_limit_of_attempts_is_a_setting(open_store: Open, film: Film) -> None:
-    store = open_store(max_attempts=1)
-    store.enqueue(film())
-    job = _claim(store)
-    store.requeue(job, reason="Device busy")
-    assert store.claim("w", lease_seconds=60) is None
-    assert store.get(job.id).state is JobState.FAILED
-
-
 def test_a_given_up_job_starts_again_when_asked(open_store: Open, film: Film) -> None:
     store = open_store(max_attempts=1)
     store.enqueue(film())
-    job = _claim(store)
+    job = claim(store)
     store.requeue(job, reason="Device busy")
-    store.claim("w", lease_seconds=60)
+    assert store.claim("w", lease_seconds=60) is None
+    assert store.get(job.id).state is JobState.FAILED
     store.retry(job.id)
-    assert _claim(store).attempts == 1
+    assert claim(store).attempts == 1
 
 
 def test_publishing_that_was_cut_short_is_handed_out_first_and_as_it_is(
@@ -229,11 +216,11 @@ def test_publishing_that_was_cut_short_is_handed_out_first_and_as_it_is(
     one, two = open_store(1), open_store(2)
     one.enqueue(film(b"a"))
     part = FileIdentity(1, 2, 3, 4, 5)
-    old = _claim(one, "one")
+    old = claim(one, "one")
     one.publishing(old, part=part)
     one.enqueue(film(b"b", priority=9))
     machine.seen[1] = Presence.GONE
-    job = _claim(two, "two")
+    job = claim(two, "two")
     assert (job.id, job.state, job.part) == (old.id, JobState.PUBLISHING, part)
     with pytest.raises(BusyError):
         one.done(old)
@@ -243,7 +230,7 @@ def test_publishing_that_was_cut_short_is_handed_out_first_and_as_it_is(
 def test_publishing_that_goes_on_is_nobody_elses(open_store: Open, film: Film) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    job = one.publishing(_claim(one, "one"))
+    job = one.publishing(claim(one, "one"))
     assert two.claim("two", lease_seconds=60) is None
     with pytest.raises(BusyError, match="process 1"):
         two.claim("two", lease_seconds=60, job_id=job.id)
@@ -256,7 +243,7 @@ def test_a_worker_given_up_while_publishing_is_told(
     one, two = open_store(1), open_store(2)
     job, _ = one.enqueue(film())
     other, _ = one.enqueue(film(b"other"))
-    held = one.publishing(_claim(one, "one", job_id=job.id))
+    held = one.publishing(claim(one, "one", job_id=job.id))
     machine.seen[1] = Presence.GONE
     two.claim("two", lease_seconds=60, job_id=other.id)
     with pytest.raises(BusyError, match="given up as lost"):
@@ -266,13 +253,13 @@ def test_a_worker_given_up_while_publishing_is_told(
 def test_a_lost_job_that_was_paused_stays_so(open_store: Open, film: Film, machine: Any) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
-    job = _claim(one)
+    job = claim(one)
     one.pause(job.id)
     machine.seen[1] = Presence.GONE
     assert two.claim("two", lease_seconds=60) is None
     assert two.get(job.id).state is JobState.QUEUED
     two.resume(job.id)
-    assert _claim(two).id == job.id
+    assert claim(two).id == job.id
 
 
 def test_a_film_that_may_be_one_no_worker_survives_comes_after_the_others(

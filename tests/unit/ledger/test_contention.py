@@ -70,13 +70,17 @@ def _start(code: str, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
+def _let_go(*processes: subprocess.Popen[str]) -> None:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+
+
 def test_processes_claim_each_job_once(path: Path, real: JobStore, film: Film) -> None:
     ids = [real.enqueue(film(b"%d" % number))[0].id for number in range(JOBS)]
     with _start(CLAIM_ALL, str(path), "one") as one, _start(CLAIM_ALL, str(path), "two") as two:
-        for process in (one, two):
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
+        _let_go(one, two)
         claimed = [json.loads(process.communicate(timeout=120)[0]) for process in (one, two)]
     assert sorted(claimed[0] + claimed[1]) == ids
     assert all(claimed)  # both had their turn
@@ -111,10 +115,7 @@ def test_processes_that_create_the_ledger_at_once_agree(path: Path) -> None:
     """
     folder = path.parent
     processes = [_start(code, str(folder)) for _ in range(4)]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    _let_go(*processes)
     for process in processes:
         process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0, 0, 0, 0]

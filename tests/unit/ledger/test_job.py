@@ -23,12 +23,8 @@ def test_only_the_ways_in_the_table_are_open() -> None:
                 check_transition(before, after)
 
 
-def test_a_done_job_stays_done() -> None:
-    assert not LEGAL[JobState.DONE]
-
-
-def test_every_other_state_leads_on() -> None:
-    assert all(LEGAL[state] for state in JobState if state is not JobState.DONE)
+def test_a_done_job_stays_done_and_every_other_state_leads_on() -> None:
+    assert [state for state in JobState if not LEGAL[state]] == [JobState.DONE]
 
 
 def test_an_identity_is_read_from_a_file(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_it_is_what_is_drawn_here(sample: Path) -> None:
 def test_it_is_small_and_as_the_program_says(sample: Path) -> None:
     assert sample == nstd.demo.run.FILM
     assert sample.stat().st_size <= 300_000
-    assert (nstd.demo.FRAMES, nstd.demo.FRAME_RATE) == (FRAMES, int(FRAME_RATE))
+    assert (FRAMES, int(FRAME_RATE)) == (nstd.demo.FRAMES, nstd.demo.FRAME_RATE)
 
 
 def test_a_short_one_is_drawn(tmp_path: Path) -> None:
