@@ -27,7 +27,8 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.still import read_still
-from nstd.media.write.writer import EncodeSettings, SegmentWriter
+from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.segment import SegmentWriter
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore

@@ -11,10 +11,13 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from nstd.files import publish
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.writer import EncodeSettings, SegmentWriter, assemble, publish
+from nstd.media.write.assemble import assemble
+from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.segment import SegmentWriter
 
 QUICK = EncodeSettings(preset="ultrafast")
 

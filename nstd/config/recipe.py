@@ -190,11 +190,8 @@ class RecipeConfig(Section):
             values["content_weight"] = STRENGTHS[self.strength]
         if self.levels is not None:
             values["levels"] = tuple(Level(rung.long_edge, rung.steps) for rung in self.levels)
-        given_temporal = {} if self.temporal is None else self.temporal.model_dump()
-        # What is written down anew is painted along the flow; see `INDEPENDENT` for what is frozen.
-        values["temporal"] = Temporal(
-            **{key: value for key, value in given_temporal.items() if value is not None}
-        )
+        if self.temporal is not None:
+            values["temporal"] = Temporal(**self.temporal.model_dump(exclude_none=True))
         if isinstance(self.layer_weights, dict):
             layers = self.style_layers or tuple(sorted(self.layer_weights, key=LAYERS.index))
             values["style_layers"] = layers

@@ -77,7 +77,7 @@ def total_variation_loss(images: Float[Tensor, "batch 3 height width"]) -> PerFr
 def range_loss(images: Float[Tensor, "batch 3 height width"]) -> PerFrame:
     """Mean square of what lies outside [0, 1].
 
-    Without it, clamping the finished picture raises its style loss 1.2 to 2.3 times (METHOD §1).
+    Without it, clamping the finished picture raises its style loss 1.2 to 2.3 times.
     """
     return (images - images.clamp(0, 1)).square().mean(dim=(1, 2, 3))
 

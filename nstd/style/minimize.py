@@ -13,7 +13,7 @@ from torch import Tensor
 
 FIRST_STEP_RMS = 0.003
 """Root mean square change of the pixels in the first step. L-BFGS knows no scale before its first
-curvature pair; torch's own choice, 1/‖g‖₁, is 2e-7 at 1080p and wastes steps (METHOD §3)."""
+curvature pair; torch's own choice, 1/‖g‖₁, is 2e-7 at 1080p and wastes steps."""
 
 SUFFICIENT_DECREASE = 1e-4
 """c₁ of the Armijo condition (Nocedal and Wright, "Numerical Optimization", eq. 3.4)."""

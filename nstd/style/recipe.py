@@ -25,7 +25,7 @@ _WORDS = {
 }
 
 STRENGTHS: dict[Strength, float] = {"subtle": 0.5, "normal": 0.05, "strong": 0.005}
-"""Content weight α of each preset, for the relative form (METHOD: 27 pictures looked at)."""
+"""Content weight α of each preset, for the relative form; chosen by looking at 27 pictures."""
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 CONTENT_LAYER = "conv4_2"
@@ -138,7 +138,7 @@ class Temporal:
 
 
 INDEPENDENT = Temporal(mode="independent")
-"""What recipes mean that were frozen before there was a choice."""
+"""Each frame for itself: a frozen recipe that says nothing of `temporal` means this."""
 
 DEFAULT_LEVELS = (Level(256, 80), Level(512, 30), Level(1024, 20), Level(2048, 15))
 
@@ -198,7 +198,7 @@ class StyleRecipe:
     tolerance: float = 1e-4
     tolerance_window: int = 50
     seed: int = 0
-    temporal: Temporal = INDEPENDENT
+    temporal: Temporal = Temporal()
 
     def __post_init__(self) -> None:
         _require(bool(self.styles), "The recipe names no style image")
@@ -239,7 +239,7 @@ class StyleRecipe:
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values; `from_json` gives the same recipe back.
 
-        `INDEPENDENT` is left out, as it always was: the same recipe is the same text.
+        `INDEPENDENT` is left out: ledgers have it so, and the same recipe must be the same text.
         """
         values = asdict(self)
         if self.temporal == INDEPENDENT:

@@ -19,10 +19,10 @@ from nstd.errors import (
     VanishedError,
     from_os_error,
 )
+from nstd.files import facts_of
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, path_of
 from nstd.media.frame import VideoInfo
-from nstd.media.write.writer import facts_of
 from nstd.work.film import Film
 
 logger = logging.getLogger(__name__)

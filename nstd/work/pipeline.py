@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError, from_os_error
-from nstd.files import removed_on_failure
+from nstd.files import publish, removed_on_failure
 from nstd.ledger.job import Job, JobState
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import STILL_SUFFIXES, encode_still, read_still
-from nstd.media.write.writer import check_size, publish
+from nstd.media.write.segment import check_size
 from nstd.style.optimize import stylize_frame
 from nstd.work.checks import (
     blame_change,

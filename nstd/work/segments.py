@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from nstd.errors import Interrupted, LedgerError, UnreadableError
+from nstd.files import facts_of
 from nstd.ledger.job import Segment
 from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import Frame, Image, VideoInfo
 from nstd.media.keep import FrameKeeper
-from nstd.media.write.writer import SegmentWriter, assemble, facts_of, joins
+from nstd.media.write.assemble import assemble
+from nstd.media.write.segment import SegmentWriter, joins
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize
@@ -224,9 +226,9 @@ def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
         film.store.clear_segments(film.job)
 
 
-# METHOD §1 holds the content's energy constant over a shot: it is that of its first frame (of the
-# range that is painted), carried on from segment to segment, with the floor that `ENERGY_FLOOR`
-# explains. Where each frame is painted for itself no shots are looked for, and the film is one.
+# The content's energy is held constant over a shot: it is that of its first frame (of the range
+# that is painted), carried on from segment to segment, with the floor that `ENERGY_FLOOR` explains.
+# Where each frame is painted for itself no shots are looked for, and the film is one.
 def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
     if segment.depends_on is None:
         return None

@@ -26,7 +26,8 @@ from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.writer import EncodeSettings, SegmentWriter
+from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.segment import SegmentWriter
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Level, Temporal
 from nstd.style.targets import resize

@@ -14,11 +14,13 @@ import PIL.Image
 import pytest
 
 from nstd.errors import BusyError, UnsupportedError, VerificationError
+from nstd.files import part_path
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.segment import origin
-from nstd.media.write.writer import CODECS, EncodeSettings, SegmentWriter, assemble, part_path
+from nstd.media.write.assemble import assemble
+from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.media.write.segment import SegmentWriter, origin
 from tests import bad_films, clips, films
 from tests.films import QUICK
 

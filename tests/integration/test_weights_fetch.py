@@ -376,7 +376,7 @@ def test_the_full_width_network_is_cut_to_what_is_used(
     file = make_torchvision_vgg19(tmp_path / "full.pth", legacy=True)
     server.origin.content = file.read_bytes()
     weights = load_weights(fetch(server, cache))
-    assert sum(x.numel() for x in weights.tensors.values()) == 12_944_960 + 12  # METHOD's 12.9 M
+    assert sum(x.numel() for x in weights.tensors.values()) == 12_944_960 + 12
     assert 51_700_000 < weights.path.stat().st_size < 51_900_000
     assert list(activations(weights.tensors, torch.zeros(1, 3, 32, 32)))[-1] == "conv5_1"
 

@@ -26,7 +26,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.encode import EncodeSettings, encoder_options
-from nstd.media.write.writer import SegmentWriter
+from nstd.media.write.segment import SegmentWriter
 from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import pipeline, segments, worker

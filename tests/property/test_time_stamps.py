@@ -13,7 +13,8 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.timing import Clock, decoding_times
-from nstd.media.write.writer import EncodeSettings, assemble
+from nstd.media.write.assemble import assemble
+from nstd.media.write.encode import EncodeSettings
 from tests import films
 
 TIME_BASES = [

@@ -150,7 +150,7 @@ def test_the_gradients_of_warping_are_right() -> None:
 
 
 def test_five_warps_by_half_a_pixel_leave_two_fifths_of_the_laplacian_energy() -> None:
-    # Amplitudes as f^-2.27: METHOD's 39 % on such a picture. Its noise is periodic, so that the
+    # Amplitudes as f^-2.27: 39 % on such a picture. Its noise is periodic, so that the
     # spectrum says what is due: a warp by half a pixel multiplies it by cos(ω/2).
     size = 256
     picture = colored_noise(size, size, 0, slope=2.27).transpose(2, 0, 1)[None]
