@@ -4,7 +4,6 @@ import importlib
 import logging
 import os
 import shutil
-import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import av
 import torch
 
 from nstd.check.finding import Finding, Verdict, fault_of
-from nstd.config import Config, MoveOriginals, configured_place
+from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError, DeviceError, NstdError
 from nstd.intake.mounts import file_system, needs_polling
 from nstd.media.write.encode import CODECS
@@ -53,23 +52,16 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
 
 
 def require_folders(config: Config) -> None:
-    """A watched folder that is missing at the start is a mistake to be told, not waited for.
+    """A daemon needs a folder to watch; one that is not there yet is waited for.
 
     Raises:
-        ConfigError: No folder is watched, or one is missing or cannot be looked at.
+        ConfigError: No folder is watched.
     """
     if not config.folders:
         raise ConfigError(
             f"{config.source or 'config.yaml, which was not found,'} watches no folder",
             "Add one under `folders:`",
         )
-    for folder in config.folders:
-        there = configured_place(folder.watch)
-        if there is None or not stat.S_ISDIR(there.st_mode):
-            raise ConfigError(
-                f"There is no folder {folder.watch} to watch",
-                "Create it, mount its disk, or take it out of config.yaml",
-            )
 
 
 def warn_in_background(config: Config) -> None:
@@ -237,8 +229,9 @@ def _folders(config: Config) -> Iterator[Finding]:
 
 
 def _readable(path: Path) -> Finding:
-    if not path.is_dir():
-        return Finding("folder", "fault", f"{path} is not there. Create it, or mount its disk.")
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
+        text = f"{path} is not there, or may not be looked at. Create it, or mount its disk."
+        return Finding("folder", "fault", text)
     if not os.access(path, os.R_OK | os.X_OK):
         return Finding("folder", "fault", f"{path} cannot be read. Give this user access to it.")
     return Finding("folder", "ok", f"{path} can be read")

@@ -2,7 +2,6 @@
 
 from nstd.config.limits import LimitsConfig, LimitsOverride
 from nstd.config.load import (
-    configured_place,
     find_config,
     load_config,
     output_from_options,
@@ -29,7 +28,6 @@ __all__ = [
     "OutputOverride",
     "RecipeConfig",
     "StyleImage",
-    "configured_place",
     "default_cache_dir",
     "default_state_dir",
     "find_config",

@@ -49,7 +49,7 @@ def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) ->
         debug: Log everything.
 
     Raises:
-        ConfigError: No folder is watched, or one is missing or cannot be looked at.
+        ConfigError: No folder is watched.
         BusyError: Another daemon works on the same state folder.
         DeviceError: A configured device is missing, or fails again and again.
         WorkerError: Workers end again and again.

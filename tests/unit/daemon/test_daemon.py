@@ -1,8 +1,6 @@
 """The daemon's signals, its refusals, its reports, and what a reload changes."""
 
-import errno
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +15,6 @@ from nstd.daemon import main as daemon
 from nstd.errors import ConfigError
 from nstd.ledger.store import JobStore
 from nstd.work.worker import WorkerSettings
-from tests.unprivileged import unprivileged
 
 
 def never() -> Config:
@@ -110,23 +107,6 @@ def test_without_a_folder_it_does_not_start(config: Config, tmp_path: Path) -> N
     assert not (tmp_path / "state").exists()
 
 
-def test_a_watched_folder_that_is_missing_is_told_at_the_start(
-    config: Config, tmp_path: Path
-) -> None:
-    (tmp_path / "in").rmdir()
-    with pytest.raises(ConfigError, match=f"no folder {tmp_path}/in to watch"):
-        daemon.run(config, never)
-
-
-def test_a_watched_folder_that_cannot_be_looked_at_is_told_at_the_start(
-    config: Config, tmp_path: Path, deniable: None
-) -> None:
-    tmp_path.chmod(0o000)
-    with unprivileged(), pytest.raises(ConfigError, match=f"No permission .* {tmp_path}/in"):
-        daemon.run(config, never)
-    tmp_path.chmod(0o700)
-
-
 def test_it_is_ready_only_once_workers_and_folders_are(
     config: Config,
     store: JobStore,
@@ -184,6 +164,15 @@ def test_a_reload_changes_folders_and_crew_and_is_told(
     assert text == f"Watching {tmp_path}/in2"
 
 
+def test_a_watched_folder_that_is_missing_is_said_and_waited_for(
+    config: Config, store: JobStore, supervisor: list[FakeSupervisor], tmp_path: Path
+) -> None:
+    (tmp_path / "in").rmdir()
+    manager = live(config, store, Script())
+    assert "ready" in told(manager)
+    assert f"{tmp_path}/in is not there" in manager.status.mock_calls[-1].args[0]
+
+
 @pytest.mark.logs_errors
 def test_a_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
     config: Config,
@@ -191,26 +180,13 @@ def test_a_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
     supervisor: list[FakeSupervisor],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken() -> Config:
         raise ConfigError("config.yaml:3: no such key", "Correct it")
 
-    gone = config.folders[0].model_copy(update={"watch": tmp_path / "nowhere"})
-    closed = config.folders[0].model_copy(update={"watch": tmp_path / "closed/in"})
-    original = Path.stat
-
-    def stat(path: Path, **more: Any) -> os.stat_result:
-        if path == closed.watch:
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return original(path, **more)
-
-    monkeypatch.setattr(Path, "stat", stat)
     bad: list[tuple[Callable[[], Config], str]] = [
         (broken, "config.yaml:3: no such key"),
         (lambda: config.model_copy(update={"state_dir": tmp_path}), "state_dir cannot change"),
-        (lambda: config.model_copy(update={"folders": (gone,)}), "There is no folder"),
-        (lambda: config.model_copy(update={"folders": (closed,)}), "No permission for looking at"),
         (lambda: config.model_copy(update={"devices": ("cuda:99",)}), "There is no device cuda:99"),
     ]
     for reread, sentence in bad:
