@@ -1,13 +1,13 @@
 """Runs nstd in forks of one process that has imported it: a start takes seconds, a fork nothing.
 
 A run is a process of its own, with its own environment, folder, output and exit code. It may be
-told to kill itself at a named step. `run_forked` starts this module as a program and talks to it.
+observed, and struck (see `observing`). `run_forked` starts this module as a program, and talks to
+it.
 """
 
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import traceback
@@ -18,25 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from nstd.cli import main
+from tests.e2e.injected.sitecustomize import observe
 from tests.e2e.program import PATIENCE, ROOT, snapshot
 from tests.unprivileged import drop_privileges
-
-
-@dataclass(frozen=True)
-class Death:
-    """When a run kills itself with SIGKILL.
-
-    Attributes:
-        owner: What the step is a method or function of: a module, or a class with its module.
-        step: Its name.
-        when: "before" or "after" it.
-        call: At which call of it, from 1.
-    """
-
-    owner: str
-    step: str
-    when: str
-    call: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +31,7 @@ class Case:
         work: The working folder.
         environment: All variables.
         arguments: Of nstd.
-        deaths: For each run, when it dies; None for a run that is left in peace.
+        runs: How many.
         modes: What files below the working folder have during the runs instead of their usual
             mode. If there are any, the runs lack root's power to pass them over.
     """
@@ -55,7 +39,7 @@ class Case:
     work: str
     environment: Mapping[str, str]
     arguments: Sequence[str]
-    deaths: Sequence[Death | None] = (None,)
+    runs: int = 1
     modes: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -84,7 +68,7 @@ def run_forked(cases: Sequence[Case]) -> list[list[Fate]]:
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=PATIENCE,
+        timeout=2 * PATIENCE,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
@@ -92,13 +76,11 @@ def run_forked(cases: Sequence[Case]) -> list[list[Fate]]:
 
 
 def _try_case(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    deaths = [None if death is None else Death(**death) for death in data["deaths"]]
-    case = Case(data["work"], data["environment"], data["arguments"], deaths, data["modes"])
-    fates = []
-    for death in deaths:
+    case, fates = Case(**data), []
+    for _ in range(case.runs):
         streams = [Path(case.work).parent / name for name in ("forked.out", "forked.err")]
         with _modes(case):
-            code = _forked(case, death, streams)
+            code = _forked(case, streams)
         out, err = (stream.read_text() for stream in streams)
         fates.append(asdict(Fate(code, out, err, snapshot(Path(case.work)))))
     return fates
@@ -117,15 +99,15 @@ def _modes(case: Case) -> Iterator[None]:
             path.chmod(mode)
 
 
-def _forked(case: Case, death: Death | None, streams: Sequence[Path]) -> int:
+def _forked(case: Case, streams: Sequence[Path]) -> int:
     child = os.fork()
     if child == 0:
-        _become(case, death, streams)
+        _become(case, streams)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def _become(case: Case, death: Death | None, streams: Sequence[Path]) -> None:
+def _become(case: Case, streams: Sequence[Path]) -> None:
     """Be nstd; never returns, whatever happens."""
     code = 99
     try:
@@ -136,8 +118,8 @@ def _become(case: Case, death: Death | None, streams: Sequence[Path]) -> None:
         os.chdir(case.work)
         if case.modes:
             drop_privileges()
-        if death is not None:
-            _arrange(death)
+        if "NSTD_OBSERVED" in os.environ:
+            observe(Path(os.environ["NSTD_OBSERVED"]))
         main(case.arguments)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else code
@@ -146,31 +128,6 @@ def _become(case: Case, death: Death | None, streams: Sequence[Path]) -> None:
     finally:
         sys.stdout.flush()
         os._exit(code)
-
-
-def _arrange(death: Death) -> None:
-    owner = _named(death.owner)
-    original = getattr(owner, death.step)
-    calls = 0
-
-    def deadly(*arguments: Any, **keywords: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if death.when == "before" and calls == death.call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = original(*arguments, **keywords)
-        if calls == death.call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, death.step, deadly)
-
-
-def _named(owner: str) -> Any:
-    module, _, name = owner.rpartition(".")
-    if name[:1].isupper():
-        return getattr(importlib.import_module(module), name)
-    return importlib.import_module(owner)
 
 
 if __name__ == "__main__":

@@ -33,12 +33,10 @@ class Case:
         strikes: One after the other; each is armed once the one before it has struck, and what it
             ended is there again.
         moves: Whether the original is moved once the film is painted.
-        fresh: Whether no film of its recipe was painted before, as far as the disk tells.
     """
 
     strikes: tuple[Strike, ...] = ()
     moves: bool = False
-    fresh: bool = False
 
 
 @dataclass
@@ -179,8 +177,6 @@ class Life:
         """Have a film painted while a case's strikes come."""
         fate = Fate()
         try:
-            if case.fresh:
-                self._forget()
             self.start()
             if case.strikes:
                 self.observer.arm(case.strikes[0])
@@ -195,15 +191,6 @@ class Life:
             self._stack.close()
             self.observer.disarm()
         return fate
-
-    def _forget(self) -> None:
-        """Remove what outlasts a film: what is frozen, and what is cached on disk or in memory."""
-        folders = [self.program.state / "frozen", self.program.cache / "targets"]
-        if not any(folder.exists() for folder in folders):
-            return
-        self.stop()
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _go_through(self, case: Case, fate: Fate, dropped: "Dropped") -> None:
         for number, strike in enumerate(case.strikes):

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.e2e.injected import sitecustomize
+from tests.e2e.injected.sitecustomize import POINTS
 from tests.e2e.program import ROOT
 
 
@@ -17,9 +18,7 @@ class Strike:
     """A signal at a moment.
 
     Attributes:
-        step: Which one, of `sitecustomize.STEPS`.
-        when: "before" or "after" it; of a step that yields, before or after each item.
-        call: At which call of it, from 1, counted by each process from the arming on.
+        point: Which one, of `sitecustomize.POINTS`; calls are counted from the arming on.
         victim: "daemon" or "worker".
         signal: Its name.
         twice: Whether it comes twice, one right after the other.
@@ -27,18 +26,12 @@ class Strike:
         only: It strikes only where this is one of the step's arguments, as text.
     """
 
-    step: str
-    when: str
-    call: int = 1
+    point: str
     victim: str = "daemon"
     signal: str = "SIGKILL"
     twice: bool = False
     once: bool = True
     only: str = ""
-
-    def __post_init__(self) -> None:
-        if self.step not in sitecustomize.STEPS:
-            raise ValueError(f"nobody looks at {self.step}")
 
 
 class Observer:
@@ -62,7 +55,8 @@ class Observer:
         """Have a strike come at its moment, from now on."""
         self._number += 1
         (self.folder / "struck").unlink(missing_ok=True)
-        self._write("armed", json.dumps(asdict(strike) | {"number": str(self._number)}))
+        armed = asdict(strike) | POINTS[strike.point]._asdict() | {"number": str(self._number)}
+        self._write("armed", json.dumps(armed))
 
     def disarm(self) -> None:
         """Have none come any more."""

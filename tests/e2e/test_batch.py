@@ -61,7 +61,7 @@ def runs(
         configure(program, network, style)
         if arguments[1] == "in/more.mp4":
             film(program.work / "in/more.mp4")
-        cases.append(Case(str(program.work), program.environment(), arguments, (None, None)))
+        cases.append(Case(str(program.work), program.environment(), arguments, 2))
     works = [Path(case.work) for case in cases]
     return dict(zip(COMMANDS, zip(works, run_forked(cases), strict=True), strict=True))
 

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.injected.sitecustomize import KEEPER, STORE
+from tests.e2e.injected.sitecustomize import FAIL, JOIN, KEEPER, STORE
 from tests.e2e.lives import Dropped, Fate, Life, check, configure, film_of, unbroken
 from tests.e2e.observing import Strike
 from tests.e2e.program import Program
 
-ASSEMBLE = "nstd.work.segments:assemble"
 MEBIBYTES = 16
 """Of the small disk: the ledger, what is frozen, and the frames of a tiny film take less."""
 
@@ -100,7 +99,7 @@ def halves(life: Life) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("step", "doing"),
-    [(f"{KEEPER}.keep", "frame-0000000"), (ASSEMBLE, "film-")],
+    [(f"{KEEPER}.keep", "frame-0000000"), (JOIN, "film-")],
     ids=["in mid-segment", "at assembly"],
 )
 def test_a_film_waits_for_room_and_says_so(
@@ -123,7 +122,7 @@ def test_a_film_waits_for_room_and_says_so(
         assert halves(life) == []
     ask(life, "retry", str(row["id"]))
     fate = finish(life, dropped)
-    check(fate, 1 if step != ASSEMBLE else 0, expected)
+    check(fate, 1 if step != JOIN else 0, expected)
 
 
 def test_a_film_is_queued_once_there_is_room_for_it_in_the_ledger(
@@ -142,7 +141,7 @@ def test_a_film_that_does_not_open_is_failed_once_there_is_room_for_that_in_the_
 ) -> None:
     daemon = life.start().process.pid
     broken = life.program.work / "in/broken.mp4"
-    with life.observer.full(f"{STORE}.fail"):
+    with life.observer.full(FAIL):
         broken.write_text("no film. " * 99)
         dropped = Dropped(life.program, broken)
         life.until(lambda: "The ledger cannot be used for now" in life.log, "its worker says so")
@@ -162,11 +161,16 @@ def test_a_film_goes_on_by_itself_when_there_is_room(life: Life, expected: str) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "step",
-    [f"{STORE}.{step}" for step in ("progress", "close_segment", "publishing", "done")],
+    "point",
+    [
+        "a frame is kept and not counted",
+        "a segment is written and not closed",
+        "the film is joined and not verified",
+        "it is in place and not DONE",
+    ],
 )
 def test_a_full_ledger_costs_nothing(
-    step: str, tmp_path: Path, small_disk: Path, network: Path, style: Path, expected: str
+    point: str, tmp_path: Path, small_disk: Path, network: Path, style: Path, expected: str
 ) -> None:
     program = Program(tmp_path / "home")
     configure(program, network, style, state_dir=str(small_disk / "state"))
@@ -174,7 +178,7 @@ def test_a_full_ledger_costs_nothing(
     with Life(program, film_of(tmp_path / "film.mp4")) as life:
         life.start()
         # Held at the moment, until the disk is full.
-        life.observer.arm(Strike(step, "before", victim="worker", signal="SIGSTOP"))
+        life.observer.arm(Strike(point, victim="worker", signal="SIGSTOP"))
         dropped = life.drop()
         life.until(lambda: life.observer.has_struck, "the moment has come")
         (row,) = dropped.rows()

@@ -1,64 +1,183 @@
-"""SIGKILL at every step that changes something on the disk: the same command then finishes."""
+"""Whatever is killed, whenever: the film comes out byte for byte as if nothing had happened."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.clips import make
+from tests.e2e import forking
 from tests.e2e.conftest import make_home
-from tests.e2e.forking import Case, Death, Fate, run_forked
+from tests.e2e.injected.sitecustomize import POINTS
+from tests.e2e.lives import (
+    SECONDS_TO_STOP,
+    Case,
+    Fate,
+    Life,
+    befall_all,
+    check,
+    configure,
+    film_of,
+    unbroken,
+)
+from tests.e2e.observing import Observer, Strike
+from tests.e2e.program import Program
+
+# --- `nstd stylize` -------------------------------------------------------------------------------
 
 ARGUMENTS = ("stylize", "film.mp4", "--recipe", "tiny", "--levels", "32:2", "-o", "painted.mp4")
-
-STORE = "nstd.ledger.store.JobStore"
-KEEPER = "nstd.media.keep.FrameKeeper"
-PIPELINE, SEGMENTS = "nstd.work.pipeline", "nstd.work.segments"
-
-DEATHS = {
-    "a frame is painted and not kept": Death(KEEPER, "keep", "before", 2),
-    "a frame is written and not renamed": Death("nstd.files", "replace", "before", 3),
-    "a frame is kept and not counted": Death(KEEPER, "keep", "after", 2),
-    "a segment is opened": Death(STORE, "open_segment", "after", 2),
-    "a segment is half written": Death(f"{SEGMENTS}.SegmentWriter", "write", "after", 2),
-    "a segment is written and not closed": Death(SEGMENTS, "_encode", "after"),
-    "a segment is closed and its frames are still there": Death(STORE, "close_segment", "after"),
-    "between two segments": Death(KEEPER, "clear", "after"),
-    "the film is about to be joined": Death(SEGMENTS, "assemble", "before"),
-    "the film is joined": Death(SEGMENTS, "assemble", "after"),
-    "the film is about to be published": Death(STORE, "publishing", "after"),
-    "the film has both its names": Death("os", "link", "after"),
-    "the film is published and not done": Death(PIPELINE, "publish", "after"),
-}
-"""By what has just happened when it dies."""
+BY_HAND = [name for name, point in POINTS.items() if not point.moves]
 
 
 @pytest.fixture(scope="module")
 def fates(
     tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
-) -> dict[str, list[Fate]]:
+) -> dict[str, list[forking.Fate]]:
     """The fates of a film of six frames in segments of four; "never" is two runs in peace."""
     cases = []
-    for death in (None, *DEATHS.values()):
+    for name in ("never", *BY_HAND):
         program = make_home(tmp_path_factory.mktemp("killed"), network, style)
         make(program.work / "film.mp4", times=range(0, 6 * 512, 512), size=(48, 32))
-        cases.append(Case(str(program.work), program.environment(), ARGUMENTS, (death, None)))
-    return dict(zip(("never", *DEATHS), run_forked(cases), strict=True))
+        observer = Observer(program.home / "observed")
+        if name in POINTS:
+            observer.arm(Strike(name))
+        environment = program.environment(observer.environment)
+        cases.append(forking.Case(str(program.work), environment, ARGUMENTS, runs=2))
+    return dict(zip(("never", *BY_HAND), forking.run_forked(cases), strict=True))
 
 
-@pytest.mark.parametrize("moment", DEATHS)
-def test_killed_when(moment: str, fates: dict[str, list[Fate]]) -> None:
-    killed, resumed = fates[moment]
-    unbroken = fates["never"][0].left
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_command_killed_when(name: str, fates: dict[str, list[forking.Fate]]) -> None:
+    killed, resumed = fates[name]
+    whole = fates["never"][0].left
     assert killed.code == -signal.SIGKILL, killed.err
     # What is visible under the film's name is never anything but the whole film.
-    assert killed.left.get("painted.mp4", unbroken["painted.mp4"]) == unbroken["painted.mp4"]
+    assert killed.left.get("painted.mp4", whole["painted.mp4"]) == whole["painted.mp4"]
     assert resumed.code == 0, resumed.err
-    assert resumed.left == unbroken
+    assert resumed.left == whole
 
 
-def test_what_is_finished_is_not_painted_again(fates: dict[str, list[Fate]]) -> None:
+def test_what_is_finished_is_not_painted_again(fates: dict[str, list[forking.Fate]]) -> None:
     first, second = fates["never"]
     assert (first.code, second.code) == (0, 0), second.err
     assert second.out == first.out
     assert second.left == first.left
+
+
+# --- the daemon -----------------------------------------------------------------------------------
+
+
+def case(point: str, **how: Any) -> Case:
+    return Case((Strike(point, **how),), moves=POINTS[point].moves)
+
+
+CASES = {
+    **{f"daemon killed: {name}": case(name) for name in POINTS},
+    **{
+        f"worker killed: {name}": case(name, victim="worker")
+        for name, point in POINTS.items()
+        if point.in_worker
+    },
+    # A stop is gentler than a kill.
+    **{
+        f"daemon stopped: {name}": case(name, signal="SIGTERM", twice=number == 0)
+        for number, name in enumerate(
+            (
+                "it has both its names",
+                "it is queued",
+                "it is claimed and not probed",
+                "a frame is in hand",
+                "a segment is half written",
+                "its original has both names",
+            )
+        )
+    },
+    "worker crashed: it is claimed and not probed": case(
+        "it is claimed and not probed", victim="worker", signal="SIGSEGV"
+    ),
+}
+QUICK = (
+    "daemon killed: it is queued",
+    "daemon killed: a frame is kept and not counted",
+    "daemon killed: it has both its names",
+    "worker killed: a frame is in hand",
+    "worker killed: its original has both names",
+    "worker crashed: it is claimed and not probed",
+    "daemon stopped: a frame is in hand",
+)
+"""Those of the usual test run; the others are slow."""
+SLOW = [name for name in CASES if name not in QUICK]
+
+
+def live(
+    names: Sequence[str], places: Sequence[Path], network: Path, style: Path
+) -> dict[str, Fate]:
+    """The fates of the cases of these names, lived through by a daemon in each place."""
+    lives = []
+    for number, place in enumerate(places):
+        program = Program(place / "home")
+        configure(program, network, style)
+        lives.append((Life(program, film_of(place / "film.mp4")), names[number :: len(places)]))
+    fates = befall_all([(life, [CASES[name] for name in mine]) for life, mine in lives])
+    return {
+        name: fate
+        for (_, mine), found in zip(lives, fates, strict=True)
+        for name, fate in zip(mine, found, strict=True)
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> str:
+    """Hash of the film as a daemon paints it that nothing befalls."""
+    (output,) = unbroken(tmp_path_factory.mktemp("unbroken"), network, style).outputs.values()
+    return output
+
+
+@pytest.fixture(scope="module")
+def quick_fates(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
+) -> dict[str, Fate]:
+    """The fates of the quick cases."""
+    return live(QUICK, [tmp_path_factory.mktemp("quick") for _ in range(2)], network, style)
+
+
+@pytest.fixture(scope="module")
+def slow_fates(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
+) -> dict[str, Fate]:
+    """The fates of all the other cases."""
+    return live(SLOW, [tmp_path_factory.mktemp("all") for _ in range(3)], network, style)
+
+
+def check_case(name: str, fate: Fate, expected: str) -> None:
+    """The film is whole; what was struck ended as it should, and nothing else did."""
+    case = CASES[name]
+    check(fate, len(case.strikes), expected, moves=case.moves)
+    codes = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 0}
+    on_daemon = [strike for strike in case.strikes if strike.victim == "daemon"]
+    assert fate.codes == [codes[strike.signal] for strike in on_daemon]
+    assert len(set(fate.daemons)) == 1 + len(on_daemon)
+    assert all(seconds < SECONDS_TO_STOP for seconds in fate.seconds)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_film_survives(name: str, quick_fates: dict[str, Fate], expected: str) -> None:
+    check_case(name, quick_fates[name], expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", SLOW)
+def test_a_film_survives_also(name: str, slow_fates: dict[str, Fate], expected: str) -> None:
+    check_case(name, slow_fates[name], expected)
+
+
+def test_the_history_says_how_a_worker_ended(quick_fates: dict[str, Fate]) -> None:
+    crashed = quick_fates["worker crashed: it is claimed and not probed"]
+    assert ("running", "queued", "Its worker was ended by SIGSEGV") in crashed.events
+    killed = quick_fates["worker killed: a frame is in hand"]
+    reasons = [reason for _, after, reason in killed.events if after == "queued" and reason]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("Its worker was ended by SIGKILL")

@@ -11,7 +11,6 @@ from tests.e2e.program import Program
 pytestmark = pytest.mark.slow
 
 ATTEMPTS = 5
-PROBE = "nstd.work.pipeline:probe_guarded"
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +29,7 @@ def life(tmp_path: Path, network: Path, style: Path) -> Life:
 
 
 def test_a_worker_that_hangs_is_replaced(life: Life, expected: str) -> None:
-    hang = Strike(
-        "nstd.work.segments:stylize_frame", "after", 20, victim="worker", signal="SIGSTOP"
-    )
+    hang = Strike("a frame is in hand", victim="worker", signal="SIGSTOP")
     with life:
         fate = life.befall(Case((hang,)))
         assert life.stop() == 0
@@ -46,7 +43,8 @@ def test_a_film_that_kills_every_worker_is_given_up_and_no_other(life: Life, exp
     with life:
         daemon = life.start().process.pid
         source = life.program.work / "in/film-1.mp4"
-        life.observer.arm(Strike(PROBE, "before", victim="worker", once=False, only=str(source)))
+        point = "it is claimed and not probed"
+        life.observer.arm(Strike(point, victim="worker", once=False, only=str(source)))
         deadly, sound = life.drop(), life.drop()
         assert deadly.path == source
         life.until(lambda: sound.is_settled() and deadly.rows()[0]["state"] == "failed", "both end")

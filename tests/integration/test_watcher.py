@@ -126,14 +126,6 @@ def test_a_link_is_not_followed(intake: Intake, outside: Path) -> None:
     assert intake.run(QUIET) == []
 
 
-def test_many_files_at_once_are_all_found(start: Callable[..., Intake], root: Path) -> None:
-    intake = start(WatchedFolder(root), reconcile_seconds=1.0)
-    names = [f"{number:04}.mp4" for number in range(2000)]
-    for name in names:
-        (root / name).touch()
-    intake.expect(*names)
-
-
 def test_lost_events_are_made_up_for_and_counted(
     start: Callable[..., Intake],
     root: Path,
@@ -152,28 +144,6 @@ def test_lost_events_are_made_up_for_and_counted(
     assert said == [
         f"The scan found 1 file in {root} that no event had told of ('a.mp4'); 1 since the start",
         f"The scan found 1 file in {root} that no event had told of ('b.mp4'); 2 since the start",
-    ]
-
-
-def test_many_lost_events_are_one_line(
-    start: Callable[..., Intake],
-    root: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr(EventFeed, "on_any_event", lambda self, event: None)
-    intake = start(WatchedFolder(root), reconcile_seconds=0.5)
-    names = [f"{number:04}.mp4" for number in range(1200)]
-    for name in names:
-        (root / name).touch()
-    intake.expect(*names)
-    assert intake.watcher.caught == 1200
-    said = [message for message in caplog.messages if "no event had told of" in message]
-    assert said == [
-        (
-            f"The scan found 1,200 files in {root} that no event had told of"
-            " ('0000.mp4', '0001.mp4', '0002.mp4', …); 1,200 since the start"
-        )
     ]
 
 
@@ -196,20 +166,6 @@ def test_an_overflow_is_noticed_counted_and_scanned_for_at_once(
     ]
     (root / "b.mp4").write_bytes(b"1")
     intake.expect("b.mp4")
-
-
-def test_the_second_line_on_an_overflow_is_not_a_second_overflow(
-    start: Callable[..., Intake], root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    intake = start(WatchedFolder(root))
-    watchdogs = logging.getLogger("watchdog.observers.inotify_c")
-    watchdogs.warning("Inotify queue overflowed; filesystem events were lost")
-    intake.run(SETTLE)
-    emitters = logging.getLogger("watchdog.observers.inotify")
-    emitters.warning("Inotify queue overflowed; reconciling recursive watches below %r", str(root))
-    intake.run(SETTLE)
-    assert intake.watcher.overflows == 1
-    assert [message for message in caplog.messages if "Inotify queue" in message] == []
 
 
 def test_what_comes_while_the_watches_are_set_anew_is_found_too(
@@ -264,19 +220,6 @@ def test_a_root_renamed_away_for_a_while_is_watched_again(
     (root / "c.mp4").write_bytes(b"1")
     intake.expect("c.mp4")
     assert intake.watcher.problems == []
-
-
-def test_another_folder_under_the_roots_name_is_watched_instead(
-    start: Callable[..., Intake], root: Path, outside: Path
-) -> None:
-    intake = start(WatchedFolder(root))
-    (outside / "a.mp4").write_bytes(b"1")
-    root.rename(root.parent / "away")
-    outside.rename(root)
-    intake.expect("a.mp4")
-    (root / "b.mp4").write_bytes(b"1")
-    (root.parent / "away" / "c.mp4").write_bytes(b"1")
-    intake.expect("b.mp4")
 
 
 @pytest.mark.parametrize("ending", ["emitter", "reader", "observer"])
@@ -339,15 +282,3 @@ def test_nothing_runs_on_after_the_end(start: Callable[..., Intake], root: Path)
     intake.watcher.stop()
     assert [*alive, feed.alive] == [True, False]
     intake.watcher.stop()
-
-
-def test_only_watchdogs_false_alarm_is_kept_from_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    library = logging.getLogger("watchdog.observers.inotify")
-    library.warning("queue_events() called when the thread is inactive")
-    library.warning("Inotify watches are exhausted")
-    assert caplog.messages == ["Inotify watches are exhausted"]
-
-
-def test_a_folder_that_cannot_be_watched_leaves_no_thread(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        EventFeed(tmp_path / "none", recursive=True)

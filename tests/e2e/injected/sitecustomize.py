@@ -1,7 +1,7 @@
 """Looks on inside the daemon and its worker, and strikes at a named step when it is told to.
 
 Python imports a module of this name at its start wherever its folder is on the path; nothing of it
-ships. It wraps the functions in `STEPS` as their modules are imported, and speaks to the test
+ships. It wraps the functions of `POINTS` as their modules are imported, and speaks to the test
 through a folder of files, whose path is the value of `NSTD_OBSERVED`:
 
 - `armed`: a JSON object that says at which call of which step a signal strikes whom;
@@ -23,48 +23,59 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 STORE = "nstd.ledger.store:JobStore"
 KEEPER = "nstd.media.keep:FrameKeeper"
-TRACKER = "nstd.intake.stability:StabilityTracker"
 PAINT = "nstd.work.segments:paint"
 
-STEPS = (
-    f"{TRACKER}.note",
-    f"{TRACKER}.look",
-    "nstd.daemon.desk:Desk.take",
-    "nstd.submit.freeze:fingerprint",
-    "nstd.submit.freeze:move_into_place",
-    f"{STORE}.enqueue",
-    f"{STORE}.claim",
-    f"{STORE}.set_plan",
-    "nstd.work.pipeline:probe_guarded",
-    f"{STORE}.open_segment",
-    "nstd.work.sequence:read_frames",
-    "nstd.cache:TensorCache.put",
-    "nstd.work.segments:_energies",
-    "nstd.work.segments:stylize_frame",
-    f"{KEEPER}.keep",
-    "nstd.files:replace",
-    f"{STORE}.progress",
-    "nstd.media.write.segment:SegmentWriter.write",
-    "nstd.work.segments:_encode",
-    f"{STORE}.close_segment",
-    f"{KEEPER}.clear",
-    "nstd.work.segments:assemble",
-    "nstd.media.write.assemble:verify",
-    f"{STORE}.publishing",
-    "os:link",
-    "nstd.work.pipeline:publish",
-    f"{STORE}.done",
-    f"{STORE}.fail",
-    "nstd.work.worker:settle_original",
-    "nstd.work.originals:_take_aside",
-    "nstd.work.originals:publish",
-    "shutil:rmtree",
-)
-"""What can be struck at: a module's function, or a class's method, before or after a call."""
+
+class Point(NamedTuple):
+    """Where a run can be struck: each leaves another state of the ledger and the disk.
+
+    Attributes:
+        step: A module's function, or a class's method.
+        when: "before" or "after" it; of a step that yields, before or after each item.
+        call: At which call of it, from 1.
+        in_worker: Whether it is a daemon's worker that comes by.
+        moves: Whether it is met only where the original is moved at the end.
+    """
+
+    step: str
+    when: str
+    call: int = 1
+    in_worker: bool = True
+    moves: bool = False
+
+
+POINTS = {
+    # First, since it is met only by the first film that has a recipe.
+    "what it needs is half frozen, and it is not queued": Point(
+        "nstd.submit.freeze:move_into_place", "after", in_worker=False
+    ),
+    "it is queued": Point(f"{STORE}.enqueue", "after", in_worker=False),
+    "it is claimed and not probed": Point("nstd.work.pipeline:probe_guarded", "before"),
+    "a frame is in hand": Point("nstd.work.segments:stylize_frame", "after", 2),
+    "a segment is opened and its first frame not kept": Point(f"{KEEPER}.keep", "before", 5),
+    "a file is written and has no name yet": Point("nstd.files:replace", "before", 3),
+    "a frame is kept and not counted": Point(f"{STORE}.progress", "before", 4),
+    "a segment is half written": Point("nstd.media.write.segment:SegmentWriter.write", "after", 2),
+    "a segment is written and not closed": Point(f"{STORE}.close_segment", "before", 2),
+    "a segment is closed and its frames are there": Point(f"{STORE}.close_segment", "after"),
+    "the film is joined and not verified": Point("nstd.media.write.assemble:verify", "before"),
+    "it is PUBLISHING and not in place": Point("os:link", "before"),
+    "it has both its names": Point("os:link", "after"),
+    "it is in place and not DONE": Point(f"{STORE}.done", "before"),
+    "its original is taken aside": Point("nstd.work.originals:publish", "before", moves=True),
+    "its original has both names": Point("os:link", "after", 2, moves=True),
+    "its original is moved and nothing said": Point(
+        "nstd.work.originals:publish", "after", moves=True
+    ),
+}
+"""By what has just happened."""
+
+JOIN, FAIL = "nstd.work.segments:assemble", f"{STORE}.fail"
+STEPS = {point.step for point in POINTS.values()} | {JOIN, FAIL}
 
 Function = Callable[..., Any]
 
@@ -135,8 +146,7 @@ def _striking(step: str, original: Function, folder: Path) -> Function:
             result = original(*arguments, **keywords)
         if isinstance(result, Iterator):
             return _each(result, arguments)
-        if result is not None or not step.endswith(".claim"):  # most claims find no job
-            _pass(folder, step, "after", arguments)
+        _pass(folder, step, "after", arguments)
         return result
 
     def _each(items: Iterator[Any], arguments: Sequence[Any]) -> Iterator[Any]:

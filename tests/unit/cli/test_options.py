@@ -142,11 +142,3 @@ def test_what_was_painted_and_is_gone_is_not_said_to_be_there(
         "`nstd add --again` queues /in/k.mp4 anew.\n"
         "1 of 2 was painted before and is left as it is\n"
     )
-
-
-@pytest.mark.parametrize(("quiet", "said"), [(False, "There is nothing to paint\n"), (True, "")])
-def test_that_there_was_nothing_is_said(
-    quiet: bool, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report([], Face(debug=False, quiet=quiet))
-    assert capsys.readouterr() == ("", said)

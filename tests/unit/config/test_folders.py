@@ -14,15 +14,13 @@ from nstd.config import (
     Container,
     FolderConfig,
     MoveOriginals,
-    OutputConfig,
     load_config,
     output_name,
 )
 from nstd.config.faults import faults_of
-from nstd.config.overlap import _identity
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
-from nstd.media.write.encode import CODECS, CONTAINERS, EncodeSettings
+from nstd.media.write.encode import CODECS, CONTAINERS
 
 
 @pytest.fixture(autouse=True)
@@ -176,11 +174,6 @@ def test_an_unknown_recipe_is_refused_with_the_nearest() -> None:
     ]
 
 
-def test_a_recipe_that_is_wrong_itself_is_not_also_unknown() -> None:
-    (fault,) = _faults(recipes={"a": {"styles": "a.jpg", "seed": "x"}}, folders=[_folder()])
-    assert fault == "recipes.a.seed: “x” is not a whole number"
-
-
 def test_folders_beside_each_other_are_fine(tmp_path: Path) -> None:
     folders = [
         _folder(watch="in", originals={"move": "inner"}),
@@ -267,12 +260,6 @@ def test_a_folder_that_is_mounted_elsewhere_too_is_known_by_its_inode(
     assert fault.startswith(f"folders[0].output: {tmp_path}/mounted/out lies inside")
 
 
-def test_the_inode_is_looked_up_where_there_is_one(tmp_path: Path) -> None:
-    status = tmp_path.stat()
-    assert _identity(tmp_path) == (status.st_dev, status.st_ino)
-    assert _identity(tmp_path / "missing") is None
-
-
 def test_a_place_inside_two_watched_folders_is_one_fault() -> None:
     folders = [_folder(output="in/out"), _folder(watch="in/out", output="elsewhere")]
     assert [fault.split(":")[0] for fault in _faults(folders=folders)] == [
@@ -306,14 +293,6 @@ def test_a_default_state_folder_inside_a_watched_one_is_refused_without_a_line(
 def test_codecs_and_containers_are_those_of_the_encoder() -> None:
     assert get_args(Codec) == tuple(CODECS)
     assert set(get_args(Container)) == set(CONTAINERS)
-
-
-@pytest.mark.parametrize("codec", get_args(Codec))
-def test_a_codec_alone_is_a_valid_encoding(codec: str) -> None:
-    output = OutputConfig.model_validate({"codec": codec})
-    settings = output.settings(threads=3)
-    assert settings == EncodeSettings(**output.model_dump(), threads=3)
-    assert settings.container == CODECS[codec].containers[0]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 import nstd.config.load
 from nstd.config import Config, find_config, load_config
 from nstd.errors import ConfigError
-from tests.unprivileged import unprivileged
 
 Write = Callable[[str], Path]
 
@@ -66,11 +65,6 @@ def test_the_first_place_that_has_a_file_wins(
     assert find_config(named) == named
 
 
-def test_a_folder_named_config_yaml_is_passed_over() -> None:
-    Path("config.yaml").mkdir()
-    assert find_config() is None
-
-
 def test_a_closed_system_folder_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,15 +85,6 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
         load_config(tmp_path / "missing.yaml")
     with pytest.raises(ConfigError, match="is a folder"):
         load_config(tmp_path)
-
-
-def test_a_file_that_cannot_be_looked_at_is_told_of(tmp_path: Path, deniable: None) -> None:
-    named = _put(tmp_path / "closed/config.yaml")
-    named.parent.chmod(0o000)
-    with unprivileged(), pytest.raises(ConfigError, match=f"No permission .* {named}") as caught:
-        load_config(named)
-    assert "Give the user nstd runs as access to it" in caught.value.remedy
-    named.parent.chmod(0o700)
 
 
 def test_a_file_that_cannot_be_read_is_told_of(
@@ -141,13 +126,6 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
     assert config.output.model_dump() == {
         "codec": "h264", "quality": 18, "preset": "medium", "container": "mp4"
     }  # fmt: skip
-
-
-@pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "recipes:\nfolders:\noutput:\n", "---"])
-def test_an_empty_file_is_a_configuration(write: Write, text: str) -> None:
-    config = load_config(write(text))
-    assert config.model_dump() == Config().model_dump()
-    assert config.source == Path.cwd() / "config.yaml"
 
 
 def test_xdg_and_systemd_say_where_its_own_folders_are(monkeypatch: pytest.MonkeyPatch) -> None:

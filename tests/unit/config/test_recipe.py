@@ -11,7 +11,7 @@ from nstd.config import Config, RecipeConfig, recipe_from_options
 from nstd.config.faults import faults_of, shown_path
 from nstd.config.values import Context
 from nstd.errors import UsageError
-from nstd.gallery import find_style, list_styles
+from nstd.gallery import find_style
 from nstd.style.recipe import (
     INDEPENDENT,
     STRENGTHS,
@@ -142,12 +142,6 @@ def test_a_word_that_is_no_style_names_the_nearest_that_ships(
     assert fault.endswith(f"did you mean “{near}”?")
 
 
-def test_a_word_that_is_near_no_style_names_them_all() -> None:
-    (fault,) = _faults(styles="qqq")
-    for style in list_styles():
-        assert style.name in fault
-
-
 @pytest.mark.parametrize("strength", ["subtle", "normal", "strong"])
 def test_strength_is_a_content_weight(strength: Any) -> None:
     assert _style_recipe(strength=strength).content_weight == STRENGTHS[strength]
@@ -253,11 +247,6 @@ def config() -> Config:
     return Config.model_validate({"recipes": recipes, "network": "default"})
 
 
-def test_a_named_recipe_is_taken_as_it_is(config: Config) -> None:
-    for name, entry in config.recipes.items():
-        assert recipe_from_options(config, name=name, overrides={}) == entry.recipe("default")
-
-
 def test_options_override_a_named_recipe(config: Config, tmp_path: Path) -> None:
     recipe = recipe_from_options(
         config, name="rich", overrides={"seed": "5", "styles": ["b.jpg"], "levels": None}
@@ -282,11 +271,6 @@ def test_options_alone_make_a_recipe(tmp_path: Path) -> None:
     assert recipe == StyleRecipe(
         styles=(source,), network="pocket", tv_weight=2.0, temporal=Temporal()
     )
-
-
-def test_options_may_name_a_style_that_ships() -> None:
-    recipe = recipe_from_options(Config(), name=None, overrides={"styles": [{"image": "mosaic"}]})
-    assert recipe.styles == (StyleSource(image=str(find_style("mosaic"))),)
 
 
 @pytest.mark.parametrize(

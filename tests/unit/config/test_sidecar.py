@@ -8,7 +8,6 @@ import pytest
 from nstd.config import RecipeConfig, StyleImage, sidecar_of, with_sidecar
 from nstd.config.load import LARGEST_FILE
 from nstd.errors import ConfigError
-from nstd.style.recipe import STRENGTHS
 
 
 @pytest.fixture
@@ -61,13 +60,6 @@ def test_a_sidecar_changes_what_it_names_and_nothing_else(
     assert changed.tv_weight == 3
     assert [level.long_edge for level in changed.levels or ()] == [64]
     assert changed.styles == recipe.styles
-
-
-def test_strength_and_content_weight_replace_each_other(folder: Path, recipe: RecipeConfig) -> None:
-    weighed = with_sidecar(recipe, put(folder, "content_weight: 0.3"), folder)
-    assert weighed.recipe("any").content_weight == 0.3
-    again = with_sidecar(weighed, put(folder, "strength: subtle"), folder)
-    assert again.recipe("any").content_weight == STRENGTHS["subtle"]
 
 
 def test_paths_are_relative_to_the_sidecar(folder: Path, recipe: RecipeConfig) -> None:

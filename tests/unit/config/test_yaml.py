@@ -74,11 +74,6 @@ def test_anchors_and_merged_keys_are_followed() -> None:
     assert ("other", "y", "z") not in document.lines
 
 
-def test_of_several_merged_sets_the_first_wins() -> None:
-    text = "a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n"
-    assert read_yaml(text, "f").data["c"] == {"x": 1, "y": 2}
-
-
 def test_merging_what_is_no_set_of_keys_is_a_fault() -> None:
     (fault,) = read_yaml("a: {<<: 3}", "f").faults
     assert fault.path == ("a",)
@@ -114,11 +109,6 @@ def test_foreign_tags_are_faults_and_make_nothing(tag: str) -> None:
     (fault,) = document.faults
     assert fault.path == ("a",)
     assert document.data == {"a": None}
-
-
-def test_a_tag_that_contradicts_its_value_is_a_fault() -> None:
-    (fault,) = read_yaml("a: !!int abc", "f").faults
-    assert fault.path == ("a",)
 
 
 def test_aliases_that_multiply_are_refused() -> None:

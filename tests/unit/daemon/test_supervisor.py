@@ -263,14 +263,6 @@ def test_a_ledger_that_is_busy_does_not_keep_the_dead_from_being_replaced(yard: 
 
 
 @pytest.mark.logs_errors
-def test_one_that_ends_unasked_with_0_is_no_better_than_one_that_crashes(yard: Yard) -> None:
-    yard.last.ready, yard.last.code = True, 0
-    yard.pass_time(0)
-    assert yard.store.released == [(100, "Its worker ended with code 0", True)]
-    assert yard.supervisor.facts()[0]["replaced"] == 1
-
-
-@pytest.mark.logs_errors
 def test_a_system_without_room_for_a_process_is_tried_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -319,17 +311,6 @@ def test_one_that_does_not_come_to_its_step_is_killed(yard: Yard, hurried: bool)
     assert yard.store.released == [(100, "nstd was stopped", False)]
 
 
-def test_stopping_does_not_wait_for_ever_for_one_that_cannot_be_killed(yard: Yard) -> None:
-    yard.last.lives = yard.last.dies_when_killed = False
-
-    def meanwhile() -> bool:
-        yard.now += 1
-        return False
-
-    yard.supervisor.stop(5.0, meanwhile)
-    assert yard.now >= UNKILLABLE_SECONDS
-
-
 def test_another_crew_lets_the_jobs_in_hand_be_finished() -> None:
     yard = Yard(("cpu", "cuda:0"))
     other = replace(SETTINGS, threads=2)
@@ -343,13 +324,6 @@ def test_another_crew_lets_the_jobs_in_hand_be_finished() -> None:
     yard.pass_time(1)
     assert [(one.device, one.settings.threads) for one in yard.started[3:]] == [("cpu", 2)]
     assert [fact["device"] for fact in yard.supervisor.facts()] == ["cpu", "cuda:1"]
-
-
-def test_the_same_crew_is_left_in_peace(yard: Yard) -> None:
-    yard.change({"cpu": SETTINGS})
-    assert yard.last.wishes == []
-    yard.change({"cpu": SETTINGS}, Voice("debug", debug=False))
-    assert yard.last.wishes == ["retire"]
 
 
 # --- a real process --------------------------------------------------------------------------

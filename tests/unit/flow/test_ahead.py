@@ -32,10 +32,6 @@ def test_all_results_come_in_order(depth: int, workers: int) -> None:
     assert not threads()
 
 
-def test_nothing_gives_nothing() -> None:
-    assert list(Ahead(iter(()), squared, depth=3)) == []
-
-
 def test_work_goes_on_while_a_result_is_used_but_no_farther_than_the_depth() -> None:
     taken: list[int] = []
     worked = {number: threading.Event() for number in range(20)}
@@ -159,24 +155,6 @@ def test_closing_waits_for_what_runs_drops_the_rest_and_closes_the_items() -> No
     assert not threads()
     ahead.close()
     assert list(ahead) == []
-
-
-def test_leaving_in_the_middle_closes() -> None:
-    def leave() -> None:
-        with Ahead(range(9), squared, depth=3) as ahead:
-            next(ahead)
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        leave()
-    assert not threads()
-
-
-def test_no_depth_and_no_threads_are_refused() -> None:
-    with pytest.raises(ValueError, match="depth 0"):
-        Ahead(range(3), squared, depth=0)
-    with pytest.raises(ValueError, match="0 threads"):
-        Ahead(range(3), squared, depth=1, threads=0)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
-from nstd.flow import alike, rims
-from nstd.flow.alike import _SAY, COLOR, Alike, _medians, _says
+from nstd.flow import rims
+from nstd.flow.alike import _SAY, Alike, _medians
 from nstd.flow.beside import Beside
 from nstd.flow.differences import Plane
 from nstd.flow.rims import sharpen_rims
@@ -99,23 +99,6 @@ def test_no_place_is_sent_out_of_the_picture_and_none_that_was_not_asked_moves()
     assert (found[0, 10:35, 34] == 5).all()  # 34 + 5 is the last column
     assert (found[0, :, 35:] == 0).all()
     assert np.array_equal(found[:, :10], vectors[:, :10])
-
-
-def test_looked_at_in_parts_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    earlier, later = pictures((3, 1), deviation=2)
-    flow, _ = dragging((3, 1))
-    whole = both_ways(sharpen_rims, earlier, later, flow, flow)
-    monkeypatch.setattr(alike, "_AT_ONCE", 97)
-    parts = both_ways(sharpen_rims, earlier, later, flow, flow)
-    for one, other in zip(whole, parts, strict=True):
-        assert torch.equal(one, other)
-
-
-def test_what_differs_by_the_color_s_deviation_has_six_tenths_of_a_say() -> None:
-    colors = np.array([[0, 0, 0], [COLOR, COLOR, COLOR], [255, 255, 255]], np.float32)
-    says = _says(colors, [np.array([at]) for at in (0, 0, 1, 2)])
-    found = [int(say[0]) / _SAY for say in says]
-    assert found == [1, 1, pytest.approx(np.exp(-0.5), abs=1e-4), 0]
 
 
 finite = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 1e-38, -1e-38])

@@ -8,16 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstd.flow import Checked, Dis, Farneback
-from nstd.flow.beside import Beside
-from nstd.flow.differences import Plane
 from nstd.flow.estimator import Image
 from nstd.flow.rims import (
     MEDIAN_PX,
-    MOST,
-    NEAR_PX,
     PASSES,
     REACHES_PX,
-    _explaining,
     sharpen_rims,
 )
 from tests.scenes import Scene, anything, scene, texture
@@ -46,10 +41,7 @@ def shown(one: Scene) -> np.ndarray:
     return ~(one.revealed | one.entered)
 
 
-@pytest.mark.parametrize(
-    ("square", "wall"), [((3, 1), (0, 0)), ((-4, 2), (2, 1)), ((0, 5), (0, 1))]
-)
-@pytest.mark.parametrize("window", [9, 15])
+@pytest.mark.parametrize(("square", "wall", "window"), [((3, 1), (0, 0), 9), ((-4, 2), (2, 1), 15)])
 def test_a_rim_is_where_the_motion_changes(
     square: tuple[int, int], wall: tuple[int, int], window: int
 ) -> None:
@@ -102,18 +94,6 @@ def test_what_changes_slowly_from_place_to_place_is_left_alone_to_the_bit() -> N
     assert torch.equal(found, backward)
 
 
-def test_a_zoom_is_hardly_touched() -> None:
-    """It varies by more than a rim may, and is right: nothing beside explains better."""
-    large = texture(HEIGHT, WIDTH, 1)
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    flow = 0.05 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
-    later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
-    backward = torch.from_numpy(flow)[None]
-    found, _ = both_ways(sharpen_rims, noisy(large, 1), noisy(later, 2), backward, -backward)
-    inside = (..., slice(16, -16), slice(16, -16))
-    assert float((found - backward)[inside].abs().mean()) < 0.02
-
-
 def test_in_what_is_even_the_rim_is_halfway() -> None:
     """Nothing tells, so a place moves with the nearer of both, and nothing with neither."""
     even = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -127,14 +107,6 @@ def test_in_what_is_even_the_rim_is_halfway() -> None:
     assert (wrong > 0.2).mean() < 0.3 * float(between.float().mean())
     assert wrong[:, : WIDTH // 2 - 3].max() < 0.2
     assert wrong[:, WIDTH // 2 + 3 : -3].max() < 0.2
-
-
-def test_one_motion_for_all_is_not_even_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nstd.flow.rims._explaining", lambda *_: pytest.fail("it was"))
-    picture = texture(HEIGHT, WIDTH, 1)
-    flow = torch.full((1, 2, HEIGHT, WIDTH), 1.7)
-    for found in both_ways(sharpen_rims, picture, picture, flow, -flow):
-        assert torch.equal(found.abs(), flow)
 
 
 def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
@@ -152,37 +124,7 @@ def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
     assert not torch.equal(found, flow)
 
 
-def explained(own: Plane, other: Plane, vectors: Plane, unsure: np.ndarray) -> Plane:
-    beside = Beside(own, other, unsure, window=NEAR_PX, most=MOST)
-    found = beside.error(vectors.reshape(2, -1)[:, beside.here])
-    return _explaining(beside, vectors, np.zeros_like(vectors[0]), found, np.float32(8))
-
-
-def test_what_is_beside_unsure_places_is_compared_with_them() -> None:
-    """What a place is given must not depend on whether its neighbors are asked too."""
-    one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
-    vectors = smoothed(one.backward, 13)[0].numpy()
-    pictures = one.later.astype(np.float32), one.earlier.astype(np.float32)
-    everywhere = np.ones((HEIGHT, WIDTH), bool)
-    half = everywhere.copy()
-    half[:, 75:] = False  # through the square
-    whole, part = (explained(*pictures, vectors, at) for at in (everywhere, half))
-    assert np.array_equal(part[:, half], whole[:, half])
-    assert np.array_equal(part[:, ~half], vectors[:, ~half])
-    assert not np.array_equal(whole[:, half], vectors[:, half])
-
-
-def test_specks_are_taken_away() -> None:
-    one = scene(HEIGHT, WIDTH, square=(3, 1), wall=(0, 0))
-    flows = smoothed(one.backward, 9), smoothed(one.forward, 9)
-    backward, _ = both_ways(sharpen_rims, noisy(one.earlier, 1, 4), noisy(one.later, 2, 4), *flows)
-    speed = np.hypot(*backward[0].numpy())
-    alone = np.abs(speed - cv2.medianBlur(speed.astype(np.float32), 3)) > 1
-    assert alone.mean() < 0.0002  # without medians 0.0004
-
-
-@pytest.mark.parametrize("deviation", [2, 4, 6])
-@pytest.mark.parametrize("speed", [8, 16, 28])
+@pytest.mark.parametrize(("deviation", "speed"), [(2, 28), (6, 8)])
 def test_fast_things_have_rims_too_whatever_the_noise(deviation: float, speed: int) -> None:
     one = scene(HEIGHT, WIDTH + 80, square=(speed, 1), wall=(0, 0), side=50)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
@@ -202,7 +144,7 @@ def test_noise_decides_nothing() -> None:
     assert (off(found, flow) > 0.1).mean() < 0.02  # its corners are rounded off
 
 
-@pytest.mark.parametrize("percent", [1, 2, 3])
+@pytest.mark.parametrize("percent", [1, 3])
 def test_a_slow_zoom_is_left_alone_to_the_bit(percent: int) -> None:
     large = texture(HEIGHT, WIDTH, 1)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
@@ -211,14 +153,6 @@ def test_a_slow_zoom_is_left_alone_to_the_bit(percent: int) -> None:
     backward = torch.from_numpy(flow)[None]
     found, _ = both_ways(sharpen_rims, noisy(large, 1), noisy(later, 2), backward, -backward)
     assert torch.equal(found, backward)
-
-
-def test_a_large_picture_is_sharpened_as_a_small_one_is() -> None:
-    one = scene(HEIGHT, 1341, square=(3, 1), wall=(0, 0), side=70)
-    flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
-    backward, _ = both_ways(sharpen_rims, noisy(one.earlier, 1), noisy(one.later, 2), *flows)
-    wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
-    assert wrong[1] < 0.4 * wrong[0]
 
 
 @settings(deadline=None)

@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from nstd.flow.checked import Checked
-from nstd.flow.differences import ALIKE
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Flow, Image
 from nstd.flow.still import BLEND_PX, SLOW_PX, WINDOW_PX, hold_still
-from nstd.temporal.warp import motion_boundary, trust, warp_sharp
-from tests.scenes import colored_noise, scene, texture
+from nstd.temporal.warp import trust, warp_sharp
+from tests.scenes import scene, texture
 from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 160, 200
@@ -86,19 +85,6 @@ def test_a_thing_that_moves_before_a_still_wall_moves_on_and_the_wall_stands() -
     assert np.abs(backward[0].numpy()[:, away]).mean() < 0.01
 
 
-def test_going_to_zero_makes_no_motion_boundary() -> None:
-    picture = texture(HEIGHT, WIDTH, 1, slope=2)
-    earlier = noisy(picture, 0.5, 1)
-    half = np.where(np.arange(WIDTH)[:, None] < WIDTH // 2, picture, moved(picture, 0.4))
-    later = noisy(half, 0.5, 2)
-    true = torch.zeros(1, 2, HEIGHT, WIDTH)
-    true[:, 0] = 0.4  # all moves, the estimator says; the left half shows that it does not
-    backward, _ = both_ways(hold_still, earlier, later, true, -true)
-    assert float(backward[0, 0, 40:-40, :50].abs().max()) < 0.01
-    assert float(backward[0, 0, 40:-40, -50:].mean()) == pytest.approx(0.4, abs=0.01)
-    assert not bool(motion_boundary(backward)[:, 40:-40, 40:-40].any())
-
-
 # --- motion that is none, and whole pixels -------------------------------------------------------
 
 
@@ -124,20 +110,6 @@ def test_what_stands_stands_however_fast_the_flow_says_it_moves() -> None:
         assert float(flow[..., 45:115, 65:135].abs().max()) == 0
         # In the even part nothing tells; so what is around does.
         assert float(flow[..., 20:140, 40:160].abs().max()) < 0.5
-
-
-def test_an_even_thing_moves_with_its_outline() -> None:
-    rim, inside = (slice(40, 120), slice(60, 140)), (slice(52, 108), slice(72, 128))
-
-    def frame(step: int) -> Image:
-        thing = even_with(rim)
-        thing[inside] = 120
-        return np.roll(thing, 5 * step, axis=1)
-
-    earlier, later = frame(0), frame(1)
-    flows = Dis().estimate(earlier, later)
-    backward, _ = both_ways(hold_still, earlier, later, *flows)
-    assert float(backward[0, 0, 70:90, 95:115].median()) == pytest.approx(-5, abs=0.5)
 
 
 def test_a_picture_that_moves_by_whole_pixels_moves_by_just_these() -> None:
@@ -206,29 +178,6 @@ def test_what_comes_in_over_a_still_ground_does_not_stand(speed: int, width: int
     assert float(trust(held, forward)[0, 56:94, :speed].max()) < 0.5
 
 
-def under_a_line(down: int, ground: Image) -> Image:
-    """A picture that is even above a slanted line, and below it `ground`."""
-    picture = ground.copy()
-    line = down + np.arange(WIDTH) // 8
-    picture[np.arange(HEIGHT)[:, None] < line] = (120, 140, 160)
-    for thick in range(5):
-        picture[line + thick, np.arange(WIDTH)] = (20, 230, 230)
-    return picture
-
-
-def test_what_lies_between_a_line_that_moves_and_the_border_stands_as_the_picture_does() -> None:
-    even = np.full((HEIGHT, WIDTH, 3), (120, 140, 160), np.uint8)
-    even[100:] = texture(HEIGHT, WIDTH, 1)[100:]
-    earlier, later = under_a_line(40, even), under_a_line(43, even)
-    # Above the line and as far as it all moves with it, the estimator says.
-    backward = torch.zeros(1, 2, HEIGHT, WIDTH)
-    backward[0, 1, np.arange(HEIGHT)[:, None] < 52 + np.arange(WIDTH) // 8] = -3
-    held, _ = both_ways(hold_still, earlier, later, backward, -backward)
-    assert float(held[..., :24, :].abs().max()) < 0.2
-    middle = 45 + np.arange(WIDTH) // 8
-    assert float(held[0, 1, middle, np.arange(WIDTH)].median()) == pytest.approx(-3, abs=0.3)
-
-
 def test_the_even_sky_of_a_pan_moves_with_it() -> None:
     large = texture(HEIGHT, WIDTH + 9, 5)
     large[:60] = (120, 140, 160)
@@ -240,109 +189,7 @@ def test_the_even_sky_of_a_pan_moves_with_it() -> None:
     assert float((held[0, 0, 20:, 20:-20] - 7).abs().max()) < 0.5
 
 
-def test_an_even_place_with_something_still_before_it_moves_as_most_of_its_outline() -> None:
-    large = texture(HEIGHT, WIDTH + 9, 5)
-    large[30:130, 30:180] = (120, 140, 160)
-    earlier, later = large[:, :WIDTH].copy(), large[:, 7 : WIDTH + 7].copy()
-    label = (slice(70, 80), slice(90, 100))
-    for picture in (earlier, later):
-        picture[label] = texture(10, 10, 8)
-    flow = uniform(7, 0)
-    flow[0, 0, 70:80, 90:100] = 0
-    held, _ = both_ways(hold_still, earlier, later, flow, -flow)
-    assert float(held[0][:, *label].abs().max()) == 0
-    assert float(held[0, 0, 40:120, 35:60].mean()) > 6
-
-
-def test_what_comes_in_does_not_tell_that_what_is_beside_it_stands() -> None:
-    """Beyond the earlier picture lies its last column, repeated: along the flow nothing fits."""
-    large = texture(HEIGHT, WIDTH + 9, 5)
-    large[:60] = (120, 140, 160)
-    earlier, later = large[:, :WIDTH].copy(), large[:, 7 : WIDTH + 7].copy()
-    earlier[:60, -1] += np.array((1, 2, 1), np.uint8)
-    held, _ = both_ways(hold_still, earlier, later, uniform(7, 0), uniform(-7, 0))
-    assert float((held[0, 0, :50, :-16] - 7).abs().max()) < 0.01
-
-
-def dotted(*dots: tuple[int, int], by: int) -> Image:
-    """An even picture with dots, two each, so far apart that only what is between is near both."""
-    picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
-    for row, column in dots:
-        picture[row, [column, column + 8]] = 120 + by
-    return picture
-
-
-def test_a_speck_that_differs_does_not_tell_for_all_that_is_even() -> None:
-    earlier, later = dotted(by=0), dotted((80, 100), by=29)
-    backward, _ = both_ways(hold_still, earlier, later, uniform(5, -3), uniform(-5, 3))
-    assert float((backward != 0).float().mean()) < 0.002
-
-
-def test_specks_that_stand_are_no_outline_of_what_is_even() -> None:
-    """Else the even ground stood but for the thing, however much of it moves with the thing."""
-    earlier, later = (dotted((20, 20), (20, 60), (20, 100), (140, 100), by=5) for _ in range(2))
-    thing = texture(12, 12, 3)
-    earlier[80:92, 120:132], later[80:92, 95:107] = thing, thing
-    backward, _ = both_ways(hold_still, earlier, later, uniform(25, 0), uniform(-25, 0))
-    assert float(backward[0, 0, 80:92, 95:107].min()) == pytest.approx(25, abs=0.1)
-    assert float(backward[0, 0, 60:112, 60:160].mean()) > 10
-
-
 # --- motion that rounding hides, and parts of pixels ---------------------------------------------
-
-
-def scrolled(picture: np.ndarray, x: float) -> np.ndarray:
-    """A periodic picture, exactly, by parts of pixels: the backward flow is x."""
-    turned = np.exp(2j * np.pi * np.fft.fftfreq(picture.shape[1]) * x)
-    shifted: np.ndarray = np.fft.ifft(np.fft.fft(picture, axis=1) * turned[:, None], axis=1).real
-    return shifted
-
-
-def faint(deviation: float) -> np.ndarray:
-    noise = colored_noise(HEIGHT, WIDTH, 1, 1.5)
-    faded: np.ndarray = 127 + noise / noise.std() * deviation
-    return faded
-
-
-@pytest.mark.parametrize("whole", [0, 3])
-def test_motion_that_differs_from_whole_pixels_by_no_more_than_rounding_is_whole(
-    whole: int,
-) -> None:
-    picture, speed = faint(7), whole + 0.3
-    earlier, later = noisy(picture, 0, 1), noisy(scrolled(picture, speed), 0, 1)
-    alike = np.square(later - scrolled(earlier, whole))[:, 20:-20].mean()
-    better = np.square(later - scrolled(earlier, speed))[:, 20:-20].mean()
-    assert 1.3 * better < alike < 0.9 * ALIKE
-    backward, _ = both_ways(hold_still, earlier, later, uniform(speed, 0), uniform(-speed, 0))
-    assert float((backward[0, 0, 20:-20, 30:-30] - whole).abs().max()) < 1e-5
-
-
-def test_where_parts_of_pixels_are_clearly_seen_even_what_is_faint_moves_by_them() -> None:
-    picture = np.concatenate([faint(3)[:80], faint(40)[80:]])
-    earlier, later = noisy(picture, 1, 1), noisy(scrolled(picture, 3.1), 1, 2)
-    backward, _ = both_ways(hold_still, earlier, later, uniform(3.1, 0), uniform(-3.1, 0))
-    assert torch.equal(backward[..., 20:-20], uniform(3.1, 0)[..., 20:-20])
-
-
-def test_filling_with_what_is_already_there_changes_no_bit() -> None:
-    large = texture(HEIGHT, WIDTH + 20, 5)
-    large[30:130, 40:150] = (120, 140, 160)
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
-    later = cv2.remap(large, columns + np.float32(7.7), rows, cv2.INTER_LINEAR).astype(np.uint8)
-    backward, _ = both_ways(hold_still, large[:, :WIDTH], later, uniform(7.7, 0), uniform(-7.7, 0))
-    assert torch.equal(backward, uniform(7.7, 0))
-
-
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 3), (5, 40), (40, 5)])
-@pytest.mark.parametrize("motion", [(9, 0), (0, 9), (-40, 2), (2, -40), (5, 5)])
-def test_flow_that_leads_across_all_of_a_small_picture_is_no_pan(
-    height: int, width: int, motion: tuple[int, int]
-) -> None:
-    earlier, later = texture(40, 40, 1)[:height, :width], texture(40, 40, 2)[:height, :width]
-    flow = uniform(*motion)[..., :height, :width]
-    for held in both_ways(hold_still, earlier, later, flow, -flow):
-        assert held.shape == flow.shape
-        assert bool(held.isfinite().all())
 
 
 # --- noise, with what an estimator makes of it ---------------------------------------------------
@@ -363,8 +210,7 @@ def speeds(flow: Flow) -> np.ndarray:
     return length
 
 
-@pytest.mark.parametrize("deviation", [3, 4, 6])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("deviation", "seed"), [(3, 0), (6, 1)])
 def test_even_places_beside_texture_stand_in_strong_noise(deviation: float, seed: int) -> None:
     picture = texture(HEIGHT, WIDTH, 1)
     picture[:, : WIDTH // 2] = 120
@@ -375,18 +221,6 @@ def test_even_places_beside_texture_stand_in_strong_noise(deviation: float, seed
         assert (speeds(before)[even] > SLOW_PX).mean() > 0.7
         assert (speeds(after)[even] > SLOW_PX).mean() < 0.02
         assert speeds(after)[even].mean() < 0.05
-
-
-@pytest.mark.parametrize("deviation", [0.3, 0.5, 0.7])
-@pytest.mark.parametrize("seed", range(3))
-def test_a_still_ramp_with_noise_nearly_stands(deviation: float, seed: int) -> None:
-    ramp = np.linspace(40, 200, WIDTH)[None, :, None].repeat(HEIGHT, axis=0).repeat(3, axis=2)
-    earlier, later = noisy(ramp, deviation, seed), noisy(ramp, deviation, seed + 50)
-    made_up, held = (e.estimate(earlier, later) for e in (Dis(), Checked(Dis(), "dis")))
-    for before, after in zip(made_up, held, strict=True):
-        assert (speeds(before) > SLOW_PX).mean() > 0.2
-        assert (speeds(after) > SLOW_PX).mean() < 0.02
-        assert speeds(after).mean() < 0.1
 
 
 @pytest.mark.parametrize("by", [1, 5])
@@ -408,7 +242,7 @@ def detail(step: int, seed: int, *, mover: bool) -> Image:
     return noisy(picture, 1, 100 * step + seed)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_one_still_detail_tells_that_all_that_is_even_stands(seed: int) -> None:
     earlier, later = (detail(step, seed, mover=False) for step in (0, 1))
     says = Saying(uniform(5.3, -3.4), uniform(-5.3, 3.4))
@@ -416,7 +250,7 @@ def test_one_still_detail_tells_that_all_that_is_even_stands(seed: int) -> None:
         assert float(flow.abs().max()) == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_mover_elsewhere_keeps_its_motion_and_takes_no_ground_along(seed: int) -> None:
     earlier, later = (detail(step, seed, mover=True) for step in (0, 1))
     backward, forward = uniform(5.3, -3.4), uniform(-5.3, 3.4)

@@ -78,62 +78,6 @@ def _pass(watcher: Watcher, clock: Clock, seconds: float) -> None:
         watcher.tick()
 
 
-def test_what_is_there_at_the_start_settles_like_anything_else(
-    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
-) -> None:
-    (root / "a.mp4").write_bytes(b"1")
-    watcher = watch(WatchedFolder(root))
-    watcher.start()
-    _pass(watcher, clock, SETTLE - 1)
-    assert desk.take() == []
-    _pass(watcher, clock, 1)
-    assert desk.take() == ["a.mp4"]
-    _pass(watcher, clock, 200)
-    assert desk.take() == []
-
-
-def test_a_file_that_grows_waits_until_it_no_longer_does(
-    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
-) -> None:
-    watcher = watch(WatchedFolder(root))
-    watcher.start()
-    with (root / "a.mp4").open("wb") as film:
-        for _ in range(20):
-            film.write(b"frame")
-            film.flush()
-            _pass(watcher, clock, 1)
-    assert desk.take() == []
-    _pass(watcher, clock, 3 * SETTLE)
-    assert desk.take() == ["a.mp4"]
-
-
-def test_an_overwritten_file_comes_again(
-    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
-) -> None:
-    (root / "a.mp4").write_bytes(b"1")
-    watcher = watch(WatchedFolder(root))
-    watcher.start()
-    _pass(watcher, clock, SETTLE)
-    assert desk.take() == ["a.mp4"]
-    (root / "a.mp4").write_bytes(b"22")
-    _pass(watcher, clock, 3 * SETTLE)
-    assert desk.take() == ["a.mp4"]
-
-
-def test_a_file_counts_once_it_has_its_final_name(
-    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
-) -> None:
-    part = root / "a.mp4.part"
-    part.write_bytes(b"1")
-    watcher = watch(WatchedFolder(root))
-    watcher.start()
-    _pass(watcher, clock, 3 * SETTLE)
-    assert desk.take() == []
-    part.rename(root / "a.mp4")
-    _pass(watcher, clock, 3 * SETTLE)
-    assert desk.take() == ["a.mp4"]
-
-
 def test_each_folder_is_watched_by_its_own_rules(
     watch: Callable[..., Watcher], tmp_path: Path, clock: Clock, desk: Desk
 ) -> None:
@@ -324,18 +268,6 @@ def test_a_folder_that_comes_later_is_watched_from_then_on(
     assert desk.take() == ["a.mp4"]
 
 
-def test_a_clock_set_back_stops_nothing(
-    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
-) -> None:
-    watcher = watch(WatchedFolder(root))
-    watcher.start()
-    _pass(watcher, clock, 10)
-    clock.now -= 900
-    (root / "a.mp4").write_bytes(b"1")
-    _pass(watcher, clock, 3 * SETTLE)
-    assert desk.take() == ["a.mp4"]
-
-
 def test_a_scan_by_polling_counts_no_event_as_lost(
     watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
 ) -> None:
@@ -369,11 +301,6 @@ def test_a_batch_takes_what_is_there_and_has_settled(root: Path, clock: Clock) -
         (root / name).write_bytes(b"1")
     assert _scan(WatchedFolder(root), clock) == ["a.mp4", "b.mp4"]
     assert clock.now == 1000 + SETTLE
-
-
-def test_a_batch_of_nothing_does_not_wait(root: Path, clock: Clock) -> None:
-    assert _scan(WatchedFolder(root), clock) == []
-    assert clock.now == 1000
 
 
 def test_a_batch_waits_for_a_file_that_still_grows(root: Path, clock: Clock) -> None:

@@ -27,14 +27,6 @@ def test_frames_come_back_bit_for_bit(tmp_path: Path) -> None:
         assert loaded.flags.c_contiguous
 
 
-def test_keeping_again_replaces(tmp_path: Path) -> None:
-    keeper = FrameKeeper(tmp_path)
-    keeper.keep(1, noise(1))
-    keeper.keep(1, noise(2))
-    assert np.array_equal(keeper.load(1), noise(2))
-    assert names(tmp_path) == ["frame-00000001.png"]
-
-
 @pytest.mark.parametrize("kept", [0, 5, 200, -1])
 def test_a_torn_file_is_removed(tmp_path: Path, kept: int) -> None:
     keeper = FrameKeeper(tmp_path)

@@ -51,21 +51,6 @@ def test_a_wide_picture_is_scaled_to_its_cell_and_stands_at_its_rows_bottom(
     assert green.max(axis=0).tolist() == [GAP + CELL - 1, GAP + CELL - 1]
 
 
-def test_a_row_is_as_high_as_its_highest_picture() -> None:
-    wide, square = _plain(20, 40, (9, 200, 9)), _plain(8, 8, (0, 0, 200))
-    sheet = contact_sheet([wide, wide, square], [""] * 3, columns=2, cell=CELL)
-    assert sheet.shape[0] == GAP + CELL // 2 + STRIP + GAP + CELL + STRIP + GAP
-    blue = np.argwhere((sheet == (0, 0, 200)).all(axis=2))
-    assert blue.min(axis=0).tolist() == [GAP + CELL // 2 + STRIP + GAP, GAP]
-    assert len(blue) == CELL**2
-
-
-def test_a_tall_picture_stands_in_the_middle() -> None:
-    sheet = contact_sheet([_plain(100, 50, (9, 200, 9))], [""], columns=1, cell=CELL)
-    columns = np.argwhere((sheet == (9, 200, 9)).all(axis=2))[:, 1]
-    assert (columns.min(), columns.max()) == (GAP + 16, GAP + 47)
-
-
 def _written(label: str) -> npt.NDArray[np.bool_]:
     """Where ink is, `[height, width]`, of a sheet of two black cells whose first has the label."""
     pictures = [_plain(CELL, CELL, GROUND)] * 2
@@ -82,10 +67,6 @@ def test_a_label_stands_below_its_picture_and_leaves_its_cell_at_no_side(label: 
     assert columns.min() >= GAP
     assert columns.max() <= GAP + CELL
     assert abs((columns.min() + columns.max()) / 2 - (GAP + CELL / 2)) < 3
-
-
-def test_a_label_is_one_line() -> None:
-    assert np.array_equal(_written("two\nlines"), _written("two lines"))
 
 
 def test_what_is_no_sheet_is_refused() -> None:

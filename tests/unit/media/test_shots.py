@@ -137,17 +137,6 @@ def test_a_still_source_and_one_of_one_color_have_no_cuts() -> None:
     assert cuts([np.full((HEIGHT, WIDTH, 3), 90, dtype=np.uint8)] * 20) == []
 
 
-def test_from_one_even_color_to_another_is_a_cut() -> None:
-    red, white = np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.full((HEIGHT, WIDTH, 3), 255, np.uint8)
-    red[..., 0] = 200
-    assert cuts([red] * 12 + [white] * 12) == [12]
-
-
-def test_a_film_of_one_frame_is_one_shot() -> None:
-    assert cuts(shot(1, 1)) == []
-    assert list(with_cuts(frames([]))) == []
-
-
 def test_where_reading_begins_changes_no_cut() -> None:
     images = shot(1, 17) + shot(2, 9, level=90) + shot(3, 12) + shot(4, 4) + shot(5, 12)
     images = dissolve(images, shot(6, 30), 9)

@@ -111,11 +111,6 @@ def test_alpha_is_kept_apart(tmp_path: Path) -> None:
     assert np.array_equal(still.alpha, alpha)
 
 
-def test_an_opaque_alpha_is_none(tmp_path: Path) -> None:
-    picture = PIL.Image.fromarray(blocks()).convert("RGBA")
-    assert read_still(saved(tmp_path / "a.png", picture)).alpha is None
-
-
 def test_cmyk_is_converted(tmp_path: Path) -> None:
     red = PIL.Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     still = read_still(saved(tmp_path / "a.tif", red))
@@ -133,20 +128,6 @@ def test_a_color_profile_is_applied(tmp_path: Path) -> None:
 def test_lab_without_a_profile_is_converted(tmp_path: Path) -> None:
     still = read_still(saved(tmp_path / "a.tif", PIL.Image.new("LAB", (8, 8), (128, 128, 128))))
     assert difference(still.image, np.full((8, 8, 3), 119, np.uint8)) <= 2
-
-
-def test_grey_with_alpha_keeps_both(tmp_path: Path) -> None:
-    picture = PIL.Image.new("LA", (8, 8), (77, 33))
-    still = read_still(saved(tmp_path / "a.png", picture))
-    assert np.array_equal(still.image, np.full((8, 8, 3), 77))
-    assert still.alpha is not None
-    assert np.array_equal(still.alpha, np.full((8, 8), 33))
-
-
-def test_an_srgb_profile_changes_nothing(tmp_path: Path) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    still = read_still(saved(tmp_path / "a.png", blocks(), icc_profile=profile))
-    assert difference(still.image, blocks()) <= 1
 
 
 def test_a_broken_profile_is_said_and_ignored(
@@ -199,20 +180,6 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
         read_still(path)
     with pytest.raises(UnreadableError, match="is damaged"):
         read_still(path, Limits(still_megapixels=121))
-
-
-def test_a_picture_larger_than_pillows_own_limit_is_read_where_ours_allows_it(
-    tmp_path: Path,
-) -> None:
-    wide = saved(tmp_path / "wide.png", PIL.Image.new("1", (300_000, 300)))  # 90 megapixels
-    assert read_still(wide).image.shape == (300, 300_000, 3)
-
-
-def test_a_style_image_beyond_the_limit_is_to_be_scaled_down(tmp_path: Path) -> None:
-    large = saved(tmp_path / "large.png", PIL.Image.new("1", (12_000, 10_001)))
-    with pytest.raises(UnsupportedError, match="limit is 120") as caught:
-        read_style_image(large)
-    assert caught.value.remedy == "Scale it down first"
 
 
 def test_a_file_too_large_for_a_picture_is_not_read(tmp_path: Path) -> None:

@@ -43,15 +43,6 @@ def test_curves_are_broken_at_gaps_and_marks() -> None:
     assert thinned([math.nan] * 3, [], 100) == []
 
 
-def test_of_more_frames_than_pixels_means_are_drawn() -> None:
-    ((*points,),) = thinned([float(n) for n in range(1000)], [], 100)
-    assert len(points) == 100
-    assert points[0] == (4.5, 4.5)
-    runs = thinned([0.0] * 15 + [1.0] * 985, [15], 100)
-    assert [value for _, value in runs[0]] == [0.0, 0.0]
-    assert {value for _, value in runs[1]} == {1.0}
-
-
 @pytest.mark.parametrize("logarithmic", [False, True])
 @pytest.mark.parametrize(
     "values", [[0.0], [0.5] * 3, [math.nan] * 2, [1e-30, 1e9], [-1.0, 1.0], [0.31, 0.31 + 1e-12]]

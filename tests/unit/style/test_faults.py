@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from nstd.errors import ConfigError, DeviceError, DeviceMemoryError, WeightsError
-from nstd.style.device import DeviceInfo, device_errors, prepare
+from nstd.errors import ConfigError, DeviceError, WeightsError
+from nstd.style.device import DeviceInfo, prepare
 from nstd.style.minimize import LBFGS
 from nstd.style.network import Network
 from nstd.style.optimize import Settling
@@ -60,20 +60,6 @@ def test_the_weight_of_a_style_is_finite() -> None:
         StyleSource(image="a.png", weight=math.inf)
 
 
-def test_a_fresh_network_keeps_its_metric_in_the_dtype_it_computes_in() -> None:
-    network = Network(tiny.tiny_tensors(readout=True), deepest="conv3_1")
-    factor = network.metric_factor("conv3_1")
-    assert factor is not None
-    assert factor.dtype == network.dtype == torch.float32
-
-
-def test_the_metric_is_not_rounded_twice() -> None:
-    network = Network(tiny.tiny_tensors(readout=True), deepest="conv3_1").to("cpu", torch.float64)
-    factor = network.metric_factor("conv3_1")
-    assert factor is not None
-    assert not torch.equal(factor, factor.float().double())
-
-
 @pytest.mark.parametrize(
     "name", ["preprocess.weight", "preprocess.bias", "readout.conv3_1.bias", "conv2_2.bias"]
 )
@@ -98,24 +84,6 @@ def test_a_device_that_does_not_answer_is_a_device_error(monkeypatch: pytest.Mon
     monkeypatch.setattr(torch, "ones", fail)
     with pytest.raises(DeviceError, match="Found no driver"):
         prepare(DeviceInfo("cuda:0", "Card", 1, "x"), torch.get_num_threads())
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", DeviceError),
-        ("CUDA error: an illegal memory access was encountered", DeviceError),
-        ("MPS backend out of memory (MPS allocated: 1 GB)", DeviceMemoryError),
-        ("DefaultCPUAllocator: can't allocate memory: you tried", DeviceMemoryError),
-        ("cuFFT error: CUFFT_INTERNAL_ERROR", DeviceMemoryError),
-        ("cuFFT error: CUFFT_ALLOC_FAILED", DeviceMemoryError),
-        ("cuFFT error: CUFFT_EXEC_FAILED", DeviceError),
-    ],
-)
-def test_a_failing_device_is_told_from_a_small_one(text: str, kind: type[DeviceError]) -> None:
-    with pytest.raises(DeviceError) as caught, device_errors("cuda:0"):
-        raise RuntimeError(text)
-    assert type(caught.value) is kind
 
 
 def test_a_loss_that_is_no_number_does_not_settle_a_frame() -> None:

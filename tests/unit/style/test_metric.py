@@ -111,12 +111,6 @@ def test_the_distance_is_never_negative_however_near() -> None:
             assert float(style_distance(net, layer, style + noise, style).detach()) >= 0
 
 
-def test_the_distance_of_a_picture_to_itself_is_zero(net: Network) -> None:
-    style = tiny.picture(2, 32, 40)
-    for layer in LAYERS:
-        assert float(style_distance(net, layer, style, style)) == 0
-
-
 def test_the_factor_is_a_square_root_of_the_metric(
     tensors: dict[str, Tensor], net: Network
 ) -> None:

@@ -97,12 +97,6 @@ def test_styles_are_blended_by_moments_and_shares(net: Network) -> None:
     torch.testing.assert_close(blend.energy, expected_energy, rtol=1e-14, atol=0)
 
 
-def test_only_the_ratio_of_weights_counts(net: Network) -> None:
-    a = target(net, replace(ONE, weight=0.5), replace(TWO, weight=1.0))
-    b = target(net, replace(ONE, weight=4.0), replace(TWO, weight=8.0))
-    assert equal(a, b)  # powers of two: the same shares to the bit
-
-
 def test_a_style_s_scale_is_a_factor_of_the_level(net: Network) -> None:
     scaled = target(net, replace(ONE, scale=0.75), edge=64)
     assert equal(scaled, target(net, ONE, edge=48))
@@ -118,19 +112,6 @@ def test_a_cached_target_is_the_computed_one_to_the_bit(net: Network) -> None:
     assert (len(store.asked), len(store.given)) == (4, 2)
     assert equal(computed, cached)
     assert equal(computed, target(net, *styles))
-
-
-def test_a_cached_target_is_read_and_not_computed(
-    net: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = MemoryStore()
-    computed = target(net, ONE, store=store)
-
-    def refuse(*args: Any) -> Any:
-        pytest.fail("the network was run")
-
-    monkeypatch.setattr(Network, "features", refuse)
-    assert equal(computed, target(net, ONE, store=store))
 
 
 def test_another_blend_of_known_images_computes_nothing_new(net: Network) -> None:
@@ -184,31 +165,6 @@ def test_the_key_changes_with_what_the_last_digits_depend_on(
     assert key() != before
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"content_weight": 9.0},
-        {"style_weight": 9.0},
-        {"tv_weight": 9.0},
-        {"range_weight": 9.0},
-        {"layer_weights": (1.0, 2.0, 3.0, 4.0, 5.0)},
-        {"form": "literal"},
-        {"optimizer": "adam"},
-        {"init": "noise"},
-        {"seed": 5},
-        {"tolerance": 0.5},
-    ],
-)
-def test_the_key_does_not_change_with_what_the_statistics_do_not_depend_on(
-    changes: dict[str, Any],
-) -> None:
-    assert key(**changes) == key()
-
-
-def test_a_share_in_a_blend_is_no_part_of_the_key() -> None:
-    assert key(replace(ONE, weight=7.0)) == key()
-
-
 def test_a_scaled_style_is_kept_under_the_size_it_is_looked_at(net: Network) -> None:
     store = CountingStore()
     target(net, replace(ONE, scale=0.5), edge=96, store=store)
@@ -227,16 +183,6 @@ def test_a_memory_store_asks_the_one_behind_it_once() -> None:
         assert found is not None
         assert torch.equal(found["x"], torch.tensor(1.0))
     assert behind.asked == ["unknown", "known"]
-
-
-def test_a_memory_store_gives_on_what_it_is_given() -> None:
-    behind = CountingStore()
-    front = MemoryStore(behind)
-    front.put("key", {"x": torch.tensor(2.0)})
-    assert behind.given == ["key"]
-    assert front.get("key") == behind._kept["key"]
-    assert behind.asked == []
-    assert MemoryStore().get("key") is None
 
 
 def test_the_content_s_energy_is_its_own_by_default(net: Network) -> None:
@@ -261,12 +207,6 @@ def test_a_black_frame_is_measured_by_a_share_of_the_style_s_energy() -> None:
     assert float(found.features[0].abs().max()) == 0
     assert float(found.energy[0]) == ENERGY_FLOOR * 8 == 2
     assert float(found.energy[1]) > 2  # a bright frame keeps its own
-
-
-def test_a_given_energy_is_used_for_every_frame_as_it_is(net: Network) -> None:
-    frames = tiny.picture(3, 32, 48, count=2)
-    found = content_target(frames, net, "conv4_2", torch.tensor(8.0, dtype=torch.float64), 0.125)
-    assert found.energy.tolist() == [0.125, 0.125]
 
 
 def test_resizing_to_the_same_size_is_nothing_at_all() -> None:

@@ -13,7 +13,6 @@ import pytest
 from nstd.config import Config
 from nstd.errors import (
     ConfigError,
-    DeviceError,
     NstdError,
     UnreadableError,
     VanishedError,
@@ -30,7 +29,6 @@ from nstd.submit.freeze import (
     Freezing,
     Submission,
     freeze,
-    freezing_of,
     is_media,
     paints_on_gpu,
     submit,
@@ -129,13 +127,6 @@ def test_what_happens_to_the_originals_afterwards_changes_nothing(
     assert Path(after.styles[0].image).read_bytes() == style.read_bytes()
 
 
-def test_a_frozen_recipe_can_be_frozen_again_and_stays_the_same(
-    tmp_path: Path, recipe: StyleRecipe
-) -> None:
-    once = freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
-    assert freeze(once, Freezing(tmp_path / "state", tmp_path / "cache")) == once
-
-
 @pytest.mark.parametrize(
     ("gpu", "vgg19_is_here", "name"),
     [
@@ -177,19 +168,6 @@ def test_a_recipe_deeper_than_its_network_is_refused_before_it_is_queued(
     deeper = replace(recipe, network="auto", style_layers=("conv5_3",), layer_weights=(1.0,))
     with pytest.raises(WeightsError, match="network pocket has no conv5_3: it ends at conv5_1"):
         freeze(deeper, Freezing(tmp_path / "state", tmp_path / "cache"))
-
-
-def test_devices_are_asked_for_only_where_auto_is(
-    config_with_a_missing_device: Config, recipe: StyleRecipe
-) -> None:
-    assert not freezing_of(config_with_a_missing_device, recipe).gpu
-    with pytest.raises(DeviceError, match="no device cuda:99"):
-        freezing_of(config_with_a_missing_device, replace(recipe, network="auto"))
-
-
-@pytest.fixture
-def config_with_a_missing_device() -> Config:
-    return Config(devices=("cuda:99",))
 
 
 def test_painting_is_on_a_gpu_unless_the_first_device_is_the_cpu(
@@ -326,14 +304,6 @@ def test_a_film_is_not_queued_before_its_sidecar_is_mended(
     # What is queued keeps its recipe, so the sidecar may be anything from then on.
     sidecar.write_text("seed: four\n")
     assert take(store, config, path) == [job]
-
-
-def test_a_folder_with_two_recipes_gives_two_jobs_with_two_targets(
-    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
-) -> None:
-    config = configure(tmp_path, style, network, recipe=None, recipes=["oil", "ink"])
-    jobs = take(store, config, film(folder / "a.mp4"))
-    assert targets(jobs, tmp_path / "out") == ["a.oil.mp4", "a.ink.mp4"]
 
 
 def test_outputs_of_one_name_are_told_apart_whatever_the_order(

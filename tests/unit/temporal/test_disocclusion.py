@@ -51,17 +51,6 @@ def test_what_is_hardly_anything_is_let_be(share: float) -> None:
     assert (new_places(trust) is None) == (share < 1)
 
 
-def test_a_frame_of_a_batch_in_which_nothing_is_new_has_no_such_loss() -> None:
-    found = new_places(torch.cat([known(0), known(8)]))
-    assert found is not None
-    assert found.weights[0] == 0
-    assert found.weights[1] > 0
-    plain, both = objective(None)(IMAGES), objective(found)(IMAGES)
-    assert float(both.style[0]) == float(plain.style[0])
-    assert float(both.style[1]) > float(plain.style[1])
-    assert bool(both.total.isfinite().all())
-
-
 @settings(deadline=None)
 @given(st.integers(0, WIDTH - 1), st.integers(1, WIDTH))
 def test_moments_are_those_of_the_new_positions_alone(left: int, count: int) -> None:
@@ -97,13 +86,6 @@ def test_a_position_that_pools_new_pixels_and_others_counts_by_their_share() -> 
     )
     found = places.moment(features, augmented=False)
     torch.testing.assert_close(found, (last + before / 2) / 1.5)
-
-
-def test_where_nothing_is_new_the_moment_is_that_of_all_and_no_nan() -> None:
-    features = torch.rand(2, 3, HEIGHT // 4, WIDTH // 4, generator=torch.Generator().manual_seed(0))
-    places = NewPlaces(torch.zeros(2, HEIGHT, WIDTH), torch.zeros(2))
-    found = places.moment(features, augmented=True)
-    torch.testing.assert_close(found, second_moment(features, augmented=True))
 
 
 @pytest.mark.parametrize("form", ["relative", "literal"])

@@ -83,17 +83,6 @@ def test_noise_is_no_fade_though_its_means_are_not_quite_zero(known: float) -> N
     assert float(found.firmness) > 0.5 * FIRMEST
 
 
-def test_a_lamp_brightens_where_it_is() -> None:
-    move = torch.zeros_like(FRAME)
-    move[..., 16:32, 16:32] = 8 / 255
-    broad = pace_of(move).broad * 255
-    assert float(broad[..., 22:26, 22:26].min()) > 6
-    assert float(broad[..., :, 48:].abs().max()) == 0
-    # Between the middles of squares it goes over evenly.
-    row = broad[0, 0, 24, 8:40].diff().abs()
-    assert float(row.max()) < 1
-
-
 def test_where_nothing_is_known_nothing_has_a_pace() -> None:
     found = source_pace(FRAME, PAINTED[None], torch.zeros_like(EVERYWHERE))
     for part in (found.broad, found.change):
@@ -145,15 +134,6 @@ def test_paint_that_changes_less_is_left_alone() -> None:
     assert torch.equal(keep_pace(SOFT + strokes, silent, WEIGHT), SOFT + strokes)
 
 
-def test_what_is_new_may_change_as_it_likes() -> None:
-    known = EVERYWHERE.clone()
-    known[..., WIDTH // 2 :] = 0
-    strokes = noise(4e-4)
-    left = at_pace(strokes, 1e-5, known=known)
-    torch.testing.assert_close(left[..., WIDTH // 2 :], strokes[..., WIDTH // 2 :])
-    assert float(left[..., : WIDTH // 2].square().mean()) == pytest.approx(1e-5)
-
-
 def test_what_is_known_in_part_is_held_in_part() -> None:
     """By as much as if it were known, times how far it is."""
     too_far = 1 - (1e-5 / 4e-4) ** 0.5
@@ -178,11 +158,6 @@ def test_a_fade_is_followed_whatever_the_strokes_do(fade: float) -> None:
     assert float(left.var()) == pytest.approx(1e-5 + (fade / 255) ** 2, rel=1e-3)
 
 
-def test_a_fade_of_what_is_known_in_part_is_followed_as_far_as_paint_went() -> None:
-    known, fade = 0.5 * EVERYWHERE, torch.full_like(SOFT, 4 / 255)
-    torch.testing.assert_close(at_pace(fade, 0.0, known=known, fade=4 / 255), fade)
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_what_is_kept_is_a_picture_of_the_painter_s_type(dtype: torch.dtype) -> None:
     target = target_of([(FRAME, FRAME)], [torch.ones_like(FRAME)], 0.5 * EVERYWHERE)
@@ -192,11 +167,6 @@ def test_what_is_kept_is_a_picture_of_the_painter_s_type(dtype: torch.dtype) -> 
     ):
         assert kept.dtype == dtype
         assert 0 <= float(kept.min()) <= float(kept.max()) <= 1
-
-
-def test_a_move_of_color_that_the_source_does_not_make_is_held_too() -> None:
-    left = at_pace(torch.full_like(SOFT, 0.05), 1e-5)
-    assert float(left.square().mean()) == pytest.approx(1e-5)
 
 
 # --- what is known keeps its color ---------------------------------------------------------------
@@ -248,11 +218,6 @@ def test_frames_at_two_distances_share_in_what_is_known() -> None:
     # Its mean is to be that of both.
     found = keep_colors(near + 0.1, target_of([(FRAME, FRAME)] * 2, [near, far], trusts))
     torch.testing.assert_close(found, near + 0.025)
-
-
-def test_what_is_new_may_have_any_color() -> None:
-    found, warped = colored(0.1, known=0.0)
-    assert torch.equal(found, warped + 0.1)
 
 
 def test_without_sources_colors_are_as_painted() -> None:

@@ -83,29 +83,12 @@ def test_how_far_it_is_known_falls_with_the_difference() -> None:
         assert float(known.mean()) == pytest.approx(say * say / (say + ENOUGH), rel=1e-3)
 
 
-def test_many_cells_that_are_a_little_like_it_tell_little() -> None:
-    even_frame = palette_of(even(*GREEN), even(*BLUE))
-    _, known = even_frame.change(even(BLUE[0] + 2 * LIKE, *BLUE[1:]))
-    # 288 cells, each 2 LIKE away.
-    assert float(known.max()) < 1.01 * math.exp(-2)
-
-
 def test_of_colors_that_became_several_it_is_the_mean() -> None:
     both = Palette((BLUE, BLUE), (GREEN, GOLD))
     change, known = both.change(even(*BLUE))
     mean = torch.tensor([GREEN, GOLD]).mean(dim=0)
     expected = even(*mean.tolist()) - even(*BLUE)
     torch.testing.assert_close(change / known, expected, atol=1e-5, rtol=0)
-
-
-def test_the_picture_s_size_changes_nothing_but_the_size() -> None:
-    large = palette_of(
-        halves(GREEN, GOLD).repeat_interleave(3, 3).repeat_interleave(3, 2),
-        halves(BLUE, RED).repeat_interleave(3, 3).repeat_interleave(3, 2),
-    )
-    assert len(large.source) == len(TWO.source) == CELLS * CELLS // 2
-    for one, other in ((large.source, TWO.source), (large.painted, TWO.painted)):
-        assert torch.allclose(torch.tensor(one), torch.tensor(other), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (17, 31)])

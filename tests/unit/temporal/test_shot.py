@@ -1,7 +1,6 @@
 """Later frames of a shot: what they start from, what they cost, and what is new in them."""
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,16 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.losses import pooled, second_moment, weighted_second_moment
+from nstd.style.losses import second_moment, weighted_second_moment
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import Level, Temporal
-from nstd.style.terms import TemporalTarget, temporal_loss
-from nstd.temporal import pace, shot
+from nstd.style.terms import TemporalTarget
+from nstd.temporal import shot
 from nstd.temporal.disocclusion import NEW_SHARE
 from nstd.temporal.pace import COLOR_PX, UNSEEN
 from nstd.temporal.palette import Palette, palette_of
 from nstd.temporal.shot import (
-    DOUBTED,
     KNOWN_STEP,
     SETTLED_STEPS,
     Predecessor,
@@ -30,7 +28,6 @@ from nstd.temporal.shot import (
     temporal_target,
 )
 from nstd.temporal.tone import tone_of
-from nstd.temporal.trust import AGREES, CONTRADICTS, NEARBY_PX, OTHER, SAME
 from tests.unit.style import tiny
 from tests.unit.style.tiny import floats
 
@@ -147,16 +144,6 @@ def test_a_frame_is_as_good_as_others_by_what_they_too_are_measured_by() -> None
     assert [one.step for one in follow(ready, speck(), settled=0.9 * plain)][:2] == [1, 2]
 
 
-def test_losses_are_those_of_the_picture_beside_them() -> None:
-    ready = painter(temporal=Temporal(weight=300.0), levels=(Level(64, 300),))
-    *iterates, _ = follow(ready, half_new())
-    target = temporal_target([half_new()], FRAME)
-    for before, one in pairwise(iterates):
-        own = temporal_loss(one.image, target.warped, target.trusts)
-        assert float(one.losses.temporal) == pytest.approx(float(own), rel=1e-4)
-        assert float(one.losses.total) <= float(before.losses.total) * (1 + 1e-5)
-
-
 def test_steps_are_a_sixth_of_all_and_no_more_than_the_finest_level_s() -> None:
     known = torch.ones(1, 10, 100)
     assert later_steps([80], known) == (14, 0)
@@ -188,11 +175,6 @@ def test_what_settles_a_frame_is_the_first_one_s_loss_and_a_share() -> None:
 # --- what comes out ------------------------------------------------------------------------------
 
 
-def test_the_same_comes_out_every_time() -> None:
-    first, second = (follow(painter(), half_new()) for _ in range(2))
-    assert torch.equal(first[-1].image, second[-1].image)
-
-
 def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
     ready = painter(range_weight=0.0, content_weight=0.0, tv_weight=0.0)
     *_, last, result = follow(ready, standing((PAINTED > 0.5).double()))
@@ -201,14 +183,6 @@ def test_the_result_is_clamped_and_its_losses_are_its_own() -> None:
     assert floats(result.losses)["range"] == 0
     off = (result.image - (PAINTED > 0.5).double()).square().mean()
     assert floats(result.losses)["temporal"] == pytest.approx(float(off), rel=1e-5)
-
-
-def test_the_loss_falls() -> None:
-    *iterates, result = follow(painter(levels=(Level(64, 90),)), strip())
-    totals = [float(one.losses.total) for one in iterates]
-    assert len(totals) == 23
-    assert totals[-1] < 0.9 * totals[0]
-    assert float(result.losses.total) < totals[0]
 
 
 def test_with_more_weight_it_stays_nearer_to_what_was() -> None:
@@ -246,13 +220,6 @@ def test_what_a_shot_has_drifted_by_is_taken_back() -> None:
     )
     lights = [float(image.mean()) for image in (free.image, held.image, PAINTED)]
     assert lights[0] < lights[1] < lights[2]
-
-
-def test_a_frame_whose_source_is_the_same_is_not_drawn_back_either() -> None:
-    (only,) = stylize_next(
-        painter(), FRAME, [standing(same=True)], ENERGIES, 0.0, tone_of(PAINTED / 2, FRAME)
-    )
-    assert torch.equal(only.image, PAINTED)
 
 
 def paint_of_other_colors(style: Tensor, before: Predecessor) -> Iterate:
@@ -312,35 +279,6 @@ def test_where_its_source_stands_paint_stands_if_films_are_held_at_all(weight: f
     assert change < 1.05 * UNSEEN if weight else change > 5 * UNSEEN
 
 
-def test_paint_follows_a_slow_fade_nearly_as_if_nothing_held_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """By half a code value a frame, which two frames hardly show."""
-    ready = painter(levels=(Level(64, 60),))
-
-    def after(frames: int) -> float:
-        source = tiny.picture(1, HEIGHT, WIDTH, low=0.35, high=0.9)
-        painted = rounded(0.5 * tiny.picture(2, HEIGHT, WIDTH, low=0.3, high=0.9) + source / 2)
-        begun, before, shown = painted, rounded(source), None
-        for number in range(1, frames + 1):
-            now = rounded(source - number / 2 / 255)
-            one = standing(painted, sources=(before, now), shown=shown)
-            *_, result = stylize_next(ready, now, [one], ENERGIES)
-            painted, before, shown = rounded(result.image), now, result.shown
-        return float((painted - begun).mean()) * 255
-
-    held = after(12)
-    monkeypatch.setattr(pace, "FIRMEST", 1.0)
-    monkeypatch.setattr(shot, "keep_pace", lambda painted, *_: painted)
-    free = after(12)
-    assert free < -1.5
-    assert held < 0.9 * free
-
-
-def rounded(image: Tensor) -> Tensor:
-    return (image * 255).round().clamp(0, 255) / 255
-
-
 def style_loss_of(style: Tensor, painted: Tensor) -> float:
     look = tiny.recipe(levels=(Level(64, 120),), temporal=Temporal(weight=0.0))
     ready = tiny.painter(look, readout=True, style=style)
@@ -388,10 +326,6 @@ def test_the_last_word_on_a_frame_says_what_it_was_painted_for() -> None:
     assert all(one.shown is None for one in iterates)
 
 
-def test_of_a_frame_without_sources_nothing_is_said() -> None:
-    assert follow(painter(), half_new())[-1].shown is None
-
-
 def test_a_frame_whose_source_is_the_same_was_painted_for_what_its_predecessor_was() -> None:
     shown = tiny.picture(5, HEIGHT, WIDTH)  # which its source no longer resembles at all
     said = standing(same=True, sources=(FRAME, FRAME), shown=shown)
@@ -401,17 +335,6 @@ def test_a_frame_whose_source_is_the_same_was_painted_for_what_its_predecessor_w
         assert (only.step, only.steps) == (0, 0)
         assert (only.shown is None) == (due is None)
         assert only.shown is None or due is None or torch.equal(only.shown, due)
-
-
-def test_it_stays_as_it_was_over_many_frames_that_are_the_same() -> None:
-    painted, shown = PAINTED, tiny.picture(5, HEIGHT, WIDTH)
-    for _ in range(5):
-        before = standing(painted, same=True, sources=(FRAME, FRAME), shown=shown)
-        (only,) = follow(painter(), before)
-        assert only.shown is not None
-        painted, shown = only.image, only.shown
-    assert torch.equal(painted, PAINTED)
-    assert torch.equal(shown, tiny.picture(5, HEIGHT, WIDTH))
 
 
 # --- what it starts from -------------------------------------------------------------------------
@@ -497,57 +420,6 @@ def test_a_weighted_moment_counts_positions_by_their_weight(augmented: bool) -> 
 # --- sources that resemble each other ------------------------------------------------------------
 
 
-def changed_by(off: float) -> Tensor:
-    """The source before, which differed by `off` of the range in the middle half."""
-    before = FRAME.clone()
-    middle = before[..., WIDTH // 4 : -WIDTH // 4]
-    before[..., WIDTH // 4 : -WIDTH // 4] = torch.where(middle > 0.5, middle - off, middle + off)
-    return before
-
-
-@pytest.mark.parametrize(
-    ("off", "known"), [(0, 1), (SAME, 1), ((SAME + OTHER) / 2, 0.5), (OTHER, 0), (0.4, 0)]
-)
-def test_what_the_flow_doubts_is_known_as_far_as_its_sources_resemble(
-    off: float, known: float
-) -> None:
-    forward = still(9.0)  # the flow says that all of it was hidden
-    before = Predecessor(PAINTED, still(), forward, sources=(changed_by(off), FRAME))
-    found = temporal_target([before], FRAME).trust / (1 - DOUBTED)
-    reach = NEARBY_PX // 2 + 1
-    inner = found[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
-    torch.testing.assert_close(inner, torch.full_like(inner, known), rtol=0, atol=2e-6)
-    # Light that is taken from a difference shows beside it, a little.
-    assert bool((found[..., : WIDTH // 4 - reach] > 0.9).all())
-
-
-@pytest.mark.parametrize("light", [-0.5, -0.1, 0.1, 0.3, 0.6])
-def test_what_the_flow_is_sure_of_is_known_however_its_light_changes(light: float) -> None:
-    before = Predecessor(PAINTED, still(), still(), sources=(FRAME + light, FRAME))
-    assert bool((temporal_target([before], FRAME).trust == 1).all())
-
-
-@pytest.mark.parametrize(
-    ("off", "known"),
-    [(0, 1), (AGREES, 1), ((AGREES + CONTRADICTS) / 2, 0.5), (CONTRADICTS, 0), (0.5, 0)],
-)
-def test_what_became_something_else_in_its_place_is_new_though_the_flow_is_sure(
-    off: float, known: float
-) -> None:
-    # A checkerboard comes and goes: so its mean over a large square is nothing.
-    rows, columns = torch.arange(HEIGHT)[:, None], torch.arange(WIDTH)
-    board = (((rows + columns) % 2) * 2.0 - 1.0).double()
-    now = torch.full((1, 3, HEIGHT, WIDTH), 0.5, dtype=torch.float64)
-    then = now.clone()
-    middle = slice(WIDTH // 4, -WIDTH // 4)
-    then[..., middle] += off * board[:, middle]
-    found = temporal_target([Predecessor(PAINTED, still(), still(), sources=(then, now))], now)
-    reach = NEARBY_PX // 2 + 1
-    inner = found.trust[..., WIDTH // 4 + reach : -WIDTH // 4 - reach]
-    torch.testing.assert_close(inner, torch.full_like(inner, known), rtol=0, atol=0.01)
-    assert bool((found.trust[..., : WIDTH // 4 - reach] == 1).all())
-
-
 def test_what_comes_into_the_picture_is_new_though_it_resembles_the_border() -> None:
     even = torch.full((1, 3, HEIGHT, WIDTH), 0.25, dtype=torch.float64)
     backward = still(5.0)
@@ -557,21 +429,6 @@ def test_what_comes_into_the_picture_is_new_though_it_resembles_the_border() -> 
     )
     assert bool((target.trust[..., -4:] < 1).all())
     assert bool((target.trust[..., :-5] > 0.99).all())
-
-
-@pytest.mark.parametrize(("height", "width"), [(64, 96), (67, 93), (108, 192), (33, 47)])
-def test_weights_of_pixels_count_at_every_layer_up_to_the_border(height: int, width: int) -> None:
-    corner = torch.zeros(1, height, width)
-    corner[:, -1, -1] = 1
-    look = tiny.recipe()
-    net = tiny.network(tiny.tiny_tensors(), look, torch.float32)
-    features = net.features(torch.rand(1, 3, height, width), look.style_layers)
-    for found in features.values():
-        places = pooled(corner, found)
-        assert places.shape[1:] == found.shape[2:]
-        assert float(places[0, -1, -1]) > 0
-        assert int((places > 0).sum()) == 1
-        assert torch.equal(pooled(torch.ones_like(corner), found), torch.ones_like(places))
 
 
 # --- the shot's own colors -----------------------------------------------------------------------
@@ -591,17 +448,6 @@ def test_what_is_new_takes_the_color_that_the_first_frame_gave_to_what_looked_li
     torch.testing.assert_close(start[..., :-8], paint[..., :-8])
     # 312 cells tell: less than a hundredth of the color around is left.
     torch.testing.assert_close(start[..., -8:], blue[..., -8:], atol=3e-3, rtol=0)
-
-
-def test_what_the_first_frame_showed_nothing_like_takes_the_colors_around() -> None:
-    content = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
-    paint = content + torch.tensor([0.3, 0.0, 0.0])[:, None, None]
-    known = torch.ones(1, HEIGHT, WIDTH)
-    known[..., -8:] = 0
-    target = TemporalTarget(paint[None], known[None])
-    other = torch.full((1, 3, HEIGHT, WIDTH), 0.1)
-    start = start_image(content, target, palette_of(1 - other, other))
-    torch.testing.assert_close(start, start_image(content, target))
 
 
 def test_a_shot_s_palette_is_what_new_places_of_its_frames_start_from(

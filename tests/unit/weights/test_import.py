@@ -16,7 +16,6 @@ from nstd.weights import (
     catalog,
     convert,
     file_sha256,
-    find_weights,
     import_weights,
     load_weights,
 )
@@ -67,17 +66,6 @@ def test_imports_of_one_network_in_three_conventions_compute_the_same(
             assert expected[layer].std() > 0.1  # alive, or equality would mean nothing
             # float32 through at most thirteen layers, values of order 1
             torch.testing.assert_close(values, expected[layer], rtol=1e-5, atol=1e-5)
-
-
-def test_confusing_the_conventions_would_show(
-    torchvision_file: Path, tmp_path: Path, cache: Path
-) -> None:
-    file = make_jcjohnson(tmp_path / "jcjohnson.pth", torchvision_file)
-    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-    right = load_weights(import_weights(file, cache, name="right", layout="jcjohnson"))
-    wrong = load_weights(import_weights(file, cache, name="wrong", layout="torchvision"))
-    a, b = (activations(weights.tensors, image)["conv5_1"] for weights in (right, wrong))
-    assert (a - b).norm() > 0.1 * a.norm()
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
@@ -256,13 +244,6 @@ def test_a_damaged_network_is_replaced_by_importing_it_again(
     path.write_bytes(sound[:-5])
     import_weights(torchvision_file, cache, layout="torchvision")
     assert path.read_bytes() == sound
-
-
-def test_a_default_name_is_never_taken_for_a_path(tmp_path: Path, cache: Path) -> None:
-    source = make_torchvision_vgg19(tmp_path / "my net.v2.pth", widths=WIDTHS)
-    path = import_weights(source, cache, layout="torchvision")
-    assert path.stem == "my-net-v2"
-    assert find_weights("my-net-v2", cache) == path
 
 
 def test_the_folder_is_written_by_one_at_a_time(torchvision_file: Path, cache: Path) -> None:

@@ -144,19 +144,6 @@ def test_a_wrong_network_is_refused_with_the_tensor_named(
     assert str(network) in caught.value.problem
 
 
-def test_an_empty_safetensors_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "empty.safetensors"
-    safetensors.torch.save_file({}, path)
-    with pytest.raises(WeightsError, match=r"lacks preprocess\.weight"):
-        load_weights(path)
-
-
-def test_a_dtype_that_torch_lacks_is_refused(network: Path) -> None:
-    network.write_bytes(network.read_bytes().replace(b'"F32"', b'"F99"'))
-    with pytest.raises(WeightsError, match="damaged"):
-        load_weights(network)
-
-
 def test_missing_weights_are_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="There are no weights at"):
         load_weights(tmp_path / "none.safetensors")
@@ -248,11 +235,6 @@ def test_what_is_no_network_is_not_saved(tmp_path: Path) -> None:
 
 
 # --- names -------------------------------------------------------------------------------------
-
-
-def test_a_path_is_taken_as_it_is(cache: Path) -> None:
-    assert find_weights("folder/net", cache) == Path("folder/net")
-    assert find_weights("net.safetensors", cache) == Path("net.safetensors")
 
 
 def test_a_missing_vgg19_names_the_command_that_gets_it(cache: Path) -> None:

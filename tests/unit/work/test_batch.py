@@ -13,7 +13,6 @@ from nstd.config import Config, recipe_from_options
 from nstd.errors import (
     BusyError,
     DeviceError,
-    InputError,
     Interrupted,
     OutputExistsError,
     StorageError,
@@ -233,15 +232,6 @@ def test_what_is_painted_is_painted_again_only_when_asked(config: Config, tmp_pa
     assert target.stat().st_ino != first.st_ino
 
 
-def test_an_output_that_was_removed_is_painted_again(config: Config, tmp_path: Path) -> None:
-    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
-    paint(config, source, to=target)
-    target.unlink()
-    results, painted = paint(config, source, to=target)
-    assert ([result.error for result in results], painted) == ([None], 1)
-    assert target.exists()
-
-
 @pytest.mark.parametrize("before", [True, False], ids=["painted once", "never painted"])
 def test_a_file_of_somebody_else_is_not_replaced(
     config: Config, tmp_path: Path, before: bool
@@ -277,19 +267,6 @@ def test_stopped_work_on_several_goes_on_with_those_that_are_left(
     results, painted = paint(config, tmp_path / "x", to=tmp_path / "y")
     assert [result.error for result in results] == [None] * 3
     assert painted == 2
-
-
-def test_one_that_fails_does_not_keep_the_others_and_can_be_tried_again(
-    config: Config, tmp_path: Path
-) -> None:
-    broken, good = tmp_path / "x/a.png", picture(tmp_path / "x/b.png")
-    broken.write_text("no picture")
-    results, painted = paint(config, broken, good, to=tmp_path / "y")
-    assert isinstance(results[0].error, InputError)
-    assert (results[1].error, painted) == (None, 1)
-    picture(broken)
-    results, painted = paint(config, broken, good, to=tmp_path / "y")
-    assert ([result.error for result in results], painted) == ([None, None], 1)
 
 
 def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> None:
@@ -363,24 +340,6 @@ def test_an_output_that_cannot_be_looked_at_is_not_taken_for_one_that_is_there(
     assert not result.kept
 
 
-def test_a_path_that_belongs_nowhere_is_refused(config: Config, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="lies in no watched folder"):
-        batch(config, [picture(tmp_path / "a.png")], Onlooker())
-
-
-def test_a_path_that_belongs_nowhere_goes_by_a_single_batch_entry(
-    config: Config, tmp_path: Path
-) -> None:
-    data = {"input": str(tmp_path / "none/*.png"), "output": tmp_path / "else", "recipe": "oil"}
-    keys: dict[str, Any] = {"batch": [data]} | {
-        key: getattr(config, key) for key in ("state_dir", "cache_dir", "devices", "network")
-    }
-    style = str(config.recipes["oil"].styles[0].image)
-    keys["recipes"] = {"oil": {"styles": style, "levels": "32:1"}}
-    (result,) = batch(Config.model_validate(keys), [picture(tmp_path / "a.png")], Onlooker())
-    assert (result.target, result.error) == (tmp_path / "else/a.png", None)
-
-
 @pytest.fixture
 def daemon(config: Config) -> Iterator[None]:
     """Another process's hold on the state folder (flock: another open file is another holder)."""
@@ -436,12 +395,6 @@ def test_a_second_daemon_is_refused(config: Config) -> None:
         daemon_lock(config, required=True),
     ):
         pass
-
-
-def test_the_lock_is_given_back(config: Config) -> None:
-    for _ in range(2):
-        with daemon_lock(config, required=True) as held:
-            assert held
 
 
 def test_devices_and_threads_are_the_configured_ones(config: Config) -> None:
