@@ -139,8 +139,8 @@ def test_a_large_unlabeled_film_is_interpolated_by_the_matrix_it_is_corrected_to
 
 @pytest.mark.parametrize(
     "colors",
-    [Colors(9, BT2020, 14), Colors(9, BT2020, PQ), Colors(primaries=P3)],
-    ids=["2020", "PQ", "P3"],
+    [Colors(9, BT2020, PQ), Colors(primaries=P3)],
+    ids=["PQ", "P3"],
 )
 def test_films_that_opencv_converts_are_left_as_they_are(
     tmp_path: Path, colors: Colors, monkeypatch: pytest.MonkeyPatch
