@@ -115,7 +115,7 @@ class StyleTarget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContentTarget:
-    """The content of a batch of frames at one level.
+    """The content of frames at one level.
 
     Attributes:
         features: Activations at the content layer `[batch, N, height, width]`.

@@ -1,4 +1,7 @@
-"""What earlier frames of a shot add to the objective of a later one."""
+"""What earlier frames of a shot add to the objective of a later one.
+
+[Ruder] is Ruder, Dosovitskiy and Brox, "Artistic style transfer for videos", GCPR 2016.
+"""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +13,6 @@ from nstd.style.losses import Activations, Moment, pooled, weighted_second_momen
 
 Trust = Float[Tensor, "batch height width"]
 """c of [Ruder, eq. 5], in [0, 1]: how far the warped earlier frame is to be believed."""
-
 
 Images = Float[Tensor, "batch 3 height width"]
 
@@ -32,7 +34,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalTarget:
-    """What a batch of frames is to be like, where earlier ones of its shot say so.
+    """What a frame is to be like, where earlier ones of its shot say so.
 
     Attributes:
         warped: ω_j, the earlier painted frames warped to these, the closest first.

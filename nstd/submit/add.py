@@ -9,8 +9,9 @@ from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.control import UNFINISHED, open_ledger
-from nstd.submit.freeze import Entry, entry_requests, is_media
+from nstd.submit.freeze import entry_requests, is_media
 from nstd.submit.inputs import absolute, expand, watching_folder
+from nstd.submit.names import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

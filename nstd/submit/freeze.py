@@ -1,7 +1,6 @@
 """From a settled file to a job in the ledger: fingerprint, frozen recipe, name of the output."""
 
 import hashlib
-import itertools
 import logging
 import os
 import shutil
@@ -10,15 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from nstd.config import (
-    BatchConfig,
-    Config,
-    FolderConfig,
-    MoveOriginals,
-    output_name,
-    sidecar_of,
-    with_sidecar,
-)
+from nstd.config import Config, FolderConfig, MoveOriginals, sidecar_of, with_sidecar
 from nstd.errors import (
     ChangedError,
     ConfigError,
@@ -30,14 +21,14 @@ from nstd.errors import (
 from nstd.files import removed_on_failure
 from nstd.files import replace as move_into_place
 from nstd.ledger.fingerprint import fingerprint
-from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
 from nstd.media.read.probe import FILM_SUFFIXES
 from nstd.media.still import STILL_SUFFIXES, read_style_image
-from nstd.media.write.encode import EncodeSettings
 from nstd.style.device import choose_devices
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe
+from nstd.submit.names import Entry, Naming, choose_target, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.weights import (
     AUTO,
@@ -56,11 +47,6 @@ MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
 
 ENCODER_THREADS = 2
 """x264's bytes change with it, so it is one number for every machine."""
-
-Entry = FolderConfig | BatchConfig
-
-STILL_FORMATS = {".jpg": "jpg", ".jpeg": "jpg"}
-"""Format of a painted picture by its source's; PNG for all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,14 +156,14 @@ def entry_requests(
         known_as = placed_recipe(name, entry.output) if placed else name
         key = job_key(store, folder, source, known_as)
         output = _output_spec(config, entry)
-        naming = _Naming(entry, name, output_extension(source, output.encode))
+        naming = Naming(entry, name, output_extension(source, output.encode))
         wanted = Submission(
             source=source,
             folder=folder,
             recipe_name=known_as,
             recipe=_recipe(config, name, folder, source),
             output=output,
-            target=_choose_target(store, key, entry, naming, source),
+            target=choose_target(store, key, entry, naming, source),
             priority=entry.priority,
         )
         requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
@@ -191,12 +177,6 @@ def _recipe(config: Config, name: str, folder: Path, source: Path) -> StyleRecip
     if sidecar is not None:
         recipe = with_sidecar(recipe, sidecar, folder)
     return recipe.recipe(config.network)
-
-
-def output_extension(source: Path, encode: EncodeSettings) -> str:
-    """Of the painted file, without its dot."""
-    suffix = source.suffix.lower()
-    return STILL_FORMATS.get(suffix, "png") if suffix in STILL_SUFFIXES else encode.container
 
 
 def submit(
@@ -339,47 +319,6 @@ def _output_spec(config: Config, entry: Entry) -> OutputSpec:
         marker=entry.marker if isinstance(entry, FolderConfig) else None,
         limits=config.limits_of(entry),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Naming:
-    entry: Entry
-    recipe: str
-    extension: str
-
-    def __call__(self, stem: str, suffix: str) -> str:
-        return output_name(
-            self.entry.name, stem=stem, recipe=self.recipe, ext=self.extension, suffix=suffix
-        )
-
-
-def _choose_target(
-    store: JobStore, key: JobKey, entry: Entry, naming: _Naming, source: Path
-) -> Path:
-    """A place for the output that no other work has.
-
-    The source's relative path is mirrored. Of an a.mov and an a.avi both get a result: the second
-    one's is named after all of its name, and a third's gets a number. Another version of the same
-    film takes the place of one that never came to be, or that may be replaced.
-    """
-    below = entry.output / Path(os.fsdecode(key.relative)).parent
-    stems = itertools.chain(
-        [source.stem, source.name], (f"{source.name}-{number}" for number in itertools.count(2))
-    )
-    for stem in stems:
-        target = below / naming(stem, source.suffix.removeprefix("."))
-        owner = next(iter(store.jobs_for_target(os.fsencode(target))), None)
-        if owner is None or owner.request.key == key:
-            break
-        published = owner.state in {JobState.DONE, JobState.PUBLISHING}
-        if _same_place(owner.request.key, key) and (entry.overwrite or not published):
-            break
-    return target
-
-
-def _same_place(one: JobKey, other: JobKey) -> bool:
-    """Whether both are the same file and recipe, of whatever content."""
-    return replace(one, fingerprint="") == replace(other, fingerprint="")
 
 
 def _freeze_file(source: Path, folder: Path, check: Callable[[Path], None]) -> tuple[str, Path]:

@@ -24,7 +24,7 @@ this share of the picture."""
 
 
 def new_places(known: Trust) -> NewPlaces | None:
-    """What is not known from earlier frames; None if that is too little in all of the batch.
+    """What is not known from earlier frames; None if that is too little.
 
     If what is new counted for the share s of the frame, and its statistics were off by d, the
     frame's would be by s d, and their loss by the square of that: so s² is what d² weighs.

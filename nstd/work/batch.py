@@ -15,8 +15,9 @@ from nstd.intake.watcher import scan_once
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
-from nstd.submit.freeze import Entry, is_media, submit_entry
+from nstd.submit.freeze import is_media, submit_entry
 from nstd.submit.inputs import absolute, watched_folder, watching_folder
+from nstd.submit.names import Entry
 from nstd.work.crew import device_names, make_worker
 from nstd.work.film import Observer
 from nstd.work.result import Result, paths_of, until_stopped, why_not, work_off

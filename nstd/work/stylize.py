@@ -16,8 +16,9 @@ from nstd.media.read.limits import Limits
 from nstd.media.still import STILL_SUFFIXES
 from nstd.media.write.encode import CONTAINERS
 from nstd.style.recipe import StyleRecipe
-from nstd.submit.freeze import Submission, freeze, freezing_of, output_extension, submit
+from nstd.submit.freeze import Submission, freeze, freezing_of, submit
 from nstd.submit.inputs import absolute, expand
+from nstd.submit.names import output_extension
 from nstd.submit.output import OutputSpec
 from nstd.work.crew import device_names, make_worker
 from nstd.work.film import Observer
