@@ -26,11 +26,12 @@ from nstd.flow import Estimator, choose_estimator
 from nstd.ledger.job import FileIdentity, Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
 from nstd.style.device import DeviceInfo, prepare, use_threads
-from nstd.style.optimize import Iterate, Painter
+from nstd.style.optimize import Painter
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film, Observer, opens_later, seconds_of_grace
+from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
 from nstd.work.originals import is_as_queued, settle_original
 from nstd.work.painter import build_painter
 from nstd.work.pipeline import stylize_film
@@ -38,12 +39,6 @@ from nstd.work.plan import ExecutionPlan, differences
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 3600.0
-"""Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
-words to the ledger lies at most the putting together of a long film."""
-
-LOOK_SECONDS = 1.0
-"""Between two looks at whether the job was paused or canceled: a frame may take minutes."""
 
 VANISHED_KEPT_SECONDS = 7 * 86400.0
 """How long the frames of a film that has vanished are kept: it may come back."""
@@ -214,7 +209,7 @@ class Worker:
             plan=plan,
             output=OutputSpec.from_json(job.request.output),
             painter=self._ready_painter(job, recipe, plan),
-            observer=_LeaseKeeper(self._observer, self._store, job),
+            observer=LeaseKeeper(self._observer, self._store, job),
             estimator=self._estimator(recipe),
         )
 
@@ -376,53 +371,6 @@ def _missing_folder(job: Job) -> _FolderMissingError | None:
                 "Mount its disk",
             )
     return None
-
-
-class _LeaseKeeper:
-    """Tells an observer, and meanwhile keeps the claim on the job alive."""
-
-    def __init__(self, observer: Observer, store: JobStore, job: Job) -> None:
-        self._observer, self._store, self._job = observer, store, job
-        self._renewed = self._looked = time.monotonic()
-        self._paused = False
-
-    @property
-    def stopping(self) -> bool:
-        return self._paused or self._observer.stopping
-
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        self._observer.began(job, painted=painted, total=total)
-
-    def alive(self) -> None:
-        self._keep()
-        self._observer.alive()
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        self._keep()
-        self._observer.stepped(frame, iterate)
-
-    def painted(self, frame: int) -> None:
-        self._renew()
-        self._observer.painted(frame)
-
-    def _keep(self) -> None:
-        now = time.monotonic()
-        if now - self._renewed > LEASE_SECONDS / 4:
-            self._renew()
-        elif now - self._looked > LOOK_SECONDS:
-            self._look()
-
-    def _renew(self) -> None:
-        self._paused = self._store.renew(self._job).paused
-        self._renewed = self._looked = time.monotonic()
-
-    def _look(self) -> None:
-        """Only read: unlike a renewal it waits neither for the disk nor for another process."""
-        job = self._store.get(self._job.id)
-        if job.token != self._job.token:
-            self._renew()  # it is ours no more, and this says why
-        self._paused = job.paused
-        self._looked = time.monotonic()
 
 
 def _unforeseen(job: Job, error: Exception) -> NstdError:

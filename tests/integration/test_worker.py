@@ -29,7 +29,7 @@ from nstd.media.write.encode import EncodeSettings, encoder_options
 from nstd.media.write.segment import SegmentWriter
 from nstd.style import optimize
 from nstd.style.optimize import Painter
-from nstd.work import pipeline, segments, worker
+from nstd.work import lease, pipeline, segments, worker
 from nstd.work.plan import SHORTEST_HISTORY
 from tests.integration.house import FRAMES, SEGMENT, House, Onlooker
 
@@ -417,22 +417,22 @@ def test_signs_of_life_keep_the_claim_and_see_a_pause(
     now = 0.0
     monkeypatch.setattr(worker.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
     house.queue()
-    job = house.store.claim("w", lease_seconds=worker.LEASE_SECONDS)
+    job = house.store.claim("w", lease_seconds=lease.LEASE_SECONDS)
     assert job is not None
-    keeper = worker._LeaseKeeper(Onlooker(), house.store, job)
+    keeper = lease.LeaseKeeper(Onlooker(), house.store, job)
     until = house.store.get(job.id).lease_until
-    now += worker.LEASE_SECONDS / 2
+    now += lease.LEASE_SECONDS / 2
     keeper.alive()
     assert house.store.get(job.id).lease_until > until
     house.store.pause(job.id)
     keeper.alive()
     seen = [keeper.stopping]  # it looked a moment ago
-    now += 1.5 * worker.LOOK_SECONDS
+    now += 1.5 * lease.LOOK_SECONDS
     keeper.alive()
     assert [*seen, keeper.stopping] == [False, True]
     house.store.resume(job.id)
     house.store.cancel(job.id)
-    now += 1.5 * worker.LOOK_SECONDS
+    now += 1.5 * lease.LOOK_SECONDS
     with pytest.raises(BusyError, match="canceled"):
         keeper.stepped(0, cast("Any", None))
 

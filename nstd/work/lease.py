@@ -1,0 +1,68 @@
+"""A claim kept alive while its job is painted."""
+
+import time
+
+from nstd.ledger.job import Job
+from nstd.ledger.store import JobStore
+from nstd.style.optimize import Iterate
+from nstd.work.film import Observer
+
+LEASE_SECONDS = 3600.0
+"""Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
+words to the ledger lies at most the putting together of a long film."""
+
+
+LOOK_SECONDS = 1.0
+"""Between two looks at whether the job was paused or canceled: a frame may take minutes."""
+
+
+class LeaseKeeper:
+    """An observer that passes all on to another, and meanwhile keeps the claim on the job alive."""
+
+    def __init__(self, observer: Observer, store: JobStore, job: Job) -> None:
+        self._observer, self._store, self._job = observer, store, job
+        self._renewed = self._looked = time.monotonic()
+        self._paused = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the observer asks to stop, or the job was paused."""
+        return self._paused or self._observer.stopping
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        """Pass it on."""
+        self._observer.began(job, painted=painted, total=total)
+
+    def alive(self) -> None:
+        """Look at the claim where that is due, and pass it on."""
+        self._keep()
+        self._observer.alive()
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """Look at the claim where that is due, and pass it on."""
+        self._keep()
+        self._observer.stepped(frame, iterate)
+
+    def painted(self, frame: int) -> None:
+        """Renew the claim, and pass it on."""
+        self._renew()
+        self._observer.painted(frame)
+
+    def _keep(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed > LEASE_SECONDS / 4:
+            self._renew()
+        elif now - self._looked > LOOK_SECONDS:
+            self._look()
+
+    def _renew(self) -> None:
+        self._paused = self._store.renew(self._job).paused
+        self._renewed = self._looked = time.monotonic()
+
+    def _look(self) -> None:
+        """Only read: unlike a renewal it waits neither for the disk nor for another process."""
+        job = self._store.get(self._job.id)
+        if job.token != self._job.token:
+            self._renew()  # it is ours no more, and this says why
+        self._paused = job.paused
+        self._looked = time.monotonic()
