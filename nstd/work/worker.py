@@ -21,9 +21,9 @@ from nstd.errors import (
     VanishedError,
     from_os_error,
 )
-from nstd.files import empty_folder, locked, part_path, publish
+from nstd.files import empty_folder, locked
 from nstd.flow import Estimator, choose_estimator
-from nstd.ledger.job import FileIdentity, Job, JobState, Json, path_of
+from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
 from nstd.style.device import DeviceInfo, prepare, use_threads
 from nstd.style.optimize import Painter
@@ -36,6 +36,7 @@ from nstd.work.originals import is_as_queued, settle_original
 from nstd.work.painter import build_painter
 from nstd.work.pipeline import stylize_film
 from nstd.work.plan import ExecutionPlan, differences
+from nstd.work.publish import finish_publishing, is_whole
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Worker:
             job_id=job_id,
             reserved=self._settings.reserved,
         )
-        if job is not None and job.state is JobState.PUBLISHING and not _is_whole(job):
+        if job is not None and job.state is JobState.PUBLISHING and not is_whole(job):
             gone = Interrupted("The finished film is gone; it is put together anew")
             self._settle(job, gone)
             job = self._store.claim(name, lease_seconds=LEASE_SECONDS, job_id=job.id)
@@ -160,7 +161,7 @@ class Worker:
     def _process(self, job: Job) -> None:
         use_threads(self._threads)
         if job.state is JobState.PUBLISHING:
-            _finish_publishing(self._store, job)
+            finish_publishing(self._store, job)
         else:
             # Frames of a film that is painted are never cleared away, whatever its state was.
             with locked(self._work_dir / str(job.id), shared=True):
@@ -381,33 +382,3 @@ def _unforeseen(job: Job, error: Exception) -> NstdError:
         return from_os_error(error, named or path_of(job.request.source), "working on")
     logger.error("Job %d failed in a way nobody foresaw", job.id, exc_info=error)
     return NstdError(f"Painting failed unexpectedly: {type(error).__name__}: {error}")
-
-
-def _is_whole(job: Job) -> bool:
-    """Whether the finished film of a job that was about to publish it is there, somewhere."""
-    target = path_of(job.request.target)
-    return job.part is not None and any(
-        _is_file(path, job.part) for path in (target, part_path(target))
-    )
-
-
-def _finish_publishing(store: JobStore, job: Job) -> None:
-    """Go on where an earlier worker was lost between writing the output and saying so."""
-    target = path_of(job.request.target)
-    part = part_path(target)
-    if job.part is not None and _is_file(target, job.part):
-        try:
-            part.unlink(missing_ok=True)
-        except OSError as error:
-            # The film is in place: what is left beside it is worth a word, not a failure.
-            logger.warning("%s could not be removed: %s", part, error)
-    else:
-        publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
-    store.done(job)
-
-
-def _is_file(path: Path, identity: FileIdentity) -> bool:
-    try:
-        return FileIdentity.from_stat(path.stat()).same_content(identity)
-    except OSError:
-        return False  # gone, or out of reach: either way nothing to go on with

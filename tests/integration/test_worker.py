@@ -29,7 +29,7 @@ from nstd.media.write.encode import EncodeSettings, encoder_options
 from nstd.media.write.segment import SegmentWriter
 from nstd.style import optimize
 from nstd.style.optimize import Painter
-from nstd.work import lease, pipeline, segments, worker
+from nstd.work import lease, pipeline, publish, segments, worker
 from nstd.work.plan import SHORTEST_HISTORY
 from tests.integration.house import FRAMES, SEGMENT, House, Onlooker
 
@@ -231,7 +231,7 @@ def test_a_film_in_place_is_done_whatever_is_left_beside_it(
         original(path, **more)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    worker._finish_publishing(house.store, job)
+    publish.finish_publishing(house.store, job)
     assert house.store.get(job.id).state is JobState.DONE
     assert f"{left} could not be removed: " in caplog.text
 
