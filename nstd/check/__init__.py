@@ -1,4 +1,4 @@
-"""What works here, what does not, and what to do about it; nothing is started or changed."""
+"""What works here, what does not, and what to do about it."""
 
 from nstd.check.finding import Finding
 from nstd.check.machine import LOW_DISK_BYTES, check, require_folders, warn_in_background

@@ -36,5 +36,5 @@ def service_fault(text: str, exit_code: int = 1) -> Finding:
 
 
 def service_note(text: str) -> Finding:
-    """Something that is to be known of a service."""
+    """What to know of a service, though nothing is wrong."""
     return Finding("service", "note", text)

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
 
     Args:
         config: The configuration, or None where it could not be read.
-        problem: Why not, or what else is wrong with it.
+        problem: Why it could not be read, or what is wrong with it.
     """
     findings = [_configuration(config, problem), _versions()]
     config = config or Config()
@@ -67,16 +67,29 @@ def require_folders(config: Config) -> None:
 def warn_in_background(config: Config) -> None:
     """Log what the daemon's jobs will wait for or fail with; the daemon itself goes on.
 
-    In a thread, since the disk of an output that does not answer must not keep a start from ending.
-    Devices are the daemon's own to look at, and torchvision takes long to import.
+    All of `check` but torchvision, which takes long to import, in a thread: the disk of an output
+    that does not answer must not hold up the start.
     """
     threading.Thread(target=_warn, args=(config,), name="check", daemon=True).start()
 
 
 def _warn(config: Config) -> None:
-    for finding in (*_codecs(), *_networks(config), *_styles(config), *_folders(config)):
-        if finding.verdict != "ok":
-            logger.warning("%s", finding.text)
+    looks: tuple[Callable[[], Iterable[Finding]], ...] = (
+        lambda: _devices(config),
+        _codecs,
+        lambda: _weights(config),
+        lambda: _networks(config),
+        lambda: _styles(config),
+        lambda: _folders(config),
+    )
+    for look in looks:
+        try:
+            for finding in look():
+                if finding.verdict != "ok":
+                    level = logging.WARNING if finding.verdict == "fault" else logging.INFO
+                    logger.log(level, "%s", finding.text)
+        except (NstdError, OSError) as error:
+            logger.warning("Part of the check at the start could not be made: %s", error)
 
 
 def _configuration(config: Config | None, problem: ConfigError | None) -> Finding:
@@ -198,13 +211,9 @@ def _paints_on_gpu(config: Config) -> bool:
 def _styles(config: Config) -> Iterator[Finding]:
     images = [style.image for recipe in config.recipes.values() for style in recipe.styles]
     for image in dict.fromkeys(images):
-        try:
-            Path(image).open("rb").close()
-        except OSError as error:
-            reason = error.strerror or str(error)
-            text = (
-                f"The style image {image} cannot be read ({reason}). Give this user access to it."
-            )
+        # Not opened: what is no file, such as a pipe, could wait for ever.
+        if not (os.path.isfile(image) and os.access(image, os.R_OK)):  # noqa: PTH113 - may raise
+            text = f"The style image {image} cannot be read. Give this user access to it."
             yield Finding("style", "fault", text)
 
 

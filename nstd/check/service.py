@@ -20,12 +20,15 @@ BOOTED = Path("/run/systemd/system")
 
 UNAVAILABLE = 69
 
+_LONGEST_SECONDS = 120
+"""That a check may take."""
+
 _MANNER = re.compile(
     r"Type|NotifyAccess|Exec(Start|Stop|Reload|Condition)\w*|Restart\w*|Kill\w*|Send\w*|\w*Signal"
     r"|\w*Sec|\w*ExitStatus|OOMPolicy|CPUQuota|Standard\w+|Syslog\w*|PIDFile|GuessMainPID"
     r"|RemainAfterExit|Sockets|FileDescriptorStore\w*"
 )
-"""Settings of how a service is started, watched and ended; a check is started in its own way."""
+"""Settings of how a service is started, watched and ended: systemd-run has its own for a check."""
 
 _SHOWN_AS = {"EnvironmentFile": "EnvironmentFiles"}
 _STATE = ("Id", "LoadState", "NeedDaemonReload", "DynamicUser", "ExecStart")
@@ -149,8 +152,8 @@ def _obstacles(name: str, shown: dict[str, list[str]]) -> Iterator[Finding]:
         )
     if state.get("DynamicUser") == "yes":
         yield service_fault(
-            "DynamicUser=yes: a check would be another user, and take the state folder from the"
-            " service. Give it a User= of its own.",
+            "DynamicUser=yes: a check would run as another user and change the owner of the state"
+            " folder. Give the service a User= of its own.",
             UNAVAILABLE,
         )
     if check_command(state.get("ExecStart", "")) is None:
@@ -168,6 +171,7 @@ def _checked(names: list[str], shown: dict[str, list[str]]) -> Iterator[Finding]
     code, text, said = _ask(
         "systemd-run",
         *("--quiet", "--collect", "--wait", "--pipe", "--no-ask-password", f"--unit={unit}"),
+        f"--property=RuntimeMaxSec={_LONGEST_SECONDS}",  # a mount may never answer
         *(f"--property={each}" for each in given),
         "--",
         *command,
@@ -188,7 +192,8 @@ def _not_checked(code: int, said: str, unit: str) -> Finding:
             f" and `journalctl -u {unit}` says why."
         )
     return service_fault(
-        f"It could not be checked: {said or f'exit code {code}'}. Run this as root;"
+        f"It could not be checked: {said or f'exit code {code}'}. Run this as root,"
+        " and see that ExecStart= names a program of this version;"
         f" `journalctl -u {unit}` may say more.",
         UNAVAILABLE,
     )
@@ -204,9 +209,16 @@ def _ask(*command: str) -> tuple[int, str, str]:
     """A program's exit code, what it wrote, and the last line it said beside that."""
     try:
         ended = subprocess.run(  # noqa: S603 - systemd's programs
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * _LONGEST_SECONDS,
         )
     except OSError as error:
         return 127, "", f"{command[0]}: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return 127, "", f"{command[0]} does not answer"
     lines = ended.stderr.strip().splitlines()
     return ended.returncode, ended.stdout, lines[-1].rstrip(".") if lines else ""

@@ -151,7 +151,7 @@ class _Voice:
     def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - a sign of life
         self.alive()
 
-    def painted(self, frame: int) -> None:  # noqa: ARG002 - counted, since a batch has several
+    def painted(self, frame: int) -> None:  # noqa: ARG002 - its number says not how many are done
         self._painted += 1
         self._say_status(painted=True)
         if self._total >= 20 and self._painted % (self._total // 10) == 0:

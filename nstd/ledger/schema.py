@@ -143,8 +143,8 @@ _ONE_FRAME_AT_A_TIME = (
     "UPDATE jobs SET plan = json_remove(plan, '$.batch') WHERE plan IS NOT NULL",
     "UPDATE segments SET plan = json_remove(plan, '$.batch') WHERE plan IS NOT NULL",
 )
-"""A segment is painted by whoever holds its job, and had a lease that nothing took; frames are
-painted one by one, and plans had a batch of 1."""
+"""Segments had leases of their own, which nothing used: whoever holds the job paints them. Frames
+are painted one by one, and plans had a batch of 1."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_LEDGER, _DAEMON, _ONE_FRAME_AT_A_TIME)
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""

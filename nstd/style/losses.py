@@ -3,7 +3,7 @@
 Gatys, Ecker and Bethge, "Image style transfer using convolutional neural networks", CVPR 2016
 [Gatys]; the numbers of equations are that paper's. `F` is a layer's activations after its ReLU,
 `[batch, N, height, width]`, with `M = height · width` positions; `G` is a Gram matrix. Every loss
-has one value a frame, `[batch]`: frames of a batch are separate problems.
+has one value a frame, `[batch]`.
 
 A `factor` is R of the network's metric (`Network.metric_factor`): with it, distances are those of
 the full network's space; None means that the network is its own full network.

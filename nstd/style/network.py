@@ -4,8 +4,8 @@ Simonyan and Zisserman, "Very deep convolutional networks for large-scale image 
 The full network and one with a quarter of its channels are the same class: the widths are read
 from the weights. A narrow network may bring a *readout* for a layer: an affine map from its
 activations to those of the full network. Losses then measure distances in the full network's space
-at the price of one small matrix a layer: the metric. Of a readout that
-is used for nothing else, that matrix and the full width are all that need be kept.
+at the price of one small matrix a layer: the metric. Of a readout that is used for nothing else,
+that matrix and the full width are all that need be kept.
 """
 
 from collections.abc import Iterable, Mapping

@@ -88,7 +88,6 @@ class Objective:
         """The terms, detached, and the gradient of their total: one step's work."""
         image = image.detach().requires_grad_()
         found = self(image)
-        # Frames share no term, so the gradient of the sum holds each frame's own.
         (gradient,) = torch.autograd.grad(found.total.sum(), image)
         return Losses(*(getattr(found, name).detach() for name in TERMS)), gradient
 

@@ -239,7 +239,7 @@ class StyleRecipe:
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values; `from_json` gives the same recipe back.
 
-        `INDEPENDENT` is left out: ledgers have it so, and the same recipe must be the same text.
+        `INDEPENDENT` is left out: ledgers hold recipes so, and one must always be written the same.
         """
         values = asdict(self)
         if self.temporal == INDEPENDENT:

@@ -37,9 +37,9 @@ class TemporalTarget:
     """What a frame is to be like, where earlier ones of its shot say so.
 
     Attributes:
-        warped: ω_j, the earlier painted frames warped to these, the closest first.
+        warped: ω_j, the earlier painted frames warped to this one, the closest first.
         trusts: c_j of `long_term_trust`.
-        shown: What each place is painted for: the source of these frames where nothing is trusted,
+        shown: What each place is painted for: the source of the frame where nothing is trusted,
             elsewhere what the earlier paint was painted for, warped like it; None if that is not
             known.
         pace: How the source changes since the earlier frames; None if that is not known.
@@ -81,7 +81,7 @@ _NOTHING = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewPlaces:
-    """Where frames show what no earlier one did.
+    """Where a frame shows what no earlier one did.
 
     Attributes:
         places: 1 where all is new, 0 where nothing is, `[batch, height, width]`.
@@ -104,6 +104,6 @@ class NewPlaces:
 def _guide(
     places: Float[Tensor, "batch height width"],
 ) -> Float[Tensor, "batch height width"]:
-    """The same with mean 1; 1 everywhere where nothing is new."""
+    """`places`, scaled to mean 1; 1 everywhere where nothing is new."""
     share = places.mean(dim=(1, 2), keepdim=True)
     return torch.where(share > _NOTHING, places / share.clamp(min=_NOTHING), 1.0)

@@ -19,7 +19,6 @@ Flow = Float[Tensor, "batch 2 height width"]
 """In pixels, x then y. A backward flow is on the current frame's grid and points into the earlier
 frame; a forward flow is on the earlier frame's grid and points into the current one."""
 
-
 Mask = Bool[Tensor, "batch height width"]
 
 SMOOTHING_SIGMA = 0.8

@@ -1,4 +1,4 @@
-"""Work that is named, done and over: `stylize` and `batch`."""
+"""`batch`: what a configuration names, once."""
 
 import glob
 import itertools

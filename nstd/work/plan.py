@@ -56,7 +56,7 @@ class ExecutionPlan:
     machine: str = field(default_factory=platform.machine)
 
     def smaller(self) -> "ExecutionPlan | None":
-        """A plan with a shorter history, which takes less of the device's memory; None: no such."""
+        """A plan with a shorter history, which takes less memory; None if it cannot be shorter."""
         if self.history > SHORTEST_HISTORY:
             return replace(self, history=max(SHORTEST_HISTORY, self.history // 2))
         return None

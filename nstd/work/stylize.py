@@ -143,7 +143,7 @@ def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputS
     # What a network is called is no part of it: its content is.
     recipe_wish = replace(recipe, network_name=None).to_json()
     output_wish = output.to_json()
-    if output.limits == Limits():  # what was begun before there were limits is the same work
+    if output.limits == Limits():  # ledgers have it so: else begun work would begin anew
         del output_wish["limits"]
     wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()

@@ -237,7 +237,7 @@ class Worker:
             empty_folder(work)  # which itself stays: it is locked
             return plan, self._store.set_plan(job, plan.to_json())
         # What memory was too small for before it is too small for now.
-        plan = replace(plan, history=job.plan["history"])
+        plan = replace(plan, history=job.plan.get("history", plan.history))
         if job.plan == plan.to_json():
             return plan, job
         changes = "; ".join(differences(job.plan, plan.to_json()))

@@ -101,7 +101,7 @@ def test_a_part_of_the_folder_is_walked_alone(root: Path) -> None:
     assert set(walk(WatchedFolder(root), root / "b").files) == {deep}
 
 
-def test_links_do_not_count_by_default(root: Path) -> None:
+def test_links_never_count(root: Path) -> None:
     film = _touch(root / "film.mp4")
     (root / "link.mp4").symlink_to(film)
     (root / "folder").symlink_to(root.parent, target_is_directory=True)
