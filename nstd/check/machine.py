@@ -239,7 +239,7 @@ def _folders(config: Config) -> Iterator[Finding]:
 
 def _readable(path: Path) -> Finding:
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
-        text = f"{path} is not there, or may not be looked at. Create it, or mount its disk."
+        text = f"{path} is not there, or out of reach. Create it, or mount its disk."
         return Finding("folder", "fault", text)
     if not os.access(path, os.R_OK | os.X_OK):
         return Finding("folder", "fault", f"{path} cannot be read. Give this user access to it.")

@@ -134,14 +134,6 @@ BAD = {
     "nothing is watched": Bad(
         ("run",), CONFIGURATION, ["watches no folder", "folders:"], paints=False
     ),
-    "a watched folder is missing": Bad(
-        ("run",),
-        CONFIGURATION,
-        ["There is no folder", "absent", "mount its disk"],
-        config="devices: cpu\nnetwork: {network}\nrecipes: {{tiny: {{styles: {style}}}}}\n"
-        "folders:\n  - {{watch: absent, output: out, recipe: tiny}}\n",
-        paints=False,
-    ),
     "a configured device is missing": Bad(
         ("run",),
         DEVICE,
