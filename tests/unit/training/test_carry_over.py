@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.torch
-import torch
 from PIL import Image
 
 from nstd.style.objective import Objective
@@ -78,25 +77,3 @@ def test_a_student_that_is_the_teacher_has_one_and_another_another(
     other = judge(files, "other.safetensors", tmp_path, monkeypatch)
     assert other != pytest.approx(1, abs=1e-3)
     assert {path: path.stat().st_mtime_ns for path in painted} == times  # not painted again
-
-
-def test_the_factor_is_the_geometric_mean_over_pairs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ones = [1.0] * len(STYLE_LAYERS)
-    rows = [("a", "s", ones, [2.0 * x for x in ones]), ("b", "s", ones, [8.0 * x for x in ones])]
-    carry_over.summary(rows, tmp_path)
-    table = json.loads((tmp_path / "table.json").read_text())
-    assert table["factor"] == pytest.approx(4)
-    assert table["layers"] == pytest.approx([4.0] * len(STYLE_LAYERS))
-    assert "4.00" in capsys.readouterr().out
-
-
-def test_a_sheet_holds_all_rows_each_at_its_own_width(tmp_path: Path) -> None:
-    strips = [torch.zeros(1, 3, 5, 9), torch.full((1, 3, 6, 4), 0.2)]
-    carry_over.sheet(strips, tmp_path / "sheet.png")
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.size == (9, 5 + 4 + 6 + 4)
-        assert [sheet.getpixel(at) for at in ((8, 4), (8, 5), (3, 9), (4, 9))] == [
-            (0, 0, 0), (255, 255, 255), (51, 51, 51), (255, 255, 255),
-        ]  # fmt: skip

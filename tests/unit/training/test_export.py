@@ -75,19 +75,6 @@ def test_distances_are_the_students_own(student: Student) -> None:
     assert max(relative_errors(student, shipped)) < 1e-2
 
 
-def test_without_half_precision_they_are_the_same_to_single_precision(student: Student) -> None:
-    rounded = Student(tiny.teacher(readout=True).outputs, 3)
-    rounded.load_state_dict(student.state_dict())
-    with torch.no_grad():
-        for parameter in rounded.convolutions.parameters():
-            parameter.copy_(parameter.half().float())
-    shipped = Network(
-        export(rounded, tiny.teacher(readout=True).full_widths, PROBES), deepest=MATCHED[-1]
-    )
-    # float32 sums of up to 1152 products, through 13 layers and a square.
-    assert max(relative_errors(rounded, shipped)) < 1e-4
-
-
 def test_the_file_is_a_network_of_nstds_with_the_widths_of_teacher_and_student(
     student: Student, tmp_path: Path
 ) -> None:

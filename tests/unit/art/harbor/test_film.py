@@ -9,7 +9,7 @@ import pytest
 
 import nstd.demo
 import nstd.demo.run
-from art.harbor.film import FRAMES, SHIPPED, write_film
+from art.harbor.film import FRAMES, SHIPPED
 from art.harbor.scene import FRAME_RATE, SIZE, Scene
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
@@ -35,11 +35,6 @@ def test_it_is_small_and_as_the_program_says(sample: Path) -> None:
     assert sample == nstd.demo.run.FILM
     assert sample.stat().st_size <= 300_000
     assert (FRAMES, int(FRAME_RATE)) == (nstd.demo.FRAMES, nstd.demo.FRAME_RATE)
-
-
-def test_a_short_one_is_drawn(tmp_path: Path) -> None:
-    write_film(tmp_path / "short.mp4", 2)
-    assert len(list(read_frames(tmp_path / "short.mp4", probe(tmp_path / "short.mp4")))) == 2
 
 
 def test_our_probe_finds_its_facts(sample: Path) -> None:
