@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from nstd.intake.watcher import WatchedFolder
+from nstd.ledger.store import JobStore
+from tests.integration.house import House
 from tests.watching import Intake
 
 
@@ -41,6 +43,13 @@ def start() -> Iterator[Callable[..., Intake]]:
     yield begin
     for intake in begun:
         intake.watcher.stop()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A film, a ledger and workers."""
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
+        yield House(tmp_path, store)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A small film, a ledger and a worker, all in this process: what tests of one film share."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
 from nstd.media.write.encode import EncodeSettings
 from nstd.style.device import choose_devices
-from nstd.style.optimize import Iterate
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
 from nstd.submit.freeze import Freezing, Submission, submit
 from nstd.submit.output import OutputSpec
 from nstd.work.worker import Outcome, Worker, WorkerSettings
 from tests.clips import make, picture
+from tests.jobs import Onlooker
 from tests.networks import make_quarter_network
 
 FRAMES = 6
@@ -23,33 +24,20 @@ SEGMENT = 4
 SIZE = (64, 48)
 
 
-class Onlooker:
-    """Remembers which frames were worked on; does something when a frame is painted."""
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def __init__(self, when_painted: Callable[[int], None] = lambda _: None) -> None:
-        self.stopping = False
-        self.worked_on: set[int] = set()
-        self._when_painted = when_painted
 
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        self.total = total
-
-    def alive(self) -> None:
-        pass
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        self.worked_on.add(frame)
-
-    def painted(self, frame: int) -> None:
-        self._when_painted(frame)
-
-    def stop_at(self, last: int) -> None:
-        """Stop once frame `last` is painted."""
-
-        def stop(frame: int) -> None:
-            self.stopping = frame >= last
-
-        self._when_painted = stop
+def unbroken_digest(
+    folder: Path, new_house: Callable[[Path, JobStore], "House"] | None = None
+) -> str:
+    """Hash of a house's film as it is when nothing disturbs its painting."""
+    with JobStore(folder / "state/ledger.sqlite3") as store:
+        house = (new_house or House)(folder, store)
+        house.queue()
+        assert house.work(Onlooker()).error is None
+        return digest(house.target)
 
 
 class House:

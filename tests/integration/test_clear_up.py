@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,8 @@ import pytest
 from nstd.files import locked
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
-from tests.integration.house import House, Onlooker
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
-        yield House(tmp_path, store)
+from tests.integration.house import House
+from tests.jobs import Onlooker
 
 
 def test_a_canceled_jobs_frames_go_with_it(house: House) -> None:

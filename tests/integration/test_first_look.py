@@ -1,7 +1,7 @@
 """A first look at queued films: what will not open is failed before its turn comes."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,6 @@ from nstd.errors import LedgerError, StorageError
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from tests.integration.house import House
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
-        yield House(tmp_path, store)
 
 
 class Clock:

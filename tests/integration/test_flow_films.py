@@ -1,6 +1,5 @@
 """Films painted along the flow: stopped anywhere, cut into shots, standing still."""
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -37,7 +36,8 @@ from nstd.work import segments, sequence, worker
 from nstd.work.film import to_tensor
 from nstd.work.plan import ExecutionPlan
 from tests.clips import make
-from tests.integration.house import SEGMENT, SIZE, House, Onlooker
+from tests.integration.house import SEGMENT, SIZE, House, digest, unbroken_digest
+from tests.jobs import Onlooker
 
 FRAMES = 10
 ALONG = Temporal(long_term=(3, 5))
@@ -59,17 +59,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Hash of the film as it is when nothing disturbs its painting."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    with JobStore(folder / "state/ledger.sqlite3") as store:
-        house = new_house(folder, store)
-        house.queue()
-        assert house.work(Onlooker()).error is None
-        return digest(house.target)
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return unbroken_digest(tmp_path_factory.mktemp("unbroken"), new_house)
 
 
 @pytest.mark.parametrize("last", [0, SEGMENT - 1, SEGMENT, FRAMES - 2])

@@ -34,44 +34,19 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import PIL.Image
 import pytest
 
 from nstd.config import Config
 from nstd.daemon.desk import Desk
 from nstd.intake.watcher import WatchedFolder
-from nstd.ledger.job import Job, JobState
+from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
-from nstd.style.optimize import Iterate
 from nstd.submit.control import open_ledger
 from nstd.work.crew import make_worker
-from tests.networks import make_quarter_network
+from tests.jobs import Onlooker, save_picture, small_config
 from tests.unprivileged import unprivileged
 from tests.watching import QUIET, SETTLE, Intake, overflow
-
-
-class Onlooker:
-    """Lets something happen at the first step."""
-
-    stopping = False
-
-    def __init__(self, happens: Callable[[], object] = lambda: None) -> None:
-        self._happens = happens
-
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        pass
-
-    def alive(self) -> None:
-        pass
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        if iterate.step == 1 and not iterate.final:
-            self._happens()
-
-    def painted(self, frame: int) -> None:
-        pass
 
 
 class House:
@@ -90,7 +65,7 @@ class House:
 
     def work(self, happens: Callable[[], object] = lambda: None) -> None:
         """Work off all jobs that are to be worked on now."""
-        worker = make_worker(self.config, self.store, "cpu", Onlooker(happens))
+        worker = make_worker(self.config, self.store, "cpu", Onlooker(when_begun=happens))
         while worker.work_one() is not None:
             pass
 
@@ -100,25 +75,12 @@ class House:
 
 
 def picture(path: Path, color: str = "blue") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.new("RGB", (40, 32), color).save(path, format="png")
-    return path
+    return save_picture(path, color, "png")
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    (tmp_path / "in").mkdir(exist_ok=True)
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
-    data: dict[str, Any] = {
-        "state_dir": tmp_path / "state",
-        "cache_dir": tmp_path / "cache",
-        "devices": "cpu",
-        "threads": 1,
-        "network": str(network),
-        "recipes": {"oil": {"styles": str(picture(tmp_path / "style.png")), "levels": "32:2"}},
-        "folders": [{"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}],
-    }
-    return Config.model_validate(data)
+    return small_config(tmp_path)
 
 
 @pytest.fixture

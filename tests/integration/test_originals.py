@@ -4,15 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import pytest
 
 from nstd.config import Config, recipe_from_options
 from nstd.errors import ChangedError, NstdError, StorageError, UsageError
-from nstd.ledger.job import Job, JobState
+from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
 from nstd.style.device import choose_devices
-from nstd.style.optimize import Iterate
 from nstd.submit.control import open_ledger
 from nstd.submit.output import OutputSpec
 from nstd.work.batch import batch
@@ -20,58 +18,20 @@ from nstd.work.crew import worker_settings
 from nstd.work.result import Result
 from nstd.work.stylize import stylize
 from nstd.work.worker import Worker
-from tests.networks import make_quarter_network
-
-
-class Onlooker:
-    """Lets something happen at the first step of each film."""
-
-    stopping = False
-
-    def __init__(self, happens: Callable[[], object] = lambda: None) -> None:
-        self._happens = happens
-        self.frames = 0
-
-    def began(self, job: Job, *, painted: int, total: int) -> None:
-        pass
-
-    def alive(self) -> None:
-        pass
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        if iterate.step == 1 and not iterate.final:
-            self._happens()
-
-    def painted(self, frame: int) -> None:
-        self.frames += 1
-
-
-def picture(path: Path, color: str = "blue") -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.new("RGB", (40, 32), color).save(path)
-    return path
+from tests.jobs import Onlooker, small_config
+from tests.jobs import save_picture as picture
 
 
 @pytest.fixture
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Config]:
-    style = picture(tmp_path / "style.png", "red")
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
     monkeypatch.chdir(tmp_path)
+    recipes = {
+        "oil": {"styles": str(tmp_path / "style.png"), "levels": "32:1"},
+        "ink": {"styles": str(picture(tmp_path / "ink.png", "black")), "levels": "32:1"},
+    }
 
     def make(**more: Any) -> Config:
-        data: dict[str, Any] = {
-            "state_dir": tmp_path / "state",
-            "cache_dir": tmp_path / "cache",
-            "devices": "cpu",
-            "threads": 1,
-            "settle_seconds": 0.01,
-            "network": str(network),
-            "recipes": {
-                "oil": {"styles": str(style), "levels": "32:1"},
-                "ink": {"styles": str(picture(tmp_path / "ink.png", "black")), "levels": "32:1"},
-            },
-        }
-        return Config.model_validate(data | more)
+        return small_config(tmp_path, **{"recipes": recipes, "folders": ()} | more)
 
     return make
 
@@ -218,7 +178,7 @@ def test_a_chmod_while_a_film_is_painted_costs_nothing(
     config = configured()
     film = picture(tmp_path / "a.png")
     recipe = recipe_from_options(config, name="oil", overrides={})
-    onlooker = Onlooker(lambda: film.chmod(0o640))
+    onlooker = Onlooker(when_begun=lambda: film.chmod(0o640))
     (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
     assert result.error is None
     assert (tmp_path / "b.png").exists()
@@ -235,7 +195,7 @@ def test_an_error_that_a_changed_film_caused_is_told_as_that(
         picture(film, "white")
         raise StorageError("Reading failed")
 
-    onlooker = Onlooker(change_and_fail)
+    onlooker = Onlooker(when_begun=change_and_fail)
     (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
     assert isinstance(result.error, ChangedError)
 
@@ -255,7 +215,7 @@ def test_a_new_version_takes_the_place_of_one_that_never_came_to_be(
     configured: Callable[..., Config], tmp_path: Path
 ) -> None:
     film = tmp_path / "in/a.png"
-    film.parent.mkdir()
+    film.parent.mkdir(exist_ok=True)
     film.write_bytes(b"half a file")
     folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}
     config = configured(folders=[folder])

@@ -1,10 +1,8 @@
 """One film end to end, in this process: stopped, disturbed and resumed at chosen moments."""
 
-import hashlib
 import logging
 import re
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,29 +25,14 @@ from nstd.style.optimize import Iterate
 from nstd.work import room
 from nstd.work.room import Disk
 from tests.clips import make
-from tests.integration.house import FRAMES, SEGMENT, SIZE, House, Onlooker
+from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest, unbroken_digest
+from tests.jobs import Onlooker
 from tests.networks import make_quarter_network
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
-        yield House(tmp_path, store)
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Hash of the film as it is when nothing disturbs its painting."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    with JobStore(folder / "state/ledger.sqlite3") as store:
-        house = House(folder, store)
-        house.queue()
-        assert house.work(Onlooker()).error is None
-        return digest(house.target)
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return unbroken_digest(tmp_path_factory.mktemp("unbroken"))
 
 
 @pytest.mark.parametrize("last", [0, SEGMENT - 1, SEGMENT, FRAMES - 2, FRAMES - 1])

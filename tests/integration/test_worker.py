@@ -6,7 +6,6 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,13 +30,8 @@ from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker
 from nstd.work.plan import SHORTEST_HISTORY
-from tests.integration.house import FRAMES, SEGMENT, House, Onlooker
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
-        yield House(tmp_path, store)
+from tests.integration.house import FRAMES, SEGMENT, House
+from tests.jobs import Onlooker
 
 
 def reasons(house: House, job: Job) -> list[str]:

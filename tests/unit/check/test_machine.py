@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import PIL.Image
 import pytest
 
 from nstd.check import LOW_DISK_BYTES, Finding, check, require_folders, warn_in_background
@@ -18,27 +17,14 @@ from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError
 from nstd.media.write.encode import CODECS
 from nstd.style.device import DeviceInfo
-from tests.networks import make_quarter_network
+from tests.jobs import small_config
 
 GIB = 1 << 30
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    style = tmp_path / "style.png"
-    PIL.Image.new("RGB", (8, 8)).save(style)
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
-    (tmp_path / "in").mkdir()
-    return Config.model_validate(
-        {
-            "state_dir": tmp_path / "state",
-            "cache_dir": tmp_path / "cache",
-            "devices": "cpu",
-            "network": str(network),
-            "recipes": {"oil": {"styles": str(style)}},
-            "folders": [{"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}],
-        }
-    )
+    return small_config(tmp_path)
 
 
 def about(subject: str, found: list[Finding], verdict: str | None = None) -> list[str]:

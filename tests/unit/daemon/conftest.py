@@ -3,30 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import PIL.Image
 import pytest
 
 from nstd.config import Config
 from nstd.ledger.store import JobStore
-from tests.networks import make_quarter_network
+from tests.jobs import small_config
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    style = tmp_path / "style.png"
-    PIL.Image.new("RGB", (8, 8)).save(style)
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
-    (tmp_path / "in").mkdir()
-    return Config.model_validate(
-        {
-            "state_dir": tmp_path / "state",
-            "cache_dir": tmp_path / "cache",
-            "devices": "cpu",
-            "network": str(network),
-            "recipes": {"oil": {"styles": str(style)}},
-            "folders": [{"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}],
-        }
-    )
+    return small_config(tmp_path)
 
 
 @pytest.fixture

@@ -154,11 +154,11 @@ def test_a_reload_changes_folders_and_crew_and_is_told(
     caplog.set_level(logging.INFO)
     (tmp_path / "in2").mkdir()
     folder = config.folders[0].model_copy(update={"watch": tmp_path / "in2"})
-    changed = config.model_copy(update={"folders": (folder,), "threads": 1})
+    changed = config.model_copy(update={"folders": (folder,), "threads": 2})
     manager = live(config, store, Script(Script.reload, lambda _: None), lambda: changed)
     words = [word for word in told(manager) if word in {"ready", "reloading"}]
     assert words == ["ready", "reloading", "ready"]
-    assert supervisor[0].crews[-1]["cpu"].threads == 1
+    assert supervisor[0].crews[-1]["cpu"].threads == 2
     assert f"The configuration was reloaded; watching {tmp_path}/in2" in caplog.messages
     (text,) = manager.status.mock_calls[-1].args
     assert text == f"Watching {tmp_path}/in2"

@@ -38,27 +38,6 @@ def test_a_film_is_queued_once_and_said_once(
     assert caplog.messages == [f"Queued {film} as job 1 (oil)"]
 
 
-def test_what_is_no_film_by_its_name_is_named_once(
-    desk: Desk, store: JobStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    for _ in range(3):
-        desk.take(folder_of(desk), tmp_path / "in/notes.txt")
-    assert len(caplog.messages) == 1
-    assert "notes.txt is no film and no picture" in caplog.messages[0]
-    assert store.jobs() == []
-
-
-def test_what_nstd_has_painted_itself_is_not_taken(
-    desk: Desk, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    film = tmp_path / "in/a.mp4"
-    film.write_bytes(b"a film")
-    monkeypatch.setattr(JobStore, "is_output", lambda _, path: path == bytes(film))
-    desk.take(folder_of(desk), film)
-    assert store.jobs() == []
-
-
 def test_a_film_waits_while_its_style_image_is_missing(
     desk: Desk, store: JobStore, tmp_path: Path
 ) -> None:
@@ -90,22 +69,6 @@ def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
     desk.take(folder_of(desk), film)
     (job,) = store.jobs()
     assert job.request.recipe["seed"] == 3
-
-
-def test_the_intake_looks_at_all_that_is_there_and_then_queues_what_settles(
-    config: Config, store: JobStore, tmp_path: Path
-) -> None:
-    (tmp_path / "in/a.mp4").write_bytes(b"a film")
-    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
-    intake.start()
-    assert intake.scanned.wait(30)
-    deadline = time.monotonic() + 30
-    while not store.jobs() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    intake.require_alive()
-    intake.leave()
-    assert [job.request.key.relative for job in store.jobs()] == [b"a.mp4"]
-    assert (intake.lost_events, intake.problems, intake.error) == (0, [], None)
 
 
 def test_a_ledger_that_fails_for_good_ends_the_intake_and_says_so(

@@ -29,15 +29,6 @@ def test_any_change_begins_the_wait_anew(tracker: StabilityTracker, field: str) 
     assert _settled(tracker) == []
 
 
-def test_a_settled_file_is_reported_once(tracker: StabilityTracker) -> None:
-    for second in range(100, 200, 5):
-        tracker.look(FILM, SMALL, second)
-        tracker.note(FILM, second)
-    assert _settled(tracker) == [(FILM, SMALL)]
-    tracker.look(FILM, SMALL, 500)
-    assert _settled(tracker) == []
-
-
 def test_a_settled_file_that_is_overwritten_settles_again(tracker: StabilityTracker) -> None:
     tracker.look(FILM, SMALL, 100)
     tracker.look(FILM, SMALL, 110)
@@ -73,14 +64,6 @@ def test_a_file_that_cannot_be_looked_at_is_tried_with_growing_waits(
         now += waits[-1]
         assert tracker.due(now) == [FILM]
     assert waits == [10, 20, 40, 80, 160, 300, 300, 300]
-
-
-def test_a_file_readable_at_last_settles(tracker: StabilityTracker) -> None:
-    tracker.failed(FILM, 100)
-    tracker.failed(FILM, 110)
-    tracker.look(FILM, SMALL, 130)
-    tracker.look(FILM, SMALL, 140)
-    assert _settled(tracker) == [(FILM, SMALL)]
 
 
 def test_what_failed_after_settling_is_reported_again_after_its_wait(

@@ -7,16 +7,12 @@ import pytest
 
 from nstd.errors import BusyError
 from nstd.ledger.job import FileIdentity, JobRequest, JobState, Segment
-from nstd.ledger.leases import Holder, Presence
+from nstd.ledger.leases import Presence
 from nstd.ledger.store import JobStore
 from tests.unit.ledger.conftest import claim
 
 Film = Callable[..., JobRequest]
 Open = Callable[..., JobStore]
-
-
-def test_nothing_queued_is_nothing_claimed(store: JobStore) -> None:
-    assert store.claim("w", lease_seconds=60) is None
 
 
 def test_a_claim_is_counted_before_the_work(
@@ -27,40 +23,6 @@ def test_a_claim_is_counted_before_the_work(
     assert (job.state, job.attempts, job.worker, job.pid) == (JobState.RUNNING, 1, "w", 100)
     assert job.lease_until == clock() + 60
     assert store.get(job.id) == job
-
-
-def test_the_highest_priority_then_the_oldest_comes_first(store: JobStore, film: Film) -> None:
-    for name, priority in ((b"low", -1), (b"old", 0), (b"high", 2), (b"new", 0)):
-        store.enqueue(film(name, priority=priority))
-    names = [claim(store).request.key.relative for _ in range(4)]
-    assert names == [b"high", b"old", b"new", b"low"]
-
-
-def test_a_job_is_not_started_before_its_time(store: JobStore, film: Film, clock: Any) -> None:
-    store.enqueue(film())
-    store.requeue(claim(store), reason="Disk full", not_before=clock() + 60)
-    clock.now += 59
-    assert store.claim("w", lease_seconds=60) is None
-    clock.now += 1
-    job = claim(store)
-    assert (job.hold_reason, job.not_before) == (None, 0.0)
-
-
-def test_a_wait_reckoned_by_a_clock_set_back_since_is_over(
-    store: JobStore, film: Film, clock: Any
-) -> None:
-    store.enqueue(film())
-    store.requeue(claim(store), reason="Disk full", not_before=clock() + 60)
-    clock.now -= 30 * 365 * 86400
-    assert claim(store).attempts == 2
-
-
-def test_two_workers_get_two_jobs(open_store: Open, film: Film) -> None:
-    one, two = open_store(1), open_store(2)
-    for name in (b"a", b"b"):
-        one.enqueue(film(name))
-    assert claim(one).id != claim(two).id
-    assert one.claim("w", lease_seconds=60) is None
 
 
 def test_a_job_asked_for_by_number_is_the_one_claimed(store: JobStore, film: Film) -> None:
@@ -112,31 +74,6 @@ def test_a_lease_that_ran_out_is_taken_over_and_fenced(
     assert two.get(new.id) == new
 
 
-def test_a_lease_that_ran_out_still_counts_until_another_takes_it(
-    store: JobStore, film: Film, clock: Any
-) -> None:
-    store.enqueue(film())
-    job = claim(store)
-    clock.now += 600
-    assert store.renew(job).lease_until == clock() + 60
-
-
-@pytest.mark.parametrize("sign", ["renew", "progress"])
-def test_a_sign_of_life_keeps_the_lease(
-    open_store: Open, film: Film, clock: Any, sign: str
-) -> None:
-    one, two = open_store(1), open_store(2)
-    one.enqueue(film())
-    job = claim(one)
-    for frame in range(10):
-        clock.now += 50
-        if sign == "renew":
-            one.renew(job)
-        else:
-            one.progress(job, frame + 1, 10)
-        assert two.claim("two", lease_seconds=60) is None
-
-
 def test_a_lease_can_be_renewed_for_longer(open_store: Open, film: Film, clock: Any) -> None:
     one, two = open_store(1), open_store(2)
     one.enqueue(film())
@@ -172,17 +109,6 @@ def test_after_a_reboot_with_the_clock_set_back_no_one_waits_for_years(
     assert two.claim("two", lease_seconds=60) is not None
 
 
-def test_a_living_worker_keeps_its_job_when_the_clock_is_set_back(
-    open_store: Open, film: Film, clock: Any
-) -> None:
-    one, two = open_store(1), open_store(2)
-    one.enqueue(film())
-    job = claim(one)
-    clock.now -= 86400
-    assert two.claim("two", lease_seconds=60) is None
-    assert one.renew(job).lease_until == clock() + 60
-
-
 def test_a_job_that_kills_its_workers_is_given_up(
     open_store: Open, film: Film, machine: Any
 ) -> None:
@@ -197,17 +123,6 @@ def test_a_job_that_kills_its_workers_is_given_up(
     bad = last.get(job.id)
     assert bad.state is JobState.FAILED
     assert "started 5 times without painting a frame" in str(bad.error)
-
-
-def test_a_given_up_job_starts_again_when_asked(open_store: Open, film: Film) -> None:
-    store = open_store(max_attempts=1)
-    store.enqueue(film())
-    job = claim(store)
-    store.requeue(job, reason="Device busy")
-    assert store.claim("w", lease_seconds=60) is None
-    assert store.get(job.id).state is JobState.FAILED
-    store.retry(job.id)
-    assert claim(store).attempts == 1
 
 
 def test_publishing_that_was_cut_short_is_handed_out_first_and_as_it_is(
@@ -248,31 +163,3 @@ def test_a_worker_given_up_while_publishing_is_told(
     two.claim("two", lease_seconds=60, job_id=other.id)
     with pytest.raises(BusyError, match="given up as lost"):
         one.done(held)
-
-
-def test_a_lost_job_that_was_paused_stays_so(open_store: Open, film: Film, machine: Any) -> None:
-    one, two = open_store(1), open_store(2)
-    one.enqueue(film())
-    job = claim(one)
-    one.pause(job.id)
-    machine.seen[1] = Presence.GONE
-    assert two.claim("two", lease_seconds=60) is None
-    assert two.get(job.id).state is JobState.QUEUED
-    two.resume(job.id)
-    assert claim(two).id == job.id
-
-
-def test_a_film_that_may_be_one_no_worker_survives_comes_after_the_others(
-    open_store: Open, film: Film
-) -> None:
-    store = open_store()
-    bad, _ = store.enqueue(film(b"bad.mp4"))
-    good, _ = store.enqueue(film(b"good.mp4"))
-    for pid in (101, 102):
-        taken = open_store(pid).claim("w", lease_seconds=60)
-        assert taken is not None
-        assert taken.id == bad.id  # one crash may have any cause
-        store.release(Holder(pid, 1, "this boot"), reason="It was ended by SIGSEGV")
-    third = store.claim("w", lease_seconds=60)
-    assert third is not None
-    assert third.id == good.id

@@ -56,14 +56,6 @@ def test_asking_again_makes_a_new_job_unless_one_is_under_way(
         assert store.get(before.id).state is state  # the old one stays as it was
 
 
-@pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELED])
-def test_work_that_is_over_is_not_begun_by_itself(
-    store: JobStore, film: Film, state: JobState
-) -> None:
-    before = in_state(store, film(), state)
-    assert store.enqueue(film()) == (before, False)
-
-
 def test_a_film_that_is_back_goes_on_where_it_was(store: JobStore, film: Film) -> None:
     job = claimed(store, film())
     store.open_segment(job, Segment(0, 0))
@@ -84,25 +76,6 @@ def test_what_json_cannot_say_is_refused(store: JobStore, film: Film) -> None:
     with pytest.raises(LedgerError, match="no JSON"):
         store.enqueue(replace(film(), recipe={"weight": float("nan")}))
     assert store.jobs() == []
-
-
-@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELED, JobState.VANISHED])
-def test_a_retried_job_is_queued_with_fresh_attempts(
-    store: JobStore, film: Film, state: JobState
-) -> None:
-    job = store.retry(in_state(store, film(), state).id)
-    assert (job.state, job.attempts, job.error) == (JobState.QUEUED, 0, None)
-
-
-def test_retrying_a_waiting_job_ends_its_wait(
-    store: JobStore, film: Film, clock: Callable[[], float]
-) -> None:
-    job = claimed(store, film())
-    store.requeue(job, reason="Disk full", not_before=clock() + 3600)
-    assert store.claim("w", lease_seconds=60) is None
-    waiting = store.retry(job.id)
-    assert (waiting.hold_reason, waiting.not_before) == (None, 0.0)
-    assert claim(store).id == job.id
 
 
 @pytest.mark.parametrize(
@@ -145,33 +118,6 @@ def test_it_is_too_late_to_cancel_what_is_being_published(
     with pytest.raises(LedgerError, match="nothing to cancel"):
         store.cancel(job.id)
     assert store.get(job.id) == job
-
-
-def test_a_paused_job_is_not_started_until_it_is_resumed(store: JobStore, film: Film) -> None:
-    job, _ = store.enqueue(film())
-    assert store.pause(job.id).paused
-    assert store.claim("w", lease_seconds=60) is None
-    store.resume(job.id)
-    assert claim(store).id == job.id
-
-
-def test_a_worker_sees_that_its_job_was_paused(store: JobStore, film: Film) -> None:
-    job = claimed(store, film())
-    assert not store.renew(job).paused
-    store.pause(job.id)
-    assert store.renew(job).paused
-
-
-def test_a_pause_outlasts_the_start_that_it_ends_but_not_the_job(
-    store: JobStore, film: Film
-) -> None:
-    job = claimed(store, film())
-    store.pause(job.id)
-    assert store.requeue(job, reason="Stopped", counted=False).paused
-    assert store.retry(job.id).paused
-    assert not store.cancel(job.id).paused
-    store.retry(job.id)
-    assert claim(store).id == job.id
 
 
 def test_a_job_that_is_over_is_not_paused(store: JobStore, film: Film) -> None:

@@ -84,22 +84,6 @@ def test_a_given_back_job_waits_with_its_reason(
         store.progress(job, 1, 10)
 
 
-def test_being_stopped_is_no_attempt(store: JobStore, film: Film) -> None:
-    for _ in range(20):
-        job = claimed(store, film())
-        assert job.attempts == 1
-        store.requeue(job, reason="Stopped", counted=False)
-
-
-def test_a_painted_frame_makes_this_start_the_first_one(store: JobStore, film: Film) -> None:
-    for _ in range(3):
-        store.requeue(claimed(store, film()), reason="Device busy")
-    job = claim(store)
-    assert job.attempts == 4
-    store.progress(job, 1, 10)
-    assert store.get(job.id).attempts == 1
-
-
 def test_saying_the_same_progress_twice_paints_no_frame(store: JobStore, film: Film) -> None:
     job = claimed(store, film())
     store.progress(job, 5, 10)
@@ -124,12 +108,6 @@ def test_another_plan_keeps_the_frames_of_closed_segments(store: JobStore, film:
     assert store.get(job.id).frames_done == 4
 
 
-def test_a_done_job_has_been_published(store: JobStore, film: Film) -> None:
-    job = claimed(store, film())
-    with pytest.raises(LedgerError, match="from running to done"):
-        store.done(job)
-
-
 def test_nothing_is_painted_while_a_job_is_published(store: JobStore, film: Film) -> None:
     job = in_state(store, film(), JobState.PUBLISHING)
     with pytest.raises(LedgerError, match="nothing of it is painted"):
@@ -149,15 +127,6 @@ def test_a_changed_plan_is_in_the_history(store: JobStore, film: Film) -> None:
 
 
 # --- segments --------------------------------------------------------------------------------
-
-
-def test_a_segment_enters_open_and_is_closed_with_all_of_it(store: JobStore, film: Film) -> None:
-    job = claimed(store, film())
-    store.open_segment(job, Segment(0, 0))
-    assert store.segments(job.id) == [Segment(0, 0)]
-    store.close_segment(job, CLOSED)
-    store.open_segment(job, Segment(1, 10, depends_on=0))
-    assert store.segments(job.id) == [CLOSED, Segment(1, 10, depends_on=0)]
 
 
 def test_an_open_segment_may_be_begun_anew_and_a_closed_one_not(
@@ -220,13 +189,6 @@ def test_what_a_process_held_that_has_ended_its_parent_gives_back(
     assert back.hold_reason == "It was ended by SIGSEGV"
     with pytest.raises(BusyError):
         child.progress(job, 1, 2)
-
-
-def test_a_job_in_mid_publishing_is_given_back_as_that(open_store: Open, film: Film) -> None:
-    child, parent = open_store(100), open_store(7)
-    child.publishing(claimed(child, film()))
-    (back,) = parent.release(Holder(100, 1, "this boot"), reason="Ended")
-    assert (back.state, back.lease_until) == (JobState.PUBLISHING, 0.0)
 
 
 def test_all_of_it_is_there_when_the_ledger_is_opened_again(

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import pytest
 
 from nstd.config import Config
@@ -14,43 +13,23 @@ from nstd.submit.add import Added, Wish, add
 from nstd.submit.control import open_ledger, recipe_name
 from nstd.submit.output import OutputSpec
 from nstd.work.batch import batch
-from tests.networks import make_quarter_network
-from tests.unit.work.test_batch import Onlooker
+from tests.jobs import Onlooker, save_picture, small_config
 
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    PIL.Image.new("RGB", (40, 32), "red").save(tmp_path / "style.png")
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 2, 2, 2), readout=False)
-    (tmp_path / "in").mkdir()
     monkeypatch.chdir(tmp_path)
     look = {"styles": str(tmp_path / "style.png"), "levels": "32:1"}
-    return Config.model_validate(
-        {
-            "state_dir": tmp_path / "state",
-            "cache_dir": tmp_path / "cache",
-            "devices": "cpu",
-            "threads": 1,
-            "settle_seconds": 0.01,
-            "network": str(network),
-            "recipes": {"oil": look, "ink": look, "chalk": look},
-            "folders": [
-                {
-                    "watch": tmp_path / "in",
-                    "output": tmp_path / "out",
-                    "recipes": ["oil", "ink"],
-                    "originals": "delete",
-                }
-            ],
-        }
+    folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipes": ["oil", "ink"]}
+    return small_config(
+        tmp_path,
+        recipes={"oil": look, "ink": look, "chalk": look},
+        folders=[folder | {"originals": "delete"}],
     )
 
 
 def picture(name: str) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.new("RGB", (40, 32), "blue").save(path)
-    return path
+    return save_picture(Path(name))
 
 
 def put(config: Config, *names: str, **wish: Any) -> list[Added]:

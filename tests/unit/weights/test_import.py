@@ -23,28 +23,10 @@ from tests.networks import (
     activations,
     make_gatys,
     make_jcjohnson,
-    make_quarter_network,
     make_torchvision_vgg19,
     torchvision_activations,
 )
-
-WIDTHS = (4, 6, 8, 10, 12)
-"""Small, and all different, so that a mistaken order cannot fit."""
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Path:
-    return make_quarter_network(tmp_path / "network.safetensors", widths=WIDTHS)
-
-
-@pytest.fixture
-def torchvision_file(tmp_path: Path) -> Path:
-    return make_torchvision_vgg19(tmp_path / "tv.pth", widths=WIDTHS)
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
+from tests.unit.weights.conftest import WIDTHS
 
 
 def test_imports_of_one_network_in_three_conventions_compute_the_same(

@@ -9,7 +9,6 @@ import pytest
 
 from nstd.errors import DiskFullError, StorageError
 from nstd.media.write.encode import EncodeSettings
-from nstd.work import room
 from nstd.work.room import (
     KEPT_BITS_PER_PIXEL,
     Disk,
@@ -121,12 +120,6 @@ def test_a_disk_is_looked_at_where_the_folder_is(tmp_path: Path) -> None:
     assert disk.free == pytest.approx(facts.f_bavail * facts.f_frsize, rel=0.2)
     with pytest.raises(StorageError, match=r"Looking at .*gone failed: No such file"):
         look_at(tmp_path / "gone")
-
-
-def test_the_size_of_what_is_not_there_is_none(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"abc")
-    assert room._size(tmp_path / "a") == 3
-    assert room._size(tmp_path / "b") == 0
 
 
 @pytest.mark.parametrize(
