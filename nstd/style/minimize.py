@@ -6,7 +6,6 @@ One minimizer belongs to one frame, with a step length and curvature pairs of it
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,29 +25,6 @@ CURVATURE_FLOOR = 1e-10
 
 SHORTENINGS = 8
 """After so many shortened steps in a row the curvature is distrusted and forgotten."""
-
-
-@runtime_checkable
-class Minimizer(Protocol):
-    """What optimizes one frame."""
-
-    @property
-    def point(self) -> Tensor:
-        """Where to evaluate the loss next, `[3, height, width]`."""
-        ...
-
-    @property
-    def best(self) -> Tensor:
-        """The last point that was accepted, `[3, height, width]`."""
-        ...
-
-    def tell(self, loss: float, gradient: Tensor) -> bool:
-        """Take the loss and its gradient `[3, height, width]` at `point`.
-
-        Returns:
-            Whether the point was accepted, and is `best` now.
-        """
-        ...
 
 
 class LBFGS:
@@ -189,3 +165,7 @@ class Adam:
         self._x.grad = gradient.to(self._x.dtype)
         self._optimizer.step()
         return True
+
+
+Minimizer = LBFGS | Adam
+"""What optimizes one frame: evaluate at `point`, `tell` what was found; `best` is the result."""

@@ -1,6 +1,7 @@
 """Segments and their joining: exact times, the source's sound, nothing lost in silence."""
 
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
@@ -62,6 +63,14 @@ class TestSegments:
         }
         assert len(contents) == 1
 
+    @pytest.mark.parametrize("codec", CODECS)
+    def test_time_stamps_are_exact(self, tmp_path: Path, codec: str) -> None:
+        info, frames = frames_of(clips.vfr(tmp_path / "a.mp4"))
+        container = CODECS[codec].containers[0]
+        settings = EncodeSettings(codec=codec, preset="ultrafast", container=container)
+        segment = films.write_segment(tmp_path / "s", info, frames[3:9], settings)
+        assert films.times(segment) == [frame.seconds for frame in frames[3:9]]
+
     def test_there_is_a_sign_of_life_for_each_frame_and_packet(self, tmp_path: Path) -> None:
         info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
         signs: list[str] = []
@@ -74,6 +83,31 @@ class TestSegments:
                 assert len(signs) == number
                 writer.write(frame)
         assert len(signs) == 20
+
+    def test_a_flushed_packet_is_written_before_the_next_is_computed(self, tmp_path: Path) -> None:
+        """All at once they may take longer than a worker may be silent."""
+        happened: list[str] = []
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        writer = SegmentWriter(
+            tmp_path / "s.mp4", info, QUICK, alive=lambda: happened.append("alive")
+        )
+
+        def encode_lazy(_: None) -> Iterator[Mock]:
+            for number in range(2):
+                happened.append(f"computed {number}")
+                yield Mock(pts=number)
+
+        with writer:
+            stream, container = writer._stream, writer._container
+            writer._stream = Mock(codec_context=Mock(encode_lazy=encode_lazy))
+            writer._container = Mock(mux=lambda packet: happened.append(f"written {packet.pts}"))
+            writer._encode(None)
+            writer._stream, writer._container = stream, container
+            writer.write(frames[0])
+        assert happened[:6] == [
+            *("computed 0", "alive", "written 0"),
+            *("computed 1", "alive", "written 1"),
+        ]
 
     @pytest.mark.parametrize("count", [1, 2])
     @pytest.mark.parametrize("preset", ["ultrafast", "medium"])
@@ -122,6 +156,16 @@ class TestSegments:
             write()
         assert films.names(folder) == []
 
+    def test_nothing_is_seen_before_the_end(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        target = tmp_path / "out" / "segment-000000.mp4"
+        target.parent.mkdir()
+        with SegmentWriter(target, info, QUICK) as writer:
+            for frame in frames:
+                writer.write(frame)
+                assert not target.exists()
+        assert films.names(target.parent) == [target.name]
+
     @pytest.mark.parametrize("written", [0, 1, 25])
     def test_an_exception_leaves_nothing(self, tmp_path: Path, written: int) -> None:
         info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
@@ -130,6 +174,14 @@ class TestSegments:
         with pytest.raises(KeyboardInterrupt):
             interrupted(folder / "s.mp4", info, frames[:written])
         assert films.names(folder) == []
+
+    def test_an_older_segment_stays_until_the_new_one_is_whole(self, tmp_path: Path) -> None:
+        info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
+        segment = films.write_segment(tmp_path / "s", info, frames)
+        before = segment.read_bytes()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(segment, info, frames[:1])
+        assert segment.read_bytes() == before
 
     def test_a_leftover_of_a_kill_is_no_hindrance(self, tmp_path: Path) -> None:
         info, frames = frames_of(clips.make(tmp_path / "a.mp4"))
@@ -401,6 +453,36 @@ class TestOtherStreams:
         # A second, and up to two packets of priming and padding.
         assert 1 <= lasted <= 1 + Fraction(3 * 1024, min(rate, 48000))
 
+    def test_aac_made_anew_sounds_the_same_at_the_same_time(self, tmp_path: Path) -> None:
+        source = clips.make(tmp_path / "a.mkv", sound=("flac",))
+        painted = films.round_trip(source, tmp_path, EncodeSettings(container="mov"))
+
+        def loudness(film: Path) -> dict[int, float]:
+            """Root mean square of every tenth of a second."""
+            tenths: dict[int, list[float]] = {}
+            with av.open(str(film)) as container:
+                for frame in container.decode(audio=0):
+                    samples = frame.to_ndarray().astype(float).ravel()
+                    if frame.format.name.startswith("s16"):
+                        samples /= 32768
+                    assert frame.pts is not None
+                    assert frame.time_base is not None
+                    start = float(frame.pts * frame.time_base)
+                    moments = start + np.arange(samples.size) / frame.sample_rate
+                    for tenth, value in zip(np.floor(moments * 10), samples, strict=True):
+                        tenths.setdefault(int(tenth), []).append(value)
+            return {
+                tenth: float(np.sqrt(np.mean(np.square(values))))
+                for tenth, values in tenths.items()
+                if len(values) > 4000
+            }
+
+        before, after = loudness(source), loudness(painted)
+        # 96 kbit/s leave a pure tone all but untouched.
+        assert before.keys() - {9} <= after.keys()
+        for tenth in before.keys() - {9}:
+            assert after[tenth] == pytest.approx(before[tenth], rel=0.05)
+
     @pytest.mark.parametrize(
         ("source_name", "codec", "container", "prefixed"),
         [
@@ -442,6 +524,21 @@ class TestOtherStreams:
                     output.mux(packet)
         painted = films.round_trip(source, tmp_path, EncodeSettings(container="mkv"))
         assert films.streams(painted) == ["video", "video", "attachment"]
+
+    def test_attachments_mp4_cannot_hold_are_named(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source = tmp_path / "b.mkv"
+        plain = clips.make(tmp_path / "a.mkv")
+        with av.open(str(plain)) as film, av.open(str(source), "w") as output:
+            stream = output.add_stream_from_template(film.streams.video[0], opaque=True)
+            output.add_attachment("font.ttf", "font/ttf", b"letters")
+            for packet in film.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    output.mux(packet)
+        films.round_trip(source, tmp_path)
+        assert "font.ttf) cannot be kept in mp4" in caplog.text
 
     def test_damaged_sound_is_kept_as_far_as_it_is_sound(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture

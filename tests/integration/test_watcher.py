@@ -168,6 +168,20 @@ def test_an_overflow_is_noticed_counted_and_scanned_for_at_once(
     intake.expect("b.mp4")
 
 
+def test_the_second_line_on_an_overflow_is_not_a_second_overflow(
+    start: Callable[..., Intake], root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    intake = start(WatchedFolder(root))
+    watchdogs = logging.getLogger("watchdog.observers.inotify_c")
+    watchdogs.warning("Inotify queue overflowed; filesystem events were lost")
+    intake.run(SETTLE)
+    emitters = logging.getLogger("watchdog.observers.inotify")
+    emitters.warning("Inotify queue overflowed; reconciling recursive watches below %r", str(root))
+    intake.run(SETTLE)
+    assert intake.watcher.overflows == 1
+    assert [message for message in caplog.messages if "Inotify queue" in message] == []
+
+
 def test_what_comes_while_the_watches_are_set_anew_is_found_too(
     start: Callable[..., Intake], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +234,19 @@ def test_a_root_renamed_away_for_a_while_is_watched_again(
     (root / "c.mp4").write_bytes(b"1")
     intake.expect("c.mp4")
     assert intake.watcher.problems == []
+
+
+def test_another_folder_under_the_roots_name_is_watched_instead(
+    start: Callable[..., Intake], root: Path, outside: Path
+) -> None:
+    intake = start(WatchedFolder(root))
+    (outside / "a.mp4").write_bytes(b"1")
+    root.rename(root.parent / "away")
+    outside.rename(root)
+    intake.expect("a.mp4")
+    (root / "b.mp4").write_bytes(b"1")
+    (root.parent / "away" / "c.mp4").write_bytes(b"1")
+    intake.expect("b.mp4")
 
 
 @pytest.mark.parametrize("ending", ["emitter", "reader", "observer"])
@@ -282,3 +309,10 @@ def test_nothing_runs_on_after_the_end(start: Callable[..., Intake], root: Path)
     intake.watcher.stop()
     assert [*alive, feed.alive] == [True, False]
     intake.watcher.stop()
+
+
+def test_only_watchdogs_false_alarm_is_kept_from_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    library = logging.getLogger("watchdog.observers.inotify")
+    library.warning("queue_events() called when the thread is inactive")
+    library.warning("Inotify watches are exhausted")
+    assert caplog.messages == ["Inotify watches are exhausted"]

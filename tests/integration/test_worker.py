@@ -169,6 +169,39 @@ def test_a_film_waits_for_an_output_that_cannot_be_looked_at(
     assert house.work(Onlooker()).error is None
 
 
+def test_the_error_in_hand_is_kept_where_the_film_cannot_be_looked_at(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = Mount(monkeypatch, house.source)
+    mount.gone = False
+
+    def full(*_: Any) -> None:
+        mount.gone = True
+        raise DiskFullError("No space is left for writing segment-000001.mp4")
+
+    house.queue()
+    monkeypatch.setattr(segments, "_encode", full)
+    outcome = house.work(Onlooker())
+    assert isinstance(outcome.error, DiskFullError)
+    assert outcome.job.state is JobState.QUEUED
+
+
+def test_an_error_of_the_system_where_nobody_looked_for_one_passes_as_elsewhere(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error", "/mnt/films/night.mp4")
+
+    house.queue()
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "require_room", fail)
+        outcome = house.work(Onlooker())
+    assert (type(outcome.error), outcome.job.state) == (StorageError, JobState.QUEUED)
+    assert str(outcome.error).startswith("Working on /mnt/films/night.mp4 failed: Input/output err")
+    house.store.retry(outcome.job.id)
+    assert house.work(Onlooker()).error is None
+
+
 @pytest.mark.logs_errors
 def test_what_nobody_foresaw_fails_its_job_alone(
     house: House, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -209,6 +210,20 @@ def test_a_verb_says_what_the_job_is_now(
     code, out, said = run(verb, "1")
     assert (code, out) == (0, f"{line}\n")
     assert ("this waits for `nstd run`" in said) is line.startswith("Job 1: queued")
+
+
+def test_of_several_the_good_are_done_and_the_others_named(run: Run, store: JobStore) -> None:
+    put(store)
+    code, out, said = run("cancel", "8", "1")
+    assert (code, out) == (1, "Job 1: canceled\n")
+    assert said == "nstd: There is no job 8. `nstd jobs` lists them.\n"
+    code, out, _ = run("retry", "8", "1", "--json")
+    data: list[dict[str, Any]] = json.loads(out)
+    assert code == 1
+    assert [(one["job"], one.get("state"), one["error"] is None) for one in data] == [
+        (8, None, False),
+        (1, "queued", True),
+    ]
 
 
 def test_a_verb_without_a_number_is_a_usage_error_and_none_found_is_not(run: Run) -> None:

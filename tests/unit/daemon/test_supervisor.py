@@ -311,6 +311,17 @@ def test_one_that_does_not_come_to_its_step_is_killed(yard: Yard, hurried: bool)
     assert yard.store.released == [(100, "nstd was stopped", False)]
 
 
+def test_stopping_does_not_wait_for_ever_for_one_that_cannot_be_killed(yard: Yard) -> None:
+    yard.last.lives = yard.last.dies_when_killed = False
+
+    def meanwhile() -> bool:
+        yard.now += 1
+        return False
+
+    yard.supervisor.stop(5.0, meanwhile)
+    assert yard.now >= UNKILLABLE_SECONDS
+
+
 def test_another_crew_lets_the_jobs_in_hand_be_finished() -> None:
     yard = Yard(("cpu", "cuda:0"))
     other = replace(SETTINGS, threads=2)

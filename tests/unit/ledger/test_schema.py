@@ -78,6 +78,15 @@ def test_a_migration_that_fails_leaves_the_version_before(connection: sqlite3.Co
     assert not connection.in_transaction
 
 
+def test_steps_before_a_failing_one_are_kept(connection: sqlite3.Connection) -> None:
+    second = ("CREATE TABLE second (a INTEGER) STRICT",)
+    broken = ("INSERT INTO nowhere VALUES (1)",)
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        migrate(connection, (*MIGRATIONS, second, broken))
+    assert version_of(connection, (*MIGRATIONS, second)) == len(MIGRATIONS) + 1
+    assert "second" in _tables(connection)
+
+
 def test_a_ledger_of_a_newer_nstd_is_refused(connection: sqlite3.Connection) -> None:
     migrate(connection)
     newer = len(MIGRATIONS) + 1

@@ -11,6 +11,7 @@ import pytest
 from nstd.config import Config, recipe_from_options
 from nstd.errors import (
     DeviceError,
+    InputError,
     Interrupted,
     OutputExistsError,
     StorageError,
@@ -177,6 +178,15 @@ def test_what_is_painted_is_painted_again_only_when_asked(config: Config, tmp_pa
     assert target.stat().st_ino != first.st_ino
 
 
+def test_an_output_that_was_removed_is_painted_again(config: Config, tmp_path: Path) -> None:
+    source, target = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    paint(config, source, to=target)
+    target.unlink()
+    results, painted = paint(config, source, to=target)
+    assert ([result.error for result in results], painted) == ([None], 1)
+    assert target.exists()
+
+
 @pytest.mark.parametrize("before", [True, False], ids=["painted once", "never painted"])
 def test_a_file_of_somebody_else_is_not_replaced(
     config: Config, tmp_path: Path, before: bool
@@ -212,6 +222,19 @@ def test_stopped_work_on_several_goes_on_with_those_that_are_left(
     results, painted = paint(config, tmp_path / "x", to=tmp_path / "y")
     assert [result.error for result in results] == [None] * 3
     assert painted == 2
+
+
+def test_one_that_fails_does_not_keep_the_others_and_can_be_tried_again(
+    config: Config, tmp_path: Path
+) -> None:
+    broken, good = tmp_path / "x/a.png", picture(tmp_path / "x/b.png")
+    broken.write_text("no picture")
+    results, painted = paint(config, broken, good, to=tmp_path / "y")
+    assert isinstance(results[0].error, InputError)
+    assert (results[1].error, painted) == (None, 1)
+    picture(broken)
+    results, painted = paint(config, broken, good, to=tmp_path / "y")
+    assert ([result.error for result in results], painted) == ([None, None], 1)
 
 
 def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> None:
