@@ -163,3 +163,28 @@ def test_a_worker_given_up_while_publishing_is_told(
     two.claim("two", lease_seconds=60, job_id=other.id)
     with pytest.raises(BusyError, match="given up as lost"):
         one.done(held)
+
+
+def test_a_wait_reckoned_by_a_clock_set_back_since_is_over(
+    store: JobStore, film: Film, clock: Any
+) -> None:
+    store.enqueue(film())
+    store.requeue(claim(store), reason="Disk full", not_before=clock() + 60)
+    clock.now -= 30 * 365 * 86400
+    assert claim(store).attempts == 2
+
+
+def test_a_film_that_may_be_one_no_worker_survives_comes_after_the_others(
+    open_store: Open, film: Film
+) -> None:
+    store = open_store()
+    bad, _ = store.enqueue(film(b"bad.mp4"))
+    good, _ = store.enqueue(film(b"good.mp4"))
+    for pid in (101, 102):
+        taken = open_store(pid).claim("w", lease_seconds=60)
+        assert taken is not None
+        assert taken.id == bad.id  # one crash may have any cause
+        store.release(Holder(pid, 1, "this boot"), reason="It was ended by SIGSEGV")
+    third = store.claim("w", lease_seconds=60)
+    assert third is not None
+    assert third.id == good.id
