@@ -7,7 +7,7 @@ import pytest
 
 from nstd.errors import BusyError
 from nstd.ledger.job import FileIdentity, JobRequest, JobState, Segment
-from nstd.ledger.leases import Presence
+from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
 from tests.unit.ledger.conftest import claim
 
