@@ -131,3 +131,22 @@ def test_priority_changes_the_turn(store: JobStore, film: Film) -> None:
     late, _ = store.enqueue(film(b"b"))
     assert store.prioritize(late.id, 5).request.priority == 5
     assert claim(store).id == late.id
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELED, JobState.VANISHED])
+def test_a_retried_job_is_queued_with_fresh_attempts(
+    store: JobStore, film: Film, state: JobState
+) -> None:
+    job = store.retry(in_state(store, film(), state).id)
+    assert (job.state, job.attempts, job.error) == (JobState.QUEUED, 0, None)
+
+
+def test_retrying_a_waiting_job_ends_its_wait(
+    store: JobStore, film: Film, clock: Callable[[], float]
+) -> None:
+    job = claimed(store, film())
+    store.requeue(job, reason="Disk full", not_before=clock() + 3600)
+    assert store.claim("w", lease_seconds=60) is None
+    waiting = store.retry(job.id)
+    assert (waiting.hold_reason, waiting.not_before) == (None, 0.0)
+    assert claim(store).id == job.id

@@ -203,3 +203,19 @@ def test_all_of_it_is_there_when_the_ledger_is_opened_again(
     assert (again.get(job.id), again.segments(job.id), again.events(job.id)) == before
     again.progress(job, 1, 10)  # the claim outlives the connection
     assert again.get(job.id).frames_done == 1
+
+
+def test_being_stopped_is_no_attempt(store: JobStore, film: Film) -> None:
+    for _ in range(20):
+        job = claimed(store, film())
+        assert job.attempts == 1
+        store.requeue(job, reason="Stopped", counted=False)
+
+
+def test_a_painted_frame_makes_this_start_the_first_one(store: JobStore, film: Film) -> None:
+    for _ in range(3):
+        store.requeue(claimed(store, film()), reason="Device busy")
+    job = claim(store)
+    assert job.attempts == 4
+    store.progress(job, 1, 10)
+    assert store.get(job.id).attempts == 1
