@@ -1,4 +1,4 @@
-"""A film in the making: what was asked for, who looks on, and everything at hand to paint it."""
+"""A film in the making: who looks on, everything at hand to paint it, pictures as tensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
