@@ -11,6 +11,7 @@
     │   ├── TruncatedError      1   it ends before its own header says it does
     │   ├── UnsupportedError    1   it is sound, but nstd cannot handle its kind
     │   ├── VanishedError       1   it was there, and is gone
+    │   ├── InternalError       1   it brings out a fault of nstd's own
     │   └── ChangedError       75   it was overwritten while it was being painted
     ├── WeightsError            1   a network's weights are missing, damaged or unknown
     │   └── DownloadError      75   fetching weights failed; nothing half-fetched is used
@@ -31,8 +32,16 @@ libraries are translated where they enter (`raise … from error`), never furthe
 """
 
 import errno
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
+
+_logger = logging.getLogger(__name__)
+
+_LONGEST_CAUSE = 300
+"""Characters of a foreign exception's own words that a sentence repeats."""
 
 
 class NstdError(Exception):
@@ -118,6 +127,12 @@ class VanishedError(InputError):
     """It was there, and is gone."""
 
     default_remedy = "Put it back"
+
+
+class InternalError(InputError):
+    """It brings out a fault of nstd's own; all other files go on."""
+
+    default_remedy = "Report it with what the log says of it; all other files go on"
 
 
 class ChangedError(InputError):
@@ -221,3 +236,38 @@ def from_os_error(error: OSError, path: Path | str, doing: str) -> NstdError:
     if error.errno == errno.ENOENT and doing == "reading":
         return VanishedError(f"There is no {name}", "Check the path")
     return StorageError(f"{doing.capitalize()} {name} failed: {error.strerror or error}")
+
+
+@contextmanager
+def contained(path: Path, doing: str) -> Iterator[None]:
+    """The border around what is done with one file: a fault of ours stays with that file.
+
+    Whatever a file may contain, those before and after it go their way: what is no error of the
+    tree is logged with its traceback, and becomes one.
+
+    Args:
+        path: The file.
+        doing: What is done with it, as a participle such as "queueing".
+
+    Raises:
+        InternalError: Something was raised that nobody foresaw.
+        NstdError: It was foreseen, or is an `OSError`, which may pass.
+    """
+    try:
+        yield
+    except NstdError:
+        raise
+    except Exception as error:
+        raise unforeseen(error, path, doing) from error
+
+
+def unforeseen(error: Exception, path: Path, doing: str) -> NstdError:
+    """The error of the tree for one that nobody foresaw; see `contained`. Logs the traceback."""
+    if isinstance(error, OSError):
+        # A disk or mount that fails where nobody looked for it: that may pass as elsewhere.
+        _logger.warning("An error of the system met %s %s", doing, path, exc_info=error)
+        named = error.filename if isinstance(error.filename, str) else path
+        return from_os_error(error, named, doing)
+    _logger.error("A fault that nobody foresaw met %s %s", doing, path, exc_info=error)
+    cause = f"{type(error).__name__}: {error}"[:_LONGEST_CAUSE]
+    return InternalError(f"{path} is refused: {doing} it failed unexpectedly: {cause}")

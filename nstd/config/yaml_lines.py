@@ -73,8 +73,10 @@ def read_yaml(text: str, name: str) -> Document:
             `MAX_VALUES` values.
     """
     document = Document()
+    loader = None
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        root = loader.get_single_node()
         if root is not None:
             document.data = _Builder(document).build(root, ())
     except yaml.MarkedYAMLError as error:
@@ -83,6 +85,9 @@ def read_yaml(text: str, name: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         character = f"U+{int(error.character):04X}"
         raise ConfigError(f"{name}:{line}: {character} has no place in a text file") from error
+    except Exception as error:  # PyYAML's: "\U5010ffff" is a ValueError of chr(), to name one
+        line = 1 if loader is None else loader.line + 1
+        raise ConfigError(f"{name}:{line}: cannot be read: {error}") from error
     return document
 
 
@@ -190,13 +195,17 @@ class _Builder:
 
     def _key(self, node: yaml.Node, path: KeyPath) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "str":
-            return str(node.value)
+            if self._is_text(str(node.value), path, _line(node)):
+                return str(node.value)
+            return None
         shown = quote(node.value) if isinstance(node, yaml.ScalarNode) else "a list or a set"
         self._fault(path, f"{shown} is no text, so no key; put it in quotes", _line(node))
         return None
 
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = str(node.value)
+        if not self._is_text(text, path):
+            return None
         make = _SCALARS.get(node.tag.removeprefix(_TAG))
         if make is None:
             self._fault(path, f"the tag {quote(node.tag)} is not supported")
@@ -206,6 +215,13 @@ class _Builder:
         except ValueError:  # only with a tag written out, as in !!int "abc"
             self._fault(path, f"{quote(text)} is not what its tag says")
             return None
+
+    def _is_text(self, text: str, path: KeyPath, line: int | None = None) -> bool:
+        """Whether files, the ledger and a terminal can take it: escapes make what they cannot."""
+        wrong = next((one for one in text if one == "\0" or "\ud800" <= one <= "\udfff"), None)
+        if wrong is not None:
+            self._fault(path, f"{quote(text)} holds U+{ord(wrong):04X}, which no text does", line)
+        return wrong is None
 
     def _fault(self, path: KeyPath, sentence: str, line: int | None = None) -> None:
         self._faults.append(Fault(path, sentence, line))

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from nstd.config import Config, FolderConfig
 from nstd.daemon.first_look import FirstLooks
-from nstd.errors import ConfigError, InputError, NstdError, StorageError, WeightsError
+from nstd.errors import (
+    ConfigError,
+    InputError,
+    InternalError,
+    NstdError,
+    StorageError,
+    WeightsError,
+    contained,
+)
 from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.watcher import Watcher
@@ -47,7 +55,8 @@ class Desk:
 
     Attributes:
         reading: The file that is being read and queued, and since when, or None.
-        waiting: Why films are not queued yet, by file: a style image or a sidecar is to be mended.
+        waiting: Why films are not queued, by file: a style image or a sidecar is to be mended, or
+            the film brings out a fault of nstd's own.
     """
 
     def __init__(
@@ -75,7 +84,11 @@ class Desk:
         self.reading = path, time.monotonic()
         self.waiting.pop(path, None)
         try:
-            self._take(folder, path)
+            with contained(path, "queueing"):
+                self._take(folder, path)
+        except InternalError as error:
+            self.waiting[path] = str(error)
+            raise
         finally:
             self.reading = None
 

@@ -5,7 +5,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from nstd.errors import BusyError, InputError, Interrupted, LedgerError, NstdError, StorageError
+from nstd.errors import (
+    BusyError,
+    InputError,
+    Interrupted,
+    LedgerError,
+    NstdError,
+    StorageError,
+    contained,
+)
 from nstd.files import facts_of
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -63,7 +71,8 @@ class FirstLooks:
         try:
             if self._store.get(job.id).state is not JobState.QUEUED:
                 return
-            self._probe(job)
+            with contained(path_of(job.request.source), "looking at"):
+                self._probe(job)
         except (InputError, Interrupted) as error:
             if not error.retryable:
                 self._refuse(job, error)

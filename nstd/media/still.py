@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 from PIL import ExifTags, ImageCms, ImageOps, UnidentifiedImageError
 
-from nstd.errors import UnreadableError, UnsupportedError, from_os_error
+from nstd.errors import NstdError, UnreadableError, UnsupportedError, from_os_error
 from nstd.files import part_path, removed_on_failure, sync_file
 from nstd.media.frame import Image, Mask
 from nstd.media.read.limits import Limits
@@ -83,9 +83,11 @@ def read_still(path: Path, limits: Limits | None = None) -> Still:
             with PIL.Image.open(io.BytesIO(content)) as picture:
                 limits.require_still_size(path, *picture.size)
                 return _decode(picture, path)
+    except NstdError:
+        raise
     except UnidentifiedImageError as error:
         raise UnreadableError(f"{path} is not a picture") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow's, for damaged files
+    except Exception as error:  # Pillow's, for damaged files: its decoders raise anything
         raise UnreadableError(f"{path} is damaged ({error})") from error
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.config import BatchConfig, Config
-from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError
+from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError, contained
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.control import UNFINISHED, open_ledger
@@ -83,7 +83,8 @@ def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
     with open_ledger(config) as store:
         for source, place in places:
             try:
-                added += _add_one(store, config, source, place, wish)
+                with contained(source, "queueing"):
+                    added += _add_one(store, config, source, place, wish)
             except LedgerError:
                 raise
             except NstdError as error:

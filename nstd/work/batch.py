@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nstd.config import SIDECAR_SUFFIX, BatchConfig, Config
-from nstd.errors import Interrupted, LedgerError, NstdError, UsageError
+from nstd.errors import Interrupted, LedgerError, NstdError, UsageError, contained
 from nstd.files import facts_of
 from nstd.intake.watcher import scan_once
 from nstd.ledger.job import Job, JobState, path_of
@@ -59,7 +59,8 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         results, jobs = [], []
         for entry, folder, source in work:
             try:
-                queued = submit_entry(store, config, entry, folder, source)
+                with contained(source, "queueing"):
+                    queued = submit_entry(store, config, entry, folder, source)
                 jobs += [_tried_again(store, job) for job, _ in queued]
             except LedgerError:
                 raise

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from nstd.errors import InputError, NstdError, UnsupportedError
+from nstd.errors import InputError, InternalError, NstdError, UnsupportedError
 from nstd.flow import Estimator
 from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
@@ -88,7 +88,7 @@ class Film:
 
 def opens_later(error: NstdError) -> bool:
     """Whether a film that `error` was met with may open once all of it has come."""
-    return isinstance(error, InputError) and not isinstance(error, UnsupportedError)
+    return isinstance(error, InputError) and not isinstance(error, UnsupportedError | InternalError)
 
 
 def seconds_of_grace(source: Path, grace_seconds: float, now: float) -> float:

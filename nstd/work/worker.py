@@ -19,7 +19,7 @@ from nstd.errors import (
     PlanError,
     StorageError,
     VanishedError,
-    from_os_error,
+    unforeseen,
 )
 from nstd.files import empty_folder, locked
 from nstd.flow import Estimator, choose_estimator
@@ -154,8 +154,8 @@ class Worker:
             return Outcome(self._settle(job, error), error)
         except Exception as error:
             # A job must never take the daemon down: whatever it was, it is this job's failure.
-            unforeseen = _unforeseen(job, error)
-            return Outcome(self._settle(job, unforeseen), unforeseen)
+            fault = unforeseen(error, path_of(job.request.source), "working on")
+            return Outcome(self._settle(job, fault), fault)
         return Outcome(self._store.get(job.id), None)
 
     def _process(self, job: Job) -> None:
@@ -372,13 +372,3 @@ def _missing_folder(job: Job) -> _FolderMissingError | None:
                 "Mount its disk",
             )
     return None
-
-
-def _unforeseen(job: Job, error: Exception) -> NstdError:
-    if isinstance(error, OSError):
-        # A disk or mount that fails where nobody looked for it: that may pass as elsewhere.
-        logger.warning("Job %d met an error of the system", job.id, exc_info=error)
-        named = error.filename if isinstance(error.filename, str) else None
-        return from_os_error(error, named or path_of(job.request.source), "working on")
-    logger.error("Job %d failed in a way nobody foresaw", job.id, exc_info=error)
-    return NstdError(f"Painting failed unexpectedly: {type(error).__name__}: {error}")

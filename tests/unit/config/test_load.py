@@ -218,7 +218,7 @@ def test_a_folder_with_brackets_in_its_name_is_no_glob(tmp_path: Path) -> None:
         ("state_dir: 3", "1: state_dir: 3 is not a path"),
         ("state_dir: style.jpg", "1: state_dir: "),
         ("state_dir: ~nosuchuser/x", "1: state_dir: “~nosuchuser/x”: there is no such user"),
-        ("cache_dir: \"a\\0b\"", "1: cache_dir: “a\\x00b” is not a path"),
+        ("cache_dir: \"a\\0b\"", "1: cache_dir: “a\\x00b” holds U+0000"),
         ("network: a/b.pth", "1: network: there is no file "),
         ("network: 3", "1: network: 3 is not a network's name"),
         ("recipes: [a]", "1: recipes: a list is not a set of keys with values"),

@@ -96,6 +96,33 @@ def test_what_is_no_yaml_is_refused_with_its_line(text: str, line: int) -> None:
         read_yaml(text, "config.yaml")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [r'a: "\U5010ffff"', r'a: "\UFFFFFFFF"', f"%YAML {'9' * 5000}.1\n---\na: 1", "a: !<%ff> 1"],
+    ids=["no character", "no number", "no version", "no tag"],
+)
+def test_what_the_parser_itself_stumbles_over_is_refused_with_its_line(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^config\.yaml:1: cannot be read: "):
+        read_yaml(text, "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "wrong"),
+    [
+        (r'a: "\ud800"', 1, "U+D800"),
+        (r'a: ["b", "c\udfff"]', 1, "U+DFFF"),
+        ('b: 1\n"\\0": 1', 2, "U+0000"),
+        (r'a: {"x\uDC80": 1}', 1, "U+DC80"),
+    ],
+)
+def test_escapes_that_make_what_no_text_holds_are_faults(text: str, line: int, wrong: str) -> None:
+    document = read_yaml(text, "f")
+    (fault,) = document.faults
+    assert wrong in fault.sentence
+    assert fault.sentence.isprintable()
+    assert fault.line or document.lines[fault.path] == line
+
+
 def test_tabs_and_colons_are_explained() -> None:
     with pytest.raises(ConfigError, match="indented with spaces"):
         read_yaml("a:\n\tb: 2\n", "f")
@@ -140,7 +167,7 @@ def test_deep_nesting_is_refused_before_the_stack_ends() -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="ab01:-{}[]&*<!|>'\"#,? \n\t\x00é", max_size=40))
+@given(st.text(alphabet="ab01:-{}[]&*<!|>'\"#,?\\%uUdfx \n\t\x00é", max_size=40))
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     problem, document = None, None
     try:

@@ -71,6 +71,37 @@ def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
     assert job.request.recipe["seed"] == 3
 
 
+@pytest.mark.logs_errors
+def test_a_fault_that_one_film_brings_out_stays_with_that_film(
+    config: Config,
+    store: JobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails_at_one(store: JobStore, path: bytes) -> bool:
+        if path.endswith(b"b.mp4"):
+            raise ZeroDivisionError("nobody foresaw it")
+        return False
+
+    monkeypatch.setattr(JobStore, "is_output", fails_at_one)
+    for name in ("a", "b", "c"):
+        (tmp_path / f"in/{name}.mp4").write_bytes(name.encode())
+    intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
+    intake.start()
+    deadline = time.monotonic() + 30
+    while (len(store.jobs()) < 2 or not intake.problems) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    intake.require_alive()
+    intake.leave()
+    assert {job.request.key.relative for job in store.jobs()} == {b"a.mp4", b"c.mp4"}
+    (told,) = intake.problems
+    assert told.startswith(f"{tmp_path}/in/b.mp4 is refused: queueing it failed unexpectedly")
+    assert "ZeroDivisionError: nobody foresaw it" in told
+    (logged,) = (record for record in caplog.records if record.levelname == "ERROR")
+    assert logged.exc_info is not None
+
+
 def test_a_ledger_that_fails_for_good_ends_the_intake_and_says_so(
     config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
