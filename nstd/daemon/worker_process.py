@@ -199,10 +199,11 @@ def _work_off(worker: Worker, voice: _Voice) -> None:
     cleared: float | None = None
     while not voice.retiring:
         try:
-            outcome = worker.work_one()
-            if outcome is None and (cleared is None or _now() - cleared > CLEAR_UP_SECONDS):
-                worker.clear_up_all()
+            # At the start, and between films: a queue may not be empty for weeks.
+            if cleared is None or _now() - cleared > CLEAR_UP_SECONDS:
+                worker.clearing.clear_up_all()
                 cleared = _now()
+            outcome = worker.work_one()
         except NstdError as error:
             if not error.retryable:
                 raise

@@ -66,6 +66,14 @@ class Lookups:
         )
         return [job_of(row) for row in found]
 
+    def jobs_of(self, numbers: Iterable[int]) -> list[Job]:
+        """Those of the jobs with these numbers that there are, the oldest first."""
+        found = self._database.read(
+            "SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:numbers)) ORDER BY id",
+            {"numbers": json.dumps(list(numbers))},
+        )
+        return [job_of(row) for row in found]
+
     def jobs_for_target(self, target: bytes) -> list[Job]:
         """The jobs whose output goes, or went, to this path, the newest first."""
         found = self._database.read(

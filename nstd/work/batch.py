@@ -18,6 +18,7 @@ from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
 from nstd.submit.freeze import is_media, submit_entry
 from nstd.submit.inputs import absolute, watched_folder, watching_folder
 from nstd.submit.names import Entry
+from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names, make_worker
 from nstd.work.film import Observer
 from nstd.work.result import Result, paths_of, until_stopped, why_not, work_off
@@ -46,8 +47,10 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
     Returns:
         What became of each input; where the observer asked to stop, the last says so.
     """
-    found, named = _found_work(config), _named_work(config, paths)
+    named = _named_work(config, paths)
     with open_ledger(config) as store:
+        _clear_up(config, store)
+        found = _found_work(config)
         # What nstd has painted itself is painted again only where that very file is named.
         fresh = [one for one in found if not store.is_output(bytes(one[2]))]
         work = list(dict.fromkeys([*fresh, *named]))
@@ -82,7 +85,6 @@ def _finished(
                     if attempt.enter_context(daemon_lock(config, required=False)):
                         stack.push(attempt.pop_all())
                         worker = make_worker(config, store, device_names(config)[0], observer)
-                        worker.clear_up_all()
                 if observer.stopping:
                     stopped = Interrupted("Waiting was stopped", "The other nstd goes on by itself")
                     yield Result(*paths_of(job), stopped)
@@ -92,6 +94,13 @@ def _finished(
             result = _ended(store, job) if worker is None else work_off(store, worker, job)
             before = job.state is JobState.DONE
             yield _kept(result, path_of(job.request.target)) if before else result
+
+
+def _clear_up(config: Config, store: JobStore) -> None:
+    """Make good what was left undone by an earlier run, unless another process works just now."""
+    with daemon_lock(config, required=False) as mine:
+        if mine:
+            Clearing(store, config.state_dir / "work").clear_up_all()
 
 
 def _kept(result: Result, target: Path) -> Result:

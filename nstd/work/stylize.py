@@ -20,6 +20,7 @@ from nstd.submit.freeze import Submission, freeze, freezing_of, submit
 from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
 from nstd.submit.output import OutputSpec
+from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names, make_worker
 from nstd.work.film import Observer
 from nstd.work.result import Result, until_stopped, work_off
@@ -58,12 +59,12 @@ def stylize(
     pairs = _pair(sources, destination, output)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
     with JobStore(own.state_dir / "ledger.sqlite3") as store:
+        Clearing(store, own.state_dir / "work").clear_up_all()
         for _, target in pairs:
             if target.exists() and not output.overwrite and not _is_ours(store, target):
                 raise OutputExistsError(f"{target} is there already")
         recipe = freeze(recipe, freezing_of(own, recipe))
         worker = make_worker(own, store, device_names(config)[0], observer)
-        worker.clear_up_all()
         wanted = [_submission(source, target, recipe, output) for source, target in pairs]
         return until_stopped(_stylize_one(own, store, worker, one) for one in wanted)
 

@@ -30,9 +30,10 @@ from nstd.style.optimize import Painter
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
 from nstd.submit.output import OutputSpec
+from nstd.work.clearing import Clearing
 from nstd.work.film import Film, Observer, opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
-from nstd.work.originals import is_as_queued, settle_original
+from nstd.work.originals import is_as_queued
 from nstd.work.painter import build_painter
 from nstd.work.pipeline import stylize_film
 from nstd.work.plan import ExecutionPlan, differences
@@ -41,14 +42,8 @@ from nstd.work.publish import finish_publishing, is_whole
 logger = logging.getLogger(__name__)
 
 
-VANISHED_KEPT_SECONDS = 7 * 86400.0
-"""How long the frames of a film that has vanished are kept: it may come back."""
-
 FIRST_WAIT_SECONDS = 30.0
 LONGEST_WAIT_SECONDS = 3600.0
-
-_OVER = frozenset({JobState.DONE, JobState.CANCELED, JobState.VANISHED})
-"""States of jobs whose work folders are needed no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +92,9 @@ class Worker:
         observer: Who looks on; its `stopping` is obeyed at every step.
         clock: Seconds since the epoch.
 
+    Attributes:
+        clearing: Clears up after jobs that are over.
+
     Raises:
         DeviceError: The device does not answer.
     """
@@ -118,6 +116,7 @@ class Worker:
         self._threads = settings.threads
         self._observer = observer
         self._clock = clock
+        self.clearing = Clearing(store, self._work_dir, clock)
         self._torch_device = prepare(device, settings.threads)
         self._painter: tuple[tuple[Json, ExecutionPlan], Painter] | None = None
         self._unsettled: tuple[Job, NstdError] | None = None
@@ -166,38 +165,7 @@ class Worker:
             # Frames of a film that is painted are never cleared away, whatever its state was.
             with locked(self._work_dir / str(job.id), shared=True):
                 stylize_film(self._film(job))
-        self._clear_up(job)
-
-    def clear_up_all(self) -> None:
-        """What a worker lost just after its last word to the ledger has left undone.
-
-        Also the frames of jobs that were canceled while nobody painted them.
-        """
-        if not self._work_dir.is_dir():
-            return
-        there = {path.name for path in self._work_dir.iterdir()}
-        if not there:
-            return
-        for job in self._store.jobs(_OVER):
-            # A disk that was unmounted under a bare mount point looks like films that were deleted.
-            fresh = self._clock() - job.updated < VANISHED_KEPT_SECONDS
-            if str(job.id) in there and not (job.state is JobState.VANISHED and fresh):
-                self._clear_up(job)
-
-    def _clear_up(self, job: Job) -> None:
-        """Settle the original and remove the work folder, unless another worker has it in hand."""
-        folder = self._work_dir / str(job.id)
-        with locked(folder) as mine:
-            if not mine:
-                return
-            # It may have been retried, or its film may be back, since the job was read.
-            state = self._store.get(job.id).state
-            if state not in _OVER:
-                return
-            # The work folder goes last: as long as it is there, something is left to be done.
-            if state is JobState.DONE and not settle_original(self._store, job, folder):
-                return
-            shutil.rmtree(folder, ignore_errors=True)
+        self.clearing.clear_up(job)
 
     def _film(self, job: Job) -> Film:
         recipe = StyleRecipe.from_json(job.request.recipe)
@@ -286,7 +254,7 @@ class Worker:
                 logger.warning("Job %d is no longer ours: %s", job.id, lost)
         self._unsettled = None
         if settled.state is JobState.CANCELED:
-            self._clear_up(settled)
+            self.clearing.clear_up(settled)
         return settled
 
     def _note(self, job: Job, error: NstdError) -> Job:

@@ -18,7 +18,7 @@ from nstd import files
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
-from nstd.work.originals import settle_original
+from nstd.work.originals import Settlement
 
 OLD, NEW, NEWEST = b"the film that was painted", b"a newer film, of another size", b"the newest"
 
@@ -86,7 +86,7 @@ class Home:
         job = self.ledger.jobs[0] if job is None else job
         work = self.folder / f"state/work/{job.id}"
         work.mkdir(parents=True, exist_ok=True)
-        return settle_original(cast("JobStore", self.ledger), job, work)
+        return Settlement(cast("JobStore", self.ledger), job, work).settle() is None
 
     def films(self) -> dict[str, bytes]:
         """Everything in both folders, by name."""

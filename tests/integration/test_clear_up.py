@@ -12,6 +12,7 @@ import pytest
 from nstd.files import locked
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.work.clearing import Clearing
 from tests.integration.house import House
 from tests.jobs import Onlooker
 
@@ -35,10 +36,10 @@ def test_the_frames_of_a_job_that_was_canceled_while_it_waited_go_too(house: Hou
     worker = house.worker(onlooker)
     worker.work_one()
     assert (house.state / f"work/{job.id}").exists()
-    worker.clear_up_all()
+    worker.clearing.clear_up_all()
     assert (house.state / f"work/{job.id}").exists()
     house.store.cancel(job.id)
-    worker.clear_up_all()
+    worker.clearing.clear_up_all()
     assert not (house.state / f"work/{job.id}").exists()
 
 
@@ -58,7 +59,7 @@ def test_frames_stay_of_a_job_that_is_taken_up_again_before_they_are_cleared_awa
     assert before
     # As another worker read it, which has moved an original for ten minutes since.
     monkeypatch.setattr(JobStore, "jobs", lambda *_: [replace(stopped, state=state)])
-    house.worker(Onlooker()).clear_up_all()
+    house.worker(Onlooker()).clearing.clear_up_all()
     assert kept(house, job) == before
 
 
@@ -71,7 +72,7 @@ def test_nobody_clears_away_what_is_being_painted(house: House) -> None:
     def cancel(frame: int) -> None:
         if frame == 1:
             house.store.cancel(job.id)
-            other.clear_up_all()
+            other.clearing.clear_up_all()
             seen.append(kept(house, job))
 
     outcome = house.work(Onlooker(cancel))
@@ -97,7 +98,7 @@ def test_a_film_is_not_begun_until_its_last_frames_are_cleared_away(
         remove(path, **more)
 
     monkeypatch.setattr(shutil, "rmtree", slow)
-    thread = threading.Thread(target=house.worker(Onlooker()).clear_up_all)
+    thread = threading.Thread(target=house.worker(Onlooker()).clearing.clear_up_all)
     thread.start()
     assert clearing.wait(30)
     house.store.retry(job.id)
@@ -117,12 +118,12 @@ def test_two_workers_never_settle_one_original_at_once(house: House) -> None:
     job = house.queue(originals="move", move_to=str(house.folder / "painted-already"))
     content = hashlib.sha256(house.source.read_bytes()).hexdigest()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nstd.work.worker.Worker._clear_up", lambda *_: None)  # killed after `done`
+        patch.setattr(Clearing, "clear_up", lambda *_: None)  # killed just after `done`
         assert house.work(Onlooker()).error is None
     with pipeline_lock(house, job):
-        house.worker(Onlooker()).clear_up_all()
+        house.worker(Onlooker()).clearing.clear_up_all()
         assert house.source.exists()
-    house.worker(Onlooker()).clear_up_all()
+    house.worker(Onlooker()).clearing.clear_up_all()
     assert not house.source.exists()
     (moved,) = (house.folder / "painted-already").iterdir()
     assert hashlib.sha256(moved.read_bytes()).hexdigest() == content

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nstd.ledger.job import FileIdentity, JobState
-from nstd.work import originals
+from nstd.work import departure
 from tests.integration.settling import (
     MODES,
     NEW,
@@ -46,6 +46,14 @@ def moments(tmp_path: Path, mode: str, happens: Callable[[Home, int, int], None]
             assert code in {0, 9}
             yield home
     pytest.fail("It never came to an end")
+
+
+def killed_while_aside(home: Home) -> Callable[[int], None]:
+    def happens(_: int) -> None:
+        if not home.source.exists():
+            os._exit(9)
+
+    return happens
 
 
 def drop(path: Path, content: bytes) -> None:
@@ -192,7 +200,7 @@ def test_a_copy_of_what_is_not_the_painted_film_is_never_published(
     """Replaced only while it is copied, it looks the same before and after."""
     home = Home(tmp_path, "another disk")
     obstruct("another disk", tmp_path, monkeypatch)
-    copy, kept = originals._copy, tmp_path / "kept"
+    copy, kept = departure._copy, tmp_path / "kept"
 
     def replaced_meanwhile(source: Path, part: Path, content: str) -> None:
         source.rename(kept)
@@ -202,18 +210,14 @@ def test_a_copy_of_what_is_not_the_painted_film_is_never_published(
         finally:
             kept.replace(source)
 
-    monkeypatch.setattr(originals, "_copy", replaced_meanwhile)
+    monkeypatch.setattr(departure, "_copy", replaced_meanwhile)
     assert home.settle()
     assert home.films() == {"in/film.mp4": OLD}
 
 
 def test_a_film_aside_on_a_disk_that_is_away_is_waited_for(tmp_path: Path) -> None:
     home = Home(tmp_path, "renamed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(originals, "_put_back", lambda _: None)
-        patch.setattr(originals, "_publish_beside", lambda *_: 1 / 0)  # in place of a kill
-        with pytest.raises(ZeroDivisionError):
-            home.settle()
+    assert in_another_process(home.settle, killed_while_aside(home)) == 9
     assert not home.source.exists()
     away = tmp_path / "away"
     home.source.parent.rename(away)
@@ -229,12 +233,7 @@ def test_a_film_aside_on_a_disk_that_is_away_is_waited_for(tmp_path: Path) -> No
 def test_a_film_that_is_wanted_again_while_it_is_aside_has_its_name_again(tmp_path: Path) -> None:
     home = Home(tmp_path, "delete", recipes=("oil", "ink"))
     oil, ink = home.ledger.jobs
-
-    def killed(_: int) -> None:
-        if not home.source.exists():
-            os._exit(9)
-
-    assert in_another_process(lambda: home.settle(oil), killed) == 9
+    assert in_another_process(lambda: home.settle(oil), killed_while_aside(home)) == 9
     assert not home.source.exists()
     home.ledger.jobs[1] = replace(ink, state=JobState.QUEUED)  # canceled before, and retried
     assert home.settle(oil)

@@ -29,6 +29,7 @@ from nstd.media.write.segment import SegmentWriter
 from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker
+from nstd.work.clearing import VANISHED_KEPT_SECONDS, Clearing
 from nstd.work.plan import SHORTEST_HISTORY
 from tests.integration.house import FRAMES, SEGMENT, House
 from tests.jobs import Onlooker
@@ -485,7 +486,7 @@ def test_a_film_whose_disk_is_gone_has_not_vanished(house: House, marker: str | 
         assert held.hold_reason is not None
         assert "is not there (No such file or directory): the film waits for it" in held.hold_reason
         house.store.retry(job.id)
-    house.worker(Onlooker()).clear_up_all()
+    house.worker(Onlooker()).clearing.clear_up_all()
     if marker:
         watched.rmdir()
     away.rename(watched)
@@ -550,7 +551,7 @@ def test_the_frames_of_a_film_that_vanished_are_kept_for_a_week(house: House) ->
     gone = house.work(Onlooker())
     assert gone.job.state is JobState.VANISHED
     frames = house.state / f"work/{job.id}"
-    at_work.clear_up_all()
+    at_work.clearing.clear_up_all()
     assert frames.exists()
     away.rename(house.source)
     house.queue()  # as the watcher does
@@ -566,7 +567,6 @@ def test_after_that_they_go(house: House) -> None:
     house.worker(onlooker).work_one()
     house.source.unlink()
     house.work(Onlooker())
-    later = house.worker(Onlooker())
-    later._clock = lambda: time.time() + worker.VANISHED_KEPT_SECONDS + 1
-    later.clear_up_all()
+    later = time.time() + VANISHED_KEPT_SECONDS + 1
+    Clearing(house.store, house.state / "work", lambda: later).clear_up_all()
     assert not (house.state / f"work/{job.id}").exists()

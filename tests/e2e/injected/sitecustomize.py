@@ -66,10 +66,10 @@ POINTS = {
     "it is PUBLISHING and not in place": Point("os:link", "before"),
     "it has both its names": Point("os:link", "after"),
     "it is in place and not DONE": Point(f"{STORE}.done", "before"),
-    "its original is taken aside": Point("nstd.work.originals:publish", "before", moves=True),
+    "its original is taken aside": Point("nstd.work.departure:publish", "before", moves=True),
     "its original has both names": Point("os:link", "after", 2, moves=True),
     "its original is moved and nothing said": Point(
-        "nstd.work.originals:publish", "after", moves=True
+        "nstd.work.departure:publish", "after", moves=True
     ),
 }
 """By what has just happened."""

@@ -55,6 +55,7 @@ class FakeWorker:
         self._voice = voice
         self._outcomes = list(outcomes)
         self.cleared = 0
+        self.clearing = self
 
     def work_one(self) -> Outcome | None:
         if not self._outcomes:

@@ -1,0 +1,95 @@
+"""What is left to do of jobs that are over: their originals settled, their work folders removed.
+
+It needs no device: whoever starts does it first thing, whether there is anything to paint or not.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from nstd.errors import from_os_error
+from nstd.files import locked
+from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import JobStore
+from nstd.work.originals import LOCK_PREFIX, Settlement
+
+logger = logging.getLogger(__name__)
+
+VANISHED_KEPT_SECONDS = 7 * 86400.0
+"""How long the frames of a film that has vanished are kept: it may come back."""
+
+_OVER = frozenset({JobState.DONE, JobState.CANCELED, JobState.VANISHED})
+"""States of jobs whose work folders are needed no more."""
+
+
+class Clearing:
+    """Clears up after jobs that are over.
+
+    Args:
+        store: The ledger.
+        work_dir: Holds the jobs' work folders.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, store: JobStore, work_dir: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._work_dir = work_dir
+        self._clock = clock
+
+    def clear_up_all(self) -> None:
+        """Do what a worker that was lost just after its last word to the ledger has left undone.
+
+        Also the frames of jobs that were canceled while nobody painted them.
+
+        Raises:
+            LedgerError, StorageError: The ledger cannot be used.
+        """
+        try:
+            names = sorted(path.name for path in self._work_dir.iterdir())
+        except FileNotFoundError:
+            return  # nothing was ever painted
+        except OSError as error:
+            raise from_os_error(error, self._work_dir, "looking into") from error
+        for name in names:
+            if name.startswith(LOCK_PREFIX):
+                self._remove_lock(self._work_dir / name)
+        # Numbers of jobs that there are not are of a ledger that is gone.
+        for job in self._store.jobs_of(int(name) for name in names if name.isdecimal()):
+            if job.state in _OVER and not self._may_come_back(job):
+                self.clear_up(job)
+
+    def clear_up(self, job: Job) -> None:
+        """Settle the original and remove the work folder, unless another worker has it in hand.
+
+        Raises:
+            LedgerError, StorageError: The ledger cannot be used.
+        """
+        folder = self._work_dir / str(job.id)
+        with locked(folder) as mine:
+            if not mine:
+                return
+            # It may have been retried, or its film may be back, since the job was read.
+            state = self._store.get(job.id).state
+            if state not in _OVER:
+                return
+            # The work folder goes last: as long as it is there, something is left to be done.
+            if state is JobState.DONE and Settlement(self._store, job, folder).settle():
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _may_come_back(self, job: Job) -> bool:
+        # A disk that was unmounted under a bare mount point looks like films that were deleted.
+        fresh = self._clock() - job.updated < VANISHED_KEPT_SECONDS
+        return job.state is JobState.VANISHED and fresh
+
+    def _remove_lock(self, folder: Path) -> None:
+        """Of a worker that was killed while it held it."""
+        with locked(folder) as mine:
+            if mine:
+                with suppress(OSError):  # an empty folder is no loss
+                    folder.rmdir()

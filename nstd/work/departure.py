@@ -1,0 +1,294 @@
+"""A file that leaves its folder, whole or not at all: it is deleted, or moved to another folder.
+
+Between a look at a file and its removal another one may take its name. So a file is first *taken
+aside*: renamed to a hidden name beside its own, and looked at again there, where nobody else puts
+anything. If it is the one that is meant it is removed or moved from there; else it gets its name
+back. A note in a folder of ours tells the next start of one that is aside.
+"""
+
+import errno
+import hashlib
+import itertools
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nstd.errors import ChangedError, OutputExistsError, StorageError, from_os_error
+from nstd.files import (
+    hidden_path,
+    publish,
+    removed_on_failure,
+    rename_to_free_name,
+    sync_file,
+    sync_folder,
+    write_whole,
+)
+from nstd.ledger.job import FileIdentity
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 1 << 20
+
+
+class Departure:
+    """One file on its way out of its folder.
+
+    Nothing here keeps others away that have the same file in hand: see `nstd.files.locked`.
+
+    Args:
+        source: The file, under its own name.
+        content: SHA-256 of the content it is to have; any other is left alone.
+        note: A file that is there as long as the file may be aside.
+        target: Where it is moved to, unless another file is there; None where it is deleted.
+        is_unchanged: Whether the file has that content, told faster than by reading all of it.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        content: str,
+        *,
+        note: Path,
+        target: Path | None,
+        is_unchanged: Callable[[], bool],
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.is_unchanged = is_unchanged
+        self._content = content
+        self._note = note
+        mark = short_hash(os.fsencode(source) + b"\0" + content.encode())
+        self._aside = hidden_path(source, f"{mark}.original")
+        """Its hidden name in the source's folder; that of this content only."""
+        self._part = None if target is None else hidden_path(target, f"{mark}.part")
+        """A copy of it in the making, in the target's folder; of nobody else's."""
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether a process was killed while it had the file aside.
+
+        What has its name by now is another file.
+
+        Raises:
+            StorageError: It cannot be told.
+        """
+        return is_there(self._aside)
+
+    @property
+    def is_out_of_sight(self) -> bool:
+        """Whether the file may be aside in a folder that is not there now: its disk is away."""
+        try:
+            noted = self._note.read_bytes()
+        except FileNotFoundError:
+            return False
+        try:
+            # Another disk's folder at its place, or the empty one that disks are mounted on, is
+            # another file to its file system. Devices' numbers may change with each start.
+            return _number_of(self.source.parent) != noted
+        except OSError:
+            return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to be done: it has gone, or has its name."""
+        return not self._note.exists()
+
+    def has_its_content_aside(self) -> bool:
+        """Whether what is aside has the content it is to have."""
+        return sha256(self._aside) == self._content
+
+    def come_back(self) -> None:
+        """Give what is aside its name back, or one beside what has come there meanwhile."""
+        for name in names(self.source):
+            if not is_there(self._aside):
+                break
+            try:
+                rename_to_free_name(self._aside, name)
+            except OutputExistsError:
+                continue
+            if name != self.source:
+                logger.warning("%s has come meanwhile; what was there is now %s", self.source, name)
+        if not self.is_out_of_sight:
+            self._note.unlink(missing_ok=True)
+
+    def forget_earlier(self) -> None:
+        """Remove what a process that was killed has left of it, if it has; it is not aside."""
+        self._note.unlink(missing_ok=True)
+        self._remove_part()
+
+    def leave(self) -> None:
+        """Delete or move the file, be it aside or under its name.
+
+        Raises:
+            ChangedError: It is not the one that is meant any more; whatever it is has its name.
+            OSError, StorageError: A disk would not; the file has its name.
+        """
+        if self.is_aside:
+            with self._taken_aside():
+                self._leave()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self.target is None or self._part is None:
+            with self._taken_aside():
+                self._aside.unlink()
+        else:
+            self._remove_part()
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            if not self._is_renamed(self._part, self.target):
+                self._copy_and_remove(self._part, self.target)
+        # The names in this folder must be on the disk before the note, on another one, is gone.
+        sync_folder(self.source.parent)
+        self._note.unlink(missing_ok=True)
+
+    def _remove_part(self) -> None:
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+
+    def _is_renamed(self, part: Path, target: Path) -> bool:
+        """Move within one file system, and say whether it is one."""
+        if _are_apart(self.source.with_name(part.name), part):
+            return False
+        try:
+            with self._taken_aside():
+                self._publish_beside(self._aside, target)
+        except StorageError as error:
+            # Mounted once it may have parts of its own: quotas, for one.
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EXDEV:
+                return False
+            raise
+        return True
+
+    def _copy_and_remove(self, part: Path, target: Path) -> None:
+        with removed_on_failure(part):
+            # That takes minutes, in which the file keeps its name.
+            _copy(self._aside if self.is_aside else self.source, part, self._content)
+            with self._taken_aside():
+                self._publish_beside(part, target)
+                self._aside.unlink()
+
+    @contextmanager
+    def _taken_aside(self) -> Iterator[None]:
+        """Have the file aside as long as the block lasts; if that fails it gets its name back.
+
+        Raises:
+            ChangedError: It is not the one that is meant any more.
+        """
+        try:
+            if not self.is_aside:
+                self._take_aside()
+            yield
+        except BaseException:
+            self.come_back()
+            raise
+
+    def _take_aside(self) -> None:
+        """Give the file its hidden name, and make sure that it is the one that is meant."""
+        source, aside = self.source, self._aside
+        write_whole(self._note, _number_of(source.parent))
+        seen = FileIdentity.from_stat(source.stat())
+        if not self.is_unchanged():
+            raise ChangedError(f"{source} changed")
+        source.rename(aside)
+        found = FileIdentity.from_stat(aside.stat())
+        if seen.same_content(found):
+            return
+        # A newer one, most likely; or the same, on a file system where a rename is a new identity.
+        if seen.size != found.size or not self.has_its_content_aside():
+            raise ChangedError(f"{source} was replaced")
+
+    def _publish_beside(self, part: Path, target: Path) -> None:
+        """Make `part` visible as `target`, or with a number where another file is: it stays.
+
+        Where one that was killed has already put the same content there, `part` goes.
+        """
+        for name in names(target):
+            try:
+                publish(part, name, overwrite=False)
+            except OutputExistsError:
+                if not self._is_moved(part, name):
+                    continue
+                sync_file(name)
+                sync_folder(name.parent)
+                part.unlink()
+            return
+
+    def _is_moved(self, part: Path, there: Path) -> bool:
+        """Whether a file is the one that is moved, with the content that `part` has too."""
+        return (
+            there.is_file()
+            and there.stat().st_size == part.stat().st_size
+            and sha256(there) == self._content
+        )
+
+
+def names(path: Path) -> Iterator[Path]:
+    """The path, and the same with a number from 2 on: `film.mp4`, `film-2.mp4`, and so on."""
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something of that name.
+
+    Raises:
+        StorageError: It cannot be told, which is no answer.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise from_os_error(error, path, "looking at") from error
+    return True
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def short_hash(name: bytes) -> str:
+    """A name made of a name that may be too long, or hold what no name may."""
+    return hashlib.sha256(name).hexdigest()[:16]
+
+
+def _are_apart(free: Path, other: Path) -> bool:
+    """Whether nothing can be renamed from one name to the other; no file has the first.
+
+    Two mounts of one file system have one device number, and are apart all the same; the parts of
+    one mount (btrfs) may have several, and are.
+    """
+    if free.parent.stat().st_dev != other.parent.stat().st_dev:
+        return True
+    try:
+        free.rename(other)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return True
+        raise
+    return False
+
+
+def _copy(source: Path, part: Path, content: str) -> None:
+    """Copy a file, and make sure that it is the one with this content."""
+    digest = hashlib.sha256()
+    with source.open("rb") as read, part.open("wb") as written:
+        while chunk := read.read(_CHUNK):
+            digest.update(chunk)
+            written.write(chunk)
+    if digest.hexdigest() != content:
+        raise ChangedError(f"{source} changed while it was copied")
+    shutil.copystat(source, part)
+
+
+def _number_of(folder: Path) -> bytes:
+    return str(folder.stat().st_ino).encode()
