@@ -71,6 +71,13 @@ def deniable() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _notices_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What works in a test leaves its notice there, not where the machine's others are found."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """A command run within a test sets up logging to a stream that ends with the test."""
     root = logging.getLogger()

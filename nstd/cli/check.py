@@ -58,7 +58,7 @@ def _of_machine(path: Path | None, run: bool, face: Face) -> list["Finding"]:
     settings: Config | None = None
     problem: ConfigError | None = None
     try:
-        settings = configured(path, face, level="warning")
+        settings = configured(path, face, level="warning", needed=run)
         if run:
             require_folders(settings)
     except ConfigError as error:

@@ -24,7 +24,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="Configuration file. Looked for in ./config.yaml, the XDG folder and /etc/nstd.",
+        help="Configuration file; else ./nstd.yaml, ./config.yaml, the XDG folder's, /etc/nstd's.",
     ),
 ]
 DebugOption = Annotated[
@@ -45,18 +45,24 @@ class Face:
     quiet: bool = False
 
 
-def configured(path: Path | None, face: Face, *, level: str | None = None) -> Config:
+def configured(
+    path: Path | None, face: Face, *, level: str | None = None, needed: bool = False
+) -> Config:
     """Read the configuration and set up logging as it says.
 
     Args:
         path: Of `--config`.
         face: How to talk.
         level: Least severity to log, instead of the configuration's.
+        needed: Whether the command can do nothing without one: else another program's
+            `config.yaml` in the working folder is passed over, with a note.
 
     Raises:
         ConfigError: Something in the configuration is wrong.
     """
-    config = load_config(path)
+    config = load_config(path, needed=needed)
+    if config.ignored is not None and not face.quiet:
+        note(f"{shown(config.ignored)} is not nstd's, and is left alone")
     set_up_logging(level or config.log_level, debug=face.debug)
     if not face.quiet:
         logging.getLogger("nstd.network").setLevel(min(logging.INFO, logging.root.level))
@@ -114,6 +120,11 @@ def report(results: Sequence["Result"], face: Face) -> None:
         # One input's own code; that it was stopped is more than that some failed.
         alone = len(results) == 1 or isinstance(error, Interrupted)
         raise typer.Exit(error.exit_code if alone else 1)
+
+
+def note(sentence: str) -> None:
+    """Say on standard error what is worth knowing, and no fault."""
+    sys.stderr.write(f"nstd: {sentence}.\n")
 
 
 def shown(path: Path | None) -> str:

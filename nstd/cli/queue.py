@@ -19,9 +19,20 @@ from nstd.cli.listing import (
     standing,
     visible,
 )
-from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
-from nstd.config import Config
+from nstd.cli.options import (
+    ConfigOption,
+    DebugOption,
+    Face,
+    JsonOption,
+    configured,
+    note,
+    print_data,
+    shown,
+)
+from nstd.config import Config, find_config
+from nstd.errors import ConfigError
 from nstd.ledger.job import JobState
+from nstd.log import set_up_logging
 
 if TYPE_CHECKING:
     from nstd.errors import NstdError
@@ -53,7 +64,7 @@ def add_command(
     """Queue films and pictures with the daemon: of a watched folder, or with --recipe and -o."""
     from nstd.submit.add import Wish, add
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug), adds=True)
     wish = Wish(
         recipes=tuple(recipe or ()),
         output=output,
@@ -79,7 +90,7 @@ def status_command(
     """
     from nstd.submit.control import overview
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug))
     found = overview(settings)
     if json:
         print_data(overview_data(found, settings))
@@ -99,7 +110,7 @@ def jobs_command(
     """List jobs, the newest first: the queue of `nstd run` and `nstd batch`."""
     from nstd.submit.control import list_jobs
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug))
     found = list_jobs(settings, state or None, limit)
     if json:
         print_data([job_data(job) for job in found])
@@ -118,7 +129,7 @@ def show_command(
     """Show everything of one job: paths, state, recipe, segments, history."""
     from nstd.submit.control import details
 
-    found = details(configured(config, Face(debug), level="warning"), job)
+    found = details(_queue(config, Face(debug)), job)
     if json:
         print_data(details_data(found))
     else:
@@ -135,7 +146,7 @@ def retry_command(
     """Queue jobs again that failed or were canceled, or end the waiting of queued ones."""
     from nstd.submit.control import retry
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug))
     _tell(settings, retry(settings, jobs or [], failed=failed), json=json)
 
 
@@ -151,7 +162,7 @@ def cancel_command(
     """
     from nstd.submit.control import cancel
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug))
     _tell(settings, cancel(settings, jobs or []), json=json)
 
 
@@ -165,7 +176,7 @@ def pause_command(
     """Keep jobs from being painted; one that runs stops, and keeps its painted frames."""
     from nstd.submit.control import pause
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug))
     _tell(settings, pause(settings, jobs or [], all_jobs=all_jobs), json=json)
 
 
@@ -179,8 +190,35 @@ def resume_command(
     """Let paused jobs go on where they stopped."""
     from nstd.submit.control import resume
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = _queue(config, Face(debug))
     _tell(settings, resume(settings, jobs or [], all_jobs=all_jobs), json=json)
+
+
+def _queue(path: Path | None, face: Face, *, adds: bool = False) -> Config:
+    """The configuration, with the folders of the queue that is meant; see `locate`.
+
+    Whoever steers the queue needs no more of the file than where that is: one that is broken, or
+    cannot be read, does not lock them out of an nstd that runs.
+    """
+    from nstd.submit.locate import locate, locate_running
+
+    try:
+        config = configured(path, face, level="warning", needed=adds)
+        found = locate(config, named=path is not None, leaves_files=adds)
+    except ConfigError as error:
+        running = None if adds else locate_running(find_config(path), named=path is not None)
+        if running is None:
+            raise
+        set_up_logging("warning", debug=face.debug)
+        first, *more = error.problem.splitlines()
+        also = f" (and {len(more)} more faults)" if more else ""
+        note(f"{first}{also}. This is the queue of the nstd that runs")
+        found = running
+    for folder, source in found.others:
+        by = "" if source is None else f" (--config {shown(source)})"
+        this = shown(found.config.state_dir)
+        note(f"This is the queue in {this}; there is another in {shown(folder)}{by}")
+    return found.config
 
 
 def _tell(config: Config, answers: Sequence["Answer"], *, json: bool) -> None:

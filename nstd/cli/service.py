@@ -25,7 +25,7 @@ def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None
     from nstd.config import load_config
     from nstd.daemon.main import run
 
-    settings = configured(config, Face(debug))
+    settings = configured(config, Face(debug), needed=True)
     run(settings, lambda: load_config(config or settings.source), debug=debug)
 
 
@@ -45,7 +45,7 @@ def batch_command(
     from nstd.work.batch import batch
 
     face = Face(debug, json, quiet)
-    settings = configured(config, face, level="warning")
+    settings = configured(config, face, level="warning", needed=True)
     with reporting(face) as reporter:
         results = batch(settings, paths or [], reporter)
     report(results, face)

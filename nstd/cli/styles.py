@@ -12,9 +12,11 @@ from nstd.cli.options import (
     Face,
     JsonOption,
     configured,
+    note,
     print_data,
     shown,
 )
+from nstd.errors import ConfigError
 from nstd.gallery import list_styles
 
 COLUMNS = 4
@@ -32,7 +34,12 @@ def styles_command(
     debug: DebugOption = False,
 ) -> None:
     """List the styles that ship; each can be named wherever a style image can."""
-    configured(config, Face(debug), level="warning")
+    try:
+        configured(config, Face(debug), level="warning")
+    except ConfigError as error:
+        if config is not None:
+            raise
+        note(f"{error.problem.splitlines()[0]}; what ships needs no configuration")
     if sheet is not None:
         _write_sheet(sheet, overwrite=overwrite)
     styles = list_styles()

@@ -155,7 +155,8 @@ def stylize_command(
 ) -> None:
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
     face = Face(debug, json, quiet)
-    settings = with_machine(configured(config, face, level="warning"), device, threads)
+    settings = configured(config, face, level="warning", needed=recipe is not None)
+    settings = with_machine(settings, device, threads)
     painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
     encoded_as = _output(settings, output, encoding)
     first, last = parse_frames(frames)

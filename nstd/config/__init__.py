@@ -1,7 +1,8 @@
 """config.yaml: finding it, reading it, and saying what is wrong with it."""
 
+from nstd.config.find import find_config
 from nstd.config.limits import LimitsConfig, LimitsOverride
-from nstd.config.load import find_config, load_config, output_from_options, recipe_from_options
+from nstd.config.load import load_config, output_from_options, recipe_from_options
 from nstd.config.model import Config, default_cache_dir, default_state_dir
 from nstd.config.output import Codec, Container, OutputConfig, OutputOverride
 from nstd.config.places import BatchConfig, FolderConfig, MoveOriginals, output_name

@@ -1,8 +1,6 @@
-"""Finding config.yaml and reading it; recipes from the command line."""
+"""Reading config.yaml; recipes from the command line."""
 
 import logging
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,30 +9,26 @@ from pydantic import ValidationError
 
 from nstd.config.crosscheck import cross_faults
 from nstd.config.faults import faults_of, shown_path
-from nstd.config.model import Config, xdg_folder
+from nstd.config.find import LARGEST_FILE, OWN_NAME, find_config, is_foreign
+from nstd.config.model import Config
 from nstd.config.output import OutputConfig, OutputOverride
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, read_yaml
-from nstd.errors import ConfigError, StorageError, UsageError
-from nstd.files import facts_of
+from nstd.errors import ConfigError, UsageError
 from nstd.style.recipe import StyleRecipe
-
-SYSTEM_CONFIG = Path("/etc/nstd/config.yaml")
-FILE_NAME = "config.yaml"
-
-LARGEST_FILE = 256 << 10
-"""Bytes. Larger is no configuration, but a film or a device named by mistake."""
 
 _logger = logging.getLogger(__name__)
 
 
-def load_config(path: Path | None = None) -> Config:
+def load_config(path: Path | None = None, *, needed: bool = True) -> Config:
     """The configuration.
 
     Args:
         path: The file given with `--config`, or None to look for one (see `find_config`).
+        needed: Whether nothing can be done without one: another program's `config.yaml` in the
+            working folder is then an error. Else it is passed over: `Config.ignored` names it.
 
     Returns:
         What the file says, or the defaults where there is none: `Config.source` tells which.
@@ -44,11 +38,20 @@ def load_config(path: Path | None = None) -> Config:
             one a line.
     """
     found = find_config(path)
+    ignored: Path | None = None
+    if path is None and found is not None and is_foreign(found):
+        if needed:
+            raise ConfigError(
+                f"{found} in this folder is no configuration of nstd",
+                f"Name yours with --config, or call it {OWN_NAME}: that is looked for first",
+            )
+        ignored = found.absolute()
+        found = find_config(but_for=[found])
     if found is None:
         _logger.debug("no configuration file: defaults")
-        return Config()
+        return Config.model_validate({}, context=Context(base=Path.cwd(), ignored=ignored))
     document = read_yaml(_read(found), str(found))
-    context = Context(base=found.absolute().parent, source=found.absolute())
+    context = Context(found.absolute().parent, source=found.absolute(), ignored=ignored)
     data = {} if document.data is None else document.data
     faults = list(document.faults)
     config = None
@@ -61,38 +64,6 @@ def load_config(path: Path | None = None) -> Config:
         raise ConfigError(listing(faults, document, str(found)))
     _logger.debug("configuration: %s", found)
     return config
-
-
-def find_config(path: Path | None = None) -> Path | None:
-    """Where the configuration is.
-
-    Args:
-        path: The file given with `--config`, or None for the first that exists of ./config.yaml,
-            $XDG_CONFIG_HOME/nstd/config.yaml and /etc/nstd/config.yaml.
-
-    Raises:
-        ConfigError: `path` does not exist, is a folder, or cannot be looked at.
-    """
-    if path is not None:
-        there = configured_place(path)
-        if there is None:
-            raise ConfigError(f"There is no file {path}", "Check the path given with --config")
-        if stat.S_ISDIR(there.st_mode):
-            raise ConfigError(f"{path} is a folder, not a file", "Name the file in it")
-        return path
-    return next((place for place in _usual_places() if _is_file(place)), None)
-
-
-def configured_place(path: Path) -> os.stat_result | None:
-    """What is at a path that the user has named; None where there is nothing.
-
-    Raises:
-        ConfigError: It cannot be looked at: permission is denied, or its mount does not answer.
-    """
-    try:
-        return facts_of(path)
-    except StorageError as error:
-        raise ConfigError(error.problem, error.remedy) from error
 
 
 def recipe_from_options(
@@ -157,24 +128,6 @@ def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputC
     except ValidationError as error:
         faults = faults_of(error, OutputConfig)
         raise UsageError("\n".join(_option_sentence(fault) for fault in faults)) from error
-
-
-def _usual_places() -> list[Path]:
-    places = [Path(FILE_NAME), SYSTEM_CONFIG]
-    try:
-        places.insert(1, xdg_folder("XDG_CONFIG_HOME", ".config") / "nstd" / FILE_NAME)
-    except RuntimeError:
-        _logger.info("there is no home folder to look for a configuration in")
-    return places
-
-
-def _is_file(place: Path) -> bool:
-    try:
-        return place.is_file()
-    except OSError as error:
-        # /etc/nstd is often closed to others than the service's own user; they have no part in it.
-        _logger.info("%s cannot be looked at: %s", place, error.strerror)
-        return False
 
 
 def _read(path: Path) -> str:

@@ -172,16 +172,22 @@ class Config(Section):
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] = "info"
 
     _source: Path | None = PrivateAttr(default=None)
+    _ignored: Path | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Keep the name of the file it was read from."""
+        """Keep the name of the file it was read from, and of one that was passed over."""
         if isinstance(context, Context):
-            self._source = context.source
+            self._source, self._ignored = context.source, context.ignored
 
     @property
     def source(self) -> Path | None:
         """The file it was read from, or None."""
         return self._source
+
+    @property
+    def ignored(self) -> Path | None:
+        """A file in the working folder that was passed over as another program's, or None."""
+        return self._ignored
 
     def output_of(self, entry: Entry) -> OutputConfig:
         """How the films of `entry` are encoded: `output`, overridden by its `encode`."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nstd.config.faults import faults_of
-from nstd.config.load import LARGEST_FILE, as_text, listing, overridden
+from nstd.config.find import LARGEST_FILE
+from nstd.config.load import as_text, listing, overridden
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
 from nstd.config.yaml_lines import read_yaml

@@ -28,10 +28,12 @@ class Context:
     Attributes:
         base: Folder that relative paths are relative to.
         source: The file, or None.
+        ignored: Another program's file that was passed over, or None.
     """
 
     base: Path
     source: Path | None = None
+    ignored: Path | None = None
 
 
 class Section(BaseModel):

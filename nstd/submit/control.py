@@ -15,6 +15,7 @@ from nstd.config import Config
 from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
 from nstd.ledger.job import Event, Job, JobKey, JobState, Json, Segment
 from nstd.ledger.store import BEGUN_ANEW, JobStore
+from nstd.submit.notice import announced
 
 UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
@@ -90,6 +91,8 @@ def open_ledger(config: Config) -> JobStore:
 def daemon_lock(config: Config, *, required: bool) -> Iterator[bool]:
     """Hold the state folder's lock: one daemon, or one `batch` that works itself, at a time.
 
+    As long as it is held, a notice tells any shell of the machine where (see `notice`).
+
     Args:
         config: For the state folder.
         required: Raise where another process holds it, instead of saying so.
@@ -119,7 +122,8 @@ def daemon_lock(config: Config, *, required: bool) -> Iterator[bool]:
                 if time.monotonic() >= deadline:
                     raise BusyError(f"Another nstd works on {config.state_dir} already") from error
                 time.sleep(0.02)
-        yield True
+        with announced(config):
+            yield True
 
 
 def is_worked_on(config: Config) -> bool:

@@ -90,6 +90,7 @@ class Program:
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "XDG_CONFIG_HOME": str(self.home / "config"),
+            "XDG_RUNTIME_DIR": str(self.home / "run"),
             "PYTHONPATH": str(ROOT),
             "OMP_NUM_THREADS": "1",
             "COLUMNS": "100",

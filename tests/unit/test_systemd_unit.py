@@ -24,6 +24,7 @@ DIFFERENT = {
         "/opt/nstd/bin/nstd run --config /etc/nstd/%i.yaml",
     ),
     ("Service", "StateDirectory"): ("nstd", "nstd-%i"),
+    ("Service", "RuntimeDirectory"): ("nstd", "nstd-%i"),
 }
 """What must differ between one daemon and one of several; all else is alike."""
 

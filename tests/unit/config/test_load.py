@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import nstd.config.load
+import nstd.config.find
 from nstd.config import Config, find_config, load_config
 from nstd.errors import ConfigError
 
@@ -20,7 +20,7 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("STATE_DIRECTORY", "CACHE_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(nstd.config.load, "SYSTEM_CONFIG", tmp_path / "etc" / "config.yaml")
+    monkeypatch.setattr(nstd.config.find, "SYSTEM_CONFIG", tmp_path / "etc" / "config.yaml")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
@@ -106,7 +106,7 @@ def test_a_film_named_as_configuration_is_refused() -> None:
 
 
 def test_a_file_that_is_not_utf8_is_refused_with_its_line() -> None:
-    Path("config.yaml").write_bytes(b"a: 1\nb: \xff\n")
+    Path("config.yaml").write_bytes(b"threads: 1\nnetwork: \xff\n")
     assert _faults(None) == ["config.yaml:2: not UTF-8 text"]
 
 

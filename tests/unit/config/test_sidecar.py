@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nstd.config import RecipeConfig, StyleImage, sidecar_of, with_sidecar
-from nstd.config.load import LARGEST_FILE
+from nstd.config.find import LARGEST_FILE
 from nstd.errors import ConfigError
 
 

@@ -1,0 +1,164 @@
+"""Which queue is meant: that of the nstd that runs, whatever the environment of who looks.
+
+The unit's ledger lies where systemd says, which only the unit is told: an admin's shell would look
+into its own home folder, and find nothing.
+"""
+
+import os
+import pwd
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.config import Config
+from nstd.config.find import SYSTEM_CONFIG
+from nstd.errors import AccessError
+from nstd.submit.notice import Notice, notices
+
+SYSTEM_STATE = Path("/var/lib")
+SYSTEM_CACHE = Path("/var/cache")
+"""Where systemd makes a unit's `StateDirectory=` and `CacheDirectory=`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The queue that is meant.
+
+    Attributes:
+        config: The configuration, with the folders of that queue.
+        others: State folders of other queues that could have been meant, each with the file that
+            its nstd goes by, or None.
+    """
+
+    config: Config
+    others: tuple[tuple[Path, Path | None], ...]
+
+
+def locate(config: Config, *, named: bool, leaves_files: bool = False) -> Queue:
+    """The queue that is meant by a configuration.
+
+    What says its state folder (the key `state_dir`, or $STATE_DIRECTORY) means that. Else it is the
+    first that there is of: the nstd that runs by this very file, the unit of a file in /etc/nstd,
+    the user's own, and, unless the file was named, any other that runs.
+
+    Args:
+        config: As it was read.
+        named: Whether its file was named by the user.
+        leaves_files: Whether the command puts files there, which must be the owner's.
+
+    Raises:
+        AccessError: The queue is another user's, and closed to this one.
+    """
+    found = list(_candidates(config, named=named))
+    chosen = next((one for one in found if _is_there(one.state_dir)), None)
+    if chosen is None:
+        return Queue(config, ())
+    _require_access(chosen.state_dir, leaves_files=leaves_files)
+    others = {
+        one.state_dir: one.config
+        for one in found
+        if one.state_dir != chosen.state_dir and _is_there(one.state_dir)
+    }
+    return Queue(_at(config, chosen), tuple(others.items()))
+
+
+def locate_running(path: Path | None, *, named: bool) -> Queue | None:
+    """The queue of the nstd that runs by a configuration that cannot be read now; None: none runs.
+
+    Args:
+        path: The file.
+        named: Whether the user has named it: else any nstd that runs may be meant.
+
+    Raises:
+        AccessError: The queue is another user's, and closed to this one.
+    """
+    running = notices()
+    same = [one for one in running if path is not None and _same(one.config, path)]
+    found = same + [one for one in running if one not in same and not named]
+    if not found:
+        return None
+    chosen, *others = found
+    _require_access(chosen.state_dir, leaves_files=False)
+    config = Config(state_dir=chosen.state_dir, cache_dir=chosen.cache_dir)
+    return Queue(config, tuple((one.state_dir, one.config) for one in others))
+
+
+def _candidates(config: Config, *, named: bool) -> Iterator[Notice]:
+    own = Notice(config.state_dir, config.cache_dir, config.source)
+    if "state_dir" in config.model_fields_set or os.environ.get("STATE_DIRECTORY"):
+        yield own
+        return
+    running, source = notices(), config.source
+    if source is not None:
+        yield from (one for one in running if _same(one.config, source))
+    if source is None or source.parent == SYSTEM_CONFIG.parent:
+        name = "nstd" if source is None or source == SYSTEM_CONFIG else f"nstd-{source.stem}"
+        unit = Notice(SYSTEM_STATE / name, SYSTEM_CACHE / "nstd", source)
+        yield from (unit, own) if source is not None else (own, *running, unit)
+    else:
+        yield own
+    if not named:
+        yield from running
+
+
+def _at(config: Config, notice: Notice) -> Config:
+    """The configuration with a notice's folders, as far as it does not say its own."""
+    update = {"state_dir": notice.state_dir}
+    if "cache_dir" not in config.model_fields_set:
+        update["cache_dir"] = notice.cache_dir
+    return config.model_copy(update=update)
+
+
+def _same(one: Path | None, other: Path) -> bool:
+    return one is not None and os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether somebody's queue is there, be it closed to this user."""
+    try:
+        return (folder / "ledger.sqlite3").stat() is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def _require_access(folder: Path, *, leaves_files: bool) -> None:
+    owner, me = _owner(folder), os.geteuid()
+    if owner == me or (_may_use(folder) and not (leaves_files and me == 0)):
+        return
+    name = _name_of(owner)
+    closed = "who could not use what root leaves" if me == 0 else "and is closed to others"
+    program = sys.argv[0] if Path(sys.argv[0]).name == "nstd" else "nstd"
+    typed = shlex.join(["sudo", "-u", name, program, *sys.argv[1:]])
+    raise AccessError(
+        f"The queue in {folder} belongs to {name}, {closed}",
+        f"Run the command as that user: {typed}",
+    )
+
+
+def _owner(folder: Path) -> int:
+    """Whose folder it is; of one that cannot be looked at, whose folder it lies in."""
+    for one in (folder, *folder.parents):
+        try:
+            return one.stat().st_uid
+        except OSError:
+            continue
+    return 0
+
+
+def _may_use(folder: Path) -> bool:
+    """Whether the ledger can be opened: SQLite writes beside it even where it only reads."""
+    ledger = folder / "ledger.sqlite3"
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True) and os.access(
+        ledger, os.R_OK | os.W_OK, effective_ids=True
+    )
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"#{user}"
