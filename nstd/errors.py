@@ -33,7 +33,8 @@ libraries are translated where they enter (`raise … from error`), never furthe
 
 import errno
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -44,11 +45,27 @@ _LONGEST_CAUSE = 300
 """Characters of a foreign exception's own words that a sentence repeats."""
 
 
+def visible(text: str | bytes | os.PathLike[str]) -> str:
+    """A name, or words that may hold one, as people can be shown it: on one line, and harmless.
+
+    A name can hold all but "/" and NUL: line feeds, which begin what looks like another line of
+    the log, escape codes, which terminals obey, marks that turn the direction of writing, and bytes
+    that are no text. All that is not printable is escaped, a backslash that is there is not.
+    """
+    decoded = os.fsdecode(text)
+    if decoded.isprintable():
+        return decoded
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in decoded
+    )
+
+
 class NstdError(Exception):
-    """Base of the tree.
+    """Base of the tree. Its sentences can be shown anywhere: see `visible`.
 
     Args:
-        problem: What is wrong: one sentence, without its full stop, naming the thing it is about.
+        problem: What is wrong: one sentence, without its full stop, naming the thing it is about;
+            or several, one a line.
         remedy: What the user can do: one sentence, without its full stop. Defaults to the class's.
     """
 
@@ -56,10 +73,11 @@ class NstdError(Exception):
     retryable: ClassVar[bool] = False
     default_remedy: ClassVar[str] = "Run the command again with --debug and report what it prints"
 
-    def __init__(self, problem: str, remedy: str | None = None) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.remedy = self.default_remedy if remedy is None else remedy
+    def __init__(self, problem: str | Sequence[str], remedy: str | None = None) -> None:
+        sentences = (problem,) if isinstance(problem, str) else problem
+        self.problem = "\n".join(visible(sentence) for sentence in sentences)
+        self.remedy = self.default_remedy if remedy is None else visible(remedy)
+        super().__init__(self.problem)
 
     def __str__(self) -> str:
         return " ".join(

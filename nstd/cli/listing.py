@@ -1,7 +1,6 @@
 """Jobs as text, as tables and as data."""
 
 import io
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from nstd.cli.durations import duration_text
 from nstd.config import Config
+from nstd.errors import visible
 from nstd.ledger.job import Event, Job, JobState, Segment
 from nstd.submit.control import Answer, Details, Overview, Running, is_held, reason, recipe_name
 
@@ -25,14 +25,6 @@ MOST_HELD = 8
 
 UNBOUNDED = 100_000
 """Width for what is no terminal: lines there belong to programs, and are never cut or wrapped."""
-
-
-def visible(text: str | bytes) -> str:
-    """A name for people: what is no text, or would move the cursor, is escaped."""
-    decoded = os.fsdecode(text)
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in decoded
-    )
 
 
 def standing(job: Job) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nstd.config import Config, load_config
-from nstd.errors import Interrupted, NstdError
+from nstd.errors import Interrupted, NstdError, visible
 from nstd.log import set_up_logging
 
 if TYPE_CHECKING:
@@ -96,10 +96,10 @@ def report(results: Sequence["Result"], face: Face) -> None:
     for result in results:
         if result.error is not None:
             logger.debug("It failed here:", exc_info=result.error)
-            name = str(result.source)
+            name = shown(result.source)
             named = re.search(re.escape(name) + r"(?![\w./-])", result.error.problem)
-            head = "" if named else f"{shown(result.source)}: "
-            sys.stderr.write(_escaped(f"nstd: {head}{result.error}\n"))
+            head = "" if named else f"{name}: "
+            sys.stderr.write(f"nstd: {head}{result.error}\n")
         elif result.gone:
             sys.stderr.write(
                 f"{shown(result.target)} was painted before, and is not there any more. "
@@ -128,12 +128,8 @@ def note(sentence: str) -> None:
 
 
 def shown(path: Path | None) -> str:
-    """A path for people: bytes that are no text are escaped."""
-    return _escaped(str(path))
-
-
-def _escaped(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    """A path for people, as `visible` shows it."""
+    return visible(str(path))
 
 
 def _as_data(result: "Result") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from nstd.cli.durations import duration_text
 from nstd.cli.options import Face
+from nstd.errors import visible
 from nstd.ledger.job import Job
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Reporter:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         """A film begins."""
         self._tell()
-        self._name = job.request.key.relative.decode("utf-8", "backslashreplace")
+        self._name = visible(job.request.key.relative)
         self._painted = self._before = painted
         self._total, self._loss = total, "…"
         self._since = self._until = self._line = time.monotonic()

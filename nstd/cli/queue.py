@@ -17,7 +17,6 @@ from nstd.cli.listing import (
     overview_text,
     print_table,
     standing,
-    visible,
 )
 from nstd.cli.options import (
     ConfigOption,
@@ -30,7 +29,7 @@ from nstd.cli.options import (
     shown,
 )
 from nstd.config import Config, find_config
-from nstd.errors import ConfigError
+from nstd.errors import ConfigError, visible
 from nstd.ledger.job import JobState
 from nstd.log import set_up_logging
 

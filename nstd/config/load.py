@@ -96,7 +96,7 @@ def recipe_from_options(
         recipe = RecipeConfig.model_validate(given, context=Context(base=Path.cwd()))
     except ValidationError as error:
         faults = faults_of(error, RecipeConfig)
-        raise UsageError("\n".join(_option_sentence(fault) for fault in faults)) from error
+        raise UsageError([_option_sentence(fault) for fault in faults]) from error
     return recipe.recipe(config.network)
 
 
@@ -127,7 +127,7 @@ def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputC
         return config.output.overridden(OutputOverride.model_validate(given))
     except ValidationError as error:
         faults = faults_of(error, OutputConfig)
-        raise UsageError("\n".join(_option_sentence(fault) for fault in faults)) from error
+        raise UsageError([_option_sentence(fault) for fault in faults]) from error
 
 
 def _read(path: Path) -> str:
@@ -157,8 +157,8 @@ def as_text(content: bytes, path: Path) -> str:
         raise ConfigError(f"{path}:{line}: not UTF-8 text") from error
 
 
-def listing(faults: list[Fault], document: Document, name: str) -> str:
-    """The faults of a document in the order of their lines, one a line; `name` is its file's."""
+def listing(faults: list[Fault], document: Document, name: str) -> list[str]:
+    """The faults of a document in the order of their lines; `name` is its file's."""
     listed = []
     for fault in faults:
         path = fault.path
@@ -172,7 +172,7 @@ def listing(faults: list[Fault], document: Document, name: str) -> str:
         what = f"{shown_path(path)}: " if path else ""
         listed.append((line, f"{where}: {what}{fault.sentence}"))
     listed.sort(key=lambda entry: entry[0])
-    return "\n".join(text for _, text in listed)
+    return [text for _, text in listed]
 
 
 def _option_sentence(fault: Fault) -> str:

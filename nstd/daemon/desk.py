@@ -120,7 +120,8 @@ class Desk:
                 raise
             # The film is sound as far as one knows: a style image or the network is missing. It is
             # tried again, less and less often, until that is mended.
-            waits = StorageError(f"{path} waits: {error.problem}", error.remedy)
+            first, *more = error.problem.split("\n")
+            waits = StorageError([f"{path} waits: {first}", *more], error.remedy)
             self.waiting[path] = str(waits)
             raise waits from error
 

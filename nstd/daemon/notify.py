@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from nstd.errors import visible
+
 logger = logging.getLogger(__name__)
 
 
@@ -62,7 +64,7 @@ class ServiceManager:
 
     def status(self, text: str) -> None:
         """One line for people, as `systemctl status` shows it; the same line is said once."""
-        line = " ".join(text.split())
+        line = visible(" ".join(text.split()))
         if line != self._status:
             self._status = line
             self._send(f"STATUS={line}")
@@ -96,9 +98,7 @@ class ServiceManager:
         if self._socket is None or self._address is None:
             return
         try:
-            # Of a name that is not UTF-8 its bytes are spelled out.
-            words = message.encode("utf-8", "backslashreplace")
-            self._socket.sendto(words, self._address)
+            self._socket.sendto(message.encode(), self._address)
         except OSError as error:
             if not self._failed:
                 logger.warning("The service manager cannot be told %r: %s", message, error)

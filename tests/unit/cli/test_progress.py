@@ -96,7 +96,7 @@ def test_an_unknown_length_is_no_reason_to_stumble(
         clock.now += LINE_SECONDS
         reporter.painted(0)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "\\xff.mp4: frame 2/?, loss …"
+    assert line == "\\udcff.mp4: frame 2/?, loss …"
 
 
 @pytest.mark.parametrize(
