@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from nstd.cli import check, demo, queue, score, service, styles, stylize, weights
+from nstd.cli.grouped import GroupedCommand
 from nstd.errors import NstdError, from_os_error
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("stylize")(stylize.stylize_command)
+app.command("stylize", cls=GroupedCommand, epilog=stylize.EXAMPLES)(stylize.stylize_command)
 app.command("batch")(service.batch_command)
 app.command("run")(service.run_command)
 app.command("add")(queue.add_command)

@@ -20,20 +20,41 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+GENERAL = "General"
+"""The group of options that many commands have, where help shows groups."""
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
         help="Configuration file; else ./nstd.yaml, ./config.yaml, the XDG folder's, /etc/nstd's.",
+        rich_help_panel=GENERAL,
     ),
 ]
 DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Log everything, and show the traceback of an error.")
+    bool,
+    typer.Option(
+        "--debug",
+        help="Log everything, and show the traceback of an error.",
+        rich_help_panel=GENERAL,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON on standard output.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda:N or mps.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads.")]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print data as JSON on standard output.", rich_help_panel=GENERAL),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=GENERAL)
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Paint on cpu, cuda:N (the N-th GPU, from 0) or mps.", rich_help_panel=GENERAL
+    ),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads to use.", rich_help_panel=GENERAL)
+]
 
 
 @dataclass(frozen=True, slots=True)

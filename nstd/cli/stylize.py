@@ -1,6 +1,7 @@
 """`nstd stylize`: one or more films or pictures, right now."""
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
@@ -23,41 +24,53 @@ from nstd.cli.options import (
 )
 from nstd.cli.progress import reporting
 from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
-from nstd.errors import UsageError
-from nstd.style.recipe import Level, StyleRecipe
+from nstd.style.recipe import FORMATS, Level, StyleRecipe
+from nstd.submit.frames import parse_frames
 
 Command = Callable[..., None]
 
 RECIPE_OPTIONS = {
-    "network": "Its name, or weights file.",
-    "strength": "subtle, normal or strong.",
-    "content_weight": "α: more keeps more of the content; instead of --strength.",
-    "content_layer": "Whose activations are the content.",
-    "style_weight": "β: more style, for the content's weight.",
-    "style_layers": "Whose statistics are the style, separated by commas.",
+    "strength": "How far from the film: subtle, normal or strong.",
+    "size": "Long edge of the painted film in pixels, or the screen that it fills: "
+    f"{', '.join(FORMATS)}. Its own size if not given.",
+    "temporal": "flow: frames follow the film's motion; independent: each for itself, which"
+    " flickers.",
+    "levels": "LONG_EDGE:STEPS from coarse to fine, separated by commas; fewer steps are faster.",
+    "network": "Its name (`nstd weights list`), or a weights file.",
+    "content_weight": "α: more keeps more of the film; instead of --strength.",
+    "content_layer": "The layer whose activations are the content.",
+    "style_weight": "β: how much the style counts.",
+    "style_layers": "The layers whose statistics are the style, separated by commas.",
     "layer_weights": "One for each style layer, separated by commas.",
-    "tv_weight": "τ, of smoothness.",
-    "range_weight": "ρ, of staying in [0, 1].",
-    "form": "What weights are of: relative to the picture's own size and network, or the literal"
-    " equations of Gatys et al.",
-    "size": "Long edge of the painted picture, in pixels.",
-    "levels": "LONG_EDGE:STEPS, coarse to fine, separated by commas.",
+    "tv_weight": "τ, total variation: more is smoother.",
+    "range_weight": "ρ: keeps colors within what a picture can hold.",
+    "form": "relative: weights mean the same at every size and network; literal: the equations of"
+    " Gatys et al.",
     "optimizer": "lbfgs or adam.",
-    "learning_rate": "Adam's.",
-    "init": "content, style or noise.",
-    "pooling": "max or average.",
-    "padding": "reflect or replicate.",
-    "tolerance": "A level ends when its loss falls by a smaller share.",
-    "tolerance_window": "Steps that the fall is measured over.",
-    "seed": "Of the noise.",
-    "temporal": "flow; or independent: each frame for itself, which flickers.",
+    "learning_rate": "Adam's step size.",
+    "init": "What the coarsest level starts from: content, style or noise.",
+    "pooling": "Of the network: max or average.",
+    "padding": "Of the network's convolutions: reflect or replicate.",
+    "tolerance": "A level ends when its loss falls by a smaller share than this.",
+    "tolerance_window": "Steps over which the fall is measured.",
+    "seed": "Of the noise; a whole number.",
 }
 ENCODING_OPTIONS = {
     "codec": "h264, h265, av1, prores or ffv1.",
-    "quality": "On the codec's scale; 0 is best.",
-    "preset": "ultrafast to veryslow.",
-    "container": "mp4, mov or mkv.",
+    "quality": "Rate factor on the codec's own scale: 0 is best and largest.",
+    "preset": "Speed against size: ultrafast to veryslow.",
+    "container": "mp4, mov or mkv; that of -o if it names one.",
 }
+EXAMPLES = """Examples:
+
+\b
+  nstd stylize film.mp4 --style impasto -o painted.mp4
+  nstd stylize film.mp4 --style woodcut --frames 0:2s --size 256 -o try.mp4
+  nstd stylize film.mp4 --style a.jpg:2 --style b.jpg:1@1.5 -o painted.mp4
+  nstd stylize films/ --recipe night -o painted/
+"""
+"""Shown below the help."""
+
 LISTS = {"style_layers", "layer_weights"}
 
 Texts = dict[str, str | None]
@@ -95,8 +108,11 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
             texts: Texts = {key: given.pop(key) for key in options}
             command(**given, **{name: texts})
 
-        parameters = dict(inspect.signature(command).parameters)
-        del parameters[name]
+        own = dict(inspect.signature(command).parameters)
+        parameters: dict[str, inspect.Parameter] = {}
+        while (before := next(iter(own))) != name:
+            parameters[before] = own.pop(before)
+        del own[name]
         for key, text in options.items():
             flag = "--" + key.replace("_", "-")
             usual = f" [{USUAL[key]}]" if key in USUAL else ""
@@ -107,6 +123,7 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
             parameters[key] = inspect.Parameter(
                 key, kind, default=None, annotation=Annotated[str | None, option]
             )
+        parameters |= own  # in the place of `name`, for help's sake
         wrapped.__doc__ = command.__doc__
         wrapped.__annotations__ = {key: one.annotation for key, one in parameters.items()}
         wrapped.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -118,13 +135,19 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
 
 
 @_taking("encoding", ENCODING_OPTIONS, "Encoding")
-@_taking("look", RECIPE_OPTIONS, "Recipe")
+@_taking("look", RECIPE_OPTIONS, "Look, instead of what --recipe or the defaults say")
 def stylize_command(
     inputs: Annotated[
         list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or folders of them.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A file for one input, or a folder.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="A file for one input, or a folder; one that is not there ends in a slash.",
+        ),
     ],
     look: Texts,
     encoding: Texts,
@@ -133,18 +156,27 @@ def stylize_command(
         typer.Option(
             "--style",
             "-s",
-            help="IMAGE or IMAGE:WEIGHT, a file or one of `nstd styles`; several are blended.",
+            metavar="IMAGE[:WEIGHT][@SCALE]",
+            help="A picture, or one of `nstd styles`. Several are blended by weight (1 if not"
+            " given). SCALE is the size at which it is looked at, 0.1 to 10: more makes larger"
+            " strokes.",
         ),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", "-r", help="A recipe of the configuration.")
     ] = None,
     frames: Annotated[
-        str | None, typer.Option(help="A:B, only the frames from A up to before B; A: and :B too.")
+        str | None,
+        typer.Option(
+            metavar="A:B",
+            help="Only the frames from A up to before B, counted from 0, or seconds as in"
+            " 1.5s:4s. Either may be left out.",
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an output that is there.")] = False,
     accept_truncated: Annotated[
-        bool, typer.Option("--accept-truncated", help="Paint what is there of a film cut off.")
+        bool,
+        typer.Option("--accept-truncated", help="Paint what is there of a film that is cut off."),
     ] = False,
     device: DeviceOption = None,
     threads: ThreadsOption = None,
@@ -159,7 +191,7 @@ def stylize_command(
     settings = with_machine(settings, device, threads)
     painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
     encoded_as = _output(settings, output, encoding)
-    first, last = parse_frames(frames)
+    wanted_frames = None if frames is None else parse_frames(frames)
     # Not before here: what is wrong with the options shows at once.
     from nstd.submit.freeze import ENCODER_THREADS
     from nstd.submit.output import OutputSpec
@@ -167,15 +199,15 @@ def stylize_command(
 
     spec = OutputSpec(
         encode=encoded_as.settings(ENCODER_THREADS),
-        first=first,
-        last=last,
         segment_frames=settings.segment_frames,
         accept_truncated=accept_truncated or settings.accept_truncated,
         overwrite=overwrite,
         limits=settings.limits_of(),
     )
     with reporting(face) as reporter:
-        results = stylize(settings, inputs, painted_as, spec, output, reporter)
+        results = stylize(
+            settings, inputs, painted_as, spec, output, reporter, frames=wanted_frames
+        )
     report(results, face)
 
 
@@ -190,34 +222,21 @@ def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:
 
 
 def parse_style(text: str) -> dict[str, Any]:
-    """`IMAGE` or `IMAGE:WEIGHT`; a file whose name ends that way is taken as it is."""
-    match = re.fullmatch(r"(.+):([0-9.eE+-]+)", text)
-    if match is None or Path(text).exists():
-        return {"image": text}
-    return {"image": match[1], "weight": match[2]}
+    """`IMAGE[:WEIGHT][@SCALE]`; a file whose name ends that way is taken as it is."""
+    marks = {":": "weight", "@": "scale"}
+    found: dict[str, Any] = {}
+    while not os.path.exists(text):  # noqa: PTH110 - Path.exists raises for a name too long
+        match = re.fullmatch(r"(.+)([:@])([0-9.eE+-]+)", text)
+        if match is None or marks[match[2]] in found:
+            break
+        text = match[1]
+        found[marks[match[2]]] = match[3]
+    return {"image": text} | found
 
 
-def parse_frames(text: str | None) -> tuple[int, int | None]:
-    """First and last frame of `A:B`, which ends before B as in Python; None is all.
-
-    Raises:
-        UsageError: It is not of that form, or holds no frame.
-    """
-    if text is None:
-        return 0, None
-    match = re.fullmatch(r"(\d*):(\d*)", text)
-    if match is None:
-        raise UsageError(f"--frames: “{text}” is no range", "Write A:B, as in 0:100")
-    first = int(match[1] or 0)
-    last = int(match[2]) - 1 if match[2] else None
-    if last is not None and last < first:
-        raise UsageError(f"--frames: “{text}” holds no frame", "B is the first frame left out")
-    return first, last
-
-
-def _output(config: Config, output: Path, options: dict[str, str | None]) -> OutputConfig:
+def _output(config: Config, output: str, options: dict[str, str | None]) -> OutputConfig:
     """The configuration's encoding with the options', and the container that -o names."""
-    suffix = output.suffix.lower().removeprefix(".")
+    suffix = "" if output.endswith("/") else Path(output).suffix.lower().removeprefix(".")
     if options["container"] is None and suffix in {"mp4", "mov", "mkv"}:
         options = options | {"container": suffix}
     return output_from_options(config, options)

@@ -29,7 +29,8 @@ def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
                 missing.append(path)
             case "extra_forbidden":
                 section, key = section_at(root, path[:-1]), str(path[-1])
-                meant.add((*path[:-1], nearest(key, section.keys()) or ""))
+                near = nearest(key, section.keys()) or ""
+                meant |= {(*path[:-1], same) for same in (near, *section.synonyms(near))}
                 faults.append(Fault(path, _unknown(key, section)))
             case _:
                 faults.append(Fault(path, _sentence(details)))
@@ -62,7 +63,7 @@ def section_at(root: type[Section], path: KeyPath) -> type[Section]:
     parts = list(path)
     section = root
     while parts:
-        annotation = section.model_fields[str(parts.pop(0))].annotation
+        annotation = section.field_of(str(parts.pop(0))).annotation
         if parts and _holds_many(annotation):
             del parts[0]
         section = sections_in(annotation)[0]

@@ -106,6 +106,8 @@ def overridden(recipe: RecipeConfig, given: Mapping[str, Any]) -> dict[str, Any]
     `strength` and `content_weight` replace each other.
     """
     base = {key: getattr(recipe, key) for key in recipe.model_fields_set}
+    for same in (same for key in given for same in RecipeConfig.synonyms(key)):
+        base.pop(same, None)
     for key, other in (("strength", "content_weight"), ("content_weight", "strength")):
         if key in given:
             base.pop(other, None)

@@ -4,12 +4,30 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    model_validator,
+)
 
-from nstd.config.values import ONE_OR_MANY, Network, Number, Section, StyleImagePath, WholeNumber
+from nstd.config.values import (
+    ONE_OR_MANY,
+    Network,
+    Number,
+    Section,
+    StyleImagePath,
+    WholeNumber,
+    as_whole_number,
+)
 from nstd.config.words import did_you_mean, quote
 from nstd.errors import ConfigError
 from nstd.style.recipe import (
+    FORMATS,
     LAYERS,
     SHORTEST_EDGE_PX,
     STRENGTHS,
@@ -29,6 +47,7 @@ from nstd.style.recipe import (
 
 LARGEST_SEED = 2**63 - 1
 LONGEST_NAME = 64
+LARGEST_EDGE_PX = 65536
 
 
 def _layer(name: str) -> str:
@@ -73,7 +92,7 @@ class StyleImage(Section):
 class LevelConfig(Section):
     """One rung of the ladder from coarse to fine: pixels of the long edge, and steps."""
 
-    long_edge: Annotated[WholeNumber, Field(ge=SHORTEST_EDGE_PX, le=65536)]
+    long_edge: Annotated[WholeNumber, Field(ge=SHORTEST_EDGE_PX, le=LARGEST_EDGE_PX)]
     steps: Annotated[WholeNumber, Field(ge=1, le=100_000)]
 
 
@@ -88,6 +107,20 @@ class TemporalConfig(Section):
     long_term: tuple[Annotated[WholeNumber, Field(ge=2, le=1000)], ...] | None = None
     estimator: Annotated[str, Field(min_length=1)] | None = None
     settled: Weight | None = None
+
+
+def _size(value: object) -> int | str:
+    if isinstance(value, str) and value.lower() in FORMATS:
+        return value.lower()
+    try:
+        pixels = as_whole_number(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{quote(value)} is neither pixels of the long edge nor one of {', '.join(FORMATS)}"
+        ) from error
+    if not SHORTEST_EDGE_PX <= pixels <= LARGEST_EDGE_PX:
+        raise ValueError(f"{pixels} is not between {SHORTEST_EDGE_PX} and {LARGEST_EDGE_PX}")
+    return pixels
 
 
 def _temporal(value: object) -> object:
@@ -123,7 +156,7 @@ LayerWeights = Annotated[
 
 
 class RecipeConfig(Section):
-    """A recipe. Its keys are those of `StyleRecipe`, and `strength`.
+    """A recipe. Its keys are those of `StyleRecipe`, `strength`, and `style` for `styles`.
 
     A key that is not given is None here and has `StyleRecipe`'s default.
     """
@@ -131,7 +164,7 @@ class RecipeConfig(Section):
     styles: Annotated[
         tuple[Annotated[StyleImage, BeforeValidator(_style)], ...],
         ONE_OR_MANY,
-        Field(min_length=1),
+        Field(min_length=1, validation_alias=AliasChoices("styles", "style")),
     ]
     strength: Strength | None = None
     content_weight: Weight | None = None
@@ -143,7 +176,7 @@ class RecipeConfig(Section):
     style_weight: Weight | None = None
     tv_weight: Weight | None = None
     range_weight: Weight | None = None
-    size: Annotated[WholeNumber, Field(ge=SHORTEST_EDGE_PX, le=65536)] | None = None
+    size: Annotated[int | str, PlainValidator(_size)] | None = None
     levels: (
         Annotated[tuple[LevelConfig, ...], BeforeValidator(_levels), Field(min_length=1)] | None
     ) = None

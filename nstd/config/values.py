@@ -16,6 +16,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from nstd.config.words import did_you_mean, quote
 from nstd.gallery import find_style, is_bare, list_styles
@@ -51,6 +52,12 @@ class Section(BaseModel):
         """The other keys that mean the same as `key`."""
         same = (other for names in cls._names() if key in names for other in names)
         return tuple(other for other in same if other != key)
+
+    @classmethod
+    def field_of(cls, key: str) -> FieldInfo:
+        """The field that is given under `key`, by whichever of its names."""
+        names = zip(cls._names(), cls.model_fields.values(), strict=True)
+        return next(field for keys, field in names if key in keys)
 
     @classmethod
     def _names(cls) -> list[tuple[str, ...]]:

@@ -43,6 +43,16 @@ LAYERS = tuple(
 SHORTEST_EDGE_PX = 32
 """No level is smaller: at conv5_1 an edge is a sixteenth of it, and reflection needs two pixels."""
 
+FORMATS = {
+    "480p": (854, 480),
+    "720p": (1280, 720),
+    "1080p": (1920, 1080),
+    "1440p": (2560, 1440),
+    "2160p": (3840, 2160),
+    "4k": (3840, 2160),
+}
+"""Long and short edge, in pixels, of the screens that a size may be named after: 16:9 all."""
+
 LEVEL_RATIO = 1.25
 """A coarser level is worth its steps only when the next size is at least this much larger."""
 
@@ -161,8 +171,9 @@ class StyleRecipe:
         style_weight: β.
         tv_weight: τ, of the mean squared difference between neighboring pixels.
         range_weight: ρ, of the mean squared excess over [0, 1].
-        size: Long edge of the painted picture, in pixels; None is the frame's own. A picture
-            painted at 256 px is the coarsest level of the same picture at 1024 px.
+        size: Long edge of the painted picture, in pixels, or one of `FORMATS`, which it then fills
+            as far as its shape allows; None is the frame's own. A picture painted at 256 px is the
+            coarsest level of the same picture at 1024 px.
         levels: The ladder; see `plan_levels`.
         optimizer: "lbfgs" or "adam".
         learning_rate: Adam's, in units of the pixel range [0, 1].
@@ -188,7 +199,7 @@ class StyleRecipe:
     style_weight: float = 1.0
     tv_weight: float = 1.0
     range_weight: float = 100.0
-    size: int | None = None
+    size: int | str | None = None
     levels: tuple[Level, ...] = DEFAULT_LEVELS
     optimizer: Optimizer = "lbfgs"
     learning_rate: float = 0.05
@@ -228,9 +239,12 @@ class StyleRecipe:
                 value in get_args(words), f"{name} is {value}, not {' or '.join(get_args(words))}"
             )
         _require(self.tolerance_window >= 1, "tolerance_window is not at least 1")
+        named = isinstance(self.size, str) and self.size in FORMATS
         _require(
-            self.size is None or self.size >= SHORTEST_EDGE_PX,
-            f"size is {self.size}, not at least {SHORTEST_EDGE_PX}",
+            self.size is None
+            or named
+            or (isinstance(self.size, int) and self.size >= SHORTEST_EDGE_PX),
+            f"size is {self.size}: neither {SHORTEST_EDGE_PX} or more, nor {', '.join(FORMATS)}",
         )
         edges = [level.long_edge for level in self.levels]
         _require(bool(edges), "The recipe has no levels")
@@ -293,7 +307,7 @@ class PlannedLevel:
         return max(self.width, self.height)
 
 
-def painted_size(size: int | None, width: int, height: int) -> tuple[int, int]:
+def painted_size(size: int | str | None, width: int, height: int) -> tuple[int, int]:
     """Width and height at which a frame of `width` × `height` pixels is painted and written.
 
     Args:
@@ -306,6 +320,8 @@ def painted_size(size: int | None, width: int, height: int) -> tuple[int, int]:
         to an even number: what a player's 4:2:0 needs.
     """
     long_edge = max(width, height)
+    if isinstance(size, str):
+        size = _filling(*FORMATS[size], long_edge, min(width, height))
     if size is None or size == long_edge:
         return width, height
     short_edge = max(2, 2 * round(min(width, height) * size / long_edge / 2))
@@ -314,8 +330,16 @@ def painted_size(size: int | None, width: int, height: int) -> tuple[int, int]:
     return (size, short_edge) if width > height else (short_edge, size)
 
 
+def _filling(long_most: int, short_most: int, long_edge: int, short_edge: int) -> int:
+    """The even long edge at which a frame of this shape just fits, upright or lying."""
+    if long_edge * short_most > long_most * short_edge:
+        return long_most
+    filled = short_most * long_edge // short_edge
+    return filled - filled % 2
+
+
 def plan_levels(
-    ladder: tuple[Level, ...], width: int, height: int, size: int | None = None
+    ladder: tuple[Level, ...], width: int, height: int, size: int | str | None = None
 ) -> tuple[PlannedLevel, ...]:
     """The levels that a frame of `width` × `height` pixels goes through, coarse to fine.
 

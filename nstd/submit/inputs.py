@@ -1,5 +1,6 @@
 """Which files are meant: paths, folders, watched folders."""
 
+import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from nstd.submit.freeze import is_media
 def expand(inputs: Sequence[Path]) -> list[Path]:
     """Absolute paths, with folders replaced by the films and pictures in them.
 
+    Of a folder counts what would count if it were watched; what is named itself always does.
+
     Raises:
         UsageError: There is no such path, or a folder holds no film and no picture.
     """
@@ -20,15 +23,32 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
     for given in inputs:
         path = absolute(given)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and is_media(p))
+            folder = WatchedFolder(path, recursive=False)
+            inside = sorted(p for p in path.iterdir() if _counts(folder, p))
             if not inside:
                 raise UsageError(f"There is no film and no picture in {given}", "Name another")
             found += inside
         elif not path.exists():
-            raise UsageError(f"There is no {given}", "Check the path")
+            raise _missing(given)
         else:
             found.append(path)
     return list(dict.fromkeys(found))
+
+
+def _counts(folder: WatchedFolder, path: Path) -> bool:
+    return folder.accepts(path) and is_media(path) and path.is_file()
+
+
+def _missing(given: Path) -> UsageError:
+    text = str(given)
+    if text == "-":
+        return UsageError(
+            "A film cannot be read from standard input, since it is read more than once",
+            "Save it in a file",
+        )
+    if glob.has_magic(text):  # the shell hands on a pattern that matches nothing
+        return UsageError(f"No file matches {given}", "Check the pattern")
+    return UsageError(f"There is no {given}", "Check the path")
 
 
 def absolute(path: Path) -> Path:

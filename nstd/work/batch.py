@@ -1,14 +1,13 @@
 """`batch`: what a configuration names, once."""
 
 import glob
-import itertools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from nstd.config import SIDECAR_SUFFIX, BatchConfig, Config
+from nstd.config import SIDECAR_SUFFIX, Config
 from nstd.errors import Interrupted, LedgerError, NstdError, UsageError, contained
 from nstd.files import facts_of
 from nstd.intake.watcher import scan_once
@@ -50,7 +49,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
     named = _named_work(config, paths)
     with open_ledger(config) as store:
         _clear_up(config, store)
-        found = _found_work(config)
+        found, results = _found_work(config)
         # What nstd has painted itself is painted again only where that very file is named.
         fresh = [one for one in found if not store.is_output(bytes(one[2]))]
         work = list(dict.fromkeys([*fresh, *named]))
@@ -59,7 +58,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
                 "There is nothing to paint",
                 "Add folders or a batch list to config.yaml, or name films",
             )
-        results, jobs = [], []
+        jobs = []
         for entry, folder, source in work:
             try:
                 with contained(source, "queueing"):
@@ -138,26 +137,35 @@ Work = tuple[Entry, Path, Path]
 """A file to be painted: the entry it belongs to, the base of its relative path, and itself."""
 
 
-def _found_work(config: Config) -> list[Work]:
-    """What there is in the watched folders, and what the batch list's patterns find."""
+def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
+    """What there is in the watched folders, and what the batch list's patterns find.
+
+    A watched folder may be empty; a pattern that finds nothing has a slip in it, or its disk is
+    not mounted: what is painted in a batch stays where it is. Its failure comes with the work.
+    """
     work: list[Work] = []
+    failed: list[Result] = []
     for folder in config.folders:
         found = scan_once(watched_folder(folder), settle_seconds=config.settle_seconds)
         work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
     for entry in config.batch:
-        work += [(entry, path.parent, path) for path in _globbed(entry)]
-    return work
+        for pattern in entry.input:
+            paths = _globbed(pattern)
+            work += [(entry, path.parent, path) for path in paths]
+            if not paths:
+                missing = UsageError(
+                    f"No file matches {pattern}", "Correct batch: in config.yaml, or mount its disk"
+                )
+                failed.append(Result(Path(pattern), None, missing))
+    return work, failed
 
 
 def _named_work(config: Config, paths: Sequence[Path]) -> list[Work]:
     return [_owner(config, absolute(path)) for path in paths]
 
 
-def _globbed(entry: BatchConfig) -> list[Path]:
-    names = itertools.chain.from_iterable(
-        glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        for pattern in entry.input
-    )
+def _globbed(pattern: str) -> list[Path]:
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     found = {Path(name) for name in names if not name.endswith(SIDECAR_SUFFIX)}
     return sorted(path for path in found if path.is_file())
 

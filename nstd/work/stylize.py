@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from nstd.config import Config
 from nstd.errors import NstdError, OutputExistsError, UsageError
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.limits import Limits
+from nstd.media.read.scan import scan
 from nstd.media.still import STILL_SUFFIXES
 from nstd.media.write.encode import CONTAINERS
 from nstd.style.recipe import StyleRecipe
+from nstd.submit.frames import FrameRange
 from nstd.submit.freeze import Submission, freeze, freezing_of, submit
 from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
@@ -32,8 +35,9 @@ def stylize(
     inputs: Sequence[Path],
     recipe: StyleRecipe,
     output: OutputSpec,
-    destination: Path,
+    destination: str | Path,
     observer: Observer,
+    frames: FrameRange | None = None,
 ) -> list[Result]:
     """Paint files right now, one after the other.
 
@@ -45,8 +49,10 @@ def stylize(
         inputs: Films, pictures, and folders of such.
         recipe: The look.
         output: How to encode.
-        destination: A file for one input, or a folder.
+        destination: A file for one input, or a folder: one that is there, or is made because the
+            name has no suffix or ends in a slash.
         observer: Who looks on.
+        frames: Which frames of each film; None for those that `output` says.
 
     Raises:
         UsageError: Several inputs go to one file, or an output is there already.
@@ -56,6 +62,10 @@ def stylize(
         What became of each input; where the observer asked to stop, the last says so.
     """
     sources = expand(inputs)
+    if frames is None:
+        frames = FrameRange(output.first, None if output.last is None else output.last + 1)
+    if not frames.whole:
+        _require_films(sources)
     pairs = _pair(sources, destination, output)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
     with JobStore(own.state_dir / "ledger.sqlite3") as store:
@@ -65,8 +75,45 @@ def stylize(
                 raise OutputExistsError(f"{target} is there already")
         recipe = freeze(recipe, freezing_of(own, recipe))
         worker = make_worker(own, store, device_names(config)[0], observer)
-        wanted = [_submission(source, target, recipe, output) for source, target in pairs]
-        return until_stopped(_stylize_one(own, store, worker, one) for one in wanted)
+
+        def results() -> Iterator[Result]:
+            for source, target in pairs:
+                try:
+                    spec = _cut(output, frames, source, observer)
+                except NstdError as error:
+                    yield Result(source, target, error)
+                    continue
+                yield _stylize_one(own, store, worker, _submission(source, target, recipe, spec))
+
+        return until_stopped(results())
+
+
+def _require_films(sources: Sequence[Path]) -> None:
+    for source in sources:
+        if source.suffix.lower() in STILL_SUFFIXES:
+            raise UsageError(
+                f"--frames chooses frames of films, and {source.name} is a picture",
+                "Name films alone, or leave --frames out",
+            )
+
+
+def _cut(output: OutputSpec, frames: FrameRange, source: Path, observer: Observer) -> OutputSpec:
+    """The same output, of these frames alone."""
+    if not frames.timed:
+        first, last = frames.numbers()
+        return replace(output, first=first, last=last)
+    info = probe_guarded(
+        source,
+        accept_truncated=output.accept_truncated,
+        limits=output.limits,
+        stopping=lambda: observer.stopping,
+        alive=observer.alive,
+    )
+    times, unit = scan(source, info.stream, output.limits).times.tolist(), info.time_base
+    if not times:  # its container states none
+        times, unit = range(info.frames), 1 / info.frame_rate
+    first, last = frames.numbers(times, unit)
+    return replace(output, first=first, last=last)
 
 
 def _stylize_one(config: Config, store: JobStore, worker: Worker, wanted: Submission) -> Result:
@@ -84,11 +131,17 @@ def _stylize_one(config: Config, store: JobStore, worker: Worker, wanted: Submis
 
 
 def _pair(
-    sources: Sequence[Path], destination: Path, output: OutputSpec
+    sources: Sequence[Path], destination: str | Path, output: OutputSpec
 ) -> list[tuple[Path, Path]]:
     """Each source with its target."""
-    destination = absolute(destination)
-    into_folder = destination.is_dir() or not destination.suffix
+    named = os.fspath(destination)
+    if named == "-":
+        raise UsageError(
+            "A film cannot be written to standard output: its file is gone back to at the end",
+            "Name a file or a folder; -o ./- is one of that name",
+        )
+    destination = absolute(Path(named))
+    into_folder = named.endswith("/") or destination.is_dir() or not destination.suffix
     if not into_folder and len(sources) > 1:
         raise UsageError(
             f"{len(sources)} inputs cannot all become {destination.name}", "Give a folder with -o"
@@ -135,7 +188,7 @@ def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
     if suffix not in fitting:
         raise UsageError(
             f"{source.name} cannot be painted as {target.name}",
-            f"Choose a name that ends in {' or '.join(sorted(fitting))}",
+            f"Choose a name that ends in {' or '.join(sorted(fitting))}, or in / for a folder",
         )
 
 

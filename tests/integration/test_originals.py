@@ -201,15 +201,15 @@ def test_an_error_that_a_changed_film_caused_is_told_as_that(
     assert isinstance(result.error, ChangedError)
 
 
-def test_a_frame_range_says_nothing_to_a_still(
+def test_a_frame_range_of_a_still_is_refused(
     configured: Callable[..., Config], tmp_path: Path
 ) -> None:
     config = configured()
     recipe = recipe_from_options(config, name="oil", overrides={})
     spec = OutputSpec(first=5, last=9)
     source = picture(tmp_path / "a.png")
-    (result,) = stylize(config, [source], recipe, spec, tmp_path / "b.png", Onlooker())
-    assert result.error is None
+    with pytest.raises(UsageError, match=r"frames of films, and a\.png is a picture"):
+        stylize(config, [source], recipe, spec, tmp_path / "b.png", Onlooker())
 
 
 def test_a_new_version_takes_the_place_of_one_that_never_came_to_be(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.style.recipe import (
+    FORMATS,
     LAYERS,
     LEVEL_RATIO,
     SHORTEST_EDGE_PX,
@@ -52,7 +53,7 @@ def recipe_values(draw: st.DrawFn) -> dict[str, Any]:
         "style_weight": draw(weights),
         "tv_weight": draw(weights),
         "range_weight": draw(weights),
-        "size": draw(st.none() | st.integers(32, 10_000)),
+        "size": draw(st.none() | st.integers(32, 10_000) | st.sampled_from([*FORMATS])),
         "levels": draw(ladders),
         "optimizer": draw(st.sampled_from(["lbfgs", "adam"])),
         "learning_rate": draw(positive),
@@ -72,6 +73,19 @@ def test_a_recipe_comes_back_from_json_as_it_was(values: dict[str, Any]) -> None
 
 
 sizes = st.integers(SHORTEST_EDGE_PX, 10_000)
+
+
+@given(st.sampled_from([*FORMATS]), sizes, sizes)
+def test_a_named_size_fills_its_screen_and_keeps_within_it(
+    name: str, width: int, height: int
+) -> None:
+    painted = painted_size(name, width, height)
+    long_edge, short_edge = max(painted), min(painted)
+    assert long_edge <= FORMATS[name][0]
+    assert short_edge <= max(2, FORMATS[name][1])
+    # Two pixels of rounding at the short edge are this many at the long one.
+    slack = 2 + 2 * max(width, height) / min(width, height)
+    assert long_edge >= FORMATS[name][0] - 2 or short_edge >= FORMATS[name][1] - slack
 
 
 @given(ladders, sizes, sizes)

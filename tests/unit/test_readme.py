@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from nstd import errors
-from nstd.cli.stylize import parse_frames
 from nstd.config import load_config
+from nstd.submit.frames import parse_frames
 from tests.unit import cli_tree
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -52,6 +52,39 @@ def test_help_is_printed_whole(name: str, capsys: pytest.CaptureFixture[str]) ->
             assert parameter.opts[0] in out
 
 
+@pytest.mark.parametrize("name", ["", "weights", *COMMANDS])
+def test_a_short_h_is_help_too(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for flag in ("-h", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            main([*name.split(), flag])
+        assert ended.value.code == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert "-h, --help" in told[0]
+
+
+def test_the_help_of_stylize_has_groups_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["stylize", "--help"])
+    out = capsys.readouterr().out
+    options, look, encoding, general, examples = (
+        out.index(f"\n{title}")
+        for title in ("Options:", "Look, ", "Encoding:", "General:", "  Examples:")
+    )
+    for option, begin, end in (
+        ("--style ", options, look),
+        ("--strength ", look, encoding),
+        ("--codec ", encoding, general),
+        ("--config ", general, examples),
+    ):
+        assert begin < out.index(option, begin) < end
+    lines = re.findall(r"nstd (stylize .+)", out[examples:])
+    assert len(lines) >= 3
+    for line in lines:
+        COMMANDS["stylize"].make_context("stylize", line.split()[1:])
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

@@ -1,21 +1,17 @@
-"""`nstd stylize`'s own little languages: styles with weights, ranges of frames."""
+"""`nstd stylize`'s own little language: styles with weights and scales; what its help says."""
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nstd.cli.stylize import (
     ENCODING_OPTIONS,
     RECIPE_OPTIONS,
     USUAL,
     _keys,
-    parse_frames,
     parse_style,
 )
 from nstd.config import Config, recipe_from_options
-from nstd.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -30,9 +26,16 @@ from nstd.errors import UsageError
         ("/x/c:d/a.jpg", {"image": "/x/c:d/a.jpg"}),
         ("10:30.jpg:2", {"image": "10:30.jpg", "weight": "2"}),
         ("a.jpg:two", {"image": "a.jpg:two"}),
+        ("a.jpg@1.5", {"image": "a.jpg", "scale": "1.5"}),
+        ("a.jpg:2@1.5", {"image": "a.jpg", "weight": "2", "scale": "1.5"}),
+        ("a.jpg@1.5:2", {"image": "a.jpg", "weight": "2", "scale": "1.5"}),
+        ("impasto@.5", {"image": "impasto", "scale": ".5"}),
+        ("a@2.jpg:2", {"image": "a@2.jpg", "weight": "2"}),
+        ("a:1:2", {"image": "a:1", "weight": "2"}),
+        ("x" * 5000 + ":2", {"image": "x" * 5000, "weight": "2"}),
     ],
 )
-def test_a_style_may_have_a_weight(text: str, parsed: dict[str, str]) -> None:
+def test_a_style_may_have_a_weight_and_a_scale(text: str, parsed: dict[str, str]) -> None:
     assert parse_style(text) == parsed
 
 
@@ -43,33 +46,17 @@ def test_a_file_whose_name_ends_like_a_weight_is_taken_as_it_is(
     Path("take:2").touch()
     assert parse_style("take:2") == {"image": "take:2"}
     assert parse_style("take:3") == {"image": "take", "weight": "3"}
+    assert parse_style("take:2@1.5") == {"image": "take:2", "scale": "1.5"}
+    Path("take:2@1.5").touch()
+    assert parse_style("take:2@1.5") == {"image": "take:2@1.5"}
 
 
-@given(st.integers(0, 10**6), st.integers(1, 10**6))
-def test_frames_end_before_b_as_in_python(begin: int, count: int) -> None:
-    first, last = parse_frames(f"{begin}:{begin + count}")
-    assert last is not None
-    assert range(first, last + 1) == range(begin, begin + count)
-
-
-def test_either_end_of_the_frames_may_be_left_out() -> None:
-    assert parse_frames(None) == (0, None)
-    assert parse_frames(":") == (0, None)
-    assert parse_frames("7:") == (7, None)
-    assert parse_frames(":7") == (0, 6)
-
-
-@pytest.mark.parametrize("text", ["", "7", "a:b", "1:2:3", "-1:5", "1.5:3", "1-3", " 1:3"])
-def test_what_is_no_range_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no range") as caught:
-        parse_frames(text)
-    assert "Write A:B" in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["3:3", "5:3", ":0", "0:0"])
-def test_a_range_without_a_frame_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="holds no frame"):
-        parse_frames(text)
+def test_a_weight_and_a_scale_reach_the_recipe() -> None:
+    texts = dict.fromkeys(RECIPE_OPTIONS)
+    recipe = recipe_from_options(
+        Config(), name=None, overrides=_keys(texts, ["impasto:2@1.5", "pastel@0.5"])
+    )
+    assert [(style.weight, style.scale) for style in recipe.styles] == [(2.0, 1.5), (1.0, 0.5)]
 
 
 @pytest.mark.parametrize("name", sorted(USUAL.keys() & RECIPE_OPTIONS.keys()))

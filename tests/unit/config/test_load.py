@@ -293,9 +293,9 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(write: Write) -
 
 
 def test_a_misspelled_key_is_one_fault_not_also_a_missing_one(write: Write) -> None:
-    text = "recipes: {a: {style: style.jpg}}\nfolders:\n- wach: in\n  output: out\n  recipe: a\n"
+    text = "recipes: {a: {stile: style.jpg}}\nfolders:\n- wach: in\n  output: out\n  recipe: a\n"
     assert _faults(write(text)) == [
-        "config.yaml:1: recipes.a.style: unknown key; did you mean “styles”?",
+        "config.yaml:1: recipes.a.stile: unknown key; did you mean “style”?",
         "config.yaml:3: folders[0].wach: unknown key; did you mean “watch”?",
     ]
 

@@ -50,7 +50,7 @@ def _faults(**keys: Any) -> list[str]:
 
 def test_every_field_of_a_style_recipe_has_its_key() -> None:
     names = {field.name for field in fields(StyleRecipe)} - FROZEN_LATER
-    assert set(RecipeConfig.keys()) - {"strength"} == names
+    assert set(RecipeConfig.keys()) - {"strength", "style"} == names
 
 
 # None of these is the default, so a key that is not handed on shows.
@@ -79,7 +79,7 @@ OTHER_VALUES: dict[str, tuple[Any, Any]] = {
 
 
 def test_other_values_are_listed_for_every_key() -> None:
-    assert set(OTHER_VALUES) == set(RecipeConfig.keys()) - {"strength", "styles"}
+    assert set(OTHER_VALUES) == set(RecipeConfig.keys()) - {"strength", "styles", "style"}
     for field in fields(StyleRecipe):
         if field.name in OTHER_VALUES:
             assert field.default is not MISSING
@@ -115,6 +115,29 @@ def test_style_images_are_paths_or_paths_with_weights(tmp_path: Path) -> None:
     )
 
 
+def test_style_means_the_same_as_styles() -> None:
+    context = Context(Path.cwd())
+    for given in ("a.jpg", ["a.jpg"], [{"image": "a.jpg"}]):
+        assert RecipeConfig.model_validate({"style": given}, context=context) == _recipe()
+    (fault,) = _faults(style="b.jpg")
+    assert fault == "style: it is given besides “styles”, which means the same; give one of them"
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"style": [{"image": "a.jpg", "scal": 2}]}, "style[0].scal: unknown key; did you mean “s"),
+        ({"stile": "a.jpg"}, "stile: unknown key; did you mean “style”?"),
+        ({}, ": the key “styles” is missing"),
+    ],
+)
+def test_a_slip_in_style_is_told_of_once(keys: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RecipeConfig.model_validate(keys, context=Context(Path.cwd()))
+    (found,) = faults_of(caught.value, RecipeConfig)
+    assert f"{shown_path(found.path)}: {found.sentence}".startswith(fault)
+
+
 def test_a_style_that_ships_is_given_by_its_name() -> None:
     styles = ["impasto", {"image": "woodcut", "weight": 2}]
     assert _style_recipe(styles=styles).styles == (
@@ -140,6 +163,13 @@ def test_a_word_that_is_no_style_names_the_nearest_that_ships(
     (fault,) = _faults(styles=text)
     assert fault.startswith(f"styles[0].image: there is no file {tmp_path / text}, and no style ")
     assert fault.endswith(f"did you mean “{near}”?")
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("1080p", "1080p"), ("4K", "4k"), ("640", 640), (32, 32), (6.4e2, 640)]
+)
+def test_a_size_is_in_pixels_or_named_after_a_screen(written: object, size: int | str) -> None:
+    assert _style_recipe(size=written).size == size
 
 
 @pytest.mark.parametrize("strength", ["subtle", "normal", "strong"])
@@ -211,6 +241,10 @@ def test_style_layers_without_weights_share_equally() -> None:
         ({"levels": [{"long_edge": 31, "steps": 1}]}, "levels[0].long_edge: 31 is not at least 32"),
         ({"levels": [{"long_edge": 32, "step": 1}]}, "levels[0].step: unknown key; did you mean"),
         ({"learning_rate": 0}, "learning_rate: 0 is not above 0"),
+        ({"size": "1081p"}, "size: “1081p” is neither pixels of the long edge nor one of 480p, "),
+        ({"size": 31}, "size: 31 is not between 32 and 65536"),
+        ({"size": 70_000}, "size: 70000 is not between 32 and 65536"),
+        ({"size": True}, "size: “yes” is neither pixels"),
         ({"seed": -1}, "seed: -1 is not at least 0"),
         ({"seed": 2**63}, "seed: a very large number is more than a very large number"),
         ({"tv": 1}, "tv: unknown key; did you mean “tv_weight”?"),

@@ -62,6 +62,12 @@ def test_a_sidecar_changes_what_it_names_and_nothing_else(
     assert changed.styles == recipe.styles
 
 
+def test_style_in_a_sidecar_takes_the_place_of_styles(folder: Path, recipe: RecipeConfig) -> None:
+    changed = with_sidecar(recipe, put(folder, "style: b.jpg"), folder)
+    assert [style.image for style in changed.styles] == [folder / "b.jpg"]
+    assert changed.seed == recipe.seed
+
+
 def test_paths_are_relative_to_the_sidecar(folder: Path, recipe: RecipeConfig) -> None:
     sub = put(folder / "sub", "styles: [c.jpg, {image: ../b.jpg, weight: 2}]")
     found = with_sidecar(recipe, sub, folder).styles

@@ -146,6 +146,12 @@ def test_a_frame_too_small_for_the_network_is_refused() -> None:
     [
         (None, (481, 321), (481, 321)),
         (481, (481, 321), (481, 321)),  # its own size: not even rounded
+        ("1080p", (3840, 2160), (1920, 1080)),
+        ("1080p", (640, 480), (1440, 1080)),  # what is narrower than the screen fills its height
+        ("1080p", (2048, 858), (1920, 804)),
+        ("720p", (1080, 1920), (720, 1280)),  # on its side
+        ("4k", (500, 500), (2160, 2160)),
+        ("1080p", (1920, 1079), (1920, 1079)),
         (256, (512, 512), (256, 256)),
         (255, (512, 512), (255, 255)),
         (1280, (1920, 1080), (1280, 720)),
@@ -155,7 +161,7 @@ def test_a_frame_too_small_for_the_network_is_refused() -> None:
     ],
 )
 def test_the_painted_size_keeps_the_frame_s_shape(
-    size: int | None, frame: tuple[int, int], painted: tuple[int, int]
+    size: int | str | None, frame: tuple[int, int], painted: tuple[int, int]
 ) -> None:
     assert painted_size(size, *frame) == painted
 
@@ -163,8 +169,9 @@ def test_the_painted_size_keeps_the_frame_s_shape(
 def test_a_size_at_which_the_network_sees_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="A picture of 64×16 px is too small"):
         plan_levels(DEFAULT_LEVELS, 400, 100, 64)
-    with pytest.raises(ConfigError, match="size is 31, not at least 32"):
-        StyleRecipe(styles=(StyleSource(image="a.jpg"),), size=31)
+    for size in (31, "31p"):
+        with pytest.raises(ConfigError, match=f"size is {size}: neither 32 or more, nor 480p, "):
+            StyleRecipe(styles=(StyleSource(image="a.jpg"),), size=size)
 
 
 def test_a_planned_level_s_long_edge_is_the_longer() -> None:

@@ -85,7 +85,7 @@ def test_sidecars_count_in_batch_and_are_no_films(config: Config, tmp_path: Path
         48,
     ]
     assert bad.source == tmp_path / "in/b.png"
-    assert "b.nstd.yaml:1: size: “small” is not a whole number" in str(bad.error)
+    assert "b.nstd.yaml:1: size: “small” is neither pixels" in str(bad.error)
 
 
 def test_what_another_look_has_replaced_is_not_taken_for_finished(
@@ -120,6 +120,52 @@ def test_a_folder_stands_for_the_films_and_pictures_in_it(config: Config, tmp_pa
     assert expand([Path("x/notes.txt")]) == [tmp_path / "x/notes.txt"]
 
 
+def test_of_a_folder_hidden_and_unfinished_files_do_not_count(
+    config: Config, tmp_path: Path
+) -> None:
+    for name in ("a.png", "._a.png", ".b.png", "c.png~.png", "~$d.png"):
+        picture(tmp_path / "x" / name)
+    assert expand([Path("x")]) == [tmp_path / "x/a.png", tmp_path / "x/c.png~.png"]
+    assert expand([Path("x/.b.png")]) == [tmp_path / "x/.b.png"]  # named, it is meant
+    (tmp_path / "x/a.png").unlink()
+    (tmp_path / "x/c.png~.png").unlink()
+    with pytest.raises(UsageError, match="no film and no picture in x"):
+        expand([Path("x")])
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("x/*.mov", r"No file matches x/\*\.mov"),
+        ("shot-[12].mp4", r"No file matches shot-\[12\]\.mp4"),
+        ("nope.mp4", "There is no nope.mp4"),
+        ("-", "cannot be read from standard input"),
+    ],
+)
+def test_what_is_not_there_is_told_as_what_it_was_meant_to_be(
+    config: Config, given: str, problem: str
+) -> None:
+    with pytest.raises(UsageError, match=problem) as caught:
+        expand([Path(given)])
+    assert caught.value.exit_code == 2
+
+
+def test_a_pattern_that_matches_nothing_fails_and_the_others_are_painted(
+    config: Config, tmp_path: Path
+) -> None:
+    picture(tmp_path / "more/c.png")
+    entry = {
+        "input": [str(tmp_path / "more/*.png"), str(tmp_path / "moer/*.png")],
+        "output": tmp_path / "also",
+        "recipe": "oil",
+    }
+    config = Config.model_validate(config.model_dump() | {"batch": [entry]})
+    bad, good = batch(config, [], Onlooker())
+    assert (good.error, good.target) == (None, tmp_path / "also/c.png")
+    assert isinstance(bad.error, UsageError)
+    assert f"No file matches {tmp_path}/moer/*.png" in str(bad.error)
+
+
 @pytest.mark.parametrize(
     ("sources", "destination", "targets"),
     [
@@ -129,13 +175,17 @@ def test_a_folder_stands_for_the_films_and_pictures_in_it(config: Config, tmp_pa
         (["a.mov", "a.avi", "b.jpeg"], "new", ["new/a.mp4", "new/a.avi.mp4", "new/b.jpg"]),
         (["p.bmp"], "p.tiff", ["p.tiff"]),
         (["p.bmp"], "new", ["new/p.png"]),
+        (["a.mov"], "new.d/", ["new.d/a.mp4"]),
+        (["a.mov"], "b.mp4/", ["b.mp4/a.mp4"]),
+        (["a.mov"], "./", ["a.mp4"]),
+        (["a.mov"], "./-", ["-/a.mp4"]),
     ],
 )
 def test_each_source_gets_a_target_of_its_own(
     config: Config, tmp_path: Path, sources: list[str], destination: str, targets: list[str]
 ) -> None:
     (tmp_path / "there.d").mkdir()
-    pairs = stylizing._pair([tmp_path / s for s in sources], Path(destination), OutputSpec())
+    pairs = stylizing._pair([tmp_path / s for s in sources], destination, OutputSpec())
     assert pairs == [
         (tmp_path / source, tmp_path / target)
         for source, target in zip(sources, targets, strict=True)
@@ -148,8 +198,10 @@ def test_each_source_gets_a_target_of_its_own(
         (["a.mov", "b.mov"], "c.mp4", "2 inputs cannot all become c.mp4"),
         (["a.mp4"], "a.mp4", "is the film itself"),
         (["a.mp4"], "link.mp4", "is the film itself"),
-        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4\."),
-        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4\."),
+        (["a.mp4"], "-", "cannot be written to standard output: .* -o ./- is one of that name"),
+        (["a.mp4"], "new.d", r"cannot be painted as new\.d.* or in / for a folder"),
+        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4,"),
+        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4,"),
         (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
     ],
 )
@@ -160,7 +212,15 @@ def test_targets_that_cannot_be_are_refused(
     (tmp_path / "link.mp4").symlink_to("a.mp4")
     spec = OutputSpec(encode=EncodeSettings(container="mp4"), overwrite=True)
     with pytest.raises(UsageError, match=problem):
-        stylizing._pair([tmp_path / source for source in sources], Path(destination), spec)
+        stylizing._pair([tmp_path / source for source in sources], destination, spec)
+
+
+def test_a_folder_that_is_named_with_a_slash_is_made(config: Config, tmp_path: Path) -> None:
+    source = picture(tmp_path / "a.png")
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    (result,) = stylize(config, [source], recipe, OutputSpec(), "made/new.d/", Onlooker())
+    assert (result.error, result.target) == (None, tmp_path / "made/new.d/a.png")
+    assert (tmp_path / "made/new.d/a.png").is_file()
 
 
 def test_what_is_painted_is_painted_again_only_when_asked(config: Config, tmp_path: Path) -> None:
