@@ -58,6 +58,12 @@ def find_style(name_or_path: str | Path, base: Path | None = None) -> Path:
     return path if os.path.isfile(path) else shipped[str(name_or_path)]  # noqa: PTH113
 
 
+def style_name(path: str | Path) -> str:
+    """What a style image is called: by a shipped one's name, else by its file's."""
+    shipped = {style.path: style.name for style in list_styles()}
+    return shipped.get(Path(path), Path(path).name)
+
+
 def is_bare(name_or_path: str | Path) -> bool:
     """Whether it could name a shipped style: a word without a folder and without a suffix."""
     text = str(name_or_path)

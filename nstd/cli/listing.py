@@ -72,7 +72,9 @@ def overview_text(found: Overview, config: Config) -> str:
     if not found.working and (waits or found.running):
         lines.append("What waits is painted by `nstd run` or `nstd batch`")
     if found.counts[JobState.FAILED]:
-        lines.append("Why jobs failed: nstd jobs --state failed")
+        lines.append(
+            "Why jobs failed: nstd jobs --state failed; to dismiss them: nstd cancel --failed"
+        )
     return "\n".join(lines)
 
 
@@ -168,7 +170,9 @@ def _daemon_lines(report: Mapping[str, Any]) -> Iterator[str]:
     for worker in report.get("workers", []):
         if worker["replaced"]:
             yield f"The worker on {worker['device']} was replaced {worker['replaced']} times"
-        if not worker["ready"]:
+        if worker.get("problem"):
+            yield f"A worker on {worker['device']} cannot be started: {visible(worker['problem'])}"
+        elif not worker["ready"]:
             yield f"The worker on {worker['device']} is getting ready"
     if report.get("lost_events"):
         yield f"{report['lost_events']} files were found by a scan that no event had told of"
@@ -198,7 +202,14 @@ def _recipe(frozen: Mapping[str, Any]) -> dict[str, Any]:
     name = found.pop("network_name", None)
     if name:
         found = {"network": f"{name} ({found.pop('network', '')})"} | found
-    return found
+    return {"styles": [_style(one) for one in found.pop("styles", [])]} | found
+
+
+def _style(frozen: Mapping[str, Any]) -> str:
+    """A style by its name, with weight and scale where they are not the usual ones."""
+    facts = [f"{key} {frozen[key]:g}" for key in ("weight", "scale") if frozen.get(key, 1.0) != 1.0]
+    name = frozen.get("name") or frozen.get("image", "")
+    return f"{name} ({', '.join(facts)})" if facts else str(name)
 
 
 def _mapping(title: str, values: Mapping[str, Any]) -> list[str]:

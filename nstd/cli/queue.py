@@ -151,18 +151,20 @@ def retry_command(
 
 def cancel_command(
     jobs: JobNumbers = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Dismiss all that failed.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Give jobs up with all that is painted of them; `nstd retry` begins them anew.
 
-    One that runs stops within moments. `nstd pause` keeps what is painted.
+    One that runs stops within moments. `nstd pause` keeps what is painted. One that failed is
+    dismissed: `nstd status` tells of it no more, and nothing tries it again by itself.
     """
     from nstd.submit.control import cancel
 
     settings = _queue(config, Face(debug))
-    _tell(settings, cancel(settings, jobs or []), json=json)
+    _tell(settings, cancel(settings, jobs or [], failed=failed), json=json)
 
 
 def pause_command(

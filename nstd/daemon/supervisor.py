@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nstd import child, errors
-from nstd.daemon.worker_process import Channel, settings_to_json
+from nstd.daemon.worker_process import Channel, not_started, settings_to_json
 from nstd.errors import DeviceError, NstdError, WorkerError
 from nstd.ledger.leases import Holder, process
 from nstd.ledger.store import JobStore
@@ -187,13 +187,14 @@ class Supervisor:
         return [worker.status for worker in workers if worker is not None and worker.status]
 
     def facts(self) -> list[dict[str, Any]]:
-        """Each device, its worker's process, and how many were replaced there."""
+        """Each device, its worker's process, how many were replaced, why none can be started."""
         return [
             {
                 "device": device,
                 "pid": None if place.worker is None else place.worker.pid,
                 "ready": place.worker is not None and place.worker.ready,
                 "replaced": place.replaced,
+                "problem": place.problem,
             }
             for device, place in self._places.items()
         ]
@@ -259,13 +260,15 @@ class Supervisor:
         """Start a worker; where the system has no room for a process, a little later."""
         try:
             place.worker = self._hire(device, place.settings, self._voice, now)
+            place.problem = None
         except OSError as error:
             place.failures += 1
+            place.problem = str(not_started(error))
             pause = place.pause(now)
             logger.error(  # noqa: TRY400 - the system's fault, not the program's
-                "A worker on %s cannot be started: %s; the next try is in %.0f s",
+                "A worker on %s cannot be started: %s The next try is in %.0f s",
                 device,
-                error.strerror or error,
+                place.problem,
                 pause,
             )
 
@@ -335,6 +338,7 @@ class _Place:
         self.unready = 0
         self.replaced = 0
         self.not_before = 0.0
+        self.problem: str | None = None
 
     def pause(self, now: float) -> float:
         """Put the next start off, longer with each failure; gives the seconds."""

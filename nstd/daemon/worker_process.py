@@ -6,9 +6,11 @@ socket, a message a packet. A worker whose supervisor is gone ends at once: what
 and the next one goes on with it.
 """
 
+import errno
 import json
 import logging
 import os
+import pwd
 import signal
 import socket
 import sys
@@ -18,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from nstd.child import die_with_parent
-from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, NstdError
+from nstd.errors import (
+    AccessError,
+    DeviceError,
+    DeviceMemoryError,
+    Interrupted,
+    NstdError,
+    StorageError,
+)
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.log import set_up_logging
@@ -227,6 +236,32 @@ def _now() -> float:
 def is_broken(error: NstdError | None) -> bool:
     """Whether an error means that the device cannot be worked on any more."""
     return isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError)
+
+
+def not_started(error: OSError) -> NstdError:
+    """Why the system would not start a worker, and what to do."""
+    if not isinstance(error.filename, str):  # it has none to give: that passes
+        return StorageError(
+            f"The system gives no more processes ({error.strerror or error})",
+            "See what else runs, and the limits of nstd's user or unit (TasksMax=, MemoryMax=)",
+        )
+    path, user = Path(error.filename), _user_name()
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return AccessError(
+            f"{path} may not be run by {user} ({error.strerror})",
+            f"Let {user} run it and enter each folder it lies in, and mount none of them noexec",
+        )
+    return StorageError(
+        f"{path} cannot be run ({error.strerror or error})",
+        "If nstd or its Python was installed anew, restart the daemon",
+    )
+
+
+def _user_name() -> str:
+    try:
+        return f"the user {pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
+        return f"the user {os.geteuid()}"
 
 
 def settings_to_json(settings: WorkerSettings) -> dict[str, Any]:

@@ -38,11 +38,17 @@ LEGAL: dict[JobState, frozenset[JobState]] = {
     ),
     JobState.PUBLISHING: frozenset({JobState.DONE, JobState.QUEUED, JobState.FAILED}),
     JobState.DONE: frozenset(),
-    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED, JobState.CANCELED}),  # dismissed
     JobState.CANCELED: frozenset({JobState.QUEUED}),
     JobState.VANISHED: frozenset({JobState.QUEUED}),
 }
-"""The legal transitions, all of them. DONE is final: doing it again is a new job."""
+"""The legal transitions, all of them.
+
+QUEUED waits. RUNNING is held by a worker that paints; PUBLISHING, by one that puts the finished film
+in place. DONE is final: doing it again is a new job. FAILED says why, and is tried again only by
+`retry` or `batch`; dismissed it is CANCELED, which nothing takes up by itself, and whose frames go.
+VANISHED says what is gone, and is queued again by the film that is back.
+"""
 
 
 def check_transition(before: JobState, after: JobState) -> None:
@@ -144,7 +150,7 @@ class Job:
         token: Fencing token: it grows whenever the job changes hands.
         lease_until: When that claim runs out.
         paused: Not to be started until it is resumed; a worker that holds it stops.
-        error: The sentence it failed with, or None.
+        error: The sentence it failed or vanished with, or None.
         frames_done: Frames painted so far.
         frames_total: An estimate; 0 where unknown.
         part: The finished file that was about to replace the target, once it is PUBLISHING; it

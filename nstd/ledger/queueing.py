@@ -73,7 +73,7 @@ def retry(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Ro
 
 
 def cancel(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Row:
-    """Cancel a job that waits or runs."""
+    """Cancel a job that waits or runs, or dismiss one that failed."""
     row = row_of(connection, job_id)
     if JobState.CANCELED not in LEGAL[JobState(row["state"])]:
         remedy = "Nothing to do: it does not run"
@@ -81,7 +81,9 @@ def cancel(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.R
             remedy = "Wait a moment: its finished film is being put in place"
         problem = f"Job {job_id} is {row['state']}, so there is nothing to cancel"
         raise LedgerError(problem, remedy)
-    return move(connection, row, JobState.CANCELED, now, reason="Canceled on request")
+    failed = row["state"] == JobState.FAILED
+    reason = "Dismissed on request" if failed else "Canceled on request"
+    return move(connection, row, JobState.CANCELED, now, reason=reason)
 
 
 def set_paused(

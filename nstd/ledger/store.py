@@ -103,7 +103,10 @@ class JobStore(Lookups):
             return job_of(queueing.retry(connection, job_id, self._clock()))
 
     def cancel(self, job_id: int) -> Job:
-        """Cancel a job that waits or runs; its worker notices at its next look at the ledger."""
+        """Cancel a job that waits or runs, or dismiss one that failed.
+
+        The worker of one that runs notices at its next look at the ledger.
+        """
         with self._database.transaction() as connection:
             return job_of(queueing.cancel(connection, job_id, self._clock()))
 
@@ -277,11 +280,13 @@ class JobStore(Lookups):
             row = move(connection, row, JobState.FAILED, now, reason=sentence, error=sentence)
             return job_of(row)
 
-    def vanished(self, job: Job) -> Job:
-        """Note that the film is gone. The job may be held or queued."""
+    def vanished(self, job: Job, sentence: str) -> Job:
+        """Note that the film is gone, with the sentence that says so. It may be held or queued."""
         with self._database.transaction() as connection:
             row = fenced_row(connection, job)
-            return job_of(move(connection, row, JobState.VANISHED, self._clock()))
+            now = self._clock()
+            row = move(connection, row, JobState.VANISHED, now, reason=sentence, error=sentence)
+            return job_of(row)
 
     def requeue(
         self, job: Job, *, reason: str, not_before: float = 0.0, counted: bool = True

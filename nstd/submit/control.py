@@ -199,13 +199,24 @@ def retry(config: Config, numbers: Sequence[int], *, failed: bool = False) -> li
     return _each(config, numbers, JobStore.retry, chosen if failed else None, "--failed")
 
 
-def cancel(config: Config, numbers: Sequence[int]) -> list[Answer]:
-    """Cancel jobs that wait or run; a worker that paints one stops at one of its next steps.
+def cancel(config: Config, numbers: Sequence[int], *, failed: bool = False) -> list[Answer]:
+    """Cancel jobs that wait or run, or dismiss those that failed, with all that is painted of them.
+
+    A worker that paints one stops at one of its next steps.
+
+    Args:
+        config: For the ledger.
+        numbers: The jobs'.
+        failed: Every failed job too.
 
     Raises:
         UsageError: Nothing is named.
     """
-    return _each(config, numbers, JobStore.cancel, None, None)
+
+    def chosen(store: JobStore) -> list[Job]:
+        return store.jobs({JobState.FAILED})
+
+    return _each(config, numbers, JobStore.cancel, chosen if failed else None, "--failed")
 
 
 def pause(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
@@ -270,7 +281,7 @@ def is_held(job: Job, now: float) -> bool:
 
 def reason(job: Job) -> str:
     """Why a job is where it is, in words; empty where its state says it all."""
-    if job.state is JobState.FAILED:
+    if job.state in {JobState.FAILED, JobState.VANISHED}:
         return job.error or ""
     if job.state not in UNFINISHED:
         return ""

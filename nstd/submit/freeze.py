@@ -20,6 +20,7 @@ from nstd.errors import (
 )
 from nstd.files import removed_on_failure
 from nstd.files import replace as move_into_place
+from nstd.gallery import style_name
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
@@ -222,7 +223,8 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
     styles = []
     for style in recipe.styles:
         digest, copy = _freeze_file(Path(style.image), frozen, _check_style_image)
-        styles.append(replace(style, image=str(copy), sha256=digest))
+        name = style.name or style_name(style.image)
+        styles.append(replace(style, image=str(copy), sha256=digest, name=name))
     chosen = choose_network(recipe.network, freezing.cache_dir, gpu=freezing.gpu)
     if chosen.reason:
         _say_which(chosen.name, chosen.reason)

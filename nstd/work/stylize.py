@@ -194,8 +194,9 @@ def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
 
 def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:
     # The same command is the same work; another style, frame range or target is another.
-    # What a network is called is no part of it: its content is.
-    recipe_wish = replace(recipe, network_name=None).to_json()
+    # What a network or a style image is called is no part of it: its content is.
+    styles = tuple(replace(style, name=None) for style in recipe.styles)
+    recipe_wish = replace(recipe, network_name=None, styles=styles).to_json()
     output_wish = output.to_json()
     if output.limits == Limits():  # ledgers have it so: else begun work would begin anew
         del output_wish["limits"]

@@ -266,7 +266,7 @@ class Worker:
         if isinstance(error, VanishedError | StorageError):
             error = _missing_folder(job) or error
         if isinstance(error, VanishedError) and not is_as_queued(self._store, job):
-            return self._store.vanished(job)
+            return self._store.vanished(job, str(error))
         hold = self._hold(job, error)
         if hold is None:
             return self._store.fail(job, str(error))

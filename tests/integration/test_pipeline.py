@@ -156,6 +156,8 @@ def test_a_film_that_is_not_there_any_more_has_vanished(house: House, gone: bool
     outcome = house.work(Onlooker())
     assert isinstance(outcome.error, VanishedError)
     assert outcome.job.state is JobState.VANISHED
+    assert outcome.job.error == str(outcome.error)
+    assert str(house.source) in outcome.job.error
     assert house.beside_the_target() == []
 
 

@@ -205,7 +205,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def give_up(self, who: int, gone: bool) -> None:
         def act(worker: Worker, job: Job, expected: Expected) -> None:
             if gone and expected.state is JobState.RUNNING:
-                worker.store.vanished(job)
+                worker.store.vanished(job, "It is gone")
                 expected.release(JobState.VANISHED)
             else:
                 worker.store.fail(job, "It is no film")

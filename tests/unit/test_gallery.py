@@ -5,7 +5,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from nstd.gallery import FOLDER, find_style, is_bare, list_styles
+from nstd.gallery import FOLDER, find_style, is_bare, list_styles, style_name
 
 STYLES = list_styles()
 NAMES = [style.name for style in STYLES]
@@ -72,3 +72,9 @@ def test_each_is_an_rgb_jpeg_with_color_at_full_resolution(name: str) -> None:
         # One sample of color for each pixel: the factors of all components are 1.
         layers = picture.layer  # type: ignore[attr-defined]
         assert {factors[1:3] for factors in layers} == {(1, 1)}
+
+
+def test_an_image_is_called_by_a_styles_name_or_its_files() -> None:
+    for style in list_styles():
+        assert style_name(find_style(style.name)) == style.name
+    assert style_name("styles/impasto.jpg") == "impasto.jpg"

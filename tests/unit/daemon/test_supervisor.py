@@ -154,7 +154,9 @@ def test_a_worker_that_dies_is_replaced_and_its_job_given_back(
     assert [one.pid for one in yard.started] == [100, 101]
     assert yard.started[0].closed
     assert f"The worker on cpu (process 100) {how}; another one starts" in caplog.text
-    assert yard.supervisor.facts() == [{"device": "cpu", "pid": 101, "ready": False, "replaced": 1}]
+    assert yard.supervisor.facts() == [
+        {"device": "cpu", "pid": 101, "ready": False, "replaced": 1, "problem": None}
+    ]
 
 
 @pytest.mark.logs_errors
@@ -278,7 +280,10 @@ def test_a_system_without_room_for_a_process_is_tried_again(
 
     monkeypatch.setattr(Yard, "_hire", hire)
     yard = Yard()
-    assert "A worker on cpu cannot be started: Cannot allocate memory" in caplog.text
+    assert (
+        "A worker on cpu cannot be started: The system gives no more processes (Cannot"
+        in caplog.text
+    )
     assert not yard.supervisor.ready
     for _ in range(5):
         yard.pass_time(1)
@@ -401,3 +406,46 @@ def _state(pid: int) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if state in {"Z", "X"} else state
+
+
+@pytest.mark.logs_errors
+@pytest.mark.parametrize("harm", ["closed", "gone"])
+def test_a_program_that_cannot_be_run_is_named_with_what_to_do(
+    harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = tmp_path / "bin/python"
+    program.parent.mkdir()
+    if harm == "closed":
+        program.write_text("#!/bin/sh\n")  # which nobody may run, root neither
+    monkeypatch.setattr(sys, "executable", str(program))
+    supervisor = Supervisor(FakeStore(), {"cpu": SETTINGS}, VOICE, timeout=TIMEOUT)  # type: ignore[arg-type]
+    supervisor.tick()
+    (facts,) = supervisor.facts()
+    assert facts["problem"].startswith(f"{program} ")
+    assert f"A worker on cpu cannot be started: {facts['problem']} The next try" in caplog.text
+    if harm == "closed":
+        assert "(Permission denied)" in facts["problem"]
+        assert "enter each folder it lies in" in facts["problem"]
+    else:
+        assert "restart the daemon" in facts["problem"]
+
+
+@pytest.mark.logs_errors
+def test_that_it_could_not_be_started_is_over_with_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    yard = Yard()
+    hire, refusals = yard._hire, [PermissionError(errno.EACCES, "Permission denied", "/bin/x")]
+
+    def hiring(*arguments: Any) -> FakeProcess:
+        if refusals:
+            raise refusals.pop()
+        return hire(*arguments)
+
+    monkeypatch.setattr(yard.supervisor, "_hire", hiring)
+    yard.last.code = 1
+    yard.last.ready = True
+    yard.pass_time(1)
+    assert yard.supervisor.facts()[0]["problem"].startswith("/bin/x may not be run by the user ")
+    yard.pass_time(10)
+    assert yard.supervisor.facts()[0]["problem"] is None

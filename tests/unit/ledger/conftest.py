@@ -107,6 +107,6 @@ def in_state(store: JobStore, request: JobRequest, state: JobState) -> Job:
         JobState.DONE: lambda: store.done(store.publishing(job)),
         JobState.FAILED: lambda: store.fail(job, "It is no film"),
         JobState.CANCELED: lambda: store.cancel(job.id),
-        JobState.VANISHED: lambda: store.vanished(job),
+        JobState.VANISHED: lambda: store.vanished(job, "It is gone"),
     }
     return ways[state]()

@@ -65,7 +65,7 @@ def test_a_lease_that_ran_out_is_taken_over_and_fenced(
         lambda: one.publishing(old),
         lambda: one.done(old),
         lambda: one.fail(old, "Too late"),
-        lambda: one.vanished(old),
+        lambda: one.vanished(old, "It is gone"),
         lambda: one.requeue(old, reason="Too late"),
     ]
     for act in late:

@@ -59,7 +59,7 @@ def test_asking_again_makes_a_new_job_unless_one_is_under_way(
 def test_a_film_that_is_back_goes_on_where_it_was(store: JobStore, film: Film) -> None:
     job = claimed(store, film())
     store.open_segment(job, Segment(0, 0))
-    store.vanished(job)
+    store.vanished(job, "It is gone")
     back, new = store.enqueue(film())
     assert (back.id, back.state, new) == (job.id, JobState.QUEUED, True)
     assert store.segments(job.id) == [Segment(0, 0)]

@@ -51,7 +51,7 @@ def test_a_queued_job_can_fail_or_vanish_before_anyone_claims_it(
     first, _ = store.enqueue(film(b"a"))
     second, _ = store.enqueue(film(b"b"))
     assert store.fail(first, "It is no film").state is JobState.FAILED
-    assert store.vanished(second).state is JobState.VANISHED
+    assert store.vanished(second, "It is gone").state is JobState.VANISHED
 
 
 def test_what_was_read_before_a_claim_does_not_change_the_claimed_job(
@@ -60,7 +60,7 @@ def test_what_was_read_before_a_claim_does_not_change_the_claimed_job(
     seen, _ = store.enqueue(film())
     job = claim(store)
     with pytest.raises(BusyError, match="taken over by w"):
-        store.vanished(seen)
+        store.vanished(seen, "It is gone")
     assert store.get(job.id) == job
 
 

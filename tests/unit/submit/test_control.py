@@ -193,3 +193,30 @@ def test_work_with_its_own_output_is_other_work() -> None:
     assert placed != plain
     assert [queue.is_placed(plain), queue.is_placed(placed)] == [False, True]
     assert queue.recipe_name(plain) == queue.recipe_name(placed) == "oil"
+
+
+def test_what_failed_is_dismissed_and_no_longer_counted(config: Config, store: JobStore) -> None:
+    failed, kept, waiting = queued(store, b"a", b"b", b"c")
+    for number in (failed, kept):
+        store.fail(store.get(number), "It is torn. Mend it.")
+    (answer,) = queue.cancel(config, [failed])
+    assert answer.job is not None
+    assert (answer.job.state, answer.job.error) == (JobState.CANCELED, None)
+    assert store.events(failed)[-1].reason == "Dismissed on request"
+    assert [one.number for one in queue.cancel(config, [], failed=True)] == [kept]
+    assert queue.cancel(config, [], failed=True) == []
+    assert overview(config).counts[JobState.FAILED] == 0
+    assert store.get(waiting).state is JobState.QUEUED
+    # It can be taken up again, and until then is not queued by itself.
+    assert store.enqueue(request(b"a"))[1] is False
+    assert queue.retry(config, [failed])[0].error is None
+    assert store.get(failed).state is JobState.QUEUED
+
+
+def test_a_job_says_why_it_vanished_until_its_film_is_back(config: Config, store: JobStore) -> None:
+    (number,) = queued(store, b"a")
+    gone = store.vanished(store.get(number), "There is no /in/a. Put it back.")
+    assert queue.reason(gone) == "There is no /in/a. Put it back."
+    assert store.events(number)[-1].reason == "There is no /in/a. Put it back."
+    back, _ = store.enqueue(request(b"a"))
+    assert (back.id, back.error, queue.reason(back)) == (number, None, "")

@@ -102,7 +102,8 @@ def targets(jobs: list[Job], out: Path) -> list[str]:
 def test_frozen_files_are_copies_named_by_their_content(
     tmp_path: Path, recipe: StyleRecipe, style: Path, network: Path
 ) -> None:
-    frozen = freeze(recipe, Freezing(tmp_path / "state", tmp_path / "cache"))
+    freezing = Freezing(tmp_path / "state", tmp_path / "cache")
+    frozen = freeze(recipe, freezing)
     for copy, original, digest in (
         (Path(frozen.styles[0].image), style, frozen.styles[0].sha256),
         (Path(frozen.network), network, frozen.network_sha256),
@@ -111,6 +112,8 @@ def test_frozen_files_are_copies_named_by_their_content(
         assert copy == tmp_path / f"state/frozen/{digest}{original.suffix.lower()}"
         assert copy.read_bytes() == original.read_bytes()
         assert copy.stat().st_ino != original.stat().st_ino
+    assert frozen.styles[0].name == style.name
+    assert freeze(frozen, freezing).styles[0].name == style.name
     assert frozen.styles[0].weight == 2.0
     assert len(list((tmp_path / "state/frozen").iterdir())) == 2
 
