@@ -45,9 +45,9 @@ LEGAL: dict[JobState, frozenset[JobState]] = {
 """The legal transitions, all of them.
 
 QUEUED waits. RUNNING is held by a worker that paints; PUBLISHING, by one that puts the finished
-film in place. DONE is final: doing it again is a new job. FAILED says why, and is tried again only by
-`retry` or `batch`; dismissed it is CANCELED, which nothing takes up by itself, and whose frames go.
-VANISHED says what is gone, and is queued again by the film that is back.
+film in place. DONE is final: doing it again is a new job. FAILED says why, and is tried again only
+by `retry` or `batch`; dismissed it is CANCELED, which nothing takes up by itself, and whose frames
+go. VANISHED says what is gone, and is queued again by the film that is back.
 """
 
 
