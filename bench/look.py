@@ -21,7 +21,8 @@ from skimage.metrics import structural_similarity
 
 from nstd.cache import TensorCache
 from nstd.media.still import read_still
-from nstd.style.device import choose_devices, prepare
+from nstd.style.device import prepare
+from nstd.style.devices import choose_devices
 from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STRENGTHS, StyleRecipe, StyleSource
 from nstd.style.targets import resize_to_edge

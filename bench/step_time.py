@@ -14,12 +14,14 @@ from pathlib import Path
 
 import torch
 
-from nstd.style.device import choose_devices, prepare
+from nstd.style.device import prepare
+from nstd.style.devices import choose_devices
 from nstd.style.network import Network
 from nstd.style.objective import Objective
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, content_target, style_target
-from nstd.weights import find_weights, load_weights
+from nstd.weights.canonical import load_weights
+from nstd.weights.catalog import find_weights
 
 WIDTHS = {"vgg19": (64, 128, 256, 512, 512), "quarter": (16, 32, 64, 128, 128)}
 DEEPEST = "conv5_1"

@@ -35,6 +35,19 @@ def facts_of(path: Path) -> os.stat_result | None:
         raise from_os_error(error, path, "looking at") from error
 
 
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        StorageError, VanishedError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+
+
 def part_path(target: Path) -> Path:
     """The hidden file beside `target` that is written first: `.name.part`.
 

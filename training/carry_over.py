@@ -29,7 +29,7 @@ from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STYLE_LAYERS, Level, PlannedLevel, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, resize
-from nstd.weights import load_weights
+from nstd.weights.canonical import load_weights
 from nstd.work.film import to_image, to_tensor
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from nstd.style.network import Network
-from nstd.weights import load_weights
+from nstd.weights.canonical import load_weights
 from training.pictures import Picture, load_photographs, to_batch
 from training.student import MATCHED, Student
 from training.teacher import Teacher

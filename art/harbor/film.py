@@ -12,7 +12,8 @@ from av.container import OutputContainer
 from art.harbor.scene import FRAME_RATE, SIZE, Scene
 from art.harbor.sound import RATE, Sound, make_sound
 from nstd.media.color import encodable, tag
-from nstd.media.write.encode import CODECS, EncodeSettings, encoder_options
+from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.media.write.options import encoder_options
 
 FRAMES = 24
 SHIPPED = Path(__file__).parents[2] / "nstd/data/demo.mp4"

@@ -3,9 +3,10 @@
 import importlib
 import logging
 import os
+import pickle
 import shutil
+import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +15,16 @@ import av
 import torch
 
 from nstd.check.finding import Finding, Verdict, fault_of
+from nstd.child import die_with_parent
 from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError, DeviceError, NstdError
 from nstd.intake.mounts import file_system, needs_polling
+from nstd.log import set_up_logging
 from nstd.media.write.encode import CODECS
-from nstd.style.device import choose_devices, list_devices
+from nstd.style.devices import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit.freeze import paints_on_gpu, require_depth
-from nstd.weights import AUTO, POCKET, choose_network, list_weights
+from nstd.weights.catalog import AUTO, POCKET, choose_network, list_weights
 from nstd.work.plan import PACKAGES
 
 logger = logging.getLogger(__name__)
@@ -51,29 +54,11 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     return findings
 
 
-def require_folders(config: Config) -> None:
-    """A daemon needs a folder to watch; one that is not there yet is waited for.
+def warn(config: Config) -> None:
+    """Log what the daemon's jobs will wait for or fail with.
 
-    Raises:
-        ConfigError: No folder is watched.
+    All of `check` but torchvision, which takes long to import.
     """
-    if not config.folders:
-        raise ConfigError(
-            f"{config.source or 'config.yaml, which was not found,'} watches no folder",
-            "Add one under `folders:`",
-        )
-
-
-def warn_in_background(config: Config) -> None:
-    """Log what the daemon's jobs will wait for or fail with; the daemon itself goes on.
-
-    All of `check` but torchvision, which takes long to import, in a thread: the disk of an output
-    that does not answer must not hold up the start.
-    """
-    threading.Thread(target=_warn, args=(config,), name="check", daemon=True).start()
-
-
-def _warn(config: Config) -> None:
     looks: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: _devices(config),
         _codecs,
@@ -262,3 +247,15 @@ def _writable(path: Path) -> Finding:
     if free < LOW_DISK_BYTES:
         return Finding("folder", "note", f"{text}: that is little. Free some space.")
     return Finding("folder", "ok", text)
+
+
+def main() -> None:
+    """Warn of what a daemon's configuration lacks: see `nstd.check.start`."""
+    parent, config, debug = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent's
+    die_with_parent(parent)
+    set_up_logging(config.log_level, debug=debug)
+    warn(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from nstd.errors import ConfigError, UsageError
 from nstd.log import set_up_logging
 
 if TYPE_CHECKING:
-    from nstd.check import Finding
+    from nstd.check.finding import Finding
 
 _MARKS = {"ok": "  ok ", "note": " note", "fault": "FAULT"}
 
@@ -53,7 +53,8 @@ def check_command(
 
 
 def _of_machine(path: Path | None, run: bool, face: Face) -> list["Finding"]:
-    from nstd.check import check, require_folders
+    from nstd.check.machine import check
+    from nstd.check.start import require_folders
 
     settings: Config | None = None
     problem: ConfigError | None = None
@@ -67,8 +68,7 @@ def _of_machine(path: Path | None, run: bool, face: Face) -> list["Finding"]:
 
 
 def _of_service(unit: str | None, face: Face) -> list["Finding"]:
-    from nstd.check import check_service
-    from nstd.check.service import DEFAULT_UNIT
+    from nstd.check.service import DEFAULT_UNIT, check_service
 
     set_up_logging("warning", debug=face.debug)
     return check_service(unit or DEFAULT_UNIT)

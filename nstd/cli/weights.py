@@ -19,7 +19,7 @@ from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, config
 from nstd.errors import UsageError
 
 if TYPE_CHECKING:
-    from nstd.weights import WeightsEntry
+    from nstd.weights.catalog import WeightsEntry
 
 app = typer.Typer(help="Networks: list, fetch, import, verify.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def list_command(
     config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """Show the networks at hand, and how to get the others."""
-    from nstd.weights import list_weights
+    from nstd.weights.catalog import list_weights
 
     settings = configured(config, Face(debug), level="warning")
     entries = list_weights(settings.cache_dir)
@@ -53,7 +53,7 @@ def fetch_command(
     debug: DebugOption = False,
 ) -> None:
     """Download a network's weights, check them and keep what is used (575 MB become 52 MB)."""
-    from nstd.weights import fetch_vgg19
+    from nstd.weights.fetch import fetch_vgg19
 
     settings = configured(config, Face(debug), level="warning")
     if name != "vgg19":
@@ -87,7 +87,7 @@ def import_command(
     debug: DebugOption = False,
 ) -> None:
     """Take a weights file that you have; no code in it is ever run."""
-    from nstd.weights import LAYOUTS, Layout, import_weights
+    from nstd.weights.convert import LAYOUTS, Layout, import_weights
 
     settings = configured(config, Face(debug), level="warning")
     known: dict[str, Layout] = {str(one): one for one in LAYOUTS}
@@ -105,7 +105,7 @@ def verify_command(
     debug: DebugOption = False,
 ) -> None:
     """Read a network's weights whole, and compare them with their checksum."""
-    from nstd.weights import verify_weights
+    from nstd.weights.catalog import verify_weights
 
     settings = configured(config, Face(debug), level="warning")
     entry = verify_weights(network, settings.cache_dir)

@@ -27,7 +27,8 @@ from nstd.intake.folder import WatchedFolder
 from nstd.intake.watcher import Watcher
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
-from nstd.submit.freeze import is_media, submit_entry
+from nstd.media.names import is_media
+from nstd.submit.freeze import submit_entry
 from nstd.submit.inputs import watched_folder
 
 logger = logging.getLogger(__name__)

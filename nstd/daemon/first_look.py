@@ -17,10 +17,10 @@ from nstd.errors import (
 from nstd.files import facts_of
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.still import STILL_SUFFIXES
 from nstd.submit.output import OutputSpec
-from nstd.work.film import opens_later, seconds_of_grace
+from nstd.work.grace import opens_later, seconds_of_grace
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Self
 
-from nstd.check import require_folders, warn_in_background
+from nstd.check.start import require_folders, warn_in_background
 from nstd.config import Config
 from nstd.daemon.desk import Intake
 from nstd.daemon.notify import ServiceManager
@@ -61,7 +61,7 @@ def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) ->
         open_ledger(config) as store,
         ServiceManager() as manager,
     ):
-        warn_in_background(config)
+        warn_in_background(config, debug=debug)
         _Daemon(config, reread, store, manager, signals, debug=debug).run()
         logger.info("Stopped; at the next start work goes on where it was")
 
@@ -180,7 +180,7 @@ class _Daemon:
             self._intake.leave()
             self._intake = Intake(config, self._store)
             self._intake.start()
-            warn_in_background(config)
+            warn_in_background(config, debug=self._debug)
             logger.info("The configuration was reloaded; watching %s", self._watching)
         self._manager.ready()
 

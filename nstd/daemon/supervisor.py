@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from nstd import child, errors
-from nstd.daemon.worker_process import Channel, not_started, settings_to_json
+from nstd.daemon.channel import Channel
+from nstd.daemon.faults import not_started
 from nstd.errors import DeviceError, NstdError, WorkerError
 from nstd.ledger.leases import Holder, process
 from nstd.ledger.store import JobStore
-from nstd.work.worker import WorkerSettings
+from nstd.work.crew import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class WorkerProcess:
         self._channel.say(
             parent=os.getpid(),
             device=device,
-            settings=settings_to_json(settings),
+            settings=settings.to_json(),
             log_level=voice.level,
             debug=voice.debug,
         )

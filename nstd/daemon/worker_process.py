@@ -6,8 +6,6 @@ socket, a message a packet. A worker whose supervisor is gone ends at once: what
 and the next one goes on with it.
 """
 
-import errno
-import json
 import logging
 import os
 import pwd
@@ -16,28 +14,21 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from nstd.child import die_with_parent
-from nstd.errors import (
-    AccessError,
-    DeviceError,
-    DeviceMemoryError,
-    Interrupted,
-    NstdError,
-    StorageError,
-)
+from nstd.daemon.channel import Channel
+from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, NstdError
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.log import set_up_logging
-from nstd.style.device import choose_devices
+from nstd.style.devices import choose_devices
 from nstd.style.optimize import Iterate
-from nstd.work.worker import Outcome, Worker, WorkerSettings
+from nstd.work.crew import WorkerSettings
+from nstd.work.worker import Outcome, Worker
 
 logger = logging.getLogger(__name__)
 
-LONGEST_MESSAGE = 65536
 BEAT_SECONDS = 1.0
 IDLE_SECONDS = 0.5
 LEDGER_WAIT_SECONDS = 5.0
@@ -65,51 +56,6 @@ def main() -> None:
             remedy=error.remedy,
         )
         sys.exit(error.exit_code)
-
-
-class Channel:
-    """One end of the socket between a worker and its supervisor."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._socket = end
-        self._socket.set_inheritable(False)
-
-    def say(self, **message: Any) -> None:
-        """Send a message; one that the other end does not take now is left out.
-
-        A worker must not wait for a supervisor that is stopped, or gone.
-        """
-        try:
-            self._socket.send(json.dumps(message).encode(), socket.MSG_DONTWAIT)
-        except (BlockingIOError, BrokenPipeError, ConnectionResetError) as error:
-            logger.debug("A word was not heard: %s", error)
-
-    def receive(self) -> dict[str, Any] | None:
-        """Wait for the next message; None where the other end is gone."""
-        try:
-            packet = self._socket.recv(LONGEST_MESSAGE)
-        except ConnectionResetError:
-            return None
-        return _message(packet) if packet else None
-
-    def pending(self) -> list[dict[str, Any]]:
-        """The messages that have come, without waiting."""
-        found = []
-        try:
-            while packet := self._socket.recv(LONGEST_MESSAGE, socket.MSG_DONTWAIT):
-                found.append(_message(packet))
-        except (BlockingIOError, ConnectionResetError):
-            return found
-        return found
-
-    def close(self) -> None:
-        """End the conversation."""
-        self._socket.close()
-
-
-def _message(packet: bytes) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(packet)
-    return message
 
 
 class _Voice:
@@ -188,7 +134,7 @@ class _Voice:
 
 
 def _work(asked: dict[str, Any], channel: Channel) -> None:
-    settings = settings_from_json(asked["settings"])
+    settings = WorkerSettings.from_json(asked["settings"])
     (device,) = choose_devices((asked["device"],))
     voice = _Voice(channel)
     threading.Thread(target=voice.listen, name="listener", daemon=True).start()
@@ -236,51 +182,6 @@ def _now() -> float:
 def is_broken(error: NstdError | None) -> bool:
     """Whether an error means that the device cannot be worked on any more."""
     return isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError)
-
-
-def not_started(error: OSError) -> NstdError:
-    """Why the system would not start a worker, and what to do."""
-    if not isinstance(error.filename, str):  # it has none to give: that passes
-        return StorageError(
-            f"The system gives no more processes ({error.strerror or error})",
-            "See what else runs, and the limits of nstd's user or unit (TasksMax=, MemoryMax=)",
-        )
-    path, user = Path(error.filename), _user_name()
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return AccessError(
-            f"{path} may not be run by {user} ({error.strerror})",
-            f"Let {user} run it and enter each folder it lies in, and mount none of them noexec",
-        )
-    return StorageError(
-        f"{path} cannot be run ({error.strerror or error})",
-        "If nstd or its Python was installed anew, restart the daemon",
-    )
-
-
-def _user_name() -> str:
-    try:
-        return f"the user {pwd.getpwuid(os.geteuid()).pw_name}"
-    except KeyError:
-        return f"the user {os.geteuid()}"
-
-
-def settings_to_json(settings: WorkerSettings) -> dict[str, Any]:
-    """The settings in plain values; JSON escapes the bytes of a path that are no text."""
-    return {
-        "state_dir": str(settings.state_dir),
-        "cache_dir": str(settings.cache_dir),
-        "threads": settings.threads,
-        "grace_seconds": settings.grace_seconds,
-        "refuse_upgrade": settings.refuse_upgrade,
-        "reserved": settings.reserved,
-    }
-
-
-def settings_from_json(data: dict[str, Any]) -> WorkerSettings:
-    """The settings that `settings_to_json` wrote."""
-    folders = {name: Path(data[name]) for name in ("state_dir", "cache_dir")}
-    reserved = tuple((device, processor) for device, processor in data["reserved"])
-    return WorkerSettings(**(data | folders | {"reserved": reserved}))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from nstd.style.recipe import StyleRecipe
 from nstd.submit.freeze import ENCODER_THREADS, paints_on_gpu
 from nstd.submit.inputs import absolute
 from nstd.submit.output import OutputSpec
-from nstd.weights import choose_network
+from nstd.weights.catalog import choose_network
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.result import Result

@@ -14,6 +14,7 @@ from PIL import ExifTags, ImageCms, ImageOps, UnidentifiedImageError
 from nstd.errors import NstdError, UnreadableError, UnsupportedError, from_os_error
 from nstd.files import part_path, removed_on_failure, sync_file
 from nstd.media.frame import Image, Mask
+from nstd.media.names import PILLOW_FORMATS
 from nstd.media.read.limits import Limits
 
 _LOG = logging.getLogger(__name__)
@@ -21,18 +22,6 @@ _LOG = logging.getLogger(__name__)
 # Pillow's own limit is one number for the whole process; ours is looked at for each picture
 # instead, once its header is read and before anything is decoded.
 PIL.Image.MAX_IMAGE_PIXELS = None
-
-_FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-}
-STILL_SUFFIXES: frozenset[str] = frozenset(_FORMATS)
-"""Suffixes, in lower case, that are taken for still pictures. A GIF is a film."""
 
 _WITHOUT_ALPHA = {"JPEG", "BMP"}
 _JPEG_EXIF = 65_533
@@ -109,9 +98,9 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
         DiskFullError: No space is left; nothing stays behind.
         StorageError: The file system failed; nothing stays behind.
     """
-    form = _FORMATS.get(target.suffix.lower())
+    form = PILLOW_FORMATS.get(target.suffix.lower())
     if form is None:
-        known = ", ".join(sorted(_FORMATS))
+        known = ", ".join(sorted(PILLOW_FORMATS))
         raise UnsupportedError(
             f"Pictures cannot be written as {target.suffix or 'a file without suffix'}",
             f"Choose a name that ends in one of {known}",

@@ -11,12 +11,13 @@ from nstd.flow import Flow
 from nstd.scoring.numbers import revealed
 from nstd.scoring.places import PlacesStyle
 from nstd.scoring.result import StyleScore
-from nstd.style.device import choose_devices, device_errors, prepare
+from nstd.style.device import device_errors, prepare
+from nstd.style.devices import choose_devices
 from nstd.style.optimize import Painter, level_objective
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
 from nstd.submit.freeze import require_depth
-from nstd.weights import choose_network
+from nstd.weights.catalog import choose_network
 from nstd.work.crew import worker_threads
 from nstd.work.painter import build_painter
 from nstd.work.plan import ExecutionPlan

@@ -1,13 +1,15 @@
 """Where tensors live: finding a device, and making it compute the same thing twice."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 
 import torch
 
 from nstd.errors import DeviceError, DeviceMemoryError
+from nstd.style.devices import DeviceInfo
 
 # cuBLAS reads this once, when CUDA starts; without it its sums may come in any order.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -23,24 +25,7 @@ _MEMORY_SIGNS = (
 _FAULT_SIGNS = ("CUDA", "CUDNN", "CUBLAS", "CUFFT", "MPS", "NVIDIA")
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """A device that works.
-
-    Attributes:
-        name: As torch and the configuration call it: "cpu", "cuda:0", "mps".
-        description: For people.
-        memory: Bytes, or 0 where it is shared with the machine.
-        processor: What its kernels' last digits depend on.
-    """
-
-    name: str
-    description: str
-    memory: int
-    processor: str
-
-
-def list_devices() -> list[DeviceInfo]:
+def find_devices() -> list[DeviceInfo]:
     """All devices torch can use here, the fastest kind first and the CPU last."""
     found = [_cuda_info(number) for number in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
@@ -48,30 +33,6 @@ def list_devices() -> list[DeviceInfo]:
     capability = processor_of(torch.device("cpu"))
     found.append(DeviceInfo("cpu", f"CPU ({capability})", 0, capability))
     return found
-
-
-def choose_devices(wanted: tuple[str, ...] | None) -> list[DeviceInfo]:
-    """The devices to work on: those `wanted`, or with None every GPU, else the CPU.
-
-    A device that was asked for and is not there is an error, never a silent fall to the CPU.
-
-    Raises:
-        DeviceError: One of `wanted` is missing, or named twice.
-    """
-    available = list_devices()
-    if wanted is None:
-        return [device for device in available if device.name != "cpu"] or available
-    names = [{"cuda": "cuda:0"}.get(name, name) for name in wanted]
-    if len(set(names)) != len(names):
-        raise DeviceError("A device is named twice", "Name each device once")
-    by_name = {device.name: device for device in available}
-    for name in names:
-        if name not in by_name:
-            raise DeviceError(
-                f"There is no device {name} here",
-                f"Use one of these: {', '.join(by_name)}, or repair the driver",
-            )
-    return [by_name[name] for name in names]
 
 
 def prepare(device: DeviceInfo, threads: int) -> torch.device:
@@ -136,3 +97,12 @@ def _cuda_info(number: int) -> DeviceInfo:
     name = f"cuda:{number}"
     processor = processor_of(torch.device(name))
     return DeviceInfo(name, properties.name, properties.total_memory, processor)
+
+
+def main() -> None:
+    """Write the devices to standard output, as JSON: see `nstd.style.devices`."""
+    print(json.dumps([asdict(device) for device in find_devices()]))  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()

@@ -8,8 +8,9 @@ from nstd.config import BatchConfig, Config
 from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError, contained
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, open_ledger
-from nstd.submit.freeze import entry_requests, is_media
+from nstd.submit.freeze import entry_requests
 from nstd.submit.inputs import absolute, expand, watching_folder
 from nstd.submit.names import Entry
 

@@ -18,33 +18,23 @@ from nstd.errors import (
     WeightsError,
     from_os_error,
 )
-from nstd.files import removed_on_failure
+from nstd.files import file_sha256, removed_on_failure
 from nstd.files import replace as move_into_place
 from nstd.gallery import style_name
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
-from nstd.media.read.probe import FILM_SUFFIXES
-from nstd.media.still import STILL_SUFFIXES, read_style_image
-from nstd.style.device import choose_devices
+from nstd.media.still import read_style_image
+from nstd.style.devices import choose_devices
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe
 from nstd.submit.names import Entry, Naming, choose_target, output_extension
 from nstd.submit.output import OutputSpec
-from nstd.weights import (
-    AUTO,
-    ChosenNetwork,
-    choose_network,
-    file_sha256,
-    load_weights,
-    present_layers,
-)
+from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
+from nstd.weights.file import inspect_weights
 
 network_logger = logging.getLogger("nstd.network")
 """Says which network `auto` is; commands that say little else show it."""
-
-MEDIA_SUFFIXES = FILM_SUFFIXES | STILL_SUFFIXES
-
 
 ENCODER_THREADS = 2
 """x264's bytes change with it, so it is one number for every machine."""
@@ -86,11 +76,6 @@ class Freezing:
     state_dir: Path
     cache_dir: Path
     gpu: bool = False
-
-
-def is_media(path: Path) -> bool:
-    """Whether a file's name says that it is a film or a picture."""
-    return path.suffix.lower() in MEDIA_SUFFIXES
 
 
 def submit_entry(
@@ -289,7 +274,7 @@ def _layers(
     weights: Path,
     identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
 ) -> tuple[str, ...]:
-    return present_layers(load_weights(weights).tensors)
+    return inspect_weights(weights).layers
 
 
 def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
@@ -367,4 +352,4 @@ def _check_style_image(path: Path) -> None:
 
 
 def _check_weights(path: Path) -> None:
-    load_weights(path)
+    inspect_weights(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from nstd.config import Config, FolderConfig
 from nstd.errors import UsageError
 from nstd.intake.folder import WatchedFolder
-from nstd.submit.freeze import is_media
+from nstd.media.names import is_media
 
 
 def expand(inputs: Sequence[Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from nstd.config import BatchConfig, FolderConfig, output_name
 from nstd.ledger.job import JobKey, JobState
 from nstd.ledger.store import JobStore
-from nstd.media.still import STILL_SUFFIXES
+from nstd.media.names import STILL_SUFFIXES
 from nstd.media.write.encode import EncodeSettings
 
 Entry = FolderConfig | BatchConfig

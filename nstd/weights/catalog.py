@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from nstd.errors import BusyError, UsageError, WeightsError, from_os_error
-from nstd.weights.canonical import file_sha256, load_weights, present_layers
+from nstd.files import file_sha256
+from nstd.weights.file import inspect_weights
 
 AUTO = "auto"
 VGG19 = "vgg19"
@@ -230,11 +231,9 @@ def _sound_entry(name: str, path: Path) -> WeightsEntry:
     """Describe a file that loads; raise `WeightsError` if it does not."""
     if path.parent == _SHIPPED:
         _check_shipped(name, path)
-    weights = load_weights(path)
-    layers = present_layers(weights.tensors)
-    widths = tuple(int(weights.tensors[f"{layer}.weight"].shape[0]) for layer in layers)
+    found = inspect_weights(path)
     size = path.stat().st_size
-    return WeightsEntry(name, path, size, weights.sha256, layers, widths, "present")
+    return WeightsEntry(name, path, size, found.sha256, found.layers, found.widths, "present")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -15,16 +15,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from nstd.errors import StorageError, UsageError, WeightsError, from_os_error
-from nstd.weights.canonical import (
-    LAYERS,
-    file_sha256,
-    load_weights,
-    present_layers,
-    save_weights,
-    sniff,
-    tensors_digest,
-)
+from nstd.files import file_sha256
+from nstd.weights.canonical import save_weights, tensors_digest
 from nstd.weights.catalog import check_name, locked, shipped, weights_path
+from nstd.weights.file import LAYERS, inspect_weights, present_layers, sniff
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +116,7 @@ def store(tensors: Tensors, name: str, cache_dir: Path, metadata: Mapping[str, s
         raise WeightsError(f"{name} is a network that comes with nstd", "Choose another --name")
     target = weights_path(name, cache_dir)
     existing = _existing_digest(target)
-    if existing == tensors_digest(tensors):
+    if existing == tensors_digest(tensors, target):
         return target
     if existing is not None:
         raise WeightsError(
@@ -271,7 +265,7 @@ def _existing_digest(target: Path) -> str | None:
     if not target.exists():
         return None
     try:
-        return tensors_digest(load_weights(target).tensors)
+        return inspect_weights(target).digest
     except StorageError:
         raise
     except WeightsError as error:

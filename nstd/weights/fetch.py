@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from nstd.errors import DownloadError, WeightsError
-from nstd.weights.canonical import file_sha256, load_weights
+from nstd.files import file_sha256
 from nstd.weights.catalog import VGG19, locked, weights_folder, weights_path
 from nstd.weights.convert import Normalization, canonical_tensors, provenance, read_tensors, store
 from nstd.weights.download import Progress, discard, download
+from nstd.weights.file import inspect_weights
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def _is_sound(target: Path) -> bool:
     if not target.exists():
         return False
     try:
-        load_weights(target)
+        inspect_weights(target)
     except WeightsError as error:
         logger.warning("fetching again: %s", error.problem)
         return False

@@ -13,15 +13,16 @@ from nstd.files import facts_of
 from nstd.intake.watcher import scan_once
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
-from nstd.submit.freeze import is_media, submit_entry
+from nstd.submit.freeze import submit_entry
 from nstd.submit.inputs import absolute, watched_folder, watching_folder
 from nstd.submit.names import Entry
 from nstd.work.clearing import Clearing
-from nstd.work.crew import device_names, make_worker
+from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.result import Result, paths_of, until_stopped, why_not, work_off
-from nstd.work.worker import Worker
+from nstd.work.worker import Worker, make_worker
 
 POLL_SECONDS = 0.5
 """Between two looks at jobs that a daemon works off for us."""

@@ -1,23 +1,48 @@
-"""Workers as configured: devices, threads, settings."""
+"""Workers as configured: devices, threads, settings. No torch here."""
 
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from nstd.config import Config
-from nstd.ledger.store import JobStore
-from nstd.style.device import choose_devices
-from nstd.work.film import Observer
-from nstd.work.worker import Worker, WorkerSettings
+from nstd.style.devices import choose_devices
 
 
-def make_worker(config: Config, store: JobStore, device: str, observer: Observer) -> Worker:
-    """A worker on one device, as configured.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What a worker goes by, besides the jobs themselves.
 
-    Raises:
-        DeviceError: The device is missing or does not answer.
+    Attributes:
+        state_dir: Holds the jobs' work folders.
+        cache_dir: Holds the cached targets.
+        threads: torch's threads on the CPU.
+        grace_seconds: A film that does not open is tried again until its last change is this old:
+            it may still be coming. 0 where a person has named it.
+        refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
+        reserved: Kinds of device, each with its processor, that other workers are for: films begun
+            there are left to them.
     """
-    (info,) = choose_devices((device,))
-    return Worker(store, info, worker_settings(config), observer)
+
+    state_dir: Path
+    cache_dir: Path
+    threads: int
+    grace_seconds: float = 0.0
+    refuse_upgrade: bool = False
+    reserved: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything in plain values; JSON escapes the bytes of a path that are no text."""
+        folders = {"state_dir": str(self.state_dir), "cache_dir": str(self.cache_dir)}
+        return asdict(self) | folders
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "WorkerSettings":
+        """The settings that `to_json` wrote."""
+        folders = {name: Path(data[name]) for name in ("state_dir", "cache_dir")}
+        reserved = tuple((device, processor) for device, processor in data["reserved"])
+        return cls(**{**data, **folders, "reserved": reserved})
 
 
 def crew(config: Config) -> dict[str, WorkerSettings]:

@@ -6,13 +6,14 @@ from pathlib import Path
 import torch
 
 from nstd.errors import UnreadableError, WeightsError
+from nstd.files import file_sha256
 from nstd.media.still import read_style_image
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Painter
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import StyleImage, TensorStore
-from nstd.weights import file_sha256, load_weights
+from nstd.weights.canonical import load_weights
 from nstd.work.film import to_tensor
 from nstd.work.plan import ExecutionPlan
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from nstd.errors import BusyError, NstdError, from_os_error
 from nstd.files import publish, removed_on_failure
 from nstd.ledger.job import Job, JobState
+from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.still import STILL_SUFFIXES, encode_still, read_still
+from nstd.media.still import encode_still, read_still
 from nstd.media.write.segment import check_size
 from nstd.style.optimize import stylize_frame
 from nstd.work.checks import (

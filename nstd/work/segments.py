@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nstd.errors import Interrupted, LedgerError, UnreadableError
-from nstd.files import facts_of
+from nstd.files import facts_of, file_sha256
 from nstd.ledger.job import Segment
 from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import Frame, Image, VideoInfo
@@ -26,7 +26,6 @@ from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize
 from nstd.temporal.shot import losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
-from nstd.weights import file_sha256
 from nstd.work.film import Film, to_image, to_tensor
 from nstd.work.room import require_room
 from nstd.work.sequence import Coming, Past, coming_frames, is_carried, segment_folder

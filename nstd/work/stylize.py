@@ -12,10 +12,10 @@ from nstd.config import Config
 from nstd.errors import NstdError, OutputExistsError, UsageError
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.limits import Limits
 from nstd.media.read.scan import scan
-from nstd.media.still import STILL_SUFFIXES
 from nstd.media.write.encode import CONTAINERS
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import FrameRange
@@ -24,10 +24,10 @@ from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
 from nstd.submit.output import OutputSpec
 from nstd.work.clearing import Clearing
-from nstd.work.crew import device_names, make_worker
+from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.result import Result, until_stopped, work_off
-from nstd.work.worker import Worker
+from nstd.work.worker import Worker, make_worker
 
 
 def stylize(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.cache import TensorCache
+from nstd.config import Config
 from nstd.errors import (
     BusyError,
     DeviceError,
@@ -25,13 +26,16 @@ from nstd.files import empty_folder, locked
 from nstd.flow import Estimator, choose_estimator
 from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
-from nstd.style.device import DeviceInfo, prepare, use_threads
+from nstd.style.device import prepare, use_threads
+from nstd.style.devices import DeviceInfo, choose_devices
 from nstd.style.optimize import Painter
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
 from nstd.submit.output import OutputSpec
 from nstd.work.clearing import Clearing
-from nstd.work.film import Film, Observer, opens_later, seconds_of_grace
+from nstd.work.crew import WorkerSettings, worker_settings
+from nstd.work.film import Film, Observer
+from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
 from nstd.work.originals import is_as_queued
 from nstd.work.painter import build_painter
@@ -57,29 +61,6 @@ class Outcome:
 
     job: Job
     error: NstdError | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    """What a worker goes by, besides the jobs themselves.
-
-    Attributes:
-        state_dir: Holds the jobs' work folders.
-        cache_dir: Holds the cached targets.
-        threads: torch's threads on the CPU.
-        grace_seconds: A film that does not open is tried again until its last change is this old:
-            it may still be coming. 0 where a person has named it.
-        refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
-        reserved: Kinds of device, each with its processor, that other workers are for: films begun
-            there are left to them.
-    """
-
-    state_dir: Path
-    cache_dir: Path
-    threads: int
-    grace_seconds: float = 0.0
-    refuse_upgrade: bool = False
-    reserved: tuple[tuple[str, str], ...] = ()
 
 
 class Worker:
@@ -302,6 +283,16 @@ class Worker:
         logger.warning("%s Job %d goes on with a smaller plan: %s", error, job.id, changes)
         job = self._change_plan(job, plan, f"{error.problem}; {changes}")
         return self._store.requeue(job, reason=error.problem, counted=False)
+
+
+def make_worker(config: Config, store: JobStore, device: str, observer: Observer) -> Worker:
+    """A worker on one device, as configured.
+
+    Raises:
+        DeviceError: The device is missing or does not answer.
+    """
+    (info,) = choose_devices((device,))
+    return Worker(store, info, worker_settings(config), observer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,8 +135,8 @@ if __name__ == "__main__":
     for needed in (
         "nstd.work.batch",
         "nstd.daemon.main",
-        "nstd.check",
-        "nstd.weights",
+        "nstd.check.machine",
+        "nstd.weights.fetch",
         "torchvision",
     ):
         importlib.import_module(needed)

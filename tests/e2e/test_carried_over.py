@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from nstd.ledger.schema import MIGRATIONS
-from nstd.style.device import choose_devices
+from nstd.style.devices import choose_devices
 from nstd.work.plan import ExecutionPlan
 from tests.e2e.looking import pictures
 from tests.e2e.program import Ended, Program, digest

@@ -10,11 +10,12 @@ import PIL.Image
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
 from nstd.media.write.encode import EncodeSettings
-from nstd.style.device import choose_devices
+from nstd.style.devices import choose_devices
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
 from nstd.submit.freeze import Freezing, Submission, submit
 from nstd.submit.output import OutputSpec
-from nstd.work.worker import Outcome, Worker, WorkerSettings
+from nstd.work.crew import WorkerSettings
+from nstd.work.worker import Outcome, Worker
 from tests.clips import make, picture
 from tests.jobs import Onlooker
 from tests.networks import make_quarter_network

@@ -43,7 +43,7 @@ from nstd.intake.watcher import WatchedFolder
 from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
 from nstd.submit.control import open_ledger
-from nstd.work.crew import make_worker
+from nstd.work.worker import make_worker
 from tests.jobs import Onlooker, save_picture, small_config
 from tests.unprivileged import unprivileged
 from tests.watching import QUIET, SETTLE, Intake, overflow

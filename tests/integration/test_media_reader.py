@@ -18,8 +18,9 @@ import pytest
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, VanishedError
 from nstd.media.frame import Frame
+from nstd.media.names import FILM_SUFFIXES
 from nstd.media.read import reader
-from nstd.media.read.probe import FILM_SUFFIXES, probe
+from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.scan import scan
 from tests import clips, films

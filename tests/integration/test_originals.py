@@ -10,7 +10,7 @@ from nstd.config import Config, recipe_from_options
 from nstd.errors import ChangedError, NstdError, StorageError, UsageError
 from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
-from nstd.style.device import choose_devices
+from nstd.style.devices import choose_devices
 from nstd.submit.control import open_ledger
 from nstd.submit.output import OutputSpec
 from nstd.work.batch import batch

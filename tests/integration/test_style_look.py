@@ -15,7 +15,7 @@ from nstd.style.network import Network
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import Level, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, resize
-from nstd.weights import load_weights
+from nstd.weights.canonical import load_weights
 from tests.unit.style.tiny import floats
 
 

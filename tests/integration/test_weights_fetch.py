@@ -14,7 +14,11 @@ import pytest
 import torch
 
 from nstd.errors import BusyError, DiskFullError, DownloadError, StorageError, WeightsError
-from nstd.weights import catalog, fetch_vgg19, file_sha256, import_weights, load_weights
+from nstd.files import file_sha256
+from nstd.weights import catalog
+from nstd.weights.canonical import load_weights
+from nstd.weights.convert import import_weights
+from nstd.weights.fetch import fetch_vgg19
 from tests.http_origin import Origin, Server
 from tests.networks import QUARTER_WIDTHS, activations, make_torchvision_vgg19
 

@@ -24,7 +24,8 @@ from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings, encoder_options
+from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
 from nstd.style import optimize
 from nstd.style.optimize import Painter

@@ -7,7 +7,8 @@ from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STYLE_LAYERS, Level, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage
-from nstd.weights import NetworkWeights, find_weights, load_weights
+from nstd.weights.canonical import NetworkWeights, load_weights
+from nstd.weights.catalog import find_weights
 from tests.unit.style import tiny
 from tests.unit.style.tiny import floats
 

@@ -14,8 +14,8 @@ from typing import BinaryIO
 from nstd.child import command, environment
 from nstd.errors import Interrupted, NstdError, StorageError, UnreadableError, from_os_error
 from nstd.media.frame import VideoInfo
+from nstd.media.read.asking import error_of, question, unpack
 from nstd.media.read.limits import Limits
-from nstd.media.read.prober import error_of, question, unpack
 
 _LOG = logging.getLogger(__name__)
 

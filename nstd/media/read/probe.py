@@ -16,14 +16,6 @@ from nstd.media.read.limits import Limits
 from nstd.media.read.scan import Scan, open_film, scan
 from nstd.media.read.structure import ends_early, lacks_index
 
-FILM_SUFFIXES: frozenset[str] = frozenset(
-    (
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".m2ts",
-        ".mts", ".wmv", ".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".vob", ".y4m", ".gif",
-    )
-)  # fmt: skip
-"""Suffixes, in lower case, that a watched folder takes for films. A GIF is a film."""
-
 _NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
 _ATTEMPTS = 64
 """Attempts at a first frame: damaged packets, and those of other streams, may stand before it."""

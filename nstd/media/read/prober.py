@@ -10,23 +10,17 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 
-import nstd.errors
 from nstd.child import die_with_parent
 from nstd.errors import NstdError, UnreadableError
 from nstd.media.frame import VideoInfo
+from nstd.media.read.asking import Json, pack
 from nstd.media.read.limits import Limits
 from nstd.media.read.probe import probe
-
-Json = dict[str, Any]
 
 _LONGEST_CHATTER = 1 << 20
 _FIRST_TO_GO = "1000"
@@ -55,34 +49,6 @@ def main() -> None:
         answer = {"info": pack(found)}
     with os.fdopen(answer_to, "w", encoding="ascii") as pipe:
         json.dump(answer | {"notes": notes.taken}, pipe)
-
-
-def question(path: Path, *, accept_truncated: bool, limits: Limits, **bounds: int) -> str:
-    """What `main` is asked: the film, and the `memory` in bytes and `seconds` it may take."""
-    asked = {"path": os.fspath(path), "accept_truncated": accept_truncated}
-    return json.dumps(asked | bounds | {"limits": limits.to_json(), "parent": os.getpid()})
-
-
-def pack(info: VideoInfo) -> Json:
-    """The facts of a film in plain values."""
-    values = asdict(info)
-    return {key: str(v) if isinstance(v, Fraction) else v for key, v in values.items()}
-
-
-def unpack(data: Mapping[str, Any]) -> VideoInfo:
-    """The facts of a film that `pack` wrote, exactly."""
-    values = dict(data)
-    for field in fields(VideoInfo):
-        if field.type is Fraction:
-            values[field.name] = Fraction(values[field.name])
-    return VideoInfo(**values)
-
-
-def error_of(answer: Mapping[str, Any]) -> NstdError:
-    """The error that an answer tells of."""
-    kind = getattr(nstd.errors, answer["error"])
-    error: NstdError = kind(answer["problem"], answer["remedy"])
-    return error
 
 
 def _probe(asked: Json) -> VideoInfo:

@@ -19,7 +19,8 @@ from nstd.media.color import encodable, tag
 from nstd.media.faults import writing_error
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.scan import open_film
-from nstd.media.write.encode import CODECS, EncodeSettings, encoder_options, pixel_format
+from nstd.media.write.encode import CODECS, EncodeSettings, pixel_format
+from nstd.media.write.options import encoder_options
 
 _LOG = logging.getLogger(__name__)
 

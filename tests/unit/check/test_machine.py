@@ -4,19 +4,20 @@ import importlib
 import logging
 import os
 import shutil
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from nstd.check import LOW_DISK_BYTES, Finding, check, require_folders, warn_in_background
 from nstd.check import machine as checking
+from nstd.check.finding import Finding
+from nstd.check.machine import LOW_DISK_BYTES, check, warn
+from nstd.check.start import require_folders
 from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError
 from nstd.media.write.encode import CODECS
-from nstd.style.device import DeviceInfo
+from nstd.style.devices import DeviceInfo
 from tests.jobs import small_config
 
 GIB = 1 << 30
@@ -208,10 +209,7 @@ def test_the_daemon_needs_a_folder_to_watch(config: Config) -> None:
 
 
 def warned(config: Config, caplog: pytest.LogCaptureFixture) -> list[str]:
-    warn_in_background(config)
-    for thread in threading.enumerate():
-        if thread.name == "check":
-            thread.join(60)
+    warn(config)
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from nstd.check import Finding, check_service
 from nstd.check import service as checking
-from nstd.check.service import check_command, properties, settings_of, shown_by
+from nstd.check.finding import Finding
+from nstd.check.service import check_command, check_service, properties, settings_of, shown_by
 from nstd.errors import UsageError
 
 FOLDER = Path(__file__).resolve().parents[3] / "systemd"

@@ -14,7 +14,7 @@ from nstd.config import Config
 from nstd.daemon import main as daemon
 from nstd.errors import ConfigError
 from nstd.ledger.store import JobStore
-from nstd.work.worker import WorkerSettings
+from nstd.work.crew import WorkerSettings
 
 
 def never() -> Config:

@@ -22,7 +22,7 @@ from nstd.errors import (
     WorkerError,
 )
 from nstd.ledger.leases import Holder
-from nstd.work.worker import WorkerSettings
+from nstd.work.crew import WorkerSettings
 
 SETTINGS = WorkerSettings(state_dir=Path("/state"), cache_dir=Path("/cache"), threads=1)
 VOICE = Voice("info", debug=False)
@@ -379,7 +379,7 @@ def test_a_worker_ends_when_its_supervisor_does(tmp_path: Path) -> None:
         "import os, sys, time\n"
         "from pathlib import Path\n"
         "from nstd.daemon.supervisor import WorkerProcess, Voice\n"
-        "from nstd.work.worker import WorkerSettings\n"
+        "from nstd.work.crew import WorkerSettings\n"
         "folder = Path(sys.argv[1])\n"
         "settings = WorkerSettings(state_dir=folder, cache_dir=folder, threads=1)\n"
         "worker = WorkerProcess('cpu', settings, Voice('info', False), 0.0)\n"

@@ -14,12 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.daemon import worker_process
-from nstd.daemon.worker_process import (
-    LONGEST_MESSAGE,
-    Channel,
-    settings_from_json,
-    settings_to_json,
-)
+from nstd.daemon.channel import LONGEST_MESSAGE, Channel
 from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
@@ -30,7 +25,8 @@ from nstd.errors import (
     UnreadableError,
 )
 from nstd.ledger.job import JobState
-from nstd.work.worker import Outcome, WorkerSettings
+from nstd.work.crew import WorkerSettings
+from nstd.work.worker import Outcome
 
 
 @pytest.fixture
@@ -96,10 +92,10 @@ def test_settings_arrive_as_they_were_whatever_bytes_a_path_has(
     )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        Channel(ours).say(settings=settings_to_json(settings))
+        Channel(ours).say(settings=settings.to_json())
         message = Channel(theirs).receive()
     assert message is not None
-    assert settings_from_json(message["settings"]) == settings
+    assert WorkerSettings.from_json(message["settings"]) == settings
 
 
 def test_messages_come_whole_and_in_order(ends: tuple[Channel, Channel]) -> None:

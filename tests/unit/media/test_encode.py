@@ -4,7 +4,8 @@ import cv2
 import pytest
 
 from nstd.errors import UsageError
-from nstd.media.write.encode import CODECS, EncodeSettings, encoder_options, pixel_format
+from nstd.media.write.encode import CODECS, EncodeSettings, pixel_format
+from nstd.media.write.options import encoder_options
 
 
 def test_the_defaults_play_everywhere() -> None:

@@ -13,8 +13,8 @@ import nstd.errors
 from nstd.errors import NstdError, UnreadableError
 from nstd.media.frame import VideoInfo
 from nstd.media.read import prober
+from nstd.media.read.asking import error_of, pack, question, unpack
 from nstd.media.read.limits import Limits
-from nstd.media.read.prober import error_of, pack, question, unpack
 
 texts = st.text()
 numbers = st.integers(-(2**63), 2**63)

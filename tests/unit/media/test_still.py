@@ -12,8 +12,9 @@ from PIL import ImageCms
 from nstd.errors import UnreadableError, UnsupportedError, VanishedError
 from nstd.files import publish
 from nstd.media.frame import Image
+from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.limits import Limits
-from nstd.media.still import STILL_SUFFIXES, Still, encode_still, read_still, read_style_image
+from nstd.media.still import Still, encode_still, read_still, read_style_image
 from tests.films import names
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from nstd.style.device import choose_devices, prepare
+from nstd.style.device import prepare
+from nstd.style.devices import choose_devices
 
 
 @pytest.fixture(autouse=True, scope="module")

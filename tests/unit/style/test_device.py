@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from nstd.errors import DeviceError, DeviceMemoryError
-from nstd.style import device as module
-from nstd.style.device import DeviceInfo, choose_devices, device_errors, list_devices, prepare
+from nstd.style import devices as module
+from nstd.style.device import device_errors, prepare
+from nstd.style.devices import DeviceInfo, choose_devices, list_devices
 
 CPU = DeviceInfo("cpu", "CPU", 0, "AVX2")
 CARDS = [DeviceInfo(f"cuda:{n}", "Card", 1 << 30, "Card sm_90") for n in range(2)]

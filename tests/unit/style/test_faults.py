@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from nstd.errors import ConfigError, DeviceError, WeightsError
-from nstd.style.device import DeviceInfo, prepare
+from nstd.style.device import prepare
+from nstd.style.devices import DeviceInfo
 from nstd.style.minimize import LBFGS
 from nstd.style.network import Network
 from nstd.style.optimize import Settling

@@ -18,24 +18,26 @@ from nstd.errors import (
     VanishedError,
     WeightsError,
 )
+from nstd.files import file_sha256
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.names import is_media
 from nstd.media.read.limits import Limits
-from nstd.style.device import DeviceInfo
+from nstd.style.devices import DeviceInfo
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit import freeze as submission
 from nstd.submit.freeze import (
     Freezing,
     Submission,
     freeze,
-    is_media,
     paints_on_gpu,
     submit,
     submit_entry,
 )
 from nstd.submit.output import OutputSpec
-from nstd.weights import file_sha256, find_weights, import_weights
+from nstd.weights.catalog import find_weights
+from nstd.weights.convert import import_weights
 from tests.networks import make_quarter_network
 
 WIDTHS = (2, 2, 2, 2, 2)

@@ -13,7 +13,7 @@ from nstd.style.losses import (
     squared_moment_distance,
 )
 from nstd.style.network import Network
-from nstd.weights import load_weights, save_weights
+from nstd.weights.canonical import load_weights, save_weights
 from tests.unit.training import tiny
 from training.export import export
 from training.student import MATCHED, WIDTHS, Student

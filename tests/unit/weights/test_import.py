@@ -10,15 +10,11 @@ import safetensors.torch
 import torch
 
 from nstd.errors import BusyError, NstdError, UsageError, WeightsError
-from nstd.weights import (
-    LAYERS,
-    Layout,
-    catalog,
-    convert,
-    file_sha256,
-    import_weights,
-    load_weights,
-)
+from nstd.files import file_sha256
+from nstd.weights import catalog, convert
+from nstd.weights.canonical import load_weights
+from nstd.weights.convert import Layout, import_weights
+from nstd.weights.file import LAYERS
 from tests.networks import (
     activations,
     make_gatys,

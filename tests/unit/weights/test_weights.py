@@ -10,20 +10,19 @@ import safetensors.torch
 import torch
 
 from nstd.errors import DiskFullError, NstdError, UsageError, WeightsError
-from nstd.weights import (
-    LAYERS,
+from nstd.files import file_sha256
+from nstd.weights import catalog
+from nstd.weights.canonical import load_weights, save_weights
+from nstd.weights.catalog import (
     ChosenNetwork,
-    catalog,
     choose_network,
-    fetch_vgg19,
-    file_sha256,
     find_weights,
-    import_weights,
     list_weights,
-    load_weights,
-    save_weights,
     verify_weights,
 )
+from nstd.weights.convert import import_weights
+from nstd.weights.fetch import fetch_vgg19
+from nstd.weights.file import LAYERS
 from tests.networks import (
     Tensors,
     activations,

@@ -1,0 +1,53 @@
+"""What a daemon looks at when it starts: in a process of its own, which may take its time.
+
+Looking at the codecs, the devices and the networks takes large libraries, and the disk of an output
+may not answer: neither may hold up the daemon, or stay in its memory.
+"""
+
+import logging
+import os
+import pickle
+import subprocess
+import tempfile
+import threading
+
+from nstd.child import command, environment
+from nstd.config import Config
+from nstd.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+_MODULE = "nstd.check.machine"
+
+
+def require_folders(config: Config) -> None:
+    """A daemon needs a folder to watch; one that is not there yet is waited for.
+
+    Raises:
+        ConfigError: No folder is watched.
+    """
+    if not config.folders:
+        raise ConfigError(
+            f"{config.source or 'config.yaml, which was not found,'} watches no folder",
+            "Add one under `folders:`",
+        )
+
+
+def warn_in_background(config: Config, *, debug: bool = False) -> None:
+    """Log what the daemon's jobs will wait for or fail with; the daemon itself goes on.
+
+    Args:
+        config: The daemon's.
+        debug: Log everything.
+    """
+    with tempfile.TemporaryFile() as asked:
+        pickle.dump((os.getpid(), config, debug), asked)
+        asked.seek(0)
+        try:
+            looking = subprocess.Popen(  # noqa: S603 - our own module
+                command(_MODULE), env=environment(), stdin=asked
+            )
+        except OSError as error:
+            logger.warning("The check at the start could not be made: %s", error)
+            return
+    threading.Thread(target=looking.wait, name="check", daemon=True).start()

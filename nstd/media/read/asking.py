@@ -1,0 +1,47 @@
+"""What passes between who wants a film probed and the process that does it: JSON.
+
+Nothing here needs the libraries that open films: who asks may do without them.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import nstd.errors
+from nstd.errors import NstdError
+from nstd.media.frame import VideoInfo
+from nstd.media.read.limits import Limits
+
+Json = dict[str, Any]
+
+
+def question(path: Path, *, accept_truncated: bool, limits: Limits, **bounds: int) -> str:
+    """What `main` is asked: the film, and the `memory` in bytes and `seconds` it may take."""
+    asked = {"path": os.fspath(path), "accept_truncated": accept_truncated}
+    return json.dumps(asked | bounds | {"limits": limits.to_json(), "parent": os.getpid()})
+
+
+def pack(info: VideoInfo) -> Json:
+    """The facts of a film in plain values."""
+    values = asdict(info)
+    return {key: str(v) if isinstance(v, Fraction) else v for key, v in values.items()}
+
+
+def unpack(data: Mapping[str, Any]) -> VideoInfo:
+    """The facts of a film that `pack` wrote, exactly."""
+    values = dict(data)
+    for field in fields(VideoInfo):
+        if field.type is Fraction:
+            values[field.name] = Fraction(values[field.name])
+    return VideoInfo(**values)
+
+
+def error_of(answer: Mapping[str, Any]) -> NstdError:
+    """The error that an answer tells of."""
+    kind = getattr(nstd.errors, answer["error"])
+    error: NstdError = kind(answer["problem"], answer["remedy"])
+    return error
