@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 LOW_DISK_BYTES = 5 << 30
 
+_NICENESS = 10
+"""Of the look at the start: the workers that start beside it come first."""
+
 DRIVERS_GPUS = Path("/proc/driver/nvidia/gpus")
 """NVIDIA's driver has an entry for each card there, also for who may not use it."""
 
@@ -253,6 +256,7 @@ def main() -> None:
     """Warn of what a daemon's configuration lacks: see `nstd.check.start`."""
     parent, config, debug = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent's
     die_with_parent(parent)
+    os.nice(_NICENESS)
     set_up_logging(config.log_level, debug=debug)
     warn(config)
 

@@ -72,6 +72,15 @@ def _found_by_child() -> tuple[DeviceInfo, ...]:
     return tuple(DeviceInfo(**device) for device in json.loads(answer.stdout))
 
 
+def choose_names(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names of what `choose_devices` gives, without a look where only the CPU is wanted.
+
+    Raises:
+        DeviceError: One of `wanted` is missing, or named twice.
+    """
+    return wanted if wanted == ("cpu",) else tuple(one.name for one in choose_devices(wanted))
+
+
 def choose_devices(wanted: tuple[str, ...] | None) -> list[DeviceInfo]:
     """The devices to work on: those `wanted`, or with None every GPU, else the CPU.
 

@@ -25,7 +25,7 @@ from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
 from nstd.media.still import read_style_image
-from nstd.style.devices import choose_devices
+from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe
 from nstd.submit.names import Entry, Naming, choose_target, output_extension
@@ -240,8 +240,7 @@ def paints_on_gpu(config: Config) -> bool:
     Raises:
         DeviceError: One of them is missing.
     """
-    devices = choose_devices(None if config.devices == "auto" else config.devices)
-    return devices[0].name != "cpu"
+    return choose_names(None if config.devices == "auto" else config.devices)[0] != "cpu"
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nstd.config import Config
-from nstd.style.devices import choose_devices
+from nstd.style.devices import choose_devices, choose_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +51,12 @@ def crew(config: Config) -> dict[str, WorkerSettings]:
     Raises:
         DeviceError: A configured device is missing.
     """
-    devices = choose_devices(None if config.devices == "auto" else config.devices)
-    kinds = {one.name: (one.name.partition(":")[0], one.processor) for one in devices}
     settings = worker_settings(config, grace_seconds=config.grace_seconds)
+    names = device_names(config)
+    if len(names) == 1:
+        return {names[0]: settings}
+    devices = choose_devices(names)
+    kinds = {one.name: (one.name.partition(":")[0], one.processor) for one in devices}
     found = {}
     for name, own in kinds.items():
         others = tuple(sorted({kind for kind in kinds.values() if kind != own}))
@@ -78,8 +81,7 @@ def device_names(config: Config) -> tuple[str, ...]:
     Raises:
         DeviceError: A configured one is missing.
     """
-    wanted = None if config.devices == "auto" else config.devices
-    return tuple(device.name for device in choose_devices(wanted))
+    return choose_names(None if config.devices == "auto" else config.devices)
 
 
 def worker_threads(config: Config) -> int:

@@ -1,7 +1,10 @@
 """Devices: what is there, what is asked for and missing, and torch's errors in our words."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -135,3 +138,40 @@ def test_errors_that_are_not_the_device_s_are_passed_on(error: Exception) -> Non
     with pytest.raises(type(error)) as caught, device_errors("cpu"):
         raise error
     assert caught.value is error
+
+
+def test_a_process_without_torch_finds_the_same_devices_and_stays_without() -> None:
+    script = (
+        "import sys\nfrom nstd.style.devices import list_devices\n"
+        "print(list_devices())\nassert 'torch' not in sys.modules\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert found.stdout == f"{list_devices()}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise OSError('no driver')", "OSError: no driver"),
+        ("import os; os.abort()", "exit code -6"),
+    ],
+)
+def test_that_torch_cannot_look_for_devices_is_said(tmp_path: Path, code: str, said: str) -> None:
+    (tmp_path / "torch.py").write_text(code)
+    script = (
+        "from nstd.errors import DeviceError\nfrom nstd.style.devices import choose_names\n"
+        "try:\n    choose_names(None)\nexcept DeviceError as error:\n    print(error)\n"
+        "print(choose_names(('cpu',)))\n"
+    )
+    path = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.pathsep.join(sys.path)}"}
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | path,
+    )
+    assert f"The devices cannot be looked for: {said}" in found.stdout
+    assert "('cpu',)" in found.stdout

@@ -183,7 +183,7 @@ def test_painting_is_on_a_gpu_unless_the_first_device_is_the_cpu(
         ("cpu",): [DeviceInfo("cpu", "CPU", 0, "AVX2")],
         ("mps",): [DeviceInfo("mps", "Apple GPU", 0, "mps")],
     }
-    monkeypatch.setattr(submission, "choose_devices", devices.__getitem__)
+    monkeypatch.setattr("nstd.style.devices.choose_devices", devices.__getitem__)
     found = [paints_on_gpu(Config(devices=one or "auto")) for one in devices]
     assert found == [True, False, True]
 
