@@ -8,7 +8,6 @@ and the next one goes on with it.
 
 import logging
 import os
-import pwd
 import signal
 import socket
 import sys
