@@ -1,6 +1,7 @@
 """Logging, set up alike in every process of nstd."""
 
 import logging
+import os
 import sys
 from os import PathLike
 
@@ -9,16 +10,26 @@ from nstd.errors import NstdError, visible
 _CHATTY = ("watchdog", "PIL", "libav")
 
 
-def set_up_logging(level: str, *, debug: bool) -> None:
-    """Log to standard error.
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+"""Of syslog, by the least level: what journald reads from the head of a line (sd-daemon(3))."""
+
+
+def set_up_logging(level: str, *, debug: bool, dated: bool = False) -> None:
+    """Log to standard error; to the journal in its own way, with each line's priority.
 
     Args:
         level: The least severity: debug, info, warning or error.
         debug: Log everything, whatever `level` says, the libraries' words included.
+        dated: Say when, which the journal does by itself: for what runs for days.
     """
     chosen = "debug" if debug else level
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(VisibleFormatter("%(levelname)s: %(message)s"))
+    form = "%(levelname)s: %(message)s"
+    if is_journal():
+        handler.setFormatter(JournalFormatter(form))
+    else:
+        dated_form = f"%(asctime)s {form}" if dated else form
+        handler.setFormatter(VisibleFormatter(dated_form, "%Y-%m-%d %H:%M:%S"))
     logging.basicConfig(level=chosen.upper(), handlers=[handler], force=True)
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.NOTSET if debug else logging.WARNING)
@@ -38,6 +49,25 @@ class VisibleFormatter(logging.Formatter):
             safe.args = tuple(_visible(argument) for argument in safe.args)
         first, *more = super().format(safe).split("\n")
         return "\n".join([visible(first), *(f"  {visible(line)}" for line in more)])
+
+
+class JournalFormatter(VisibleFormatter):
+    """The same, with the priority of the record before each of its lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's lines."""
+        least = max((one for one in _PRIORITIES if one <= record.levelno), default=logging.DEBUG)
+        priority = _PRIORITIES[least]
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).split("\n"))
+
+
+def is_journal() -> bool:
+    """Whether standard error is the journal: systemd says which file that is (systemd.exec(5))."""
+    try:
+        there = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or no file
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
 
 
 def _visible(argument: object) -> object:

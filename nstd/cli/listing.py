@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from nstd.cli.durations import duration_text
 from nstd.config import Config
+from nstd.config.words import duration_text
 from nstd.errors import visible
 from nstd.ledger.job import Event, Job, JobState, Segment
 from nstd.submit.control import Answer, Details, Overview, Running, is_held, reason, recipe_name

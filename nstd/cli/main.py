@@ -13,6 +13,7 @@ from rich.console import Console
 from nstd.cli import check, demo, queue, score, service, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand
 from nstd.errors import NstdError, from_os_error
+from nstd.log import is_journal
 
 logger = logging.getLogger(__name__)
 
@@ -90,4 +91,5 @@ def _end(error: NstdError, arguments: Sequence[str]) -> NoReturn:
 
 def _say(sentence: str) -> None:
     # Not through rich: a path with brackets in it is not markup.
-    sys.stderr.write(f"nstd: {sentence}\n")
+    priority = "<3>" if is_journal() else ""
+    sys.stderr.write(f"{priority}nstd: {sentence}\n")

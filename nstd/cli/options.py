@@ -67,7 +67,12 @@ class Face:
 
 
 def configured(
-    path: Path | None, face: Face, *, level: str | None = None, needed: bool = False
+    path: Path | None,
+    face: Face,
+    *,
+    level: str | None = None,
+    needed: bool = False,
+    dated: bool = False,
 ) -> Config:
     """Read the configuration and set up logging as it says.
 
@@ -77,6 +82,7 @@ def configured(
         level: Least severity to log, instead of the configuration's.
         needed: Whether the command can do nothing without one: else another program's
             `config.yaml` in the working folder is passed over, with a note.
+        dated: Whether the log says when.
 
     Raises:
         ConfigError: Something in the configuration is wrong.
@@ -84,7 +90,7 @@ def configured(
     config = load_config(path, needed=needed)
     if config.ignored is not None and not face.quiet:
         note(f"{shown(config.ignored)} is not nstd's, and is left alone")
-    set_up_logging(level or config.log_level, debug=face.debug)
+    set_up_logging(level or config.log_level, debug=face.debug, dated=dated)
     if not face.quiet:
         logging.getLogger("nstd.network").setLevel(min(logging.INFO, logging.root.level))
     return config

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from nstd.cli.durations import duration_text
 from nstd.cli.options import Face
+from nstd.config.words import duration_text
 from nstd.errors import visible
 from nstd.ledger.job import Job
 

@@ -25,7 +25,7 @@ def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None
     from nstd.config import load_config
     from nstd.daemon.main import run
 
-    settings = configured(config, Face(debug), needed=True)
+    settings = configured(config, Face(debug), needed=True, dated=True)
     run(settings, lambda: load_config(config or settings.source), debug=debug)
 
 

@@ -1,9 +1,12 @@
-"""Words for messages: the nearest known name, and values as a person would show them."""
+"""Words for messages: the nearest known name, values and durations as a person would show them."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import pairwise
 
 LONGEST_QUOTE = 60
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -46,6 +49,20 @@ def quote(value: object) -> str:
         case _:
             shown = _text(str(value))
     return shown
+
+
+def duration_text(seconds: float) -> str:
+    """Such as 3 h 20 min or 2 min 5 s: the two largest units, the smaller one unless it is 0.
+
+    Args:
+        seconds: Rounded to whole ones; less than half of one is 0 s.
+    """
+    left = max(0, round(seconds))
+    for (unit, name), (below, small) in pairwise(_UNITS):
+        if left >= unit:
+            rest = left % unit // below
+            return f"{left // unit} {name}" + (f" {rest} {small}" if rest else "")
+    return f"{left} s"
 
 
 def _number(value: float) -> str:

@@ -16,9 +16,10 @@ import time
 from typing import Any
 
 from nstd.child import die_with_parent
+from nstd.config.words import duration_text
 from nstd.daemon.channel import Channel
 from nstd.errors import DeviceError, DeviceMemoryError, Interrupted, NstdError
-from nstd.ledger.job import Job, JobState
+from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.log import set_up_logging
 from nstd.style.devices import choose_devices
@@ -43,7 +44,7 @@ def main() -> None:
     die_with_parent(asked["parent"])
     # Whether to stop is the supervisor's to say: Ctrl-C reaches both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_up_logging(asked["log_level"], debug=asked["debug"])
+    set_up_logging(asked["log_level"], debug=asked["debug"], dated=True)
     try:
         _work(asked, channel)
     except NstdError as error:
@@ -66,6 +67,7 @@ class _Voice:
         self._retire = threading.Event()
         self._said = 0.0
         self._name, self._painted, self._total = "", 0, 0
+        self._since: float | None = None
 
     @property
     def stopping(self) -> bool:
@@ -99,7 +101,10 @@ class _Voice:
 
     def began(self, job: Job, *, painted: int, total: int) -> None:
         self._name, self._painted, self._total = f"job {job.id}", painted, total
-        logger.info("Painting %s: %d of %d frames are done", self._name, painted, total)
+        self._since = time.monotonic()
+        logger.info(
+            "Painting %s: %d of %d frames are done: %s", self._name, painted, total, _way(job)
+        )
         self._say_status()
 
     def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - a sign of life
@@ -115,21 +120,30 @@ class _Voice:
         """Log what became of a job."""
         job, error = outcome.job, outcome.error
         if error is None:
-            logger.info("Done: job %d", job.id)
+            taken = "" if self._since is None else f" in {duration_text(_now() - self._since)}"
+            counted = "1 frame" if job.frames_done == 1 else f"{job.frames_done} frames"
+            logger.info("Done: job %d: %s, %s%s", job.id, _way(job), counted, taken)
         elif job.state in {JobState.CANCELED, JobState.VANISHED}:
-            logger.info("Job %d is %s", job.id, job.state)
+            why = "" if job.error is None else f". {job.error}"
+            logger.info("Job %d is %s: %s%s", job.id, job.state, _way(job), why)
         elif isinstance(error, Interrupted):
             logger.info("Job %d: %s", job.id, error.problem)
         elif job.state is JobState.QUEUED:
             logger.warning("Job %d waits: %s", job.id, error)
         else:
             logger.error("Job %d is %s: %s", job.id, job.state, error)
+        self._since = None
         self._channel.say(kind="status", status="", painted=error is None)
 
     def _say_status(self, *, painted: bool = False) -> None:
         status = f"Painting {self._name}: frame {self._painted} of {self._total or '?'}"
         self._channel.say(kind="status", status=status, painted=painted)
         self._said = time.monotonic()
+
+
+def _way(job: Job) -> str:
+    """From where to where."""
+    return f"{path_of(job.request.source)} → {path_of(job.request.target)}"
 
 
 def _work(asked: dict[str, Any], channel: Channel) -> None:

@@ -244,7 +244,7 @@ def test_a_file_that_is_no_film_is_named_once_and_left_alone(life: Life) -> None
 def test_a_broken_film_is_a_visible_failure_and_the_daemon_lives_on(life: Life) -> None:
     assert life.stopped is not None
     lines = life.stopped.err.splitlines()
-    errors = [line for line in lines if line.startswith("ERROR")]
+    errors = [line for line in lines if " ERROR: " in line]
     # Once when it came, and once since `batch` asked for it again.
     assert len(errors) == 2
     for line in errors:
@@ -270,7 +270,7 @@ def test_batch_queues_with_the_daemon_and_waits(life: Life) -> None:
     assert rows["old.mp4"]["target"] == str(life.program.work / "out-batch/old.mp4")
     assert life.names("out-batch") == ["old.mp4"]
     (old,) = (job for job in life.program.jobs() if job["relative"] == b"old.mp4")
-    assert f"Done: job {old['id']}\n" in life.stopped.err
+    assert f"Done: job {old['id']}: {life.program.work}/" in life.stopped.err
 
 
 def test_sigterm_ends_it_with_0_in_seconds(life: Life) -> None:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,40 @@ def test_what_is_visible_stays_as_it_is() -> None:
     assert visible(b"caf\xe9") == r"caf\udce9"
     assert visible(Path("a\tb")) == r"a\tb"
     assert str(NstdError("It is dark", "Open\nit")) == r"It is dark. Open\nit."
+
+
+@pytest.mark.logs_errors
+def test_the_journal_is_told_each_lines_priority_and_no_time(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = os.fstat(sys.stderr.fileno())
+    monkeypatch.setenv("JOURNAL_STREAM", f"{there.st_dev}:{there.st_ino}")
+    set_up_logging("debug", debug=False, dated=True)
+    log = logging.getLogger("nstd.test")
+    for say in (log.debug, log.info, log.warning, log.error, log.critical):
+        say("a")
+    log.error("Job %d failed", 7, exc_info=ValueError("torn\nin two"))
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[:5] == [
+        "<7>DEBUG: a", "<6>INFO: a", "<4>WARNING: a", "<3>ERROR: a", "<3>CRITICAL: a",
+    ]  # fmt: skip
+    assert lines[5] == "<3>ERROR: Job 7 failed"
+    assert len(lines) > 7
+    assert all(line.startswith("<3>  ") for line in lines[6:])
+
+
+@pytest.mark.parametrize("stream", [None, "8:1", "no stream"])
+def test_elsewhere_a_line_of_what_runs_for_days_begins_with_its_time(
+    stream: str | None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if stream is None:
+        monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    else:
+        monkeypatch.setenv("JOURNAL_STREAM", stream)  # of another file: it was redirected since
+    set_up_logging("info", debug=False, dated=True)
+    logging.getLogger("nstd.test").info("a")
+    set_up_logging("info", debug=False)
+    logging.getLogger("nstd.test").info("b")
+    dated, plain = capfd.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO: a", dated)
+    assert plain == "INFO: b"

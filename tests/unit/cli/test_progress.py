@@ -7,9 +7,9 @@ from unittest.mock import Mock
 
 import pytest
 
-from nstd.cli.durations import duration_text
 from nstd.cli.options import Face
 from nstd.cli.progress import LINE_SECONDS, Reporter, reporting
+from nstd.config.words import duration_text
 
 
 class Clock:

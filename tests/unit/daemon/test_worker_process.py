@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -24,7 +25,7 @@ from nstd.errors import (
     NstdError,
     UnreadableError,
 )
-from nstd.ledger.job import JobState
+from nstd.ledger.job import Job, JobKey, JobRequest, JobState
 from nstd.work.crew import WorkerSettings
 from nstd.work.worker import Outcome
 
@@ -67,7 +68,12 @@ class FakeWorker:
 
 
 def outcome(error: NstdError | None, state: JobState = JobState.FAILED) -> Outcome:
-    return Outcome(Mock(id=7, state=state), error)
+    return Outcome(job(7, state), error)
+
+
+def job(number: int, state: JobState = JobState.RUNNING) -> Job:
+    request = JobRequest(JobKey(b"/in", b"a.mp4", "f", "r"), b"/in/a.mp4", b"/out/a.mp4", {})
+    return Job(number, request, state, 1, 0.0, 0.0, frames_done=48)
 
 
 def work_off(voice: worker_process._Voice, *outcomes: Any) -> FakeWorker:
@@ -165,11 +171,11 @@ def test_each_frame_is_told_and_a_long_film_logged_every_tenth(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    voice.began(Mock(id=3), painted=0, total=40)
+    voice.began(job(3), painted=0, total=40)
     for frame in range(40):
         voice.painted(frame)
     assert caplog.messages == [
-        "Painting job 3: 0 of 40 frames are done",
+        "Painting job 3: 0 of 40 frames are done: /in/a.mp4 → /out/a.mp4",
         *(f"Painting job 3: {done} of 40 frames" for done in range(4, 41, 4)),
     ]
     told = ends[0].pending()
@@ -181,7 +187,7 @@ def test_short_films_are_not_counted_in_the_log(
     voice: worker_process._Voice, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    voice.began(Mock(id=3), painted=0, total=5)
+    voice.began(job(3), painted=0, total=5)
     for frame in range(5):
         voice.painted(frame)
     assert len(caplog.messages) == 1
@@ -202,9 +208,9 @@ def test_what_became_of_each_job_is_in_the_log(
     )
     assert [(one.levelname, one.message) for one in caplog.records] == [
         ("ERROR", "Job 7 is failed: a.mp4 is torn. Mend it."),
-        ("INFO", "Done: job 7"),
+        ("INFO", "Done: job 7: /in/a.mp4 → /out/a.mp4, 48 frames"),
         ("INFO", "Job 7: Painting a.mp4 was stopped at frame 3"),
-        ("INFO", "Job 7 is canceled"),
+        ("INFO", "Job 7 is canceled: /in/a.mp4 → /out/a.mp4"),
         ("WARNING", "Job 7 waits: No space is left. Free some."),
     ]
 
@@ -232,3 +238,25 @@ def test_a_ledger_on_a_full_disk_is_waited_for_and_one_that_is_torn_is_not(
 
 def test_when_idle_it_clears_up_now_and_then(voice: worker_process._Voice) -> None:
     assert work_off(voice, outcome(None, JobState.DONE), None, None).cleared == 1
+
+
+def test_how_long_a_film_has_taken_is_said_with_it_and_not_with_the_next(
+    voice: worker_process._Voice,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    caplog.set_level(logging.INFO)
+    voice.began(job(7), painted=0, total=48)
+    now = 200.0
+    voice.ended(outcome(None, JobState.DONE))
+    voice.ended(outcome(None, JobState.DONE))  # published where another worker was lost
+    gone = replace(job(7, JobState.VANISHED), error="There is no /in/a.mp4. Put it back.")
+    voice.ended(Outcome(gone, UnreadableError("There is no /in/a.mp4")))
+    way = "/in/a.mp4 → /out/a.mp4"
+    assert caplog.messages[1:] == [
+        f"Done: job 7: {way}, 48 frames in 3 min 20 s",
+        f"Done: job 7: {way}, 48 frames",
+        f"Job 7 is vanished: {way}. There is no /in/a.mp4. Put it back.",
+    ]
