@@ -12,7 +12,8 @@
     │   ├── UnsupportedError    1   it is sound, but nstd cannot handle its kind
     │   ├── VanishedError       1   it was there, and is gone
     │   ├── InternalError       1   it brings out a fault of nstd's own
-    │   └── ChangedError       75   it was overwritten while it was being painted
+    │   ├── ChangedError       75   it was overwritten while it was being painted
+    │   └── BeingWrittenError  75   a program still has it open for writing
     ├── WeightsError            1   a network's weights are missing, damaged or unknown
     │   └── DownloadError      75   fetching weights failed; nothing half-fetched is used
     ├── StorageError           75   the file system would not do what it was asked
@@ -159,6 +160,14 @@ class ChangedError(InputError):
     exit_code = 75
     retryable = True
     default_remedy = "The daemon paints the new content once it has settled; else paint it again"
+
+
+class BeingWrittenError(InputError):
+    """A program still has it open for writing."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "Wait until it is closed, and try again"
 
 
 class WeightsError(NstdError):

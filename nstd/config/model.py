@@ -138,6 +138,8 @@ class Config(Section):
         limits: What a source may have at most, and what stays free on the disks.
         segment_frames: A segment ends after this many frames.
         settle_seconds: A file is ready when two looks this far apart found it unchanged.
+        unsure_seconds: A file of which it cannot be told whether somebody still writes to it is
+            ready only once it was unchanged for so long; see `nstd.intake.writers`.
         grace_seconds: A film that does not open is tried again until its last change is this old.
         reconcile_seconds: Time between the scans that find what events have missed.
         polling: Whether to look into folders instead of waiting for the kernel's events; "auto"
@@ -162,6 +164,7 @@ class Config(Section):
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     segment_frames: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 48
     settle_seconds: Seconds = 5.0
+    unsure_seconds: Seconds = 60.0
     grace_seconds: Annotated[Number, Field(ge=0, le=_LONGEST_WAIT)] = 60.0
     reconcile_seconds: Seconds = 60.0
     polling: Annotated[Auto | bool, PlainValidator(_polling)] = "auto"

@@ -151,6 +151,7 @@ class Intake(threading.Thread):
             list(self._desk.entries),
             self._desk.take,
             settle_seconds=config.settle_seconds,
+            unsure_seconds=config.unsure_seconds,
             reconcile_seconds=config.reconcile_seconds,
             polling=None if config.polling == "auto" else config.polling,
         )

@@ -1,7 +1,7 @@
-"""Events of one folder by inotify: hints where to look, and nothing more.
+"""Events of one folder by inotify: hints where to look, and what they tell of open files.
 
-What kind of event it was is not passed on. A file moved in is only ever `created`, one written
-through mmap only `closed`, and `created` comes while the file still grows.
+That a file is there or has settled is never taken from an event. A file moved in is only ever
+`created`, one written through mmap only `closed`, and `created` comes while the file still grows.
 """
 
 import logging
@@ -15,17 +15,23 @@ from watchdog.events import (
     DirDeletedEvent,
     DirMovedEvent,
     FileClosedEvent,
+    FileClosedNoWriteEvent,
     FileCreatedEvent,
     FileDeletedEvent,
     FileModifiedEvent,
     FileMovedEvent,
+    FileOpenedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
 
-# Only what can be news is asked of the kernel: its queue is short, and our own reading of films
-# would fill it with `opened` and `closed_no_write`.
+from nstd.intake.writers import Handles, Standing
+
+# Who reads or writes a file, and changes nothing yet: no reason to look at it.
+_HANDLES: list[type[FileSystemEvent]] = [FileOpenedEvent, FileClosedNoWriteEvent]
+
+# Only what can be news is asked of the kernel, besides: its queue is short.
 _NEWS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -62,8 +68,7 @@ def _note_overflow(thread: int | None) -> None:
 
 
 # watchdog 7.1 tells of an overflow in no other way than by a line in its log, written by the thread
-# that reads the kernel's queue; and a second one where it watches subfolders. (Before 7 it says
-# nothing: there the reconciliation scan has to do.)
+# that reads the kernel's queue; and a second one where it watches subfolders.
 for _name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
     logging.getLogger(_name).addFilter(_is_worth_logging)
     logging.getLogger(_name).setLevel(logging.WARNING)  # whatever the program shows: it is a signal
@@ -88,11 +93,14 @@ class EventFeed(FileSystemEventHandler):
     def __init__(self, path: Path, *, recursive: bool) -> None:
         self._lock = threading.Lock()
         self._hints: set[Path] = set()
+        self._handles = Handles()
         self._overflowed = False
         self._observer = Observer()
         started = False
         try:
-            self._observer.schedule(self, str(path), recursive=recursive, event_filter=_NEWS)
+            self._observer.schedule(
+                self, str(path), recursive=recursive, event_filter=_NEWS + _HANDLES
+            )
             with _feeds_lock:
                 _feeds.add(self)
             self._observer.start()
@@ -102,16 +110,47 @@ class EventFeed(FileSystemEventHandler):
                 self.stop()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Remember the paths of an event; called by the observer's thread."""
-        paths = {Path(os.fsdecode(name)) for name in (event.src_path, event.dest_path) if name}
+        """Remember what an event tells; called by the observer's thread."""
+        source = Path(os.fsdecode(event.src_path))
+        target = Path(os.fsdecode(event.dest_path)) if event.dest_path else None
         with self._lock:
-            self._hints |= paths
+            self._follow(event, source, target)
+            if not isinstance(event, (FileOpenedEvent, FileClosedNoWriteEvent)):
+                self._hints.add(source)
+                if target is not None:
+                    self._hints.add(target)
+
+    def _follow(self, event: FileSystemEvent, source: Path, target: Path | None) -> None:
+        handles = self._handles
+        match event:
+            case FileCreatedEvent():
+                handles.created(source)
+            case FileOpenedEvent():
+                handles.opened(source)
+            case FileModifiedEvent():
+                handles.modified(source)
+            case FileClosedEvent() | FileClosedNoWriteEvent():
+                handles.closed(source, writer=isinstance(event, FileClosedEvent))
+            case FileMovedEvent() if target is not None:
+                handles.moved(source, target)
+            case FileDeletedEvent():
+                handles.gone(source)
 
     def take(self) -> set[Path]:
         """The paths named since the last call."""
         with self._lock:
             hints, self._hints = self._hints, set()
         return hints
+
+    def standing(self, path: Path) -> Standing:
+        """What the events so far tell of who has a file open for writing."""
+        with self._lock:
+            return self._handles.standing(path)
+
+    def distrust(self) -> None:
+        """Forget who has files open: events were lost."""
+        with self._lock:
+            self._handles.forget()
 
     def take_overflow(self) -> bool:
         """Whether the kernel's queue has overflowed since the last call: events were lost."""
@@ -138,7 +177,7 @@ class EventFeed(FileSystemEventHandler):
 
     @property
     def _reader(self) -> threading.Thread | None:
-        # Since watchdog 7 a further thread, which nothing public names, reads for the emitters.
+        # A further thread, which nothing public names, reads for the emitters.
         reader = getattr(self._observer, "_inotify_fd", None)
         return reader if isinstance(reader, threading.Thread) else None
 

@@ -10,6 +10,7 @@ from nstd.intake.feed import EventFeed
 from nstd.intake.folder import Listing, WatchedFolder, identify, oddity, root_identity, walk
 from nstd.intake.mounts import needs_polling
 from nstd.intake.stability import StabilityTracker
+from nstd.intake.writers import Standing, standing_of
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class FolderWatch:
         on_settled: OnSettled,
         *,
         settle_seconds: float,
+        unsure_seconds: float,
         reconcile_seconds: float,
         polling: bool | None,
     ) -> None:
@@ -49,7 +51,7 @@ class FolderWatch:
         self._reconcile_seconds = reconcile_seconds
         self._polling = polling
         self._polls = False
-        self._tracker = StabilityTracker(settle_seconds)
+        self._tracker = StabilityTracker(settle_seconds, unsure_seconds=unsure_seconds)
         self._feed: EventFeed | None = None
         self._listen_after: float | None = None
         self._root: tuple[int, int] | None = None
@@ -79,6 +81,8 @@ class FolderWatch:
         if self._unannounced:
             self._count_lost()
         for path, _ in self._tracker.settled():
+            if self._tracker.must_wait(path, self._standing(path), clock()):
+                continue
             try:
                 self._on_settled(self.folder, path)
             except NstdError as error:
@@ -89,6 +93,13 @@ class FolderWatch:
                 if not error.retryable:
                     raise
                 log.warning("%r is tried again in %.0f s: %s", str(path), wait, error)
+
+    def _standing(self, path: Path) -> Standing:
+        """What is known of those who write to a file."""
+        standing = standing_of(path)
+        if standing is Standing.UNKNOWN and self._feed is not None:
+            return self._feed.standing(path)
+        return standing
 
     def _count_lost(self) -> None:
         """Count the files that have settled without an event, and say so in one line."""
@@ -180,8 +191,13 @@ class FolderWatch:
             )
 
     def _notice_overflow(self) -> None:
-        if self._feed is None or not self._feed.take_overflow():
+        if self._feed is None:
             return
+        if self._extra_scans:
+            self._feed.distrust()  # events from before the loss may have come after it was told
+        if not self._feed.take_overflow():
+            return
+        self._feed.distrust()
         self.overflows += 1
         if not self._extra_scans:
             log.warning(

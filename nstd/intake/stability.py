@@ -1,14 +1,16 @@
 """When a file has settled: decided from looks at it alone, with the clock passed in.
 
 A file is settled when its identity (device, inode, size, times) was the same at two looks at
-least `settle_seconds` apart. Whatever draws attention to a file, an event or a scan, only makes
-for a look; so no event can be believed too much, and none that was lost is missed for ever.
+least `settle_seconds` apart, and nobody has it open for writing, as far as that is known. Whatever
+draws attention to a file, an event or a scan, only makes for a look; so no event can be believed
+too much, and none that was lost is missed for ever.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nstd.intake.writers import Standing
 from nstd.ledger.job import FileIdentity
 
 __all__ = ["FileIdentity", "StabilityTracker"]
@@ -57,13 +59,21 @@ class StabilityTracker:
 
     Args:
         settle_seconds: How long a file must look the same.
+        unsure_seconds: How long, where it is unknown whether somebody still writes to it.
         longest_backoff: Longest wait after looks that failed, in seconds; the first is
             `settle_seconds` and each further one twice the last.
     """
 
-    def __init__(self, settle_seconds: float, *, longest_backoff: float = LONGEST_BACKOFF) -> None:
+    def __init__(
+        self,
+        settle_seconds: float,
+        *,
+        unsure_seconds: float = 0.0,
+        longest_backoff: float = LONGEST_BACKOFF,
+    ) -> None:
         self.settle_seconds = settle_seconds
-        self._longest_backoff = max(longest_backoff, settle_seconds)
+        self._unsure_seconds = max(unsure_seconds, settle_seconds)
+        self._longest_backoff = max(longest_backoff, self._unsure_seconds)
         self._files: dict[Path, _Watched] = {}
         # Those with something due: of thousands of files at rest none is touched by an idle tick.
         self._active: dict[Path, _Watched] = {}
@@ -150,6 +160,28 @@ class StabilityTracker:
         file.delivered = None
         file.due = file.retry_at = now + wait
         return wait
+
+    def must_wait(self, path: Path, standing: Standing, now: float) -> bool:
+        """Whether a file that has settled is to wait all the same, for those who write to it.
+
+        Args:
+            path: `settled` has just handed it out.
+            standing: What is known of its writers. While it is open it does not rest, whatever it
+                looks like; where that is unknown it must rest for `unsure_seconds`.
+            now: When that was asked.
+
+        Returns:
+            Whether it has to: then it counts as not reported, and will be once it may.
+        """
+        file = self._files[path]
+        if standing is Standing.OPEN:
+            file.since = now
+        rest = self.settle_seconds if standing is not Standing.UNKNOWN else self._unsure_seconds
+        if now - file.since >= rest:
+            return False
+        self._follow(path)
+        file.steady, file.delivered, file.due = False, None, file.since + rest
+        return True
 
     def settled(self) -> Iterator[tuple[Path, FileIdentity]]:
         """The files that have settled and were not reported yet, each with its identity.

@@ -14,6 +14,7 @@ from nstd.errors import VanishedError
 from nstd.intake.folder import IGNORED_NAMES, WatchedFolder, identify, root_identity, walk
 from nstd.intake.folder_watch import FolderWatch, OnSettled
 from nstd.intake.stability import StabilityTracker
+from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 
 __all__ = ["IGNORED_NAMES", "WatchedFolder", "Watcher", "scan_once"]
 
@@ -32,6 +33,7 @@ class Watcher:
             has. If it raises a retryable error, it is called again after a growing wait. An
             `InputError` is logged, and that identity is done with. Any other error ends the tick.
         settle_seconds: How long a file must look the same.
+        unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
         reconcile_seconds: Time between two reconciliation scans.
         polling: Whether to scan every `settle_seconds` instead of using events; None decides for
             each folder by its file system.
@@ -44,6 +46,7 @@ class Watcher:
         on_settled: OnSettled,
         *,
         settle_seconds: float,
+        unsure_seconds: float = UNSURE_SECONDS,
         reconcile_seconds: float,
         polling: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -54,6 +57,7 @@ class Watcher:
                 folder,
                 on_settled,
                 settle_seconds=settle_seconds,
+                unsure_seconds=unsure_seconds,
                 reconcile_seconds=reconcile_seconds,
                 polling=polling,
             )
@@ -104,6 +108,7 @@ def scan_once(
     folder: WatchedFolder,
     *,
     settle_seconds: float,
+    unsure_seconds: float = UNSURE_SECONDS,
     patience_seconds: float = 60.0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -113,8 +118,9 @@ def scan_once(
     Args:
         folder: The folder.
         settle_seconds: How long a file must look the same; the call takes at least that long.
-        patience_seconds: How much longer to wait for files that still change or cannot be looked
-            at; those left then are named in the log.
+        unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
+        patience_seconds: How much longer to wait for files that still change, are open for writing
+            or cannot be looked at; those left then are named in the log.
         clock: Seconds of a clock that runs evenly.
         sleep: Waits for so many seconds.
 
@@ -126,7 +132,7 @@ def scan_once(
             f"The folder {folder.path} or its marker is not there",
             "Create the folder, mount its disk, or take it out of the configuration",
         )
-    tracker = StabilityTracker(settle_seconds)
+    tracker = StabilityTracker(settle_seconds, unsure_seconds=unsure_seconds)
     deadline = clock() + settle_seconds + patience_seconds
     listing = walk(folder)
     for path in [*listing.files, *listing.failed]:
@@ -134,18 +140,51 @@ def scan_once(
     for path, error in listing.unlisted.items():
         log.warning("The folder %r cannot be listed: %s", str(path), error)
     settled: list[Path] = []
+    unsure: list[Path] = []
     while tracker.unsettled:
-        for path in tracker.unsettled:
-            try:
-                tracker.look(path, identify(folder, path), clock())
-            except OSError as error:
-                log.info("%r cannot be looked at: %s", str(path), error)
-                tracker.failed(path, clock())
-        settled += [path for path, _ in tracker.settled()]
+        _look_at_all(folder, tracker, clock)
+        found, unknown = _settled_now(tracker, clock)
+        settled += found
+        if unknown and not unsure:
+            deadline += unsure_seconds
+            log.info(
+                "Whether somebody still writes to %r cannot be told: it must rest for %g s",
+                str(unknown[0]),
+                unsure_seconds,
+            )
+        unsure += unknown
         if clock() >= deadline:
             break
         if tracker.unsettled:
             sleep(max(settle_seconds, 0.05))
     for path in tracker.unsettled:
-        log.warning("%r is left out: it still changes, or cannot be looked at", str(path))
+        log.warning(
+            "%r is left out: it still changes, is open for writing, or cannot be looked at",
+            str(path),
+        )
     return sorted(settled)
+
+
+def _look_at_all(
+    folder: WatchedFolder, tracker: StabilityTracker, clock: Callable[[], float]
+) -> None:
+    for path in tracker.unsettled:
+        try:
+            tracker.look(path, identify(folder, path), clock())
+        except OSError as error:
+            log.info("%r cannot be looked at: %s", str(path), error)
+            tracker.failed(path, clock())
+
+
+def _settled_now(
+    tracker: StabilityTracker, clock: Callable[[], float]
+) -> tuple[list[Path], list[Path]]:
+    """The files that have settled, and those that rest and whose writers are unknown."""
+    settled, unknown = [], []
+    for path, _ in tracker.settled():
+        standing = standing_of(path)
+        if not tracker.must_wait(path, standing, clock()):
+            settled.append(path)
+        elif standing is Standing.UNKNOWN:
+            unknown.append(path)
+    return settled, unknown

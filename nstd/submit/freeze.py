@@ -21,6 +21,7 @@ from nstd.errors import (
 from nstd.files import file_sha256, removed_on_failure
 from nstd.files import replace as move_into_place
 from nstd.gallery import style_name
+from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
@@ -135,8 +136,10 @@ def entry_requests(
 
     Raises:
         ConfigError: Something is wrong in the file's sidecar.
+        BeingWrittenError: A program has the file open for writing.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
+    require_closed(source)
     requests = []
     for name in entry.recipes if recipes is None else recipes:
         known_as = placed_recipe(name, entry.output) if placed else name
@@ -180,6 +183,7 @@ def submit(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
+    require_closed(wanted.source)
     key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name)
     request = _request(wanted, key, freezing)
     return store.enqueue(request, again=again)

@@ -147,7 +147,11 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
     work: list[Work] = []
     failed: list[Result] = []
     for folder in config.folders:
-        found = scan_once(watched_folder(folder), settle_seconds=config.settle_seconds)
+        found = scan_once(
+            watched_folder(folder),
+            settle_seconds=config.settle_seconds,
+            unsure_seconds=config.unsure_seconds,
+        )
         work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
     for entry in config.batch:
         for pattern in entry.input:

@@ -1,0 +1,166 @@
+"""Whether somebody has a file open for writing: as the kernel says, or as its events tell.
+
+A file that rests may still be open: a recorder or an upload that pauses is no finished film. The
+kernel answers with a *read lease*, which it grants only while nobody has the file open for writing;
+but it grants none on another user's file (without CAP_LEASE), and on a network mount it does not
+know. There the events tell what has happened since one listens. Where neither is known, only a
+longer rest is left.
+"""
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from nstd.errors import BeingWrittenError
+from nstd.intake.mounts import needs_polling
+
+UNSURE_SECONDS = 60.0
+"""How long a file must rest of which nothing is known: programs that copy or record write whatever
+they have got every few seconds, or after some hundred kilobytes, of which a minute holds many."""
+
+
+class Standing(Enum):
+    """What is known of a file's writers."""
+
+    OPEN = "somebody has it open for writing"
+    CLOSED = "nobody has it open for writing"
+    UNKNOWN = "it cannot be told whether somebody has it open for writing"
+
+
+def ask_kernel(path: Path) -> Standing:
+    """What the kernel says of a file on a disk of this machine; UNKNOWN where it says nothing.
+
+    It is an answer of one moment. Whoever opens the file in that moment waits until it is over,
+    some microseconds.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        # EAGAIN: somebody holds a lease for writing (Samba does, for a client that writes).
+        return Standing.OPEN if error.errno == errno.EAGAIN else Standing.UNKNOWN
+    try:
+        # To a pipe or a device a lease means something else, or nothing.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return Standing.UNKNOWN
+        return _ask_for_lease(descriptor)
+    finally:
+        os.close(descriptor)  # which would give the lease back, too
+
+
+def _ask_for_lease(descriptor: int) -> Standing:
+    # Who opens the file for writing while the lease is held has the kernel send a signal to this
+    # process. The usual one, SIGIO, would end it; SIGURG is ignored unless somebody asks for it.
+    fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return Standing.OPEN if error.errno == errno.EAGAIN else Standing.UNKNOWN
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return Standing.CLOSED
+
+
+def standing_of(path: Path) -> Standing:
+    """What the kernel says of a file wherever it is.
+
+    Network file systems refuse leases as if somebody wrote, and know nothing of writers on other
+    machines: of theirs it says nothing.
+    """
+    return Standing.UNKNOWN if needs_polling(path) else ask_kernel(path)
+
+
+def require_closed(path: Path) -> None:
+    """Refuse a file that somebody is writing to; where that is unknown, it passes.
+
+    Raises:
+        BeingWrittenError: The kernel says that somebody has it open for writing.
+    """
+    if standing_of(path) is Standing.OPEN:
+        raise BeingWrittenError(f"{path} is being written: a program has it open")
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What events have told of the file at one path.
+
+    Attributes:
+        created: Whether it has come to be under this name since one listens.
+        handles: How often it was opened, less how often it was closed.
+        closed: Whether one that could write has closed it.
+        written: Whether it was written to since then.
+    """
+
+    created: bool = False
+    handles: int = 0
+    closed: bool = False
+    written: bool = False
+
+    @property
+    def standing(self) -> Standing:
+        if self.written:
+            return Standing.OPEN
+        # What was moved or linked here was created, and never closed: it may be open from before.
+        # Handles left over may be those of readers.
+        known = self.created and self.closed and self.handles <= 0
+        return Standing.CLOSED if known else Standing.UNKNOWN
+
+
+class Handles:
+    """Follows who opens and closes files, by the kernel's events in their order.
+
+    Equal events in a row may be merged, so that a count may be too low or too high; never does that
+    hide that a file was written to, and not closed since.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Path, _Seen] = {}
+
+    def standing(self, path: Path) -> Standing:
+        """What is known of the file at this path."""
+        seen = self._seen.get(path)
+        return Standing.UNKNOWN if seen is None else seen.standing
+
+    def created(self, path: Path) -> None:
+        """A file has come to be at this path: made, linked or moved from where nobody listens."""
+        self._seen[path] = _Seen(created=True)
+
+    def opened(self, path: Path) -> None:
+        """It was opened, for whatever."""
+        self._at(path).handles += 1
+
+    def modified(self, path: Path) -> None:
+        """It was written to, or its length was changed."""
+        self._at(path).written = True
+
+    def closed(self, path: Path, *, writer: bool) -> None:
+        """It was closed.
+
+        Args:
+            path: The file.
+            writer: Whether it was open for writing.
+        """
+        seen = self._at(path)
+        seen.handles -= 1
+        if writer:
+            seen.closed, seen.written = True, False
+
+    def moved(self, source: Path, target: Path) -> None:
+        """It was renamed; what was at `target` is no more."""
+        self.gone(target)
+        if (seen := self._seen.pop(source, None)) is not None:
+            self._seen[target] = seen
+
+    def gone(self, path: Path) -> None:
+        """There is no file of that name any more."""
+        self._seen.pop(path, None)
+
+    def forget(self) -> None:
+        """Events were lost: what was known is not any more."""
+        self._seen.clear()
+
+    def _at(self, path: Path) -> _Seen:
+        return self._seen.setdefault(path, _Seen())
