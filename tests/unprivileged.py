@@ -4,15 +4,21 @@ So that what is promised of a denial is tested wherever the tests run, also wher
 """
 
 import ctypes
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 _VERSION_3 = 0x20080522
-_FILE_POWERS = 1 << 1 | 1 << 2 | 1 << 3
-"""CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH and CAP_FOWNER, all in the first word of the set."""
+_FILE_POWERS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 28
+"""CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER and CAP_LEASE, all in the first word."""
+
+STRANGER = 65534
+"""A user other than the one who tests."""
 
 
 class _Header(ctypes.Structure):
@@ -51,6 +57,17 @@ def drop_privileges() -> None:
     _set_powers(_powers() & ~_FILE_POWERS)
     if not is_denied():
         raise RuntimeError("modes of files deny this process nothing")
+
+
+def give_away(path: Path) -> None:
+    """Make a file another user's, who lets everybody write to it.
+
+    Who tests must be root for that, or the test is skipped.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    path.chmod(0o666)
+    os.chown(path, STRANGER, -1)
 
 
 def is_denied() -> bool:

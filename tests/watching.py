@@ -30,6 +30,7 @@ class Intake:
         reconcile_seconds: float = 1e6,
         *,
         polling: bool = False,
+        unsure_seconds: float = 1e6,
         on_settled: OnSettled | None = None,
     ) -> None:
         self.root = folder.path
@@ -39,6 +40,7 @@ class Intake:
             [folder],
             self._take,
             settle_seconds=SETTLE,
+            unsure_seconds=unsure_seconds,
             reconcile_seconds=reconcile_seconds,
             polling=polling,
         )

@@ -96,10 +96,10 @@ class FolderWatch:
 
     def _standing(self, path: Path) -> Standing:
         """What is known of those who write to a file."""
+        # In this order: to ask the kernel opens the file, which the events would tell of.
+        told = Standing.UNKNOWN if self._feed is None else self._feed.standing(path)
         standing = standing_of(path)
-        if standing is Standing.UNKNOWN and self._feed is not None:
-            return self._feed.standing(path)
-        return standing
+        return told if standing is Standing.UNKNOWN else standing
 
     def _count_lost(self) -> None:
         """Count the files that have settled without an event, and say so in one line."""

@@ -29,6 +29,7 @@ class _Watched:
         due: When to look again, or None where only a new hint is a reason to.
         delivered: The identity that was last reported as settled.
         failing: Whether the last thing done with the path failed, and it waits for another try.
+        open: Whether somebody was writing to it when that was last asked.
         failures: How often that happened to this identity.
         retry_at: When that wait ends.
     """
@@ -39,6 +40,7 @@ class _Watched:
     due: float | None = 0.0
     delivered: FileIdentity | None = None
     failing: bool = False
+    open: bool = False
     failures: int = 0
     retry_at: float = 0.0
 
@@ -166,16 +168,18 @@ class StabilityTracker:
 
         Args:
             path: `settled` has just handed it out.
-            standing: What is known of its writers. While it is open it does not rest, whatever it
-                looks like; where that is unknown it must rest for `unsure_seconds`.
+            standing: What is known of its writers. As long as it is open its rest has not begun,
+                whatever it looks like; where that is unknown it must rest for `unsure_seconds`.
             now: When that was asked.
 
         Returns:
             Whether it has to: then it counts as not reported, and will be once it may.
         """
         file = self._files[path]
-        if standing is Standing.OPEN:
+        is_open = standing is Standing.OPEN
+        if is_open or file.open:
             file.since = now
+        file.open = is_open
         rest = self.settle_seconds if standing is not Standing.UNKNOWN else self._unsure_seconds
         if now - file.since >= rest:
             return False

@@ -100,7 +100,8 @@ def _clear_up(config: Config, store: JobStore) -> None:
     """Make good what was left undone by an earlier run, unless another process works just now."""
     with daemon_lock(config, required=False) as mine:
         if mine:
-            Clearing(store, config.state_dir / "work").clear_up_all()
+            work = config.state_dir / "work"
+            Clearing(store, work, config.unsure_seconds).clear_up_all()
 
 
 def _kept(result: Result, target: Path) -> Result:

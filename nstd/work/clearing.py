@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nstd.errors import from_os_error
 from nstd.files import locked
+from nstd.intake.writers import UNSURE_SECONDS
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.work.originals import LOCK_PREFIX, Settlement
@@ -31,13 +32,19 @@ class Clearing:
     Args:
         store: The ledger.
         work_dir: Holds the jobs' work folders.
+        unsure_seconds: See `Settlement`.
         clock: Seconds since the epoch.
     """
 
     def __init__(
-        self, store: JobStore, work_dir: Path, clock: Callable[[], float] = time.time
+        self,
+        store: JobStore,
+        work_dir: Path,
+        unsure_seconds: float = UNSURE_SECONDS,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
+        self._unsure_seconds = unsure_seconds
         self._work_dir = work_dir
         self._clock = clock
 
@@ -78,9 +85,13 @@ class Clearing:
             if state not in _OVER:
                 return
             # The work folder goes last: as long as it is there, something is left to be done.
-            if state is JobState.DONE and Settlement(self._store, job, folder).settle():
+            if state is JobState.DONE and self._settle(job, folder):
                 return
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _settle(self, job: Job, folder: Path) -> str | None:
+        now, rest = self._clock(), self._unsure_seconds
+        return Settlement(self._store, job, folder, unsure_seconds=rest, now=now).settle()
 
     def _may_come_back(self, job: Job) -> bool:
         # A disk that was unmounted under a bare mount point looks like films that were deleted.

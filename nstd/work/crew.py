@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nstd.config import Config
+from nstd.intake.writers import UNSURE_SECONDS
 from nstd.style.devices import choose_devices, choose_names
 
 
@@ -20,6 +21,8 @@ class WorkerSettings:
         threads: torch's threads on the CPU.
         grace_seconds: A film that does not open is tried again until its last change is this old:
             it may still be coming. 0 where a person has named it.
+        unsure_seconds: How long a film rests before it is moved or deleted, where it cannot be told
+            whether somebody still writes to it.
         refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
         reserved: Kinds of device, each with its processor, that other workers are for: films begun
             there are left to them.
@@ -29,6 +32,7 @@ class WorkerSettings:
     cache_dir: Path
     threads: int
     grace_seconds: float = 0.0
+    unsure_seconds: float = UNSURE_SECONDS
     refuse_upgrade: bool = False
     reserved: tuple[tuple[str, str], ...] = ()
 
@@ -71,6 +75,7 @@ def worker_settings(config: Config, *, grace_seconds: float = 0.0) -> WorkerSett
         cache_dir=config.cache_dir,
         threads=worker_threads(config),
         grace_seconds=grace_seconds,
+        unsure_seconds=config.unsure_seconds,
         refuse_upgrade=config.after_upgrade == "refuse",
     )
 

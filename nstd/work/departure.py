@@ -26,6 +26,7 @@ from nstd.files import (
     sync_folder,
     write_whole,
 )
+from nstd.intake.writers import require_closed
 from nstd.ledger.job import FileIdentity
 
 logger = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ class Departure:
         """Delete or move the file, be it aside or under its name.
 
         Raises:
+            BeingWrittenError: A program has it open for writing; it has its name.
             ChangedError: It is not the one that is meant any more; whatever it is has its name.
             OSError, StorageError: A disk would not; the file has its name.
         """
@@ -130,6 +132,7 @@ class Departure:
             with self._taken_aside():
                 self._leave()
         else:
+            require_closed(self.source)
             self._leave()
 
     def _leave(self) -> None:
@@ -176,11 +179,14 @@ class Departure:
         """Have the file aside as long as the block lasts; if that fails it gets its name back.
 
         Raises:
+            BeingWrittenError: A program has it open for writing.
             ChangedError: It is not the one that is meant any more.
         """
         try:
             if not self.is_aside:
                 self._take_aside()
+            # Nobody opens it under this name: from here on the answer stays true.
+            require_closed(self._aside)
             yield
         except BaseException:
             self.come_back()

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.errors import ChangedError, InputError, OutputExistsError, StorageError
+from nstd.errors import BeingWrittenError, ChangedError, InputError, OutputExistsError, StorageError
 from nstd.files import locked
+from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -29,12 +31,25 @@ class Settlement:
         store: The ledger.
         job: It is DONE: only now, the output being in place, may its original go.
         work: Its work folder; those of other jobs lie beside it.
+        unsure_seconds: How long a film must have been unchanged since it was queued of which it
+            cannot be told whether somebody still writes to it.
+        now: Seconds since the epoch.
     """
 
-    def __init__(self, store: JobStore, job: Job, work: Path) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        job: Job,
+        work: Path,
+        *,
+        unsure_seconds: float = UNSURE_SECONDS,
+        now: float | None = None,
+    ) -> None:
         self._store = store
         self._job = job
         self._work = work
+        self._rest = unsure_seconds
+        self._now = time.time() if now is None else now
         self._output = OutputSpec.from_json(job.request.output)
         self._film = self._departure()
 
@@ -43,8 +58,8 @@ class Settlement:
 
         Returns:
             None where nothing is left. Else why it waits, as a sentence, and it is to be called
-            again later: another worker is at this original, its disk went away while it was aside,
-            or a disk is full.
+            again later: a program has the original open for writing, another worker is at it, its
+            disk went away while it was aside, or a disk is full.
         """
         if self._output.originals == "keep":
             return None
@@ -81,6 +96,9 @@ class Settlement:
         film = self._film
         try:
             self._settle_film()
+        except BeingWrittenError as error:
+            logger.info("%s stays for now: %s", film.source, error)
+            return error.problem
         except ChangedError:
             self._say_changed()
         except (OSError, StorageError, OutputExistsError) as error:
@@ -104,9 +122,21 @@ class Settlement:
         if needed:
             logger.info("%s stays until its other recipes are painted too", film.source)
         elif film.is_unchanged():
+            self._require_rest()
             film.leave()
         else:
             self._say_changed()
+
+    def _require_rest(self) -> None:
+        """Refuse a film that may be open, and was queued only just now; it is as it was then."""
+        if standing_of(self._film.source) is not Standing.UNKNOWN:
+            return
+        # A clock that was set back since then says nothing.
+        if 0 <= self._now - self._job.created < self._rest:
+            raise BeingWrittenError(
+                f"Whether {self._film.source} is still written cannot be told; it is left alone"
+                f" until it was unchanged for {self._rest:g} s"
+            )
 
     def _is_needed(self) -> bool:
         """Whether the original is to be painted in other recipes yet."""

@@ -97,7 +97,7 @@ class Worker:
         self._threads = settings.threads
         self._observer = observer
         self._clock = clock
-        self.clearing = Clearing(store, self._work_dir, clock)
+        self.clearing = Clearing(store, self._work_dir, settings.unsure_seconds, clock)
         self._torch_device = prepare(device, settings.threads)
         self._painter: tuple[tuple[Json, ExecutionPlan], Painter] | None = None
         self._unsettled: tuple[Job, NstdError] | None = None

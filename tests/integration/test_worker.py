@@ -569,5 +569,5 @@ def test_after_that_they_go(house: House) -> None:
     house.source.unlink()
     house.work(Onlooker())
     later = time.time() + VANISHED_KEPT_SECONDS + 1
-    Clearing(house.store, house.state / "work", lambda: later).clear_up_all()
+    Clearing(house.store, house.state / "work", clock=lambda: later).clear_up_all()
     assert not (house.state / f"work/{job.id}").exists()

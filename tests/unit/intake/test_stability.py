@@ -1,11 +1,13 @@
 """When a file counts as settled, told by examples; the clock is the test's own."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nstd.intake.stability import StabilityTracker
+from nstd.intake.writers import Standing
 from nstd.ledger.job import FileIdentity
 
 FILM = Path("/in/film.mp4")
@@ -136,3 +138,50 @@ def test_what_is_ready_is_what_would_be_reported(tracker: StabilityTracker) -> N
     assert tracker.ready == [FILM]
     assert _settled(tracker) == [(FILM, SMALL)]
     assert tracker.ready == []
+
+
+# --- those who write -------------------------------------------------------------------------
+
+
+def _first_settled(tracker: StabilityTracker, standing: Callable[[float], Standing]) -> float:
+    """When a file that looks the same from 100 on may go, by what is known of its writers."""
+    for now in range(100, 500):
+        tracker.look(FILM, SMALL, now)
+        for path, _ in tracker.settled():
+            if not tracker.must_wait(path, standing(now), now):
+                return now
+    pytest.fail("It never may")
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        (lambda _: Standing.CLOSED, 110),
+        (lambda _: Standing.UNKNOWN, 160),
+        # However long it was open, it rests from then on.
+        (lambda now: Standing.OPEN if now < 200 else Standing.CLOSED, 210),
+        # What was known is not any more, after lost events.
+        (lambda now: Standing.OPEN if now < 195 else Standing.UNKNOWN, 260),
+    ],
+)
+def test_a_file_waits_for_those_who_write_to_it(
+    standing: Callable[[float], Standing], expected: float
+) -> None:
+    tracker = StabilityTracker(10.0, unsure_seconds=60.0)
+    assert _first_settled(tracker, standing) == expected
+    assert _settled(tracker) == []
+
+
+def test_the_longer_rest_is_never_the_shorter_one() -> None:
+    tracker = StabilityTracker(10.0, unsure_seconds=1.0)
+    assert _first_settled(tracker, lambda _: Standing.UNKNOWN) == 110
+
+
+def test_a_file_that_waits_for_its_writer_is_not_asked_for_at_every_look() -> None:
+    tracker = StabilityTracker(10.0, unsure_seconds=1000.0)
+    tracker.look(FILM, SMALL, 100)
+    tracker.look(FILM, SMALL, 110)
+    for path, _ in tracker.settled():
+        assert tracker.must_wait(path, Standing.UNKNOWN, 110)
+    assert tracker.due(1099) == []
+    assert tracker.due(1100) == [FILM]
