@@ -82,11 +82,12 @@ class Home:
         self.ledger.jobs.append(job)
         return job
 
-    def settle(self, job: Job | None = None) -> bool:
+    def settle(self, job: Job | None = None, now: float | None = None) -> bool:
         job = self.ledger.jobs[0] if job is None else job
         work = self.folder / f"state/work/{job.id}"
         work.mkdir(parents=True, exist_ok=True)
-        return Settlement(cast("JobStore", self.ledger), job, work).settle() is None
+        store = cast("JobStore", self.ledger)
+        return Settlement(store, job, work, unsure_seconds=60.0, now=now).settle() is None
 
     def films(self) -> dict[str, bytes]:
         """Everything in both folders, by name."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nstd.config import Config, recipe_from_options
-from nstd.errors import ChangedError, NstdError, StorageError, UsageError
+from nstd.errors import BeingWrittenError, ChangedError, NstdError, StorageError, UsageError
 from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
 from nstd.style.devices import choose_devices
@@ -183,6 +183,18 @@ def test_a_chmod_while_a_film_is_painted_costs_nothing(
     (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
     assert result.error is None
     assert (tmp_path / "b.png").exists()
+
+
+def test_what_a_program_has_open_for_writing_is_not_begun(
+    configured: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = configured()
+    film = picture(tmp_path / "a.png")
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    with film.open("ab"):
+        (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", Onlooker())
+    assert isinstance(result.error, BeingWrittenError)
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_an_error_that_a_changed_film_caused_is_told_as_that(

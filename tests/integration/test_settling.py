@@ -23,9 +23,16 @@ from tests.integration.settling import (
     kill_at,
     obstruct,
 )
+from tests.unprivileged import give_away, unprivileged
 
 
-def moments(tmp_path: Path, mode: str, happens: Callable[[Home, int, int], None]) -> Iterator[Home]:
+def moments(
+    tmp_path: Path,
+    mode: str,
+    happens: Callable[[Home, int, int], None],
+    *,
+    may_wait: bool = False,
+) -> Iterator[Home]:
     """For one moment after the other: the home in which something has happened at it."""
     for moment in range(99):
         home = Home(tmp_path / str(moment), mode)
@@ -43,7 +50,7 @@ def moments(tmp_path: Path, mode: str, happens: Callable[[Home, int, int], None]
                 assert code == 0
                 assert moment > 4
                 return
-            assert code in {0, 9}
+            assert code in {0, 9} or (may_wait and code == 1)
             yield home
     pytest.fail("It never came to an end")
 
@@ -299,3 +306,67 @@ def test_two_films_of_one_name_are_moved_to_one_folder_at_once(
     assert sorted(found) == ["moved/film-2.mp4", "moved/film.mp4"]
     assert sorted(found.values()) == sorted([OLD, NEW])
     assert not other.exists()
+
+
+# --- who writes to it -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_original_that_a_program_has_open_stays_until_it_is_closed(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path, mode)
+    obstruct(mode, tmp_path, monkeypatch)
+    with home.source.open("ab"):
+        assert not home.settle()
+        assert home.films() == {"in/film.mp4": OLD}
+    assert home.settle()
+    assert home.films() == home.settled()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_program_that_opens_the_original_loses_nothing_whenever_it_does(
+    tmp_path: Path, mode: str
+) -> None:
+    """From the moment on in which it has it open, the file keeps its name."""
+    written = []
+
+    def opened(home: Home, number: int, moment: int) -> None:
+        if number == moment and home.source.exists():
+            written.append(home.source.open("r+b"))  # closed with the process
+            (home.folder / "opened").touch()
+
+    times = 0
+    for home in moments(tmp_path, mode, opened, may_wait=True):
+        if (home.folder / "opened").exists():
+            times += 1
+            assert home.films()["in/film.mp4"] == OLD
+        assert home.settle()
+        assert home.films() == home.settled()
+    assert times > 1
+
+
+def test_an_original_that_was_left_aside_open_gets_its_name_back(tmp_path: Path) -> None:
+    home = Home(tmp_path, "delete")
+    assert in_another_process(home.settle, killed_while_aside(home)) == 9
+    (aside,) = [path for path in home.source.parent.iterdir() if path != home.source]
+    with aside.open("ab"):
+        assert not home.settle()
+        assert home.films() == {"in/film.mp4": OLD}
+    assert home.settle()
+    assert home.films() == {}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_another_users_original_goes_only_once_it_has_rested_since_it_was_queued(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path, mode)
+    home.source.parent.chmod(0o777)
+    give_away(home.source)
+    obstruct(mode, tmp_path, monkeypatch)
+    with unprivileged():
+        assert not home.settle(now=59.0)
+        assert home.films() == {"in/film.mp4": OLD}
+        assert home.settle(now=60.0)
+    assert home.films() == home.settled()

@@ -1,12 +1,13 @@
 """`nstd add`: where a file belongs, what is queued of it, and what is refused at once."""
 
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
 
 from nstd.config import Config
-from nstd.errors import NstdError, OutputExistsError, UsageError, VanishedError
+from nstd.errors import BeingWrittenError, NstdError, OutputExistsError, UsageError, VanishedError
 from nstd.ledger.job import JobState, path_of
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.add import Added, Wish, add
@@ -56,6 +57,16 @@ def test_a_file_of_a_watched_folder_is_queued_as_that_says_and_once(
     second = put(config, "in/sub/a.png")
     assert [one.new for one in first + second] == [True, True, False, False]
     assert [one.job.id for one in second if one.job] == [1, 2]
+
+
+def test_a_file_that_a_program_has_open_for_writing_is_refused_and_the_others_are_queued(
+    config: Config,
+) -> None:
+    picture("in/a.png")
+    with picture("in/b.png").open("ab"):
+        added = put(config, "in/b.png", "in/a.png")
+    assert [type(one.error) for one in added] == [BeingWrittenError, NoneType, NoneType]
+    assert [one.new for one in put(config, "in/b.png")] == [True, True]
 
 
 def test_a_folders_priority_holds_unless_another_is_wished(config: Config) -> None:
