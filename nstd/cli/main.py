@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from nstd.cli import check, demo, queue, score, service, styles, stylize, weights
+from nstd.cli import check, clean, demo, queue, score, service, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand
 from nstd.errors import NstdError, from_os_error
 from nstd.log import is_journal
@@ -42,6 +42,7 @@ app.command("retry")(queue.retry_command)
 app.command("cancel")(queue.cancel_command)
 app.command("pause")(queue.pause_command)
 app.command("resume")(queue.resume_command)
+app.command("clean")(clean.clean_command)
 app.command("demo")(demo.demo_command)
 app.command("score")(score.score_command)
 app.command("check")(check.check_command)

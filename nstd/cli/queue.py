@@ -63,7 +63,7 @@ def add_command(
     """Queue films and pictures with the daemon: of a watched folder, or with --recipe and -o."""
     from nstd.submit.add import Wish, add
 
-    settings = _queue(config, Face(debug), adds=True)
+    settings = queue_of(config, Face(debug), adds=True)
     wish = Wish(
         recipes=tuple(recipe or ()),
         output=output,
@@ -89,7 +89,7 @@ def status_command(
     """
     from nstd.submit.control import overview
 
-    settings = _queue(config, Face(debug))
+    settings = queue_of(config, Face(debug))
     found = overview(settings)
     if json:
         print_data(overview_data(found, settings))
@@ -109,7 +109,7 @@ def jobs_command(
     """List jobs, the newest first: the queue of `nstd run` and `nstd batch`."""
     from nstd.submit.control import list_jobs
 
-    settings = _queue(config, Face(debug))
+    settings = queue_of(config, Face(debug))
     found = list_jobs(settings, state or None, limit)
     if json:
         print_data([job_data(job) for job in found])
@@ -128,7 +128,7 @@ def show_command(
     """Show everything of one job: paths, state, recipe, segments, history."""
     from nstd.submit.control import details
 
-    found = details(_queue(config, Face(debug)), job)
+    found = details(queue_of(config, Face(debug)), job)
     if json:
         print_data(details_data(found))
     else:
@@ -145,7 +145,7 @@ def retry_command(
     """Queue jobs again that failed or were canceled, or end the waiting of queued ones."""
     from nstd.submit.control import retry
 
-    settings = _queue(config, Face(debug))
+    settings = queue_of(config, Face(debug))
     _tell(settings, retry(settings, jobs or [], failed=failed), json=json)
 
 
@@ -163,7 +163,7 @@ def cancel_command(
     """
     from nstd.submit.control import cancel
 
-    settings = _queue(config, Face(debug))
+    settings = queue_of(config, Face(debug))
     _tell(settings, cancel(settings, jobs or [], failed=failed), json=json)
 
 
@@ -177,7 +177,7 @@ def pause_command(
     """Keep jobs from being painted; one that runs stops, and keeps its painted frames."""
     from nstd.submit.control import pause
 
-    settings = _queue(config, Face(debug))
+    settings = queue_of(config, Face(debug))
     _tell(settings, pause(settings, jobs or [], all_jobs=all_jobs), json=json)
 
 
@@ -191,11 +191,11 @@ def resume_command(
     """Let paused jobs go on where they stopped."""
     from nstd.submit.control import resume
 
-    settings = _queue(config, Face(debug))
+    settings = queue_of(config, Face(debug))
     _tell(settings, resume(settings, jobs or [], all_jobs=all_jobs), json=json)
 
 
-def _queue(path: Path | None, face: Face, *, adds: bool = False) -> Config:
+def queue_of(path: Path | None, face: Face, *, adds: bool = False) -> Config:
     """The configuration, with the folders of the queue that is meant; see `locate`.
 
     Whoever steers the queue needs no more of the file than where that is: one that is broken, or

@@ -1,8 +1,11 @@
 """Words for messages: the nearest known name, values and durations as a person would show them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import pairwise
+
+from nstd.errors import UsageError
 
 LONGEST_QUOTE = 60
 
@@ -63,6 +66,27 @@ def duration_text(seconds: float) -> str:
             rest = left % unit // below
             return f"{left // unit} {name}" + (f" {rest} {small}" if rest else "")
     return f"{left} s"
+
+
+def parse_duration(text: str, option: str) -> float:
+    """Seconds that a text such as 30d, 12h, 5min or 0 means.
+
+    Args:
+        text: A whole number and a unit; 0 needs none.
+        option: What it was given with, for the sentence.
+
+    Raises:
+        UsageError: It is of another form.
+    """
+    seconds = {name: unit for unit, name in _UNITS}
+    match = re.fullmatch(r"(\d{1,9})([a-z]*)", text)
+    if match is not None and match[2] in seconds:
+        return float(match[1]) * seconds[match[2]]
+    if match is not None and float(match[1]) == 0 and not match[2]:
+        return 0.0
+    raise UsageError(
+        f"{option}: “{text}” is no time", f"Write a number and one of {', '.join(seconds)}: 30d"
+    )
 
 
 def _number(value: float) -> str:

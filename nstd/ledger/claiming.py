@@ -116,12 +116,18 @@ def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
         "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
     ).fetchall()
     for row in held:
-        holder = Holder(row["pid"], row["pid_started"], row["boot"])
-        seen = claim.presence(holder)
-        if not lease_is_lost(claim.now, row["lease_until"], row["lease_seconds"], seen):
+        if is_held(row, claim.now, claim.presence):
             continue
         reason = f"Its worker {row['worker']} (process {row['pid']}) was lost"
         _release(connection, row, reason, claim.now, counted=True)
+
+
+def is_held(row: sqlite3.Row, now: float, presence: Callable[[Holder], Presence]) -> bool:
+    """Whether a worker holds the job of a row, and is not lost."""
+    if row["lease_until"] == 0:
+        return False
+    seen = presence(Holder(row["pid"], row["pid_started"], row["boot"]))
+    return not lease_is_lost(now, row["lease_until"], row["lease_seconds"], seen)
 
 
 def release_process(

@@ -152,6 +152,15 @@ class Lookups:
         )
         return str(found[0]["fingerprint"]) if found else None
 
+    def device_of(self, key: JobKey) -> int | None:
+        """Number of the file system that a job's file was last seen on, or None."""
+        found = self._database.read(
+            "SELECT device FROM files WHERE folder = :folder AND relative = :relative",
+            {"folder": key.folder, "relative": key.relative},
+        )
+        # As SQLite stores it: see `rows.file_values`.
+        return found[0]["device"] % (1 << 64) if found else None
+
     # --- the daemon --------------------------------------------------------------------------
 
     def last_report(self) -> Json | None:

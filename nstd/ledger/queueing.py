@@ -4,9 +4,10 @@ Every function takes a connection inside a transaction of `Database`.
 """
 
 import sqlite3
+from collections.abc import Callable
 
 from nstd.errors import LedgerError
-from nstd.ledger.job import LEGAL, Event, JobKey, JobRequest, JobState
+from nstd.ledger.job import LEGAL, Event, Job, JobKey, JobRequest, JobState
 from nstd.ledger.rows import HELD, add_event, move, record, row_of, to_json, to_text
 
 LATEST = """
@@ -115,6 +116,25 @@ def prioritize(
         (priority, now, job_id),
     ).fetchone()
     return changed
+
+
+def forget(
+    connection: sqlite3.Connection, job: Job, is_held: Callable[[sqlite3.Row], bool]
+) -> bool:
+    """Remove a job with its segments and its history; see `JobStore.forget`."""
+    row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone()
+    if row is None or (row["token"], row["state"]) != (job.token, job.state) or is_held(row):
+        return False
+    # Its history goes after it: no line of a job that is there may be removed.
+    connection.execute("PRAGMA defer_foreign_keys = ON")
+    connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+    connection.execute("DELETE FROM events WHERE job_id = ?", (job.id,))
+    connection.execute(
+        "DELETE FROM files WHERE folder = :folder AND relative = :relative AND NOT EXISTS"
+        " (SELECT 1 FROM jobs WHERE folder = :folder AND relative = :relative)",
+        {"folder": row["folder"], "relative": row["relative"]},
+    )
+    return True
 
 
 def key_values(key: JobKey) -> dict[str, bytes | str]:

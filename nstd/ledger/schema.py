@@ -146,7 +146,22 @@ _ONE_FRAME_AT_A_TIME = (
 """Segments had leases of their own, which nothing used: whoever holds the job paints them. Frames
 are painted one by one, and plans had a batch of 1."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_LEDGER, _DAEMON, _ONE_FRAME_AT_A_TIME)
+_WHOLE_JOBS_MAY_GO = (
+    "DROP TRIGGER events_stay",
+    """
+    CREATE TRIGGER events_stay BEFORE DELETE ON events
+    WHEN EXISTS (SELECT 1 FROM jobs WHERE id = OLD.job_id)
+    BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END
+    """,
+)
+"""A job is forgotten with its history, and no line of the history of one that is there is."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _LEDGER,
+    _DAEMON,
+    _ONE_FRAME_AT_A_TIME,
+    _WHOLE_JOBS_MAY_GO,
+)
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nstd.errors import LedgerError
 from nstd.ledger import queueing, segment_rows
-from nstd.ledger.claiming import Claim, release_process, take
+from nstd.ledger.claiming import Claim, is_held, release_process, take
 from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Json, Segment
 from nstd.ledger.leases import Holder, Presence, presence, this_process
 from nstd.ledger.lookups import Lookups
@@ -127,6 +127,25 @@ class JobStore(Lookups):
         """Change a job's turn; higher is sooner."""
         with self._database.transaction() as connection:
             return job_of(queueing.prioritize(connection, job_id, self._clock(), priority))
+
+    def forget(self, job: Job) -> bool:
+        """Remove a job with its segments, its history, and what is known of its file.
+
+        The same film asked for again is new work. Nothing on the disks is touched.
+
+        Args:
+            job: As it was when that was decided.
+
+        Returns:
+            Whether it is gone now; not where it has changed hands or state since, or is held by a
+            worker that is not lost.
+        """
+
+        def held(row: sqlite3.Row) -> bool:
+            return is_held(row, self._clock(), lambda one: self._presence(one, self._holder))
+
+        with self._database.transaction() as connection:
+            return queueing.forget(connection, job, held)
 
     # --- working -----------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nstd.config import Config
 from nstd.errors import NstdError, OutputExistsError, UsageError
+from nstd.files import locked
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.names import STILL_SUFFIXES
@@ -68,7 +69,8 @@ def stylize(
         _require_films(sources)
     pairs = _pair(sources, destination, output)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
-    with JobStore(own.state_dir / "ledger.sqlite3") as store:
+    # Shared, so that nobody cleans up between one film and the next.
+    with locked(own.state_dir, shared=True), JobStore(own.state_dir / "ledger.sqlite3") as store:
         Clearing(store, own.state_dir / "work").clear_up_all()
         for _, target in pairs:
             if target.exists() and not output.overwrite and not _is_ours(store, target):

@@ -224,6 +224,27 @@ class LedgerMachine(RuleBasedStateMachine):
 
         self._work(who, act, JobState.RUNNING, JobState.PUBLISHING)
 
+    @rule(which=WHICH)
+    def forget(self, which: int) -> None:
+        """A job goes with its segments and its history, unless a worker that lives has it."""
+        job = self._pick(which)
+        if job is None:
+            return
+        number, expected = job
+        owner, store = expected.owner, self.workers[1].store
+        held = owner is not None and expected.until > self.now and owner.pid in self.alive
+        assert store.forget(store.get(number)) is not held
+        if held:
+            return
+        del self.expected[number]
+        assert not store.events(number)
+        assert not store.segments(number)
+        for worker in self.workers:
+            if worker.job is not None and worker.job.id == number:
+                with pytest.raises(LedgerError):
+                    worker.store.renew(worker.job)
+                worker.job = None
+
     # --- what goes wrong ---------------------------------------------------------------------
 
     @rule(who=WHO)

@@ -21,7 +21,7 @@ COMMANDS = dict(cli_tree.commands())
 def test_the_commands_are_those_that_are_promised() -> None:
     assert set(COMMANDS) == {
         "stylize", "batch", "run", "check", "styles", "demo", "score",
-        "add", "status", "jobs", "show", "retry", "cancel", "pause", "resume",
+        "add", "status", "jobs", "show", "retry", "cancel", "pause", "resume", "clean",
         "weights list", "weights fetch", "weights import", "weights verify",
     }  # fmt: skip
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from nstd.errors import BusyError, LedgerError
-from nstd.ledger.job import JobRequest, JobState, Segment
+from nstd.ledger.job import FileIdentity, JobRequest, JobState, Segment
+from nstd.ledger.leases import Presence
 from nstd.ledger.store import JobStore
-from tests.unit.ledger.conftest import claim, claimed, in_state
+from tests.unit.ledger.conftest import Machine, claim, claimed, in_state
 
 Film = Callable[..., JobRequest]
 
@@ -150,3 +151,45 @@ def test_retrying_a_waiting_job_ends_its_wait(
     waiting = store.retry(job.id)
     assert (waiting.hold_reason, waiting.not_before) == (None, 0.0)
     assert claim(store).id == job.id
+
+
+def test_what_is_forgotten_leaves_nothing_and_is_new_work_when_it_comes_back(
+    store: JobStore, film: Film
+) -> None:
+    job = claimed(store, film())
+    store.set_plan(job, {"device": "cpu"})
+    for number, before in ((0, None), (1, 0)):
+        segment = Segment(number, number, depends_on=before)
+        store.open_segment(job, segment)
+        store.close_segment(job, replace(segment, last=number, path=f"{number}.mp4", digest="d"))
+    seen = FileIdentity(2**63 + 5, 2, 3, 4, 5)
+    store.record_file(b"/in", b"a.mp4", seen, "c0ffee")
+    assert store.device_of(film().key) == seen.device
+    other, _ = store.enqueue(film(b"b.mp4"))
+    failed = store.fail(job, "It is torn")
+    assert store.forget(failed)
+    assert store.jobs() == [other]
+    assert not store.segments(job.id)
+    assert not store.events(job.id)
+    assert store.device_of(film().key) is None
+    assert not store.forget(failed)  # it is gone already
+    again, new = store.enqueue(film())
+    assert new
+    assert again.id > other.id  # a number is never given twice
+
+
+def test_what_has_changed_since_is_not_forgotten(store: JobStore, film: Film) -> None:
+    job = in_state(store, film(), JobState.FAILED)
+    store.retry(job.id)
+    assert not store.forget(job)
+    assert store.get(job.id).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("state", [JobState.RUNNING, JobState.PUBLISHING])
+def test_what_a_worker_holds_is_forgotten_only_once_that_is_lost(
+    store: JobStore, film: Film, machine: Machine, state: JobState
+) -> None:
+    job = in_state(store, film(), state)
+    assert not store.forget(job)
+    machine.seen[100] = Presence.GONE
+    assert store.forget(job)

@@ -24,6 +24,14 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     }
 
 
+def _insert_job(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "INSERT INTO jobs (folder, relative, fingerprint, recipe_name, generation, source, target,"
+        " recipe, output, priority, state, created, updated)"
+        " VALUES (x'00', x'01', 'f', 'oil', 1, x'02', x'03', '{}', '{}', 0, 'queued', 1, 2)"
+    )
+
+
 def test_an_empty_file_becomes_a_ledger(connection: sqlite3.Connection) -> None:
     assert version_of(connection) == 0
     migrate(connection)
@@ -51,11 +59,7 @@ def test_a_segment_keeps_what_it_is_when_it_loses_its_lease_and_its_batch(
     connection: sqlite3.Connection,
 ) -> None:
     migrate(connection, MIGRATIONS[:2])
-    connection.execute(
-        "INSERT INTO jobs (folder, relative, fingerprint, recipe_name, generation, source, target,"
-        " recipe, output, priority, state, created, updated)"
-        " VALUES (x'00', x'01', 'f', 'oil', 1, x'02', x'03', '{}', '{}', 0, 'queued', 1, 2)"
-    )
+    _insert_job(connection)
     connection.execute(
         "INSERT INTO segments (job_id, number, first, last, path, digest, carried, plan, opened,"
         " token, worker, pid, pid_started, boot, lease_seconds, lease_until)"
@@ -65,6 +69,24 @@ def test_a_segment_keeps_what_it_is_when_it_loses_its_lease_and_its_batch(
     migrate(connection)
     kept = (1, 0, 0, 9, None, "a.mp4", "d", '{"a":1}', '{"history":10}', 5.0, None)
     assert connection.execute("SELECT * FROM segments").fetchall() == [kept]
+
+
+def test_a_line_of_history_goes_with_its_whole_job_alone(connection: sqlite3.Connection) -> None:
+    migrate(connection, MIGRATIONS[:3])
+    _insert_job(connection)
+    connection.execute("INSERT INTO events (job_id, at, after, reason) VALUES (1, 1, 'queued', '')")
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection)
+    with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
+        connection.execute("DELETE FROM events")
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        connection.execute("DELETE FROM jobs")
+    connection.execute("BEGIN")
+    connection.execute("PRAGMA defer_foreign_keys = ON")
+    connection.execute("DELETE FROM jobs")
+    connection.execute("DELETE FROM events")
+    connection.execute("COMMIT")
+    assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
 
 
 def test_a_migration_that_fails_leaves_the_version_before(connection: sqlite3.Connection) -> None:
@@ -121,6 +143,7 @@ def test_every_table_is_strict(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize("change", ["DELETE FROM events", "UPDATE events SET reason = 'other'"])
 def test_history_is_only_ever_added_to(connection: sqlite3.Connection, change: str) -> None:
     migrate(connection)
+    _insert_job(connection)
     connection.execute("INSERT INTO events (job_id, at, after, reason) VALUES (1, 0, 'queued', '')")
     with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
         connection.execute(change)

@@ -1,0 +1,287 @@
+"""What is abandoned: half-painted films, files of runs that were killed, jobs of films long gone.
+
+A job is not forgotten as long as its film or what was painted of it is there: its row is what tells
+that a film was painted before, and that a file is nstd's own. What is in use is never touched:
+whoever paints shares the lock of the job's work folder, and `stylize` that of its state folder.
+"""
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from nstd.config import Config
+from nstd.errors import from_os_error
+from nstd.files import locked, part_path
+from nstd.ledger.job import Job, JobState, path_of
+from nstd.ledger.store import JobStore
+from nstd.submit.control import UNFINISHED
+
+PART_SECONDS = 86400.0
+"""A part file is never taken for abandoned before it is this old: none is written to for so long,
+since putting a film of a day together takes hours at most."""
+
+_LEDGER = "ledger.sqlite3"
+
+_ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELED, JobState.VANISHED})
+
+
+class Kind(StrEnum):
+    """What is left over."""
+
+    BEGUN = "begun"
+    """A film that `stylize` began and never finished, with its painted frames."""
+    FRAMES = "frames"
+    """The painted frames of a job that failed; the job itself stays."""
+    STRAY = "stray"
+    """A work folder of a ledger that is gone."""
+    PART = "part"
+    """A file that was being written when its process was killed."""
+    RECORD = "record"
+    """A job of which neither film nor painting is there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that may go.
+
+    Attributes:
+        kind: What it is.
+        path: The film, or the file or folder itself where no job belongs to it.
+        bytes: What it takes on the disk; 0 for what is only in the ledger.
+        age: Seconds since something was last done with it.
+        job: Its job, or None.
+        kept: Why it stays, in words; None where it goes, or is gone.
+    """
+
+    kind: Kind
+    path: Path
+    bytes: int
+    age: float
+    job: Job | None = None
+    kept: str | None = None
+
+
+@dataclass(slots=True)
+class _Round:
+    """One look at everything, and the removal, if that is asked for."""
+
+    older_than: float
+    removes: bool
+    now: float
+    found: list[Leftover] = field(default_factory=list)
+
+    def take(
+        self,
+        leftover: Leftover,
+        remove: Callable[[], bool],
+        *,
+        least: float = 0.0,
+        kept: str | None = None,
+    ) -> None:
+        """Note a leftover, and remove it if it is old enough.
+
+        Args:
+            leftover: What was found.
+            remove: Removes it, and says whether it could.
+            least: Age in seconds that it must have whatever was asked for.
+            kept: Why it is to stay in any case.
+        """
+        if kept is None and leftover.age < max(self.older_than, least):
+            kept = "it is younger"
+        if kept is None and self.removes and not remove():
+            kept = "it is in use"
+        self.found.append(replace(leftover, kept=kept))
+
+
+def clean(
+    queue: Config,
+    own: Config,
+    *,
+    older_than: float,
+    remove: bool,
+    clock: Callable[[], float] = time.time,
+) -> list[Leftover]:
+    """Find what is abandoned, and remove what is old enough of it if told to.
+
+    Args:
+        queue: For the queue of `run` and `batch`.
+        own: For what `stylize` has begun.
+        older_than: Age in seconds.
+        remove: Remove it; else it is only looked at.
+        clock: Seconds since the epoch.
+
+    Returns:
+        Everything that is abandoned, also what stays.
+
+    Raises:
+        LedgerError: A ledger cannot be used.
+        StorageError: A file or folder cannot be looked at, or removed.
+    """
+    found = _Round(older_than, remove, clock())
+    folders = {queue.state_dir: False, own.state_dir / "stylize": True}
+    with ExitStack() as stack:
+        stores = {
+            folder: stack.enter_context(JobStore(folder / _LEDGER, clock))
+            for folder in folders
+            if (folder / _LEDGER).exists()
+        }
+        for folder, store in stores.items():
+            if folders[folder]:
+                # Whoever stylizes shares it: between two of its films it holds no work folder.
+                idle = stack.enter_context(locked(folder))
+                _look_at_begun(found, store, folder, None if idle else "`nstd stylize` runs now")
+            else:
+                _look_at_queue(found, store, folder)
+            _look_at_strays(found, store, folder)
+        taken = {job.request.target for store in stores.values() for job in store.jobs(UNFINISHED)}
+        for folder, store in stores.items():
+            _look_at_parts(found, store, folder, taken)
+    return found.found
+
+
+def _look_at_begun(found: _Round, store: JobStore, folder: Path, kept: str | None) -> None:
+    for job in reversed(store.jobs()):
+        work = folder / "work" / str(job.id)
+        there = work.exists()
+        if job.state is JobState.DONE and (there or not _is_surely_gone(*_painting(job))):
+            continue
+        kind = Kind.BEGUN if there else Kind.RECORD
+        finished = job.state is JobState.PUBLISHING
+        found.take(
+            _leftover(kind, job, work, found.now),
+            partial(_forget, store, job, work),
+            kept="it is painted: the same command puts it in its place" if finished else kept,
+        )
+
+
+def _look_at_queue(found: _Round, store: JobStore, folder: Path) -> None:
+    for job in reversed(store.jobs(_ENDED)):
+        work = folder / "work" / str(job.id)
+        if work.exists() and job.state is not JobState.FAILED:
+            continue  # its original is still to be settled
+        gone = _is_surely_gone(path_of(job.request.source), store.device_of(job.request.key))
+        if gone and (job.state is not JobState.DONE or _is_surely_gone(*_painting(job))):
+            leftover = _leftover(Kind.RECORD, job, work, found.now)
+            found.take(leftover, partial(_forget, store, job, work))
+        elif work.exists():
+            leftover = _leftover(Kind.FRAMES, job, work, found.now)
+            found.take(leftover, partial(_remove_frames, store, job, work))
+
+
+def _look_at_strays(found: _Round, store: JobStore, folder: Path) -> None:
+    numbered = {int(one.name): one for one in _listed(folder / "work") if one.name.isdecimal()}
+    known = {job.id for job in store.jobs_of(numbered)}
+    for number in sorted(numbered.keys() - known):
+        work = numbered[number]
+        size, changed = _measured(work)
+        stray = Leftover(Kind.STRAY, work, size, found.now - changed)
+        found.take(stray, partial(_remove_stray, store, number, work))
+
+
+def _look_at_parts(found: _Round, store: JobStore, folder: Path, taken: set[bytes]) -> None:
+    ended = (job.request.target for job in store.jobs(_ENDED))
+    beside = [part_path(path_of(target)) for target in {*ended} - taken]
+    # Copies of style images and weights, each named by the process that makes it.
+    frozen = [path for path in _listed(folder / "frozen") if path.suffix == ".part"]
+    for path in sorted({*beside, *frozen}):
+        with suppress(OSError):  # most are not there
+            facts = path.lstat()
+            if stat.S_ISREG(facts.st_mode):
+                part = Leftover(Kind.PART, path, facts.st_size, found.now - facts.st_mtime)
+                found.take(part, partial(_remove_file, path), least=PART_SECONDS)
+
+
+def _leftover(kind: Kind, job: Job, work: Path, now: float) -> Leftover:
+    size, _ = _measured(work)
+    return Leftover(kind, path_of(job.request.source), size, now - job.updated, job)
+
+
+def _forget(store: JobStore, job: Job, work: Path) -> bool:
+    """Remove a job and its work folder, unless somebody has it in hand."""
+    if not work.exists():  # and is not made, not even for its lock: who clears up would look at it
+        return store.forget(job)
+    with locked(work) as mine:
+        gone = mine and store.forget(job)
+        if gone:
+            _remove_folder(work)
+    return gone
+
+
+def _remove_frames(store: JobStore, job: Job, work: Path) -> bool:
+    """Remove a failed job's work folder; retried it begins anew."""
+    with locked(work) as mine:
+        if not mine or store.get(job.id).state is not JobState.FAILED:
+            return False
+        _remove_folder(work)
+    return True
+
+
+def _remove_stray(store: JobStore, number: int, work: Path) -> bool:
+    with locked(work) as mine:
+        if not mine or store.jobs_of([number]):
+            return False
+        _remove_folder(work)
+    return True
+
+
+def _remove_folder(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise from_os_error(error, folder, "removing") from error
+
+
+def _remove_file(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise from_os_error(error, path, "removing") from error
+    return True
+
+
+def _painting(job: Job) -> tuple[Path, int | None]:
+    """Where a finished job has put its film, and on which file system."""
+    return path_of(job.request.target), None if job.part is None else job.part.device
+
+
+def _is_surely_gone(path: Path, device: int | None) -> bool:
+    """Whether nothing is at `path`, on the very disk that the file was on.
+
+    A disk that is not mounted looks like one whose files were deleted; so a file counts as there
+    where its disk's number is another now, which it may be after the machine was started.
+    """
+    if device is None or os.path.lexists(path):
+        return False
+    try:
+        there = next(one for one in path.parents if one.exists())
+        return there.stat().st_dev == device
+    except OSError:  # it cannot be told
+        return False
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    try:
+        yield from sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise from_os_error(error, folder, "looking into") from error
+
+
+def _measured(folder: Path) -> tuple[int, float]:
+    """Bytes that a folder takes on the disk, and when something in it was last written."""
+    blocks, changed = 0, 0.0
+    for below, _, names in os.walk(folder):
+        for path in (Path(below), *(Path(below, name) for name in names)):
+            with suppress(FileNotFoundError):  # taken away just now
+                facts = path.lstat()
+                blocks += facts.st_blocks
+                changed = max(changed, facts.st_mtime)
+    return blocks * 512, changed
