@@ -69,11 +69,6 @@ def test_a_missing_device_is_an_error_and_never_the_cpu_instead(wanted: str, nam
     assert "cpu" in caught.value.remedy
 
 
-def test_a_card_that_this_machine_does_not_have_is_an_error() -> None:
-    with pytest.raises(DeviceError, match="There is no device cuda:99 here"):
-        choose_devices(("cuda:99",))
-
-
 @pytest.fixture
 def _restored_settings() -> Iterator[None]:
     """`prepare` sets what is global to the process; here it is put back."""

@@ -12,7 +12,7 @@ from nstd.style.devices import DeviceInfo
 from nstd.style.minimize import LBFGS
 from nstd.style.network import Network
 from nstd.style.optimize import Settling
-from nstd.style.recipe import StyleRecipe, StyleSource
+from nstd.style.recipe import StyleRecipe
 from tests.unit.style import tiny
 
 
@@ -54,11 +54,6 @@ def test_a_recipe_refuses_what_it_cannot_mean(wrong: dict[str, object]) -> None:
         object.__setattr__(recipe, name, value)
     with pytest.raises(ConfigError, match=next(iter(wrong)).split("_")[0]):
         recipe.__post_init__()
-
-
-def test_the_weight_of_a_style_is_finite() -> None:
-    with pytest.raises(ConfigError, match="weight"):
-        StyleSource(image="a.png", weight=math.inf)
 
 
 @pytest.mark.parametrize(

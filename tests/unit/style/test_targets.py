@@ -185,16 +185,6 @@ def test_a_memory_store_asks_the_one_behind_it_once() -> None:
     assert behind.asked == ["unknown", "known"]
 
 
-def test_the_content_s_energy_is_its_own_by_default(net: Network) -> None:
-    frames = tiny.picture(3, 32, 48, count=2)
-    own = content_target(frames, net, "conv4_2", torch.zeros((), dtype=torch.float64))
-    factor = net.metric_factor("conv4_2")
-    squared = own.features.square().sum(dim=1).mean(dim=(1, 2))
-    if factor is None:
-        torch.testing.assert_close(own.energy, squared, rtol=1e-13, atol=0)
-    assert own.energy[0] != own.energy[1]
-
-
 def test_a_black_frame_is_measured_by_a_share_of_the_style_s_energy() -> None:
     tensors = tiny.tiny_tensors()
     for name in tensors:

@@ -5,8 +5,6 @@ from typing import Literal
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from nstd.style.losses import second_moment
@@ -49,20 +47,6 @@ def test_its_loss_weighs_the_square_of_the_share_that_it_is_given(columns: int) 
 def test_what_is_hardly_anything_is_let_be(share: float) -> None:
     trust = torch.full((1, HEIGHT, WIDTH), 1 - share * NEW_SHARE)
     assert (new_places(trust) is None) == (share < 1)
-
-
-@settings(deadline=None)
-@given(st.integers(0, WIDTH - 1), st.integers(1, WIDTH))
-def test_moments_are_those_of_the_new_positions_alone(left: int, count: int) -> None:
-    features = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(left))
-    new = slice(left, min(left + count, WIDTH))
-    trust = torch.ones(1, HEIGHT, WIDTH)
-    trust[..., new] = 0
-    places = NewPlaces(1 - trust, torch.ones(1))
-    for augmented in (False, True):
-        found = places.moment(features, augmented=augmented)
-        due = second_moment(features[..., new], augmented=augmented)
-        torch.testing.assert_close(found, due, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("augmented", [False, True])
