@@ -1,6 +1,7 @@
 """Two frames of a scene whose flow is known everywhere: a textured square before a moving wall."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,12 @@ class Scene:
     forward: Field
     revealed: Flags
     entered: Flags
+
+    @property
+    def flows(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Backward and forward as estimators give them: float32 `[1, 2, height, width]`."""
+        backward, forward = self.backward.astype(np.float32), self.forward.astype(np.float32)
+        return torch.from_numpy(backward)[None], torch.from_numpy(forward)[None]
 
 
 def scene(
@@ -77,6 +84,19 @@ def anything(
     earlier, later = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     flows = random.uniform(-fastest, fastest, (2, 1, 2, height, width)).astype(np.float32)
     return earlier, later, torch.from_numpy(flows[0]), torch.from_numpy(flows[1])
+
+
+def noisy(picture: npt.NDArray[Any], deviation: float, seed: int) -> Picture:
+    """A picture with a camera's noise, of a deviation in code values."""
+    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
+    codes: Picture = np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
+    return codes
+
+
+def uniform(x: float, y: float, height: int, width: int) -> torch.Tensor:
+    """A flow `[1, 2, height, width]` that is the same everywhere."""
+    vector = torch.tensor((x, y), dtype=torch.float32)[None, :, None, None]
+    return vector.expand(1, 2, height, width).clone()
 
 
 def texture(height: int, width: int, seed: int, slope: float = 1.5) -> Picture:

@@ -87,6 +87,13 @@ class House:
         assert outcome is not None
         return outcome
 
+    def begin(self, **output: Any) -> Job:
+        """Queue the film, and stop once its first segment is painted."""
+        job, first = self.queue(**output), Onlooker()
+        first.stop_at(SEGMENT)
+        self.work(first)
+        return job
+
     def beside_the_target(self) -> list[str]:
         folder = self.target.parent
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []

@@ -120,10 +120,7 @@ def test_what_a_segment_leaves_is_only_what_the_next_ones_look_back_on(house: Ho
 def test_a_film_whose_carried_frames_are_harmed_begins_anew(
     house: House, unbroken: str, harm: str, kind: str
 ) -> None:
-    job = house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    job = house.begin()
     frame = house.state / f"work/{job.id}/carried-000001/{kind}frame-00000002.png"
     if harm == "removed":
         frame.unlink()
@@ -205,10 +202,7 @@ def test_what_fails_on_the_device_while_the_flow_is_computed_is_the_devices_faul
 def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
     house: House, carried: dict[str, Any]
 ) -> None:
-    job = house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    job = house.begin()
     (segment, *_) = house.store.segments(job.id)
     kept = {name: segment.carried[name] for name in ("frames", "first_pts", "end_pts")}
     with sqlite3.connect(house.state / "ledger.sqlite3") as ledger:

@@ -37,6 +37,18 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     return make
 
 
+def watched(folder: Path, **more: Any) -> dict[str, Any]:
+    """A watched folder `in`, painted into `out` by the recipe `oil`."""
+    recipe = {} if "recipes" in more else {"recipe": "oil"}
+    return {"watch": folder / "in", "output": folder / "out"} | recipe | more
+
+
+def onto_itself(folder: Path, pattern: str) -> dict[str, Any]:
+    """An entry of a batch whose outputs take the places of its inputs."""
+    name = {"name": "{stem}.{ext}", "overwrite": True}
+    return {"input": str(folder / pattern), "output": folder, "recipe": "oil"} | name
+
+
 def errors(results: list[Result]) -> list[NstdError | None]:
     return [result.error for result in results]
 
@@ -47,13 +59,7 @@ def test_a_batch_whose_outputs_are_its_inputs_replaces_none_of_them(
     inputs = [picture(tmp_path / f"b/{name}.jpg", color) for name, color in
               (("one", "green"), ("two", "blue"))]  # fmt: skip
     before = [path.read_bytes() for path in inputs]
-    entry = {
-        "input": str(tmp_path / "b/*.jpg"),
-        "output": tmp_path / "b",
-        "recipe": "oil",
-        "name": "{stem}.{ext}",
-        "overwrite": True,
-    }
+    entry = onto_itself(tmp_path / "b", "*.jpg")
     found = errors(batch(configured(batch=[entry]), [], Onlooker()))
     assert all(isinstance(error, UsageError) for error in found)
     assert [path.read_bytes() for path in inputs] == before
@@ -65,13 +71,7 @@ def test_no_output_takes_the_place_of_another_film_of_the_batch(
     picture(tmp_path / "b/x.bmp")
     other = picture(tmp_path / "b/x.png", "green")
     before = other.read_bytes()
-    entry = {
-        "input": str(tmp_path / "b/x.*"),
-        "output": tmp_path / "b",
-        "recipe": "oil",
-        "name": "{stem}.{ext}",
-        "overwrite": True,
-    }
+    entry = onto_itself(tmp_path / "b", "x.*")
     found = errors(batch(configured(batch=[entry]), [], Onlooker()))
     assert sum(isinstance(error, UsageError) for error in found) >= 1
     assert other.read_bytes() == before
@@ -81,12 +81,7 @@ def test_an_original_stays_until_all_its_recipes_are_painted(
     configured: Callable[..., Config], tmp_path: Path
 ) -> None:
     film = picture(tmp_path / "in/a.png")
-    folder = {
-        "watch": tmp_path / "in",
-        "output": tmp_path / "out",
-        "recipes": ["oil", "ink"],
-        "originals": "delete",
-    }
+    folder = watched(tmp_path, recipes=["oil", "ink"], originals="delete")
     config = configured(folders=[folder])
     ink = tmp_path / "ink.png"
     content = ink.read_bytes()
@@ -106,12 +101,7 @@ def test_a_sibling_that_was_never_queued_keeps_the_original(
 ) -> None:
     """A kill between the two enqueues leaves one recipe's job alone in the ledger."""
     film = picture(tmp_path / "in/a.png")
-    folder = {
-        "watch": tmp_path / "in",
-        "output": tmp_path / "out",
-        "recipes": ["oil", "ink"],
-        "originals": "delete",
-    }
+    folder = watched(tmp_path, recipes=["oil", "ink"], originals="delete")
     config = configured(folders=[folder])
     enqueue = JobStore.enqueue
     calls: list[object] = []
@@ -158,7 +148,6 @@ def test_an_unreadable_entry_does_not_keep_the_others_of_a_batch(
 ) -> None:
     picture(tmp_path / "in/good.png")
     picture(tmp_path / "in/bad.png")
-    folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}
     opened = Path.open
 
     def denied(path: Path, *args: Any, **more: Any) -> Any:
@@ -168,7 +157,7 @@ def test_an_unreadable_entry_does_not_keep_the_others_of_a_batch(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Path, "open", denied)
-        results = batch(configured(folders=[folder]), [], Onlooker())
+        results = batch(configured(folders=[watched(tmp_path)]), [], Onlooker())
     assert {r.source.name: r.error is None for r in results} == {"bad.png": False, "good.png": True}
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.png"]
 
@@ -230,8 +219,7 @@ def test_a_new_version_takes_the_place_of_one_that_never_came_to_be(
     film = tmp_path / "in/a.png"
     film.parent.mkdir(exist_ok=True)
     film.write_bytes(b"half a file")
-    folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipe": "oil"}
-    config = configured(folders=[folder])
+    config = configured(folders=[watched(tmp_path)])
     assert errors(batch(config, [], Onlooker()))[0] is not None
     picture(film)
     (result,) = batch(config, [], Onlooker())
@@ -242,12 +230,7 @@ def test_what_was_left_undone_after_the_last_word_to_the_ledger_is_made_good(
     configured: Callable[..., Config], tmp_path: Path
 ) -> None:
     film = picture(tmp_path / "in/a.png")
-    folder = {
-        "watch": tmp_path / "in",
-        "output": tmp_path / "out",
-        "recipe": "oil",
-        "originals": {"move": tmp_path / "moved"},
-    }
+    folder = watched(tmp_path, originals={"move": tmp_path / "moved"})
     config = configured(folders=[folder])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Clearing, "clear_up", lambda *_: None)  # killed just after `done`

@@ -165,10 +165,7 @@ def test_a_film_that_is_not_there_any_more_has_vanished(house: House, gone: bool
 def test_a_closed_segment_that_is_harmed_is_painted_again(
     house: House, unbroken: str, harm: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    job = house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    job = house.begin()
     segment = house.state / f"work/{job.id}/segment-000001.mp4"
     if harm == "removed":
         segment.unlink()
@@ -186,10 +183,7 @@ def test_a_closed_segment_that_is_harmed_is_painted_again(
 def test_another_plan_begins_its_segment_anew_and_says_so(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    house.begin()
     second = Onlooker()
     with caplog.at_level(logging.WARNING):
         outcome = house.work(second, threads=2)

@@ -1,6 +1,5 @@
 """The look, with a real network, a real photograph and a real painting."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,10 @@ from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import Level, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, resize
 from nstd.weights.canonical import load_weights
+from tests.threads import one_thread
 from tests.unit.style.tiny import floats
+
+__all__ = ["one_thread"]
 
 
 def read(path: Path) -> Tensor:
@@ -24,15 +26,6 @@ def read(path: Path) -> Tensor:
     with Image.open(path) as image:
         array = np.asarray(image.convert("RGB"), np.float32) / 255
     return torch.from_numpy(array).permute(2, 0, 1)[None].contiguous()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """At these sizes threads save little, and on a busy machine they wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -76,10 +76,7 @@ def test_where_memory_is_too_small_a_smaller_plan_is_tried_and_kept(
 def test_a_smaller_plan_counts_from_a_segments_start(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    job = house.begin()
     (segment, _) = house.store.segments(job.id)
     tried = small_memory(monkeypatch, 5)
     house.work(Onlooker())
@@ -375,10 +372,7 @@ def other_plan(house: House) -> None:
 def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painted_anew(
     house: House, fits: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    job = house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    job = house.begin()
     path = house.state / f"work/{job.id}/segment-000001.mp4"
     other_plan(house)
     if not fits:
@@ -474,10 +468,7 @@ def test_a_film_whose_disk_is_gone_has_not_vanished(house: House, marker: str | 
     home, house.folder = house.folder, watched
     if marker:
         (watched / marker).touch()
-    job = house.queue(marker=marker)
-    first = Onlooker()
-    first.stop_at(SEGMENT)
-    house.work(first)
+    job = house.begin(marker=marker)
     away = watched.rename(home / "away")
     if marker:
         watched.mkdir()  # the mount point, bare

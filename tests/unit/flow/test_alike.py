@@ -127,10 +127,7 @@ def test_light_that_changes_lets_no_motion_pass() -> None:
         np.rint(picture * 0.1 + light + generator.normal(0, 2, picture.shape)).astype(np.uint8)
         for picture, light in ((one.earlier, 80), (one.later, 96))
     )
-    flows = [
-        torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
-    ]
-    backward, _ = both_ways(sharpen_rims, earlier, later, *flows)
+    backward, _ = both_ways(sharpen_rims, earlier, later, *one.flows)
     off = np.hypot(*(backward[0].numpy() - one.backward))[~(one.revealed | one.entered)]
     assert (off > 0.5).mean() < 0.006  # 0.010 if noise counts as whatever frames differ by
 

@@ -33,8 +33,10 @@ def flow(value: float = 1.0) -> Flow:
     return torch.full((1, 2, 20, 30), value)
 
 
-def test_a_flow_as_agreed_is_passed_on() -> None:
-    given = Given(flow(1.0), flow(-1.0))
+@pytest.mark.parametrize("pair", [tuple, list])
+def test_a_flow_as_agreed_is_passed_on(pair: type) -> None:
+    given = Given()
+    given.flows = pair([flow(1.0), flow(-1.0)])
     backward, forward = Checked(given, "mine").estimate(EARLIER, LATER)
     assert torch.equal(backward, given.flows[0])
     assert torch.equal(forward, given.flows[1])
@@ -91,14 +93,6 @@ def test_what_is_no_pair_is_refused(found: Any) -> None:
     with pytest.raises(ConfigError, match="mine gave a flow that is no pair of tensors") as caught:
         Checked(mine, "mine").estimate(EARLIER, LATER)
     assert "estimator" in caught.value.remedy
-
-
-def test_a_list_is_a_pair_too() -> None:
-    mine = Given()
-    mine.flows = [flow(1.0), flow(-1.0)]
-    backward, forward = Checked(mine, "mine").estimate(EARLIER, LATER)
-    assert torch.equal(backward, flow(1.0))
-    assert torch.equal(forward, flow(-1.0))
 
 
 def test_of_a_flow_with_gradients_its_numbers_are_taken() -> None:

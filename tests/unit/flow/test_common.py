@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 from nstd.flow.common import COMPARED_PX, explain_better
 from nstd.flow.differences import along_flow
 from nstd.flow.estimator import Image
-from tests.scenes import anything, colored_noise, scene, texture
+from tests.scenes import anything, colored_noise, noisy, scene, texture, uniform
 from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 120, 200
 BAND = slice(80, 100)
 SPEED = 1.9
-
-
-def uniform(x: float, y: float, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
-    vector = torch.tensor((x, y), dtype=torch.float32)[None, :, None, None]
-    return vector.expand(1, 2, height, width).clone()
 
 
 def rainbow(step: int, height: int = HEIGHT, width: int = WIDTH) -> Image:
@@ -41,7 +36,7 @@ def differing(earlier: Image, later: Image, backward: torch.Tensor) -> np.ndarra
 
 def test_a_place_takes_the_motion_that_was_found_elsewhere() -> None:
     earlier, later = rainbow(0), rainbow(1)
-    found = uniform(0, 0)
+    found = uniform(0, 0, HEIGHT, WIDTH)
     found[0, 0, BAND, :40] = 1.5  # found in one place only, and too slow
     backward, _ = both_ways(explain_better, earlier, later, found, -found)
     band = backward[0, 0, 84:96, 8:-8].numpy()
@@ -55,7 +50,7 @@ def test_a_place_takes_the_motion_that_was_found_elsewhere() -> None:
 
 def test_what_an_estimator_makes_up_goes_where_it_explains_nothing() -> None:
     earlier, later = rainbow(0), rainbow(1)
-    found = uniform(0, 0)
+    found = uniform(0, 0, HEIGHT, WIDTH)
     found[0, 0, 20:60] = 30
     found[0, 0, BAND] = SPEED
     backward, _ = both_ways(explain_better, earlier, later, found, -found)
@@ -66,14 +61,11 @@ def test_what_an_estimator_makes_up_goes_where_it_explains_nothing() -> None:
 
 def test_a_flow_that_is_right_is_left_alone_to_the_bit() -> None:
     one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(-4, 2), side=50)
-    flows = [
-        torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
-    ]
     hidden = (one.revealed | one.entered).astype(np.uint8)
     known = torch.from_numpy(cv2.dilate(hidden, np.ones((13, 13))) == 0)
-    backward, _ = both_ways(explain_better, one.earlier, one.later, *flows)
+    backward, _ = both_ways(explain_better, one.earlier, one.later, *one.flows)
     assert float(known.float().mean()) > 0.7
-    assert torch.equal(backward[..., known], flows[0][..., known])
+    assert torch.equal(backward[..., known], one.flows[0][..., known])
 
 
 def test_a_flow_nearly_right_is_left_alone_too() -> None:
@@ -89,7 +81,7 @@ def test_a_flow_nearly_right_is_left_alone_too() -> None:
 
 def test_both_ways_are_explained() -> None:
     earlier, later = rainbow(0), rainbow(1)
-    backward, forward = (uniform(0, 0) for _ in range(2))
+    backward, forward = (uniform(0, 0, HEIGHT, WIDTH) for _ in range(2))
     backward[0, 0, BAND, :40], forward[0, 0, BAND, :40] = SPEED, -SPEED
     found = both_ways(explain_better, earlier, later, backward, forward)
     for flow, speed in zip(found, (SPEED, -SPEED), strict=True):
@@ -156,7 +148,7 @@ def strip(number: int) -> slice:
 
 def said(*speeds: float) -> torch.Tensor:
     """A backward flow that says one speed of each strip."""
-    flow = uniform(0, 0, STRIP_PX * len(speeds))
+    flow = uniform(0, 0, STRIP_PX * len(speeds), WIDTH)
     for number, speed in enumerate(speeds):
         flow[0, 0, strip(number)] = speed
     return flow
@@ -175,11 +167,6 @@ def within(flow: torch.Tensor, number: int) -> torch.Tensor:
 def share_of(speed: float, flow: torch.Tensor, number: int) -> float:
     """How much of a strip moves by a speed."""
     return float(((within(flow, number) - speed).abs() < 0.05).float().mean())
-
-
-def noisy(picture: Image, deviation: float, seed: int) -> Image:
-    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
-    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("seed", range(2))

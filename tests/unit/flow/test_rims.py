@@ -8,22 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstd.flow import Checked, Dis, Farneback
-from nstd.flow.estimator import Image
-from nstd.flow.rims import (
-    MEDIAN_PX,
-    PASSES,
-    REACHES_PX,
-    sharpen_rims,
-)
-from tests.scenes import Scene, anything, scene, texture
+from nstd.flow.rims import MEDIAN_PX, PASSES, REACHES_PX, sharpen_rims
+from tests.scenes import Scene, anything, noisy, scene, texture
 from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 120, 160
-
-
-def noisy(picture: np.ndarray, seed: int, deviation: float = 2) -> Image:
-    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
-    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
 
 
 def smoothed(flow: np.ndarray, window: int) -> torch.Tensor:
@@ -47,7 +36,7 @@ def test_a_rim_is_where_the_motion_changes(
 ) -> None:
     one = scene(HEIGHT, WIDTH, square=square, wall=wall)
     flows = smoothed(one.backward, window), smoothed(one.forward, window)
-    pictures = noisy(one.earlier, 1), noisy(one.later, 2)
+    pictures = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
     backward, _ = both_ways(sharpen_rims, *pictures, *flows)
     before, after = (off(flow, one.backward)[shown(one)] for flow in (flows[0], backward))
     assert (before > 0.5).mean() > 0.04
@@ -56,7 +45,7 @@ def test_a_rim_is_where_the_motion_changes(
 
 def test_both_ways_are_sharpened_alike() -> None:
     one = scene(HEIGHT, WIDTH, square=(4, 1), wall=(0, 0))
-    pictures = noisy(one.earlier, 1), noisy(one.later, 2)
+    pictures = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
     found = both_ways(sharpen_rims, *pictures, *flows)
     turned = both_ways(sharpen_rims, pictures[1], pictures[0], flows[1], flows[0])
@@ -68,7 +57,7 @@ def test_both_ways_are_sharpened_alike() -> None:
 @pytest.mark.parametrize("estimator", [Dis(), Farneback()])
 def test_of_a_filmed_thing_less_of_the_flow_is_off(estimator: Dis | Farneback) -> None:
     one = scene(HEIGHT, WIDTH, square=(3, -2), wall=(0, 0))
-    pictures = noisy(one.earlier, 1), noisy(one.later, 2)
+    pictures = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
     found = estimator.estimate(*pictures)
     backward, _ = Checked(estimator, "mine").estimate(*pictures)
     wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (found[0], backward)]
@@ -77,10 +66,9 @@ def test_of_a_filmed_thing_less_of_the_flow_is_off(estimator: Dis | Farneback) -
 
 def test_a_flow_that_is_right_stays_right() -> None:
     one = scene(HEIGHT, WIDTH, square=(4, -3), wall=(-1, 2))
-    flows = [
-        torch.from_numpy(flow.astype(np.float32))[None] for flow in (one.backward, one.forward)
-    ]
-    backward, _ = both_ways(sharpen_rims, noisy(one.earlier, 1), noisy(one.later, 2), *flows)
+    backward, _ = both_ways(
+        sharpen_rims, noisy(one.earlier, 2, 1), noisy(one.later, 2, 2), *one.flows
+    )
     assert (off(backward, one.backward)[shown(one)] > 0).mean() < 0.01
 
 
@@ -128,7 +116,7 @@ def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
 def test_fast_things_have_rims_too_whatever_the_noise(deviation: float, speed: int) -> None:
     one = scene(HEIGHT, WIDTH + 80, square=(speed, 1), wall=(0, 0), side=50)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
-    pictures = noisy(one.earlier, 1, deviation), noisy(one.later, 2, deviation)
+    pictures = noisy(one.earlier, deviation, 1), noisy(one.later, deviation, 2)
     backward, _ = both_ways(sharpen_rims, *pictures, *flows)
     wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
     assert wrong[1] < 0.15 * wrong[0]
@@ -140,7 +128,7 @@ def test_noise_decides_nothing() -> None:
     flow = np.zeros((2, HEIGHT, WIDTH), np.float32)
     flow[0, 40:80, 60:100] = 4
     thing = torch.from_numpy(flow)[None]
-    found, _ = both_ways(sharpen_rims, noisy(picture, 1, 6), noisy(picture, 2, 6), thing, thing)
+    found, _ = both_ways(sharpen_rims, noisy(picture, 6, 1), noisy(picture, 6, 2), thing, thing)
     assert (off(found, flow) > 0.1).mean() < 0.02  # its corners are rounded off
 
 
@@ -151,7 +139,7 @@ def test_a_slow_zoom_is_left_alone_to_the_bit(percent: int) -> None:
     flow = percent / 100 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
     later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
     backward = torch.from_numpy(flow)[None]
-    found, _ = both_ways(sharpen_rims, noisy(large, 1), noisy(later, 2), backward, -backward)
+    found, _ = both_ways(sharpen_rims, noisy(large, 2, 1), noisy(later, 2, 2), backward, -backward)
     assert torch.equal(found, backward)
 
 

@@ -10,15 +10,10 @@ from nstd.flow.dis import Dis
 from nstd.flow.estimator import Flow, Image
 from nstd.flow.still import BLEND_PX, SLOW_PX, WINDOW_PX, hold_still
 from nstd.temporal.warp import trust, warp_sharp
-from tests.scenes import scene, texture
+from tests.scenes import noisy, scene, texture, uniform
 from tests.unit.flow.both_ways import both_ways
 
 HEIGHT, WIDTH = 160, 200
-
-
-def noisy(picture: np.ndarray, deviation: float, seed: int) -> Image:
-    noise = np.random.default_rng(seed).normal(0, deviation, picture.shape)
-    return np.clip(np.rint(picture + noise), 0, 255).astype(np.uint8)
 
 
 def moved(picture: Image, x: float) -> np.ndarray:
@@ -52,18 +47,17 @@ def test_slow_motion_that_the_pictures_show_is_left_alone(speed: float) -> None:
 
 def test_fast_motion_is_left_alone_to_the_bit() -> None:
     one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(-4, 2))
-    flows = tuple(torch.from_numpy(f.astype(np.float32))[None] for f in (one.backward, one.forward))
     came = cv2.dilate((one.entered | one.revealed).astype(np.uint8), np.ones((11, 11)))
     known = torch.from_numpy(came == 0)
     assert float(known.float().mean()) > 0.8
-    backward, _ = both_ways(hold_still, one.earlier, one.later, *flows)
-    assert torch.equal(backward[..., known], flows[0][..., known])
+    backward, _ = both_ways(hold_still, one.earlier, one.later, *one.flows)
+    assert torch.equal(backward[..., known], one.flows[0][..., known])
 
 
 def test_where_all_moves_and_no_flow_fits_nothing_stands() -> None:
     """What differs by more than any noise is not taken for it, however much of it does."""
     one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(7, 3))
-    flows = uniform(-5, -5), uniform(5, 5)
+    flows = uniform(-5, -5, HEIGHT, WIDTH), uniform(5, 5, HEIGHT, WIDTH)
     for before, flow in zip(
         flows, both_ways(hold_still, one.earlier, one.later, *flows), strict=True
     ):
@@ -95,18 +89,12 @@ def even_with(patch: tuple[slice, slice], seed: int = 3) -> Image:
     return picture
 
 
-def uniform(x: float, y: float) -> torch.Tensor:
-    return (
-        torch.tensor((x, y), dtype=torch.float32)[None, :, None, None]
-        .expand(1, 2, HEIGHT, WIDTH)
-        .clone()
-    )
-
-
 def test_what_stands_stands_however_fast_the_flow_says_it_moves() -> None:
     picture = even_with((slice(40, 120), slice(60, 140)))
     earlier, later = noisy(picture, 1, 1), noisy(picture, 1, 2)
-    for flow in both_ways(hold_still, earlier, later, uniform(6, -3), uniform(-6, 3)):
+    for flow in both_ways(
+        hold_still, earlier, later, uniform(6, -3, HEIGHT, WIDTH), uniform(-6, 3, HEIGHT, WIDTH)
+    ):
         assert float(flow[..., 45:115, 65:135].abs().max()) == 0
         # In the even part nothing tells; so what is around does.
         assert float(flow[..., 20:140, 40:160].abs().max()) < 0.5
@@ -189,9 +177,6 @@ def test_the_even_sky_of_a_pan_moves_with_it() -> None:
     assert float((held[0, 0, 20:, 20:-20] - 7).abs().max()) < 0.5
 
 
-# --- motion that rounding hides, and parts of pixels ---------------------------------------------
-
-
 # --- noise, with what an estimator makes of it ---------------------------------------------------
 
 
@@ -228,7 +213,7 @@ def test_one_pixel_that_changes_moves_no_flat_picture(by: int) -> None:
     earlier = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     later = earlier.copy()
     later[80, 100] += by
-    says = Saying(uniform(5, -3), uniform(-5, 3))
+    says = Saying(uniform(5, -3, HEIGHT, WIDTH), uniform(-5, 3, HEIGHT, WIDTH))
     for flow in Checked(says, "mine").estimate(earlier, later):
         assert float(flow.abs().max()) == 0
 
@@ -245,7 +230,7 @@ def detail(step: int, seed: int, *, mover: bool) -> Image:
 @pytest.mark.parametrize("seed", range(2))
 def test_one_still_detail_tells_that_all_that_is_even_stands(seed: int) -> None:
     earlier, later = (detail(step, seed, mover=False) for step in (0, 1))
-    says = Saying(uniform(5.3, -3.4), uniform(-5.3, 3.4))
+    says = Saying(uniform(5.3, -3.4, HEIGHT, WIDTH), uniform(-5.3, 3.4, HEIGHT, WIDTH))
     for flow in Checked(says, "mine").estimate(earlier, later):
         assert float(flow.abs().max()) == 0
 
@@ -253,7 +238,7 @@ def test_one_still_detail_tells_that_all_that_is_even_stands(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_mover_elsewhere_keeps_its_motion_and_takes_no_ground_along(seed: int) -> None:
     earlier, later = (detail(step, seed, mover=True) for step in (0, 1))
-    backward, forward = uniform(5.3, -3.4), uniform(-5.3, 3.4)
+    backward, forward = uniform(5.3, -3.4, HEIGHT, WIDTH), uniform(-5.3, 3.4, HEIGHT, WIDTH)
     there, here = (..., slice(40, 80), slice(136, 176)), (..., slice(40, 80), slice(130, 170))
     for flow, thing, speed in ((backward, there, -6.0), (forward, here, 6.0)):
         flow[thing] = torch.tensor([speed, 0.0])[:, None, None]

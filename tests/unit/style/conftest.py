@@ -1,22 +1,15 @@
 """Fixtures of the style room: a CUDA device, or a visible reason why there is none."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 import torch
 
 from nstd.style.device import prepare
 from nstd.style.devices import choose_devices
+from tests.threads import one_thread
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors gain nothing from threads, which on a busy machine wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["cuda", "one_thread"]
 
 
 @pytest.fixture

@@ -1,21 +1,13 @@
 """Fixtures of the training's tests: one thread, and a run small enough for seconds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
+from tests.threads import one_thread
 from tests.unit.training import tiny
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors gain nothing from threads, which on a busy machine wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["inputs", "one_thread"]
 
 
 @pytest.fixture(scope="module")
