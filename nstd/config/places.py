@@ -176,6 +176,7 @@ class FolderConfig(Entry):
         watch: The folder.
         recursive: Whether the folders in it are watched too; outputs mirror them.
         pattern: Globs of the names that count, or None for all media.
+        exclude: Globs of names, of files and of folders, that do not count.
         originals: "keep", "delete" or `MoveOriginals`; only once the output is verified.
         marker: Name of a file in the folder whose absence means that the mount is gone, or None.
     """
@@ -183,6 +184,7 @@ class FolderConfig(Entry):
     watch: FolderPath
     recursive: Switch = True
     pattern: Annotated[Names, AfterValidator(_name_globs)] | None = None
+    exclude: Annotated[tuple[Text, ...], ONE_OR_MANY, AfterValidator(_name_globs)] = ()
     originals: Originals = "keep"
     marker: Annotated[Text, AfterValidator(_plain_name)] | None = None
 

@@ -1,16 +1,48 @@
 """A folder that is watched: which of its files count, and what is there now."""
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from pathlib import Path
 
 from nstd.ledger.job import FileIdentity
 
-IGNORED_NAMES = (".*", "*~", "~$*", "*.part", "*.tmp", "*.crdownload", "*.nstd.yaml")
-"""Hidden files (macOS's `._x` among them), editors' backups, what is still being fetched, and the
-sidecars of films."""
+HIDDEN = "hidden"
+TEMPORARY = "temporary"
+SYSTEM = "a system's own"
+SIDECAR = "a film's sidecar"
+EXCLUDED = "excluded"
+UNWANTED = "not in the pattern"
+
+_IGNORED = {
+    SIDECAR: ("*.nstd.yaml",),
+    HIDDEN: (".*",),  # macOS's `._x` among them
+    # Editors' backups, and what is still being fetched.
+    TEMPORARY: ("*~", "~$*", "*.part", "*.tmp", "*.crdownload"),
+    SYSTEM: (
+        # Synology, QNAP, NetApp: thumbnails, deleted files, snapshots.
+        *("@eaDir", "@tmp", "@sharebin", "#recycle", "#snapshot"),
+        *("@Recycle", "@Recently-Snapshot", "~snapshot"),
+        # Windows and macOS, on disks that they share.
+        *("$RECYCLE.BIN", "RECYCLER", "System Volume Information"),
+        *("Network Trash Folder", "Temporary Items", "__MACOSX"),
+        # File systems: what a repair has found.
+        "lost+found",
+    ),
+}
+"""Shell patterns of names that never count, by what they are."""
+
+
+def ignored_as(name: str) -> str | None:
+    """What a file or folder is that is passed over wherever films are looked for; None if not.
+
+    Args:
+        name: The last part of its path.
+    """
+    return next((what for what, names in _IGNORED.items() if _matches(name, names)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +53,8 @@ class WatchedFolder:
         path: The folder, absolute.
         recursive: Whether the folders in it count too.
         patterns: Shell patterns of which a file's name has to match one, whatever its case.
-        ignored: Shell patterns of which neither its name nor that of a folder between it and
-            `path` may match any.
+        exclude: Shell patterns of which neither its name nor that of a folder between it and
+            `path` may match any; besides those that never count (see `ignored_as`).
         marker: Name of a file in `path` that is there as long as the folder's disk is mounted;
             without it nothing in the folder is believed. None for a folder that is always there.
     """
@@ -30,7 +62,7 @@ class WatchedFolder:
     path: Path
     recursive: bool = True
     patterns: tuple[str, ...] = ("*",)
-    ignored: tuple[str, ...] = IGNORED_NAMES
+    exclude: tuple[str, ...] = ()
     marker: str | None = None
 
     def accepts(self, path: Path) -> bool:
@@ -40,9 +72,7 @@ class WatchedFolder:
         parts = path.relative_to(self.path).parts
         if not parts or (len(parts) > 1 and not self.recursive) or parts == (self.marker,):
             return False
-        if any(_matches(part, self.ignored) for part in parts):
-            return False
-        return _matches(parts[-1], self.patterns)
+        return not any(map(self.passes_over, parts)) and _matches(parts[-1], self.patterns)
 
     def enters(self, path: Path) -> bool:
         """Whether files in the folder at this path could count, going by its name."""
@@ -50,8 +80,12 @@ class WatchedFolder:
             return True
         if not self.recursive or not path.is_relative_to(self.path):
             return False
-        parts = path.relative_to(self.path).parts
-        return not any(_matches(part, self.ignored) for part in parts)
+        return not any(map(self.passes_over, path.relative_to(self.path).parts))
+
+    def passes_over(self, name: str) -> str | None:
+        """Why what has this name in the folder, and all that is in it, never counts, in a word."""
+        what = ignored_as(name)
+        return EXCLUDED if what is None and _matches(name, self.exclude) else what
 
 
 @dataclass(slots=True)
@@ -161,4 +195,10 @@ def _list_file(folder: WatchedFolder, path: Path, listing: Listing) -> None:
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+    return _compiled(patterns).match(name.lower()) is not None
+
+
+@cache
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # Asked of each part of each path, at each scan.
+    return re.compile("|".join(translate(pattern.lower()) for pattern in patterns) or r"(?!)")

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from nstd.errors import VanishedError
-from nstd.intake.folder import IGNORED_NAMES, WatchedFolder, identify, root_identity, walk
+from nstd.intake.folder import WatchedFolder, identify, root_identity, walk
 from nstd.intake.folder_watch import FolderWatch, OnSettled
 from nstd.intake.stability import StabilityTracker
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 
-__all__ = ["IGNORED_NAMES", "WatchedFolder", "Watcher", "scan_once"]
+__all__ = ["WatchedFolder", "Watcher", "scan_once"]
 
 log = logging.getLogger(__name__)
 

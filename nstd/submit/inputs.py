@@ -62,6 +62,7 @@ def watched_folder(folder: FolderConfig) -> WatchedFolder:
         path=folder.watch,
         recursive=folder.recursive,
         patterns=folder.pattern or ("*",),
+        exclude=folder.exclude,
         marker=folder.marker,
     )
 

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from nstd.config import SIDECAR_SUFFIX, Config
+from nstd.config import Config
 from nstd.errors import Interrupted, LedgerError, NstdError, UsageError, contained
 from nstd.files import facts_of
+from nstd.intake.folder import HIDDEN, ignored_as
 from nstd.intake.watcher import scan_once
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -171,9 +172,16 @@ def _named_work(config: Config, paths: Sequence[Path]) -> list[Work]:
 
 
 def _globbed(pattern: str) -> list[Path]:
+    """What a pattern finds, but for what never counts; what it names itself does."""
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found = {Path(name) for name in names if not name.endswith(SIDECAR_SUFFIX)}
-    return sorted(path for path in found if path.is_file())
+    named = frozenset(Path(pattern).parts)
+
+    def counts(part: str) -> bool:
+        # Hidden names are found only by patterns that say so.
+        return part in named or ignored_as(part) in {None, HIDDEN}
+
+    found = (Path(name) for name in set(names))
+    return sorted(path for path in found if all(map(counts, path.parts)) and path.is_file())
 
 
 def _owner(config: Config, path: Path) -> Work:

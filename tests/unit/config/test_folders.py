@@ -76,6 +76,7 @@ def test_one_recipe_or_several() -> None:
         ({"recipe": []}, "it is empty"),
         ({"recipe": [3]}, "3 is not text; put it in quotes"),
         ({"pattern": ["*.mov", "x/*.mp4"]}, "“x/*.mp4” contains “/”"),
+        ({"exclude": "raw/*"}, "“raw/*” contains “/”"),
         ({"marker": "a/b"}, "“a/b” is not a plain file name"),
         ({"watch": "a.jpg"}, "is a file, not a folder"),
         ({"originals": "move"}, "“move” needs a folder to move to, as in {move: FOLDER}"),

@@ -62,9 +62,19 @@ def test_no_name_is_too_strange(root: Path, name: str) -> None:
         ".trash/film.mp4",
         "a/.b/c/film.mp4",
         "saving.part/film.mp4",
+        "@eaDir/film.mp4/SYNOVIDEO_VIDEO_SCREENSHOT.jpg",
+        "sub/@eadir/film.jpg",
+        "#recycle/film.mp4",
+        "#snapshot/GMT-2026/film.mp4",
+        "@Recycle/film.mp4",
+        "lost+found/film.mp4",
+        "$RECYCLE.BIN/S-1-5-21/$RABCDEF.mp4",
+        "System Volume Information/film.mp4",
+        ".Trash-1000/files/film.mp4",
+        "__MACOSX/._film.mp4",
     ],
 )
-def test_hidden_and_temporary_names_are_ignored(root: Path, name: str) -> None:
+def test_hidden_temporary_and_system_names_are_ignored(root: Path, name: str) -> None:
     path = _touch(root / name)
     folder = WatchedFolder(root)
     assert not folder.accepts(path)
@@ -77,6 +87,16 @@ def test_patterns_choose_files_whatever_their_case(root: Path) -> None:
     _touch(root / "notes.txt")
     folder = WatchedFolder(root, patterns=("*.mp4", "*.MOV"))
     assert set(walk(folder).files) == wanted
+
+
+def test_what_is_excluded_does_not_count_whatever_its_case(root: Path) -> None:
+    wanted = {_touch(root / "a.mp4"), _touch(root / "sub/proxies.mp4")}
+    for name in ("a_draft.mp4", "sub/B_DRAFT.MP4", "proxies/a.mp4", "sub/Proxies/c/d.mp4"):
+        _touch(root / name)
+    folder = WatchedFolder(root, exclude=("proxies", "*_draft.*"))
+    assert set(walk(folder).files) == wanted
+    assert folder.enters(root / "sub")
+    assert not folder.enters(root / "sub/Proxies/c")
 
 
 def test_subfolders_count_only_when_asked(root: Path) -> None:

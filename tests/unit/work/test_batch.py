@@ -88,6 +88,20 @@ def test_sidecars_count_in_batch_and_are_no_films(config: Config, tmp_path: Path
     assert "b.nstd.yaml:1: size: “small” is neither pixels" in str(bad.error)
 
 
+def test_what_a_nas_keeps_for_itself_is_painted_only_where_it_is_named(
+    config: Config, tmp_path: Path
+) -> None:
+    for name in ("in/@eaDir/a.png/thumb.jpg", "in/#recycle/b.png", "in/._c.png", "in/c.png"):
+        picture(tmp_path / name)
+    entry = {"input": str(tmp_path / "in/**/*.*"), "output": tmp_path / "out", "recipe": "oil"}
+    globbed = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
+    assert [result.source for result in batch(globbed, [], Onlooker())] == [tmp_path / "in/c.png"]
+    assert expand([tmp_path / "in"]) == [tmp_path / "in/c.png"]
+    entry["input"] = str(tmp_path / "in/#recycle/*")
+    named = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
+    assert [one.source for one in batch(named, [], Onlooker())] == [tmp_path / "in/#recycle/b.png"]
+
+
 def test_what_another_look_has_replaced_is_not_taken_for_finished(
     config: Config, tmp_path: Path
 ) -> None:
