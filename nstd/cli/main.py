@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 from rich.console import Console
 
-from nstd.cli import check, clean, demo, queue, score, service, styles, stylize, weights
+from nstd.cli import check, clean, demo, init, queue, score, service, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand
 from nstd.errors import NstdError, from_os_error
 from nstd.log import is_journal
@@ -31,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.command("init")(init.init_command)
 app.command("stylize", cls=GroupedCommand, epilog=stylize.EXAMPLES)(stylize.stylize_command)
 app.command("batch")(service.batch_command)
 app.command("run")(service.run_command)

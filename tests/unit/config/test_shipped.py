@@ -44,7 +44,7 @@ def test_it_validates_as_it_is_and_says_the_defaults() -> None:
 
 def test_its_examples_validate_too(uncommented: Path) -> None:
     config = load_config(uncommented)
-    assert list(config.recipes) == ["starry", "blend", "everything"]
+    assert list(config.recipes) == ["night", "blend", "everything"]
     assert len(config.folders) == 2
     assert isinstance(config.folders[1].originals, MoveOriginals)
     assert len(config.batch) == 2
