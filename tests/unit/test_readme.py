@@ -31,7 +31,7 @@ def commands() -> list[str]:
     for part in [*spans, *parts]:
         match = re.search(
             r"(?:^|[\s/])nstd\s+((?:run|batch|stylize|styles|demo|score|check|weights"
-            r"|add|status|jobs|show|retry|cancel|pause|resume|clean)\b.*)",
+            r"|add|status|jobs|show|retry|cancel|pause|resume|clean|init)\b.*)",
             part,
         )
         if match and not part.strip().startswith("systemctl"):
