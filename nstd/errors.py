@@ -120,6 +120,14 @@ class DeviceMemoryError(DeviceError):
     default_remedy = "Lower the levels' size or the optimizer's history, or use a larger device"
 
 
+class ShortMemoryError(NstdError):
+    """The device's memory would do, but others have it now."""
+
+    exit_code = 75
+    retryable = True
+    default_remedy = "End other programs, or wait until they need less"
+
+
 class InputError(NstdError):
     """A film, picture or style image cannot be used."""
 

@@ -48,6 +48,19 @@ def file_sha256(path: Path) -> str:
         raise from_os_error(error, path, "reading") from error
 
 
+def size_text(count: int) -> str:
+    """A number of bytes for people, such as 340 B, 12 KiB, 1.5 GiB: three digits at most.
+
+    Args:
+        count: 0 or more.
+    """
+    size, units = float(count), iter(("B", "KiB", "MiB", "GiB", "TiB"))
+    unit = next(units)
+    while size >= 999.5 and (larger := next(units, None)) is not None:
+        size, unit = size / 1024, larger
+    return f"{size:,.0f} {unit}" if size >= 99.5 or unit == "B" else f"{size:.3g} {unit}"
+
+
 def part_path(target: Path) -> Path:
     """The hidden file beside `target` that is written first: `.name.part`.
 

@@ -18,6 +18,7 @@ from nstd.check.finding import Finding, Verdict, fault_of
 from nstd.child import die_with_parent
 from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError, DeviceError, NstdError
+from nstd.files import size_text
 from nstd.intake.mounts import file_system, needs_polling
 from nstd.log import set_up_logging
 from nstd.media.write.encode import CODECS
@@ -95,7 +96,7 @@ def _versions() -> Finding:
 
 def _devices(config: Config) -> Iterator[Finding]:
     for device in list_devices():
-        memory = f", {device.memory / 2**30:.0f} GiB" if device.memory else ""
+        memory = f", {size_text(device.memory)}" if device.memory else ""
         yield Finding("device", "ok", f"{device.name}: {device.description}{memory}")
     try:
         chosen = choose_devices(None if config.devices == "auto" else config.devices)
@@ -246,7 +247,7 @@ def _writable(path: Path) -> Finding:
         reason = error.strerror or str(error)
         text = f"{there} cannot be written to ({reason}). Give this user access to it."
         return Finding("folder", "fault", text, 75)
-    text = f"{path} can be written to, {free / 2**30:.0f} GiB are free"
+    text = f"{path} can be written to, {size_text(free)} are free"
     if free < LOW_DISK_BYTES:
         return Finding("folder", "note", f"{text}: that is little. Free some space.")
     return Finding("folder", "ok", text)

@@ -68,6 +68,8 @@ def overview_text(found: Overview, config: Config) -> str:
     lines += [f"  {_held_line(job, found.now)}" for job in found.held[:MOST_HELD]]
     if len(found.held) > MOST_HELD:
         lines.append(f"  and {len(found.held) - MOST_HELD} more: nstd jobs --state queued")
+    lines += _section("Worth knowing", found.noted)
+    lines += [f"  {_noted_line(job)}" for job in found.noted]
     waits = found.counts[JobState.QUEUED] - len(found.held)
     if not found.working and (waits or found.running):
         lines.append("What waits is painted by `nstd run` or `nstd batch`")
@@ -105,6 +107,7 @@ def job_data(job: Job) -> dict[str, Any]:
         "frames_done": job.frames_done,
         "frames_total": job.frames_total,
         "reason": reason(job) or None,
+        "note": job.request.note or None,
         "attempts": job.attempts,
         "created": _stamp(job.created),
         "updated": _stamp(job.updated),
@@ -122,6 +125,7 @@ def overview_data(found: Overview, config: Config) -> dict[str, Any]:
             job_data(one.job) | {"seconds_left": one.seconds_left} for one in found.running
         ],
         "held": [job_data(job) for job in found.held],
+        "noted": [job_data(job) for job in found.noted],
         "daemon": found.daemon,
     }
 
@@ -183,6 +187,7 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
     yield "Job", str(job.id)
     yield "State", standing(job)
     yield "Reason", visible(reason(job))
+    yield "Note", visible(job.request.note) if reason(job) != job.request.note else ""
     yield "Source", visible(job.request.source)
     yield "Target", visible(job.request.target)
     yield "Recipe", visible(recipe_name(key))
@@ -249,6 +254,10 @@ def _held_line(job: Job, now: float) -> str:
     if job.not_before > now and not job.paused and is_held(job, now):
         line += f"  (again in {duration_text(max(1, job.not_before - now))})"
     return line
+
+
+def _noted_line(job: Job) -> str:
+    return f"job {job.id}  {visible(job.request.key.relative)}  {visible(job.request.note)}"
 
 
 def _segment_line(segment: Segment) -> str:

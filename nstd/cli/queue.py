@@ -248,7 +248,10 @@ def _tell_added(one: "Added", *, json: bool) -> None:
     line = f"Job {job.id}: {before}{standing(job)}: {visible(job.request.source)}"
     if not one.new and job.state in {JobState.FAILED, JobState.CANCELED}:
         line += f"; `nstd retry {job.id}` goes on with it, --again begins anew"
-    typer.echo(f"{line} → {visible(job.request.target)}" if one.new else line)
+    if one.new:
+        line += f" → {visible(job.request.target)}"
+        line += f". {visible(job.request.note)}" if job.request.note else ""
+    typer.echo(line)
 
 
 def _say_who_works(config: Config, jobs: Sequence[object]) -> None:

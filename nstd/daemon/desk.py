@@ -103,7 +103,8 @@ class Desk:
             return
         for job, new in self._submit(folder, path):
             if new:
-                logger.info("Queued %s as job %d (%s)", path, job.id, job.request.key.recipe_name)
+                name, note = job.request.key.recipe_name, job.request.note
+                logger.info("Queued %s as job %d (%s)%s", path, job.id, name, note and f". {note}")
                 self._queued(job)
 
     def forget_what_is_gone(self) -> None:

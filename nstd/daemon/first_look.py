@@ -19,8 +19,10 @@ from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.guarded import probe_guarded
+from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
 from nstd.work.grace import opens_later, seconds_of_grace
+from nstd.work.limits import require_within_limits
 
 logger = logging.getLogger(__name__)
 
@@ -84,12 +86,16 @@ class FirstLooks:
 
     def _probe(self, job: Job) -> None:
         output = OutputSpec.from_json(job.request.output)
-        probe_guarded(
-            path_of(job.request.source),
+        source = path_of(job.request.source)
+        info = probe_guarded(
+            source,
             accept_truncated=output.accept_truncated,
             limits=output.limits,
             stopping=self._stopping,
         )
+        recipe = StyleRecipe.from_json(job.request.recipe)
+        size = info.width, info.height
+        require_within_limits(source, recipe, output.limits, size, still=False)
 
     def _refuse(self, job: Job, error: NstdError) -> None:
         source = path_of(job.request.source)

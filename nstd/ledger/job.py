@@ -1,7 +1,7 @@
 """A job: one film on its way from a dropped file to a painted one, and the states it may be in."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -88,6 +88,10 @@ class FileIdentity:
         mine = (self.device, self.inode, self.size, self.mtime_ns)
         return mine == (other.device, other.inode, other.size, other.mtime_ns)
 
+    def same_version(self, other: "FileIdentity") -> bool:
+        """As `same_content`, but for the file system, whose number may change with each mount."""
+        return self.same_content(replace(other, device=self.device))
+
 
 @dataclass(frozen=True, slots=True)
 class JobKey:
@@ -118,6 +122,7 @@ class JobRequest:
         recipe: The style recipe, as JSON.
         output: How to encode and publish it (codec, container, frames, originals…), as JSON.
         priority: Higher is sooner.
+        note: What is worth knowing of it, as a sentence; empty for nothing.
     """
 
     key: JobKey
@@ -126,6 +131,7 @@ class JobRequest:
     recipe: Json
     output: Json = field(default_factory=dict)
     priority: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,15 @@ class Lookups:
         )
         return [job_of(row) for row in found]
 
+    def noted_jobs(self, since: float, limit: int) -> list[Job]:
+        """Jobs with a note that wait, run, or have changed since then, the newest first."""
+        found = self._database.read(
+            "SELECT * FROM jobs WHERE note != '' AND (updated >= :since"
+            " OR state IN ('queued', 'running', 'publishing')) ORDER BY id DESC LIMIT :limit",
+            {"since": since, "limit": limit},
+        )
+        return [job_of(row) for row in found]
+
     def jobs_of_film(self, key: JobKey) -> list[Job]:
         """The newest job of each recipe for the film of `key`: same folder, path and content."""
         found = self._database.read(

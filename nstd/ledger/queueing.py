@@ -19,9 +19,9 @@ LATEST = """
 
 _INSERT = """
     INSERT INTO jobs (folder, relative, fingerprint, recipe_name, generation, source, target,
-                      recipe, output, priority, state, created, updated)
+                      recipe, output, priority, note, state, created, updated)
     VALUES (:folder, :relative, :fingerprint, :recipe_name, :generation, :source, :target,
-            :recipe, :output, :priority, 'queued', :now, :now)
+            :recipe, :output, :priority, :note, 'queued', :now, :now)
     RETURNING *
 """
 
@@ -157,10 +157,11 @@ def _insert(
         "recipe": to_json(request.recipe),
         "output": to_json(request.output),
         "priority": request.priority,
+        "note": to_text(request.note),
         "now": now,
     }
     row: sqlite3.Row = connection.execute(_INSERT, values).fetchone()
-    add_event(connection, Event(row["id"], now, None, JobState.QUEUED, None, ""))
+    add_event(connection, Event(row["id"], now, None, JobState.QUEUED, None, request.note))
     return row
 
 

@@ -45,6 +45,7 @@ def job_of(row: sqlite3.Row) -> Job:
         recipe=json.loads(row["recipe"]),
         output=json.loads(row["output"]),
         priority=row["priority"],
+        note=row["note"],
     )
     return Job(
         id=row["id"],
@@ -89,7 +90,10 @@ def to_json(value: Json) -> str:
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise LedgerError(f"What should be noted in the ledger is no JSON: {error}") from error
+        raise LedgerError(
+            f"What should be noted in the ledger is no JSON: {error}",
+            "Run the command again with --debug and report what it prints",
+        ) from error
 
 
 def part_json(part: FileIdentity | None) -> str | None:

@@ -156,11 +156,14 @@ _WHOLE_JOBS_MAY_GO = (
 )
 """A job is forgotten with its history, and no line of the history of one that is there is."""
 
+_NOTES = ("ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
     _ONE_FRAME_AT_A_TIME,
     _WHOLE_JOBS_MAY_GO,
+    _NOTES,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

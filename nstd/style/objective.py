@@ -1,11 +1,13 @@
 """The terms of a recipe, weighed into the one number that is minimized [Gatys, eq. 7]."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.errors import ConfigError
 from nstd.style import losses
 from nstd.style.network import Network
 from nstd.style.recipe import StyleRecipe
@@ -35,6 +37,53 @@ class Losses:
     range: Float[Tensor, " batch"]
     temporal: Float[Tensor, " batch"]
     total: Float[Tensor, " batch"]
+
+
+def require_finite(
+    recipe: StyleRecipe, found: Losses, gradient: Tensor, *, first: bool = True
+) -> None:
+    """Refuse a recipe by which no step can be taken: its loss is beyond what float32 can hold.
+
+    Args:
+        recipe: For the weights.
+        found: At a point of the minimizing.
+        gradient: Of the total there.
+        first: Whether it is the first point. At a later one the optimizer has gone too far.
+
+    Raises:
+        ConfigError: It names the weight of the largest term, or the rate.
+    """
+    # Its square is what optimizers go by.
+    if math.isfinite(float(found.total)) and math.isfinite(float(gradient.square().sum())):
+        return
+    if not first:
+        raise ConfigError(
+            "The recipe overflows: its loss is no number any more, by a learning_rate of "
+            f"{recipe.learning_rate:g}",
+            "Give learning_rate a smaller value",
+        )
+    weights = {
+        "content_weight": (recipe.content_weight, found.content),
+        "style_weight": (recipe.style_weight, found.style),
+        "tv_weight": (recipe.tv_weight, found.tv),
+        "range_weight": (recipe.range_weight, found.range),
+        "temporal: weight": (recipe.temporal.weight, found.temporal),
+    }
+
+    def size(key: str) -> float:
+        weight, term = weights[key]
+        weighed = float(term * weight)  # as it is weighed: 0 times too much is no number
+        return abs(weighed) if math.isfinite(weighed) else math.inf
+
+    key = max(weights, key=size)
+    value = f"{weights[key][0]:g}"
+    if key == "style_weight" and max(recipe.layer_weights) > recipe.style_weight:
+        key, value = "layer_weights", f"{max(recipe.layer_weights):g}"
+    raise ConfigError(
+        f"The recipe overflows at its first step: its loss is {float(found.total):g}, most of it "
+        f"by {key}, which is {value}",
+        f"Give {key} a smaller value",
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from torch import Tensor
 from nstd.style.losses import feature_energy
 from nstd.style.minimize import LBFGS, Adam, Minimizer
 from nstd.style.network import Network
-from nstd.style.objective import Losses, Objective
+from nstd.style.objective import Losses, Objective, require_finite
 from nstd.style.recipe import PlannedLevel, StyleRecipe, painted_size, plan_levels
 from nstd.style.sobolev import SobolevMetric
 from nstd.style.targets import (
@@ -202,6 +202,9 @@ def minimize_level(
     latest = None
     for step in range(1, steps + 1):
         found, gradient = objective.with_gradient(minimizer.point[None])
+        # L-BFGS takes no step that leads beyond numbers; Adam goes wherever its rate takes it.
+        if step == 1 or isinstance(minimizer, Adam):
+            require_finite(painter.recipe, found, gradient, first=step == 1)
         accepted = minimizer.tell(float(found.total), gradient[0])
         latest = found if accepted or latest is None else latest
         yield step, latest, minimizer.best[None]

@@ -159,6 +159,8 @@ def style_target(
             moments[layer] = moments[layer] + part if layer in moments else part
         energy = energy + one["energy"].cpu().double() * share
     norms = {k: squared_moment_norm(m, network.metric_factor(k)) for k, m in moments.items()}
+    # Of a style that excites nothing: 0 by 0 would be no number.
+    norms = {k: norm.clamp(min=torch.finfo(norm.dtype).tiny) for k, norm in norms.items()}
     dtype, device = next(iter(norms.values())).dtype, next(iter(norms.values())).device
     return StyleTarget(moments, norms, energy.to(device, dtype))
 
@@ -186,6 +188,8 @@ def content_target(
             own = own.maximum(ENERGY_FLOOR * style_energy)
         else:
             own = style_energy.new_full((frames.shape[0],), energy)
+    # Of a picture that excites nothing: 0 by 0 would be no number.
+    own = own.clamp(min=torch.finfo(own.dtype).tiny)
     return ContentTarget(features.to(style_energy.dtype), own)
 
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.config import BatchConfig, Config
-from nstd.errors import LedgerError, NstdError, OutputExistsError, UsageError, contained
+from nstd.errors import LedgerError, NstdError, UsageError, contained
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, open_ledger
 from nstd.submit.freeze import entry_requests
 from nstd.submit.inputs import absolute, expand, watching_folder
-from nstd.submit.names import Entry
+from nstd.submit.names import Entry, require_replaceable
+from nstd.submit.output import OutputSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +103,15 @@ def _add_one(
     requests = entry_requests(
         store, config, entry, place.folder, source, recipes=place.recipes, placed=place.made
     )
+    if wish.overwrite:
+        # By hand anything may be replaced; what a configuration says is for nstd's own outputs.
+        requests = [
+            replace(request, output=request.output | {"only_own": False}) for request in requests
+        ]
     for request in requests:
         before = store.find(request.key)
         if before is None or _is_queued_anew(before, wish):
-            _require_free(store, request, overwrite=entry.overwrite)
+            _require_free(store, request)
     return [_queue(store, source, request, wish) for request in requests]
 
 
@@ -173,10 +179,9 @@ def _made_entry(config: Config, source: Path, wish: Wish) -> BatchConfig:
     )
 
 
-def _require_free(store: JobStore, request: JobRequest, *, overwrite: bool) -> None:
+def _require_free(store: JobStore, request: JobRequest) -> None:
     """Say now what would otherwise show when the job is started."""
     source, target = path_of(request.source), path_of(request.target)
     if (target.exists() and target.samefile(source)) or store.is_source(request.target):
         raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} is there already")
+    require_replaceable(store, target, OutputSpec.from_json(request.output))

@@ -8,7 +8,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nstd.config import Config
@@ -21,6 +21,13 @@ UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
 LOCK_SECONDS = 1.0
 """How long the lock is tried for where it is required: who only looks holds it for a moment."""
+
+
+NOTED_SECONDS = 86_400.0
+"""How long a job that is over is among those that something is worth knowing of."""
+
+MOST_NOTED = 8
+"""How many of them are told: it is to fit on a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Overview:
         held: The jobs that wait for something other than their turn.
         daemon: What the daemon has reported of itself: its process, events lost, problems and
             workers; None where none runs.
+        noted: The newest of the jobs that something is worth knowing of, if they wait, run or
+            changed within a day.
     """
 
     working: bool
@@ -56,6 +65,7 @@ class Overview:
     running: list[Running]
     held: list[Job]
     daemon: Json | None = None
+    noted: list[Job] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +168,8 @@ def overview(config: Config) -> Overview:
         ]
         held = [job for job in reversed(store.jobs({JobState.QUEUED})) if is_held(job, now)]
         daemon = _report(store) if working else None
-        return Overview(working, now, store.counts(), running, held, daemon)
+        noted = store.noted_jobs(now - NOTED_SECONDS, MOST_NOTED)
+        return Overview(working, now, store.counts(), running, held, daemon, noted)
 
 
 def list_jobs(config: Config, states: Iterable[JobState] | None, limit: int | None) -> list[Job]:
@@ -280,13 +291,13 @@ def is_held(job: Job, now: float) -> bool:
 
 
 def reason(job: Job) -> str:
-    """Why a job is where it is, in words; empty where its state says it all."""
+    """Why a job is where it is, or else what is worth knowing of it; empty for nothing."""
     if job.state in {JobState.FAILED, JobState.VANISHED}:
         return job.error or ""
     if job.state not in UNFINISHED:
-        return ""
+        return job.request.note
     if not job.paused:
-        return job.hold_reason or ""
+        return job.hold_reason or job.request.note
     if job.state is JobState.QUEUED:
         return "Paused" if job.hold_reason is None else f"Paused. {job.hold_reason}"
     return "Paused: it stops at one of its next steps"

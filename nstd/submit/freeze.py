@@ -53,6 +53,7 @@ class Submission:
         output: How to encode and publish.
         target: Where the result goes.
         priority: Higher is sooner.
+        note: What is worth knowing of it, as a sentence.
     """
 
     source: Path
@@ -62,6 +63,7 @@ class Submission:
     output: OutputSpec
     target: Path
     priority: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +147,18 @@ def entry_requests(
         known_as = placed_recipe(name, entry.output) if placed else name
         key = job_key(store, folder, source, known_as)
         output = _output_spec(config, entry)
-        naming = Naming(entry, name, output_extension(source, output.encode))
+        extension = output_extension(source, output.encode)
+        naming = Naming(entry, name, extension, output.encode)
+        chosen = choose_target(store, key, entry, naming, source)
         wanted = Submission(
             source=source,
             folder=folder,
             recipe_name=known_as,
             recipe=_recipe(config, name, folder, source),
             output=output,
-            target=choose_target(store, key, entry, naming, source),
+            target=chosen.target,
             priority=entry.priority,
+            note=chosen.note,
         )
         requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
     return requests
@@ -288,6 +293,7 @@ def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
         recipe=freeze(wanted.recipe, freezing).to_json(),
         output=wanted.output.to_json(),
         priority=wanted.priority,
+        note=wanted.note,
     )
 
 
@@ -303,6 +309,7 @@ def _output_spec(config: Config, entry: Entry) -> OutputSpec:
         segment_frames=config.segment_frames,
         accept_truncated=config.accepts_truncated(entry),
         overwrite=entry.overwrite,
+        only_own=True,
         originals=originals,
         move_to=move_to,
         siblings=entry.recipes,

@@ -2,14 +2,19 @@
 
 import itertools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 from nstd.config import BatchConfig, FolderConfig, output_name
-from nstd.ledger.job import JobKey, JobState
+from nstd.errors import OutputExistsError
+from nstd.files import facts_of
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.names import STILL_SUFFIXES
+from nstd.media.names import FILM_SUFFIXES, STILL_SUFFIXES
 from nstd.media.write.encode import EncodeSettings
+from nstd.submit.output import OutputSpec
 
 Entry = FolderConfig | BatchConfig
 
@@ -30,6 +35,7 @@ class Naming:
     entry: Entry
     recipe: str
     extension: str
+    encode: EncodeSettings
 
     def __call__(self, stem: str, suffix: str) -> str:
         """The name for a source of this stem and suffix."""
@@ -38,28 +44,143 @@ class Naming:
         )
 
 
-def choose_target(store: JobStore, key: JobKey, entry: Entry, naming: Naming, source: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Where an output goes.
+
+    Attributes:
+        target: Its place.
+        note: Why it has another name than usual, where that is worth a word.
+    """
+
+    target: Path
+    note: str = ""
+
+
+def choose_target(
+    store: JobStore, key: JobKey, entry: Entry, naming: Naming, source: Path
+) -> Chosen:
     """A place for the output that no other work has.
 
-    The source's relative path is mirrored. Of an a.mov and an a.avi both get a result: the second
-    one's is named after all of its name, and a third's gets a number. Another version of the same
-    film takes the place of one that never came to be, or that may be replaced.
+    The source's relative path is mirrored. Of an a.mov and an a.avi in one folder both get a
+    result, and which of them is named after all of its name does not depend on which comes first,
+    as long as both are there. Another version of the same film takes the place of one that never
+    came to be, or that may be replaced; else it gets a number.
     """
     below = entry.output / Path(os.fsdecode(key.relative)).parent
-    stems = itertools.chain(
-        [source.stem, source.name], (f"{source.name}-{number}" for number in itertools.count(2))
-    )
+
+    def place(stem: str) -> Path:
+        return below / naming(stem, source.suffix.removeprefix("."))
+
+    plain = _owner(store, place(source.stem))
+    mine = plain is not None and _same_place(plain.request.key, key)
+    stems = [source.name]
+    if mine or _is_first(entry, naming, source):
+        stems.insert(0, source.stem)
     for stem in stems:
-        target = below / naming(stem, source.suffix.removeprefix("."))
-        owner = next(iter(store.jobs_for_target(os.fsencode(target))), None)
+        target = place(stem)
+        owner = _owner(store, target)
         if owner is None or owner.request.key == key:
-            break
-        published = owner.state in {JobState.DONE, JobState.PUBLISHING}
-        if _same_place(owner.request.key, key) and (entry.overwrite or not published):
-            break
-    return target
+            return Chosen(target)
+        if _same_place(owner.request.key, key):
+            if entry.overwrite or not _is_published(owner):
+                return Chosen(target)
+            return _numbered(store, key, place, stem, owner)
+    return _numbered(store, key, place, source.name, None)
+
+
+def _numbered(
+    store: JobStore, key: JobKey, place: Callable[[str], Path], stem: str, before: Job | None
+) -> Chosen:
+    """The first of `stem-2`, `stem-3`… that is free; `before` has the name without a number."""
+    for number in itertools.count(2):
+        target = place(f"{stem}-{number}")
+        owner = _owner(store, target)
+        if owner is None:
+            if os.path.lexists(target):
+                continue  # somebody else's
+        elif owner.request.key != key and (
+            _is_published(owner) or not _same_place(owner.request.key, key)
+        ):
+            continue
+        break
+    note = ""
+    if before is not None:
+        first = path_of(before.request.target).name
+        note = f"It becomes {target.name}: {first} was painted from other content (job {before.id})"
+    return Chosen(target, note)
+
+
+def put_by(store: JobStore, target: Path) -> Job | None:
+    """The job whose output, as it was published, is the file at `target`; None: somebody else's.
+
+    Raises:
+        StorageError: It cannot be looked at.
+    """
+    there = facts_of(target)
+    if there is None:
+        return None
+    identity = FileIdentity.from_stat(there)
+    jobs = store.jobs_for_target(os.fsencode(target))
+    return next((job for job in jobs if job.part and identity.same_version(job.part)), None)
+
+
+def require_replaceable(store: JobStore, target: Path, output: OutputSpec) -> None:
+    """Raise OutputExistsError where a file is at the target that must stay.
+
+    Raises:
+        OutputExistsError: There is.
+        StorageError: It cannot be looked at.
+    """
+    if facts_of(target) is None:
+        return
+    if not output.overwrite:
+        raise OutputExistsError(f"{target} is there already")
+    if output.only_own and put_by(store, target) is None:
+        raise OutputExistsError(
+            f"{target} is there already, and is not as nstd has painted it",
+            "Move it away, or replace it by `nstd add --again --overwrite`",
+        )
+
+
+def _owner(store: JobStore, target: Path) -> Job | None:
+    return next(iter(store.jobs_for_target(os.fsencode(target))), None)
+
+
+def _is_published(job: Job) -> bool:
+    return job.state in {JobState.DONE, JobState.PUBLISHING}
 
 
 def _same_place(one: JobKey, other: JobKey) -> bool:
     """Whether both are the same file and recipe, of whatever content."""
     return replace(one, fingerprint="") == replace(other, fingerprint="")
+
+
+def _is_first(entry: Entry, naming: Naming, source: Path) -> bool:
+    """Whether of the files beside it that want the same name this one has the first claim to it.
+
+    That is the one with the output's own suffix, else the first by name.
+    """
+
+    def rank(path: Path) -> tuple[bool, str]:
+        return path.suffix.lower() != f".{naming.extension}", path.name
+
+    wanted = naming(source.stem, source.suffix.removeprefix("."))
+    for suffix in FILM_SUFFIXES | STILL_SUFFIXES:
+        for rival in (source.with_suffix(suffix), source.with_suffix(suffix.upper())):
+            if (
+                rank(rival) < rank(source)
+                and output_extension(rival, naming.encode) == naming.extension
+                and naming(rival.stem, rival.suffix.removeprefix(".")) == wanted
+                and _is_meant(entry, rival.name)
+                and rival.is_file()
+            ):
+                return False
+    return True
+
+
+def _is_meant(entry: Entry, name: str) -> bool:
+    """Whether a file of this name is painted by the entry, beside one that is."""
+    if isinstance(entry, FolderConfig):
+        return any(fnmatch(name.lower(), one.lower()) for one in entry.pattern or ("*",))
+    return any(fnmatch(name, Path(pattern).name) for pattern in entry.input)

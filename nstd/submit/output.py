@@ -20,6 +20,7 @@ class OutputSpec:
         segment_frames: Frames in a segment, at most.
         accept_truncated: Paint what is there of a film that ends early.
         overwrite: Replace a file that is at the target already.
+        only_own: Replace only what nstd has put there itself, and nobody has changed since.
         originals: "keep", "delete" or "move": what becomes of the source once it is painted.
         move_to: Folder that "move" moves it to.
         siblings: Names of all recipes that the film is painted in: all of them need the original.
@@ -33,6 +34,7 @@ class OutputSpec:
     segment_frames: int = 48
     accept_truncated: bool = False
     overwrite: bool = False
+    only_own: bool = False
     originals: str = "keep"
     move_to: str | None = None
     siblings: tuple[str, ...] = ()

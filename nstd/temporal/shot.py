@@ -5,6 +5,7 @@ before it make the look, and that comes with the warped frame.
 """
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.objective import Losses, Objective
+from nstd.style.minimize import Adam
+from nstd.style.objective import Losses, Objective, require_finite
 from nstd.style.optimize import Iterate, Painter, Settling, level_objective, new_minimizer
 from nstd.style.targets import OtherSize, resize
 from nstd.style.terms import TemporalTarget, Trust
@@ -161,7 +163,8 @@ def losses_of(
 
 def settled_loss(painter: Painter, losses: Losses) -> float:
     """What `stylize_next` is to reach, from the losses of the shot's first finished frame."""
-    return (1 + painter.recipe.temporal.settled) * _without_temporal(painter, losses)
+    loss = (1 + painter.recipe.temporal.settled) * _without_temporal(painter, losses)
+    return min(loss, sys.float_info.max)  # JSON knows no infinity
 
 
 def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> TemporalTarget:
@@ -239,8 +242,10 @@ def _minimize_change(
     # Broad changes of what is known are taken back at last: they had better not come first.
     minimizer = new_minimizer(painter, torch.zeros_like(start[0]), sobolev=False)
     best = None
-    for _ in range(steps):
+    for step in range(steps):
         found, gradient = objective.with_gradient(start + share * minimizer.point)
+        if step == 0 or isinstance(minimizer, Adam):
+            require_finite(painter.recipe, found, gradient, first=step == 0)
         accepted = minimizer.tell(float(found.total), gradient[0] * share[0])
         best = found if accepted or best is None else best
         yield best, start + share * minimizer.best

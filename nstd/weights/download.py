@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nstd.errors import DiskFullError, DownloadError, from_os_error
+from nstd.files import size_text
 
 logger = logging.getLogger(__name__)
 
@@ -189,8 +190,8 @@ def _require_space(part: Path, version: _Version, start: int, reserve: int) -> N
         raise from_os_error(error, part.parent, "asking for the free space of") from error
     if free < needed:
         raise DiskFullError(
-            f"Fetching {version.url} needs {needed / 1e6:.0f} MB in {part.parent}, "
-            f"where {free / 1e6:.0f} MB are free",
+            f"Fetching {version.url} needs {size_text(needed)} in {part.parent}, "
+            f"where {size_text(free)} are free",
             "Free some space, or choose another cache folder",
         )
 

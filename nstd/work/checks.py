@@ -12,7 +12,6 @@ from nstd.errors import (
     ConfigError,
     InputError,
     NstdError,
-    OutputExistsError,
     StorageError,
     UnsupportedError,
     UsageError,
@@ -23,6 +22,7 @@ from nstd.files import facts_of
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, path_of
 from nstd.media.frame import VideoInfo
+from nstd.submit.names import require_replaceable
 from nstd.work.film import Film
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,7 @@ def require_free(film: Film) -> None:
         raise UsageError(f"{film.target} is the film itself", "Choose another output")
     if film.store.is_source(name):
         raise UsageError(f"{film.target} is itself a film to be painted", "Choose another output")
-    if there is not None and not film.output.overwrite:
-        raise OutputExistsError(f"{film.target} is there already")
+    require_replaceable(film.store, film.target, film.output)
     if film.store.is_being_written(name, but_for=film.job.id):
         raise BusyError(f"Another job is painting {film.target} right now")
 

@@ -11,6 +11,7 @@ from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import encode_still, read_still
 from nstd.media.write.segment import check_size
 from nstd.style.optimize import stylize_frame
+from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
     blame_change,
     identity,
@@ -21,6 +22,7 @@ from nstd.work.checks import (
     require_paintable,
     require_unchanged,
 )
+from nstd.work.demand import require_affordable
 from nstd.work.film import Film, to_tensor
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
@@ -57,6 +59,7 @@ def stylize_film(film: Film) -> None:
         raise
     with removed_on_failure(part):
         require_unchanged(film, before)
+        require_replaceable(film.store, film.target, film.output)
     job = _about_to_publish(film, part)
     publish(part, film.target, overwrite=film.output.overwrite)
     film.store.done(job)
@@ -77,6 +80,7 @@ def _painted(film: Film) -> Path:
     # What would end it is found out before the first frame is painted.
     check_size(as_painted(film, info), film.output.encode)
     require_paintable(film, info.width, info.height)
+    require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
     require_room(film, info)
     forget_what_cannot_be_joined(film, info)
     for segment, frames in open_segments(film, info):
@@ -89,6 +93,7 @@ def _stylize_still(film: Film) -> Path:
     still = read_still(film.source, film.output.limits)
     height, width, _ = still.image.shape
     require_paintable(film, width, height)
+    require_affordable(film, width, height, 1, still=True)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
     iterates = stylize_frame(film.painter, to_tensor(still.image))

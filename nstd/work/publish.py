@@ -6,6 +6,7 @@ from pathlib import Path
 from nstd.files import part_path, publish
 from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.ledger.store import JobStore
+from nstd.submit.names import require_replaceable
 from nstd.submit.output import OutputSpec
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,9 @@ def finish_publishing(store: JobStore, job: Job) -> None:
             # The film is in place: what is left beside it is worth a word, not a failure.
             logger.warning("%s could not be removed: %s", part, error)
     else:
-        publish(part, target, overwrite=OutputSpec.from_json(job.request.output).overwrite)
+        output = OutputSpec.from_json(job.request.output)
+        require_replaceable(store, target, output)
+        publish(part, target, overwrite=output.overwrite)
     store.done(job)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstd.errors import BusyError, InputError, Interrupted, NstdError
+from nstd.errors import BusyError, DeviceMemoryError, InputError, Interrupted, NstdError
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.work.worker import Outcome, Worker
@@ -47,6 +47,8 @@ def work_off(store: JobStore, worker: Worker, job: Job) -> Result:
         return Result(source, target, None)
     try:
         outcome: Outcome | None = worker.work_one(job.id)
+        while outcome is not None and _has_smaller_plan(outcome):
+            outcome = worker.work_one(job.id)
     except BusyError as error:
         return Result(source, target, error)
     if outcome is None:
@@ -54,6 +56,14 @@ def work_off(store: JobStore, worker: Worker, job: Job) -> Result:
     if isinstance(outcome.error, Interrupted) and outcome.job.paused:
         return Result(source, target, why_not(outcome.job))  # the others are still painted
     return Result(source, target, outcome.error)
+
+
+def _has_smaller_plan(outcome: Outcome) -> bool:
+    return (
+        isinstance(outcome.error, DeviceMemoryError)
+        and outcome.job.state is JobState.QUEUED
+        and not outcome.job.paused
+    )
 
 
 def why_not(job: Job) -> NstdError:

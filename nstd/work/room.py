@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nstd.errors import DiskFullError, from_os_error
-from nstd.files import part_path
+from nstd.files import part_path, size_text
 from nstd.media.frame import VideoInfo
 from nstd.media.write.encode import EncodeSettings
 from nstd.work.film import Film
@@ -177,8 +177,8 @@ def judge(what: str, need: Need, work: Disk, target: Disk, floor: int) -> None:
     for wanted, disk, where in disks:
         if disk.free - wanted < floor:
             raise DiskFullError(
-                f"{what} needs about {shown(wanted)} in {where}, where {shown(disk.free)} are free "
-                f"and {shown(floor)} stay free",
+                f"{what} needs about {size_text(wanted)} in {where}, where "
+                f"{size_text(disk.free)} are free and {size_text(floor)} stay free",
                 "Free some space: what is painted so far is kept, and `nstd run` goes on by itself",
             )
 
@@ -203,13 +203,6 @@ def bits_per_pixel(settings: EncodeSettings) -> float:
     finer = rate.usual - settings.quality
     bits *= 2 ** (finer / (rate.doubled_by if finer > 0 else rate.halved_by))
     return min(bits, KEPT_BITS_PER_PIXEL)
-
-
-def shown(count: int) -> str:
-    """A number of bytes for people."""
-    if count < 100 << 20:
-        return f"{count / (1 << 20):.0f} MiB"
-    return f"{count / (1 << 30):.1f} GiB"
 
 
 def _size(path: Path) -> int:

@@ -1,6 +1,5 @@
 """What each frame of a film inherits: its shot, the flow, and the painted frames before it."""
 
-import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from nstd.media.read.shots import ShotFrame, read_shots
 from nstd.style.device import device_errors
 from nstd.temporal.shot import Predecessor
 from nstd.work.film import Film, to_tensor
+from nstd.work.memory import host_memory
 from nstd.work.plan import ExecutionPlan
 
 FLOW_SHARE = 4
@@ -103,13 +103,8 @@ def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
         height: Likewise.
     """
     free = plan.threads // FLOW_SHARE if plan.device == "cpu" else plan.threads - 1
-    fitting = machine_memory() // FLOW_MEMORY // (FLOW_BYTES * width * height)
+    fitting = host_memory().total // FLOW_MEMORY // (FLOW_BYTES * width * height)
     return max(1, min(free, FLOW_THREADS, fitting))
-
-
-def machine_memory() -> int:
-    """Bytes of the machine's memory."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 _SHOWN = "shown"

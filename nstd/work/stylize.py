@@ -22,7 +22,7 @@ from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import FrameRange
 from nstd.submit.freeze import Submission, freeze, freezing_of, submit
 from nstd.submit.inputs import absolute, expand
-from nstd.submit.names import output_extension
+from nstd.submit.names import output_extension, put_by
 from nstd.submit.output import OutputSpec
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
@@ -73,7 +73,7 @@ def stylize(
     with locked(own.state_dir, shared=True), JobStore(own.state_dir / "ledger.sqlite3") as store:
         Clearing(store, own.state_dir / "work").clear_up_all()
         for _, target in pairs:
-            if target.exists() and not output.overwrite and not _is_ours(store, target):
+            if target.exists() and not output.overwrite and put_by(store, target) is None:
                 raise OutputExistsError(f"{target} is there already")
         recipe = freeze(recipe, freezing_of(own, recipe))
         worker = make_worker(own, store, device_names(config)[0], observer)
@@ -165,11 +165,6 @@ def _pair(
         taken.add(target)
         pairs.append((source, target))
     return pairs
-
-
-def _is_ours(store: JobStore, target: Path) -> bool:
-    """Whether the file at `target` is one that an earlier run has put there."""
-    return any(_has_put(job, target) for job in store.jobs_for_target(os.fsencode(target)))
 
 
 def _has_put(job: Job, target: Path) -> bool:

@@ -18,6 +18,7 @@ from nstd.errors import (
     Interrupted,
     NstdError,
     PlanError,
+    ShortMemoryError,
     StorageError,
     VanishedError,
     unforeseen,
@@ -261,7 +262,7 @@ class Worker:
         if isinstance(error, DeviceError):
             # The device's fault, not the film's: it must not use up the film's attempts.
             return _Hold(str(error))
-        if isinstance(error, DiskFullError | BusyError | _FolderMissingError):
+        if isinstance(error, DiskFullError | ShortMemoryError | BusyError | _FolderMissingError):
             # It waits for room, for another job or for a disk however long that takes; that is no
             # fault of the film's either.
             return _Hold(str(error), FIRST_WAIT_SECONDS)

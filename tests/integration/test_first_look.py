@@ -12,6 +12,8 @@ from nstd.daemon.first_look import FirstLooks
 from nstd.errors import LedgerError, StorageError
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.media.frame import VideoInfo
+from nstd.media.read.probe import probe
 from tests.integration.house import House
 
 
@@ -147,8 +149,14 @@ def test_a_disk_that_fails_is_left_to_the_worker_and_a_torn_ledger_is_not(
 def test_one_look_is_one_film(house: House, looks: FirstLooks) -> None:
     """Between two looks the folders are looked after."""
     probed: list[object] = []
+    facts = probe(house.source)
+
+    def look(path: Path, **_: object) -> VideoInfo:
+        probed.append(path)
+        return facts
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(first_look, "probe_guarded", lambda path, **_: probed.append(path))
+        patch.setattr(first_look, "probe_guarded", look)
         for _ in range(3):
             looks.add(house.queue())
         looks.look()

@@ -297,7 +297,7 @@ def test_too_little_space_is_found_before_anything_is_fetched(
 ) -> None:
     usage = shutil.disk_usage(cache.parent)._replace(free=60_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DiskFullError, match=r"needs 65 MB .* where 60 MB are free"):
+    with pytest.raises(DiskFullError, match=r"needs 62 MiB .* where 57\.2 MiB are free"):
         fetch(server, cache)
     assert not kept(cache)
 

@@ -18,6 +18,7 @@ from nstd.files import (
     publish,
     removed_on_failure,
     rename_to_free_name,
+    size_text,
     write_whole,
 )
 from tests.films import names
@@ -280,3 +281,23 @@ def test_an_emptied_folder_is_the_same_folder(tmp_path: Path) -> None:
     assert not list(folder.iterdir())
     assert folder.stat().st_ino == number
     assert (elsewhere / "f").exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "0.977 KiB"),
+        (12 << 10, "12 KiB"),
+        (1023 << 10, "0.999 MiB"),
+        (5 << 20, "5 MiB"),
+        (1 << 30, "1 GiB"),
+        (int(3.25 * (1 << 30)), "3.25 GiB"),
+        (130 << 30, "130 GiB"),
+        (10**15, "909 TiB"),
+        (10**18, "909,495 TiB"),
+    ],
+)
+def test_a_number_of_bytes_is_told_in_a_unit_that_shows_it(count: int, text: str) -> None:
+    assert size_text(count) == text

@@ -1,4 +1,7 @@
-"""How large a film or picture may be: against files that are small and unpack to something huge."""
+"""How large a film or picture may be, and how much work.
+
+Against files that are small and unpack to something huge, and recipes that ask for endless work.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nstd.errors import UnsupportedError
+from nstd.files import size_text
 
 if TYPE_CHECKING:
     # Not at run time: the configuration knows limits, and is read by commands that need no numpy.
@@ -20,13 +24,21 @@ _BESIDE_PIXELS = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a source may have at most, and what stays free on the disks; frozen with its job.
+    """What a source and its painting may take at most, and what stays free on the disks.
+
+    Frozen with its job. Sidecars change recipes, never limits.
 
     Attributes:
-        megapixels: Millions of pixels in a film's frame.
-        still_megapixels: Millions of pixels in a still picture.
+        megapixels: Millions of pixels in a film's frame, in the source and as it is painted.
+        still_megapixels: Millions of pixels in a still picture, likewise.
         frames: Frames in a film.
         hours: A film's duration.
+        steps: Steps that a picture is painted in, over all its levels. The usual recipe has 145;
+            Gatys et al. take some 1,000 at one size, and three sizes of that are much.
+        frame_minutes: Estimated time for painting one frame or picture. The usual recipe takes
+            half an hour for a 4K frame with the full network on two cores; twice that is the limit.
+        painting_hours: Estimated time for painting all of a film: a month. What takes longer had
+            better be painted smaller, or on a faster device.
         free_gib: GiB that stay free on every disk that is written to.
     """
 
@@ -34,6 +46,9 @@ class Limits:
     still_megapixels: float = 120.0
     frames: int = 6_000_000
     hours: float = 24.0
+    steps: int = 3_000
+    frame_minutes: float = 60.0
+    painting_hours: float = 720.0
     free_gib: float = 1.0
 
     @property
@@ -105,6 +120,63 @@ class Limits:
                 _cut_or_raise("hours"),
             )
 
+    def require_painted_size(self, path: Path, width: int, height: int, *, still: bool) -> None:
+        """Refuse to paint a film or picture (`still`) at a size of too many pixels.
+
+        Raises:
+            UnsupportedError: With what is asked for, the limit, and the key to raise.
+        """
+        key, most = "megapixels", self.megapixels
+        if still:
+            key, most = "still_megapixels", self.still_megapixels
+        if width * height > most * 1e6:
+            raise UnsupportedError(
+                f"{path} would be painted at {_pixels(width, height)}, and the limit is {most:g}",
+                f"Give its recipe a smaller size, or {_raising(key)}",
+            )
+
+    def require_steps(self, path: Path, steps: int) -> None:
+        """Refuse to paint a picture in too many steps.
+
+        Raises:
+            UnsupportedError: With what is asked for, the limit, and the key to raise.
+        """
+        if steps > self.steps:
+            raise UnsupportedError(
+                f"{path} would be painted in {steps:,} steps, and the limit is {self.steps:,}",
+                f"Give its recipe fewer levels or steps, or {_raising('steps')}",
+            )
+
+    def require_painting_time(
+        self, path: Path, device: str, *, frame_seconds: float, seconds: float
+    ) -> None:
+        """Refuse a film or picture whose painting would take too long.
+
+        Args:
+            path: The film or picture.
+            device: Where it would be painted.
+            frame_seconds: Estimated for the frame that takes longest.
+            seconds: Estimated for all frames.
+
+        Raises:
+            UnsupportedError: With the estimate, the limit, and the key to raise.
+        """
+        minutes, hours = frame_seconds / 60, seconds / 3600
+        if minutes > self.frame_minutes:
+            raise UnsupportedError(
+                f"A frame of {path} would take about {minutes:,.0f} minutes on {device}, and the "
+                f"limit is {self.frame_minutes:g}",
+                f"Give its recipe a smaller size, or fewer levels or steps, or "
+                f"{_raising('frame_minutes')}",
+            )
+        if hours > self.painting_hours:
+            raise UnsupportedError(
+                f"Painting {path} would take about {hours:,.0f} hours on {device}, and the limit "
+                f"is {self.painting_hours:g}",
+                f"Cut it into parts, give its recipe a smaller size or fewer steps, or "
+                f"{_raising('painting_hours')}",
+            )
+
     def require_still_bytes(self, path: Path, size: int) -> None:
         """Refuse a file that is larger than any picture within the limit.
 
@@ -114,7 +186,7 @@ class Limits:
         most = int(self.still_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BESIDE_PIXELS
         if size > most:
             raise UnsupportedError(
-                f"{path} has {size / 1e6:,.0f} MB, more than any picture of "
+                f"{path} has {size_text(size)}, more than any picture of "
                 f"{self.still_megapixels:g} megapixels",
                 f"Scale it down first, or {_raising('still_megapixels')}",
             )
@@ -135,11 +207,14 @@ def _require_pixels(
 ) -> None:
     width, height = size
     if width * height > megapixels * 1e6:
-        found = f"{width}×{height} pixels ({width * height / 1e6:,.1f} megapixels)"
         raise UnsupportedError(
-            f"{what} of {path} has {found}, and the limit is {megapixels:g}",
+            f"{what} of {path} has {_pixels(width, height)}, and the limit is {megapixels:g}",
             f"Scale it down first, or {_raising(key)}",
         )
+
+
+def _pixels(width: int, height: int) -> str:
+    return f"{width}×{height} pixels ({width * height / 1e6:,.1f} megapixels)"
 
 
 def _cut_or_raise(key: str) -> str:

@@ -17,6 +17,7 @@ import cv2
 
 from nstd.child import die_with_parent
 from nstd.errors import NstdError, UnreadableError
+from nstd.files import size_text
 from nstd.media.frame import VideoInfo
 from nstd.media.read.asking import Json, pack
 from nstd.media.read.limits import Limits
@@ -60,8 +61,8 @@ def _probe(asked: Json) -> VideoInfo:
         # OpenCV raises what it cannot allocate as an error of its own; PyAV's is a MemoryError too.
         if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
             raise UnreadableError(f"{path} cannot be decoded ({error.err})") from error
-        shown = f"{asked['memory'] / (1 << 30):g}"
-        raise UnreadableError(f"{path} needs more than {shown} GiB of memory to open") from error
+        most = size_text(asked["memory"])
+        raise UnreadableError(f"{path} needs more than {most} of memory to open") from error
 
 
 def _confine(parent: int, memory: int, seconds: int) -> None:

@@ -297,3 +297,20 @@ def test_the_report_of_a_daemon_that_is_gone_is_not_shown(
     store.report(REPORT | {"pid": 2**22 + 1})  # above the kernel's largest
     with daemon_lock(config, required=True):  # a `batch` that works
         assert json.loads(run("status", "--json")[1])["daemon"] is None
+
+
+def test_what_is_worth_knowing_of_a_job_is_in_status_jobs_and_show(
+    run: Run, store: JobStore
+) -> None:
+    key = JobKey(b"/in", b"a.mp4", "f3", "night")
+    note = "It becomes a-2.mp4: a.mp4 was painted from other content (job 1)"
+    done = start(store, store.enqueue(JobRequest(key, b"/in/a", b"/out/a-2.mp4", {}, note=note))[0])
+    for state in ("running", "done"):
+        if state == "done":
+            store.done(store.publishing(done))
+        _, out, _ = run("status")
+        assert f"Worth knowing:\n  job 1  a.mp4  {note}" in out
+        assert note in run("jobs")[1]
+        assert note in run("show", "1")[1]
+    assert json.loads(run("jobs", "--json")[1])[0]["note"] == note
+    assert [one["note"] for one in json.loads(run("status", "--json")[1])["noted"]] == [note]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from nstd.style.device import prepare
 from nstd.style.devices import DeviceInfo
 from nstd.style.minimize import LBFGS
 from nstd.style.network import Network
-from nstd.style.optimize import Settling
-from nstd.style.recipe import StyleRecipe
+from nstd.style.optimize import Settling, stylize_frame
+from nstd.style.recipe import Level, StyleRecipe
 from tests.unit.style import tiny
 
 
@@ -91,6 +92,31 @@ def test_a_loss_that_is_no_number_does_not_settle_a_frame() -> None:
 def test_a_loss_of_zero_settles() -> None:
     settling = Settling(1e-4, 3)
     assert [settling.after(0.0) for _ in range(4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"content_weight": 1e30, "init": "noise"},
+            "most of it by content_weight, which is 1e+30",
+        ),
+        ({"style_weight": 1e300}, "its loss is inf, most of it by style_weight, which is 1e+300"),
+        ({"layer_weights": (0.0, 1e300, 0.0)}, "by layer_weights, which is 1e+300. Give layer_w"),
+        ({"tv_weight": 1e30}, "most of it by tv_weight, which is 1e+30. Give tv_weight a smaller"),
+        ({"range_weight": 1e300}, "its loss is nan, most of it by range_weight, which is 1e+300"),
+        (
+            {"optimizer": "adam", "learning_rate": 1e30},
+            "its loss is no number any more, by a learning_rate of 1e+30. Give learning_rate a",
+        ),
+    ],
+)
+def test_a_recipe_that_overflows_says_by_which_key(change: dict[str, Any], sentence: str) -> None:
+    look = tiny.recipe(levels=(Level(32, 4),), **(tiny.SHALLOW | change))
+    painter = tiny.painter(look, dtype=torch.float32)
+    with pytest.raises(ConfigError) as caught:
+        list(stylize_frame(painter, torch.rand(1, 3, 32, 32)))
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize("gradient", [math.nan, math.inf, 1.0])

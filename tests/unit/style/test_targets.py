@@ -1,5 +1,6 @@
 """Targets: blends of styles, what the cache's key hangs on, and sizes."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -239,3 +240,15 @@ def test_a_style_is_looked_at_with_its_long_edge_at_the_level_s(
     size: tuple[int, int], edge: int, expected: tuple[int, int]
 ) -> None:
     assert tuple(resize_to_edge(tiny.picture(0, *size), edge, 16).shape[2:]) == expected
+
+
+def test_of_a_picture_that_excites_nothing_the_content_loss_is_nothing() -> None:
+    """Also where the style excites nothing there: 0 by 0 is no number."""
+    tensors = tiny.tiny_tensors()
+    tensors["conv2_2.weight"] = torch.zeros_like(tensors["conv2_2.weight"])
+    tensors["conv2_2.bias"] = torch.zeros_like(tensors["conv2_2.bias"])
+    look = tiny.recipe(**tiny.SHALLOW)
+    content, style = tiny.picture(1, 16, 16), tiny.picture(2, 16, 16)
+    found = tiny.objective(tensors, look, content, style)(content)
+    assert float(found.content) == 0
+    assert math.isfinite(float(found.total))

@@ -20,7 +20,7 @@ from nstd.errors import (
 )
 from nstd.files import file_sha256
 from nstd.ledger.fingerprint import fingerprint
-from nstd.ledger.job import Job, path_of
+from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
 from nstd.media.read.limits import Limits
@@ -328,19 +328,62 @@ def test_outputs_of_one_name_are_told_apart_whatever_the_order(
     assert targets([again], tmp_path / "out") == ["a.avi.mp4"]
 
 
-def test_a_third_film_of_one_whole_name_gets_a_number(
+@pytest.mark.parametrize("first", ["a.avi", "a.mov", "a.mp4"])
+def test_of_films_that_lie_there_it_is_not_luck_which_is_named_after_all_of_its_name(
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path, first: str
+) -> None:
+    config = configure(tmp_path, style, network, pattern=["*.avi", "*.mov", "*.mp4"])
+    names = ("a.avi", "a.mov", "a.mp4", "a.mkv")  # the last is not meant by the folder
+    paths = {name: film(folder / name, name.encode()) for name in names}
+    order = [first, *(name for name in names[:3] if name != first)]
+    found = {name: targets(take(store, config, paths[name]), tmp_path / "out") for name in order}
+    assert found == {"a.mp4": ["a.mp4"], "a.avi": ["a.avi.mp4"], "a.mov": ["a.mov.mp4"]}
+
+
+def painted(store: JobStore, content: bytes = b"painted") -> Job:
+    """The next job, as if a worker had done it."""
+    job = store.claim("w", lease_seconds=60)
+    assert job is not None
+    target = path_of(job.request.target)
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(content)
+    return store.done(store.publishing(job, part=FileIdentity.from_stat(target.stat())))
+
+
+def test_other_content_under_an_old_name_gets_a_number_and_a_note(
     tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a-3.mp4").write_bytes(b"somebody else's")
     found = []
     for content in (b"1", b"2", b"3"):
-        found.append(take(store, config, film(folder / "a.mov", content)))
-        claimed = store.claim("w", lease_seconds=60)
-        assert claimed is not None
-        store.done(store.publishing(claimed))
-    assert [name for jobs in found for name in targets(jobs, tmp_path / "out")] == [
-        "a.mp4", "a.mov.mp4", "a.mov-2.mp4",
-    ]  # fmt: skip
+        found += take(store, config, film(folder / "a.mp4", content))
+        painted(store)
+    assert targets(found, tmp_path / "out") == ["a.mp4", "a-2.mp4", "a-4.mp4"]
+    assert [job.request.note for job in found] == [
+        "",
+        "It becomes a-2.mp4: a.mp4 was painted from other content (job 1)",
+        "It becomes a-4.mp4: a.mp4 was painted from other content (job 1)",
+    ]
+    # It is in the job's history too, and known of by name.
+    assert store.events(2)[0].reason == found[1].request.note
+    assert [job.id for job in store.noted_jobs(0, 8)] == [3, 2]
+    # The old content is back: that is painted already.
+    assert [job.id for job in take(store, config, film(folder / "a.mp4", b"1"))] == [1]
+
+
+def test_where_outputs_may_be_replaced_the_new_content_takes_its_place(
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(tmp_path, style, network, overwrite=True)
+    found = []
+    for content in (b"1", b"2"):
+        found += take(store, config, film(folder / "a.mov", content))
+        painted(store)
+    assert targets(found, tmp_path / "out") == ["a.mp4", "a.mp4"]
+    assert [job.request.note for job in found] == ["", ""]
+    assert all(OutputSpec.from_json(job.request.output).only_own for job in found)
 
 
 def test_a_name_that_is_no_text_comes_through(

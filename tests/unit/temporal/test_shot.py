@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from nstd.errors import ConfigError
 from nstd.style.losses import second_moment, weighted_second_moment
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import Level, Temporal
@@ -142,6 +143,12 @@ def test_a_frame_is_as_good_as_others_by_what_they_too_are_measured_by() -> None
     steps = [one.step for one in follow(ready, speck(), settled=settled)]
     assert steps == [1, 1]
     assert [one.step for one in follow(ready, speck(), settled=0.9 * plain)][:2] == [1, 2]
+
+
+def test_a_temporal_weight_that_overflows_is_named() -> None:
+    ready = painter(temporal=Temporal(weight=1e300))
+    with pytest.raises(ConfigError, match=r"by temporal: weight, which is 1e\+300"):
+        follow(ready, half_new())
 
 
 def test_steps_are_a_sixth_of_all_and_no_more_than_the_finest_level_s() -> None:

@@ -1,12 +1,11 @@
 """How many threads find the flow of a film."""
 
-from pathlib import Path
-
 import pytest
 
 from nstd.work import sequence
+from nstd.work.memory import Memory
 from nstd.work.plan import ExecutionPlan
-from nstd.work.sequence import flow_threads, machine_memory
+from nstd.work.sequence import flow_threads
 
 HD, UHD = (1280, 720), (3840, 2160)
 GIB = 1 << 30
@@ -33,12 +32,6 @@ def test_as_many_threads_find_the_flow_as_cores_and_memory_have_to_spare(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sequence, "machine_memory", lambda: 16 * GIB)
+    monkeypatch.setattr(sequence, "host_memory", lambda: Memory(16 * GIB, 0))
     plan = ExecutionPlan(device=device, processor="any", threads=threads)
     assert flow_threads(plan, *size) == expected
-
-
-def test_the_machine_s_memory_is_what_the_kernel_says() -> None:
-    facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    total = int(facts["MemTotal"].removesuffix("kB")) * 1024
-    assert machine_memory() == total

@@ -1,0 +1,27 @@
+"""What a recipe asks for, held against limits on whatever device it is painted. No torch here."""
+
+from pathlib import Path
+
+from nstd.media.read.limits import Limits
+from nstd.style.recipe import StyleRecipe, painted_size, plan_levels
+
+
+def require_within_limits(
+    source: Path, recipe: StyleRecipe, limits: Limits, size: tuple[int, int], *, still: bool
+) -> None:
+    """Refuse to paint at too large a size, or in too many steps.
+
+    Args:
+        source: The film or picture.
+        recipe: The look.
+        limits: What its painting may take.
+        size: Width and height of the source, in pixels.
+        still: Whether it is a picture.
+
+    Raises:
+        UnsupportedError: With what is asked for, the limit, and what to do.
+        ConfigError: It is too small to be painted.
+    """
+    limits.require_painted_size(source, *painted_size(recipe.size, *size), still=still)
+    levels = plan_levels(recipe.levels, *size, recipe.size)
+    limits.require_steps(source, sum(level.steps for level in levels))
