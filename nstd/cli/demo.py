@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nstd.cli import completion
 from nstd.cli.options import (
     ConfigOption,
     DebugOption,
@@ -42,9 +43,21 @@ def demo_command(
         Path, typer.Option("--output", "-o", help="Folder for the film, its source and a sheet.")
     ] = Path("nstd-demo"),
     style: Annotated[
-        str, typer.Option("--style", "-s", help="Name of a style that comes with nstd, or a file.")
+        str,
+        typer.Option(
+            "--style",
+            "-s",
+            help="Name of a style that comes with nstd, or a file.",
+            autocompletion=completion.styles,
+        ),
     ] = STYLE,
-    network: Annotated[str, typer.Option(help="Its name, or weights file.")] = NETWORK,
+    network: Annotated[
+        str,
+        typer.Option(
+            help="Its name (`nstd weights list`), or a weights file.",
+            autocompletion=completion.networks,
+        ),
+    ] = NETWORK,
     seconds: Annotated[
         float, typer.Option(min=0.25, max=2.0, help="How much of the film is painted.")
     ] = 2.0,

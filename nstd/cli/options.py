@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nstd.cli import completion
 from nstd.config import Config, load_config
 from nstd.errors import Interrupted, NstdError, visible
 from nstd.log import set_up_logging
@@ -49,7 +50,9 @@ QuietOption = Annotated[
 DeviceOption = Annotated[
     str | None,
     typer.Option(
-        help="Paint on cpu, cuda:N (the N-th GPU, from 0) or mps.", rich_help_panel=GENERAL
+        help="Paint on cpu, cuda:N (the N-th GPU, from 0) or mps.",
+        rich_help_panel=GENERAL,
+        autocompletion=completion.devices,
     ),
 ]
 ThreadsOption = Annotated[

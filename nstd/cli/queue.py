@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nstd.cli import completion
 from nstd.cli.listing import (
     added_data,
     answer_data,
@@ -38,14 +39,29 @@ if TYPE_CHECKING:
     from nstd.submit.add import Added
     from nstd.submit.control import Answer
 
-JobNumbers = Annotated[list[int] | None, typer.Argument(metavar="JOB...", help="Their numbers.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every job that this concerns.")]
+
+
+WAITING = (JobState.QUEUED, JobState.RUNNING)
+CANCELABLE = (*WAITING, JobState.FAILED)
+AGAIN = (JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED)
+"""Jobs that a verb is offered for when its numbers are completed."""
+
+
+def _numbers(offered: completion.Completer) -> Any:
+    return typer.Argument(metavar="JOB...", help="Their numbers.", autocompletion=offered)
 
 
 def add_command(
     paths: Annotated[list[Path], typer.Argument(help="Films, pictures, or folders of them.")],
     recipe: Annotated[
-        list[str] | None, typer.Option("--recipe", "-r", help="A recipe of the configuration.")
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="A recipe of the configuration.",
+            autocompletion=completion.recipes,
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -120,7 +136,7 @@ def jobs_command(
 
 
 def show_command(
-    job: Annotated[int, typer.Argument(help="Its number.")],
+    job: Annotated[int, typer.Argument(help="Its number.", autocompletion=completion.jobs())],
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -136,7 +152,7 @@ def show_command(
 
 
 def retry_command(
-    jobs: JobNumbers = None,
+    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*AGAIN))] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every job that failed.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -150,7 +166,7 @@ def retry_command(
 
 
 def cancel_command(
-    jobs: JobNumbers = None,
+    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*CANCELABLE))] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Dismiss all that failed.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -168,7 +184,7 @@ def cancel_command(
 
 
 def pause_command(
-    jobs: JobNumbers = None,
+    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*WAITING, paused=False))] = None,
     all_jobs: AllOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -182,7 +198,7 @@ def pause_command(
 
 
 def resume_command(
-    jobs: JobNumbers = None,
+    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*WAITING, paused=True))] = None,
     all_jobs: AllOption = False,
     config: ConfigOption = None,
     json: JsonOption = False,

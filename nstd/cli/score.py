@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nstd.cli import completion
 from nstd.cli.options import (
     ConfigOption,
     DebugOption,
@@ -37,11 +38,19 @@ def score_command(
     style: Annotated[
         list[str] | None,
         typer.Option(
-            "--style", "-s", help="IMAGE or IMAGE:WEIGHT: measure style and content loss too."
+            "--style",
+            "-s",
+            metavar="IMAGE[:WEIGHT][@SCALE]",
+            help="Measure style and content loss too, by these; as it was painted.",
+            autocompletion=completion.styles,
         ),
     ] = None,
     network: Annotated[
-        str | None, typer.Option(help=f"What measures them; {NETWORK} unless given.")
+        str | None,
+        typer.Option(
+            help=f"What measures them; {NETWORK} unless given.",
+            autocompletion=completion.networks,
+        ),
     ] = None,
     first: Annotated[
         int | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nstd.cli import completion
 from nstd.cli.options import (
     ConfigOption,
     DebugOption,
@@ -117,7 +118,11 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
             flag = "--" + key.replace("_", "-")
             usual = f" [{USUAL[key]}]" if key in USUAL else ""
             option = typer.Option(
-                flag, help=text + usual, rich_help_panel=panel, show_default=False
+                flag,
+                help=text + usual,
+                rich_help_panel=panel,
+                show_default=False,
+                autocompletion=completion.values_of(key),
             )
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters[key] = inspect.Parameter(
@@ -157,13 +162,20 @@ def stylize_command(
             "--style",
             "-s",
             metavar="IMAGE[:WEIGHT][@SCALE]",
+            autocompletion=completion.styles,
             help="A picture, or one of `nstd styles`. Several are blended by weight (1 if not"
             " given). SCALE is the size at which it is looked at, 0.1 to 10: more makes larger"
             " strokes.",
         ),
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe", "-r", help="A recipe of the configuration.")
+        str | None,
+        typer.Option(
+            "--recipe",
+            "-r",
+            help="A recipe of the configuration.",
+            autocompletion=completion.recipes,
+        ),
     ] = None,
     frames: Annotated[
         str | None,

@@ -15,6 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from nstd.cli import completion
 from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
 from nstd.errors import UsageError
 
@@ -42,7 +43,13 @@ def list_command(
 
 @app.command("fetch")
 def fetch_command(
-    name: Annotated[str, typer.Argument(help="Of the network; vgg19 is the one to be fetched.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Of the network; vgg19 is the one to be fetched.",
+            autocompletion=completion.words("vgg19"),
+        ),
+    ],
     url: Annotated[
         str | None,
         typer.Option(
@@ -81,7 +88,10 @@ def import_command(
     name: Annotated[str | None, typer.Option(help="Name to use in recipes.")] = None,
     layout: Annotated[
         str | None,
-        typer.Option(help="Whose file it is: torchvision, gatys, jcjohnson or nstd."),
+        typer.Option(
+            help="Whose file it is: torchvision, gatys, jcjohnson or nstd.",
+            autocompletion=completion.words("torchvision", "gatys", "jcjohnson", "nstd"),
+        ),
     ] = None,
     config: ConfigOption = None,
     debug: DebugOption = False,
@@ -99,7 +109,9 @@ def import_command(
 
 @app.command("verify")
 def verify_command(
-    network: Annotated[str, typer.Argument(help="Name or path.")],
+    network: Annotated[
+        str, typer.Argument(help="Its name, or its file.", autocompletion=completion.weights)
+    ],
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,

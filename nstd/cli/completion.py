@@ -1,0 +1,147 @@
+"""What the shell completes: values of options and arguments, as far as they can be known.
+
+Where nothing is offered the shell completes the names of files.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import typer
+
+from nstd.config import load_config
+from nstd.config.output import OutputOverride
+from nstd.config.recipe import RecipeConfig, TemporalConfig
+from nstd.errors import NstdError, visible
+from nstd.gallery import list_styles
+from nstd.ledger.job import JobState
+from nstd.media.names import STILL_SUFFIXES
+from nstd.style.recipe import FORMATS, LAYERS
+
+Offer = tuple[str, str]
+"""A value, and what it is in a few words."""
+Completer = Callable[[typer.Context, str], list[Offer]]
+
+MOST_JOBS = 100
+"""More than that nobody looks through; the newest are offered."""
+
+NETWORKS = ("pocket", "vgg19")
+"""The one that ships, and the one that can be fetched."""
+
+
+def words(*offered: str) -> Completer:
+    """Offers these words; the last one of a list with commas is completed."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[Offer]:
+        del ctx
+        head = incomplete[: incomplete.rfind(",") + 1]
+        return [(head + word, "") for word in offered]
+
+    return complete
+
+
+def values_of(key: str) -> Completer | None:
+    """Offers the values of a key of recipes or of `output`; None where there are no such words."""
+    special = {
+        "size": words(*FORMATS),
+        "content_layer": words(*LAYERS),
+        "style_layers": words(*LAYERS),
+        "network": networks,
+        "temporal": words(*_words_in(TemporalConfig.model_fields["mode"].annotation)),
+    }
+    if key in special:
+        return special[key]
+    fields = OutputOverride.model_fields | RecipeConfig.model_fields
+    known = tuple(_words_in(fields[key].annotation))
+    return words(*known) if known else None
+
+
+def _quiet(find: Callable[[typer.Context], Iterable[Offer]]) -> Completer:
+    """Offers what is found. Who presses Tab asks for no sentence, whatever is wrong."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[Offer]:
+        del incomplete  # typer leaves out what does not begin so
+        with redirect_stderr(io.StringIO()):
+            try:
+                return list(find(ctx))
+            except (NstdError, OSError):
+                return []
+
+    return complete
+
+
+@_quiet
+def styles(_: typer.Context) -> Iterator[Offer]:
+    """The styles that ship, and the pictures in the working folder."""
+    yield from ((style.name, style.description) for style in list_styles())
+    here = sorted(path.name for path in Path().iterdir() if path.suffix.lower() in STILL_SUFFIXES)
+    yield from ((name, "a picture") for name in here if not name.startswith("."))
+
+
+@_quiet
+def recipes(ctx: typer.Context) -> Iterator[Offer]:
+    """The configuration's recipes."""
+    for name, recipe in load_config(ctx.params.get("config")).recipes.items():
+        yield name, ", ".join(style.image.stem for style in recipe.styles)
+
+
+@_quiet
+def networks(ctx: typer.Context) -> Iterator[Offer]:
+    """What a recipe may call its network."""
+    yield "auto", ""
+    yield from _weights(ctx)
+
+
+@_quiet
+def weights(ctx: typer.Context) -> Iterator[Offer]:
+    """Networks that have a file."""
+    yield from _weights(ctx)
+
+
+@_quiet
+def devices(_: typer.Context) -> Iterator[Offer]:
+    """The devices of this machine; torch, which knows better, takes seconds to load."""
+    yield "cpu", "the processor"
+    found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    yield from ((f"cuda:{number}", "a GPU") for number in sorted(found, key=int))
+
+
+def jobs(*states: JobState, paused: bool | None = None) -> Completer:
+    """Offers the numbers of jobs in these states, or of all, the newest first.
+
+    Args:
+        states: The states; none for all.
+        paused: Only jobs that are paused, or are not; None for both.
+    """
+
+    @_quiet
+    def complete(ctx: typer.Context) -> Iterator[Offer]:
+        from nstd.cli.options import Face
+        from nstd.cli.queue import queue_of
+        from nstd.submit.control import list_jobs
+
+        given = ctx.params.get("jobs") or []
+        config = queue_of(ctx.params.get("config"), Face(debug=False))
+        for job in list_jobs(config, states or None, MOST_JOBS):
+            if job.id not in given and paused in {None, job.paused}:
+                yield str(job.id), f"{job.state}: {visible(job.request.key.relative)}"
+
+    return complete
+
+
+def _weights(ctx: typer.Context) -> Iterator[Offer]:
+    """The networks that ship or can be fetched, and those in the cache."""
+    folder = load_config(ctx.params.get("config")).cache_dir / "weights"
+    cached = sorted(path.stem for path in folder.glob("*.safetensors"))
+    yield from ((name, "") for name in dict.fromkeys([*NETWORKS, *cached]))
+
+
+def _words_in(annotation: Any) -> Iterator[str]:
+    """The words that a type consists of."""
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+        return
+    for part in get_args(annotation):
+        yield from _words_in(part)
