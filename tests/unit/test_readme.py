@@ -73,7 +73,7 @@ def test_its_commands_can_be_given(line: str) -> None:
 def test_the_options_it_mentions_exist() -> None:
     known = {
         option
-        for _, command in cli_tree.commands()
+        for command in (cli_tree.root(), *(one for _, one in cli_tree.commands()))
         for parameter in command.params
         for option in (*parameter.opts, *parameter.secondary_opts)
     }

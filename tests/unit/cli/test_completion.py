@@ -98,7 +98,8 @@ def test_devices_are_offered(offered: Offered) -> None:
 def test_networks_in_the_cache_are_offered(offered: Offered, tmp_path: Path) -> None:
     (tmp_path / "cache/weights").mkdir(parents=True)
     (tmp_path / "cache/weights/mine.safetensors").touch()
-    assert offered("nstd weights verify ") == ["auto", "pocket", "vgg19", "mine"]
+    assert offered("nstd weights verify ") == ["pocket", "vgg19", "mine"]
+    assert offered("nstd stylize --network ") == ["auto", "pocket", "vgg19", "mine"]
 
 
 def test_jobs_are_offered_that_the_verb_concerns(offered: Offered, tmp_path: Path) -> None:
