@@ -35,6 +35,7 @@ libraries are translated where they enter (`raise … from error`), never furthe
 import errno
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,14 +47,31 @@ _LONGEST_CAUSE = 300
 """Characters of a foreign exception's own words that a sentence repeats."""
 
 
+_shown_as: dict[str, str] = {}
+
+
+@contextmanager
+def shown_as(path: str, name: str) -> Iterator[None]:
+    """Show `path`, which only this process understands, by another name wherever it is shown."""
+    _shown_as[path] = name
+    try:
+        yield
+    finally:
+        del _shown_as[path]
+
+
 def visible(text: str | bytes | os.PathLike[str]) -> str:
     """A name, or words that may hold one, as people can be shown it: on one line, and harmless.
 
     A name can hold all but "/" and NUL: line feeds, which begin what looks like another line of
     the log, escape codes, which terminals obey, marks that turn the direction of writing, and bytes
     that are no text. All that is not printable is escaped, a backslash that is there is not.
+    Paths that `shown_as` knows have their other name.
     """
     decoded = os.fsdecode(text)
+    for path, name in tuple(_shown_as.items()):
+        if path in decoded:
+            decoded = re.sub(rf"{path}(?!\d)", name.replace("\\", r"\\"), decoded)
     if decoded.isprintable():
         return decoded
     return "".join(

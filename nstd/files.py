@@ -6,11 +6,18 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nstd.errors import OutputExistsError, from_os_error
+from nstd.errors import (
+    OutputExistsError,
+    UnreadableError,
+    UnsupportedError,
+    from_os_error,
+    shown_as,
+)
 
 _NAME_MAX = 255
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -59,6 +66,81 @@ def size_text(count: int) -> str:
     while size >= 999.5 and (larger := next(units, None)) is not None:
         size, unit = size / 1024, larger
     return f"{size:,.0f} {unit}" if size >= 99.5 or unit == "B" else f"{size:.3g} {unit}"
+
+
+@contextmanager
+def opened(path: Path, *, beneath: Path | None) -> Iterator[int]:
+    """Open a regular file for reading, once: whatever comes to its name then is another file.
+
+    Nothing but the file is waited for: a pipe, to be opened in the usual way, waits for a writer.
+
+    Args:
+        path: The file.
+        beneath: The folder it lies in, where others may put files, links and folders: neither the
+            file nor a folder between the two may be a link. None where a person has named it, and
+            links are that person's choice.
+
+    Yields:
+        A descriptor; see `readable` for libraries that want a path. What is read of it is shown
+        under the file's name.
+
+    Raises:
+        InputError: There is no such file, or it is a folder, a pipe or anything else but a file,
+            or links lead to it that may not.
+        StorageError: It cannot be opened.
+    """
+    try:
+        descriptor = _open_plain(path) if beneath is None else _open_beneath(beneath, path)
+    except OSError as error:
+        if beneath is not None and error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise UnsupportedError(
+                f"{path} is a link, or lies behind one, and none is followed in {beneath}",
+                "Put the file itself there",
+            ) from error
+        raise from_os_error(error, path, "reading") from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+            raise UnreadableError(f"{path} is {what}, not a file", "Name a file")
+        with shown_as(str(readable(descriptor)), str(path)):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def readable(descriptor: int) -> Path:
+    """A path that leads to what is open here, whatever has become of its name.
+
+    Good in this process, and in children that the descriptor is passed to.
+    """
+    return Path(f"/proc/self/fd/{descriptor}")
+
+
+def descriptors_in(path: Path) -> tuple[int, ...]:
+    """The descriptor that a path of `readable` stands for, to be passed to a child; else none."""
+    return (int(path.name),) if path.parent == Path("/proc/self/fd") else ()
+
+
+_PLAINLY = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def _open_plain(path: Path) -> int:
+    return os.open(path, _PLAINLY)
+
+
+def _open_beneath(folder: Path, path: Path) -> int:
+    """Open by the names below `folder` one by one, following no link."""
+    *between, name = path.relative_to(folder).parts
+    inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in between:
+            outer, flags = inner, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = os.open(part, flags, dir_fd=outer)
+            os.close(outer)
+        return os.open(name, _PLAINLY | os.O_NOFOLLOW, dir_fd=inner)
+    finally:
+        os.close(inner)
 
 
 def part_path(target: Path) -> Path:

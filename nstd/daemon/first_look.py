@@ -14,7 +14,7 @@ from nstd.errors import (
     StorageError,
     contained,
 )
-from nstd.files import facts_of
+from nstd.files import facts_of, opened, readable
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import STILL_SUFFIXES
@@ -87,12 +87,14 @@ class FirstLooks:
     def _probe(self, job: Job) -> None:
         output = OutputSpec.from_json(job.request.output)
         source = path_of(job.request.source)
-        info = probe_guarded(
-            source,
-            accept_truncated=output.accept_truncated,
-            limits=output.limits,
-            stopping=self._stopping,
-        )
+        folder = path_of(job.request.key.folder) if output.dropped else None
+        with opened(source, beneath=folder) as descriptor:
+            info = probe_guarded(
+                readable(descriptor),
+                accept_truncated=output.accept_truncated,
+                limits=output.limits,
+                stopping=self._stopping,
+            )
         recipe = StyleRecipe.from_json(job.request.recipe)
         size = info.width, info.height
         require_within_limits(source, recipe, output.limits, size, still=False)

@@ -4,30 +4,36 @@ import hashlib
 import os
 from pathlib import Path
 
-from nstd.errors import ChangedError, InputError, from_os_error
+from nstd.errors import ChangedError, from_os_error
+from nstd.files import opened, readable
 from nstd.ledger.job import FileIdentity
 from nstd.ledger.store import JobStore
 
 
-def fingerprint(store: JobStore, folder: Path, source: Path) -> str:
+def fingerprint(store: JobStore, folder: Path, source: Path, *, dropped: bool) -> str:
     """SHA-256 of a file's content; read once as long as the file does not change.
 
     Args:
         store: Remembers what was read.
         folder: The folder that `source` lies in, at any depth.
         source: The file.
+        dropped: Others may put files into the folder: no link in it is followed.
 
     Raises:
-        InputError: There is no such file, or it is a folder.
+        InputError: There is no such file, it is none, or a link that may not be followed.
         ChangedError: It changed while it was read.
         StorageError: It cannot be read.
     """
+    with opened(source, beneath=folder if dropped else None) as descriptor:
+        return fingerprint_opened(store, folder, source, descriptor)
+
+
+def fingerprint_opened(store: JobStore, folder: Path, source: Path, descriptor: int) -> str:
+    """As `fingerprint`, of a file that is open already."""
     name, relative = os.fsencode(folder), os.fsencode(source.relative_to(folder))
     try:
-        if source.is_dir():
-            raise InputError(f"{source} is a folder, not a film", "Name a file")
-        with source.open("rb") as file:
-            identity = FileIdentity.from_stat(os.fstat(file.fileno()))
+        with readable(descriptor).open("rb") as file:
+            identity = FileIdentity.from_stat(os.fstat(descriptor))
             known = store.known_fingerprint(name, relative, identity)
             if known is not None:
                 return known

@@ -101,7 +101,14 @@ def _add_one(
     if wish.overwrite:
         entry = entry.model_copy(update={"overwrite": True})
     requests = entry_requests(
-        store, config, entry, place.folder, source, recipes=place.recipes, placed=place.made
+        store,
+        config,
+        entry,
+        place.folder,
+        source,
+        recipes=place.recipes,
+        placed=place.made,
+        named=True,
     )
     if wish.overwrite:
         # By hand anything may be replaced; what a configuration says is for nstd's own outputs.

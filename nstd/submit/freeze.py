@@ -82,7 +82,13 @@ class Freezing:
 
 
 def submit_entry(
-    store: JobStore, config: Config, entry: Entry, folder: Path, source: Path
+    store: JobStore,
+    config: Config,
+    entry: Entry,
+    folder: Path,
+    source: Path,
+    *,
+    named: bool = False,
 ) -> list[tuple[Job, bool]]:
     """Queue a file of a watched folder, or of the batch list, once for each of its recipes.
 
@@ -92,6 +98,7 @@ def submit_entry(
         entry: What to do with the file.
         folder: What the file's relative path counts from.
         source: The file.
+        named: A person has named the file; see `is_dropped`.
 
     Returns:
         Each job, and whether it was queued now.
@@ -102,10 +109,11 @@ def submit_entry(
     """
     # All are frozen before the first is queued: where one cannot be, none is begun.
     try:
-        requests = entry_requests(store, config, entry, folder, source)
+        requests = entry_requests(store, config, entry, folder, source, named=named)
     except (ConfigError, InputError, WeightsError):
         # Of the film itself, its fingerprint says again what is wrong.
-        keys = [job_key(store, folder, source, name) for name in entry.recipes]
+        dropped = is_dropped(entry, folder, source, named=named)
+        keys = [job_key(store, folder, source, name, dropped=dropped) for name in entry.recipes]
         jobs = [job for key in keys if (job := store.find(key)) is not None]
         if len(jobs) < len(keys):
             raise
@@ -123,6 +131,7 @@ def entry_requests(
     *,
     recipes: Sequence[str] | None = None,
     placed: bool = False,
+    named: bool = False,
 ) -> list[JobRequest]:
     """What `submit_entry` queues, not queued yet.
 
@@ -135,6 +144,7 @@ def entry_requests(
         recipes: Only these of the entry's recipes.
         placed: The entry is no part of the configuration, but made for this file: its work is told
             apart from what the configuration asks for.
+        named: A person has named the file; see `is_dropped`.
 
     Raises:
         ConfigError: Something is wrong in the file's sidecar.
@@ -143,10 +153,11 @@ def entry_requests(
     """
     require_closed(source)
     requests = []
+    dropped = is_dropped(entry, folder, source, named=named)
     for name in entry.recipes if recipes is None else recipes:
         known_as = placed_recipe(name, entry.output) if placed else name
-        key = job_key(store, folder, source, known_as)
-        output = _output_spec(config, entry)
+        key = job_key(store, folder, source, known_as, dropped=dropped)
+        output = replace(_output_spec(config, entry), dropped=dropped)
         extension = output_extension(source, output.encode)
         naming = Naming(entry, name, extension, output.encode)
         chosen = choose_target(store, key, entry, naming, source)
@@ -189,17 +200,32 @@ def submit(
         NstdError: The file, a style image or the network's weights cannot be read.
     """
     require_closed(wanted.source)
-    key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name)
+    dropped = wanted.output.dropped
+    key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name, dropped=dropped)
     request = _request(wanted, key, freezing)
     return store.enqueue(request, again=again)
 
 
-def job_key(store: JobStore, folder: Path, source: Path, recipe_name: str) -> JobKey:
+def is_dropped(entry: Entry, folder: Path, source: Path, *, named: bool) -> bool:
+    """Whether others than who configures nstd may put things where the source lies.
+
+    That is so of all that lies in a watched folder; but not of a link there that a person has
+    named, since what is meant is what it leads to.
+    """
+    if not isinstance(entry, FolderConfig):
+        return False
+    real = Path(os.path.realpath(folder), source.relative_to(folder))
+    return not (named and os.path.realpath(source) != str(real))
+
+
+def job_key(
+    store: JobStore, folder: Path, source: Path, recipe_name: str, *, dropped: bool
+) -> JobKey:
     """The identity of the work: folder, relative path, content, recipe."""
     return JobKey(
         folder=os.fsencode(folder),
         relative=os.fsencode(source.relative_to(folder)),
-        fingerprint=fingerprint(store, folder, source),
+        fingerprint=fingerprint(store, folder, source, dropped=dropped),
         recipe_name=recipe_name,
     )
 

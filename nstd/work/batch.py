@@ -64,7 +64,9 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         for entry, folder, source in work:
             try:
                 with contained(source, "queueing"):
-                    queued = submit_entry(store, config, entry, folder, source)
+                    queued = submit_entry(
+                        store, config, entry, folder, source, named=(entry, folder, source) in named
+                    )
                 jobs += [_tried_again(store, job) for job, _ in queued]
             except LedgerError:
                 raise

@@ -19,7 +19,7 @@ from nstd.errors import (
     from_os_error,
 )
 from nstd.files import facts_of
-from nstd.ledger.fingerprint import fingerprint
+from nstd.ledger.fingerprint import fingerprint, fingerprint_opened
 from nstd.ledger.job import FileIdentity, path_of
 from nstd.media.frame import VideoInfo
 from nstd.submit.names import require_replaceable
@@ -28,10 +28,11 @@ from nstd.work.film import Film
 logger = logging.getLogger(__name__)
 
 
-def require_as_queued(film: Film) -> None:
-    """Raise VanishedError unless the source is still the film that was queued."""
+def require_as_queued(film: Film, descriptor: int) -> None:
+    """Raise VanishedError unless what was opened of the source is the film that was queued."""
     key = film.job.request.key
-    if fingerprint(film.store, path_of(key.folder), film.source) != key.fingerprint:
+    found = fingerprint_opened(film.store, path_of(key.folder), film.source, descriptor)
+    if found != key.fingerprint:
         raise VanishedError(
             f"{film.source} is not the film that was queued any more",
             "Nothing to do: the film that is there now is queued for itself",
@@ -93,12 +94,16 @@ def require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None 
     """
     if identity(film.source) == before:
         return
-    key = film.job.request.key
-    if fingerprint(film.store, path_of(key.folder), film.source) == key.fingerprint:
+    if _fingerprint(film) == film.job.request.key.fingerprint:
         return
     film.store.clear_segments(film.job)
     shutil.rmtree(film.work, ignore_errors=True)
     raise ChangedError(f"{film.source} was changed while it was being painted") from cause
+
+
+def _fingerprint(film: Film) -> str:
+    folder = path_of(film.job.request.key.folder)
+    return fingerprint(film.store, folder, film.source, dropped=film.output.dropped)
 
 
 def is_at(path: Path, identity: FileIdentity) -> bool:

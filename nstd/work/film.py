@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 
+from nstd.files import readable
 from nstd.flow import Estimator
 from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
@@ -53,6 +54,7 @@ class Film:
         painter: The recipe on its device.
         observer: Who looks on.
         estimator: Of the flow between frames; None where each frame is painted for itself.
+        opened: The source, open; None before it is.
     """
 
     job: Job
@@ -63,11 +65,17 @@ class Film:
     painter: Painter
     observer: Observer
     estimator: Estimator | None = None
+    opened: int | None = None
 
     @property
     def source(self) -> Path:
         """The film that is painted."""
         return path_of(self.job.request.source)
+
+    @property
+    def content(self) -> Path:
+        """What is read of it: the file that was opened, whatever has come to its name since."""
+        return self.source if self.opened is None else readable(self.opened)
 
     @property
     def target(self) -> Path:

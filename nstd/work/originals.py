@@ -155,8 +155,11 @@ class Settlement:
 def is_as_queued(store: JobStore, job: Job) -> bool:
     """Whether the source is there, with the content it was queued with."""
     key = job.request.key
+    dropped = OutputSpec.from_json(job.request.output).dropped
     try:
-        found = fingerprint(store, path_of(key.folder), path_of(job.request.source))
+        found = fingerprint(
+            store, path_of(key.folder), path_of(job.request.source), dropped=dropped
+        )
     except InputError:
         return False
     return found == key.fingerprint

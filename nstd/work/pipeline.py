@@ -1,11 +1,12 @@
 """One film or picture end to end, from claimed job to published file."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError, from_os_error
-from nstd.files import publish, removed_on_failure
-from nstd.ledger.job import Job, JobState
+from nstd.files import opened, publish, removed_on_failure
+from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import encode_still, read_still
@@ -44,8 +45,14 @@ def stylize_film(film: Film) -> None:
         NstdError: Any of the tree; what was painted is kept for the next attempt, unless the
             source has changed.
     """
-    before = identity(film.source)
-    require_as_queued(film)
+    beneath = path_of(film.job.request.key.folder) if film.output.dropped else None
+    with opened(film.source, beneath=beneath) as descriptor:
+        require_as_queued(film, descriptor)
+        _stylize_opened(replace(film, opened=descriptor))
+
+
+def _stylize_opened(film: Film) -> None:
+    before = identity(film.content)
     if film.job.part is not None and is_at(film.target, film.job.part):
         # Published before, but the ledger could not be told: nothing is left to paint.
         film.store.done(film.store.publishing(film.job, part=film.job.part))
@@ -70,7 +77,7 @@ def _painted(film: Film) -> Path:
     if film.source.suffix.lower() in STILL_SUFFIXES:
         return _stylize_still(film)
     info = probe_guarded(
-        film.source,
+        film.content,
         accept_truncated=film.output.accept_truncated,
         limits=film.output.limits,
         stopping=lambda: film.observer.stopping,
@@ -90,7 +97,7 @@ def _painted(film: Film) -> Path:
 
 
 def _stylize_still(film: Film) -> Path:
-    still = read_still(film.source, film.output.limits)
+    still = read_still(film.content, film.output.limits)
     height, width, _ = still.image.shape
     require_paintable(film, width, height)
     require_affordable(film, width, height, 1, still=True)

@@ -179,7 +179,7 @@ def assemble_film(film: Film, info: VideoInfo) -> Path:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
     return assemble(
         paths,
-        film.source,
+        film.content,
         as_painted(film, info),
         film.target,
         film.output.encode,

@@ -60,13 +60,13 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
     flow look back.
     """
     if film.estimator is None:
-        for frame in read_frames(film.source, info, first, film.output.last):
+        for frame in read_frames(film.content, info, first, film.output.last):
             yield Coming(frame, frame.index == film.output.first, same=False, flows={}, pictures={})
         return
     distances = film.painter.recipe.temporal.distances
     begin = max(film.output.first, first - max(distances))
     size = film.painter.painted_size(info.width, info.height)
-    shots = read_shots(film.source, info, begin, film.output.last)
+    shots = read_shots(film.content, info, begin, film.output.last)
     threads = flow_threads(film.plan, *size)
     flowed = with_flows(
         _seen(shots, film.output.first),

@@ -197,6 +197,7 @@ def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputS
     output_wish = output.to_json()
     if output.limits == Limits():  # ledgers have it so: else begun work would begin anew
         del output_wish["limits"]
+    del output_wish["dropped"]  # likewise: it is never so here
     wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
     return Submission(

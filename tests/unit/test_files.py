@@ -9,13 +9,24 @@ from pathlib import Path
 import pytest
 
 from nstd import files
-from nstd.errors import AccessError, DiskFullError, OutputExistsError, StorageError
+from nstd.errors import (
+    AccessError,
+    DiskFullError,
+    InputError,
+    OutputExistsError,
+    StorageError,
+    UnreadableError,
+    UnsupportedError,
+)
 from nstd.files import (
+    descriptors_in,
     empty_folder,
     facts_of,
     locked,
+    opened,
     part_path,
     publish,
+    readable,
     removed_on_failure,
     rename_to_free_name,
     size_text,
@@ -301,3 +312,51 @@ def test_an_emptied_folder_is_the_same_folder(tmp_path: Path) -> None:
 )
 def test_a_number_of_bytes_is_told_in_a_unit_that_shows_it(count: int, text: str) -> None:
     assert size_text(count) == text
+
+
+def test_a_file_is_opened_beneath_its_folder_without_following_a_link(tmp_path: Path) -> None:
+    (tmp_path / "in/sub").mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    for name in ("in/sub/a", "out/a"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "in/file").symlink_to("sub/a")
+    (tmp_path / "in/folder").symlink_to("../out")
+    (tmp_path / "root").symlink_to("in")
+    with opened(tmp_path / "root/sub/a", beneath=tmp_path / "root") as descriptor:
+        assert readable(descriptor).read_text() == "in/sub/a"
+    for name in ("in/file", "in/folder/a", "in/sub/a/b"):
+        with (
+            pytest.raises(UnsupportedError, match="is a link, or lies behind one"),
+            opened(tmp_path / name, beneath=tmp_path / "in"),
+        ):
+            pass
+    with opened(tmp_path / "in/file", beneath=None) as descriptor:
+        assert readable(descriptor).read_text() == "in/sub/a"
+
+
+@pytest.mark.parametrize("beneath", [True, False])
+def test_only_a_file_is_opened_and_nothing_is_waited_for(tmp_path: Path, *, beneath: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "device").symlink_to("/dev/null")
+    found = {"pipe": "is a pipe", "folder": "is a folder", "gone": "There is no "}
+    found["device"] = "is a link" if beneath else "is a pipe or a device"
+    for name, words in found.items():
+        with (
+            pytest.raises(InputError, match=words),
+            opened(tmp_path / name, beneath=tmp_path if beneath else None),
+        ):
+            pass
+
+
+def test_what_is_opened_stays_the_same_file_and_is_shown_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "a\\1.mp4"
+    path.write_text("first")
+    with opened(path, beneath=tmp_path) as descriptor:
+        path.rename(tmp_path / "b")
+        path.write_text("second")
+        inner = readable(descriptor)
+        assert inner.read_text() == "first"
+        assert str(UnreadableError(f"{inner} is odd", "Look")) == f"{path} is odd. Look."
+        assert descriptors_in(inner) == (descriptor,)
+    assert descriptors_in(path) == ()

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from nstd.child import command, environment
 from nstd.errors import Interrupted, NstdError, StorageError, UnreadableError, from_os_error
+from nstd.files import descriptors_in
 from nstd.media.frame import VideoInfo
 from nstd.media.read.asking import error_of, question, unpack
 from nstd.media.read.limits import Limits
@@ -75,7 +76,7 @@ def probe_guarded(
         seconds=int(seconds) + 1,
     )
     with _memory_file() as chatter:
-        child = _start(asked, chatter)
+        child = _start(asked, chatter, path)
         try:
             answer = _wait(child, path, seconds, stopping, alive)
         finally:
@@ -97,7 +98,7 @@ def _memory_file() -> BinaryIO:
         raise from_os_error(error, "a file in memory", "making") from error
 
 
-def _start(asked: str, chatter: BinaryIO) -> "subprocess.Popen[bytes]":
+def _start(asked: str, chatter: BinaryIO, path: Path) -> "subprocess.Popen[bytes]":
     # One thread each: a single picture is decoded, and every thread of a decoder holds pictures.
     single = dict.fromkeys(
         ("OPENCV_FFMPEG_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"
@@ -109,6 +110,7 @@ def _start(asked: str, chatter: BinaryIO) -> "subprocess.Popen[bytes]":
             stdout=subprocess.PIPE,
             stderr=chatter,
             env=environment() | single,
+            pass_fds=descriptors_in(path),
             start_new_session=True,  # Ctrl-C is for us to hear: the child would seem to crash
         )
     except OSError as error:
@@ -129,7 +131,7 @@ def _wait(
         except subprocess.TimeoutExpired:
             alive()
             if stopping():
-                raise Interrupted(f"Looking at {path.name} was stopped") from None
+                raise Interrupted(f"Looking at {path} was stopped") from None
             if time.monotonic() > deadline:
                 raise _too_slow(child.pid, path, seconds) from None
         else:

@@ -13,8 +13,10 @@ import pytest
 from nstd.config import Config
 from nstd.errors import (
     ConfigError,
+    InputError,
     NstdError,
     UnreadableError,
+    UnsupportedError,
     VanishedError,
     WeightsError,
 )
@@ -92,9 +94,10 @@ def film(path: Path, content: bytes = b"a film") -> Path:
     return path
 
 
-def take(store: JobStore, config: Config, path: Path) -> list[Job]:
+def take(store: JobStore, config: Config, path: Path, *, named: bool = False) -> list[Job]:
     entry = config.folders[0]
-    return [job for job, _ in submit_entry(store, config, entry, entry.watch, path)]
+    queued = submit_entry(store, config, entry, entry.watch, path, named=named)
+    return [job for job, _ in queued]
 
 
 def targets(jobs: list[Job], out: Path) -> list[str]:
@@ -407,25 +410,46 @@ def test_a_file_is_read_once_as_long_as_it_does_not_change(
         return real(*arguments)
 
     monkeypatch.setattr(hashlib, "file_digest", digest)
-    first = fingerprint(store, folder, path)
-    assert fingerprint(store, folder, path) == first == hashlib.sha256(b"a film").hexdigest()
+    first = fingerprint(store, folder, path, dropped=True)
+    again = fingerprint(store, folder, path, dropped=True)
+    assert again == first == hashlib.sha256(b"a film").hexdigest()
     assert len(digested) == 1
     path.write_bytes(b"an even longer film")
-    assert fingerprint(store, folder, path) != first
+    assert fingerprint(store, folder, path, dropped=True) != first
     assert len(digested) == 2
 
 
-def test_a_link_to_a_film_is_painted_under_its_own_name(
+def test_a_link_that_a_person_names_is_painted_under_its_own_name(
     tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
 ) -> None:
     config = configure(tmp_path, style, network)
     film(tmp_path / "elsewhere/real.mp4")
     link = folder / "link.mp4"
     link.symlink_to(tmp_path / "elsewhere/real.mp4")
-    (job,) = take(store, config, link)
+    (job,) = take(store, config, link, named=True)
+    assert not OutputSpec.from_json(job.request.output).dropped
     assert path_of(job.request.source) == link
     assert targets([job], tmp_path / "out") == ["link.mp4"]
     assert job.request.key.fingerprint == hashlib.sha256(b"a film").hexdigest()
+
+
+def test_what_became_a_link_or_a_pipe_once_it_had_settled_is_not_queued(
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(tmp_path, style, network)
+    film(tmp_path / "elsewhere/sub/a.mp4")
+    (folder / "a.mp4").symlink_to(tmp_path / "elsewhere/sub/a.mp4")
+    (folder / "sub").symlink_to(tmp_path / "elsewhere/sub")
+    os.mkfifo(folder / "c.mp4")
+    for name in ("a.mp4", "sub/a.mp4"):
+        with pytest.raises(UnsupportedError, match="is a link, or lies behind one"):
+            take(store, config, folder / name)
+    for named in (False, True):
+        with pytest.raises(InputError, match="is a pipe"):
+            take(store, config, folder / "c.mp4", named=named)
+    assert store.jobs() == []
+    (job,) = take(store, config, film(folder / "d.mp4"))
+    assert OutputSpec.from_json(job.request.output).dropped
 
 
 def test_a_film_that_is_gone_or_a_folder_is_refused(

@@ -43,7 +43,7 @@ class House:
         """A job of a film that is there, ended `state`, with its painting or its work folder."""
         film, target = self.folder / "in" / name, self.folder / "out" / name
         film.write_text(name)
-        content = fingerprint(store, film.parent, film)
+        content = fingerprint(store, film.parent, film, dropped=True)
         key = JobKey(os.fsencode(film.parent), name.encode(), content, "oil")
         asked = JobRequest(key, os.fsencode(film), os.fsencode(target), {"style": 1}, {})
         job, _ = store.enqueue(asked)
