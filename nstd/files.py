@@ -198,6 +198,7 @@ def replace(part: Path, target: Path) -> None:
     sync_file(part)
     try:
         part.replace(target)
+        part.unlink(missing_ok=True)  # two names of one file are both left as they were
     except OSError as error:
         raise from_os_error(error, target, "writing") from error
     sync_folder(target.parent)

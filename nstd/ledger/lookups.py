@@ -99,6 +99,15 @@ class Lookups:
         )
         return list({job.request.key: job for job in map(job_of, found)}.values())
 
+    def jobs_of_content(self, fingerprint: str) -> list[Job]:
+        """The jobs that have painted this content, wherever it lay, the newest first."""
+        found = self._database.read(
+            "SELECT * FROM jobs WHERE fingerprint = :fingerprint AND state = 'done'"
+            " ORDER BY id DESC",
+            {"fingerprint": fingerprint},
+        )
+        return [job_of(row) for row in found]
+
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each of the states."""
         found = self._database.read("SELECT state, count(*) AS number FROM jobs GROUP BY state")

@@ -158,12 +158,15 @@ _WHOLE_JOBS_MAY_GO = (
 
 _NOTES = ("ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",)
 
+_BY_CONTENT = ("CREATE INDEX jobs_by_content ON jobs (fingerprint)",)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
     _ONE_FRAME_AT_A_TIME,
     _WHOLE_JOBS_MAY_GO,
     _NOTES,
+    _BY_CONTENT,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

@@ -272,12 +272,18 @@ class JobStore(Lookups):
                 {"id": job.id, "done": frames_done, "total": frames_total, "now": now},
             )
 
-    def publishing(self, job: Job, *, part: FileIdentity | None = None) -> Job:
-        """Note that the finished, verified file `part` is about to replace the target."""
+    def publishing(self, job: Job, *, part: FileIdentity | None = None, reason: str = "") -> Job:
+        """Note that the finished, verified file `part` is about to replace the target.
+
+        Args:
+            job: The claim.
+            part: The file.
+            reason: How it came to be other than by painting, in words.
+        """
         now = self._clock()
         with self._database.transaction() as connection:
             row = _running_row(connection, job)
-            record(connection, row, JobState.PUBLISHING, now)
+            record(connection, row, JobState.PUBLISHING, now, reason)
             row = connection.execute(
                 "UPDATE jobs SET state = 'publishing', part = ?, updated = ?,"
                 " lease_until = ? + lease_seconds WHERE id = ? RETURNING *",

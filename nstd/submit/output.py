@@ -1,7 +1,7 @@
 """How a painted film is cut, encoded and published."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from nstd.errors import LedgerError
@@ -47,6 +47,24 @@ class OutputSpec:
     def whole(self) -> bool:
         """Whether all of the film is painted, and not a part."""
         return self.first == 0 and self.last is None
+
+    def same_film(self, other: "OutputSpec") -> bool:
+        """Whether both make the same film of a source, whatever becomes of source and target."""
+
+        def film(spec: OutputSpec) -> OutputSpec:
+            plain = OutputSpec()
+            return replace(
+                spec,
+                overwrite=plain.overwrite,
+                only_own=plain.only_own,
+                originals=plain.originals,
+                move_to=plain.move_to,
+                siblings=plain.siblings,
+                marker=plain.marker,
+                limits=plain.limits,
+            )
+
+        return film(self) == film(other)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values."""

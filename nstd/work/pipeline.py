@@ -34,6 +34,7 @@ from nstd.work.segments import (
     paint,
     stylize_segment,
 )
+from nstd.work.twin import take_over
 
 logger = logging.getLogger(__name__)
 
@@ -59,15 +60,16 @@ def _stylize_opened(film: Film) -> None:
         return
     require_free(film)
     _make_folder(film.target.parent)
+    part, origin = take_over(film) or (None, "")
     try:
-        part = _painted(film)
+        part = part or _painted(film)
     except NstdError as error:
         blame_change(film, before, error)
         raise
     with removed_on_failure(part):
         require_unchanged(film, before)
         require_replaceable(film.store, film.target, film.output)
-    job = _about_to_publish(film, part)
+    job = _about_to_publish(film, part, origin)
     publish(part, film.target, overwrite=film.output.overwrite)
     film.store.done(job)
 
@@ -114,9 +116,9 @@ _STILL_QUALITY = 95
 """Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
 
 
-def _about_to_publish(film: Film, part: Path) -> Job:
+def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
     try:
-        return film.store.publishing(film.job, part=identity(part, "looking at"))
+        return film.store.publishing(film.job, part=identity(part, "looking at"), reason=origin)
     except BusyError:
         # Canceled while it was put together. Had another worker taken over, it would be its part.
         if film.store.get(film.job.id).state is JobState.CANCELED:

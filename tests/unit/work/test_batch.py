@@ -287,8 +287,8 @@ def test_another_source_does_not_replace_what_is_painted(config: Config, tmp_pat
 def test_stopped_work_on_several_goes_on_with_those_that_are_left(
     config: Config, tmp_path: Path
 ) -> None:
-    for name in "abc":
-        picture(tmp_path / f"x/{name}.png")
+    for name, color in zip("abc", ("red", "green", "blue"), strict=True):
+        picture(tmp_path / f"x/{name}.png", color)
     (done, stopped), _ = paint(config, tmp_path / "x", to=tmp_path / "y", stop=True)
     assert done.error is None
     assert isinstance(stopped.error, Interrupted)
@@ -306,14 +306,14 @@ def test_one_that_fails_does_not_keep_the_others_and_can_be_tried_again(
     results, painted = paint(config, broken, good, to=tmp_path / "y")
     assert isinstance(results[0].error, InputError)
     assert (results[1].error, painted) == (None, 1)
-    picture(broken)
+    picture(broken, "green")
     results, painted = paint(config, broken, good, to=tmp_path / "y")
     assert ([result.error for result in results], painted) == ([None, None], 1)
 
 
 def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> None:
     picture(tmp_path / "in/a.png")
-    picture(tmp_path / "in/sub/b.png")
+    picture(tmp_path / "in/sub/b.png", "green")
     (tmp_path / "in/notes.txt").touch()
     onlooker = Onlooker()
     results = batch(config, [], onlooker)

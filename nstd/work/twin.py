@@ -1,0 +1,90 @@
+"""A film that was painted under another name is not painted again: its output is linked.
+
+So a folder that is renamed costs nothing, nor does a second copy of a film.
+"""
+
+import errno
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from nstd.errors import from_os_error
+from nstd.files import facts_of, part_path, removed_on_failure, sync_file
+from nstd.ledger.job import FileIdentity, Job, path_of
+from nstd.submit.output import OutputSpec
+from nstd.work.film import Film
+
+logger = logging.getLogger(__name__)
+
+_NO_LINK = {
+    errno.EXDEV,  # another disk
+    errno.EPERM, errno.EACCES,  # no links on this file system, or none to files of others
+    errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP,
+}  # fmt: skip
+
+
+def take_over(film: Film) -> tuple[Path, str] | None:
+    """Make what was painted of the same content the part file of this film: a link, else a copy.
+
+    It must have been painted by the same recipe and settings, and be as it was published. What is
+    asked for again is painted again.
+
+    Returns:
+        The part, and a sentence that says where it is from; None where it is to be painted.
+
+    Raises:
+        StorageError: The part cannot be written.
+    """
+    twin = _twin_of(film)
+    if twin is None:
+        return None
+    part = part_path(film.target)
+    with removed_on_failure(part):
+        _link(path_of(twin.request.target), part)
+    if not _is_whole(twin):  # changed just now
+        part.unlink(missing_ok=True)
+        return None
+    was = path_of(twin.request.source)
+    logger.info("%s is the film that was %s: it is not painted again", film.source, was)
+    film.observer.began(film.job, painted=twin.frames_done, total=twin.frames_total)
+    film.store.progress(film.job, twin.frames_done, twin.frames_total)
+    return part, f"Not painted again: it is what job {twin.id} has painted of {was}"
+
+
+def _twin_of(film: Film) -> Job | None:
+    asked = film.job.request
+    done = film.store.jobs_of_content(asked.key.fingerprint)
+    if any(job.request.key == asked.key for job in done):
+        return None
+    for job in done:
+        output = OutputSpec.from_json(job.request.output)
+        if job.request.target == asked.target:
+            continue  # whoever may replace that wants it painted anew
+        same = job.request.recipe == asked.recipe and output.same_film(film.output)
+        if same and path_of(job.request.target).suffix == film.target.suffix and _is_whole(job):
+            return job
+    return None
+
+
+def _link(painted: Path, part: Path) -> None:
+    try:
+        part.unlink(missing_ok=True)
+        try:
+            os.link(painted, part)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            shutil.copyfile(painted, part)
+            sync_file(part)
+    except OSError as error:
+        raise from_os_error(error, part, "writing") from error
+
+
+def _is_whole(job: Job) -> bool:
+    there = facts_of(path_of(job.request.target))
+    return (
+        there is not None
+        and job.part is not None
+        and (FileIdentity.from_stat(there).same_version(job.part))
+    )
