@@ -19,6 +19,12 @@ class Steps:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         """Nothing is to be done."""
 
+    def turn(self, number: int, count: int) -> None:
+        """Nothing is to be done."""
+
+    def doing(self, what: str) -> None:
+        """Nothing is to be done."""
+
     def alive(self) -> None:
         """Nothing is to be done."""
 

@@ -22,7 +22,7 @@ from nstd.cli.options import (
     shown,
     with_machine,
 )
-from nstd.cli.progress import reporting
+from nstd.cli.progress import LOADING, reporting
 from nstd.config import recipe_from_options
 
 if TYPE_CHECKING:
@@ -74,10 +74,11 @@ def demo_command(
     settings = with_machine(configured(config, face, level="warning"), device, threads)
     given = {"styles": [{"image": style, "scale": STYLE_SCALE}], "network": network}
     recipe = recipe_from_options(settings, name=None, overrides=given | LOOK)
-    from nstd.demo import FRAME_RATE, make_demo
-
-    frames = round(seconds * FRAME_RATE)
     with reporting(face) as reporter:
+        reporter.doing(LOADING)
+        from nstd.demo import FRAME_RATE, make_demo
+
+        frames = round(seconds * FRAME_RATE)
         demo = make_demo(settings, recipe, output, reporter, frames=frames, overwrite=overwrite)
     if json:
         print_data(_as_data(demo))

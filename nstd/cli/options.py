@@ -44,6 +44,13 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print data as JSON on standard output.", rich_help_panel=GENERAL),
 ]
+JsonProgressOption = Annotated[
+    bool,
+    typer.Option(
+        "--json-progress",
+        help="Print events as JSON on standard output, one a line; the last one has the results.",
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=GENERAL)
 ]
@@ -62,11 +69,19 @@ ThreadsOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How a command is to talk."""
+    """How a command is to talk.
+
+    Attributes:
+        debug: Log everything.
+        json: Print what comes of it as JSON.
+        quiet: Show no progress.
+        events: Print progress and what comes of it as JSON, a line each.
+    """
 
     debug: bool
     json: bool = False
     quiet: bool = False
+    events: bool = False
 
 
 def configured(
@@ -109,6 +124,12 @@ def with_machine(config: Config, device: str | None, threads: int | None) -> Con
     return config.model_copy(update=update)
 
 
+def print_event(event: Any) -> None:
+    """Print an event as one line of JSON on standard output, at once."""
+    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def print_data(data: Any) -> None:
     """Print data as JSON on standard output."""
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
@@ -120,8 +141,11 @@ def report(results: Sequence["Result"], face: Face) -> None:
     Raises:
         Exit: With code 1, or the error's own code where there was one input.
     """
-    if face.json:
-        print_data([_as_data(result) for result in results])
+    rows = [_as_data(result) for result in results]
+    if face.events:
+        print_event({"event": "ended", "results": rows})
+    elif face.json:
+        print_data(rows)
     failed = [result for result in results if result.error is not None]
     for result in results:
         if result.error is not None:
@@ -135,7 +159,7 @@ def report(results: Sequence["Result"], face: Face) -> None:
                 f"{shown(result.target)} was painted before, and is not there any more. "
                 f"`nstd add --again` queues {shown(result.source)} anew.\n"
             )
-        elif not face.json:
+        elif not (face.json or face.events):
             sys.stdout.write(f"{shown(result.target)}\n")
     if not (results or face.quiet):
         sys.stderr.write("There is nothing to paint\n")

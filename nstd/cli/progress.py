@@ -1,6 +1,5 @@
-"""Progress of painting: a bar on a terminal, a line now and then elsewhere."""
+"""Progress of painting: a bar on a terminal, a line now and then elsewhere, or events as JSON."""
 
-import logging
 import signal
 import sys
 import threading
@@ -8,47 +7,59 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
-from nstd.cli.options import Face
+from nstd.cli.options import Face, print_event
 from nstd.config.words import duration_text
-from nstd.errors import visible
+from nstd.errors import Interrupted, visible
 from nstd.ledger.job import Job
 
 if TYPE_CHECKING:
     from nstd.style.optimize import Iterate
 
-logger = logging.getLogger(__name__)
-
 LINE_SECONDS = 15.0
 """Between two lines where there is no terminal."""
 
+DOING_SECONDS = 2.0
+"""What is done for a shorter time is not worth a line there; but the first always is."""
+
+LOADING = "loading PyTorch"
+"""What every command that paints begins with; that alone takes seconds."""
+
 
 class Reporter:
-    """Shows one film after the other; the observer of `stylize` and `batch`."""
+    """Shows one film after the other; the observer of `stylize` and `batch`.
+
+    The time that is left is reckoned by what is painted in this run alone: frames that were kept
+    from an earlier one are passed by in moments.
+    """
 
     def __init__(self, face: Face) -> None:
         console = Console(stderr=True)
-        self._quiet = face.quiet
-        self._live = console.is_terminal and not face.quiet
+        self._events = face.events
+        self._quiet = face.quiet or face.events
+        self._live = console.is_terminal and not self._quiet
         self._progress = Progress(
             TextColumn("{task.fields[name]}", markup=False),
             BarColumn(),
-            TextColumn("frame {task.fields[shown]}, loss {task.fields[loss]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            TextColumn("{task.fields[left]}", markup=False),
             console=console,
             disable=not self._live,
         )
-        self._task: TaskID | None = None
         self._stop = threading.Event()
-        self._name = ""
+        self._name, self._loss = "", "…"
+        self._number, self._count = 1, 1
         self._total = self._painted = self._before = 0
-        self._loss = "…"
-        self._since = self._until = self._line = time.monotonic()
+        self._begun = self._since = self._until = self._line = time.monotonic()
+        self._said, self._doing = False, ""
+        self._done_before = 0.0
         self._worked_on: set[int] = set()
+        self._task = self._progress.add_task("", total=None, name="", text="", left="")
+        self._all = self._progress.add_task("", name="", text="", left="", visible=False)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -67,20 +78,57 @@ class Reporter:
         """Whether `stop` was called."""
         return self._stop.is_set()
 
+    def turn(self, number: int, count: int) -> None:
+        """Input `number` of `count` is next."""
+        self._tell()
+        if number == 1:
+            self._begun = time.monotonic()
+        self._number, self._count, self._doing = number, count, ""
+        self._name, self._total = "", 0
+        self._painted = self._before = 0
+        self._progress.update(self._task, total=None, completed=0, name=self._place, left="")
+        if count > 1:
+            self._show_all(0.0)
+
+    def doing(self, what: str) -> None:
+        """Something is begun that takes a while before the next step.
+
+        Raises:
+            Interrupted: `stop` was called: better now than after that.
+        """
+        if self.stopping:
+            raise Interrupted(f"It was stopped before {what}")
+        if what == self._doing:
+            return
+        self._doing = what
+        self._emit(event="doing", what=what)
+        words = f"{what[:1].upper()}{what[1:]}"
+        self._progress.update(self._task, text=words, left="")
+        now = time.monotonic()
+        if not self._said or now - self._line >= DOING_SECONDS:
+            self._line = now
+            self._say(f"{self._place}: {what}" if self._place else words)
+
     def began(self, job: Job, *, painted: int, total: int) -> None:
         """A film begins."""
-        self._tell()
         self._name = visible(job.request.key.relative)
         self._painted = self._before = painted
-        self._total, self._loss = total, "…"
+        self._total, self._loss, self._doing = total, "…", ""
         self._since = self._until = self._line = time.monotonic()
         self._worked_on.clear()
+        self._emit(
+            event="began",
+            source=visible(job.request.source),
+            target=visible(job.request.target),
+            number=self._number,
+            count=self._count,
+            painted=painted,
+            total=total or None,
+        )
         if painted:
-            self._say(f"{self._name}: going on after {painted} frames painted before")
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(
-            "", total=total or None, completed=painted, name=self._name, shown="", loss="…"
+            self._say(f"{self._place}: going on after {painted} frames painted before")
+        self._progress.update(
+            self._task, total=total or None, completed=painted, name=self._place, left=""
         )
 
     def alive(self) -> None:
@@ -92,35 +140,97 @@ class Reporter:
         self._loss = f"{float(iterate.losses.total[0]):.4f}"
         self._show(self._painted + min(iterate.done, 1.0))
 
-    def painted(self, frame: int) -> None:  # noqa: ARG002 - counted here
-        """A frame is finished."""
+    def painted(self, frame: int) -> None:
+        """A frame is finished, or one that was kept is passed by."""
         self._painted += 1
         self._until = time.monotonic()
+        if frame not in self._worked_on:
+            self._before += 1
+            self._since = self._until
+        left = self._seconds_left(self._painted)
+        self._emit(
+            event="painted",
+            painted=self._painted,
+            total=self._total or None,
+            seconds_left=None if left is None else round(left, 1),
+        )
         self._show(self._painted)
+
+    @property
+    def _place(self) -> str:
+        """The film in hand, and which of several it is."""
+        which = f"{self._number} of {self._count}" if self._count > 1 else ""
+        return f"{self._name} ({which})" if self._name and which else self._name or which
 
     def _tell(self) -> None:
         """What became of the film before."""
         count = min(len(self._worked_on), self._painted - self._before)
-        if not self._quiet and count:
+        if count:
             frames = "1 frame" if count == 1 else f"{count} frames"
             taken = duration_text(self._until - self._since)
-            sys.stderr.write(f"{self._name}: {frames} painted in {taken}\n")
+            if not self._quiet:
+                sys.stderr.write(f"{self._name}: {frames} painted in {taken}\n")
+            share = count / self._total if self._total else 1.0
+            self._done_before += min(share, 1.0)
+        self._worked_on.clear()
+
+    def _seconds_left(self, done: float) -> float | None:
+        """How long the film in hand still takes, as far as this run tells."""
+        taken, made = time.monotonic() - self._since, done - self._before
+        if not self._total or made <= 0 or taken <= 0:
+            return None
+        return max(0.0, (self._total - done) * taken / made)
+
+    def _all_left(self, done: float) -> float | None:
+        """Likewise all inputs, each taken to be as long as those that were painted."""
+        made = self._done_before + max(0.0, done - self._before) / (self._total or 1)
+        taken = time.monotonic() - self._begun
+        share = done / self._total if self._total else 0.0
+        left = self._count - self._number + 1 - share
+        return left * taken / made if self._total and made > 0 and taken > 0 else None
 
     def _show(self, done: float) -> None:
         shown = f"{min(int(done) + 1, self._total or int(done) + 1)}/{self._total or '?'}"
-        if self._task is not None:
-            self._progress.update(self._task, completed=done, shown=shown, loss=self._loss)
+        seconds = self._seconds_left(done)
+        left = "" if seconds is None else f"about {duration_text(seconds)} left"
+        text = f"frame {shown}, loss {self._loss}"
+        self._progress.update(self._task, completed=done, text=text, left=left)
+        if self._count > 1:
+            left += self._show_all(done)
         now = time.monotonic()
-        if not self._live and now - self._line >= LINE_SECONDS:
+        if now - self._line >= LINE_SECONDS:
             self._line = now
-            speed = (done - self._before) / (now - self._since)
-            left = (self._total - done) / speed if self._total and speed > 0 else None
-            eta = "" if left is None else f", about {duration_text(left)} left"
-            self._say(f"{self._name}: frame {shown}, loss {self._loss}{eta}")
+            self._say(f"{self._place}: {text}{', ' if left else ''}{left}")
+
+    def _show_all(self, done: float) -> str:
+        """Show how far all inputs are; gives the words for the time they take."""
+        seconds = self._all_left(done)
+        left = "" if seconds is None else f"about {duration_text(seconds)} left"
+        completed = self._number - 1 + (done / self._total if self._total else 0.0)
+        self._progress.update(
+            self._all,
+            completed=completed,
+            total=self._count,
+            name="All",
+            text=f"{self._number} of {self._count}",
+            left=left,
+            visible=True,
+        )
+        return f", {left} in all" if left else ""
+
+    def refresh(self) -> None:
+        """Draw the bar now; else it is drawn ten times a second."""
+        self._progress.refresh()
 
     def _say(self, line: str) -> None:
+        self._said = True
         if not self._quiet and not self._live:
             sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    def _emit(self, **event: Any) -> None:
+        if self._events:
+            print_event(event)
 
 
 @contextmanager

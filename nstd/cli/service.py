@@ -10,11 +10,12 @@ from nstd.cli.options import (
     DebugOption,
     Face,
     JsonOption,
+    JsonProgressOption,
     QuietOption,
     configured,
     report,
 )
-from nstd.cli.progress import reporting
+from nstd.cli.progress import LOADING, reporting
 
 
 def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None:
@@ -35,6 +36,7 @@ def batch_command(
     ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    json_progress: JsonProgressOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -42,10 +44,11 @@ def batch_command(
 
     Exits with 0 when all is done, and with 1 when some of it failed.
     """
-    from nstd.work.batch import batch
-
-    face = Face(debug, json, quiet)
+    face = Face(debug, json, quiet, json_progress)
     settings = configured(config, face, level="warning", needed=True)
     with reporting(face) as reporter:
+        reporter.doing(LOADING)
+        from nstd.work.batch import batch
+
         results = batch(settings, paths or [], reporter)
     report(results, face)

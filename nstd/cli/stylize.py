@@ -17,13 +17,14 @@ from nstd.cli.options import (
     DeviceOption,
     Face,
     JsonOption,
+    JsonProgressOption,
     QuietOption,
     ThreadsOption,
     configured,
     report,
     with_machine,
 )
-from nstd.cli.progress import reporting
+from nstd.cli.progress import LOADING, reporting
 from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
 from nstd.style.recipe import FORMATS, Level, StyleRecipe
 from nstd.submit.frames import parse_frames
@@ -194,29 +195,31 @@ def stylize_command(
     threads: ThreadsOption = None,
     config: ConfigOption = None,
     json: JsonOption = False,
+    json_progress: JsonProgressOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Paint films and pictures now, with a progress bar; stopped work is continued."""
-    face = Face(debug, json, quiet)
+    face = Face(debug, json, quiet, json_progress)
     settings = configured(config, face, level="warning", needed=recipe is not None)
     settings = with_machine(settings, device, threads)
     painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
     encoded_as = _output(settings, output, encoding)
     wanted_frames = None if frames is None else parse_frames(frames)
-    # Not before here: what is wrong with the options shows at once.
-    from nstd.submit.freeze import ENCODER_THREADS
-    from nstd.submit.output import OutputSpec
-    from nstd.work.stylize import stylize
-
-    spec = OutputSpec(
-        encode=encoded_as.settings(ENCODER_THREADS),
-        segment_frames=settings.segment_frames,
-        accept_truncated=accept_truncated or settings.accept_truncated,
-        overwrite=overwrite,
-        limits=settings.limits_of(),
-    )
     with reporting(face) as reporter:
+        # Not before here: what is wrong with the options shows at once.
+        reporter.doing(LOADING)
+        from nstd.submit.freeze import ENCODER_THREADS
+        from nstd.submit.output import OutputSpec
+        from nstd.work.stylize import stylize
+
+        spec = OutputSpec(
+            encode=encoded_as.settings(ENCODER_THREADS),
+            segment_frames=settings.segment_frames,
+            accept_truncated=accept_truncated or settings.accept_truncated,
+            overwrite=overwrite,
+            limits=settings.limits_of(),
+        )
         results = stylize(
             settings, inputs, painted_as, spec, output, reporter, frames=wanted_frames
         )

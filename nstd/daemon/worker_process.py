@@ -99,6 +99,12 @@ class _Voice:
             self._said = now
             self._channel.say(kind="beat")
 
+    def turn(self, number: int, count: int) -> None:
+        """Of a daemon there is no end of films."""
+
+    def doing(self, what: str) -> None:  # noqa: ARG002 - a sign of life
+        self.alive()
+
     def began(self, job: Job, *, painted: int, total: int) -> None:
         self._name, self._painted, self._total = f"job {job.id}", painted, total
         self._since = time.monotonic()

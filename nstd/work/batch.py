@@ -82,7 +82,8 @@ def _finished(
     """The jobs' results: worked off here, or waited for as long as another process works."""
     worker: Worker | None = None
     with ExitStack() as stack:
-        for job in jobs:
+        for number, job in enumerate(jobs, 1):
+            observer.turn(number, len(jobs))
             while worker is None and _is_awaited(store.get(job.id)):
                 with ExitStack() as attempt:
                     if attempt.enter_context(daemon_lock(config, required=False)):
@@ -93,6 +94,7 @@ def _finished(
                     yield Result(*paths_of(job), stopped)
                     return
                 if worker is None:
+                    observer.doing("waiting for the nstd that works already")
                     time.sleep(POLL_SECONDS)
             result = _ended(store, job) if worker is None else work_off(store, worker, job)
             before = job.state is JobState.DONE

@@ -28,6 +28,14 @@ class Observer(Protocol):
         """A film begins, with `painted` of `total` frames (0: unknown) there from before."""
         ...
 
+    def turn(self, number: int, count: int) -> None:
+        """Input `number` (from 1) of the `count` that were asked for is next."""
+        ...
+
+    def doing(self, what: str) -> None:
+        """Something is begun that takes a while before the next step: "loading the network"."""
+        ...
+
     def alive(self) -> None:
         """Work goes on, though no step is taken: something long is read, encoded or joined."""
         ...

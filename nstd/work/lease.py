@@ -33,6 +33,15 @@ class LeaseKeeper:
         """Pass it on."""
         self._observer.began(job, painted=painted, total=total)
 
+    def turn(self, number: int, count: int) -> None:
+        """Pass it on."""
+        self._observer.turn(number, count)
+
+    def doing(self, what: str) -> None:
+        """Look at the claim where that is due, and pass it on."""
+        self._keep()
+        self._observer.doing(what)
+
     def alive(self) -> None:
         """Look at the claim where that is due, and pass it on."""
         self._keep()

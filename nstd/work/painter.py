@@ -1,6 +1,7 @@
 """A recipe on its device, ready to paint."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,6 +17,29 @@ from nstd.style.targets import StyleImage, TensorStore
 from nstd.weights.canonical import load_weights
 from nstd.work.film import to_tensor
 from nstd.work.plan import ExecutionPlan
+
+
+class Told:
+    """A store that tells of what it does not have: that is computed next.
+
+    Args:
+        behind: The store.
+        doing: Told what is done.
+    """
+
+    def __init__(self, behind: TensorStore, doing: Callable[[str], object]) -> None:
+        self._behind, self._doing = behind, doing
+
+    def get(self, key: str) -> dict[str, torch.Tensor] | None:
+        """The tensors stored under `key`, or None."""
+        found = self._behind.get(key)
+        if found is None:
+            self._doing("computing the style")
+        return found
+
+    def put(self, key: str, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Keep `tensors` under `key`."""
+        self._behind.put(key, tensors)
 
 
 def build_painter(

@@ -78,6 +78,7 @@ def _painted(film: Film) -> Path:
     """The finished part file, beside the target."""
     if film.source.suffix.lower() in STILL_SUFFIXES:
         return _stylize_still(film)
+    film.observer.doing("reading the film")
     info = probe_guarded(
         film.content,
         accept_truncated=film.output.accept_truncated,
@@ -99,6 +100,7 @@ def _painted(film: Film) -> Path:
 
 
 def _stylize_still(film: Film) -> Path:
+    film.observer.doing("reading the picture")
     still = read_still(film.content, film.output.limits)
     height, width, _ = still.image.shape
     require_paintable(film, width, height)

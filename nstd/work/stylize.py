@@ -79,7 +79,8 @@ def stylize(
         worker = make_worker(own, store, device_names(config)[0], observer)
 
         def results() -> Iterator[Result]:
-            for source, target in pairs:
+            for number, (source, target) in enumerate(pairs, 1):
+                observer.turn(number, len(pairs))
                 try:
                     spec = _cut(output, frames, source, observer)
                 except NstdError as error:

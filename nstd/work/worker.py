@@ -39,7 +39,7 @@ from nstd.work.film import Film, Observer
 from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
 from nstd.work.originals import is_as_queued
-from nstd.work.painter import build_painter
+from nstd.work.painter import Told, build_painter
 from nstd.work.pipeline import stylize_film
 from nstd.work.plan import ExecutionPlan, differences
 from nstd.work.publish import finish_publishing, is_whole
@@ -216,7 +216,8 @@ class Worker:
         wanted = (job.request.recipe, plan)
         if self._painter is None or self._painter[0] != wanted:
             self._painter = None  # frees its memory before the next is built
-            store = MemoryStore(self._targets)
+            self._observer.doing("loading the network")
+            store = MemoryStore(Told(self._targets, self._observer.doing))
             painter = build_painter(recipe, plan, self._torch_device, store)
             self._painter = (wanted, painter)
         return self._painter[1]

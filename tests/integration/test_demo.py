@@ -31,6 +31,12 @@ class Onlooker:
     def began(self, job: Job, *, painted: int, total: int) -> None:
         pass
 
+    def turn(self, number: int, count: int) -> None:
+        pass
+
+    def doing(self, what: str) -> None:
+        pass
+
     def alive(self) -> None:
         pass
 

@@ -187,3 +187,39 @@ def test_the_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) ->
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"nstd {version('nstd')}\n"
+
+
+FIRST_WORDS = """
+import sys
+
+class Told:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            sys.stderr.write("<torch>")
+        return None
+
+sys.meta_path.insert(0, Told())
+from nstd.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("stylize", "missing.mp4", "-s", "impasto", "-o", "b.mp4"),
+        ("batch", "missing.mp4", "--config", "nstd.yaml"),
+        ("demo", "-o", "demo", "--device", "cuda:99"),
+    ],
+    ids=["stylize", "batch", "demo"],
+)
+def test_something_is_said_before_what_takes_seconds_is_imported(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "nstd.yaml").write_text(f"state_dir: {tmp_path}/s\nrecipes: {{}}\n")
+    answer = subprocess.run(
+        [sys.executable, "-c", FIRST_WORDS, *arguments],
+        capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+    )  # fmt: skip
+    assert answer.stderr.startswith("Loading PyTorch\n<torch>")

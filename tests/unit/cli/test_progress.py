@@ -1,5 +1,7 @@
 """Progress where there is no terminal: a line now and then; and how signals stop the work."""
 
+import io
+import json
 import signal
 import time
 from typing import Any, cast
@@ -10,6 +12,7 @@ import pytest
 from nstd.cli.options import Face
 from nstd.cli.progress import LINE_SECONDS, Reporter, reporting
 from nstd.config.words import duration_text
+from nstd.errors import Interrupted
 
 
 class Clock:
@@ -29,6 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def job(name: bytes = b"a.mp4") -> Any:
     found = Mock()
     found.request.key.relative = name
+    found.request.source, found.request.target = b"/in/" + name, b"/out/" + name
     return found
 
 
@@ -54,17 +58,111 @@ def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
     ]
 
 
-def test_a_film_that_is_continued_says_so_and_counts_from_there(
+def test_of_a_film_that_is_continued_only_what_is_painted_now_tells_how_long_it_takes(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Reporter(Face(debug=False)) as reporter:
-        reporter.began(job(), painted=8, total=10)
+        reporter.began(job(), painted=80, total=100)
+        for kept in range(80, 90):  # of the segment that was not closed
+            clock.now += 0.5
+            reporter.painted(kept)
+        for frame in (90, 91):
+            clock.now += 2 * LINE_SECONDS
+            reporter.stepped(frame, iterate(level=1, step=10))
+            reporter.painted(frame)
+    first, *lines, last = capsys.readouterr().err.splitlines()
+    assert first == "a.mp4: going on after 80 frames painted before"
+    # 9 or 8 frames more, at 30 s each; by all that were passed by it would be less than a minute.
+    assert lines[-1] == "a.mp4: frame 93/100, loss 0.5000, about 4 min left"
+    assert last == "a.mp4: 2 frames painted in 1 min"
+
+
+def test_of_several_inputs_each_line_says_which_it_is_and_how_long_all_take(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(Face(debug=False)) as reporter:
+        for number, name in enumerate((b"a.png", b"b.png"), 1):
+            reporter.turn(number, 30)
+            reporter.doing("reading the picture")
+            reporter.began(job(name), painted=0, total=1)
+            clock.now += LINE_SECONDS
+            reporter.stepped(0, iterate(level=1, step=10))
+            reporter.painted(0)
+        reporter.turn(3, 30)
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 30: reading the picture",
+        "a.png (1 of 30): frame 1/1, loss 0.5000, about 0 s left, about 7 min 15 s left in all",
+        "a.png: 1 frame painted in 15 s",
+        "b.png (2 of 30): frame 1/1, loss 0.5000, about 0 s left, about 7 min left in all",
+        "b.png: 1 frame painted in 15 s",
+    ]
+
+
+def test_what_is_done_before_the_first_frame_is_said_at_once_and_not_all_too_often(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(Face(debug=False)) as reporter:
+        for what, seconds in (("loading PyTorch", 5.0), ("loading the network", 0.5),
+                              ("reading the film", 3.0), ("computing the style", 1.0)):  # fmt: skip
+            reporter.doing(what)
+            reporter.doing(what)
+            clock.now += seconds
+        reporter.stop()
+        with pytest.raises(Interrupted, match="before painting"):
+            reporter.doing("painting")
+    assert capsys.readouterr().err.splitlines() == [
+        "Loading PyTorch", "Loading the network", "Computing the style",
+    ]  # fmt: skip
+
+
+def test_events_are_a_line_of_json_each_and_nothing_else_is_said(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(Face(debug=False, events=True)) as reporter:
+        reporter.doing("loading PyTorch")
+        reporter.turn(2, 3)
+        reporter.began(job(b"\xff\n.mp4"), painted=4, total=8)
         clock.now += LINE_SECONDS
-        reporter.painted(8)
-    first, second = capsys.readouterr().err.splitlines()
-    assert first == "a.mp4: going on after 8 frames painted before"
-    # One frame took as long as the other one will: what was painted before counts for nothing.
-    assert second == "a.mp4: frame 10/10, loss …, about 15 s left"
+        reporter.painted(4)
+        clock.now += LINE_SECONDS
+        reporter.stepped(5, iterate())
+        reporter.painted(5)
+    out, said = capsys.readouterr()
+    assert said == ""
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"event": "doing", "what": "loading PyTorch"},
+        {"event": "began", "source": "/in/\\udcff\\n.mp4", "target": "/out/\\udcff\\n.mp4",
+         "number": 2, "count": 3, "painted": 4, "total": 8},
+        {"event": "painted", "painted": 5, "total": 8, "seconds_left": None},
+        {"event": "painted", "painted": 6, "total": 8, "seconds_left": 30.0},
+    ]  # fmt: skip
+
+
+class Terminal(io.StringIO):
+    """A terminal of 120 columns."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_the_first_thing_is_there_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with Reporter(Face(debug=False)) as reporter:
+        reporter.doing("loading PyTorch")
+        reporter.refresh()
+        assert "Loading PyTorch" in terminal.getvalue()
+        reporter.turn(2, 30)
+        reporter.began(job(b"[b].mp4"), painted=0, total=4)
+        reporter.stepped(0, iterate())
+        reporter.refresh()
+        assert "[b].mp4 (2 of 30)" in terminal.getvalue()
+        assert "frame 1/4, loss 0.5000" in terminal.getvalue()
+    assert "2 of 30" in terminal.getvalue()
 
 
 def test_what_was_painted_now_is_told_without_what_was_kept_and_without_what_came_after(
