@@ -15,6 +15,7 @@ import av
 import torch
 
 from nstd.check.finding import Finding, Verdict, fault_of
+from nstd.check.sharing import FIRST_PERSON, sharing, umask_of_this_process
 from nstd.child import die_with_parent
 from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError, DeviceError, NstdError
@@ -55,6 +56,7 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     findings += _networks(config)
     findings += _styles(config)
     findings += _folders(config)
+    findings += _sharing(config)
     return findings
 
 
@@ -70,6 +72,7 @@ def warn(config: Config) -> None:
         lambda: _networks(config),
         lambda: _styles(config),
         lambda: _folders(config),
+        lambda: _sharing(config),
     )
     for look in looks:
         try:
@@ -224,6 +227,13 @@ def _folders(config: Config) -> Iterator[Finding]:
             f"{config.state_dir} is on a network file system ({kind}), where a ledger is not safe"
         )
         yield Finding("folder", "fault", f"{text}. Set state_dir to a folder on a local disk.")
+
+
+def _sharing(config: Config) -> Iterator[Finding]:
+    """Of a service's folders, whom they are closed to; a person's are their own affair."""
+    user, group = os.geteuid(), os.getegid()
+    if user < FIRST_PERSON:
+        yield from sharing(config, user=user, group=group, umask=umask_of_this_process())
 
 
 def _readable(path: Path) -> Finding:

@@ -71,7 +71,8 @@ def test_a_good_configuration_is_looked_at_in_all_respects_and_found_good(
     assert fate.code == 0, fate.out
     assert faults(fate) == []
     subjects = {subject for subject, _, _ in findings(fate)}
-    assert subjects == {
+    # Where root runs the tests, these are a service's folders, and closed to everybody else.
+    assert subjects - {"sharing"} == {
         "config", "versions", "device", "torchvision", "codecs", "weights", "network", "folder",
     }  # fmt: skip
     texts = [text for _, _, text in findings(fate)]

@@ -138,3 +138,9 @@ def test_everything_that_libraries_write_goes_to_the_cache() -> None:
         "HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH",
     }  # fmt: skip
     assert all(Path(path).is_relative_to("/var/cache/nstd") for path in written.values())
+
+
+def test_people_of_a_folders_group_can_read_what_is_painted_and_nobody_the_ledger() -> None:
+    unit = settings(PLAIN)
+    assert not int(values(unit, "UMask")[0], 8) & 0o070
+    assert values(unit, "StateDirectoryMode") == ["0750"]

@@ -37,9 +37,11 @@ Group=nstd
 DynamicUser=no
 StateDirectory=nstd
 CacheDirectory=nstd
+RuntimeDirectory=nstd
+StateDirectoryMode=0750
 Environment=HOME=/var/cache/nstd TORCHINDUCTOR_CACHE_DIR=/var/cache/nstd/inductor \
 TRITON_CACHE_DIR=/var/cache/nstd/triton CUDA_CACHE_PATH=/var/cache/nstd/cuda
-UMask=0027
+UMask=0002
 ProtectSystem=strict
 ReadWritePaths=-/srv/nstd
 PrivateDevices=no
@@ -156,7 +158,8 @@ def test_every_setting_of_the_unit_that_shuts_in_is_passed_on(systemd: Systemd) 
     in_file = set(re.findall(r"(?m)^(\w+)=", service))
     found = check_service("nstd")
     assert {each.partition("=")[0] for each in systemd.given} == in_file - MANNER | {
-        "RuntimeMaxSec"
+        "RuntimeMaxSec",
+        "RuntimeDirectoryPreserve",  # the check's end would take it from a daemon that runs
     }
     assert not [each for each in found if each.verdict != "ok"]
 
@@ -164,7 +167,8 @@ def test_every_setting_of_the_unit_that_shuts_in_is_passed_on(systemd: Systemd) 
 def test_what_is_passed_on_is_what_systemd_has_understood(systemd: Systemd) -> None:
     check_service("nstd")
     lines = set(SHOWN.splitlines())
-    assert set(systemd.given) - {"RuntimeMaxSec=120"} < lines
+    added = {"RuntimeMaxSec=120", "RuntimeDirectoryPreserve=yes"}
+    assert set(systemd.given) - added < lines
     assert len([each for each in systemd.given if each.startswith("DeviceAllow=char-")]) == 5
 
 

@@ -74,7 +74,7 @@ def test_the_unit_runs_this_program_with_that_file_and_may_write_there(tmp_path:
     assert re.findall(r"(?m)^ReadWritePaths=(.*)$", text) == [f"-{tmp_path}"]
     assert len(text.splitlines()) == len(shipped.splitlines())
     kept = set(text.splitlines()) & set(shipped.splitlines())
-    assert {"UMask=0027", "StateDirectory=nstd", "ProtectSystem=strict"} <= kept
+    assert {"UMask=0002", "StateDirectory=nstd", "ProtectSystem=strict"} <= kept
 
 
 def test_paths_are_written_as_systemd_reads_them() -> None:
