@@ -171,6 +171,11 @@ def _daemon_lines(report: Mapping[str, Any]) -> Iterator[str]:
     """What is worth a line of how the daemon fares."""
     for problem in report.get("problems", []):
         yield visible(problem)
+    reading = report.get("reading", [])
+    for path in reading[:MOST_HELD]:
+        yield f"Reading {visible(path)}: its content is not known yet"
+    if len(reading) > MOST_HELD:
+        yield f"and {len(reading) - MOST_HELD} more"
     for worker in report.get("workers", []):
         if worker["replaced"]:
             yield f"The worker on {worker['device']} was replaced {worker['replaced']} times"

@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nstd.config import Config, FolderConfig
 from nstd.daemon.first_look import FirstLooks
+from nstd.daemon.readers import Readers, is_large
 from nstd.errors import (
     ConfigError,
     InputError,
@@ -25,11 +27,15 @@ from nstd.errors import (
 from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
 from nstd.intake.watcher import Watcher
+from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
-from nstd.media.names import is_media
-from nstd.submit.freeze import submit_entry
+from nstd.media.names import STILL_SUFFIXES, is_media
+from nstd.submit.freeze import is_dropped, output_spec, submit_entry
 from nstd.submit.inputs import watched_folder
+
+if TYPE_CHECKING:
+    from nstd.media.frame import VideoInfo
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +47,9 @@ LEAVE_SECONDS = 2.0
 MOST_WAITING = 8
 """Films that wait for something to be mended, of which each is told by itself."""
 
+MOMENT_SECONDS = 5.0
+"""After which `nstd status` says of a file that it is being read."""
+
 LONG_SECONDS = 120.0
 """After which it is worth a word that a file is still being read, or that nothing is looked at."""
 
@@ -51,11 +60,11 @@ class Desk:
     Args:
         config: What to do with them.
         store: The ledger.
-        queued: Called with each job that is new.
+        looks: Looks at each film that is new.
         leaving: Asked before each file; nothing is taken once it says so.
 
     Attributes:
-        reading: The file that is being read and queued, and since when, or None.
+        reading: The files that are being read and queued, and since when.
         waiting: Why films are not queued, by file: a style image or a sidecar is to be mended, or
             the film brings out a fault of nstd's own.
     """
@@ -64,25 +73,30 @@ class Desk:
         self,
         config: Config,
         store: JobStore,
-        queued: Callable[[Job], object] = lambda _: None,
+        looks: FirstLooks | None = None,
         leaving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
         self._leaving = leaving
-        self.reading: tuple[Path, float] | None = None
+        self.reading: dict[Path, float] = {}
         self.waiting: dict[Path, str] = {}
         self._store = store
-        self._queued = queued
+        self._looks = looks
+        self._queueing = threading.Lock()
         self.entries: dict[WatchedFolder, FolderConfig] = {
             watched_folder(folder): folder for folder in config.folders
         }
         self._named: set[Path] = set()
 
     def take(self, folder: WatchedFolder, path: Path) -> None:
-        """Queue a settled file, or name it in the log once where it is no film."""
+        """Queue a settled file, or name it in the log once where it is no film.
+
+        Files may be taken by several threads at once: they are read beside each other, and queued
+        one by one.
+        """
         if self._leaving():
             return  # by another configuration it may not be asked for any more
-        self.reading = path, time.monotonic()
+        self.reading[path] = time.monotonic()
         self.waiting.pop(path, None)
         try:
             with contained(path, "queueing"):
@@ -91,7 +105,7 @@ class Desk:
             self.waiting[path] = str(error)
             raise
         finally:
-            self.reading = None
+            self.reading.pop(path, None)
 
     def _take(self, folder: WatchedFolder, path: Path) -> None:
         if not is_media(path):
@@ -101,11 +115,13 @@ class Desk:
             return
         if self._store.is_output(bytes(path)):
             return
-        for job, new in self._submit(folder, path):
+        jobs, info = self._submit(folder, path)
+        for job, new in jobs:
             if new:
                 name, note = job.request.key.recipe_name, job.request.note
                 logger.info("Queued %s as job %d (%s)%s", path, job.id, name, note and f". {note}")
-                self._queued(job)
+                if self._looks is not None:
+                    self._looks.add(job, info)
 
     def forget_what_is_gone(self) -> None:
         """Films that were taken away wait no more: of the few that are told each by itself."""
@@ -113,10 +129,19 @@ class Desk:
             if not os.path.lexists(path):
                 del self.waiting[path]
 
-    def _submit(self, folder: WatchedFolder, path: Path) -> list[tuple[Job, bool]]:
+    def _submit(
+        self, folder: WatchedFolder, path: Path
+    ) -> tuple[list[tuple[Job, bool]], "VideoInfo | None"]:
+        entry = self.entries[folder]
+        info = self._looked_at(entry, folder, path)
         try:
-            entry = self.entries[folder]
-            return submit_entry(self._store, self._config, entry, folder.path, path)
+            # Read beside other files; what follows finds its content known.
+            dropped = is_dropped(entry, folder.path, path, named=False)
+            fingerprint(self._store, folder.path, path, dropped=dropped, stopping=self._leaving)
+            with self._queueing:
+                if self._leaving():
+                    return [], None
+                return submit_entry(self._store, self._config, entry, folder.path, path), info
         except (InputError, WeightsError, ConfigError) as error:
             if error.retryable or facts_of(path) is None:
                 raise
@@ -126,6 +151,30 @@ class Desk:
             waits = StorageError([f"{path} waits: {first}", *more], error.remedy)
             self.waiting[path] = str(waits)
             raise waits from error
+
+    def _looked_at(
+        self, entry: FolderConfig, folder: WatchedFolder, path: Path
+    ) -> "VideoInfo | None":
+        """What a large film is, before it is read: what cannot be painted is not worth that."""
+        if (
+            self._looks is None
+            or path.suffix.lower() in STILL_SUFFIXES
+            or not is_large(path)
+            or is_known(self._store, folder.path, path)
+        ):
+            return None
+        output = output_spec(self._config, entry)
+        dropped = is_dropped(entry, folder.path, path, named=False)
+        try:
+            return self._looks.probe(path, folder.path if dropped else None, output)
+        except InputError as error:
+            if error.retryable or facts_of(path) is None:
+                raise
+            if self._looks.may_come_yet(path, error):
+                later = "it is tried again, since it may be coming yet"
+                raise StorageError(f"{error.problem}; {later}", error.remedy) from error
+            self.waiting[path] = str(error)
+            raise
 
 
 class Intake(threading.Thread):
@@ -146,11 +195,13 @@ class Intake(threading.Thread):
         self._store = store
         self._leave = threading.Event()
         self._looks = FirstLooks(store, config.grace_seconds, self._leave.is_set)
-        self._desk = Desk(config, store, self._looks.add, self._leave.is_set)
+        self._desk = Desk(config, store, self._looks, self._leave.is_set)
+        self._readers = Readers(self._desk.take)
+        self._looking = threading.Thread(target=self._look, name="first looks", daemon=True)
         self._at_work = time.monotonic()
         self._watcher = Watcher(
             list(self._desk.entries),
-            self._desk.take,
+            self._readers.submit,
             settle_seconds=config.settle_seconds,
             unsure_seconds=config.unsure_seconds,
             reconcile_seconds=config.reconcile_seconds,
@@ -174,24 +225,34 @@ class Intake(threading.Thread):
         """What keeps folders from being watched as asked, one sentence each."""
         waiting = list(self._desk.waiting.copy().values())
         found = self._watcher.problems + waiting[:MOST_WAITING]
-        now, reading = time.monotonic(), self._desk.reading
-        if reading is not None and now - reading[1] > LONG_SECONDS:
-            found.append(f"{reading[0]} is being read for {_minutes(now - reading[1])}")
-        elif reading is None and now - self._at_work > LONG_SECONDS:
+        now = time.monotonic()
+        found += [
+            f"{path} is being read for {_minutes(now - since)}"
+            for path, since in self._desk.reading.copy().items()
+            if now - since > LONG_SECONDS
+        ]
+        if now - self._at_work > LONG_SECONDS:
             silent = _minutes(now - self._at_work)
             found.append(
                 f"The folders could not be looked at for {silent}: does a disk not answer?"
             )
         return found
 
+    @property
+    def reading(self) -> list[Path]:
+        """The files whose reading takes more than a moment."""
+        now = time.monotonic()
+        reading = self._desk.reading.copy().items()
+        return [path for path, since in reading if now - since > MOMENT_SECONDS]
+
     def run(self) -> None:
         """Watch; to be called by `start`."""
         try:
             self._watcher.start()
             self.scanned.set()
+            self._looking.start()
             while not self._leave.wait(TICK_SECONDS):
                 self._watcher.tick()
-                self._looks.look()
                 self._desk.forget_what_is_gone()
                 self._at_work = time.monotonic()
         except NstdError as error:
@@ -201,11 +262,23 @@ class Intake(threading.Thread):
         finally:
             self._watcher.stop()
 
+    def _look(self) -> None:
+        """Look at films that were queued, one by one: in a thread, for that may take minutes."""
+        try:
+            while not self._leave.wait(TICK_SECONDS):
+                self._looks.look()
+        except NstdError as error:
+            if not self._leave.is_set():
+                self.error = error
+
     def leave(self) -> None:
         """End it, waiting a moment; what it was about to queue is found again by the next scan."""
         self._leave.set()
+        deadline = time.monotonic() + LEAVE_SECONDS
         self.join(LEAVE_SECONDS)
-        if self.is_alive():
+        while self._readers.busy and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if self.is_alive() or self._readers.busy:
             logger.info("A file is still being read; it is looked at anew the next time")
 
     def require_alive(self) -> None:

@@ -4,6 +4,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nstd.errors import (
     BusyError,
@@ -23,6 +25,10 @@ from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
 from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.limits import require_within_limits
+
+if TYPE_CHECKING:
+    # Not at run time: it knows numpy, and the daemon itself stays small.
+    from nstd.media.frame import VideoInfo
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +59,38 @@ class FirstLooks:
         self._clock = clock
         self._due: deque[tuple[float, Job]] = deque()
 
-    def add(self, job: Job) -> None:
-        """Have a look at a job that was queued just now."""
+    def probe(self, source: Path, folder: Path | None, output: OutputSpec) -> "VideoInfo":
+        """What a film is, found out in a child.
+
+        Args:
+            source: The film.
+            folder: Where no link is followed, or None.
+            output: For its limits.
+
+        Raises:
+            NstdError: As `probe_guarded`.
+        """
+        with opened(source, beneath=folder) as descriptor:
+            return probe_guarded(
+                readable(descriptor),
+                accept_truncated=output.accept_truncated,
+                limits=output.limits,
+                stopping=self._stopping,
+            )
+
+    def may_come_yet(self, source: Path, error: NstdError) -> bool:
+        """Whether a film that `error` was met with may open once all of it has come."""
+        now = self._clock()
+        return opens_later(error) and seconds_of_grace(source, self._grace_seconds, now) > 0
+
+    def add(self, job: Job, info: "VideoInfo | None" = None) -> None:
+        """Have a look at a job that was queued just now, or judge by what is known of its film."""
+        if info is not None:
+            try:
+                self._require_within_limits(job, info)
+            except InputError as error:
+                self._refuse(job, error)
+            return
         if path_of(job.request.source).suffix.lower() not in STILL_SUFFIXES:
             self._due.append((0.0, job))
 
@@ -86,15 +122,12 @@ class FirstLooks:
 
     def _probe(self, job: Job) -> None:
         output = OutputSpec.from_json(job.request.output)
-        source = path_of(job.request.source)
         folder = path_of(job.request.key.folder) if output.dropped else None
-        with opened(source, beneath=folder) as descriptor:
-            info = probe_guarded(
-                readable(descriptor),
-                accept_truncated=output.accept_truncated,
-                limits=output.limits,
-                stopping=self._stopping,
-            )
+        self._require_within_limits(job, self.probe(path_of(job.request.source), folder, output))
+
+    def _require_within_limits(self, job: Job, info: "VideoInfo") -> None:
+        output = OutputSpec.from_json(job.request.output)
+        source = path_of(job.request.source)
         recipe = StyleRecipe.from_json(job.request.recipe)
         size = info.width, info.height
         require_within_limits(source, recipe, output.limits, size, still=False)

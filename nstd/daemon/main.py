@@ -149,6 +149,7 @@ class _Daemon:
             "lost_events": self._lost_before + self._intake.lost_events,
             "overflows": self._overflows_before + self._intake.overflows,
             "problems": problems,
+            "reading": [str(path) for path in self._intake.reading],
             "workers": self._supervisor.facts(),
         }
         if facts == self._reported:

@@ -3,6 +3,7 @@
 import logging
 import stat
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from nstd.errors import InputError, NstdError
@@ -14,7 +15,8 @@ from nstd.intake.writers import Standing, standing_of
 
 log = logging.getLogger(__name__)
 
-OnSettled = Callable[[WatchedFolder, Path], None]
+OnSettled = Callable[[WatchedFolder, Path], "Future[None] | None"]
+"""Takes a file; what comes of one that is taken beside that, it tells later."""
 
 _NAMED = 3
 """How many of the files that events were lost of are named in the log."""
@@ -60,6 +62,7 @@ class FolderWatch:
         self._extra_scans = 0
         self._unannounced: set[Path] = set()
         self._complained: set[Path] = set()
+        self._in_hand: dict[Path, Future[None]] = {}
 
     def look_around(self, now: float) -> None:
         """Take hints, look at what is due, and scan if it is time."""
@@ -78,21 +81,43 @@ class FolderWatch:
         """Hand out the files that have settled."""
         if self._root is None:
             return
+        self._collect(clock())
         if self._unannounced:
             self._count_lost()
         for path, _ in self._tracker.settled():
             if self._tracker.must_wait(path, self._standing(path), clock()):
                 continue
+            if path in self._in_hand:
+                # Its last version is still being read: this one's turn comes after that.
+                self._tracker.failed(path, clock())
+                continue
             try:
-                self._on_settled(self.folder, path)
+                found = self._on_settled(self.folder, path)
             except NstdError as error:
-                if isinstance(error, InputError) and not error.retryable:
-                    log.warning("%r is left alone: %s", str(path), error)
-                    continue
-                wait = self._tracker.failed(path, clock())
-                if not error.retryable:
-                    raise
-                log.warning("%r is tried again in %.0f s: %s", str(path), wait, error)
+                self._not_taken(path, error, clock())
+            else:
+                if found is not None:
+                    self._in_hand[path] = found
+
+    def _collect(self, now: float) -> None:
+        """Take what has become of files that are taken beside this."""
+        for path, found in list(self._in_hand.items()):
+            if found.done():
+                del self._in_hand[path]
+                error = found.exception()
+                if isinstance(error, NstdError):
+                    self._not_taken(path, error, now)
+                elif error is not None:
+                    raise error
+
+    def _not_taken(self, path: Path, error: NstdError, now: float) -> None:
+        if isinstance(error, InputError) and not error.retryable:
+            log.warning("%r is left alone: %s", str(path), error)
+            return
+        wait = self._tracker.failed(path, now)
+        if not error.retryable:
+            raise error
+        log.warning("%r is tried again in %.0f s: %s", str(path), wait, error)
 
     def _standing(self, path: Path) -> Standing:
         """What is known of those who write to a file."""

@@ -32,6 +32,7 @@ class Watcher:
         on_settled: Called by `tick` with each file that has settled, once for each identity it
             has. If it raises a retryable error, it is called again after a growing wait. An
             `InputError` is logged, and that identity is done with. Any other error ends the tick.
+            It may give a future instead, whose error is taken likewise when it is there.
         settle_seconds: How long a file must look the same.
         unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
         reconcile_seconds: Time between two reconciliation scans.

@@ -2,15 +2,37 @@
 
 import hashlib
 import os
+from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
 
-from nstd.errors import ChangedError, from_os_error
-from nstd.files import opened, readable
+from nstd.errors import ChangedError, Interrupted, from_os_error
+from nstd.files import facts_of, opened, readable
 from nstd.ledger.job import FileIdentity
 from nstd.ledger.store import JobStore
 
 
-def fingerprint(store: JobStore, folder: Path, source: Path, *, dropped: bool) -> str:
+def is_known(store: JobStore, folder: Path, source: Path) -> bool:
+    """Whether a file's content is known, so that it need not be read.
+
+    Raises:
+        StorageError: It cannot be looked at.
+    """
+    there = facts_of(source)
+    if there is None:
+        return False
+    name, relative = os.fsencode(folder), os.fsencode(source.relative_to(folder))
+    return store.known_fingerprint(name, relative, FileIdentity.from_stat(there)) is not None
+
+
+def fingerprint(
+    store: JobStore,
+    folder: Path,
+    source: Path,
+    *,
+    dropped: bool,
+    stopping: Callable[[], bool] = lambda: False,
+) -> str:
     """SHA-256 of a file's content; read once as long as the file does not change.
 
     Args:
@@ -18,17 +40,25 @@ def fingerprint(store: JobStore, folder: Path, source: Path, *, dropped: bool) -
         folder: The folder that `source` lies in, at any depth.
         source: The file.
         dropped: Others may put files into the folder: no link in it is followed.
+        stopping: Asked while it is read; true ends that.
 
     Raises:
+        Interrupted: `stopping` said so.
         InputError: There is no such file, it is none, or a link that may not be followed.
         ChangedError: It changed while it was read.
         StorageError: It cannot be read.
     """
     with opened(source, beneath=folder if dropped else None) as descriptor:
-        return fingerprint_opened(store, folder, source, descriptor)
+        return fingerprint_opened(store, folder, source, descriptor, stopping)
 
 
-def fingerprint_opened(store: JobStore, folder: Path, source: Path, descriptor: int) -> str:
+def fingerprint_opened(
+    store: JobStore,
+    folder: Path,
+    source: Path,
+    descriptor: int,
+    stopping: Callable[[], bool] = lambda: False,
+) -> str:
     """As `fingerprint`, of a file that is open already."""
     name, relative = os.fsencode(folder), os.fsencode(source.relative_to(folder))
     try:
@@ -37,10 +67,27 @@ def fingerprint_opened(store: JobStore, folder: Path, source: Path, descriptor: 
             known = store.known_fingerprint(name, relative, identity)
             if known is not None:
                 return known
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(_Stoppable(file, source, stopping), "sha256").hexdigest()
             if FileIdentity.from_stat(os.fstat(file.fileno())) != identity:
                 raise ChangedError(f"{source} changed while it was read")
     except OSError as error:
         raise from_os_error(error, source, "reading") from error
     store.record_file(name, relative, identity, digest)
     return digest
+
+
+class _Stoppable:
+    """A file whose reading can be ended by another thread."""
+
+    def __init__(self, file: BufferedReader, name: Path, stopping: Callable[[], bool]) -> None:
+        self._file = file
+        self._name = name
+        self._stopping = stopping
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        if self._stopping():
+            raise Interrupted(f"Reading {self._name} was stopped")
+        return self._file.readinto(buffer)

@@ -157,7 +157,7 @@ def entry_requests(
     for name in entry.recipes if recipes is None else recipes:
         known_as = placed_recipe(name, entry.output) if placed else name
         key = job_key(store, folder, source, known_as, dropped=dropped)
-        output = replace(_output_spec(config, entry), dropped=dropped)
+        output = replace(output_spec(config, entry), dropped=dropped)
         extension = output_extension(source, output.encode)
         naming = Naming(entry, name, extension, output.encode)
         chosen = choose_target(store, key, entry, naming, source)
@@ -323,7 +323,8 @@ def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
     )
 
 
-def _output_spec(config: Config, entry: Entry) -> OutputSpec:
+def output_spec(config: Config, entry: Entry) -> OutputSpec:
+    """How the films of an entry are cut, encoded and published."""
     originals, move_to = "keep", None
     if isinstance(entry, FolderConfig):
         if isinstance(entry.originals, MoveOriginals):

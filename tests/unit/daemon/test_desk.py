@@ -127,8 +127,12 @@ def test_an_intake_that_ended_without_a_word_is_noticed(config: Config, store: J
         intake.require_alive()
 
 
-def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
-    config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_read_that_is_stuck_is_left_behind(
+    config: Config,
+    store: JobStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     begun, gone = threading.Event(), threading.Event()
 
@@ -143,10 +147,11 @@ def test_an_intake_that_is_stuck_in_a_read_is_left_behind(
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
     intake.start()
     assert begun.wait(30)
+    caplog.set_level(logging.INFO)
     intake.leave()
-    assert intake.is_alive()
+    assert not intake.is_alive()
+    assert "A file is still being read; it is looked at anew the next time" in caplog.messages
     gone.set()
-    intake.join(30)
     assert intake.error is None  # that the ledger was closed under it is no fault
 
 
@@ -166,14 +171,17 @@ def test_what_takes_long_is_among_the_problems(
     intake.start()
     assert begun.wait(30)
     quiet = intake.problems
+    silent = "The folders could not be looked at for 0 minutes: does a disk not answer?"
+    assert intake.reading == []
+    monkeypatch.setattr("nstd.daemon.desk.MOMENT_SECONDS", -1.0)
     monkeypatch.setattr("nstd.daemon.desk.LONG_SECONDS", -1.0)
     reading = intake.problems
+    assert intake.reading == [tmp_path / "in/a.mp4"]
     gone.set()
     intake.leave()
-    assert (quiet, reading) == ([], [f"{tmp_path}/in/a.mp4 is being read for 0 minutes"])
-    assert intake.problems == [
-        "The folders could not be looked at for 0 minutes: does a disk not answer?"
-    ]
+    found = [f"{tmp_path}/in/a.mp4 is being read for 0 minutes", silent]
+    assert (quiet, reading) == ([], found)
+    assert intake.problems == [silent]
 
 
 def test_once_it_leaves_nothing_more_is_taken(

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,17 @@ class Desk:
     def __init__(self) -> None:
         self.files: list[str] = []
         self.error: Exception | None = None
+        self.later: list[Future[None]] = []
+        self.slow = False
 
-    def __call__(self, folder: WatchedFolder, path: Path) -> None:
+    def __call__(self, folder: WatchedFolder, path: Path) -> "Future[None] | None":
         if self.error is not None:
             raise self.error
         self.files.append(str(path.relative_to(folder.path)))
+        if self.slow:
+            self.later.append(Future())
+            return self.later[-1]
+        return None
 
     def take(self) -> list[str]:
         taken, self.files = self.files, []
@@ -335,3 +342,46 @@ def test_a_batch_of_a_folder_that_is_not_there_is_told(root: Path, clock: Clock)
         _scan(WatchedFolder(root / "gone"), clock)
     with pytest.raises(VanishedError, match="marker"):
         _scan(WatchedFolder(root, marker=".mounted"), clock)
+
+
+def test_a_file_that_changes_while_it_is_taken_is_taken_again_after_that(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    desk.slow = True
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    _pass(watcher, clock, 2 * SETTLE)
+    assert desk.take() == ["a.mp4"]
+    (root / "a.mp4").write_bytes(b"another")
+    (root / "b.mp4").write_bytes(b"2")
+    _pass(watcher, clock, 20 * SETTLE)
+    assert desk.take() == ["b.mp4"]  # it keeps no other waiting
+    for found in desk.later:
+        found.set_result(None)
+    _pass(watcher, clock, 400)
+    assert desk.take() == ["a.mp4"]
+
+
+def test_what_is_wrong_with_a_file_may_be_told_later(
+    watch: Callable[..., Watcher],
+    root: Path,
+    clock: Clock,
+    desk: Desk,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk.slow = True
+    for name in ("a.mp4", "b.mp4"):
+        (root / name).write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    _pass(watcher, clock, 2 * SETTLE)
+    assert desk.take() == ["a.mp4", "b.mp4"]
+    desk.later[0].set_exception(BusyError("Another process keeps it locked"))
+    desk.later[1].set_exception(UnreadableError("It is no film"))
+    _pass(watcher, clock, 3 * SETTLE)
+    assert len(desk.take()) == 1  # the first is tried again, the other is left alone
+    assert "is left alone: It is no film" in caplog.text
+    desk.later[2].set_exception(LedgerError("The ledger is torn"))
+    with pytest.raises(LedgerError, match="torn"):
+        _pass(watcher, clock, 1)

@@ -1,0 +1,80 @@
+"""Threads that read files, so that a large one, or a disk that is slow, keeps nobody waiting."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from nstd.errors import StorageError
+from nstd.files import facts_of
+from nstd.intake.folder import WatchedFolder
+
+LARGE_BYTES = 256 << 20
+"""What a disk of 100 MB/s takes more than a moment for."""
+
+Take = Callable[[WatchedFolder, Path], None]
+
+
+def is_large(path: Path) -> bool:
+    """Whether reading a file takes more than a moment; what cannot be looked at does not."""
+    try:
+        there = facts_of(path)
+    except StorageError:
+        return False  # who reads it meets the same
+    return there is not None and there.st_size >= LARGE_BYTES
+
+
+class Readers:
+    """Takes files, for each folder in two threads: what is large in one, all else in the other.
+
+    A thread takes its files in their order, and ends when it has none left.
+
+    Args:
+        take: Called with each file, in a thread.
+    """
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._lock = threading.Lock()
+        self._lanes: dict[tuple[WatchedFolder, bool], _Lane] = {}
+
+    def submit(self, folder: WatchedFolder, path: Path) -> "Future[None]":
+        """Have a file taken; the result is there when it was, or why it could not be."""
+        found: Future[None] = Future()
+        with self._lock:
+            key = folder, is_large(path)
+            lane = self._lanes.get(key)
+            if lane is None:
+                # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.
+                lane = self._lanes[key] = deque()
+                lane.append((found, path))
+                threading.Thread(
+                    target=self._work, args=(key, lane), name="reader", daemon=True
+                ).start()
+            else:
+                lane.append((found, path))
+        return found
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still being taken, or is to be."""
+        with self._lock:
+            return bool(self._lanes)
+
+    def _work(self, key: tuple[WatchedFolder, bool], lane: "_Lane") -> None:
+        while True:
+            with self._lock:
+                if not lane:
+                    del self._lanes[key]
+                    return
+                found, path = lane.popleft()
+            try:
+                self._take(key[0], path)
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                found.set_exception(error)
+            else:
+                found.set_result(None)
+
+
+_Lane = deque[tuple["Future[None]", Path]]
