@@ -24,9 +24,9 @@ from PIL import Image
 
 from nstd.config import Config, recipe_from_options
 from nstd.media.frame import Frame, VideoInfo
+from nstd.media.pictures import read_still
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.still import read_still
 from nstd.media.write.encode import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.scoring.films import match_films

@@ -20,7 +20,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from nstd.cache import TensorCache
-from nstd.media.still import read_still
+from nstd.media.pictures import read_still
 from nstd.style.device import prepare
 from nstd.style.devices import choose_devices
 from nstd.style.optimize import Painter, stylize_frame

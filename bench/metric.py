@@ -18,7 +18,7 @@ from unittest.mock import patch
 import torch
 
 from nstd.config import Config, recipe_from_options
-from nstd.media.still import read_still
+from nstd.media.pictures import read_still
 from nstd.scoring.style import make_painter
 from nstd.style import sobolev
 from nstd.style.optimize import Painter, stylize_frame

@@ -54,10 +54,10 @@ from PIL import Image
 
 from nstd.config import Config, recipe_from_options
 from nstd.flow import Checked, Estimator, Farneback
+from nstd.media.pictures import read_still
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import read_shots
-from nstd.media.still import read_still
 from nstd.media.write.encode import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.scoring.films import Films, match_films

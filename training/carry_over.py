@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from nstd.files import part_path, removed_on_failure, replace
-from nstd.media.still import read_still
+from nstd.media.pictures import read_still
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frame

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nstd.errors import UsageError
-from nstd.media.still import read_still
+from nstd.media.pictures import read_still
 
 Picture = npt.NDArray[np.uint8]
 """`[height, width, 3]`, red first."""

@@ -62,8 +62,9 @@ def styles_command(
 
 def _write_sheet(target: Path, *, overwrite: bool) -> None:
     from nstd.files import publish, removed_on_failure
+    from nstd.media.pictures import read_style_image
     from nstd.media.sheet import contact_sheet
-    from nstd.media.still import Still, encode_still, read_style_image
+    from nstd.media.still import Still, encode_still
 
     styles = list_styles()
     drawn = contact_sheet(

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
-from PIL import ExifTags, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import (  # the plugins by name: to open a WebP Pillow would load all that it has
+    ExifTags,
+    ImageCms,
+    ImageOps,
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
 
 from nstd.errors import NstdError, UnreadableError, UnsupportedError, from_os_error
 from nstd.files import part_path, removed_on_failure, sync_file
@@ -49,33 +56,37 @@ class Still:
     exif: bytes | None = None
 
 
-def read_still(path: Path, limits: Limits | None = None) -> Still:
-    """Read a picture: upright, in sRGB.
+_PROMISED = (*dict.fromkeys(PILLOW_FORMATS.values()),)
+"""What Pillow is asked to open, going by the content: among its other formats are some that run
+programs (EPS), read other files (FITS, WMF) or were written for a single game."""
 
-    Of an animation or a file with several pages the first picture is read, and the log says so.
+
+def decode_still(content: bytes, path: Path, limits: Limits) -> Still:
+    """Decode a picture in this process; what comes from elsewhere is for `pictures.read_still`.
 
     Args:
-        path: The picture.
-        limits: What it may have at most; None for the defaults.
+        content: The file's.
+        path: Its name, for messages.
+        limits: What it may have at most.
 
     Raises:
-        VanishedError: There is no such file.
-        UnreadableError: It is empty, damaged, or no picture.
+        UnreadableError: It is damaged, or none of the formats that are promised.
         UnsupportedError: It is beyond a limit; it is not decoded.
-        StorageError: The file system failed.
     """
-    limits = limits or Limits()
-    content = _content(path, limits)
+    limits.require_still_bytes(path, len(content))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning)  # of odd but harmless metadata
-            with PIL.Image.open(io.BytesIO(content)) as picture:
+            with PIL.Image.open(io.BytesIO(content), formats=_PROMISED) as picture:
                 limits.require_still_size(path, *picture.size)
                 return _decode(picture, path)
-    except NstdError:
+    except (NstdError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise UnreadableError(f"{path} is not a picture") from error
+        known = ", ".join(_PROMISED)
+        raise UnreadableError(
+            f"{path} is not a picture of a kind that is read ({known})"
+        ) from error
     except Exception as error:  # Pillow's, for damaged files: its decoders raise anything
         raise UnreadableError(f"{path} is damaged ({error})") from error
 
@@ -123,41 +134,20 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
     return part
 
 
-def read_style_image(path: Path, max_edge: int = 4096) -> Image:
-    """Read a picture to take a style from: on white where it is transparent, never huge.
+def style_of(still: Still, max_edge: int) -> Image:
+    """A picture to take a style from: on white where it is transparent.
 
     Args:
-        path: The picture.
+        still: The picture.
         max_edge: Pixels its longer edge has at most; a larger one is scaled down.
 
     Returns:
         uint8 `[height, width, 3]`, sRGB.
-
-    Raises:
-        InputError: It cannot be read; see `read_still`.
-        StorageError: The file system failed.
     """
-    try:
-        still = read_still(path)
-    except UnsupportedError as error:  # no limit of the configuration's: a style needs no detail
-        raise UnsupportedError(error.problem, "Scale it down first") from error
     picture = _on_white(PIL.Image.fromarray(still.image), _alpha(still))
     if max(picture.size) > max_edge:
         picture.thumbnail((max_edge, max_edge), PIL.Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(picture).copy()
-
-
-def _content(path: Path, limits: Limits) -> bytes:
-    if path.is_dir():
-        raise UnreadableError(f"{path} is a folder, not a picture")
-    try:
-        limits.require_still_bytes(path, path.stat().st_size)
-        content = path.read_bytes()
-    except OSError as error:
-        raise from_os_error(error, path, "reading") from error
-    if not content:
-        raise UnreadableError(f"{path} is empty")
-    return content
 
 
 def _decode(picture: PIL.Image.Image, path: Path) -> Still:

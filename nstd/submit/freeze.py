@@ -25,7 +25,7 @@ from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
-from nstd.media.still import read_style_image
+from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe

@@ -8,7 +8,7 @@ import torch
 
 from nstd.errors import UnreadableError, WeightsError
 from nstd.files import file_sha256
-from nstd.media.still import read_style_image
+from nstd.media.pictures import read_style_image
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Painter

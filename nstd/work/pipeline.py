@@ -8,8 +8,9 @@ from nstd.errors import BusyError, NstdError, from_os_error
 from nstd.files import opened, publish, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.names import STILL_SUFFIXES
+from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.still import encode_still, read_still
+from nstd.media.still import encode_still
 from nstd.media.write.segment import check_size
 from nstd.style.optimize import stylize_frame
 from nstd.submit.names import require_replaceable
@@ -101,7 +102,12 @@ def _painted(film: Film) -> Path:
 
 def _stylize_still(film: Film) -> Path:
     film.observer.doing("reading the picture")
-    still = read_still(film.content, film.output.limits)
+    still = read_still(
+        film.content,
+        film.output.limits,
+        stopping=lambda: film.observer.stopping,
+        alive=film.observer.alive,
+    )
     height, width, _ = still.image.shape
     require_paintable(film, width, height)
     require_affordable(film, width, height, 1, still=True)

@@ -125,7 +125,7 @@ def test_a_child_that_waits_blames_the_disk_and_one_that_computes_the_film(
         probe_guarded(film)
     assert waited.value.retryable
     # How much of the time it gets to compute is for the machine to say, so it may claim it all.
-    monkeypatch.setattr(guarded, "_cpu_seconds", lambda _: 0.6)
+    monkeypatch.setattr(guarded, "cpu_seconds", lambda _: 0.6)
     child("while True: pass")
     with pytest.raises(UnreadableError, match="cannot be read within 1 s of computing"):
         probe_guarded(film)
@@ -136,9 +136,9 @@ def test_computing_is_counted() -> None:
     with subprocess.Popen([sys.executable, "-c", busy], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert 0.2 < guarded._cpu_seconds(process.pid) < 30
+        assert 0.2 < guarded.cpu_seconds(process.pid) < 30
         process.kill()
-    assert guarded._cpu_seconds(process.pid) == 0  # it is gone
+    assert guarded.cpu_seconds(process.pid) == 0  # it is gone
 
 
 def test_a_stop_ends_the_child_and_life_is_told_of(
@@ -209,9 +209,9 @@ def test_the_child_ends_with_the_process_that_started_it(film: Path, tmp_path: P
         "from pathlib import Path\n"
         "from nstd.media.read import guarded\n"
         "program = '''import sys, json, os, time\n"
-        "from nstd.media.read.prober import _confine\n"
+        "from nstd.child import confine\n"
         "asked = json.loads(sys.argv[1])\n"
-        "_confine(asked['parent'], asked['memory'], asked['seconds'])\n"
+        "confine(asked['parent'], asked['memory'], largest_file=1 << 20)\n"
         f"open({str(note)!r}, 'w').write(str(os.getpid()))\n"
         "time.sleep(60)'''\n"
         "guarded.command = lambda module, asked: [sys.executable, '-c', program, asked]\n"

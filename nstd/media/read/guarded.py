@@ -29,7 +29,7 @@ BYTES_PER_SECOND = 10e6
 """The slowest disk or network that is waited for: all of a film is read."""
 
 _PROBER = "nstd.media.read.prober"
-_POLL_SECONDS = 0.25
+POLL_SECONDS = 0.25
 _REAP_SECONDS = 5.0
 _CRASHES = frozenset(
     {
@@ -75,18 +75,18 @@ def probe_guarded(
         memory=MEMORY_BYTES,
         seconds=int(seconds) + 1,
     )
-    with _memory_file() as chatter:
+    with memory_file() as chatter:
         child = _start(asked, chatter, path)
         try:
             answer = _wait(child, path, seconds, stopping, alive)
         finally:
             _end(child, path)
         if child.returncode or not answer:
-            raise _fault(child.returncode, path, chatter)
+            raise fault_of(child.returncode, path, chatter)
     return _result(answer)
 
 
-def _memory_file() -> BinaryIO:
+def memory_file() -> BinaryIO:
     """Takes what libraries print: unlike a pipe nobody needs to empty it, and its size is limited.
 
     Raises:
@@ -127,13 +127,13 @@ def _wait(
     deadline = time.monotonic() + seconds
     while True:
         try:
-            answer, _ = child.communicate(timeout=_POLL_SECONDS)
+            answer, _ = child.communicate(timeout=POLL_SECONDS)
         except subprocess.TimeoutExpired:
             alive()
             if stopping():
                 raise Interrupted(f"Looking at {path} was stopped") from None
             if time.monotonic() > deadline:
-                raise _too_slow(child.pid, path, seconds) from None
+                raise too_slow(cpu_seconds(child.pid), path, seconds) from None
         else:
             return answer
 
@@ -150,14 +150,23 @@ def _end(child: "subprocess.Popen[bytes]", path: Path) -> None:
         child.stdout.close()
 
 
-def _too_slow(pid: int, path: Path, seconds: float) -> NstdError:
-    """A film that computes for so long is to blame itself; a disk that says nothing may recover."""
-    if _cpu_seconds(pid) > seconds / 2:
+def too_slow(spent: float, path: Path, seconds: float) -> NstdError:
+    """What to say of a child that gave no answer in time.
+
+    What computes for so long is to blame itself; a disk that says nothing may recover.
+
+    Args:
+        spent: Seconds of computing.
+        path: What it was about.
+        seconds: How long it was waited for.
+    """
+    if spent > seconds / 2:
         return UnreadableError(f"{path} cannot be read within {seconds:.0f} s of computing")
     return StorageError(f"{path} could not be read within {seconds:.0f} s: its disk hardly answers")
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """How long a process has computed; 0 where it has ended."""
     try:
         # The command's name, in parentheses, may hold anything; utime and stime are 14 and 15.
         rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
@@ -166,7 +175,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(rest[11]) + int(rest[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _fault(code: int, path: Path, chatter: BinaryIO) -> NstdError:
+def fault_of(code: int, path: Path, chatter: BinaryIO) -> NstdError:
     """What it means that the child gave no answer."""
     chatter.seek(0)
     said = chatter.read().decode("utf-8", "backslashreplace").strip()

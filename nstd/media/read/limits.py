@@ -56,6 +56,11 @@ class Limits:
         """What stays free on every disk, in bytes."""
         return int(self.free_gib * (1 << 30))
 
+    @property
+    def still_bytes(self) -> int:
+        """What a still picture's file has at most, in bytes."""
+        return int(self.still_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BESIDE_PIXELS
+
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values."""
         return asdict(self)
@@ -183,8 +188,7 @@ class Limits:
         Raises:
             UnsupportedError: With what was found, the limit, and the key to raise.
         """
-        most = int(self.still_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BESIDE_PIXELS
-        if size > most:
+        if size > self.still_bytes:
             raise UnsupportedError(
                 f"{path} has {size_text(size)}, more than any picture of "
                 f"{self.still_megapixels:g} megapixels",

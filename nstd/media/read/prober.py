@@ -8,14 +8,12 @@ more than a sentence.
 import json
 import logging
 import os
-import resource
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
 
-from nstd.child import die_with_parent
+from nstd.child import Notes, confine, limit_time
 from nstd.errors import NstdError, UnreadableError
 from nstd.files import size_text
 from nstd.media.frame import VideoInfo
@@ -24,8 +22,6 @@ from nstd.media.read.limits import Limits
 from nstd.media.read.probe import probe
 
 _LONGEST_CHATTER = 1 << 20
-_FIRST_TO_GO = "1000"
-"""The kernel's word for the process to kill when memory is short; the best one for us."""
 
 
 def main() -> None:
@@ -37,8 +33,9 @@ def main() -> None:
     # What a library prints on standard output must not end up in the answer.
     answer_to = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    _confine(asked["parent"], asked["memory"], asked["seconds"])
-    notes = _Notes()
+    confine(asked["parent"], asked["memory"], largest_file=_LONGEST_CHATTER)
+    limit_time(asked["seconds"])
+    notes = Notes()
     logging.basicConfig(level=logging.INFO, handlers=[notes])
     logging.getLogger("libav").setLevel(logging.WARNING)
     try:
@@ -63,37 +60,6 @@ def _probe(asked: Json) -> VideoInfo:
             raise UnreadableError(f"{path} cannot be decoded ({error.err})") from error
         most = size_text(asked["memory"])
         raise UnreadableError(f"{path} needs more than {most} of memory to open") from error
-
-
-def _confine(parent: int, memory: int, seconds: int) -> None:
-    """End with `parent`, leave no core, and take no more memory and time than allowed."""
-    die_with_parent(parent)
-    with suppress(OSError):  # some containers forbid it; the other bounds hold all the same
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
-    # Private, writable memory. RLIMIT_AS counts address space besides: reserved arenas and stacks
-    # of threads, gigabytes that no film has asked for on a machine with many cores.
-    _limit(resource.RLIMIT_DATA, memory)
-    _limit(resource.RLIMIT_CPU, seconds)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, _LONGEST_CHATTER)
-
-
-def _limit(kind: int, value: int) -> None:
-    _, hard = resource.getrlimit(kind)
-    if hard != resource.RLIM_INFINITY:
-        value = min(value, hard)
-    resource.setrlimit(kind, (value, hard))
-
-
-class _Notes(logging.Handler):
-    """Keeps what is logged here, to be logged where somebody reads it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[tuple[str, int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.taken.append((record.name, record.levelno, record.getMessage()))
 
 
 if __name__ == "__main__":

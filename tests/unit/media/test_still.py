@@ -13,8 +13,9 @@ from nstd.errors import UnreadableError, UnsupportedError, VanishedError
 from nstd.files import publish
 from nstd.media.frame import Image
 from nstd.media.names import STILL_SUFFIXES
+from nstd.media.pictures import read_still, read_style_image
 from nstd.media.read.limits import Limits
-from nstd.media.still import Still, encode_still, read_still, read_style_image
+from nstd.media.still import Still, encode_still
 from tests.films import names
 
 

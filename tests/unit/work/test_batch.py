@@ -18,7 +18,7 @@ from nstd.errors import (
     UsageError,
 )
 from nstd.ledger.store import JobStore
-from nstd.media.still import read_still
+from nstd.media.pictures import read_still
 from nstd.media.write.encode import EncodeSettings
 from nstd.submit.control import daemon_lock
 from nstd.submit.inputs import expand

@@ -1,0 +1,126 @@
+"""The process that decodes pictures: one after the other, with nothing to lose but this process.
+
+`nstd.media.pictures` starts it, hands it files that are open and reads its answers. What decodes
+them is written in C, as what decodes films is: a picture that makes it crash, hang or ask for all
+the memory there is must cost nobody more than a sentence.
+
+A question is a message on a socket, as JSON, and the open file. The answer is a file in memory: a
+line of JSON, then the bytes of what is no plain value, in the order of `Still`'s fields.
+"""
+
+import json
+import logging
+import os
+import select
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from nstd.child import Notes, confine, limit_time
+from nstd.errors import NstdError, UnreadableError
+from nstd.files import size_text
+from nstd.media.read.limits import Limits
+from nstd.media.still import Still, decode_still
+
+Json = dict[str, Any]
+
+LONGEST_MESSAGE = 64 << 10
+"""Bytes of a question: a path of 4,096, each of which may be escaped, and some numbers."""
+
+IDLE_SECONDS = 60.0
+"""Without a question this process ends; the next one starts another, in a quarter of a second."""
+
+
+def main() -> None:
+    """Answer questions until there are none.
+
+    The only argument is JSON: `socket`, its descriptor; `parent`, whose process this is; `memory`,
+    the bytes to do with.
+    """
+    asked = json.loads(sys.argv[1])
+    confine(asked["parent"], asked["memory"], largest_file=asked["memory"])
+    notes = Notes()
+    logging.basicConfig(level=logging.INFO, handlers=[notes])
+    with socket.socket(fileno=asked["socket"]) as channel:
+        while select.select([channel], [], [], IDLE_SECONDS)[0]:
+            message, descriptors, _, _ = socket.recv_fds(channel, LONGEST_MESSAGE, 1)
+            if not message:
+                return
+            with os.fdopen(descriptors[0], "rb") as source:
+                answer = _answer(json.loads(message), source, asked["memory"], notes)
+            try:
+                socket.send_fds(channel, [b"."], [answer])
+            finally:
+                os.close(answer)
+
+
+def _answer(asked: Json, source: BinaryIO, memory: int, notes: Notes) -> int:
+    """The descriptor of an answer; see the module."""
+    path = Path(asked["path"])
+    limit_time(asked["seconds"])
+    notes.taken.clear()
+    arrays: list[bytes | memoryview] = []
+    try:
+        found = _decoded(path, source, Limits.from_json(asked["limits"]), memory)
+        head: Json = {"still": pack(found, arrays)}
+    except NstdError as error:
+        kind = type(error).__name__
+        head = {"error": kind, "problem": error.problem, "remedy": error.remedy}
+    descriptor = os.memfd_create("picture")
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
+        file.write(json.dumps(head | {"notes": notes.taken}).encode() + b"\n")
+        file.writelines(arrays)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _decoded(path: Path, source: BinaryIO, limits: Limits, memory: int) -> Still:
+    try:
+        return decode_still(source.read(limits.still_bytes + 1), path, limits)
+    except MemoryError as error:
+        most = size_text(memory)
+        raise UnreadableError(f"{path} needs more than {most} of memory to open") from error
+
+
+def pack(still: Still, arrays: list[bytes | memoryview]) -> Json:
+    """A picture's plain values; the bytes of the others are added to `arrays`."""
+    values: Json = {}
+    for field in fields(Still):
+        value = getattr(still, field.name)
+        if isinstance(value, np.ndarray):
+            arrays.append(np.ascontiguousarray(value).data.cast("B"))
+            value = {"kind": value.dtype.str, "shape": value.shape, "bytes": value.nbytes}
+        elif isinstance(value, bytes):
+            arrays.append(value)
+            value = {"kind": "bytes", "bytes": len(value)}
+        values[field.name] = value
+    return values
+
+
+def unpack(values: Mapping[str, Any], file: BinaryIO) -> Still:
+    """The picture that `pack` has told of, of whose other values `file` holds the bytes.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    found: Json = {}
+    for field in fields(Still):
+        value = values[field.name]
+        if isinstance(value, dict):
+            content = bytearray(value["bytes"])
+            file.readinto(content)  # type: ignore[attr-defined] # every binary file has it
+            if value["kind"] == "bytes":
+                value = bytes(content)
+            else:
+                value = np.frombuffer(content, np.dtype(value["kind"])).reshape(value["shape"])
+        found[field.name] = tuple(value) if isinstance(value, list) else value
+    return Still(**found)
+
+
+if __name__ == "__main__":
+    main()
