@@ -20,7 +20,9 @@ _MARKS = {"ok": "  ok ", "note": " note", "fault": "FAULT"}
 def check_command(
     unit: Annotated[
         str | None,
-        typer.Argument(help="With --service: the unit's name; nstd.service if not given."),
+        typer.Argument(
+            metavar="UNIT", help="With --service: the unit's name; nstd.service if not given."
+        ),
     ] = None,
     service: Annotated[
         bool,

@@ -61,7 +61,9 @@ def demo_command(
     seconds: Annotated[
         float, typer.Option(min=0.25, max=2.0, help="How much of the film is painted.")
     ] = 2.0,
-    overwrite: Annotated[bool, typer.Option(help="Replace files that are there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there.")
+    ] = False,
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     config: ConfigOption = None,

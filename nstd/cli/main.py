@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from nstd.cli import check, clean, demo, init, queue, score, service, styles, stylize, weights
-from nstd.cli.grouped import GroupedCommand
+from nstd.cli.grouped import GroupedCommand, GroupedCommands
 from nstd.errors import NstdError, from_os_error
 from nstd.log import is_journal
 
@@ -24,6 +24,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 app = typer.Typer(
     name="nstd",
+    cls=GroupedCommands,
     help="Paint films and pictures in the style of others: neural style transfer by optimization.",
     no_args_is_help=True,
     add_completion=True,
@@ -31,24 +32,38 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("init")(init.init_command)
-app.command("stylize", cls=GroupedCommand, epilog=stylize.EXAMPLES)(stylize.stylize_command)
-app.command("batch")(service.batch_command)
-app.command("run")(service.run_command)
-app.command("add")(queue.add_command)
-app.command("status")(queue.status_command)
-app.command("jobs")(queue.jobs_command)
-app.command("show")(queue.show_command)
-app.command("retry")(queue.retry_command)
-app.command("cancel")(queue.cancel_command)
-app.command("pause")(queue.pause_command)
-app.command("resume")(queue.resume_command)
-app.command("clean")(clean.clean_command)
-app.command("demo")(demo.demo_command)
-app.command("score")(score.score_command)
-app.command("check")(check.check_command)
-app.command("styles")(styles.styles_command)
-app.add_typer(weights.app, name="weights")
+_PAINT, _SERVE, _QUEUE, _CARE = "Paint now", "Watch folders", "The queue", "Housekeeping"
+
+_COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
+    (_PAINT, "stylize", stylize.stylize_command, "Paint films and pictures."),
+    (_PAINT, "demo", demo.demo_command, "Paint a small film that comes with nstd."),
+    (_PAINT, "styles", styles.styles_command, "List the styles that come with nstd."),
+    (_PAINT, "score", score.score_command, "Measure how a painted film holds together."),
+    (_SERVE, "init", init.init_command, "Write a configuration to begin with."),
+    (_SERVE, "run", service.run_command, "Watch folders, and paint what is dropped there."),
+    (_SERVE, "batch", service.batch_command, "Paint what the configuration names, once."),
+    (_SERVE, "check", check.check_command, "Say what works here, what does not, what to do."),
+    (_QUEUE, "add", queue.add_command, "Queue films and pictures."),
+    (_QUEUE, "status", queue.status_command, "Say what runs, what waits, and why."),
+    (_QUEUE, "jobs", queue.jobs_command, "List jobs."),
+    (_QUEUE, "show", queue.show_command, "Show everything of one job."),
+    (_QUEUE, "pause", queue.pause_command, "Keep jobs from being painted."),
+    (_QUEUE, "resume", queue.resume_command, "Let paused jobs go on."),
+    (_QUEUE, "cancel", queue.cancel_command, "Give jobs up."),
+    (_QUEUE, "retry", queue.retry_command, "Queue jobs again."),
+    (_CARE, "clean", clean.clean_command, "Show what is abandoned, and remove it if told to."),
+)
+"""Group, name, function and a few words of each command, in the order of help."""
+
+for _group, _name, _function, _words in _COMMANDS:
+    app.command(
+        _name,
+        cls=GroupedCommand,
+        short_help=_words,
+        rich_help_panel=_group,
+        epilog=stylize.EXAMPLES if _name == "stylize" else None,
+    )(_function)
+app.add_typer(weights.app, name="weights", rich_help_panel=_CARE)
 
 
 def _print_version(wanted: bool) -> None:

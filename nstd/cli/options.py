@@ -49,6 +49,7 @@ JsonProgressOption = Annotated[
     typer.Option(
         "--json-progress",
         help="Print events as JSON on standard output, one a line; the last one has the results.",
+        rich_help_panel=GENERAL,
     ),
 ]
 QuietOption = Annotated[
@@ -57,13 +58,13 @@ QuietOption = Annotated[
 DeviceOption = Annotated[
     str | None,
     typer.Option(
-        help="Paint on cpu, cuda:N (the N-th GPU, from 0) or mps.",
+        help="cpu, cuda:N (a GPU, counted from 0) or mps; the configuration's if not given.",
         rich_help_panel=GENERAL,
         autocompletion=completion.devices,
     ),
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads to use.", rich_help_panel=GENERAL)
+    int | None, typer.Option(min=1, help="CPU threads; all if not given.", rich_help_panel=GENERAL)
 ]
 
 

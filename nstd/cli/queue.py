@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from nstd.submit.add import Added
     from nstd.submit.control import Answer
 
-AllOption = Annotated[bool, typer.Option("--all", help="Every job that this concerns.")]
-
 
 WAITING = (JobState.QUEUED, JobState.RUNNING)
 CANCELABLE = (*WAITING, JobState.FAILED)
@@ -49,17 +47,22 @@ AGAIN = (JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED)
 
 
 def _numbers(offered: completion.Completer) -> Any:
-    return typer.Argument(metavar="JOB...", help="Their numbers.", autocompletion=offered)
+    return typer.Argument(
+        metavar="JOB", help="Their numbers, as `nstd jobs` lists them.", autocompletion=offered
+    )
 
 
 def add_command(
-    paths: Annotated[list[Path], typer.Argument(help="Films, pictures, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Films, pictures, or folders of them.")
+    ],
     recipe: Annotated[
         list[str] | None,
         typer.Option(
             "--recipe",
             "-r",
-            help="A recipe of the configuration.",
+            metavar="NAME",
+            help="A recipe of the configuration; may be given again.",
             autocompletion=completion.recipes,
         ),
     ] = None,
@@ -67,11 +70,15 @@ def add_command(
         Path | None,
         typer.Option("--output", "-o", help="A folder, for what lies in no watched folder."),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Also what is done or failed.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what is done, failed or canceled.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output that is there.")
     ] = False,
-    priority: Annotated[int | None, typer.Option(help="Higher is sooner; usually 0.")] = None,
+    priority: Annotated[
+        int | None, typer.Option(help="A whole number: higher is sooner; usually 0.")
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -115,9 +122,17 @@ def status_command(
 
 def jobs_command(
     state: Annotated[
-        list[JobState] | None, typer.Option("--state", "-s", help="Only jobs in this state.")
+        list[JobState] | None,
+        typer.Option(
+            "--state",
+            "-s",
+            metavar="STATE",
+            help=f"Only jobs in this state: {', '.join(JobState)}. May be given again.",
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="At most so many of them.")
+    ] = 50,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -136,7 +151,9 @@ def jobs_command(
 
 
 def show_command(
-    job: Annotated[int, typer.Argument(help="Its number.", autocompletion=completion.jobs())],
+    job: Annotated[
+        int, typer.Argument(metavar="JOB", help="Its number.", autocompletion=completion.jobs())
+    ],
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -185,7 +202,7 @@ def cancel_command(
 
 def pause_command(
     jobs: Annotated[list[int] | None, _numbers(completion.jobs(*WAITING, paused=False))] = None,
-    all_jobs: AllOption = False,
+    all_jobs: Annotated[bool, typer.Option("--all", help="Every job that waits or runs.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -199,7 +216,7 @@ def pause_command(
 
 def resume_command(
     jobs: Annotated[list[int] | None, _numbers(completion.jobs(*WAITING, paused=True))] = None,
-    all_jobs: AllOption = False,
+    all_jobs: Annotated[bool, typer.Option("--all", help="Every job that is paused.")] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,

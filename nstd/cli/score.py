@@ -33,7 +33,7 @@ NETWORK = "pocket"
 
 
 def score_command(
-    film: Annotated[Path, typer.Argument(help="The painted film.")],
+    film: Annotated[Path, typer.Argument(metavar="FILM", help="The painted film.")],
     source: Annotated[Path, typer.Option(help="The film that it was painted from.")],
     style: Annotated[
         list[str] | None,
@@ -66,9 +66,12 @@ def score_command(
     plot: Annotated[
         Path | None, typer.Option(help="Draw curves along the film, such as score.png.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a plot that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a plot that is there.")
+    ] = False,
     accept_truncated: Annotated[
-        bool, typer.Option("--accept-truncated", help="Score what is there of films cut off.")
+        bool,
+        typer.Option("--accept-truncated", help="Score what is there of films that are cut off."),
     ] = False,
     device: DeviceOption = None,
     threads: ThreadsOption = None,

@@ -19,9 +19,10 @@ from nstd.cli.progress import LOADING, reporting
 
 
 def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None:
-    """Watch the configured folders and paint what settles there, until SIGTERM.
+    """Watch the configured folders and paint what is dropped there, until stopped.
 
-    SIGHUP reads the configuration again.
+    Ctrl-C or SIGTERM stops it, and it goes on where it was when it is started again. SIGHUP reads
+    the configuration again.
     """
     from nstd.config import load_config
     from nstd.daemon.main import run
@@ -31,9 +32,7 @@ def run_command(config: ConfigOption = None, debug: DebugOption = False) -> None
 
 
 def batch_command(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help="More films, in watched folders or beside them.")
-    ] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="More films.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
     json_progress: JsonProgressOption = False,

@@ -28,7 +28,9 @@ def styles_command(
     sheet: Annotated[
         Path | None, typer.Option(help="Write a contact sheet to this picture, such as styles.png.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a sheet that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a sheet that is there.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,

@@ -186,7 +186,9 @@ def stylize_command(
             " 1.5s:4s. Either may be left out.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace an output that is there.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an output that is there.")
+    ] = False,
     accept_truncated: Annotated[
         bool,
         typer.Option("--accept-truncated", help="Paint what is there of a film that is cut off."),
@@ -199,7 +201,10 @@ def stylize_command(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Paint films and pictures now, with a progress bar; stopped work is continued."""
+    """Paint films and pictures.
+
+    Stop it with Ctrl-C: the same command goes on where it stopped, and leaves what is finished.
+    """
     face = Face(debug, json, quiet, json_progress)
     settings = configured(config, face, level="warning", needed=recipe is not None)
     settings = with_machine(settings, device, threads)

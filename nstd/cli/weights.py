@@ -46,6 +46,7 @@ def fetch_command(
     name: Annotated[
         str,
         typer.Argument(
+            metavar="NAME",
             help="Of the network; vgg19 is the one to be fetched.",
             autocompletion=completion.words("vgg19"),
         ),
@@ -84,7 +85,7 @@ def fetch_command(
 
 @app.command("import")
 def import_command(
-    source: Annotated[Path, typer.Argument(help="A .pth or .safetensors file.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth or .safetensors file.")],
     name: Annotated[str | None, typer.Option(help="Name to use in recipes.")] = None,
     layout: Annotated[
         str | None,
@@ -110,7 +111,10 @@ def import_command(
 @app.command("verify")
 def verify_command(
     network: Annotated[
-        str, typer.Argument(help="Its name, or its file.", autocompletion=completion.weights)
+        str,
+        typer.Argument(
+            metavar="NETWORK", help="Its name, or its file.", autocompletion=completion.weights
+        ),
     ],
     config: ConfigOption = None,
     json: JsonOption = False,

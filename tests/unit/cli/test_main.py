@@ -65,6 +65,20 @@ def test_a_short_h_is_help_too(name: str, capsys: pytest.CaptureFixture[str]) ->
     assert "-h, --help" in told[0]
 
 
+def test_commands_stand_in_groups_each_with_a_whole_sentence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert groups == ["Options:", "Paint now:", "Watch folders:", "The queue:", "Housekeeping:"]
+    told = dict(re.findall(r"(?m)^  (\w+) {2,}(\S.*)$", "\n".join(lines)))
+    for name in {command.split()[0] for command in COMMANDS}:
+        assert told[name].endswith(".")
+        assert "..." not in told[name]
+
+
 def test_the_help_of_stylize_has_groups_and_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["stylize", "--help"])
