@@ -25,12 +25,14 @@ from nstd.config.values import ONE_OR_MANY, FolderPath, Section, Switch, Text, W
 from nstd.config.words import did_you_mean, quote
 
 HIGHEST_PRIORITY = 1_000_000
-TEMPLATE_VARIABLES = ("stem", "recipe", "ext", "suffix")
+TEMPLATE_VARIABLES = ("stem", "recipe", "ext", "suffix", "folder")
 _NAME_MAX = 255
 """Bytes of a name that file systems take."""
 
 
-def output_name(template: str, *, stem: str, recipe: str, ext: str, suffix: str) -> str:
+def output_name(
+    template: str, *, stem: str, recipe: str, ext: str, suffix: str, folder: str = ""
+) -> str:
     """The name of an output, from the template of a folder or batch entry.
 
     Args:
@@ -39,20 +41,22 @@ def output_name(template: str, *, stem: str, recipe: str, ext: str, suffix: str)
         recipe: Name of the recipe.
         ext: Extension of the output, without its dot.
         suffix: Extension of the film, without its dot.
+        folder: Name of the folder that the film lies in.
 
     Returns:
-        The name; where it would be longer than file systems take, the stem is cut, and a hash of it
-        takes the place of what is missing.
+        The name; where it would be longer than file systems take, the stem is cut, and then the
+        folder, and a hash takes the place of what is missing.
     """
 
-    def named(stem: str) -> str:
-        return template.format(stem=stem, recipe=recipe, ext=ext, suffix=suffix)
+    def named(stem: str, folder: str) -> str:
+        return template.format(stem=stem, recipe=recipe, ext=ext, suffix=suffix, folder=folder)
 
-    name, kept = named(stem), stem
+    name, kept, inside = named(stem, folder), stem, folder
     mark = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
-    while kept and len(os.fsencode(name)) > _NAME_MAX:
-        kept = kept[:-1]  # by characters, so that none is left in halves
-        name = named(kept + mark)
+    while (kept or inside) and len(os.fsencode(name)) > _NAME_MAX:
+        # By characters, so that none is left in halves.
+        kept, inside = (kept[:-1], inside) if kept else (kept, inside[:-1])
+        name = named(kept + mark, inside)
     return name
 
 

@@ -11,7 +11,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, open_ledger
 from nstd.submit.freeze import entry_requests
-from nstd.submit.inputs import absolute, expand, watching_folder
+from nstd.submit.inputs import absolute, batch_folder, expand, watching_folder
 from nstd.submit.names import Entry, require_replaceable
 from nstd.submit.output import OutputSpec
 
@@ -154,7 +154,8 @@ def _place(config: Config, source: Path, wish: Wish) -> _Place:
         return _Place(_made_entry(config, source, wish), source.parent, wish.recipes, made=True)
     if len(config.batch) == 1 and wish.output is None:
         (entry,) = config.batch
-        return _Place(entry, source.parent, _some(entry, wish, "the batch entry"), made=False)
+        recipes = _some(entry, wish, "the batch entry")
+        return _Place(entry, batch_folder(entry, source), recipes, made=False)
     raise UsageError(
         f"{source} lies in no watched folder",
         "Move it into one, or say both -o FOLDER and --recipe NAME",

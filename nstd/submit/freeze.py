@@ -159,7 +159,7 @@ def entry_requests(
         key = job_key(store, folder, source, known_as, dropped=dropped)
         output = replace(output_spec(config, entry), dropped=dropped)
         extension = output_extension(source, output.encode)
-        naming = Naming(entry, name, extension, output.encode)
+        naming = Naming(entry, name, extension, output.encode, source.parent.name)
         chosen = choose_target(store, key, entry, naming, source)
         wanted = Submission(
             source=source,

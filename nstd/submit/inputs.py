@@ -2,12 +2,13 @@
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstd.config import Config, FolderConfig
+from nstd.config import BatchConfig, Config, FolderConfig
 from nstd.errors import UsageError
-from nstd.intake.folder import WatchedFolder
+from nstd.intake.folder import HIDDEN, WatchedFolder, ignored_as
 from nstd.media.names import is_media
 
 
@@ -70,3 +71,39 @@ def watched_folder(folder: FolderConfig) -> WatchedFolder:
 def watching_folder(config: Config, path: Path) -> FolderConfig | None:
     """The watched folder that a file belongs to, or None."""
     return next((one for one in config.folders if watched_folder(one).accepts(path)), None)
+
+
+def globbed(pattern: str) -> list[Path]:
+    """What a pattern finds, but for what never counts; what it names itself does."""
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    named = frozenset(Path(pattern).parts)
+
+    def counts(part: str) -> bool:
+        # Hidden names are found only by patterns that say so.
+        return part in named or ignored_as(part) in {None, HIDDEN}
+
+    found = (Path(name) for name in set(names))
+    return sorted(path for path in found if all(map(counts, path.parts)) and path.is_file())
+
+
+def fixed_part(pattern: str) -> Path:
+    """The folder below which an absolute pattern finds files; outputs mirror what is there."""
+    fixed = Path("/")
+    for part in Path(pattern).parent.parts[1:]:
+        if glob.has_magic(_ESCAPED.sub("", part)):
+            break
+        fixed /= _ESCAPED.sub(r"\1", part)
+    return fixed
+
+
+_ESCAPED = re.compile(r"\[([*?[])\]")
+"""A character of a pattern that stands for itself."""
+
+
+def batch_folder(entry: BatchConfig, path: Path) -> Path:
+    """What the relative path of a file counts from that goes by a batch entry.
+
+    That is the fixed part of the entry's first pattern that finds it, else its own folder.
+    """
+    found = (fixed_part(pattern) for pattern in entry.input if path in globbed(pattern))
+    return next(found, path.parent)

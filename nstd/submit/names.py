@@ -30,17 +30,23 @@ def output_extension(source: Path, encode: EncodeSettings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """An entry's rule for names, for one recipe and one kind of file."""
+    """An entry's rule for names, for one recipe, one folder and one kind of file."""
 
     entry: Entry
     recipe: str
     extension: str
     encode: EncodeSettings
+    folder: str
 
     def __call__(self, stem: str, suffix: str) -> str:
         """The name for a source of this stem and suffix."""
         return output_name(
-            self.entry.name, stem=stem, recipe=self.recipe, ext=self.extension, suffix=suffix
+            self.entry.name,
+            stem=stem,
+            recipe=self.recipe,
+            ext=self.extension,
+            suffix=suffix,
+            folder=self.folder,
         )
 
 

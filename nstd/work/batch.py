@@ -1,6 +1,5 @@
 """`batch`: what a configuration names, once."""
 
-import glob
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -10,14 +9,20 @@ from pathlib import Path
 from nstd.config import Config
 from nstd.errors import Interrupted, LedgerError, NstdError, UsageError, contained
 from nstd.files import facts_of
-from nstd.intake.folder import HIDDEN, ignored_as
 from nstd.intake.watcher import scan_once
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
 from nstd.submit.freeze import submit_entry
-from nstd.submit.inputs import absolute, watched_folder, watching_folder
+from nstd.submit.inputs import (
+    absolute,
+    batch_folder,
+    fixed_part,
+    globbed,
+    watched_folder,
+    watching_folder,
+)
 from nstd.submit.names import Entry
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
@@ -160,14 +165,17 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
         )
         work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
     for entry in config.batch:
+        bases: dict[Path, Path] = {}
         for pattern in entry.input:
-            paths = _globbed(pattern)
-            work += [(entry, path.parent, path) for path in paths]
+            paths = globbed(pattern)
+            for path in paths:
+                bases.setdefault(path, fixed_part(pattern))
             if not paths:
                 missing = UsageError(
                     f"No file matches {pattern}", "Correct batch: in config.yaml, or mount its disk"
                 )
                 failed.append(Result(Path(pattern), None, missing))
+        work += [(entry, base, path) for path, base in bases.items()]
     return work, failed
 
 
@@ -175,25 +183,13 @@ def _named_work(config: Config, paths: Sequence[Path]) -> list[Work]:
     return [_owner(config, absolute(path)) for path in paths]
 
 
-def _globbed(pattern: str) -> list[Path]:
-    """What a pattern finds, but for what never counts; what it names itself does."""
-    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    named = frozenset(Path(pattern).parts)
-
-    def counts(part: str) -> bool:
-        # Hidden names are found only by patterns that say so.
-        return part in named or ignored_as(part) in {None, HIDDEN}
-
-    found = (Path(name) for name in set(names))
-    return sorted(path for path in found if all(map(counts, path.parts)) and path.is_file())
-
-
 def _owner(config: Config, path: Path) -> Work:
     folder = watching_folder(config, path)
     if folder is not None:
         return folder, folder.watch, path
     if len(config.batch) == 1:
-        return config.batch[0], path.parent, path
+        (entry,) = config.batch
+        return entry, batch_folder(entry, path), path
     raise UsageError(
         f"{path} lies in no watched folder, and there is no single batch entry to go by",
         "Use `nstd stylize`, or add an entry to config.yaml",

@@ -120,6 +120,8 @@ def test_a_name_is_made_of_its_variables() -> None:
     assert output_name(several.name, **values) == "holi{day}.a.mp4"
     template = _entry(name="{recipe} of {stem} ({suffix}).{ext}").name
     assert output_name(template, **values) == "a of holi{day} (mov).mp4"
+    template = _entry(name="{folder}-{stem}.{ext}").name
+    assert output_name(template, **values, folder="june") == "june-holi{day}.mp4"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,11 @@ def test_a_name_is_never_too_long_for_a_file() -> None:
     for stem in ("é" * 126, "\udce9" * 252, "語" * 84):
         for template in ("{stem}.{recipe}.{ext}", "{stem}-{stem}.{ext}"):
             assert 200 < len(os.fsencode(named(stem, template))) <= 255
+    long = output_name(
+        "{folder}-{stem}.{ext}", stem="x", recipe="oil", ext="mp4", suffix="ts", folder="f" * 255
+    )
+    assert len(long) == 255
+    assert long.startswith("f" * 200)
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest() -> None:

@@ -131,6 +131,10 @@ def test_a_lone_batch_entry_is_gone_by_as_batch_does(config: Config, tmp_path: P
     picture("here/a.png")
     added = put(Config.model_validate(keys), "here/a.png")
     assert targets(added, tmp_path) == ["o/a.png"]
+    picture("old/sub/b.png")
+    entry["input"] = str(tmp_path / "old/**/*.png")
+    added = put(Config.model_validate(keys), "old/sub/b.png")
+    assert targets(added, tmp_path) == ["o/sub/b.png"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Work that is named: which files, where to, and what of it is done already."""
 
+import glob
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_still
 from nstd.media.write.encode import EncodeSettings
 from nstd.submit.control import daemon_lock
-from nstd.submit.inputs import expand
+from nstd.submit.inputs import expand, fixed_part
 from nstd.submit.output import OutputSpec
 from nstd.work import batch as batching
 from nstd.work import stylize as stylizing
@@ -37,6 +38,9 @@ from tests.jobs import save_picture as picture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.chdir(tmp_path)
     return small_config(tmp_path)
+
+
+COLORS = ("red", "green", "blue", "white")
 
 
 def paint(
@@ -86,6 +90,58 @@ def test_sidecars_count_in_batch_and_are_no_films(config: Config, tmp_path: Path
     ]
     assert bad.source == tmp_path / "in/b.png"
     assert "b.nstd.yaml:1: size: “small” is neither pixels" in str(bad.error)
+
+
+def test_what_a_pattern_finds_in_folders_is_mirrored_below_its_fixed_part(
+    config: Config, tmp_path: Path
+) -> None:
+    colors = dict(zip(("a.png", "x/a.png", "x/y/a.png", "[z]/a.png"), COLORS, strict=True))
+    for name, color in colors.items():
+        picture(tmp_path / "more" / name, color)
+    base = glob.escape(str(tmp_path / "more"))
+    entry = {"output": tmp_path / "also", "recipe": "oil", "name": "{folder}-{stem}.{ext}"}
+    entry["input"] = [f"{base}/**/*.png", f"{base}/x/*.png", f"{base}/[[]z]/*.png"]
+    several = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
+    found = {one.source: one.target for one in batch(several, [], Onlooker())}
+    assert found == {
+        tmp_path / "more/a.png": tmp_path / "also/more-a.png",
+        tmp_path / "more/x/a.png": tmp_path / "also/x/x-a.png",
+        tmp_path / "more/x/y/a.png": tmp_path / "also/x/y/y-a.png",
+        tmp_path / "more/[z]/a.png": tmp_path / "also/[z]/[z]-a.png",
+    }
+    # One that is named is the same work.
+    (named,) = batch(several, [tmp_path / "more/x/y/a.png"], Onlooker())[3:]
+    assert (named.target, named.kept) == (tmp_path / "also/x/y/y-a.png", True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("/a/b/*.mp4", "/a/b"),
+        ("/a/b/c.mp4", "/a/b"),
+        ("/a/**/b/*.mp4", "/a"),
+        ("/a/b?/c/*.mp4", "/a"),
+        ("/a/b[[]c/d/*.mp4", "/a/b[c/d"),
+        ("/*", "/"),
+    ],
+)
+def test_the_fixed_part_of_a_pattern_ends_where_it_leaves_a_choice(
+    pattern: str, expected: str
+) -> None:
+    assert fixed_part(pattern) == Path(expected)
+
+
+def test_two_that_would_have_one_name_are_told_apart_the_same_way_each_time(
+    config: Config, tmp_path: Path
+) -> None:
+    for name, color in zip(("one/x/a.png", "two/x/a.png"), COLORS, strict=False):
+        picture(tmp_path / name, color)
+    entry = {"output": tmp_path / "also", "recipe": "oil"}
+    entry["input"] = [str(tmp_path / "one/**/*.png"), str(tmp_path / "two/**/*.png")]
+    several = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
+    for _ in range(2):
+        targets = [one.target for one in batch(several, [], Onlooker())]
+        assert targets == [tmp_path / "also/x/a.png", tmp_path / "also/x/a.png.png"]
 
 
 def test_what_a_nas_keeps_for_itself_is_painted_only_where_it_is_named(
