@@ -17,11 +17,13 @@ from functools import partial
 from pathlib import Path
 
 from nstd.config import Config
-from nstd.errors import from_os_error
+from nstd.errors import BusyError, from_os_error
 from nstd.files import locked, part_path
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.control import UNFINISHED
+from nstd.weights.catalog import locked as locked_weights
+from nstd.weights.catalog import weights_folder
 
 PART_SECONDS = 86400.0
 """A part file is never taken for abandoned before it is this old: none is written to for so long,
@@ -112,7 +114,7 @@ def clean(
 
     Args:
         queue: For the queue of `run` and `batch`.
-        own: For what `stylize` has begun.
+        own: For the user's own, where that is another.
         older_than: Age in seconds.
         remove: Remove it; else it is only looked at.
         clock: Seconds since the epoch.
@@ -125,7 +127,9 @@ def clean(
         StorageError: A file or folder cannot be looked at, or removed.
     """
     found = _Round(older_than, remove, clock())
-    folders = {queue.state_dir: False, own.state_dir / "stylize": True}
+    states = dict.fromkeys((queue.state_dir, own.state_dir))
+    folders = dict.fromkeys(states, False)
+    folders |= {folder / "stylize": True for folder in states}
     with ExitStack() as stack:
         stores = {
             folder: stack.enter_context(JobStore(folder / _LEDGER, clock))
@@ -143,6 +147,8 @@ def clean(
         taken = {job.request.target for store in stores.values() for job in store.jobs(UNFINISHED)}
         for folder, store in stores.items():
             _look_at_parts(found, store, folder, taken)
+    for cache in dict.fromkeys((queue.cache_dir, own.cache_dir)):
+        _look_at_downloads(found, cache)
     return found.found
 
 
@@ -196,6 +202,23 @@ def _look_at_parts(found: _Round, store: JobStore, folder: Path, taken: set[byte
             if stat.S_ISREG(facts.st_mode):
                 part = Leftover(Kind.PART, path, facts.st_size, found.now - facts.st_mtime)
                 found.take(part, partial(_remove_file, path), least=PART_SECONDS)
+
+
+def _look_at_downloads(found: _Round, cache: Path) -> None:
+    """Weights that were fetched in part; the rest would be fetched once that is asked for again."""
+    for part in _listed(weights_folder(cache)):
+        if part.name.endswith((".part", ".part.json")):
+            facts = part.lstat()
+            download = Leftover(Kind.PART, part, facts.st_size, found.now - facts.st_mtime)
+            found.take(download, partial(_remove_download, part, cache), least=PART_SECONDS)
+
+
+def _remove_download(part: Path, cache: Path) -> bool:
+    try:
+        with locked_weights(cache):
+            return _remove_file(part)
+    except BusyError:
+        return False
 
 
 def _leftover(kind: Kind, job: Job, work: Path, now: float) -> Leftover:

@@ -13,6 +13,7 @@ from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
+from nstd.weights.catalog import locked as locked_weights
 from nstd.work.clean import Kind, Leftover, clean
 
 DAY = 86400.0
@@ -264,6 +265,35 @@ def test_a_part_that_may_be_written_to_stays_whatever_was_asked_for(house: House
     part.unlink()
     part.symlink_to(house.folder / "in/a.mp4")
     assert house.clean(days=0) == []  # a link is none of nstd's
+
+
+def test_weights_that_were_fetched_in_part_go(house: House) -> None:
+    folder = house.config.cache_dir / "weights"
+    folder.mkdir(parents=True)
+    part, notes, whole = (
+        folder / name for name in ("v.pth.part", "v.pth.part.json", "v.safetensors")
+    )
+    for path in (part, notes, whole):
+        path.write_bytes(bytes(100))
+        _age(path, 31)
+    with locked_weights(house.config.cache_dir):
+        assert [one.kept for one in house.clean(remove=True)] == ["it is in use"] * 2
+    found = house.clean(remove=True)
+    assert [(one.kind, one.path, one.bytes) for one in found] == [
+        (Kind.PART, part, 100),
+        (Kind.PART, notes, 100),
+    ]
+    assert [path.exists() for path in (part, notes, whole)] == [False, False, True]
+
+
+def test_what_the_queue_s_own_user_began_is_found_beside_one_s_own(
+    house: House, tmp_path: Path
+) -> None:
+    job = house.put(house.own, "a.mp4", JobState.QUEUED, frames=1)
+    house.now += 40 * DAY
+    mine = Config(state_dir=tmp_path / "mine", cache_dir=tmp_path / "cache")
+    found = clean(house.config, mine, older_than=DAY, remove=False, clock=lambda: house.now)
+    assert [(one.kind, one.job) for one in found] == [(Kind.BEGUN, job)]
 
 
 def test_where_there_is_no_ledger_there_is_nothing_and_none_is_made(tmp_path: Path) -> None:
