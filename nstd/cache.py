@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class TensorCache:
         path = self._path(key)
         try:
             data = path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             return None
         except OSError as error:
             self._warn(error)
@@ -144,6 +145,8 @@ def _digest(key: str, tensors: Mapping[str, torch.Tensor]) -> str:
 def _replace(path: Path, data: bytes) -> None:
     """Put `data` at `path` in one step (not fsynced: a torn file is found by its checksum)."""
     part = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.part")
+    if path.is_dir():
+        shutil.rmtree(path)
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -17,6 +17,7 @@
     ├── WeightsError            1   a network's weights are missing, damaged or unknown
     │   └── DownloadError      75   fetching weights failed; nothing half-fetched is used
     ├── StorageError           75   the file system would not do what it was asked
+    │   ├── DamagedError       75   what was painted so far is damaged; it is painted again
     │   ├── DiskFullError      75   no space (or quota) left
     │   └── AccessError        75   permission denied
     ├── LedgerError             1   the ledger of jobs cannot be used
@@ -216,6 +217,12 @@ class StorageError(NstdError):
     exit_code = 75
     retryable = True
     default_remedy = "Check the disk and the folder, then try again"
+
+
+class DamagedError(StorageError):
+    """What was painted so far is damaged."""
+
+    default_remedy = "Nothing to do: the next try paints again what is damaged"
 
 
 class DiskFullError(StorageError):

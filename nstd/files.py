@@ -143,6 +143,31 @@ def _open_beneath(folder: Path, path: Path) -> int:
         os.close(inner)
 
 
+def has_content(path: Path, sha256: str) -> bool:
+    """Whether a file is there, and has the content of this hash; a folder or a pipe has none.
+
+    Raises:
+        StorageError: It cannot be looked at, or not be read.
+    """
+    facts = facts_of(path)
+    return facts is not None and stat.S_ISREG(facts.st_mode) and file_sha256(path) == sha256
+
+
+def discard(path: Path) -> None:
+    """Remove what is at `path`, if anything is: a file, or a folder with all that is in it.
+
+    Raises:
+        StorageError: The file system refused.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise from_os_error(error, path, "removing") from error
+
+
 def part_path(target: Path) -> Path:
     """The hidden file beside `target` that is written first: `.name.part`.
 
@@ -268,13 +293,11 @@ def empty_folder(folder: Path) -> None:
         StorageError: The file system refused.
     """
     try:
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        found = list(folder.iterdir())
     except OSError as error:
         raise from_os_error(error, folder, "emptying") from error
+    for path in found:
+        discard(path)
 
 
 @contextmanager

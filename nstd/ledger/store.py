@@ -352,16 +352,22 @@ class JobStore(Lookups):
             _running_row(connection, job)
             segment_rows.close_segment(connection, job.id, segment, self._clock())
 
-    def clear_segments(self, job: Job) -> None:
-        """Forget the job's segments and the frames painted: it begins anew."""
+    def clear_segments(self, job: Job, kept: int = 0) -> None:
+        """Forget all of the job's segments but the first `kept`, and the frames painted of them."""
         now = self._clock()
         with self._database.transaction() as connection:
             row = _running_row(connection, job)
-            connection.execute("DELETE FROM segments WHERE job_id = ?", (job.id,))
             connection.execute(
-                "UPDATE jobs SET frames_done = 0, updated = ? WHERE id = ?", (now, job.id)
+                "DELETE FROM segments WHERE job_id = ? AND number >= ?", (job.id, kept)
             )
-            record(connection, row, JobState.RUNNING, now, BEGUN_ANEW)
+            connection.execute(
+                "UPDATE jobs SET updated = :now, frames_done = coalesce((SELECT"
+                " sum(last - first + 1) FROM segments WHERE job_id = :id), 0) WHERE id = :id",
+                {"now": now, "id": job.id},
+            )
+            # Of an estimate the time spent on what is kept still counts.
+            how = BEGUN_ANEW if kept == 0 else f"Painted again from segment {kept + 1} on"
+            record(connection, row, JobState.RUNNING, now, how)
 
     # --- files seen, and the daemon ----------------------------------------------------------
 

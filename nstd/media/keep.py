@@ -1,19 +1,20 @@
 """The painted frames of an open segment, kept losslessly until the segment is encoded."""
 
 import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from nstd.errors import UnreadableError, from_os_error
-from nstd.files import sync_folder, write_whole
+from nstd.errors import DamagedError, from_os_error
+from nstd.files import discard, sync_folder, write_whole
 from nstd.media.frame import Image
 
 _NAME = re.compile(r"frame-(\d{8,})\.png")
 _LEFTOVER = re.compile(r"\.frame-\d{8,}\.png\.part")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xae\x42\x60\x82"
 _FAST = 1
 """zlib's level: frames are kept for minutes, not archived."""
 
@@ -23,7 +24,7 @@ class FrameKeeper:
 
     Args:
         folder: Where they are kept; made if it is not there. Nothing else may be in it that is
-            named like a frame.
+            named like a frame, and nothing else in its place.
 
     Raises:
         DiskFullError: No space is left. Like the next, from any method.
@@ -33,6 +34,8 @@ class FrameKeeper:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         try:
+            if folder.exists() and not folder.is_dir():
+                discard(folder)
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise from_os_error(error, folder, "making") from error
@@ -52,57 +55,78 @@ class FrameKeeper:
         """Frame `index` as it was kept, bit for bit.
 
         Raises:
-            UnreadableError: It is not there, or damaged.
+            DamagedError: It is not there, or damaged.
         """
         path = self._path(index)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError as error:
-            raise UnreadableError(f"The painted frame {index} is not there any more") from error
-        except OSError as error:
-            raise from_os_error(error, path, "reading") from error
-        bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-        if bgr is None or not content.endswith(_PNG_END):
-            raise UnreadableError(f"The painted frame {path} is damaged", "Delete it and try again")
+        content = _content(path)
+        if content is None or not _is_sound(content):
+            raise DamagedError(f"The painted frame {path} is gone or damaged")
+        bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise DamagedError(f"The painted frame {path} is no picture")
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
     def indices(self) -> list[int]:
-        """Numbers of all frames that are there whole, ascending.
+        """Numbers of all frames that are sound, ascending; every one is read.
 
-        What a kill or a power failure left half-written is removed.
+        What a kill or a power failure left half-written is removed, as is what is damaged.
         """
         found = []
-        try:
-            for path in self._folder.iterdir():
-                match = _NAME.fullmatch(path.name)
-                if match and _is_whole(path):
-                    found.append(int(match[1]))
-                elif match or _LEFTOVER.fullmatch(path.name):
-                    path.unlink(missing_ok=True)
-        except OSError as error:
-            raise from_os_error(error, self._folder, "reading") from error
+        for path, index in self._named():
+            content = _content(path)
+            if content is not None and _is_sound(content):
+                found.append(index)
+            else:
+                discard(path)
         return sorted(found)
 
     def clear(self, upto: int | None = None) -> None:
         """Remove the frames up to and including number `upto`, or all of them."""
-        for index in self.indices():
+        for path, index in self._named():
             if upto is None or index <= upto:
-                path = self._path(index)
-                try:
-                    path.unlink(missing_ok=True)
-                except OSError as error:
-                    raise from_os_error(error, path, "removing") from error
+                discard(path)
         sync_folder(self._folder)
+
+    def _named(self) -> Iterator[tuple[Path, int]]:
+        """What is named like a frame, with its number; the halves of others are removed."""
+        try:
+            paths = list(self._folder.iterdir())
+        except OSError as error:
+            raise from_os_error(error, self._folder, "reading") from error
+        for path in paths:
+            if match := _NAME.fullmatch(path.name):
+                yield path, int(match[1])
+            elif _LEFTOVER.fullmatch(path.name):
+                discard(path)
 
     def _path(self, index: int) -> Path:
         return self._folder / f"frame-{index:08}.png"
 
 
-def _is_whole(path: Path) -> bool:
-    size = path.stat().st_size
-    if size < len(_PNG_START) + len(_PNG_END):
+def _content(path: Path) -> bytes | None:
+    """What is in a file; None where there is none."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise from_os_error(error, path, "reading") from error
+
+
+def _is_sound(content: bytes) -> bool:
+    """Whether it is a whole PNG file whose chunks have the checksums that they were given.
+
+    A CRC-32 finds every burst of up to 32 damaged bits, and of anything else all but one in 2³².
+    """
+    view, at, kind = memoryview(content), len(_PNG_START), b""
+    if not content.startswith(_PNG_START):
         return False
-    with path.open("rb") as file:
-        start = file.read(len(_PNG_START))
-        file.seek(-len(_PNG_END), 2)
-        return start == _PNG_START and file.read() == _PNG_END
+    while kind != b"IEND":
+        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
+        kind = bytes(view[at + 4 : at + 8])
+        if end + 4 > len(view):
+            return False
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            return False
+        at = end + 4
+    return at == len(view)

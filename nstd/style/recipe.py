@@ -73,6 +73,7 @@ class StyleSource:
             makes larger strokes.
         sha256: Hash of the file, once it is frozen into a job.
         name: What it was called before: a frozen file is called by its hash. For people alone.
+        origin: Where it was frozen from: it is copied again from there if it is damaged.
     """
 
     image: str
@@ -80,6 +81,7 @@ class StyleSource:
     scale: float = 1.0
     sha256: str | None = None
     name: str | None = None
+    origin: str | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.weight < math.inf, f"The weight of the style {self.image} is not above 0")
@@ -255,13 +257,14 @@ class StyleRecipe:
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values; `from_json` gives the same recipe back.
 
-        `INDEPENDENT` is left out, and the name of a style that has none: ledgers hold recipes so,
-        and one must always be written the same.
+        `INDEPENDENT` is left out, and name and origin of a style that has none: ledgers hold
+        recipes so, and one must always be written the same.
         """
         values = asdict(self)
         for style in values["styles"]:
-            if style["name"] is None:
-                del style["name"]
+            for key in ("name", "origin"):
+                if style[key] is None:
+                    del style[key]
         if self.temporal == INDEPENDENT:
             del values["temporal"]
         return values

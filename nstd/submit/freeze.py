@@ -1,25 +1,18 @@
 """From a settled file to a job in the ledger: fingerprint, frozen recipe, name of the output."""
 
-import hashlib
 import logging
 import os
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from nstd.config import Config, FolderConfig, MoveOriginals, sidecar_of, with_sidecar
 from nstd.errors import (
-    ChangedError,
     ConfigError,
     InputError,
-    VanishedError,
     WeightsError,
-    from_os_error,
 )
-from nstd.files import file_sha256, removed_on_failure
-from nstd.files import replace as move_into_place
 from nstd.gallery import style_name
 from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
@@ -29,6 +22,7 @@ from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe
+from nstd.submit.frozen import freeze_file
 from nstd.submit.names import Entry, Naming, choose_target, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
@@ -242,14 +236,15 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
     frozen = freezing.state_dir / "frozen"
     styles = []
     for style in recipe.styles:
-        digest, copy = _freeze_file(Path(style.image), frozen, _check_style_image)
+        digest, copy = freeze_file(Path(style.image), frozen, _check_style_image)
         name = style.name or style_name(style.image)
-        styles.append(replace(style, image=str(copy), sha256=digest, name=name))
+        origin = style.origin or str(Path(style.image).absolute())
+        styles.append(replace(style, image=str(copy), sha256=digest, name=name, origin=origin))
     chosen = choose_network(recipe.network, freezing.cache_dir, gpu=freezing.gpu)
     if chosen.reason:
         _say_which(chosen.name, chosen.reason)
     require_depth(recipe, chosen)
-    digest, copy = _freeze_file(chosen.path, frozen, _check_weights)
+    digest, copy = freeze_file(chosen.path, frozen, inspect_weights)
     return replace(
         recipe,
         styles=tuple(styles),
@@ -345,48 +340,5 @@ def output_spec(config: Config, entry: Entry) -> OutputSpec:
     )
 
 
-def _freeze_file(source: Path, folder: Path, check: Callable[[Path], None]) -> tuple[str, Path]:
-    try:
-        identity = FileIdentity.from_stat(source.stat())
-        digest = _checked_digest(source, identity, check)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise VanishedError(f"There is no {source}", "Check the recipe's paths") from error
-        raise from_os_error(error, source, "reading") from error
-    copy = folder / f"{digest}{source.suffix.lower()}"
-    if copy.exists():
-        return digest, copy
-    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
-    with removed_on_failure(part):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, part)
-        except OSError as error:
-            raise from_os_error(error, copy, "writing") from error
-        if file_sha256(part) != digest:
-            raise ChangedError(f"{source} changed while it was read", "Queue the film again")
-        move_into_place(part, copy)
-    return digest, copy
-
-
-@lru_cache(maxsize=64)
-def _checked_digest(
-    source: Path,
-    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
-    check: Callable[[Path], None],
-) -> str:
-    """Hash of a file that is sound; not read again as long as it does not change.
-
-    Of thousands of films dropped at once each has the same style images and weights.
-    """
-    check(source)
-    with source.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_style_image(path: Path) -> None:
     read_style_image(path)  # now, while its own name can still be said
-
-
-def _check_weights(path: Path) -> None:
-    inspect_weights(path)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nstd.errors import Interrupted, LedgerError, UnreadableError
-from nstd.files import facts_of, file_sha256
+from nstd.errors import DamagedError, Interrupted, LedgerError, UnreadableError
+from nstd.files import discard, file_sha256, has_content
 from nstd.ledger.job import Segment
 from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import Frame, Image, VideoInfo
@@ -28,7 +28,7 @@ from nstd.temporal.shot import losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
 from nstd.work.film import Film, to_image, to_tensor
 from nstd.work.room import require_room
-from nstd.work.sequence import Coming, Past, coming_frames, is_carried, segment_folder
+from nstd.work.sequence import Coming, Past, coming_frames, is_carried, kept_frames, segment_folder
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ def stylize_segment(
     require_room(film, info)
     film.store.open_segment(film.job, segment)
     keeper = FrameKeeper(segment_folder(film.work, segment.index))
+    kept = kept_frames(film, segment)
     shot = _carried_shot(film, segment)
     total = film.frames_of(info)
     times: list[Frame] = []
@@ -74,7 +75,7 @@ def stylize_segment(
         if shot is None:
             shot = _Shot(frame.index, _energies(film, frame))
         past = Past(film, segment, keeper, shot.first)
-        if frame.index not in keeper.indices():
+        if frame.index not in kept:
             _paint_frame(film, past, coming, shot)
         shot = _judged(film, keeper, frame, shot)
         times.append(replace(frame, image=_NO_PIXELS))
@@ -172,6 +173,9 @@ def assemble_film(film: Film, info: VideoInfo) -> Path:
     """The closed segments joined, with the other streams of the source, as a part file."""
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     paths = [film.work / str(segment.path) for segment in closed]
+    for segment, path in zip(closed, paths, strict=True):
+        if not has_content(path, str(segment.digest)):
+            raise DamagedError(f"The painted segment {path} is gone or damaged")
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
     span = None
@@ -195,16 +199,30 @@ def as_painted(film: Film, info: VideoInfo) -> VideoInfo:
 
 
 def _closed_segments(film: Film) -> list[Segment]:
-    """What is painted already; all of it is forgotten if any file of it is gone or damaged."""
+    """What is painted already, up to what is gone or damaged; what follows that is forgotten."""
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     for segment in closed:
         path = film.work / str(segment.path)
-        whole = facts_of(path) is not None and file_sha256(path) == segment.digest
         # Only what the last one leaves is still needed.
-        if not whole or (segment is closed[-1] and not is_carried(film.work, segment)):
-            logger.warning("%s is gone or damaged: %s begins anew", path, film.source.name)
-            film.store.clear_segments(film.job)
-            return []
+        if has_content(path, str(segment.digest)) and (
+            segment is not closed[-1] or is_carried(film.work, segment)
+        ):
+            continue
+        index = segment.index
+        # What a shot's segments leave for the next one is gone with that.
+        while film.painter.recipe.temporal.distances and closed[index].depends_on is not None:
+            index -= 1
+        first = closed[index].first
+        logger.warning(
+            "%s, or what it leaves for the next, is gone or damaged: %s goes on with frame %d",
+            path,
+            film.source.name,
+            first,
+        )
+        film.store.clear_segments(film.job, index)
+        for forgotten in closed[index:]:
+            discard(film.work / str(forgotten.path))
+        return closed[:index]
     return closed
 
 

@@ -1,5 +1,6 @@
 """What each frame of a film inherits: its shot, the flow, and the painted frames before it."""
 
+import logging
 import shutil
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import cv2
 
-from nstd.errors import UnreadableError
 from nstd.flow import Flow, with_flows
 from nstd.ledger.job import Segment
 from nstd.media.frame import Frame, Image, VideoInfo
@@ -19,6 +19,8 @@ from nstd.temporal.shot import Predecessor
 from nstd.work.film import Film, to_tensor
 from nstd.work.memory import host_memory
 from nstd.work.plan import ExecutionPlan
+
+logger = logging.getLogger(__name__)
 
 FLOW_SHARE = 4
 """Where the CPU paints, one of so many of its threads finds the flow beside that."""
@@ -186,14 +188,7 @@ class Past:
 
     def _shown_by(self, index: int) -> Image:
         """What a painted frame was painted for."""
-        folder = self._folder_of(index)
-        try:
-            return FrameKeeper(folder / _SHOWN).load(index)
-        except UnreadableError as error:
-            raise UnreadableError(
-                f"What frame {index} was painted for is not in {folder / _SHOWN} any more",
-                f"Delete {folder}: what is in it is painted again",
-            ) from error
+        return FrameKeeper(self._folder_of(index) / _SHOWN).load(index)
 
     def _folder_of(self, index: int) -> Path:
         """Where a painted frame lies: in this segment's folder, or in what the one before left."""
@@ -210,6 +205,33 @@ def segment_folder(work: Path, index: int) -> Path:
 def carried_folder(work: Path, index: int) -> Path:
     """Where the painted frames lie that segment `index` leaves for the one after it."""
     return work / f"carried-{index + 1:06d}"
+
+
+def kept_frames(film: Film, segment: Segment) -> set[int]:
+    """Numbers of the frames of an open segment that need not be painted again.
+
+    A later frame is painted from those before it, and from what these were painted for, which is
+    kept of the last ones alone: where any of that is damaged, all of the segment is painted again.
+    """
+    folder = segment_folder(film.work, segment.index)
+    keeper = FrameKeeper(folder)
+    kept = keeper.indices()
+    reach = max(film.painter.recipe.temporal.distances, default=0)
+    if not (kept and reach):
+        return set(kept)
+    end = kept[-1] + 1
+    shown = FrameKeeper(folder / _SHOWN)
+    needed = set(range(max(segment.first, end - reach), end))
+    if kept == list(range(segment.first, end)) and needed <= set(shown.indices()):
+        return set(kept)
+    logger.warning(
+        "Of what is painted of %s something is damaged: it goes on with frame %d",
+        film.source.name,
+        segment.first,
+    )
+    keeper.clear()
+    shown.clear()
+    return set()
 
 
 def is_carried(work: Path, segment: Segment) -> bool:

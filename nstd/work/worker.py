@@ -32,6 +32,7 @@ from nstd.style.devices import DeviceInfo, choose_devices
 from nstd.style.optimize import Painter
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
+from nstd.submit.frozen import restore_frozen
 from nstd.submit.output import OutputSpec
 from nstd.work.clearing import Clearing
 from nstd.work.crew import WorkerSettings, worker_settings
@@ -217,6 +218,7 @@ class Worker:
         if self._painter is None or self._painter[0] != wanted:
             self._painter = None  # frees its memory before the next is built
             self._observer.doing("loading the network")
+            restore_frozen(job, recipe, self._settings.cache_dir)
             store = MemoryStore(Told(self._targets, self._observer.doing))
             painter = build_painter(recipe, plan, self._torch_device, store)
             self._painter = (wanted, painter)

@@ -2,14 +2,20 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
+from nstd.media.frame import Image
+from nstd.media.read.probe import probe
+from nstd.media.read.reader import read_frames
 from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.segment import SegmentWriter
 from nstd.style.devices import choose_devices
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
 from nstd.submit.freeze import Freezing, Submission, submit
@@ -39,6 +45,14 @@ def unbroken_digest(
         house.queue()
         assert house.work(Onlooker()).error is None
         return digest(house.target)
+
+
+def scene(seed: int, shift: int = 0) -> Image:
+    """A picture with structure that its seed alone decides, moved to the left by `shift`."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (9, 20, 3)).astype(np.uint8)
+    large = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    return np.ascontiguousarray(large[: SIZE[1], shift : shift + SIZE[0]])
 
 
 class House:
@@ -97,3 +111,13 @@ class House:
     def beside_the_target(self) -> list[str]:
         folder = self.target.parent
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def write_film(house: House, images: list[Image]) -> None:
+    """A film of these pictures, without loss."""
+    info = replace(probe(house.source), frames=len(images))
+    target = house.source.with_name("made.mp4")
+    with SegmentWriter(target, info, EncodeSettings(codec="h264", quality=0)) as writer:
+        for frame, image in zip(read_frames(house.source, info), images, strict=False):
+            writer.write(replace(frame, image=image))
+    target.replace(house.source)

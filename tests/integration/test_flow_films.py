@@ -16,7 +16,6 @@ from nstd.errors import (
     DeviceMemoryError,
     Interrupted,
     LedgerError,
-    UnreadableError,
 )
 from nstd.flow import Checked, with_flows
 from nstd.ledger.job import JobState
@@ -25,8 +24,6 @@ from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings
-from nstd.media.write.segment import SegmentWriter
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Level, Temporal
 from nstd.style.targets import resize
@@ -36,7 +33,7 @@ from nstd.work import segments, sequence, worker
 from nstd.work.film import to_tensor
 from nstd.work.plan import ExecutionPlan
 from tests.clips import make
-from tests.integration.house import SEGMENT, SIZE, House, digest, unbroken_digest
+from tests.integration.house import SEGMENT, SIZE, House, digest, scene, unbroken_digest, write_film
 from tests.jobs import Onlooker
 
 FRAMES = 10
@@ -237,36 +234,6 @@ def test_what_ends_between_the_two_files_of_a_frame_paints_it_again_the_same(
             films.append(digest(house.target))
     assert ended
     assert films[0] == films[1]
-
-
-def test_what_a_frame_was_painted_for_is_not_missed_in_silence(house: House) -> None:
-    job = house.queue()
-    first = Onlooker()
-    first.stop_at(SEGMENT - 2)
-    house.work(first)
-    segment = house.state / f"work/{job.id}/segment-000001"
-    (segment / "shown" / f"frame-{SEGMENT - 2:08}.png").unlink()
-    error = house.work(Onlooker()).error
-    assert isinstance(error, UnreadableError)
-    assert str(segment) in str(error)
-
-
-def write_film(house: House, images: list[Image]) -> None:
-    """A film of these pictures, without loss."""
-    info = replace(probe(house.source), frames=len(images))
-    target = house.source.with_name("made.mp4")
-    with SegmentWriter(target, info, EncodeSettings(codec="h264", quality=0)) as writer:
-        for frame, image in zip(read_frames(house.source, info), images, strict=False):
-            writer.write(replace(frame, image=image))
-    target.replace(house.source)
-
-
-def scene(seed: int, shift: int = 0) -> Image:
-    """A picture with structure that its seed alone decides, moved to the left by `shift`."""
-    random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (9, 20, 3)).astype(np.uint8)
-    large = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
-    return np.ascontiguousarray(large[: SIZE[1], shift : shift + SIZE[0]])
 
 
 def test_a_cut_begins_a_segment_that_depends_on_nothing(house: House) -> None:

@@ -177,7 +177,8 @@ def test_a_closed_segment_that_is_harmed_is_painted_again(
         outcome = house.work(Onlooker())
     assert outcome.error is None
     assert digest(house.target) == unbroken
-    assert "segment-000001.mp4 is gone or damaged: film.mp4 begins anew" in caplog.text
+    assert "segment-000001.mp4, or what it leaves" in caplog.text
+    assert "film.mp4 goes on with frame 0" in caplog.text
 
 
 def test_another_plan_begins_its_segment_anew_and_says_so(

@@ -51,7 +51,7 @@ class Point(NamedTuple):
 POINTS = {
     # First, since it is met only by the first film that has a recipe.
     "what it needs is half frozen, and it is not queued": Point(
-        "nstd.submit.freeze:move_into_place", "after", in_worker=False
+        "nstd.submit.frozen:move_into_place", "after", in_worker=False
     ),
     "it is queued": Point(f"{STORE}.enqueue", "after", in_worker=False),
     "it is claimed and not probed": Point("nstd.work.pipeline:probe_guarded", "before"),

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nstd.errors import StorageError, UnreadableError
+from nstd.errors import DamagedError, StorageError
 from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
 from tests.films import names
@@ -57,15 +59,15 @@ def test_clearing(tmp_path: Path) -> None:
 
 def test_a_missing_or_damaged_frame_is_said(tmp_path: Path) -> None:
     keeper = FrameKeeper(tmp_path)
-    with pytest.raises(UnreadableError, match="frame 9 is not there"):
+    with pytest.raises(DamagedError, match="is gone or damaged"):
         keeper.load(9)
     (tmp_path / "frame-00000009.png").write_bytes(b"")
-    with pytest.raises(UnreadableError, match="damaged"):
+    with pytest.raises(DamagedError, match="damaged"):
         keeper.load(9)
     keeper.keep(9, noise(9))
     whole = (tmp_path / "frame-00000009.png").read_bytes()
     (tmp_path / "frame-00000009.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UnreadableError, match="damaged"):
+    with pytest.raises(DamagedError, match="damaged"):
         keeper.load(9)
 
 
@@ -73,3 +75,35 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError):
         FrameKeeper(tmp_path / "file" / "frames")
+
+
+@given(st.data())
+def test_any_damaged_byte_is_found(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    keeper = FrameKeeper(tmp_path_factory.mktemp("kept"))
+    keeper.keep(3, noise(3, 9, 11))
+    path = keeper._path(3)
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    with pytest.raises(DamagedError):
+        keeper.load(3)
+    assert keeper.indices() == []
+    assert not path.exists()
+
+
+def test_a_folder_in_the_place_of_a_frame_and_a_file_in_that_of_the_folder_give_way(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "frames/frame-00000001.png/deep").mkdir(parents=True)
+    keeper = FrameKeeper(tmp_path / "frames")
+    with pytest.raises(DamagedError):
+        keeper.load(1)
+    assert keeper.indices() == []
+    keeper.keep(1, noise(1))
+    (tmp_path / "other").write_text("in the way")
+    FrameKeeper(tmp_path / "other").keep(1, noise(1))
+    for folder in ("frames", "other"):
+        assert np.array_equal(FrameKeeper(tmp_path / folder).load(1), noise(1))

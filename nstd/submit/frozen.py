@@ -1,0 +1,168 @@
+"""Style images and weights that jobs are painted by: copies named by their content.
+
+A copy is looked at whenever a job is queued with it or painted by it. One that is damaged or gone
+is made again from where it came from, so that no film depends on a disk that never errs.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from nstd.errors import (
+    ChangedError,
+    UnreadableError,
+    VanishedError,
+    WeightsError,
+    from_os_error,
+)
+from nstd.files import discard, facts_of, file_sha256, has_content, removed_on_failure
+from nstd.files import replace as move_into_place
+from nstd.gallery import list_styles
+from nstd.ledger.job import FileIdentity, Job, path_of
+from nstd.style.recipe import StyleRecipe, StyleSource
+from nstd.weights.catalog import find_weights
+
+logger = logging.getLogger(__name__)
+
+
+def freeze_file(source: Path, folder: Path, check: Callable[[Path], object]) -> tuple[str, Path]:
+    """Copy a file into `folder`, unless its copy is there whole.
+
+    Args:
+        source: The file.
+        folder: Where copies lie.
+        check: Raises where the file cannot be used; not called again while it does not change.
+
+    Returns:
+        The SHA-256 of its content, and the copy.
+
+    Raises:
+        VanishedError: There is no such file.
+        ChangedError: It changed while it was copied.
+        StorageError: It cannot be read, or the copy not be written.
+    """
+    try:
+        digest = _checked_digest(source, FileIdentity.from_stat(source.stat()), check)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise VanishedError(f"There is no {source}", "Check the recipe's paths") from error
+        raise from_os_error(error, source, "reading") from error
+    copy = folder / f"{digest}{source.suffix.lower()}"
+    there = facts_of(copy)
+    if there is None or not _has_content(copy, FileIdentity.from_stat(there), digest):
+        _copy(source, copy, digest)
+    return digest, copy
+
+
+def restore_frozen(job: Job, recipe: StyleRecipe, cache_dir: Path) -> None:
+    """See to it that all copies a job is painted by are whole.
+
+    Args:
+        job: The job.
+        recipe: Its frozen recipe.
+        cache_dir: nstd's cache folder: the networks lie there.
+
+    Raises:
+        UnreadableError: A style image's copy is damaged, and so is what it was copied from.
+        WeightsError: The same of the network.
+        StorageError: A file cannot be read, or the copy not be written.
+    """
+    for style in recipe.styles:
+        copy = Path(style.image)
+        if style.sha256 and not _restored(copy, style.sha256, _origins_of(style)):
+            raise UnreadableError(
+                f"The copy of the style image {style.name or copy.name} that this film is painted"
+                f" in is damaged, and {_missing(style.origin)}",
+                _remedy(job, style.sha256),
+            )
+    digest, name = recipe.network_sha256, recipe.network_name
+    copy = Path(recipe.network)
+    if digest and not _restored(copy, digest, _networks(name, cache_dir)):
+        raise WeightsError(
+            f"The copy of the network {name or copy.name} that this film is painted by is damaged,"
+            f" and {_missing(name)}",
+            _remedy(job, digest),
+        )
+
+
+def _restored(copy: Path, digest: str, origins: Iterator[Path]) -> bool:
+    """Whether a copy is whole, made again from the first of `origins` that still is where not."""
+    if has_content(copy, digest):
+        return True
+    for origin in origins:
+        if has_content(origin, digest):
+            logger.warning("%s is gone or damaged, and is copied again from %s", copy, origin)
+            _copy(origin, copy, digest)
+            return True
+    return False
+
+
+def _origins_of(style: StyleSource) -> Iterator[Path]:
+    if style.origin is not None:
+        yield Path(style.origin)
+    # Those that ship may lie elsewhere since nstd was installed anew.
+    for shipped in list_styles():
+        yield shipped.path
+
+
+def _networks(name: str | None, cache_dir: Path) -> Iterator[Path]:
+    if name is None:
+        return
+    try:
+        yield find_weights(name, cache_dir)
+    except WeightsError as error:
+        logger.info("%s", error)
+
+
+def _missing(origin: str | None) -> str:
+    return f"{origin} is gone or has changed" if origin else "where it came from is not known"
+
+
+def _remedy(job: Job, digest: str) -> str:
+    return (
+        f"Put back what was there (its SHA-256 begins with {digest[:12]}), then `nstd retry"
+        f" {job.id}`; or paint the film by what the recipe names now: `nstd add --again"
+        f" {path_of(job.request.source)}`"
+    )
+
+
+def _copy(source: Path, copy: Path, digest: str) -> None:
+    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    with removed_on_failure(part):
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, part)
+        except OSError as error:
+            raise from_os_error(error, copy, "writing") from error
+        if file_sha256(part) != digest:
+            raise ChangedError(f"{source} changed while it was read", "Queue the film again")
+        if copy.is_dir():
+            discard(copy)
+        move_into_place(part, copy)
+
+
+@lru_cache(maxsize=64)
+def _checked_digest(
+    source: Path,
+    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
+    check: Callable[[Path], object],
+) -> str:
+    """Hash of a file that is sound; not read again as long as it does not change.
+
+    Of thousands of films dropped at once each has the same style images and weights.
+    """
+    check(source)
+    return file_sha256(source)
+
+
+@lru_cache(maxsize=64)
+def _has_content(
+    copy: Path,
+    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
+    digest: str,
+) -> bool:
+    """Whether a copy is whole; for the same reason not read again."""
+    return has_content(copy, digest)
