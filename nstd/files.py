@@ -144,21 +144,13 @@ def _open_beneath(folder: Path, path: Path) -> int:
 
 
 def has_content(path: Path, sha256: str) -> bool:
-    """Whether a file is there, and has the content of this hash; a folder or a pipe has none.
-
-    Raises:
-        StorageError: It cannot be looked at, or not be read.
-    """
+    """Whether a file is there, and has the content of this hash; errors are those of reading."""
     facts = facts_of(path)
     return facts is not None and stat.S_ISREG(facts.st_mode) and file_sha256(path) == sha256
 
 
 def discard(path: Path) -> None:
-    """Remove what is at `path`, if anything is: a file, or a folder with all that is in it.
-
-    Raises:
-        StorageError: The file system refused.
-    """
+    """Remove what is at `path`, if anything is: a file, or a folder with all that is in it."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -197,21 +189,23 @@ def removed_on_failure(part: Path) -> Iterator[Path]:
 
 
 def sync_file(path: Path) -> None:
-    """Wait until the content of `path` is on the disk.
+    """Wait until the content of `path`, or the names in a folder, are on the disk.
 
     Raises:
         StorageError: The disk would not take it.
     """
-    _sync(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise from_os_error(error, path, "writing") from error
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk.
-
-    Raises:
-        StorageError: The disk would not take them.
-    """
-    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+sync_folder = sync_file
+"""For folders: what was renamed in one is there after a crash."""
 
 
 def replace(part: Path, target: Path) -> None:
@@ -293,11 +287,10 @@ def empty_folder(folder: Path) -> None:
         StorageError: The file system refused.
     """
     try:
-        found = list(folder.iterdir())
+        for path in list(folder.iterdir()):
+            discard(path)
     except OSError as error:
         raise from_os_error(error, folder, "emptying") from error
-    for path in found:
-        discard(path)
 
 
 @contextmanager
@@ -406,14 +399,3 @@ def _has_links(path: Path) -> bool:
         return error.errno not in _NO_LINKS
     probe.unlink()
     return True
-
-
-def _sync(path: Path, flags: int) -> None:
-    try:
-        descriptor = os.open(path, flags)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise from_os_error(error, path, "writing") from error
