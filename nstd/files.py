@@ -43,11 +43,7 @@ def facts_of(path: Path) -> os.stat_result | None:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal.
-
-    Raises:
-        StorageError, VanishedError: It cannot be read.
-    """
+    """The SHA-256 of a file's content, in hexadecimal; what cannot be read is an error."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -150,7 +146,7 @@ def has_content(path: Path, sha256: str) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove what is at `path`, if anything is: a file, or a folder with all that is in it."""
+    """Remove what is at `path`, if anything is: a file, or a folder and all in it."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
