@@ -46,7 +46,7 @@ def with_sidecar(recipe: RecipeConfig, sidecar: Path, folder: Path) -> RecipeCon
     try:
         document = read_yaml(as_text(_content(sidecar, folder), sidecar), str(sidecar))
     except ConfigError as error:
-        raise ConfigError(error.problem, _REMEDY) from error
+        raise ConfigError(error.problem.split("\n"), _REMEDY) from error
     data = document.data
     if data is None:
         # It may be a file that is only just being written: its film must not be queued without it.

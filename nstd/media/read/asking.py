@@ -43,5 +43,5 @@ def unpack(data: Mapping[str, Any]) -> VideoInfo:
 def error_of(answer: Mapping[str, Any]) -> NstdError:
     """The error that an answer tells of."""
     kind = getattr(nstd.errors, answer["error"])
-    error: NstdError = kind(answer["problem"], answer["remedy"])
+    error: NstdError = kind(answer["problem"].split("\n"), answer["remedy"])
     return error

@@ -52,10 +52,10 @@ def test_a_films_facts_come_back_exactly(info: VideoInfo) -> None:
     ],
 )
 def test_every_error_of_the_tree_comes_back_as_it_was(kind: type[NstdError]) -> None:
-    answer = {"error": kind.__name__, "problem": "It is “odd”", "remedy": "Do “this”"}
+    answer = {"error": kind.__name__, "problem": "It is “odd”\nand more", "remedy": "Do “this”"}
     error = error_of(json.loads(json.dumps(answer)))
     assert type(error) is kind
-    assert (error.problem, error.remedy) == ("It is “odd”", "Do “this”")
+    assert (error.problem, error.remedy) == ("It is “odd”\nand more", "Do “this”")
 
 
 def test_memory_that_cannot_be_had_and_opencvs_own_errors_are_translated(
