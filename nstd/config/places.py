@@ -151,6 +151,8 @@ class Entry(Section):
         limits: What is limited otherwise than `Config.limits` says.
         accept_truncated: As `Config.accept_truncated`, for these films; None for what that says.
         priority: Of its jobs; higher is sooner.
+        sidecars: Which files the sidecars of these films may name: "beside", below their own
+            folder, or "anywhere".
     """
 
     output: FolderPath
@@ -161,6 +163,7 @@ class Entry(Section):
     limits: LimitsOverride | None = None
     accept_truncated: Switch | None = None
     priority: Annotated[WholeNumber, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = 0
+    sidecars: Literal["beside", "anywhere"] = "beside"
 
     @model_validator(mode="after")
     def _names_differ(self) -> Any:

@@ -1,7 +1,7 @@
 """Sidecars: `night.mp4.nstd.yaml` beside `night.mp4` changes the recipes it is painted in."""
 
 import os
-import stat
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,7 +12,8 @@ from nstd.config.load import as_text, listing, overridden
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
 from nstd.config.yaml_lines import read_yaml
-from nstd.errors import ConfigError
+from nstd.errors import ConfigError, NstdError
+from nstd.files import opened
 
 SIDECAR_SUFFIX = ".nstd.yaml"
 """What a sidecar's name ends in; no film's does."""
@@ -29,7 +30,9 @@ def sidecar_of(source: Path) -> Path | None:
     return next((place for place in places if os.path.lexists(place)), None)
 
 
-def with_sidecar(recipe: RecipeConfig, sidecar: Path, folder: Path) -> RecipeConfig:
+def with_sidecar(
+    recipe: RecipeConfig, sidecar: Path, folder: Path | None, recipes: Iterable[RecipeConfig] = ()
+) -> RecipeConfig:
     """A recipe with the keys that a sidecar gives instead of its own.
 
     `strength` and `content_weight` replace each other; relative paths are relative to the sidecar.
@@ -37,7 +40,9 @@ def with_sidecar(recipe: RecipeConfig, sidecar: Path, folder: Path) -> RecipeCon
     Args:
         recipe: As configured.
         sidecar: The file.
-        folder: The folder it must lie in, even where it is a link.
+        folder: The folder that it, and what it names, must lie in, led to by no link: style images
+            below its own folder, and networks by name. None where it may name any file.
+        recipes: Those whose style images and networks it may name, too.
 
     Raises:
         ConfigError: It cannot be read, leads out of the folder, or something in it is wrong, also
@@ -58,7 +63,8 @@ def with_sidecar(recipe: RecipeConfig, sidecar: Path, folder: Path) -> RecipeCon
     faults = list(document.faults)
     changed = None
     try:
-        changed = RecipeConfig.model_validate(data, context=Context(base=sidecar.parent))
+        context = Context(sidecar.parent, within=folder, known=_named_in([recipe, *recipes]))
+        changed = RecipeConfig.model_validate(data, context=context)
     except ValidationError as error:
         faults += faults_of(error, RecipeConfig)
     if changed is None or faults:
@@ -66,17 +72,18 @@ def with_sidecar(recipe: RecipeConfig, sidecar: Path, folder: Path) -> RecipeCon
     return changed
 
 
-def _content(sidecar: Path, folder: Path) -> bytes:
+def _named_in(recipes: Sequence[RecipeConfig]) -> frozenset[str]:
+    """The style images and networks that recipes name."""
+    styles = {str(style.image) for recipe in recipes for style in recipe.styles}
+    return frozenset(styles | {recipe.network for recipe in recipes if recipe.network is not None})
+
+
+def _content(sidecar: Path, folder: Path | None) -> bytes:
     """At most a byte more than a sidecar may have."""
-    real = Path(os.path.realpath(sidecar))
-    if not real.is_relative_to(os.path.realpath(folder)):
-        raise ConfigError(f"{sidecar} is a link that leads out of {folder}")
     try:
-        # A pipe, to be opened without this, waits for a writer for ever.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise ConfigError(f"{sidecar} is not a file")
-            return file.read(LARGEST_FILE + 1)
+        with opened(sidecar, beneath=folder) as descriptor:
+            return os.read(descriptor, LARGEST_FILE + 1)
+    except NstdError as error:
+        raise ConfigError(error.problem) from error
     except OSError as error:
         raise ConfigError(f"{sidecar} cannot be read: {error.strerror or error}") from error

@@ -19,6 +19,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from nstd.config.words import did_you_mean, quote
+from nstd.errors import NstdError
+from nstd.files import opened
 from nstd.gallery import find_style, is_bare, list_styles
 
 
@@ -30,11 +32,16 @@ class Context:
         base: Folder that relative paths are relative to.
         source: The file, or None.
         ignored: Another program's file that was passed over, or None.
+        within: Folder that all files lie in which the values may name, besides those in `known`:
+            others than who configures nstd have written them. None where any file may be named.
+        known: Files that may be named wherever they lie.
     """
 
     base: Path
     source: Path | None = None
     ignored: Path | None = None
+    within: Path | None = None
+    known: frozenset[str] = frozenset()
 
 
 class Section(BaseModel):
@@ -165,7 +172,35 @@ def existing_file(path: Path) -> Path:
     return path
 
 
+def _confined(value: object, context: Context, within: Path) -> Path | None:
+    """The file that may be named so, or None: of any other it is not said whether it is there."""
+    if not isinstance(value, str) or not value:
+        return None
+    path = context.base / value
+    if str(path) in context.known:
+        return path
+    if value.startswith(("/", "~")) or ".." in Path(value).parts:
+        return None
+    try:
+        with opened(path, beneath=within):
+            return path
+    except NstdError:
+        return None
+
+
 def _style_image(value: object, info: ValidationInfo) -> Path:
+    context = info.context
+    if isinstance(context, Context) and context.within is not None:
+        found = _confined(value, context, context.within)
+        shipped = {style.name: style.path for style in list_styles()}
+        if found is None and isinstance(value, str):
+            found = shipped.get(value)
+        if found is None:
+            raise ValueError(
+                f"{quote(value)} is no picture below this file's own folder, none that the "
+                f"configuration names, and no style that ships ({', '.join(shipped)})"
+            )
+        return found
     path = as_path(value, info)
     text = str(value)
     if not is_bare(text):
@@ -189,6 +224,12 @@ def _network(value: object, info: ValidationInfo) -> str:
     if not isinstance(value, str | Path) or not str(value):
         raise ValueError(f"{quote(value)} is not a network's name, nor the path of its weights")
     text = str(value)
+    context = info.context
+    if isinstance(context, Context) and context.within is not None:
+        # Weights are not for everybody to bring; a name without a suffix is an installed one's.
+        if text not in context.known and ("/" in text or Path(text).suffix):
+            raise ValueError(f"{quote(text)} is not a network's name; a path may not be given here")
+        return text
     if "/" not in text and not text.endswith((".safetensors", ".pth", ".pt")):
         return text
     return str(existing_file(as_path(text, info)))

@@ -68,11 +68,14 @@ class Freezing:
         state_dir: nstd's state folder: the copies lie there.
         cache_dir: nstd's cache folder: the networks lie there.
         gpu: Whether it will be painted on a GPU; the network `auto` depends on it.
+        beneath: A folder that others put files into and have named style images in: no link in it
+            is followed. None where there is none.
     """
 
     state_dir: Path
     cache_dir: Path
     gpu: bool = False
+    beneath: Path | None = None
 
 
 def submit_entry(
@@ -155,27 +158,35 @@ def entry_requests(
         extension = output_extension(source, output.encode)
         naming = Naming(entry, name, extension, output.encode, source.parent.name)
         chosen = choose_target(store, key, entry, naming, source)
+        recipe, held = _recipe(config, entry, name, folder, source)
         wanted = Submission(
             source=source,
             folder=folder,
             recipe_name=known_as,
-            recipe=_recipe(config, name, folder, source),
+            recipe=recipe,
             output=output,
             target=chosen.target,
             priority=entry.priority,
             note=chosen.note,
         )
-        requests.append(_request(wanted, key, freezing_of(config, wanted.recipe)))
+        freezing = replace(freezing_of(config, recipe), beneath=held)
+        requests.append(_request(wanted, key, freezing))
     return requests
 
 
-def _recipe(config: Config, name: str, folder: Path, source: Path) -> StyleRecipe:
-    """A recipe of the configuration, changed by the sidecar of the file where there is one."""
-    recipe = config.recipes[name]
+def _recipe(
+    config: Config, entry: Entry, name: str, folder: Path, source: Path
+) -> tuple[StyleRecipe, Path | None]:
+    """A recipe of the configuration, changed by the sidecar of the file where there is one.
+
+    Also the folder that the sidecar's style images are held to, if they are.
+    """
+    recipe, held = config.recipes[name], None
     sidecar = sidecar_of(source)
     if sidecar is not None:
-        recipe = with_sidecar(recipe, sidecar, folder)
-    return recipe.recipe(config.network)
+        held = None if entry.sidecars == "anywhere" else folder
+        recipe = with_sidecar(recipe, sidecar, held, config.recipes.values())
+    return recipe.recipe(config.network), held
 
 
 def submit(
@@ -236,7 +247,10 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
     frozen = freezing.state_dir / "frozen"
     styles = []
     for style in recipe.styles:
-        digest, copy = freeze_file(Path(style.image), frozen, _check_style_image)
+        path, beneath = Path(style.image), freezing.beneath
+        if beneath is not None and not path.is_relative_to(beneath):
+            beneath = None
+        digest, copy = freeze_file(path, frozen, _check_style_image, beneath=beneath)
         name = style.name or style_name(style.image)
         origin = style.origin or str(Path(style.image).absolute())
         styles.append(replace(style, image=str(copy), sha256=digest, name=name, origin=origin))
@@ -244,7 +258,7 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
     if chosen.reason:
         _say_which(chosen.name, chosen.reason)
     require_depth(recipe, chosen)
-    digest, copy = freeze_file(chosen.path, frozen, inspect_weights)
+    digest, copy = freeze_file(chosen.path, frozen, _check_weights)
     return replace(
         recipe,
         styles=tuple(styles),
@@ -340,5 +354,9 @@ def output_spec(config: Config, entry: Entry) -> OutputSpec:
     )
 
 
-def _check_style_image(path: Path) -> None:
-    read_style_image(path)  # now, while its own name can still be said
+def _check_style_image(_: Path, content: Path) -> None:
+    read_style_image(content)  # now, while its own name can still be said
+
+
+def _check_weights(path: Path, _: Path) -> None:
+    inspect_weights(path)  # whose suffix tells of what kind they are

@@ -8,17 +8,25 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from nstd.errors import (
     ChangedError,
     UnreadableError,
-    VanishedError,
     WeightsError,
     from_os_error,
 )
-from nstd.files import discard, facts_of, file_sha256, has_content, removed_on_failure
+from nstd.files import (
+    discard,
+    facts_of,
+    file_sha256,
+    has_content,
+    opened,
+    readable,
+    removed_on_failure,
+)
 from nstd.files import replace as move_into_place
 from nstd.gallery import list_styles
 from nstd.ledger.job import FileIdentity, Job, path_of
@@ -28,33 +36,47 @@ from nstd.weights.catalog import find_weights
 logger = logging.getLogger(__name__)
 
 
-def freeze_file(source: Path, folder: Path, check: Callable[[Path], object]) -> tuple[str, Path]:
+def freeze_file(
+    source: Path,
+    folder: Path,
+    check: Callable[[Path, Path], object],
+    *,
+    beneath: Path | None = None,
+) -> tuple[str, Path]:
     """Copy a file into `folder`, unless its copy is there whole.
 
     Args:
         source: The file.
         folder: Where copies lie.
-        check: Raises where the file cannot be used; not called again while it does not change.
+        check: Given the file's name, and a path that leads to what was opened under it; raises
+            where it cannot be used. Not called again while it does not change.
+        beneath: See `files.opened`.
 
     Returns:
         The SHA-256 of its content, and the copy.
 
     Raises:
-        VanishedError: There is no such file.
+        InputError: There is no such file, it is none, or behind a link.
         ChangedError: It changed while it was copied.
         StorageError: It cannot be read, or the copy not be written.
     """
-    try:
-        digest = _checked_digest(source, FileIdentity.from_stat(source.stat()), check)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise VanishedError(f"There is no {source}", "Check the recipe's paths") from error
-        raise from_os_error(error, source, "reading") from error
-    copy = folder / f"{digest}{source.suffix.lower()}"
-    there = facts_of(copy)
-    if there is None or not _has_content(copy, FileIdentity.from_stat(there), digest):
-        _copy(source, copy, digest)
+    with opened(source, beneath=beneath) as descriptor:
+        identity = FileIdentity.from_stat(os.fstat(descriptor))
+        digest = _checked_digest(_Opened(source, identity, descriptor), check)
+        copy = folder / f"{digest}{source.suffix.lower()}"
+        there = facts_of(copy)
+        if there is None or not _has_content(copy, FileIdentity.from_stat(there), digest):
+            _copy(readable(descriptor), copy, digest)
     return digest, copy
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file that is open; alike are those with the same name and identity."""
+
+    source: Path
+    identity: FileIdentity
+    descriptor: int = field(compare=False)
 
 
 def restore_frozen(job: Job, recipe: StyleRecipe, cache_dir: Path) -> None:
@@ -145,17 +167,14 @@ def _copy(source: Path, copy: Path, digest: str) -> None:
 
 
 @lru_cache(maxsize=64)
-def _checked_digest(
-    source: Path,
-    identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
-    check: Callable[[Path], object],
-) -> str:
+def _checked_digest(file: _Opened, check: Callable[[Path, Path], object]) -> str:
     """Hash of a file that is sound; not read again as long as it does not change.
 
     Of thousands of films dropped at once each has the same style images and weights.
     """
-    check(source)
-    return file_sha256(source)
+    content = readable(file.descriptor)
+    check(file.source, content)
+    return file_sha256(content)
 
 
 @lru_cache(maxsize=64)

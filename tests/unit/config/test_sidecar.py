@@ -8,6 +8,7 @@ import pytest
 from nstd.config import RecipeConfig, StyleImage, sidecar_of, with_sidecar
 from nstd.config.find import LARGEST_FILE
 from nstd.errors import ConfigError
+from nstd.gallery import find_style
 
 
 @pytest.fixture
@@ -69,9 +70,62 @@ def test_style_in_a_sidecar_takes_the_place_of_styles(folder: Path, recipe: Reci
 
 
 def test_paths_are_relative_to_the_sidecar(folder: Path, recipe: RecipeConfig) -> None:
-    sub = put(folder / "sub", "styles: [c.jpg, {image: ../b.jpg, weight: 2}]")
+    (folder / "sub/more").mkdir()
+    (folder / "sub/more/d.jpg").touch()
+    sub = put(folder / "sub", "styles: [c.jpg, {image: more/d.jpg, weight: 2}]")
     found = with_sidecar(recipe, sub, folder).styles
-    assert [style.image for style in found] == [folder / "sub/c.jpg", folder / "b.jpg"]
+    assert [style.image for style in found] == [folder / "sub/c.jpg", folder / "sub/more/d.jpg"]
+
+
+def test_a_sidecar_names_files_below_its_own_folder_alone(
+    folder: Path, recipe: RecipeConfig
+) -> None:
+    (folder / "link.jpg").symlink_to(folder / "b.jpg")
+    (folder / "out").symlink_to(folder.parent)
+    os.mkfifo(folder / "pipe.jpg")
+    outside = ["/etc/passwd", "/nowhere", "~/a.jpg", "~nobody/a.jpg", "../a.jpg", "../none.jpg"]
+    outside += ["sub/../../a.jpg", str(folder / "b.jpg"), "link.jpg", "out/a.jpg", "out/none.jpg"]
+    told = set()
+    for name in [*outside, "none.jpg", "sub", "pipe.jpg", "a" * 5000]:
+        (line,) = sentences(recipe, put(folder, f"styles: '{name}'"), folder)
+        assert line.startswith("1: styles: “")
+        told.add(line.partition("” ")[2])
+    # Of no file it can be learned here whether it exists.
+    (sentence,) = told
+    assert sentence.startswith("is no picture below this file's own folder")
+
+
+def test_a_sidecar_may_name_what_ships_and_what_the_configuration_names(
+    folder: Path, recipe: RecipeConfig
+) -> None:
+    other = StyleImage(image=folder.parent / "in/b.jpg")
+    weights = folder.parent / "mine.safetensors"
+    weights.touch()
+    known = RecipeConfig(styles=(other,), network=str(weights))
+    for name, path in (
+        ("impasto", find_style("impasto")),
+        (str(folder.parent / "a.jpg"), folder.parent / "a.jpg"),
+        (str(other.image), other.image),
+    ):
+        changed = with_sidecar(recipe, put(folder, f"styles: {name}"), folder, [known])
+        assert [style.image for style in changed.styles] == [path]
+    text = f"network: {weights}"
+    assert with_sidecar(recipe, put(folder, text), folder, [known]).network == known.network
+    assert with_sidecar(recipe, put(folder, "network: vgg19"), folder).network == "vgg19"
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "in/net.safetensors", "net.pth", "../x", "net.x"])
+def test_a_sidecar_brings_no_weights(folder: Path, recipe: RecipeConfig, name: str) -> None:
+    (folder / "net.safetensors").touch()
+    (told,) = sentences(recipe, put(folder, f"network: {name}"), folder)
+    assert told == f"1: network: “{name}” is not a network's name; a path may not be given here"
+
+
+def test_with_the_switch_a_sidecar_names_any_file(folder: Path, recipe: RecipeConfig) -> None:
+    link = folder / "night.mp4.nstd.yaml"
+    link.symlink_to(put(folder.parent, "styles: ../a.jpg", "elsewhere.yaml"))
+    changed = with_sidecar(recipe, link, None)
+    assert [style.image for style in changed.styles] == [folder.parent / "a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +133,7 @@ def test_paths_are_relative_to_the_sidecar(folder: Path, recipe: RecipeConfig) -
     [
         ("seed: 1\nstrenght: weak", ["2: strenght: unknown key; did you mean “strength”?"]),
         ("strength: weak", ["1: strength: “weak” is none of subtle, normal, strong"]),
-        ("styles: none.jpg", ["1: styles: there is no file "]),
+        ("styles: none.jpg", ["1: styles: “none.jpg” is no picture below "]),
         ("form: literal", ["1: strength is made for the relative form"]),
         ("strength: subtle\ncontent_weight: 3", ["1: strength and content_weight set the same"]),
         (
@@ -115,24 +169,23 @@ def test_a_film_in_its_place_is_refused_unread(folder: Path, recipe: RecipeConfi
     assert told.endswith("is larger than 256 KiB: no configuration")
 
 
-def test_a_link_is_followed_within_the_folder_alone(folder: Path, recipe: RecipeConfig) -> None:
+def test_a_link_is_not_followed(folder: Path, recipe: RecipeConfig) -> None:
     inside, outside = put(folder / "sub", "seed: 3"), put(folder.parent, "seed: 4")
     link = folder / "night.nstd.yaml"
-    link.symlink_to(inside)
-    assert with_sidecar(recipe, link, folder).seed == 3
-    for target in (outside, Path("/etc/passwd"), folder / "sub/../../night.mp4.nstd.yaml"):
-        link.unlink()
+    for target in (inside, outside, Path("/etc/passwd"), folder / "nothing"):
         link.symlink_to(target)
         (told,) = sentences(recipe, link, folder)
-        assert told.endswith(f"is a link that leads out of {folder}")
+        assert told.endswith(f"is a link, or lies behind one, and none is followed in {folder}")
+        link.unlink()
 
 
 def test_what_is_no_file_or_is_gone_is_told_of(folder: Path, recipe: RecipeConfig) -> None:
-    pipe, dangling, inner = (folder / f"{name}.nstd.yaml" for name in ("pipe", "gone", "folder"))
+    pipe, inner = (folder / f"{name}.nstd.yaml" for name in ("pipe", "folder"))
     os.mkfifo(pipe)
-    dangling.symlink_to(folder / "nothing")
     inner.mkdir()
-    for path, told in ((pipe, "is not a file"), (dangling, "No such file"), (inner, "Is a direc")):
+    for path, told in ((pipe, "is a pipe"), (inner, "is a folder")):
         assert sidecar_of(path.with_name(path.name.replace(".nstd.yaml", ".mp4"))) == path
         with pytest.raises(ConfigError, match=told):
             with_sidecar(recipe, path, folder)
+    with pytest.raises(ConfigError, match="There is no "):
+        with_sidecar(recipe, folder / "gone.nstd.yaml", folder)

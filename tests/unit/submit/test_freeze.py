@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from nstd.config import Config
+from nstd.config import Config, with_sidecar
 from nstd.errors import (
     ConfigError,
     InputError,
@@ -478,3 +479,32 @@ def test_a_film_that_is_gone_or_a_folder_is_refused(
 )  # fmt: skip
 def test_films_and_pictures_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_media(Path("/in", name)) == expected
+
+
+def test_a_style_that_a_sidecar_names_is_opened_beneath_its_folder_when_it_is_frozen(
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(tmp_path, style, network)
+    mine = folder / "mine.png"
+    shutil.copyfile(style, mine)
+    (folder / "a.mp4.nstd.yaml").write_text("styles: mine.png")
+    path = film(folder / "a.mp4")
+    entry, looked_at = config.folders[0], []
+
+    def swapped(*arguments: Any) -> Any:
+        found = with_sidecar(*arguments)
+        mine.unlink()
+        mine.symlink_to(style)
+        looked_at.append(arguments)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(submission, "with_sidecar", swapped)
+        with pytest.raises(UnsupportedError, match="is a link, or lies behind one"):
+            take(store, config, path)
+    assert looked_at
+    assert store.jobs() == []
+    opened = config.model_copy(
+        update={"folders": (entry.model_copy(update={"sidecars": "anywhere"}),)}
+    )
+    assert len(take(store, opened, path)) == 1
