@@ -27,10 +27,11 @@ def require_folders(config: Config) -> None:
         ConfigError: No folder is watched.
     """
     if not config.folders:
-        raise ConfigError(
-            f"{config.source or 'config.yaml, which was not found,'} watches no folder",
-            "Add one under `folders:`",
-        )
+        if config.source is None:
+            raise ConfigError(
+                "There is no configuration, and so no folder to watch", "`nstd init` writes one"
+            )
+        raise ConfigError(f"{config.source} watches no folder", "Add one under `folders:`")
 
 
 def warn_in_background(config: Config, *, debug: bool = False) -> None:

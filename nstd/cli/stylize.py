@@ -210,24 +210,24 @@ def stylize_command(
     settings = with_machine(settings, device, threads)
     painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
     encoded_as = _output(settings, output, encoding)
-    wanted_frames = None if frames is None else parse_frames(frames)
+    wanted = parse_frames(frames)
+    from nstd.submit.freeze import ENCODER_THREADS
+    from nstd.submit.output import OutputSpec
+    from nstd.submit.pairs import pair
+
+    spec = OutputSpec(
+        encode=encoded_as.settings(ENCODER_THREADS),
+        segment_frames=settings.segment_frames,
+        accept_truncated=accept_truncated or settings.accept_truncated,
+        overwrite=overwrite,
+        limits=settings.limits_of(),
+    )
+    pair(inputs, output, spec, wanted)  # what is wrong with them shows before anything is loaded
     with reporting(face) as reporter:
-        # Not before here: what is wrong with the options shows at once.
         reporter.doing(LOADING)
-        from nstd.submit.freeze import ENCODER_THREADS
-        from nstd.submit.output import OutputSpec
         from nstd.work.stylize import stylize
 
-        spec = OutputSpec(
-            encode=encoded_as.settings(ENCODER_THREADS),
-            segment_frames=settings.segment_frames,
-            accept_truncated=accept_truncated or settings.accept_truncated,
-            overwrite=overwrite,
-            limits=settings.limits_of(),
-        )
-        results = stylize(
-            settings, inputs, painted_as, spec, output, reporter, frames=wanted_frames
-        )
+        results = stylize(settings, inputs, painted_as, spec, output, reporter, frames=wanted)
     report(results, face)
 
 

@@ -84,12 +84,17 @@ def recipe_from_options(
     if name is not None:
         if name not in config.recipes:
             hint = did_you_mean(name, config.recipes)
-            source = config.source or "config.yaml, which was not found"
-            raise UsageError(f"There is no recipe {quote(name)}{hint}", f"Recipes are in {source}")
+            where = f"Recipes are in {config.source}"
+            if config.source is None:
+                where = "Recipes are in a configuration, and none was found: `nstd init` writes one"
+            raise UsageError(f"There is no recipe {quote(name)}{hint}", where)
         chosen = config.recipes[name]
     given = {key: value for key, value in overrides.items() if value is not None}
     if not given.get("styles") and chosen is None:
-        raise UsageError("No style image is given", "Name one with --style, or a --recipe")
+        raise UsageError(
+            "No style image is given",
+            "Name one with --style (`nstd styles` lists those that come with nstd), or a --recipe",
+        )
     if chosen is not None:
         given = overridden(chosen, given)
     try:

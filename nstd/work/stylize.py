@@ -1,29 +1,25 @@
 """`stylize`: files that are named, painted right now with a ledger of its own."""
 
 import hashlib
-import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nstd.config import Config
-from nstd.errors import NstdError, OutputExistsError, UsageError
+from nstd.errors import NstdError, OutputExistsError
 from nstd.files import locked
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
-from nstd.media.names import STILL_SUFFIXES
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.limits import Limits
 from nstd.media.read.scan import scan
-from nstd.media.write.encode import CONTAINERS
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import FrameRange
 from nstd.submit.freeze import Submission, freeze, freezing_of, submit
-from nstd.submit.inputs import absolute, expand
-from nstd.submit.names import output_extension, put_by
+from nstd.submit.names import put_by
 from nstd.submit.output import OutputSpec
+from nstd.submit.pairs import pair
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
@@ -62,12 +58,9 @@ def stylize(
     Returns:
         What became of each input; where the observer asked to stop, the last says so.
     """
-    sources = expand(inputs)
     if frames is None:
         frames = FrameRange(output.first, None if output.last is None else output.last + 1)
-    if not frames.whole:
-        _require_films(sources)
-    pairs = _pair(sources, destination, output)
+    pairs = pair(inputs, destination, output, frames)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
     # Shared, so that nobody cleans up between one film and the next.
     with locked(own.state_dir, shared=True), JobStore(own.state_dir / "ledger.sqlite3") as store:
@@ -89,15 +82,6 @@ def stylize(
                 yield _stylize_one(own, store, worker, _submission(source, target, recipe, spec))
 
         return until_stopped(results())
-
-
-def _require_films(sources: Sequence[Path]) -> None:
-    for source in sources:
-        if source.suffix.lower() in STILL_SUFFIXES:
-            raise UsageError(
-                f"--frames chooses frames of films, and {source.name} is a picture",
-                "Name films alone, or leave --frames out",
-            )
 
 
 def _cut(output: OutputSpec, frames: FrameRange, source: Path, observer: Observer) -> OutputSpec:
@@ -133,61 +117,11 @@ def _stylize_one(config: Config, store: JobStore, worker: Worker, wanted: Submis
     return work_off(store, worker, job)
 
 
-def _pair(
-    sources: Sequence[Path], destination: str | Path, output: OutputSpec
-) -> list[tuple[Path, Path]]:
-    """Each source with its target."""
-    named = os.fspath(destination)
-    if named == "-":
-        raise UsageError(
-            "A film cannot be written to standard output: its file is gone back to at the end",
-            "Name a file or a folder; -o ./- is one of that name",
-        )
-    destination = absolute(Path(named))
-    into_folder = named.endswith("/") or destination.is_dir() or not destination.suffix
-    if not into_folder and len(sources) > 1:
-        raise UsageError(
-            f"{len(sources)} inputs cannot all become {destination.name}", "Give a folder with -o"
-        )
-    pairs = []
-    taken: set[Path] = set()
-    for source in sources:
-        target = destination
-        if into_folder:
-            extension = output_extension(source, output.encode)
-            stems = itertools.chain(
-                [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
-            )
-            targets = (destination / f"{stem}.{extension}" for stem in stems)
-            target = next(target for target in targets if target not in taken)
-        _check_target(source, target, output)
-        if target in sources:
-            raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
-        taken.add(target)
-        pairs.append((source, target))
-    return pairs
-
-
 def _has_put(job: Job, target: Path) -> bool:
     """Whether the file at `target` is the one that `job` has put there."""
     if job.part is None or not target.exists():
         return False
     return FileIdentity.from_stat(target.stat()).same_content(job.part)
-
-
-def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target} is the film itself", "Choose another output")
-    fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
-    if source.suffix.lower() not in STILL_SUFFIXES:
-        films = frozenset(f".{name}" for name in CONTAINERS)
-        # The name chooses the container, if that is not chosen already.
-        fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films
-    if suffix not in fitting:
-        raise UsageError(
-            f"{source.name} cannot be painted as {target.name}",
-            f"Choose a name that ends in {' or '.join(sorted(fitting))}, or in / for a folder",
-        )
 
 
 def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:

@@ -204,7 +204,7 @@ def test_a_gpu_that_the_process_may_not_use_is_noted_unless_the_cpu_is_asked_for
 
 def test_the_daemon_needs_a_folder_to_watch(config: Config) -> None:
     require_folders(config)
-    with pytest.raises(ConfigError, match="watches no folder"):
+    with pytest.raises(ConfigError, match="no folder to watch"):
         require_folders(config.model_copy(update={"folders": ()}))
 
 

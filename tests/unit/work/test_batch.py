@@ -20,12 +20,10 @@ from nstd.errors import (
 )
 from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_still
-from nstd.media.write.encode import EncodeSettings
 from nstd.submit.control import daemon_lock
 from nstd.submit.inputs import expand, fixed_part
 from nstd.submit.output import OutputSpec
 from nstd.work import batch as batching
-from nstd.work import stylize as stylizing
 from nstd.work.batch import batch
 from nstd.work.crew import device_names, worker_threads
 from nstd.work.result import Result
@@ -234,55 +232,6 @@ def test_a_pattern_that_matches_nothing_fails_and_the_others_are_painted(
     assert (good.error, good.target) == (None, tmp_path / "also/c.png")
     assert isinstance(bad.error, UsageError)
     assert f"No file matches {tmp_path}/moer/*.png" in str(bad.error)
-
-
-@pytest.mark.parametrize(
-    ("sources", "destination", "targets"),
-    [
-        (["a.mov"], "b.mp4", ["b.mp4"]),
-        (["a.mov"], "new", ["new/a.mp4"]),
-        (["a.mov"], "there.d", ["there.d/a.mp4"]),
-        (["a.mov", "a.avi", "b.jpeg"], "new", ["new/a.mp4", "new/a.avi.mp4", "new/b.jpg"]),
-        (["p.bmp"], "p.tiff", ["p.tiff"]),
-        (["p.bmp"], "new", ["new/p.png"]),
-        (["a.mov"], "new.d/", ["new.d/a.mp4"]),
-        (["a.mov"], "b.mp4/", ["b.mp4/a.mp4"]),
-        (["a.mov"], "./", ["a.mp4"]),
-        (["a.mov"], "./-", ["-/a.mp4"]),
-    ],
-)
-def test_each_source_gets_a_target_of_its_own(
-    config: Config, tmp_path: Path, sources: list[str], destination: str, targets: list[str]
-) -> None:
-    (tmp_path / "there.d").mkdir()
-    pairs = stylizing._pair([tmp_path / s for s in sources], destination, OutputSpec())
-    assert pairs == [
-        (tmp_path / source, tmp_path / target)
-        for source, target in zip(sources, targets, strict=True)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("sources", "destination", "problem"),
-    [
-        (["a.mov", "b.mov"], "c.mp4", "2 inputs cannot all become c.mp4"),
-        (["a.mp4"], "a.mp4", "is the film itself"),
-        (["a.mp4"], "link.mp4", "is the film itself"),
-        (["a.mp4"], "-", "cannot be written to standard output: .* -o ./- is one of that name"),
-        (["a.mp4"], "new.d", r"cannot be painted as new\.d.* or in / for a folder"),
-        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4,"),
-        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4,"),
-        (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
-    ],
-)
-def test_targets_that_cannot_be_are_refused(
-    config: Config, tmp_path: Path, sources: list[str], destination: str, problem: str
-) -> None:
-    (tmp_path / "a.mp4").touch()
-    (tmp_path / "link.mp4").symlink_to("a.mp4")
-    spec = OutputSpec(encode=EncodeSettings(container="mp4"), overwrite=True)
-    with pytest.raises(UsageError, match=problem):
-        stylizing._pair([tmp_path / source for source in sources], destination, spec)
 
 
 def test_a_folder_that_is_named_with_a_slash_is_made(config: Config, tmp_path: Path) -> None:

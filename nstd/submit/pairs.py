@@ -1,0 +1,88 @@
+"""Files that are named, each with the file it becomes."""
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nstd.errors import UsageError
+from nstd.media.names import STILL_SUFFIXES
+from nstd.media.write.encode import CONTAINERS
+from nstd.submit.frames import FrameRange
+from nstd.submit.inputs import absolute, expand
+from nstd.submit.names import output_extension
+from nstd.submit.output import OutputSpec
+
+
+def pair(
+    inputs: Sequence[Path], destination: str | Path, output: OutputSpec, frames: FrameRange
+) -> list[tuple[Path, Path]]:
+    """Each film or picture that is meant, with its target.
+
+    Args:
+        inputs: Films, pictures, and folders of such.
+        destination: A file for one input, or a folder: one that is there, or is made because the
+            name has no suffix or ends in a slash.
+        output: How they are encoded.
+        frames: Which frames of each are wanted.
+
+    Raises:
+        UsageError: An input is not there, one of them cannot become its target, or several would
+            become one file.
+    """
+    sources = expand(inputs)
+    if not frames.whole:
+        _require_films(sources)
+    named = os.fspath(destination)
+    if named == "-":
+        raise UsageError(
+            "A film cannot be written to standard output: its file is gone back to at the end",
+            "Name a file or a folder; -o ./- is one of that name",
+        )
+    destination = absolute(Path(named))
+    into_folder = named.endswith("/") or destination.is_dir() or not destination.suffix
+    if not into_folder and len(sources) > 1:
+        raise UsageError(
+            f"{len(sources)} inputs cannot all become {destination.name}", "Give a folder with -o"
+        )
+    pairs = []
+    taken: set[Path] = set()
+    for source in sources:
+        target = destination
+        if into_folder:
+            extension = output_extension(source, output.encode)
+            stems = itertools.chain(
+                [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
+            )
+            targets = (destination / f"{stem}.{extension}" for stem in stems)
+            target = next(target for target in targets if target not in taken)
+        _check_target(source, target, output)
+        if target in sources:
+            raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
+        taken.add(target)
+        pairs.append((source, target))
+    return pairs
+
+
+def _require_films(sources: Sequence[Path]) -> None:
+    for source in sources:
+        if source.suffix.lower() in STILL_SUFFIXES:
+            raise UsageError(
+                f"--frames chooses frames of films, and {source.name} is a picture",
+                "Name films alone, or leave --frames out",
+            )
+
+
+def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the film itself", "Choose another output")
+    fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
+    if source.suffix.lower() not in STILL_SUFFIXES:
+        films = frozenset(f".{name}" for name in CONTAINERS)
+        # The name chooses the container, if that is not chosen already.
+        fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films
+    if suffix not in fitting:
+        raise UsageError(
+            f"{source.name} cannot be painted as {target.name}",
+            f"Choose a name that ends in {' or '.join(sorted(fitting))}, or in / for a folder",
+        )

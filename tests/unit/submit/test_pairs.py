@@ -1,0 +1,79 @@
+"""Films and pictures that are named, each with the file it becomes."""
+
+from pathlib import Path
+
+import pytest
+
+from nstd.errors import UsageError
+from nstd.media.write.encode import EncodeSettings
+from nstd.submit.frames import FrameRange, parse_frames
+from nstd.submit.output import OutputSpec
+from nstd.submit.pairs import pair
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def files(folder: Path, names: list[str]) -> list[Path]:
+    for name in names:
+        (folder / name).touch()
+    return [folder / name for name in names]
+
+
+@pytest.mark.parametrize(
+    ("sources", "destination", "targets"),
+    [
+        (["a.mov"], "b.mp4", ["b.mp4"]),
+        (["a.mov"], "new", ["new/a.mp4"]),
+        (["a.mov"], "there.d", ["there.d/a.mp4"]),
+        (["a.mov", "a.avi", "b.jpeg"], "new", ["new/a.mp4", "new/a.avi.mp4", "new/b.jpg"]),
+        (["p.bmp"], "p.tiff", ["p.tiff"]),
+        (["p.bmp"], "new", ["new/p.png"]),
+        (["a.mov"], "new.d/", ["new.d/a.mp4"]),
+        (["a.mov"], "b.mp4/", ["b.mp4/a.mp4"]),
+        (["a.mov"], "./", ["a.mp4"]),
+        (["a.mov"], "./-", ["-/a.mp4"]),
+    ],
+)
+def test_each_source_gets_a_target_of_its_own(
+    tmp_path: Path, sources: list[str], destination: str, targets: list[str]
+) -> None:
+    (tmp_path / "there.d").mkdir()
+    pairs = pair(files(tmp_path, sources), destination, OutputSpec(), FrameRange())
+    assert pairs == [
+        (tmp_path / source, tmp_path / target)
+        for source, target in zip(sources, targets, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "destination", "problem"),
+    [
+        (["a.mov", "b.mov"], "c.mp4", "2 inputs cannot all become c.mp4"),
+        (["a.mp4"], "a.mp4", "is the film itself"),
+        (["a.mp4"], "link.mp4", "is the film itself"),
+        (["a.mp4"], "-", "cannot be written to standard output: .* -o ./- is one of that name"),
+        (["a.mp4"], "new.d", r"cannot be painted as new\.d.* or in / for a folder"),
+        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4,"),
+        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4,"),
+        (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
+    ],
+)
+def test_targets_that_cannot_be_are_refused(
+    tmp_path: Path, sources: list[str], destination: str, problem: str
+) -> None:
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    spec = OutputSpec(encode=EncodeSettings(container="mp4"), overwrite=True)
+    with pytest.raises(UsageError, match=problem):
+        pair(files(tmp_path, sources), destination, spec, FrameRange())
+
+
+@pytest.mark.parametrize("frames", ["4:", ":5s", "0:1"])
+def test_frames_of_a_picture_are_refused(tmp_path: Path, frames: str) -> None:
+    inputs = files(tmp_path, ["a.mov", "p.png"])
+    with pytest.raises(UsageError, match=r"frames of films, and p\.png is a picture"):
+        pair(inputs, "out/", OutputSpec(), parse_frames(frames))
+    assert len(pair(inputs, "out/", OutputSpec(), parse_frames(":"))) == 2
