@@ -18,7 +18,7 @@ QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 READ_AT_ONCE = 2048
 """Events that watchdog takes from the queue, and hands on, before it can be held up."""
 
-OnSettled = Callable[[WatchedFolder, Path], None]
+OnSettled = Callable[[WatchedFolder, Path], object]
 
 
 class Intake:
@@ -55,10 +55,11 @@ class Intake:
         found += self.run(2 * SETTLE)
         assert sorted(found) == sorted(names)
 
-    def _take(self, folder: WatchedFolder, path: Path) -> None:
+    def _take(self, folder: WatchedFolder, path: Path) -> str | None:
         if self._on_settled is not None:
             self._on_settled(folder, path)
         self.files.append(str(path.relative_to(folder.path)))
+        return None
 
     def _run_until(self, condition: Callable[[], bool], seconds: float) -> list[str]:
         deadline = time.monotonic() + seconds

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nstd.cli.unpainted import unpainted_lines
 from nstd.config import Config
 from nstd.config.words import duration_text
 from nstd.errors import visible
@@ -70,6 +71,7 @@ def overview_text(found: Overview, config: Config) -> str:
         lines.append(f"  and {len(found.held) - MOST_HELD} more: nstd jobs --state queued")
     lines += _section("Worth knowing", found.noted)
     lines += [f"  {_noted_line(job)}" for job in found.noted]
+    lines += unpainted_lines(found.daemon or {})
     waits = found.counts[JobState.QUEUED] - len(found.held)
     if not found.working and (waits or found.running):
         lines.append("What waits is painted by `nstd run` or `nstd batch`")

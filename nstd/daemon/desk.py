@@ -5,12 +5,11 @@ ever: neither may keep the daemon from its signals, its workers and its service 
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nstd.config import Config, FolderConfig
 from nstd.daemon.first_look import FirstLooks
@@ -18,7 +17,6 @@ from nstd.daemon.readers import Readers, is_large
 from nstd.errors import (
     ConfigError,
     InputError,
-    InternalError,
     NstdError,
     StorageError,
     WeightsError,
@@ -26,6 +24,7 @@ from nstd.errors import (
 )
 from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
+from nstd.intake.unpainted import Kind
 from nstd.intake.watcher import Watcher
 from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
@@ -65,8 +64,6 @@ class Desk:
 
     Attributes:
         reading: The files that are being read and queued, and since when.
-        waiting: Why films are not queued, by file: a style image or a sidecar is to be mended, or
-            the film brings out a fault of nstd's own.
     """
 
     def __init__(
@@ -79,42 +76,39 @@ class Desk:
         self._config = config
         self._leaving = leaving
         self.reading: dict[Path, float] = {}
-        self.waiting: dict[Path, str] = {}
         self._store = store
         self._looks = looks
         self._queueing = threading.Lock()
         self.entries: dict[WatchedFolder, FolderConfig] = {
             watched_folder(folder): folder for folder in config.folders
         }
-        self._named: set[Path] = set()
 
-    def take(self, folder: WatchedFolder, path: Path) -> None:
-        """Queue a settled file, or name it in the log once where it is no film.
+    def take(self, folder: WatchedFolder, path: Path) -> str | None:
+        """Queue a settled file.
 
         Files may be taken by several threads at once: they are read beside each other, and queued
         one by one.
+
+        Returns:
+            None, or why it is left alone.
+
+        Raises:
+            NstdError: It waits for something to be mended, or cannot be painted.
         """
         if self._leaving():
-            return  # by another configuration it may not be asked for any more
+            return None  # by another configuration it may not be asked for any more
         self.reading[path] = time.monotonic()
-        self.waiting.pop(path, None)
         try:
             with contained(path, "queueing"):
-                self._take(folder, path)
-        except InternalError as error:
-            self.waiting[path] = str(error)
-            raise
+                return self._take(folder, path)
         finally:
             self.reading.pop(path, None)
 
-    def _take(self, folder: WatchedFolder, path: Path) -> None:
+    def _take(self, folder: WatchedFolder, path: Path) -> str | None:
         if not is_media(path):
-            if path not in self._named:
-                self._named.add(path)
-                logger.info("%s is no film and no picture by its name, and is left alone", path)
-            return
+            return "it is no film and no picture by its name"
         if self._store.is_output(bytes(path)):
-            return
+            return "nstd has painted it"
         jobs, info = self._submit(folder, path)
         for job, new in jobs:
             if new:
@@ -122,12 +116,7 @@ class Desk:
                 logger.info("Queued %s as job %d (%s)%s", path, job.id, name, note and f". {note}")
                 if self._looks is not None:
                     self._looks.add(job, info)
-
-    def forget_what_is_gone(self) -> None:
-        """Films that were taken away wait no more: of the few that are told each by itself."""
-        for path in list(self.waiting)[:MOST_WAITING]:
-            if not os.path.lexists(path):
-                del self.waiting[path]
+        return None
 
     def _submit(
         self, folder: WatchedFolder, path: Path
@@ -148,9 +137,7 @@ class Desk:
             # The film is sound as far as one knows: a style image or the network is missing. It is
             # tried again, less and less often, until that is mended.
             first, *more = error.problem.split("\n")
-            waits = StorageError([f"{path} waits: {first}", *more], error.remedy)
-            self.waiting[path] = str(waits)
-            raise waits from error
+            raise StorageError([f"{path} waits: {first}", *more], error.remedy) from error
 
     def _looked_at(
         self, entry: FolderConfig, folder: WatchedFolder, path: Path
@@ -173,7 +160,6 @@ class Desk:
             if self._looks.may_come_yet(path, error):
                 later = "it is tried again, since it may be coming yet"
                 raise StorageError(f"{error.problem}; {later}", error.remedy) from error
-            self.waiting[path] = str(error)
             raise
 
 
@@ -223,8 +209,7 @@ class Intake(threading.Thread):
     @property
     def problems(self) -> list[str]:
         """What keeps folders from being watched as asked, one sentence each."""
-        waiting = list(self._desk.waiting.copy().values())
-        found = self._watcher.problems + waiting[:MOST_WAITING]
+        found = list(self._watcher.problems)
         now = time.monotonic()
         found += [
             f"{path} is being read for {_minutes(now - since)}"
@@ -245,6 +230,16 @@ class Intake(threading.Thread):
         reading = self._desk.reading.copy().items()
         return [path for path, since in reading if now - since > MOMENT_SECONDS]
 
+    @property
+    def refused(self) -> list[str]:
+        """Why films are not queued: a style image or a sidecar is to be mended, for one."""
+        return self._watcher.unpainted.told(Kind.REFUSED, MOST_WAITING)
+
+    @property
+    def unpainted(self) -> dict[str, Any]:
+        """What lies in the folders and is not queued, and why; see `Unpainted.facts`."""
+        return self._watcher.unpainted.facts()
+
     def run(self) -> None:
         """Watch; to be called by `start`."""
         try:
@@ -253,7 +248,6 @@ class Intake(threading.Thread):
             self._looking.start()
             while not self._leave.wait(TICK_SECONDS):
                 self._watcher.tick()
-                self._desk.forget_what_is_gone()
                 self._at_work = time.monotonic()
         except NstdError as error:
             # Once it was told to leave the ledger may be closed under it.

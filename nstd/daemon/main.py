@@ -130,7 +130,7 @@ class _Daemon:
         problems = self._problems()
         busy = self._supervisor.statuses
         at_rest = f"Watching {self._watching}" if self._ready else "Getting ready"
-        self._manager.status("; ".join([*busy, *problems]) or at_rest)
+        self._manager.status("; ".join([*busy, *problems, *self._intake.refused]) or at_rest)
         if self._supervisor.healthy:
             self._manager.alive()
         self._report(problems)
@@ -150,6 +150,7 @@ class _Daemon:
             "overflows": self._overflows_before + self._intake.overflows,
             "problems": problems,
             "reading": [str(path) for path in self._intake.reading],
+            "unpainted": self._intake.unpainted,
             "workers": self._supervisor.facts(),
         }
         if facts == self._reported:

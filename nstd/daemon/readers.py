@@ -13,7 +13,7 @@ from nstd.intake.folder import WatchedFolder
 LARGE_BYTES = 256 << 20
 """What a disk of 100 MB/s takes more than a moment for."""
 
-Take = Callable[[WatchedFolder, Path], None]
+Take = Callable[[WatchedFolder, Path], str | None]
 
 
 def is_large(path: Path) -> bool:
@@ -39,9 +39,9 @@ class Readers:
         self._lock = threading.Lock()
         self._lanes: dict[tuple[WatchedFolder, bool], _Lane] = {}
 
-    def submit(self, folder: WatchedFolder, path: Path) -> "Future[None]":
-        """Have a file taken; the result is there when it was, or why it could not be."""
-        found: Future[None] = Future()
+    def submit(self, folder: WatchedFolder, path: Path) -> "Future[str | None]":
+        """Have a file taken; what `take` gives or raises is the future's."""
+        found: Future[str | None] = Future()
         with self._lock:
             key = folder, is_large(path)
             lane = self._lanes.get(key)
@@ -70,11 +70,11 @@ class Readers:
                     return
                 found, path = lane.popleft()
             try:
-                self._take(key[0], path)
+                left_alone = self._take(key[0], path)
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 found.set_exception(error)
             else:
-                found.set_result(None)
+                found.set_result(left_alone)
 
 
-_Lane = deque[tuple["Future[None]", Path]]
+_Lane = deque[tuple["Future[str | None]", Path]]

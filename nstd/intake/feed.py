@@ -147,6 +147,19 @@ class EventFeed(FileSystemEventHandler):
         with self._lock:
             return self._handles.standing(path)
 
+    def is_deaf(self, folder: Path) -> bool:
+        """Whether no events come of a folder that is to be watched.
+
+        watchdog goes on without a word where the kernel refuses to watch a folder below the first.
+        """
+        watches = [
+            getattr(getattr(emitter, "_inotify", None), "_active_callbacks_by_path", None)
+            for emitter in self._observer.emitters
+        ]
+        name = os.fsencode(folder)
+        # Another watchdog may keep them elsewhere: then nothing can be told.
+        return all(known is not None and name not in known for known in watches)
+
     def distrust(self) -> None:
         """Forget who has files open: events were lost."""
         with self._lock:

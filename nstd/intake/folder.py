@@ -82,6 +82,16 @@ class WatchedFolder:
             return False
         return not any(map(self.passes_over, path.relative_to(self.path).parts))
 
+    def leaves_out(self, path: Path, *, is_folder: bool) -> str | None:
+        """Why a file or folder does not count by its name, where that is worth a word.
+
+        That of the marker and of films' sidecars is not: they are there for nstd.
+        """
+        what = self.passes_over(path.name)
+        if what == SIDECAR or path == self.path / (self.marker or ""):
+            return None
+        return UNWANTED if what is None and not is_folder and not self.accepts(path) else what
+
     def passes_over(self, name: str) -> str | None:
         """Why what has this name in the folder, and all that is in it, never counts, in a word."""
         what = ignored_as(name)
@@ -96,11 +106,16 @@ class Listing:
         files: Each file that counts by its name, with its identity.
         failed: Each such file that could not be looked at, with the error.
         odd: What counts by its name and is no file, with what it is, in words.
+        passed: What does not count by its name, a film's sidecar apart, with the reason in a word;
+            of a folder only itself.
+        folders: Each folder that was entered.
         unlisted: Each folder that could not be listed, with the error.
     """
 
     files: dict[Path, FileIdentity] = field(default_factory=dict)
     odd: dict[Path, str] = field(default_factory=dict)
+    passed: dict[Path, str] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
     failed: dict[Path, OSError] = field(default_factory=dict)
     unlisted: dict[Path, OSError] = field(default_factory=dict)
 
@@ -117,14 +132,10 @@ def walk(folder: WatchedFolder, start: Path | None = None) -> Listing:
         below = pending.pop()
         if not folder.enters(below):
             continue
+        listing.folders.append(below)
         try:
             with os.scandir(below) as entries:
-                for entry in entries:
-                    path = Path(entry.path)
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(path)
-                    else:
-                        _list_file(folder, path, listing)
+                pending += [one for entry in entries if (one := _listed(folder, entry, listing))]
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -180,6 +191,19 @@ def root_identity(folder: WatchedFolder) -> tuple[int, int] | None:
         # Whatever the reason: a folder that cannot be looked at says nothing about its files.
         return None
     return (root.st_dev, root.st_ino) if stat.S_ISDIR(root.st_mode) else None
+
+
+def _listed(folder: WatchedFolder, entry: os.DirEntry[str], listing: Listing) -> Path | None:
+    """Put what was found into the listing; a folder that is to be entered is returned."""
+    path = Path(entry.path)
+    is_folder = entry.is_dir(follow_symlinks=False)
+    if (what := folder.leaves_out(path, is_folder=is_folder)) is not None:
+        listing.passed[path] = what
+    elif is_folder:
+        return path
+    else:
+        _list_file(folder, path, listing)
+    return None
 
 
 def _list_file(folder: WatchedFolder, path: Path, listing: Listing) -> None:

@@ -1,22 +1,27 @@
 """All that concerns one watched folder: its events, its scans, its tracker."""
 
 import logging
+import os
 import stat
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from nstd.errors import InputError, NstdError
+from nstd.errors import AccessError, InputError, NstdError
+from nstd.intake.deaf import DeafFolders
 from nstd.intake.feed import EventFeed
 from nstd.intake.folder import Listing, WatchedFolder, identify, oddity, root_identity, walk
 from nstd.intake.mounts import needs_polling
 from nstd.intake.stability import StabilityTracker
+from nstd.intake.unpainted import Kind, Unpainted
 from nstd.intake.writers import Standing, standing_of
+from nstd.ledger.job import FileIdentity
 
 log = logging.getLogger(__name__)
 
-OnSettled = Callable[[WatchedFolder, Path], "Future[None] | None"]
-"""Takes a file; what comes of one that is taken beside that, it tells later."""
+OnSettled = Callable[[WatchedFolder, Path], "Future[str | None] | str | None"]
+"""Takes a file, and says why it is left alone, if it is; what comes of one that is taken beside
+that, it tells later."""
 
 _NAMED = 3
 """How many of the files that events were lost of are named in the log."""
@@ -31,13 +36,14 @@ class FolderWatch:
         folder: The folder.
         caught: How many settled files no event had told of.
         overflows: How often the kernel's queue of events was found to have overflowed.
-        problem: What keeps it from being watched as asked, as a sentence, or None.
+        problem: What keeps it from being watched at all, or by its events, as a sentence, or None.
     """
 
     def __init__(
         self,
         folder: WatchedFolder,
         on_settled: OnSettled,
+        unpainted: Unpainted,
         *,
         settle_seconds: float,
         unsure_seconds: float,
@@ -49,6 +55,10 @@ class FolderWatch:
         self.overflows = 0
         self.problem: str | None = None
         self._on_settled = on_settled
+        self._unpainted = unpainted
+        self._unsure_seconds = max(unsure_seconds, settle_seconds)
+        self._deaf = DeafFolders(folder, settle_seconds)
+        self._odd: set[Path] = set()
         self._settle_seconds = settle_seconds
         self._reconcile_seconds = reconcile_seconds
         self._polling = polling
@@ -61,8 +71,13 @@ class FolderWatch:
         self._counting = False
         self._extra_scans = 0
         self._unannounced: set[Path] = set()
-        self._complained: set[Path] = set()
-        self._in_hand: dict[Path, Future[None]] = {}
+        self._in_hand: dict[Path, Future[str | None]] = {}
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps it from being watched as asked, one sentence each."""
+        found = (self.problem, self._deaf.problem)
+        return [one for one in found if one is not None]
 
     def look_around(self, now: float) -> None:
         """Take hints, look at what is due, and scan if it is time."""
@@ -76,6 +91,9 @@ class FolderWatch:
             self._look(path, now)
         if self._scan_is_due(now):
             self._scan(now)
+        elif self._feed is not None:
+            for folder in self._deaf.due(now):
+                self._enter(walk(self.folder, folder), now)
 
     def report(self, clock: Callable[[], float]) -> None:
         """Hand out the files that have settled."""
@@ -85,19 +103,27 @@ class FolderWatch:
         if self._unannounced:
             self._count_lost()
         for path, _ in self._tracker.settled():
-            if self._tracker.must_wait(path, self._standing(path), clock()):
-                continue
-            if path in self._in_hand:
+            told, standing = self._standing(path)
+            if self._tracker.must_wait(path, standing, clock()):
+                self._unpainted.note(path, Kind.WAITING, self._why_it_waits(told, standing))
+            elif path in self._in_hand:
                 # Its last version is still being read: this one's turn comes after that.
                 self._tracker.failed(path, clock())
-                continue
-            try:
-                found = self._on_settled(self.folder, path)
-            except NstdError as error:
-                self._not_taken(path, error, clock())
             else:
-                if found is not None:
-                    self._in_hand[path] = found
+                self._hand_out(path, clock)
+
+    def _hand_out(self, path: Path, clock: Callable[[], float]) -> None:
+        try:
+            found = self._on_settled(self.folder, path)
+        except NstdError as error:
+            self._not_taken(path, error, clock())
+        else:
+            if isinstance(found, Future):
+                self._in_hand[path] = found
+                if self._unpainted.kind(path) is Kind.WAITING:  # and not refused before
+                    self._unpainted.note(path, Kind.WAITING, "it is being read")
+            else:
+                self._taken(path, found)
 
     def _collect(self, now: float) -> None:
         """Take what has become of files that are taken beside this."""
@@ -109,22 +135,45 @@ class FolderWatch:
                     self._not_taken(path, error, now)
                 elif error is not None:
                     raise error
+                else:
+                    self._taken(path, found.result())
+
+    def _taken(self, path: Path, left_alone: str | None) -> None:
+        if left_alone is None:
+            self._unpainted.drop(path)
+        elif self._unpainted.note(path, Kind.UNKNOWN, left_alone):
+            log.info("%r is left alone: %s", str(path), left_alone)
 
     def _not_taken(self, path: Path, error: NstdError, now: float) -> None:
+        if path not in self._tracker and isinstance(error, InputError):
+            return  # taken away while it was read
+        kind = Kind.UNREADABLE if isinstance(error, AccessError) else Kind.REFUSED
+        news = self._unpainted.note(path, kind, str(error))
         if isinstance(error, InputError) and not error.retryable:
             log.warning("%r is left alone: %s", str(path), error)
             return
         wait = self._tracker.failed(path, now)
         if not error.retryable:
             raise error
-        log.warning("%r is tried again in %.0f s: %s", str(path), wait, error)
+        level = logging.WARNING if news else logging.DEBUG
+        log.log(level, "%r is tried again in %.0f s: %s", str(path), wait, error)
 
-    def _standing(self, path: Path) -> Standing:
-        """What is known of those who write to a file."""
+    def _standing(self, path: Path) -> tuple[Standing, Standing]:
+        """What is known of those who write to a file: by its events, and all in all."""
         # In this order: to ask the kernel opens the file, which the events would tell of.
         told = Standing.UNKNOWN if self._feed is None else self._feed.standing(path)
         standing = standing_of(path)
-        return told if standing is Standing.UNKNOWN else standing
+        return told, told if standing is Standing.UNKNOWN else standing
+
+    def _why_it_waits(self, told: Standing, standing: Standing) -> str:
+        if standing is Standing.UNKNOWN:
+            return (
+                "it cannot be told whether somebody still writes to it, so that it must have been"
+                f" unchanged for {self._unsure_seconds:g} s (unsure_seconds)"
+            )
+        if told is Standing.OPEN:
+            return "it is being written: by its events it was written to, and not closed since"
+        return "it is being written: as the kernel says, a program has it open"
 
     def _count_lost(self) -> None:
         """Count the files that have settled without an event, and say so in one line."""
@@ -239,8 +288,11 @@ class FolderWatch:
             if self._is_folder(path):
                 # Files that came with it, or before its watch was set, have no events.
                 self._enter(walk(self.folder, path), now)
+                self._deaf.suspect(path, self._feed)
             elif path in self._tracker or self.folder.accepts(path):
                 self._tracker.note(path, now)
+            elif self.folder.enters(path.parent):
+                self._pass_over(path)
 
     def _is_folder(self, path: Path) -> bool:
         try:
@@ -253,7 +305,7 @@ class FolderWatch:
     def _scan_is_due(self, now: float) -> bool:
         if self._scanned is None or now < self._scanned:
             return True
-        soon = self._feed is None or self._extra_scans > 0
+        soon = self._feed is None or self._extra_scans > 0 or self._deaf.suspected
         every = self._settle_seconds if soon else self._reconcile_seconds
         return now - self._scanned >= every
 
@@ -261,8 +313,13 @@ class FolderWatch:
         """Look at every file there is, and at every one that was."""
         listing = walk(self.folder)
         news = self._enter(listing, now)
+        self._deaf.check(listing, self._feed, now)
         if self._counting and self._feed is not None:
-            self._unannounced.update(news)
+            self._unannounced.update(path for path in news if path.parent not in self._deaf)
+        self._unpainted.found(self.folder.path, Kind.IGNORED, listing.passed)
+        for path in self._odd - set(listing.odd):
+            self._unpainted.drop(path)
+        self._odd = set(listing.odd)
         for path in self._tracker.paths:
             if path not in listing.files and path not in listing.failed:
                 self._look(path, now)
@@ -277,11 +334,19 @@ class FolderWatch:
             self._failed(path, error, now)
         for path, what in listing.odd.items():
             self._leave_alone(path, what)
-        news = []
-        for path, identity in listing.files.items():
-            self._complained.discard(path)
-            if self._tracker.look(path, identity, now):
-                news.append(path)
+        for path, what in listing.passed.items():
+            self._unpainted.note(path, Kind.IGNORED, what)
+        for path in listing.folders:
+            if path not in listing.unlisted:
+                self._unpainted.drop(path)
+        return [path for path, identity in listing.files.items() if self._see(path, identity, now)]
+
+    def _see(self, path: Path, identity: FileIdentity | None, now: float) -> bool:
+        """Give the tracker what a look found, and say whether that is news."""
+        news = self._tracker.look(path, identity, now)
+        if news and self._unpainted.kind(path) is not Kind.WAITING:
+            reason = f"it changed less than {self._settle_seconds:g} s ago (settle_seconds)"
+            self._unpainted.note(path, Kind.WAITING, reason)
         return news
 
     def _look(self, path: Path, now: float) -> None:
@@ -290,27 +355,35 @@ class FolderWatch:
         except OSError as error:
             self._failed(path, error, now)
             return
-        what = oddity(self.folder, path) if identity is None else None
-        if what is None:
-            self._complained.discard(path)
-        else:
-            self._leave_alone(path, what)
         if identity is None:
             self._unannounced.discard(path)
-        self._tracker.look(path, identity, now)
+            what = oddity(self.folder, path)
+            if what is None:
+                self._unpainted.drop(path)
+            else:
+                self._odd.add(path)
+                self._leave_alone(path, what)
+        self._see(path, identity, now)
 
     def _failed(self, path: Path, error: OSError, now: float) -> None:
         self._tracker.failed(path, now)
         self._complain(path, "cannot be looked at", error)
 
+    def _pass_over(self, path: Path) -> None:
+        """Note what does not count by its name, or that it is gone."""
+        what = self.folder.leaves_out(path, is_folder=self._is_folder(path))
+        if what is not None and os.path.lexists(path):
+            self._unpainted.note(path, Kind.IGNORED, what)
+        else:
+            self._unpainted.drop(path)
+
     def _leave_alone(self, path: Path, what: str) -> None:
         """Name what is no file, once."""
-        if path not in self._complained:
-            self._complained.add(path)
+        if self._unpainted.note(path, Kind.UNKNOWN, f"it is {what}"):
             log.info("%r is %s, and is left alone", str(path), what)
 
     def _complain(self, path: Path, problem: str, error: OSError) -> None:
         """Say what is wrong with a path, once; it is tried again without a word."""
-        if path not in self._complained:
-            self._complained.add(path)
-            log.warning("%r %s for now: %s", str(path), problem, error.strerror or error)
+        reason = error.strerror or str(error)
+        if self._unpainted.note(path, Kind.UNREADABLE, f"it {problem}: {reason}"):
+            log.warning("%r %s for now: %s", str(path), problem, reason)

@@ -14,6 +14,7 @@ from nstd.errors import VanishedError
 from nstd.intake.folder import WatchedFolder, identify, root_identity, walk
 from nstd.intake.folder_watch import FolderWatch, OnSettled
 from nstd.intake.stability import StabilityTracker
+from nstd.intake.unpainted import Unpainted
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 
 __all__ = ["WatchedFolder", "Watcher", "scan_once"]
@@ -30,15 +31,19 @@ class Watcher:
     Args:
         folders: The folders; none lies in another.
         on_settled: Called by `tick` with each file that has settled, once for each identity it
-            has. If it raises a retryable error, it is called again after a growing wait. An
-            `InputError` is logged, and that identity is done with. Any other error ends the tick.
-            It may give a future instead, whose error is taken likewise when it is there.
+            has; returns why it is left alone, or None. If it raises a retryable error, it is called
+            again after a growing wait. An `InputError` is logged, and that identity is done with.
+            Any other error ends the tick. It may give a future instead, whose result or error is
+            taken likewise when it is there.
         settle_seconds: How long a file must look the same.
         unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
         reconcile_seconds: Time between two reconciliation scans.
         polling: Whether to scan every `settle_seconds` instead of using events; None decides for
             each folder by its file system.
         clock: Seconds of a clock that runs evenly.
+
+    Attributes:
+        unpainted: What lies in the folders and is not handed out, or was left alone, and why.
     """
 
     def __init__(
@@ -53,10 +58,12 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self.unpainted = Unpainted()
         self._folders = [
             FolderWatch(
                 folder,
                 on_settled,
+                self.unpainted,
                 settle_seconds=settle_seconds,
                 unsure_seconds=unsure_seconds,
                 reconcile_seconds=reconcile_seconds,
@@ -78,7 +85,7 @@ class Watcher:
     @property
     def problems(self) -> list[str]:
         """What keeps folders from being watched as asked, one sentence each; empty if healthy."""
-        return [watch.problem for watch in self._folders if watch.problem is not None]
+        return [problem for watch in self._folders for problem in watch.problems]
 
     def start(self) -> None:
         """Begin to listen, then look at all that is there: nothing falls between the two.

@@ -166,7 +166,7 @@ def test_deleted_while_queued(house: House) -> None:
     house.work()
     assert house.states() == {"a.png": JobState.VANISHED}
     (job,) = house.store.jobs()
-    assert job.error is None
+    assert f"There is no {film}" in (job.error or "")
 
 
 def test_overwritten_while_being_stylized(house: House) -> None:

@@ -49,11 +49,9 @@ def test_a_film_waits_while_its_style_image_is_missing(
     with pytest.raises(StorageError, match=r"a\.mp4 waits: .*style\.png") as caught:
         desk.take(folder_of(desk), film)
     assert caught.value.retryable
-    assert desk.waiting == {film: str(caught.value)}
     style.rename(tmp_path / "style.png")
     desk.take(folder_of(desk), film)
     assert len(store.jobs()) == 1
-    assert desk.waiting == {}
 
 
 def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
@@ -92,12 +90,12 @@ def test_a_fault_that_one_film_brings_out_stays_with_that_film(
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
     intake.start()
     deadline = time.monotonic() + 30
-    while (len(store.jobs()) < 2 or not intake.problems) and time.monotonic() < deadline:
+    while (len(store.jobs()) < 2 or not intake.refused) and time.monotonic() < deadline:
         time.sleep(0.01)
     intake.require_alive()
     intake.leave()
     assert {job.request.key.relative for job in store.jobs()} == {b"a.mp4", b"c.mp4"}
-    (told,) = intake.problems
+    (told,) = intake.refused
     assert told.startswith(f"{tmp_path}/in/b.mp4 is refused: queueing it failed unexpectedly")
     assert "ZeroDivisionError: nobody foresaw it" in told
     (logged,) = (record for record in caplog.records if record.levelname == "ERROR")
@@ -215,23 +213,21 @@ def test_what_was_queued_before_needs_its_style_and_network_no_more(
         desk.take(folder_of(desk), other)
 
 
-def test_films_that_wait_are_among_the_problems(
-    config: Config, store: JobStore, tmp_path: Path
-) -> None:
+def test_films_that_wait_are_told_of(config: Config, store: JobStore, tmp_path: Path) -> None:
     (tmp_path / "style.png").unlink()
     film = tmp_path / "in/a.mp4"
     film.write_bytes(b"a film")
     intake = Intake(config.model_copy(update={"settle_seconds": 0.01}), store)
     intake.start()
     deadline = time.monotonic() + 30
-    while not intake.problems and time.monotonic() < deadline:
+    while not intake.refused and time.monotonic() < deadline:
         time.sleep(0.01)
-    (problem,) = intake.problems
+    (problem,) = intake.refused
     assert problem.startswith(f"{film} waits: ")
     film.unlink()
-    while intake.problems and time.monotonic() < deadline:
+    while intake.refused and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert intake.problems == []
+    assert intake.refused == []
     intake.leave()
 
 

@@ -103,17 +103,18 @@ def test_a_large_file_that_is_no_film_is_refused_before_it_is_read(
     read = held_up(monkeypatch, threading.Event())
     film = sparse(tmp_path / "in/junk.mp4", 60 << 30)
     with running(config, store) as intake:
-        until(lambda: intake.problems)
-        (problem,) = intake.problems
+        until(lambda: intake.refused)
+        (problem,) = intake.refused
         assert problem.startswith(f"{film} ")
         assert (read, store.jobs()) == ([], [])
         film.unlink()
-        until(lambda: not intake.problems)
+        until(lambda: not intake.refused)
 
 
 def test_one_that_may_be_coming_yet_is_tried_again(
     tmp_path: Path, store: JobStore, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
+    caplog.set_level("DEBUG")  # it is a warning once
     held_up(monkeypatch, threading.Event())
     sparse(tmp_path / "in/junk.mp4")
     with running(small_config(tmp_path, grace_seconds=600), store) as intake:
@@ -165,6 +166,6 @@ def test_what_is_wrong_with_a_file_is_known_where_it_was_submitted(tmp_path: Pat
         raise InputError(f"{path} is nothing")
 
     readers = Readers(refuse)
-    found: Future[None] = readers.submit(WatchedFolder(tmp_path), tmp_path / "a.mp4")
+    found: Future[str | None] = readers.submit(WatchedFolder(tmp_path), tmp_path / "a.mp4")
     assert isinstance(found.exception(PATIENCE), InputError)
     until(lambda: not readers.busy)

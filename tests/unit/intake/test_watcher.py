@@ -2,14 +2,23 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from nstd.errors import BusyError, LedgerError, UnreadableError, VanishedError
+from nstd.errors import (
+    AccessError,
+    BusyError,
+    LedgerError,
+    StorageError,
+    UnreadableError,
+    VanishedError,
+)
 from nstd.intake.watcher import WatchedFolder, Watcher, scan_once
+from tests.unprivileged import give_away, unprivileged
 
 SETTLE = 5.0
 
@@ -30,12 +39,14 @@ class Desk:
     def __init__(self) -> None:
         self.files: list[str] = []
         self.error: Exception | None = None
-        self.later: list[Future[None]] = []
+        self.later: list[Future[str | None]] = []
         self.slow = False
 
-    def __call__(self, folder: WatchedFolder, path: Path) -> "Future[None] | None":
+    def __call__(self, folder: WatchedFolder, path: Path) -> "Future[str | None] | str | None":
         if self.error is not None:
             raise self.error
+        if path.suffix == ".txt":
+            return "it is no film"
         self.files.append(str(path.relative_to(folder.path)))
         if self.slow:
             self.later.append(Future())
@@ -96,7 +107,7 @@ def test_each_folder_is_watched_by_its_own_rules(
     watcher = watch(WatchedFolder(one, recursive=False), WatchedFolder(two, patterns=("*.mp4",)))
     watcher.start()
     _pass(watcher, clock, SETTLE)
-    assert desk.take() == ["a.mp4", "a.mp4", "b.txt", "sub/c.mp4"]
+    assert desk.take() == ["a.mp4", "a.mp4", "sub/c.mp4"]
 
 
 def test_a_file_deleted_before_it_settled_is_no_error(
@@ -285,6 +296,128 @@ def test_a_scan_by_polling_counts_no_event_as_lost(
     assert desk.take() == ["a.mp4"]
     assert watcher.caught == 0
     watcher.stop()
+
+
+# --- what is not painted ---------------------------------------------------------------------
+
+
+def _told(watcher: Watcher, root: Path) -> dict[str, tuple[str, str]]:
+    """Kind and reason of each file that is not painted."""
+    return {
+        str(Path(file["path"]).relative_to(root)): (file["kind"], file["reason"])
+        for file in watcher.unpainted.facts()["files"]
+    }
+
+
+def test_what_is_not_painted_is_told_with_the_reason_and_what_is_painted_is_not(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    for name in ("a.mp4", "b.txt", ".c.mp4", "d.part", "e.mov", "f.mp4.nstd.yaml", ".mounted"):
+        (root / name).write_bytes(b"1")
+    for name in ("@eaDir", "raw"):
+        (root / name).mkdir()
+        (root / name / "x.mp4").write_bytes(b"1")
+    (root / "g.mp4").symlink_to("a.mp4")
+    patterns = ("*.mp4", "*.txt")
+    watcher = watch(WatchedFolder(root, True, patterns, exclude=("raw",), marker=".mounted"))
+    watcher.start()
+    settling = ("waiting", "it changed less than 5 s ago (settle_seconds)")
+    others = {
+        ".c.mp4": ("ignored", "hidden"),
+        "d.part": ("ignored", "temporary"),
+        "e.mov": ("ignored", "not in the pattern"),
+        "@eaDir": ("ignored", "a system's own"),
+        "raw": ("ignored", "excluded"),
+        "g.mp4": ("unknown", "it is a link"),
+    }
+    assert _told(watcher, root) == {"a.mp4": settling, "b.txt": settling} | others
+    _pass(watcher, clock, SETTLE)
+    assert desk.take() == ["a.mp4"]
+    assert _told(watcher, root) == {"b.txt": ("unknown", "it is no film")} | others
+    for name in ("b.txt", ".c.mp4", "d.part", "e.mov", "g.mp4"):
+        (root / name).unlink()
+    shutil.rmtree(root / "@eaDir")
+    _pass(watcher, clock, 2 * SETTLE)
+    assert _told(watcher, root) == {"raw": others["raw"]}
+
+
+def test_a_file_that_is_written_to_is_told_as_that_for_as_long_as_it_is(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    watcher = watch(WatchedFolder(root))
+    with (root / "a.mp4").open("wb", buffering=0) as recorder:
+        watcher.start()
+        for _ in range(3):
+            recorder.write(b"frame")
+            _pass(watcher, clock, 10 * SETTLE)
+            assert _told(watcher, root) == {
+                "a.mp4": (
+                    "waiting",
+                    "it is being written: as the kernel says, a program has it open",
+                )
+            }
+    _pass(watcher, clock, 3 * SETTLE)
+    assert (desk.take(), _told(watcher, root)) == (["a.mp4"], {})
+
+
+def test_another_users_file_says_how_long_it_must_rest(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    give_away(root / "a.mp4")
+    with unprivileged():
+        watcher = watch(WatchedFolder(root))
+        watcher.start()
+        _pass(watcher, clock, 59)
+        ((kind, reason),) = _told(watcher, root).values()
+        assert (kind, desk.take()) == ("waiting", [])
+        assert "must have been unchanged for 60 s (unsure_seconds)" in reason
+        _pass(watcher, clock, 1)
+    assert (desk.take(), _told(watcher, root)) == (["a.mp4"], {})
+
+
+def test_what_is_refused_is_told_until_it_is_mended_and_logged_once(
+    watch: Callable[..., Watcher],
+    root: Path,
+    clock: Clock,
+    desk: Desk,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    watcher = watch(WatchedFolder(root))
+    watcher.start()
+    desk.error = StorageError("Its style is not there", "Put it there")
+    _pass(watcher, clock, 100)
+    told = ("refused", "Its style is not there. Put it there.")
+    assert _told(watcher, root) == {"a.mp4": told}
+    desk.error = AccessError("No permission for reading it")
+    _pass(watcher, clock, 400)
+    assert [kind for kind, _ in _told(watcher, root).values()] == ["unreadable"]
+    assert [one.split(": ")[1] for one in caplog.messages] == [
+        "Its style is not there. Put it there.",
+        "No permission for reading it. Give the user nstd runs as access to it.",
+    ]
+    desk.error = None
+    _pass(watcher, clock, 400)
+    assert (desk.take(), _told(watcher, root)) == (["a.mp4"], {})
+
+
+def test_a_folder_that_cannot_be_listed_is_told_until_it_can(
+    watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk, deniable: None
+) -> None:
+    closed = root / "closed"
+    closed.mkdir()
+    (closed / "a.mp4").write_bytes(b"1")
+    closed.chmod(0o000)
+    with unprivileged():
+        watcher = watch(WatchedFolder(root))
+        watcher.start()
+        _pass(watcher, clock, 100)
+        told = ("unreadable", "it cannot be listed: Permission denied")
+        assert _told(watcher, root) == {"closed": told}
+        closed.chmod(0o700)
+        _pass(watcher, clock, 100)
+    assert (desk.take(), _told(watcher, root)) == (["closed/a.mp4"], {})
 
 
 # --- batch -----------------------------------------------------------------------------------
