@@ -104,3 +104,28 @@ def test_sigkill_costs_nothing_that_is_painted(program: Program, unbroken: str) 
         ended = running.wait()
     assert "b.mp4: going on after 4 frames painted before" in ended.err
     finished(program, ended, unbroken)
+
+
+def test_sigkill_and_damage_to_all_that_it_left_cost_no_byte(
+    program: Program, unbroken: str
+) -> None:
+    prepare(program)
+    with program.started(*COMMAND) as running:
+        running.until(lambda: kept(program, 2), "a frame of the second segment is painted")
+        running.send(signal.SIGKILL)
+        running.wait()
+    left = [
+        path
+        for folder in ("stylize/frozen", "stylize/work")
+        for path in (program.state / folder).rglob("*.*")
+        if path.is_file()
+    ]
+    left += (program.cache / "targets").iterdir()
+    kinds = {path.parent.name.split("-")[0] + path.suffix for path in left}
+    assert {"frozen.png", "frozen.safetensors", "segment.png", "shown.png", "carried.png"} <= kinds
+    assert {"targets.safetensors"} < kinds
+    for path in left:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    finished(program, program.run(*COMMAND), unbroken)
