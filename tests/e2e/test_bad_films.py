@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nstd.errors import visible
 from tests.bad_films import BAD, DONE, FAILED, LEFT, film
 from tests.e2e.conftest import make_home
 from tests.e2e.program import Ended, Program, Running
@@ -86,7 +87,7 @@ def complaint(job: dict[str, Any]) -> str | None:
         return f"no sentence: {error}"
     if "unexpectedly" in error or "--debug" in error:
         return f"nobody foresaw it: {error}"
-    named = os.fsdecode(job["relative"]).rpartition(".")[0] in error
+    named = visible(job["relative"]).rpartition(".")[0] in error
     return None if named else f"no name: {error}"
 
 
