@@ -17,6 +17,7 @@ from nstd.daemon.readers import Readers, is_large
 from nstd.errors import (
     ConfigError,
     InputError,
+    LedgerError,
     NstdError,
     StorageError,
     WeightsError,
@@ -161,6 +162,11 @@ class Desk:
                 later = "it is tried again, since it may be coming yet"
                 raise StorageError(f"{error.problem}; {later}", error.remedy) from error
             raise
+        except NstdError as error:
+            if error.retryable or isinstance(error, LedgerError):
+                raise
+            logger.info("%s was not looked at: %s", path, error)  # its worker finds out
+            return None
 
 
 class Intake(threading.Thread):

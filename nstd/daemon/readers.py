@@ -42,8 +42,8 @@ class Readers:
     def submit(self, folder: WatchedFolder, path: Path) -> "Future[str | None]":
         """Have a file taken; what `take` gives or raises is the future's."""
         found: Future[str | None] = Future()
+        key = folder, is_large(path)
         with self._lock:
-            key = folder, is_large(path)
             lane = self._lanes.get(key)
             if lane is None:
                 # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.

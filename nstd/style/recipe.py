@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from nstd.errors import ConfigError
@@ -253,6 +253,11 @@ class StyleRecipe:
         edges = [level.long_edge for level in self.levels]
         _require(bool(edges), "The recipe has no levels")
         _require(edges == sorted(set(edges)), "The levels do not grow from coarse to fine")
+
+    def without_names(self) -> "StyleRecipe":
+        """The same look, but for what its network and style images are called."""
+        styles = tuple(replace(style, name=None) for style in self.styles)
+        return replace(self, network_name=None, styles=styles)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values; `from_json` gives the same recipe back.

@@ -62,6 +62,7 @@ class OutputSpec:
                 siblings=plain.siblings,
                 marker=plain.marker,
                 limits=plain.limits,
+                dropped=plain.dropped,
             )
 
         return film(self) == film(other)

@@ -9,11 +9,9 @@ from pathlib import Path
 from nstd.errors import (
     BusyError,
     ChangedError,
-    ConfigError,
     InputError,
     NstdError,
     StorageError,
-    UnsupportedError,
     UsageError,
     VanishedError,
     from_os_error,
@@ -37,16 +35,6 @@ def require_as_queued(film: Film, descriptor: int) -> None:
             f"{film.source} is not the film that was queued any more",
             "Nothing to do: the film that is there now is queued for itself",
         )
-
-
-def require_paintable(film: Film, width: int, height: int) -> None:
-    """Raise UnsupportedError where a picture of this size has no levels to be painted at."""
-    try:
-        film.painter.levels(width, height)
-    except ConfigError as error:
-        raise UnsupportedError(
-            f"{film.source} cannot be painted: {error.problem}", error.remedy
-        ) from error
 
 
 def require_frames(film: Film, info: VideoInfo) -> None:

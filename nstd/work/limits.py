@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from nstd.errors import ConfigError, UnsupportedError
 from nstd.media.read.limits import Limits
 from nstd.style.recipe import StyleRecipe, painted_size, plan_levels
 
@@ -20,8 +21,12 @@ def require_within_limits(
 
     Raises:
         UnsupportedError: With what is asked for, the limit, and what to do.
-        ConfigError: It is too small to be painted.
     """
     limits.require_painted_size(source, *painted_size(recipe.size, *size), still=still)
-    levels = plan_levels(recipe.levels, *size, recipe.size)
+    try:
+        levels = plan_levels(recipe.levels, *size, recipe.size)
+    except ConfigError as error:
+        raise UnsupportedError(
+            f"{source} cannot be painted: {error.problem}", error.remedy
+        ) from error
     limits.require_steps(source, sum(level.steps for level in levels))

@@ -21,7 +21,6 @@ from nstd.work.checks import (
     require_as_queued,
     require_frames,
     require_free,
-    require_paintable,
     require_unchanged,
 )
 from nstd.work.demand import require_affordable
@@ -90,7 +89,6 @@ def _painted(film: Film) -> Path:
     require_frames(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(as_painted(film, info), film.output.encode)
-    require_paintable(film, info.width, info.height)
     require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
     require_room(film, info)
     forget_what_cannot_be_joined(film, info)
@@ -109,7 +107,6 @@ def _stylize_still(film: Film) -> Path:
         alive=film.observer.alive,
     )
     height, width, _ = still.image.shape
-    require_paintable(film, width, height)
     require_affordable(film, width, height, 1, still=True)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)

@@ -127,12 +127,11 @@ def _has_put(job: Job, target: Path) -> bool:
 def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:
     # The same command is the same work; another style, frame range or target is another.
     # What a network or a style image is called is no part of it: its content is.
-    styles = tuple(replace(style, name=None) for style in recipe.styles)
-    recipe_wish = replace(recipe, network_name=None, styles=styles).to_json()
+    recipe_wish = recipe.without_names().to_json()
     output_wish = output.to_json()
     if output.limits == Limits():  # ledgers have it so: else begun work would begin anew
         del output_wish["limits"]
-    del output_wish["dropped"]  # likewise: it is never so here
+    del output_wish["dropped"], output_wish["only_own"]  # likewise: it is never so here
     wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
     return Submission(

@@ -9,9 +9,10 @@ import os
 import shutil
 from pathlib import Path
 
-from nstd.errors import from_os_error
+from nstd.errors import ConfigError, LedgerError, from_os_error
 from nstd.files import facts_of, part_path, removed_on_failure, sync_file
 from nstd.ledger.job import FileIdentity, Job, path_of
+from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film
 
@@ -58,13 +59,26 @@ def _twin_of(film: Film) -> Job | None:
     if any(job.request.key == asked.key for job in done):
         return None
     for job in done:
-        output = OutputSpec.from_json(job.request.output)
-        if job.request.target == asked.target:
-            continue  # whoever may replace that wants it painted anew
-        same = job.request.recipe == asked.recipe and output.same_film(film.output)
-        if same and path_of(job.request.target).suffix == film.target.suffix and _is_whole(job):
+        target = path_of(job.request.target)
+        if (
+            target != film.target  # whoever may replace that wants it painted anew
+            and target.suffix == film.target.suffix
+            and _is_same(job, film)
+            and _is_whole(job)
+        ):
             return job
     return None
+
+
+def _is_same(job: Job, film: Film) -> bool:
+    """Whether a job's recipe and settings make the same of its source as this film's."""
+    try:
+        output = OutputSpec.from_json(job.request.output)
+        recipe = StyleRecipe.from_json(job.request.recipe)
+    except (LedgerError, ConfigError):
+        return False  # of another version
+    look = film.painter.recipe.without_names()
+    return recipe.without_names() == look and output.same_film(film.output)
 
 
 def _link(painted: Path, part: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from nstd.ledger.job import Job, JobState
+from nstd.ledger.store import JobStore
 from tests.clips import make
 from tests.integration.house import FRAMES, SIZE, House, digest
 from tests.jobs import Onlooker
@@ -110,6 +111,26 @@ def test_what_is_not_the_same_is_painted(moved: House, change: Callable[[House],
 def test_with_other_settings_it_is_painted(moved: House) -> None:
     _, onlooker = paint(moved, last=2)
     assert onlooker.worked_on == {0, 1, 2}
+
+
+def test_what_is_called_otherwise_is_no_other_look(moved: House) -> None:
+    (style,) = moved.recipe.styles
+    called = Path(style.image).rename(moved.folder / "waves.png")
+    moved.recipe = replace(moved.recipe, styles=(replace(style, image=str(called)),))
+    _, onlooker = paint(moved)
+    assert onlooker.worked_on == set()
+
+
+def test_what_another_version_has_painted_is_no_reason_not_to_paint(
+    moved: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (before,) = moved.store.jobs()
+    odd = replace(before.request, output={"encoding": "of another time"})
+    monkeypatch.setattr(
+        JobStore, "jobs_of_content", lambda self, content: [replace(before, request=odd)]
+    )
+    _, onlooker = paint(moved)
+    assert len(onlooker.worked_on) == FRAMES
 
 
 def test_what_becomes_of_source_and_target_is_no_other_film(moved: House) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import pytest
 
 from nstd.config import Config
 from nstd.daemon import desk as desk_module
+from nstd.daemon import first_look
 from nstd.daemon.desk import Intake
+from nstd.daemon.first_look import FirstLooks
 from nstd.daemon.readers import LARGE_BYTES, Readers
-from nstd.errors import InputError, Interrupted
+from nstd.errors import InputError, Interrupted, NstdError
 from nstd.intake.folder import WatchedFolder
 from nstd.ledger.fingerprint import fingerprint
+from nstd.ledger.job import JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.read.probe import probe
 from nstd.submit.freeze import submit_entry
+from tests.clips import make
 from tests.jobs import save_picture, small_config
 
 PATIENCE = 30.0
@@ -109,6 +115,43 @@ def test_a_large_file_that_is_no_film_is_refused_before_it_is_read(
         assert (read, store.jobs()) == ([], [])
         film.unlink()
         until(lambda: not intake.refused)
+
+
+def test_where_the_look_itself_fails_the_film_is_queued_all_the_same(
+    tmp_path: Path, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker meets the same, and says so of that one job."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise NstdError("Looking at it failed unexpectedly")
+
+    monkeypatch.setattr(first_look, "probe_guarded", fails)
+    sparse(tmp_path / "in/large.mp4")
+    with running(small_config(tmp_path), store) as intake:
+        until(store.jobs)
+        intake.require_alive()
+
+
+@pytest.mark.logs_errors
+def test_a_large_film_that_cannot_be_painted_fails_when_it_is_queued(
+    tmp_path: Path, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sidecar asks for too much, or the film is too small for the network."""
+    make(tmp_path / "small.mp4", times=(0, 512), size=(64, 48))
+    info = probe(tmp_path / "small.mp4")
+    facts = {"greedy": info, "tiny": replace(info, width=16, height=16)}
+    monkeypatch.setattr(
+        FirstLooks, "probe", lambda self, source, folder, output: facts[source.stem]
+    )
+    for name in facts:
+        sparse(tmp_path / f"in/{name}.mp4", LARGE_BYTES + len(name))
+    (tmp_path / "in/greedy.mp4.nstd.yaml").write_text("size: 65536")
+    with running(small_config(tmp_path), store) as intake:
+        until(lambda: len(store.jobs({JobState.FAILED})) == 2)
+        intake.require_alive()
+    errors = {path_of(job.request.source).stem: str(job.error) for job in store.jobs()}
+    assert "would be painted at 65536×49152 pixels" in errors["greedy"]
+    assert "tiny.mp4 cannot be painted: A picture of 16×16 px is too small" in errors["tiny"]
 
 
 def test_one_that_may_be_coming_yet_is_tried_again(
