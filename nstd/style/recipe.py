@@ -255,8 +255,8 @@ class StyleRecipe:
         _require(edges == sorted(set(edges)), "The levels do not grow from coarse to fine")
 
     def without_names(self) -> "StyleRecipe":
-        """The same look, but for what its network and style images are called."""
-        styles = tuple(replace(style, name=None) for style in self.styles)
+        """The same look, but for what its network and style images are called and come from."""
+        styles = tuple(replace(style, name=None, origin=None) for style in self.styles)
         return replace(self, network_name=None, styles=styles)
 
     def to_json(self) -> dict[str, Any]:
