@@ -508,3 +508,11 @@ def test_a_style_that_a_sidecar_names_is_opened_beneath_its_folder_when_it_is_fr
         update={"folders": (entry.model_copy(update={"sidecars": "anywhere"}),)}
     )
     assert len(take(store, opened, path)) == 1
+
+
+def test_a_name_as_long_as_can_be_is_queued(
+    tmp_path: Path, store: JobStore, style: Path, network: Path, folder: Path
+) -> None:
+    config = configure(tmp_path, style, network)
+    (job,) = take(store, config, film(folder / ("y" * 251 + ".m2v")))  # .m2ts would be too long
+    assert len(path_of(job.request.target).name) == 255
