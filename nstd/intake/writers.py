@@ -76,10 +76,12 @@ def standing_of(path: Path) -> Standing:
 def require_closed(path: Path) -> None:
     """Refuse a file that somebody is writing to; where that is unknown, it passes.
 
+    Of a link that a person has named, what it leads to counts.
+
     Raises:
         BeingWrittenError: The kernel says that somebody has it open for writing.
     """
-    if standing_of(path) is Standing.OPEN:
+    if standing_of(Path(os.path.realpath(path))) is Standing.OPEN:
         raise BeingWrittenError(f"{path} is being written: a program has it open")
 
 

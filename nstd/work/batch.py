@@ -9,7 +9,7 @@ from pathlib import Path
 from nstd.config import Config
 from nstd.errors import Interrupted, LedgerError, NstdError, UsageError, contained
 from nstd.files import facts_of
-from nstd.intake.watcher import scan_once
+from nstd.intake.once import scan_once
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
@@ -152,8 +152,9 @@ Work = tuple[Entry, Path, Path]
 def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
     """What there is in the watched folders, and what the batch list's patterns find.
 
-    A watched folder may be empty; a pattern that finds nothing has a slip in it, or its disk is
-    not mounted: what is painted in a batch stays where it is. Its failure comes with the work.
+    A watched folder may be empty; what in it does not settle has failed for now. A pattern that
+    finds nothing has a slip in it, or its disk is not mounted: what is painted in a batch stays
+    where it is. Failures come with the work.
     """
     work: list[Work] = []
     failed: list[Result] = []
@@ -163,7 +164,12 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
             settle_seconds=config.settle_seconds,
             unsure_seconds=config.unsure_seconds,
         )
-        work += [(folder, folder.watch, path) for path in sorted(found) if is_media(path)]
+        work += [(folder, folder.watch, path) for path in found.settled if is_media(path)]
+        failed += [
+            Result(path, None, error)
+            for path, error in found.left_out.items()
+            if is_media(path) or path.is_dir()
+        ]
     for entry in config.batch:
         bases: dict[Path, Path] = {}
         for pattern in entry.input:

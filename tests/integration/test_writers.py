@@ -9,7 +9,9 @@ from shutil import which
 
 import pytest
 
-from nstd.intake.watcher import WatchedFolder, scan_once
+from nstd.errors import BeingWrittenError
+from nstd.intake.once import scan_once
+from nstd.intake.watcher import WatchedFolder
 from tests.unprivileged import STRANGER, give_away, unprivileged
 from tests.watching import SETTLE, Intake, overflow
 
@@ -178,14 +180,13 @@ def test_what_another_user_copies_is_known_to_be_whole(
 # --- once ------------------------------------------------------------------------------------
 
 
-def test_a_batch_leaves_out_what_is_open_and_says_so(
-    root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_batch_leaves_out_what_is_open_and_says_so(root: Path) -> None:
     (root / "a.mp4").write_bytes(b"1")
     with (root / "b.mp4").open("wb"):
         found = scan_once(WatchedFolder(root), settle_seconds=0.05, patience_seconds=0.3)
-    assert found == [root / "a.mp4"]
-    assert [m for m in caplog.messages if "b.mp4' is left out: " in m and "open for writing" in m]
+    assert found.settled == [root / "a.mp4"]
+    ((path, error),) = found.left_out.items()
+    assert (path, type(error)) == (root / "b.mp4", BeingWrittenError)
 
 
 def test_a_batch_gives_another_users_file_the_longer_rest(
@@ -203,6 +204,6 @@ def test_a_batch_gives_another_users_file_the_longer_rest(
         clock=lambda: now[0],
         sleep=lambda seconds: now.__setitem__(0, now[0] + seconds),
     )
-    assert found == [root / "a.mp4", root / "b.mp4"]
+    assert (found.settled, found.left_out) == ([root / "a.mp4", root / "b.mp4"], {})
     assert now[0] == 1300
     assert [m for m in caplog.messages if "b.mp4' cannot be told: it must rest for 300 s" in m]

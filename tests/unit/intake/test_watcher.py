@@ -15,9 +15,8 @@ from nstd.errors import (
     LedgerError,
     StorageError,
     UnreadableError,
-    VanishedError,
 )
-from nstd.intake.watcher import WatchedFolder, Watcher, scan_once
+from nstd.intake.watcher import WatchedFolder, Watcher
 from tests.unprivileged import give_away, unprivileged
 
 SETTLE = 5.0
@@ -420,61 +419,7 @@ def test_a_folder_that_cannot_be_listed_is_told_until_it_can(
     assert (desk.take(), _told(watcher, root)) == (["closed/a.mp4"], {})
 
 
-# --- batch -----------------------------------------------------------------------------------
-
-
-def _scan(
-    folder: WatchedFolder, clock: Clock, meanwhile: Callable[[], None] = lambda: None
-) -> list[str]:
-    def sleep(seconds: float) -> None:
-        clock.now += seconds
-        meanwhile()
-
-    found = scan_once(
-        folder, settle_seconds=SETTLE, patience_seconds=20.0, clock=clock, sleep=sleep
-    )
-    return [str(path.relative_to(folder.path)) for path in found]
-
-
-def test_a_batch_takes_what_is_there_and_has_settled(root: Path, clock: Clock) -> None:
-    for name in ("b.mp4", "a.mp4", "c.part"):
-        (root / name).write_bytes(b"1")
-    assert _scan(WatchedFolder(root), clock) == ["a.mp4", "b.mp4"]
-    assert clock.now == 1000 + SETTLE
-
-
-def test_a_batch_waits_for_a_file_that_still_grows(root: Path, clock: Clock) -> None:
-    film = root / "a.mp4"
-    film.write_bytes(b"1")
-
-    def grow() -> None:
-        if clock.now <= 1010:
-            film.write_bytes(film.read_bytes() + b"frame")
-
-    assert _scan(WatchedFolder(root), clock, grow) == ["a.mp4"]
-
-
-def test_a_batch_names_what_never_settles(
-    root: Path, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    film = root / "a.mp4"
-    film.write_bytes(b"1")
-    (root / "b.mp4").write_bytes(b"1")
-
-    def grow() -> None:
-        film.write_bytes(film.read_bytes() + b"frame")
-
-    with caplog.at_level(logging.WARNING):
-        assert _scan(WatchedFolder(root), clock, grow) == ["b.mp4"]
-    assert [m for m in caplog.messages if "a.mp4' is left out" in m]
-    assert clock.now <= 1000 + SETTLE + 20 + SETTLE
-
-
-def test_a_batch_of_a_folder_that_is_not_there_is_told(root: Path, clock: Clock) -> None:
-    with pytest.raises(VanishedError, match="not there"):
-        _scan(WatchedFolder(root / "gone"), clock)
-    with pytest.raises(VanishedError, match="marker"):
-        _scan(WatchedFolder(root, marker=".mounted"), clock)
+# --- what is taken beside the watcher ---------------------------------------------------------
 
 
 def test_a_file_that_changes_while_it_is_taken_is_taken_again_after_that(

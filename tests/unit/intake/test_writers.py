@@ -39,6 +39,13 @@ def test_a_file_is_open_as_long_as_a_program_may_write_to_it(film: Path, mode: s
     require_closed(film)
 
 
+def test_of_a_link_that_is_named_what_it_leads_to_counts(film: Path) -> None:
+    link = film.with_name("link.mp4")
+    link.symlink_to(film.name)
+    with film.open("ab"), pytest.raises(BeingWrittenError, match=r"link\.mp4 is being written"):
+        require_closed(link)
+
+
 def test_who_only_reads_a_file_does_not_write_to_it(film: Path) -> None:
     with film.open("rb"):
         assert ask_kernel(film) is CLOSED

@@ -4,13 +4,16 @@ import glob
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
 
 from nstd.config import Config, recipe_from_options
 from nstd.errors import (
+    BeingWrittenError,
     DeviceError,
     InputError,
     Interrupted,
@@ -18,6 +21,7 @@ from nstd.errors import (
     StorageError,
     UsageError,
 )
+from nstd.intake.once import scan_once
 from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_still
 from nstd.submit.control import daemon_lock
@@ -140,6 +144,19 @@ def test_two_that_would_have_one_name_are_told_apart_the_same_way_each_time(
     for _ in range(2):
         targets = [one.target for one in batch(several, [], Onlooker())]
         assert targets == [tmp_path / "also/x/a.png", tmp_path / "also/x/a.png.png"]
+
+
+def test_what_is_being_written_has_failed_for_now_and_all_else_is_painted(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "scan_once", partial(scan_once, patience_seconds=0.0))
+    picture(tmp_path / "in/a.png")
+    with picture(tmp_path / "in/b.png").open("ab"), (tmp_path / "in/notes.txt").open("w"):
+        results = batch(config, [], Onlooker())
+    assert [(one.source.name, type(one.error)) for one in results] == [
+        ("b.png", BeingWrittenError),
+        ("a.png", NoneType),
+    ]
 
 
 def test_what_a_nas_keeps_for_itself_is_painted_only_where_it_is_named(
