@@ -19,6 +19,9 @@ from nstd.config.yaml_lines import Document, Fault, read_yaml
 from nstd.errors import ConfigError, UsageError
 from nstd.style.recipe import StyleRecipe
 
+MOST_FAULTS = 50
+"""That are told of one file: so many a person mends, and so long a message a log takes."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -149,14 +152,14 @@ def _read(path: Path) -> str:
     return as_text(content, path)
 
 
-def as_text(content: bytes, path: Path) -> str:
-    """What was read of a file, `LARGEST_FILE` and a byte at most.
+def as_text(content: bytes, path: Path, largest: int = LARGEST_FILE) -> str:
+    """What was read of a file, `largest` bytes and one at most.
 
     Raises:
         ConfigError: It is larger than that, or no text.
     """
-    if len(content) > LARGEST_FILE:
-        raise ConfigError(f"{path} is larger than {LARGEST_FILE >> 10} KiB: no configuration")
+    if len(content) > largest:
+        raise ConfigError(f"{path} is larger than {largest >> 10} KiB: no configuration")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -165,7 +168,13 @@ def as_text(content: bytes, path: Path) -> str:
 
 
 def listing(faults: list[Fault], document: Document, name: str) -> list[str]:
-    """The faults of a document in the order of their lines; `name` is its file's."""
+    """The faults of a document in the order of their lines, not all of very many.
+
+    Args:
+        faults: The faults.
+        document: What they were found in.
+        name: Its file's.
+    """
     listed = []
     for fault in faults:
         path = fault.path
@@ -179,7 +188,9 @@ def listing(faults: list[Fault], document: Document, name: str) -> list[str]:
         what = f"{shown_path(path)}: " if path else ""
         listed.append((line, f"{where}: {what}{fault.sentence}"))
     listed.sort(key=lambda entry: entry[0])
-    return [text for _, text in listed]
+    told = [text for _, text in listed[:MOST_FAULTS]]
+    more = len(listed) - len(told)
+    return [*told, f"{name}: and {more:,} more"] if more else told
 
 
 def _option_sentence(fault: Fault) -> str:

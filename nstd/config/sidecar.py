@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from nstd.config.faults import faults_of
-from nstd.config.find import LARGEST_FILE
 from nstd.config.load import as_text, listing, overridden
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
@@ -17,6 +16,10 @@ from nstd.files import opened
 
 SIDECAR_SUFFIX = ".nstd.yaml"
 """What a sidecar's name ends in; no film's does."""
+
+LARGEST_SIDECAR = 16 << 10
+"""Bytes: every key of a recipe takes less than two thousand. Reading one takes a third of a second
+for each hundred thousand, and a folder may be full of them."""
 
 _REMEDY = "Correct the sidecar, or take it away"
 
@@ -49,7 +52,9 @@ def with_sidecar(
             together with the recipe. The error names every fault, one a line.
     """
     try:
-        document = read_yaml(as_text(_content(sidecar, folder), sidecar), str(sidecar))
+        document = read_yaml(
+            as_text(_content(sidecar, folder), sidecar, LARGEST_SIDECAR), str(sidecar)
+        )
     except ConfigError as error:
         raise ConfigError(error.problem.split("\n"), _REMEDY) from error
     data = document.data
@@ -82,7 +87,7 @@ def _content(sidecar: Path, folder: Path | None) -> bytes:
     """At most a byte more than a sidecar may have."""
     try:
         with opened(sidecar, beneath=folder) as descriptor:
-            return os.read(descriptor, LARGEST_FILE + 1)
+            return os.read(descriptor, LARGEST_SIDECAR + 1)
     except NstdError as error:
         raise ConfigError(error.problem) from error
     except OSError as error:

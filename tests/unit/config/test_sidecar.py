@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nstd.config import RecipeConfig, StyleImage, sidecar_of, with_sidecar
-from nstd.config.find import LARGEST_FILE
+from nstd.config.sidecar import LARGEST_SIDECAR
 from nstd.errors import ConfigError
 from nstd.gallery import find_style
 
@@ -165,8 +165,8 @@ def test_one_that_says_nothing_may_still_be_coming(
 
 
 def test_a_film_in_its_place_is_refused_unread(folder: Path, recipe: RecipeConfig) -> None:
-    (told,) = sentences(recipe, put(folder, bytes(LARGEST_FILE + 1)), folder)
-    assert told.endswith("is larger than 256 KiB: no configuration")
+    (told,) = sentences(recipe, put(folder, bytes(LARGEST_SIDECAR + 1)), folder)
+    assert told.endswith("is larger than 16 KiB: no configuration")
 
 
 def test_a_link_is_not_followed(folder: Path, recipe: RecipeConfig) -> None:
@@ -189,3 +189,11 @@ def test_what_is_no_file_or_is_gone_is_told_of(folder: Path, recipe: RecipeConfi
             with_sidecar(recipe, path, folder)
     with pytest.raises(ConfigError, match="There is no "):
         with_sidecar(recipe, folder / "gone.nstd.yaml", folder)
+
+
+def test_of_very_many_faults_not_all_are_told(folder: Path, recipe: RecipeConfig) -> None:
+    text = "".join(f"k{number}: 1\n" for number in range(1500))
+    told = sentences(recipe, put(folder, text), folder)
+    assert len(told) == 51
+    assert told[0].startswith("1: k0: unknown key")
+    assert told[-1] == " and 1,450 more"
