@@ -19,7 +19,8 @@
     ├── StorageError           75   the file system would not do what it was asked
     │   ├── DamagedError       75   what was painted so far is damaged; it is painted again
     │   ├── DiskFullError      75   no space (or quota) left
-    │   └── AccessError        75   permission denied
+    │   ├── AccessError        75   permission denied
+    │   └── MountError         75   a folder, or its disk, is not there, or read-only
     ├── LedgerError             1   the ledger of jobs cannot be used
     │   └── BusyError          75   another process holds what was asked for
     ├── PlanError               1   a half-made film cannot be gone on with as it was begun
@@ -235,6 +236,12 @@ class AccessError(StorageError):
     """Permission denied."""
 
     default_remedy = "Give the user nstd runs as access to it"
+
+
+class MountError(StorageError):
+    """A folder, or its disk, is not there, is another one, or is read-only."""
+
+    default_remedy = "Mount its disk; what waits for it goes on by itself"
 
 
 class LedgerError(NstdError):

@@ -6,6 +6,7 @@ from typing import Any
 
 import PIL.Image
 
+from nstd.check.machine import make_folders
 from nstd.config import Config
 from nstd.ledger.job import Job
 from nstd.style.optimize import Iterate
@@ -80,4 +81,6 @@ def small_config(folder: Path, **more: Any) -> Config:
         "recipes": {"oil": {"styles": str(style), "levels": "32:1"}},
         "folders": [{"watch": folder / "in", "output": folder / "out", "recipe": "oil"}],
     }
-    return Config.model_validate(data | more)
+    config = Config.model_validate(data | more)
+    make_folders(config)  # nstd makes none of those that it writes to
+    return config

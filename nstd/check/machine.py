@@ -18,9 +18,10 @@ from nstd.check.finding import Finding, Verdict, fault_of
 from nstd.check.sharing import FIRST_PERSON, sharing, umask_of_this_process
 from nstd.child import die_with_parent
 from nstd.config import Config, MoveOriginals
-from nstd.errors import ConfigError, DeviceError, NstdError
+from nstd.disks.mounts import file_system, needs_polling
+from nstd.disks.place import Place
+from nstd.errors import ConfigError, DeviceError, NstdError, StorageError, from_os_error
 from nstd.files import size_text
-from nstd.intake.mounts import file_system, needs_polling
 from nstd.log import set_up_logging
 from nstd.media.write.encode import CODECS
 from nstd.style.devices import choose_devices, list_devices
@@ -214,11 +215,8 @@ def _folders(config: Config) -> Iterator[Finding]:
         yield _readable(folder.watch)
         if folder.originals != "keep":
             yield _writable(folder.watch)
-        yield _writable(folder.output)
-        if isinstance(folder.originals, MoveOriginals):
-            yield _writable(folder.originals.move)
-    for entry in config.batch:
-        yield _writable(entry.output)
+    for place in _written(config):
+        yield _named(place)
     for path in (config.state_dir, config.cache_dir):
         yield _writable(path)
     if needs_polling(config.state_dir):
@@ -236,6 +234,43 @@ def _sharing(config: Config) -> Iterator[Finding]:
         yield from sharing(config, user=user, group=group, umask=umask_of_this_process())
 
 
+def _written(config: Config) -> Iterator[Place]:
+    """The folders outside nstd's own that are written to, as the configuration names them."""
+    for folder in config.folders:
+        yield Place(folder.output, folder.output_marker)
+        if isinstance(folder.originals, MoveOriginals):
+            yield Place(folder.originals.move, folder.originals.marker)
+    for entry in config.batch:
+        yield Place(entry.output, entry.output_marker)
+
+
+def make_folders(config: Config) -> list[Finding]:
+    """Make the folders that the configuration names and that are not there.
+
+    Nobody else does: a disk that is not mounted would be replaced by a folder on another one.
+    """
+    named = [folder.watch for folder in config.folders]
+    findings = []
+    for path in [*named, *(place.folder for place in _written(config))]:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            findings.append(fault_of("folder", from_os_error(error, path, "making the folder")))
+        else:
+            findings.append(Finding("folder", "note", f"{path} was made"))
+    return findings
+
+
+def _named(place: Place) -> Finding:
+    try:
+        now = place.found()
+    except StorageError as error:
+        return fault_of("folder", error)
+    return _writable(place.folder, "" if now.mount is None else f", on {now.mount}")
+
+
 def _readable(path: Path) -> Finding:
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
         text = f"{path} is not there, or out of reach. Create it, or mount its disk."
@@ -245,8 +280,13 @@ def _readable(path: Path) -> Finding:
     return Finding("folder", "ok", f"{path} can be read")
 
 
-def _writable(path: Path) -> Finding:
-    """Whether files can be made at `path`, or the folder itself where it is not there yet."""
+def _writable(path: Path, where: str = "") -> Finding:
+    """Whether files can be made at `path`, or the folder itself where it is not there yet.
+
+    Args:
+        path: The folder.
+        where: What is said of it besides.
+    """
     there = path
     try:
         while not there.exists() and there != there.parent:
@@ -257,7 +297,7 @@ def _writable(path: Path) -> Finding:
         reason = error.strerror or str(error)
         text = f"{there} cannot be written to ({reason}). Give this user access to it."
         return Finding("folder", "fault", text, 75)
-    text = f"{path} can be written to, {size_text(free)} are free"
+    text = f"{path} can be written to{where}, {size_text(free)} are free"
     if free < LOW_DISK_BYTES:
         return Finding("folder", "note", f"{text}: that is little. Free some space.")
     return Finding("folder", "ok", text)

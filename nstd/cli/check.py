@@ -31,6 +31,9 @@ def check_command(
     run: Annotated[
         bool, typer.Option("--run", help="Look at what `nstd run` alone needs, too.")
     ] = False,
+    make: Annotated[
+        bool, typer.Option("--make", help="First make the configured folders that are not there.")
+    ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -43,7 +46,10 @@ def check_command(
         raise UsageError(f"The unit {unit} is named without --service", "Add --service")
     if config is not None and service:
         raise UsageError("--config and --service name two configurations", "Give one of them")
-    findings = _of_service(unit, Face(debug)) if service else _of_machine(config, run, Face(debug))
+    if make and service:
+        raise UsageError("--make makes folders here, and --service looks", "Give one of them")
+    face = Face(debug)
+    findings = _of_service(unit, face) if service else _of_machine(config, face, run, make)
     if json:
         print_data([asdict(finding) for finding in findings])
     else:
@@ -54,8 +60,8 @@ def check_command(
         raise typer.Exit(faults[0].exit_code)
 
 
-def _of_machine(path: Path | None, run: bool, face: Face) -> list["Finding"]:
-    from nstd.check.machine import check
+def _of_machine(path: Path | None, face: Face, run: bool, make: bool) -> list["Finding"]:
+    from nstd.check.machine import check, make_folders
     from nstd.check.start import require_folders
 
     settings: Config | None = None
@@ -66,7 +72,8 @@ def _of_machine(path: Path | None, run: bool, face: Face) -> list["Finding"]:
             require_folders(settings)
     except ConfigError as error:
         problem = error
-    return check(settings, problem)
+    made = make_folders(settings) if make and settings is not None and problem is None else []
+    return made + check(settings, problem)
 
 
 def _of_service(unit: str | None, face: Face) -> list["Finding"]:

@@ -123,10 +123,19 @@ def _word_or_move(value: object) -> str:
     return "<move>" if isinstance(value, Mapping | Section) else "<word>"
 
 
+Marker = Annotated[Text, AfterValidator(_plain_name)]
+
+
 class MoveOriginals(Section):
-    """What to do with an original once its film is painted: move it to this folder."""
+    """What to do with an original once its film is painted: move it to this folder.
+
+    Attributes:
+        move: The folder.
+        marker: Name of a file in it whose absence means that its disk is gone, or None.
+    """
 
     move: FolderPath
+    marker: Marker | None = None
 
 
 Originals = Annotated[
@@ -144,6 +153,8 @@ class Entry(Section):
 
     Attributes:
         output: The folder the painted films go to.
+        output_marker: Name of a file in that folder whose absence means that its disk is gone, or
+            None.
         recipes: Names of the looks each film is painted in.
         name: Template of the outputs' names.
         overwrite: Whether an output that exists already is replaced.
@@ -156,6 +167,7 @@ class Entry(Section):
     """
 
     output: FolderPath
+    output_marker: Marker | None = None
     recipes: Recipes
     name: Template = Field(default_factory=_usual_template)
     overwrite: Switch = False
@@ -193,7 +205,7 @@ class FolderConfig(Entry):
     pattern: Annotated[Names, AfterValidator(_name_globs)] | None = None
     exclude: Annotated[tuple[Text, ...], ONE_OR_MANY, AfterValidator(_name_globs)] = ()
     originals: Originals = "keep"
-    marker: Annotated[Text, AfterValidator(_plain_name)] | None = None
+    marker: Marker | None = None
 
 
 class BatchConfig(Entry):

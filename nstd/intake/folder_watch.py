@@ -7,11 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+from nstd.disks.mounts import needs_polling
 from nstd.errors import AccessError, InputError, NstdError
 from nstd.intake.deaf import DeafFolders
 from nstd.intake.feed import EventFeed
 from nstd.intake.folder import Listing, WatchedFolder, identify, oddity, root_identity, walk
-from nstd.intake.mounts import needs_polling
 from nstd.intake.stability import StabilityTracker
 from nstd.intake.unpainted import Kind, Unpainted
 from nstd.intake.writers import Standing, standing_of

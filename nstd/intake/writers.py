@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from nstd.disks.mounts import needs_polling
 from nstd.errors import BeingWrittenError
-from nstd.intake.mounts import needs_polling
 
 UNSURE_SECONDS = 60.0
 """How long a file must rest of which nothing is known: programs that copy or record write whatever

@@ -123,6 +123,8 @@ class JobRequest:
         output: How to encode and publish it (codec, container, frames, originals…), as JSON.
         priority: Higher is sooner.
         note: What is worth knowing of it, as a sentence; empty for nothing.
+        found: What was found around the film when it was queued, such as its folders' disks, as
+            JSON; None in ledgers from before. It is no part of what is asked for.
     """
 
     key: JobKey
@@ -132,6 +134,7 @@ class JobRequest:
     output: Json = field(default_factory=dict)
     priority: int = 0
     note: str = ""
+    found: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,13 @@ class Lookups:
         )
         return [job_of(row) for row in found]
 
+    def unsettled(self) -> list[Job]:
+        """The jobs that are done but for something that waits, the oldest first."""
+        found = self._database.read(
+            "SELECT * FROM jobs WHERE state = 'done' AND hold_reason IS NOT NULL ORDER BY id"
+        )
+        return [job_of(row) for row in found]
+
     def jobs_for_target(self, target: bytes) -> list[Job]:
         """The jobs whose output goes, or went, to this path, the newest first."""
         found = self._database.read(

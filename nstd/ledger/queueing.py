@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Callable
 
 from nstd.errors import LedgerError
-from nstd.ledger.job import LEGAL, Event, Job, JobKey, JobRequest, JobState
-from nstd.ledger.rows import HELD, add_event, move, record, row_of, to_json, to_text
+from nstd.ledger.job import LEGAL, Event, Job, JobKey, JobRequest, JobState, Json
+from nstd.ledger.rows import HELD, add_event, found_json, move, record, row_of, to_json, to_text
 
 LATEST = """
     SELECT * FROM jobs
@@ -19,14 +19,15 @@ LATEST = """
 
 _INSERT = """
     INSERT INTO jobs (folder, relative, fingerprint, recipe_name, generation, source, target,
-                      recipe, output, priority, note, state, created, updated)
+                      recipe, output, found, priority, note, state, created, updated)
     VALUES (:folder, :relative, :fingerprint, :recipe_name, :generation, :source, :target,
-            :recipe, :output, :priority, :note, 'queued', :now, :now)
+            :recipe, :output, :found, :priority, :note, 'queued', :now, :now)
     RETURNING *
 """
 
 _END_WAIT = """
-    UPDATE jobs SET attempts = 0, not_before = 0, hold_reason = NULL, updated = :now
+    UPDATE jobs SET attempts = 0, not_before = 0, hold_reason = NULL, updated = :now,
+        found = coalesce(:found, found)
     WHERE id = :id RETURNING *
 """
 
@@ -49,12 +50,15 @@ def enqueue(
     return latest, False
 
 
-def retry(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Row:
-    """Queue a job again that is over, or end the waiting of a queued one."""
+def retry(
+    connection: sqlite3.Connection, job_id: int, now: float, *, found: Json | None = None
+) -> sqlite3.Row:
+    """Queue a job again that is over, or end the waiting of a queued one; see `JobStore.retry`."""
     row = row_of(connection, job_id)
     if row["state"] == JobState.QUEUED:
         record(connection, row, JobState.QUEUED, now, "Wait ended on request")
-        ended: sqlite3.Row = connection.execute(_END_WAIT, {"id": job_id, "now": now}).fetchone()
+        values = {"id": job_id, "now": now, "found": found_json(found)}
+        ended: sqlite3.Row = connection.execute(_END_WAIT, values).fetchone()
         return ended
     if row["state"] in HELD:
         # RUNNING may go to QUEUED, but only its worker may send it there.
@@ -156,6 +160,7 @@ def _insert(
         "target": request.target,
         "recipe": to_json(request.recipe),
         "output": to_json(request.output),
+        "found": found_json(request.found),
         "priority": request.priority,
         "note": to_text(request.note),
         "now": now,

@@ -46,6 +46,7 @@ def job_of(row: sqlite3.Row) -> Job:
         output=json.loads(row["output"]),
         priority=row["priority"],
         note=row["note"],
+        found=None if row["found"] is None else json.loads(row["found"]),
     )
     return Job(
         id=row["id"],
@@ -99,6 +100,11 @@ def to_json(value: Json) -> str:
 def part_json(part: FileIdentity | None) -> str | None:
     """The identity of a finished file as JSON, or None."""
     return None if part is None else to_json(asdict(part))
+
+
+def found_json(found: Json | None) -> str | None:
+    """What was found around a film as JSON, or None."""
+    return None if found is None else to_json(found)
 
 
 def to_text(value: str) -> str:

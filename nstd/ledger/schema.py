@@ -160,6 +160,10 @@ _NOTES = ("ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",)
 
 _BY_CONTENT = ("CREATE INDEX jobs_by_content ON jobs (fingerprint)",)
 
+_FOUND = ("ALTER TABLE jobs ADD COLUMN found TEXT CHECK (found IS NULL OR json_valid(found))",)
+"""The disks of the film's, its output's and its originals' folders, as they were when the job was
+queued; NULL in jobs from before."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
@@ -167,6 +171,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _WHOLE_JOBS_MAY_GO,
     _NOTES,
     _BY_CONTENT,
+    _FOUND,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

@@ -20,6 +20,7 @@ from nstd.ledger.rows import (
     part_json,
     record,
     to_json,
+    to_text,
 )
 
 BEGUN_ANEW = "Begun anew"
@@ -94,13 +95,18 @@ class JobStore(Lookups):
             row, new = queueing.enqueue(connection, request, self._clock(), again=again)
             return job_of(row), new
 
-    def retry(self, job_id: int) -> Job:
+    def retry(self, job_id: int, *, found: Json | None = None) -> Job:
         """Queue a failed, canceled or vanished job again, or end the waiting of a queued one.
 
         Its frozen recipe and its segments stay; its attempts are counted anew.
+
+        Args:
+            job_id: Its number.
+            found: What takes the place of what was found around the film of a job that waits: it
+                may wait for a disk that never comes back.
         """
         with self._database.transaction() as connection:
-            return job_of(queueing.retry(connection, job_id, self._clock()))
+            return job_of(queueing.retry(connection, job_id, self._clock(), found=found))
 
     def cancel(self, job_id: int) -> Job:
         """Cancel a job that waits or runs, or dismiss one that failed.
@@ -235,6 +241,20 @@ class JobStore(Lookups):
                 ).fetchone()
             return job_of(row)
 
+    def set_found(self, job: Job, found: Json) -> Job:
+        """Note what is around the film now.
+
+        Args:
+            job: The claim.
+            found: What was found, as JSON.
+        """
+        with self._database.transaction() as connection:
+            held_row(connection, job)
+            row = connection.execute(
+                "UPDATE jobs SET found = ? WHERE id = ? RETURNING *", (to_json(found), job.id)
+            ).fetchone()
+            return job_of(row)
+
     def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Job]:
         """Give back whatever a process holds that has ended; for its parent.
 
@@ -296,6 +316,17 @@ class JobStore(Lookups):
         with self._database.transaction() as connection:
             row = held_row(connection, job)
             return job_of(move(connection, row, JobState.DONE, self._clock()))
+
+    def remark(self, job: Job, waits: str | None) -> Job:
+        """Note of a job that is over what is left to be done, and why that waits; None: nothing."""
+        with self._database.transaction() as connection:
+            row = fenced_row(connection, job)
+            record(connection, row, JobState(row["state"]), self._clock(), waits or "Nothing waits")
+            row = connection.execute(
+                "UPDATE jobs SET hold_reason = ? WHERE id = ? RETURNING *",
+                (None if waits is None else to_text(waits), job.id),
+            ).fetchone()
+            return job_of(row)
 
     def fail(self, job: Job, sentence: str) -> Job:
         """Give a job up, with the sentence a person will read. It may be held or queued."""

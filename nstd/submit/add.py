@@ -11,7 +11,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, open_ledger
 from nstd.submit.freeze import entry_requests
-from nstd.submit.inputs import absolute, batch_folder, expand, watching_folder
+from nstd.submit.inputs import absolute, batch_folder, expand, ready_folder, watching_folder
 from nstd.submit.names import Entry, require_replaceable
 from nstd.submit.output import OutputSpec
 
@@ -78,6 +78,7 @@ def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
 
     Raises:
         UsageError: A file belongs nowhere, or the wish contradicts its folder; nothing is queued.
+        MountError: The output folder that is wished for is not there; nothing is queued.
         LedgerError, StorageError: The ledger cannot be used.
     """
     places = [(source, _place(config, source, wish)) for source in expand(paths)]
@@ -182,6 +183,7 @@ def _made_entry(config: Config, source: Path, wish: Wish) -> BatchConfig:
                 f"-o {wish.output} lies in the watched folder {folder.watch}",
                 "Choose another: what is painted would be found there as a new film",
             )
+    ready_folder(output, wish.output or Path())
     return BatchConfig.model_validate(
         {"input": str(source), "output": str(output), "recipes": list(wish.recipes)}
     )

@@ -52,7 +52,8 @@ class Overview:
         now: When it was looked at, in seconds since the epoch.
         counts: Jobs by state.
         running: The jobs that workers hold, or held when their process ended.
-        held: The jobs that wait for something other than their turn.
+        held: The jobs that wait for something other than their turn, and those that are done but
+            for something that waits.
         daemon: What the daemon has reported of itself: its process, events lost, problems and
             workers; None where none runs.
         noted: The newest of the jobs that something is worth knowing of, if they wait, run or
@@ -167,6 +168,7 @@ def overview(config: Config) -> Overview:
             for job in reversed(store.jobs({JobState.RUNNING, JobState.PUBLISHING}))
         ]
         held = [job for job in reversed(store.jobs({JobState.QUEUED})) if is_held(job, now)]
+        held += store.unsettled()
         daemon = _report(store) if working else None
         noted = store.noted_jobs(now - NOTED_SECONDS, MOST_NOTED)
         return Overview(working, now, store.counts(), running, held, daemon, noted)
@@ -207,7 +209,18 @@ def retry(config: Config, numbers: Sequence[int], *, failed: bool = False) -> li
         latest = [(job, store.find(job.request.key)) for job in store.jobs({JobState.FAILED})]
         return [job for job, newest in latest if newest is not None and newest.id == job.id]
 
-    return _each(config, numbers, JobStore.retry, chosen if failed else None, "--failed")
+    return _each(config, numbers, _retry, chosen if failed else None, "--failed")
+
+
+def _retry(store: JobStore, number: int) -> Job:
+    """A job that waits for a disk where another one is now takes that one."""
+    found = store.get(number).request.found
+    if found is not None:
+        forgotten = {
+            name: place and place | {"mount": None} for name, place in found["places"].items()
+        }
+        found = found | {"places": forgotten}
+    return store.retry(number, found=found)
 
 
 def cancel(config: Config, numbers: Sequence[int], *, failed: bool = False) -> list[Answer]:
@@ -295,7 +308,7 @@ def reason(job: Job) -> str:
     if job.state in {JobState.FAILED, JobState.VANISHED}:
         return job.error or ""
     if job.state not in UNFINISHED:
-        return job.request.note
+        return job.hold_reason or job.request.note
     if not job.paused:
         return job.hold_reason or job.request.note
     if job.state is JobState.QUEUED:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nstd.config import Config, FolderConfig, MoveOriginals, sidecar_of, with_sidecar
+from nstd.disks.place import Place
 from nstd.errors import (
     ConfigError,
     InputError,
@@ -25,6 +26,7 @@ from nstd.submit.control import placed_recipe
 from nstd.submit.frozen import freeze_file
 from nstd.submit.names import Entry, Naming, choose_target, output_extension
 from nstd.submit.output import OutputSpec
+from nstd.submit.places import Places
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
 from nstd.weights.file import inspect_weights
 
@@ -48,6 +50,7 @@ class Submission:
         target: Where the result goes.
         priority: Higher is sooner.
         note: What is worth knowing of it, as a sentence.
+        places: The folders it needs, as they were named; None for the film's and the target's own.
     """
 
     source: Path
@@ -58,6 +61,7 @@ class Submission:
     target: Path
     priority: int = 0
     note: str = ""
+    places: Places | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ def entry_requests(
             target=chosen.target,
             priority=entry.priority,
             note=chosen.note,
+            places=_places(entry, folder),
         )
         freezing = replace(freezing_of(config, recipe), beneath=held)
         requests.append(_request(wanted, key, freezing))
@@ -321,6 +326,9 @@ def _layers(
 
 
 def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
+    places = wanted.places
+    if places is None:
+        places = Places.of_output(wanted.folder, wanted.target.parent, wanted.output)
     return JobRequest(
         key=key,
         source=os.fsencode(wanted.source),
@@ -329,7 +337,17 @@ def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
         output=wanted.output.to_json(),
         priority=wanted.priority,
         note=wanted.note,
+        found={"places": places.remembered().to_json()},
     )
+
+
+def _places(entry: Entry, folder: Path) -> Places:
+    """The folders of an entry, as they are named there."""
+    originals = None
+    if isinstance(entry, FolderConfig) and isinstance(entry.originals, MoveOriginals):
+        originals = Place(entry.originals.move, entry.originals.marker)
+    marker = entry.marker if isinstance(entry, FolderConfig) else None
+    return Places(Place(folder, marker), Place(entry.output, entry.output_marker), originals)
 
 
 def output_spec(config: Config, entry: Entry) -> OutputSpec:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstd.config import BatchConfig, Config, FolderConfig
-from nstd.errors import UsageError
+from nstd.errors import MountError, UsageError, from_os_error
+from nstd.files import facts_of
 from nstd.intake.folder import HIDDEN, WatchedFolder, ignored_as
 from nstd.media.names import is_media
 
@@ -55,6 +56,30 @@ def _missing(given: Path) -> UsageError:
 def absolute(path: Path) -> Path:
     """The same path without `..`; symbolic links stay: a link's name is the user's choice."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the `..`
+
+
+def ready_folder(folder: Path, given: str | Path) -> None:
+    """See that a folder is there that was named for outputs on the command line.
+
+    It is made below the working folder, where who names it is. Any other that is not there may be
+    that of a disk that is not mounted: made, it would fill another one.
+
+    Args:
+        folder: The folder, absolute.
+        given: The output as it was named.
+
+    Raises:
+        MountError: It is not there, and is not made.
+        StorageError: It cannot be looked at, or made.
+    """
+    if facts_of(folder) is not None:
+        return
+    if Path(given).is_absolute() or not folder.is_relative_to(Path.cwd()):
+        raise MountError(f"There is no folder {folder}", "Make it, or mount its disk")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error, folder, "making the folder") from error
 
 
 def watched_folder(folder: FolderConfig) -> WatchedFolder:

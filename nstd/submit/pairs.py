@@ -21,8 +21,8 @@ def pair(
 
     Args:
         inputs: Films, pictures, and folders of such.
-        destination: A file for one input, or a folder: one that is there, or is made because the
-            name has no suffix or ends in a slash.
+        destination: A file for one input, or a folder: one that is there, or a name that has no
+            suffix or ends in a slash.
         output: How they are encoded.
         frames: Which frames of each are wanted.
 

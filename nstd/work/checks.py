@@ -7,9 +7,11 @@ from os.path import samestat
 from pathlib import Path
 
 from nstd.errors import (
+    AccessError,
     BusyError,
     ChangedError,
     InputError,
+    MountError,
     NstdError,
     StorageError,
     UsageError,
@@ -21,6 +23,7 @@ from nstd.ledger.fingerprint import fingerprint, fingerprint_opened
 from nstd.ledger.job import FileIdentity, path_of
 from nstd.media.frame import VideoInfo
 from nstd.submit.names import require_replaceable
+from nstd.submit.places import Places
 from nstd.work.film import Film
 
 logger = logging.getLogger(__name__)
@@ -57,6 +60,28 @@ def require_free(film: Film) -> None:
     require_replaceable(film.store, film.target, film.output)
     if film.store.is_being_written(name, but_for=film.job.id):
         raise BusyError(f"Another job is painting {film.target} right now")
+
+
+def require_folder(film: Film) -> None:
+    """Make the target's folder below the one that is named, and see that it can be written to.
+
+    That it cannot must not show when all is painted.
+
+    Raises:
+        MountError: The named folder, or its disk, is not there or is read-only.
+        AccessError: Permission is denied.
+        StorageError: The file system refused.
+    """
+    folder = film.target.parent
+    Places.of(film.job).output.make_below(folder)
+    try:
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    except OSError as error:
+        raise from_os_error(error, folder, "looking at") from error
+    if read_only:
+        raise MountError(f"{folder} is read-only, as its disk is mounted", "Mount it for writing")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise AccessError(f"No permission for writing in {folder}")
 
 
 def blame_change(film: Film, before: FileIdentity, error: NstdError) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.errors import from_os_error
+from nstd.errors import BusyError, from_os_error
 from nstd.files import locked
 from nstd.intake.writers import UNSURE_SECONDS
 from nstd.ledger.job import Job, JobState
@@ -81,17 +81,25 @@ class Clearing:
             if not mine:
                 return
             # It may have been retried, or its film may be back, since the job was read.
-            state = self._store.get(job.id).state
-            if state not in _OVER:
+            now = self._store.get(job.id)
+            if now.state not in _OVER:
                 return
             # The work folder goes last: as long as it is there, something is left to be done.
-            if state is JobState.DONE and self._settle(job, folder):
-                return
-            shutil.rmtree(folder, ignore_errors=True)
+            if now.state is not JobState.DONE or self._is_settled(now, folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
-    def _settle(self, job: Job, folder: Path) -> str | None:
+    def _is_settled(self, job: Job, folder: Path) -> bool:
+        """Settle the original; where it has to wait that is said once, and noted."""
         now, rest = self._clock(), self._unsure_seconds
-        return Settlement(self._store, job, folder, unsure_seconds=rest, now=now).settle()
+        try:
+            waits = Settlement(self._store, job, folder, unsure_seconds=rest, now=now).settle()
+        except BusyError:
+            return False
+        if waits != job.hold_reason:
+            if waits is not None:
+                logger.warning("Job %d is done. %s", job.id, waits)
+            self._store.remark(job, waits)
+        return waits is None
 
     def _may_come_back(self, job: Job) -> bool:
         # A disk that was unmounted under a bare mount point looks like films that were deleted.

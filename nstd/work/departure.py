@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nstd.errors import ChangedError, OutputExistsError, StorageError, from_os_error
+from nstd.disks.place import Place
+from nstd.errors import (
+    ChangedError,
+    DiskFullError,
+    OutputExistsError,
+    StorageError,
+    from_os_error,
+)
 from nstd.files import (
     hidden_path,
     publish,
@@ -43,7 +50,8 @@ class Departure:
         source: The file, under its own name.
         content: SHA-256 of the content it is to have; any other is left alone.
         note: A file that is there as long as the file may be aside.
-        target: Where it is moved to, unless another file is there; None where it is deleted.
+        to: The folder that it is moved to, or below that; None where it is deleted.
+        relative: Its path there, unless another file has that.
         is_unchanged: Whether the file has that content, told faster than by reading all of it.
     """
 
@@ -53,18 +61,20 @@ class Departure:
         content: str,
         *,
         note: Path,
-        target: Path | None,
+        to: Place | None,
+        relative: Path,
         is_unchanged: Callable[[], bool],
     ) -> None:
         self.source = source
-        self.target = target
+        self.to = to
+        self._target = source if to is None else to.folder / relative
         self.is_unchanged = is_unchanged
         self._content = content
         self._note = note
         mark = short_hash(os.fsencode(source) + b"\0" + content.encode())
         self._aside = hidden_path(source, f"{mark}.original")
         """Its hidden name in the source's folder; that of this content only."""
-        self._part = None if target is None else hidden_path(target, f"{mark}.part")
+        self._part = hidden_path(self._target, f"{mark}.part")
         """A copy of it in the making, in the target's folder; of nobody else's."""
 
     @property
@@ -118,7 +128,8 @@ class Departure:
     def forget_earlier(self) -> None:
         """Remove what a process that was killed has left of it, if it has; it is not aside."""
         self._note.unlink(missing_ok=True)
-        self._remove_part()
+        if self.to is not None:
+            self._part.unlink(missing_ok=True)
 
     def leave(self) -> None:
         """Delete or move the file, be it aside or under its name.
@@ -126,6 +137,8 @@ class Departure:
         Raises:
             BeingWrittenError: A program has it open for writing; it has its name.
             ChangedError: It is not the one that is meant any more; whatever it is has its name.
+            MountError: The disk that it is moved to is not there.
+            DiskFullError: There is no room for it there.
             OSError, StorageError: A disk would not; the file has its name.
         """
         if self.is_aside:
@@ -136,29 +149,25 @@ class Departure:
             self._leave()
 
     def _leave(self) -> None:
-        if self.target is None or self._part is None:
+        if self.to is None:
             with self._taken_aside():
                 self._aside.unlink()
         else:
-            self._remove_part()
-            self.target.parent.mkdir(parents=True, exist_ok=True)
-            if not self._is_renamed(self._part, self.target):
-                self._copy_and_remove(self._part, self.target)
+            self.to.found().make_below(self._target.parent)
+            self._part.unlink(missing_ok=True)
+            if not self._is_renamed():
+                self._copy_and_remove()
         # The names in this folder must be on the disk before the note, on another one, is gone.
         sync_folder(self.source.parent)
         self._note.unlink(missing_ok=True)
 
-    def _remove_part(self) -> None:
-        if self._part is not None:
-            self._part.unlink(missing_ok=True)
-
-    def _is_renamed(self, part: Path, target: Path) -> bool:
+    def _is_renamed(self) -> bool:
         """Move within one file system, and say whether it is one."""
-        if _are_apart(self.source.with_name(part.name), part):
+        if _are_apart(self.source.with_name(self._part.name), self._part):
             return False
         try:
             with self._taken_aside():
-                self._publish_beside(self._aside, target)
+                self._publish_beside(self._aside)
         except StorageError as error:
             # Mounted once it may have parts of its own: quotas, for one.
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EXDEV:
@@ -166,12 +175,14 @@ class Departure:
             raise
         return True
 
-    def _copy_and_remove(self, part: Path, target: Path) -> None:
+    def _copy_and_remove(self) -> None:
+        source, part = self._aside if self.is_aside else self.source, self._part
+        _require_room(source, part.parent)
         with removed_on_failure(part):
             # That takes minutes, in which the file keeps its name.
-            _copy(self._aside if self.is_aside else self.source, part, self._content)
+            _copy(source, part, self._content)
             with self._taken_aside():
-                self._publish_beside(part, target)
+                self._publish_beside(part)
                 self._aside.unlink()
 
     @contextmanager
@@ -207,12 +218,12 @@ class Departure:
         if seen.size != found.size or not self.has_its_content_aside():
             raise ChangedError(f"{source} was replaced")
 
-    def _publish_beside(self, part: Path, target: Path) -> None:
-        """Make `part` visible as `target`, or with a number where another file is: it stays.
+    def _publish_beside(self, part: Path) -> None:
+        """Make `part` visible as the target, or with a number where another file is: it stays.
 
         Where one that was killed has already put the same content there, `part` goes.
         """
-        for name in names(target):
+        for name in names(self._target):
             try:
                 publish(part, name, overwrite=False)
             except OutputExistsError:
@@ -282,6 +293,12 @@ def _are_apart(free: Path, other: Path) -> bool:
             return True
         raise
     return False
+
+
+def _require_room(source: Path, folder: Path) -> None:
+    """Not tried again and again, for minutes each time, where the disk is too small."""
+    if shutil.disk_usage(folder).free < source.stat().st_size:
+        raise DiskFullError(f"No space is left for moving {source} to {folder}")
 
 
 def _copy(source: Path, part: Path, content: str) -> None:

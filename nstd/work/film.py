@@ -13,6 +13,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.frame import Image, VideoInfo
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
+from nstd.submit.places import Places
 from nstd.work.plan import ExecutionPlan
 
 
@@ -89,6 +90,17 @@ class Film:
     def target(self) -> Path:
         """Where the painted film goes."""
         return path_of(self.job.request.target)
+
+    def require_output(self) -> Path:
+        """See that the output's disk is there; gives the folder that the configuration names.
+
+        To be called right before anything is written there: the disk may go at any time.
+
+        Raises:
+            MountError: It is not.
+            StorageError: It cannot be looked at.
+        """
+        return Places.of(self.job).output.found().folder
 
     def frames_of(self, info: VideoInfo) -> int:
         """How many frames are painted of a film with these facts, by its own count."""

@@ -6,13 +6,23 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from nstd.errors import BeingWrittenError, ChangedError, InputError, OutputExistsError, StorageError
+from nstd.errors import (
+    BeingWrittenError,
+    BusyError,
+    ChangedError,
+    DiskFullError,
+    InputError,
+    MountError,
+    OutputExistsError,
+    StorageError,
+)
 from nstd.files import locked
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
+from nstd.submit.places import Places
 from nstd.work.departure import Departure, short_hash
 
 logger = logging.getLogger(__name__)
@@ -51,15 +61,18 @@ class Settlement:
         self._rest = unsure_seconds
         self._now = time.time() if now is None else now
         self._output = OutputSpec.from_json(job.request.output)
+        self._places = Places.of(job)
         self._film = self._departure()
 
     def settle(self) -> str | None:
         """Do what is left to be done, as far as it can be done now.
 
         Returns:
-            None where nothing is left. Else why it waits, as a sentence, and it is to be called
-            again later: a program has the original open for writing, another worker is at it, its
-            disk went away while it was aside, or a disk is full.
+            None where nothing is left. Else why it waits, in words, and it is to be called again
+            later: a program has the original open for writing, or a disk is not there, or full.
+
+        Raises:
+            BusyError: Another worker is at this original.
         """
         if self._output.originals == "keep":
             return None
@@ -68,44 +81,57 @@ class Settlement:
         try:
             with locked(lock) as mine:
                 if not mine:
-                    return f"Another worker is at {self._film.source}"
+                    raise BusyError(f"Another worker is at {self._film.source}")
                 try:
                     return self._settle_alone()
                 finally:
                     with suppress(OSError):  # an empty folder is no loss
                         lock.rmdir()
         except (OSError, StorageError) as error:  # the state folder's disk is full, most likely
-            logger.warning("%s stays for now: %s", self._film.source, error)
-            return f"{self._film.source} stays for now: {error}"
+            return _waiting(error)
 
     def _departure(self) -> Departure:
-        source, key = path_of(self._job.request.source), self._job.request.key
-        target = None
-        if self._output.originals == "move" and self._output.move_to is not None:
-            target = Path(self._output.move_to) / os.fsdecode(key.relative)
+        key = self._job.request.key
         return Departure(
-            source,
+            path_of(self._job.request.source),
             key.fingerprint,
             note=self._work / "original-aside",
-            target=target,
+            to=self._places.originals if self._output.originals == "move" else None,
+            relative=path_of(key.relative),
             is_unchanged=lambda: is_as_queued(self._store, self._job),
         )
 
     def _settle_alone(self) -> str | None:
         """Settle the original, whose lock is held."""
-        film = self._film
         try:
+            # Of a film whose disk is away nothing can be told: it may look as if it had gone.
+            self._places.source.found()
             self._settle_film()
-        except BeingWrittenError as error:
-            logger.info("%s stays for now: %s", film.source, error)
-            return error.problem
+        except (BeingWrittenError, MountError, DiskFullError) as error:
+            return _waiting(error)
         except ChangedError:
             self._say_changed()
         except (OSError, StorageError, OutputExistsError) as error:
+            if (missing := self._missing()) is not None:
+                return _waiting(missing)
             # The film is painted and in place; that its original stayed is worth a word, not a
             # failure.
-            logger.warning("%s stays where it is: %s", film.source, error)
-        return None if film.is_over else f"The disk of {film.source} is away"
+            logger.warning("%s stays where it is: %s", self._film.source, error)
+        if self._film.is_over:
+            return None
+        return _waiting(MountError(f"The disk of {self._film.source} is away"))
+
+    def _missing(self) -> MountError | None:
+        """Which disk is not there now, so that something has failed; None for none."""
+        try:
+            for place in (self._places.source, self._film.to):
+                if place is not None:
+                    place.found()
+        except MountError as missing:
+            return missing
+        except StorageError:
+            return None
+        return None
 
     def _settle_film(self) -> None:
         film = self._film
@@ -150,6 +176,10 @@ class Settlement:
             logger.warning(
                 "%s is not what was painted any more, and was left where it is", self._film.source
             )
+
+
+def _waiting(error: Exception) -> str:
+    return f"Its original waits: {error}"
 
 
 def is_as_queued(store: JobStore, job: Job) -> bool:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from nstd.errors import BusyError, NstdError, from_os_error
+from nstd.errors import BusyError, NstdError
 from nstd.files import opened, publish, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.names import STILL_SUFFIXES
@@ -19,6 +19,7 @@ from nstd.work.checks import (
     identity,
     is_at,
     require_as_queued,
+    require_folder,
     require_frames,
     require_free,
     require_unchanged,
@@ -59,7 +60,7 @@ def _stylize_opened(film: Film) -> None:
         film.store.done(film.store.publishing(film.job, part=film.job.part))
         return
     require_free(film)
-    _make_folder(film.target.parent)
+    require_folder(film)
     part, origin = take_over(film) or (None, "")
     try:
         part = part or _painted(film)
@@ -69,6 +70,7 @@ def _stylize_opened(film: Film) -> None:
     with removed_on_failure(part):
         require_unchanged(film, before)
         require_replaceable(film.store, film.target, film.output)
+    film.require_output()
     job = _about_to_publish(film, part, origin)
     publish(part, film.target, overwrite=film.output.overwrite)
     film.store.done(job)
@@ -93,8 +95,10 @@ def _painted(film: Film) -> Path:
     require_room(film, info)
     forget_what_cannot_be_joined(film, info)
     for segment, frames in open_segments(film, info):
+        film.require_output()
         stylize_segment(film, info, segment, frames)
     film.store.renew(film.job)  # putting a long film together takes its time
+    film.require_output()
     return assemble_film(film, info)
 
 
@@ -114,6 +118,7 @@ def _stylize_still(film: Film) -> Path:
     image, _ = paint(film, iterates, 0)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
+    film.require_output()
     return encode_still(image, still, film.target, quality=_STILL_QUALITY)
 
 
@@ -130,11 +135,3 @@ def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
             with removed_on_failure(part):
                 raise
         raise
-
-
-def _make_folder(folder: Path) -> None:
-    """Made before the painting: that it cannot be had must not show when all is painted."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise from_os_error(error, folder, "making the folder") from error

@@ -17,6 +17,7 @@ from nstd.media.read.scan import scan
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import FrameRange
 from nstd.submit.freeze import Submission, freeze, freezing_of, submit
+from nstd.submit.inputs import ready_folder
 from nstd.submit.names import put_by
 from nstd.submit.output import OutputSpec
 from nstd.submit.pairs import pair
@@ -46,13 +47,14 @@ def stylize(
         inputs: Films, pictures, and folders of such.
         recipe: The look.
         output: How to encode.
-        destination: A file for one input, or a folder: one that is there, or is made because the
-            name has no suffix or ends in a slash.
+        destination: A file for one input, or a folder: one that is there, or a name that has no
+            suffix or ends in a slash. Folders below the working folder are made, and no others.
         observer: Who looks on.
         frames: Which frames of each film; None for those that `output` says.
 
     Raises:
         UsageError: Several inputs go to one file, or an output is there already.
+        MountError: The folder that they are to go to is not there.
         DeviceError: The device is missing.
 
     Returns:
@@ -61,6 +63,8 @@ def stylize(
     if frames is None:
         frames = FrameRange(output.first, None if output.last is None else output.last + 1)
     pairs = pair(inputs, destination, output, frames)
+    for folder in {target.parent for _, target in pairs}:
+        ready_folder(folder, destination)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
     # Shared, so that nobody cleans up between one film and the next.
     with locked(own.state_dir, shared=True), JobStore(own.state_dir / "ledger.sqlite3") as store:

@@ -15,12 +15,15 @@ from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
     DiskFullError,
+    InputError,
     Interrupted,
+    MountError,
     NstdError,
     PlanError,
     ShortMemoryError,
     StorageError,
     VanishedError,
+    VerificationError,
     unforeseen,
 )
 from nstd.files import empty_folder, locked
@@ -34,6 +37,7 @@ from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import MemoryStore
 from nstd.submit.frozen import restore_frozen
 from nstd.submit.output import OutputSpec
+from nstd.submit.places import Places
 from nstd.work.clearing import Clearing
 from nstd.work.crew import WorkerSettings, worker_settings
 from nstd.work.film import Film, Observer
@@ -147,8 +151,18 @@ class Worker:
         else:
             # Frames of a film that is painted are never cleared away, whatever its state was.
             with locked(self._work_dir / str(job.id), shared=True):
-                stylize_film(self._film(job))
+                stylize_film(self._film(self._with_places(job)))
         self.clearing.clear_up(job)
+
+    def _with_places(self, job: Job) -> Job:
+        """The job with the disks that its folders are on now noted, for as long as it is painted.
+
+        Raises:
+            MountError: One is not there, or not the one that it was.
+        """
+        before = job.request.found or {}
+        found = before | {"places": Places.of(job).found().to_json()}
+        return job if found == before else self._store.set_found(job, found)
 
     def _film(self, job: Job) -> Film:
         recipe = StyleRecipe.from_json(job.request.recipe)
@@ -248,8 +262,8 @@ class Worker:
             return now
         if isinstance(error, DeviceMemoryError) and now.token == job.token:
             return self._with_less_memory(now, error)
-        if isinstance(error, VanishedError | StorageError):
-            error = _missing_folder(job) or error
+        if isinstance(error, InputError | StorageError | VerificationError):
+            error = _missing(job, error) or error
         if isinstance(error, VanishedError) and not is_as_queued(self._store, job):
             return self._store.vanished(job, str(error))
         hold = self._hold(job, error)
@@ -265,7 +279,7 @@ class Worker:
         if isinstance(error, DeviceError):
             # The device's fault, not the film's: it must not use up the film's attempts.
             return _Hold(str(error))
-        if isinstance(error, DiskFullError | ShortMemoryError | BusyError | _FolderMissingError):
+        if isinstance(error, DiskFullError | ShortMemoryError | BusyError | MountError):
             # It waits for room, for another job or for a disk however long that takes; that is no
             # fault of the film's either.
             return _Hold(str(error), FIRST_WAIT_SECONDS)
@@ -314,24 +328,18 @@ class _Hold:
     counted: bool = False
 
 
-class _FolderMissingError(StorageError):
-    """The folder that a film lies in is not there: its disk may have been unmounted."""
+def _missing(job: Job, error: NstdError) -> MountError | None:
+    """Which of the job's folders is not there, and may be what has led to `error`; or None.
 
-
-def _missing_folder(job: Job) -> _FolderMissingError | None:
-    """Why nothing can be said of a film that is not found, or None if its folder is there.
-
-    What is on a disk that is gone has not vanished.
+    What is on a disk that is gone has not vanished, and nothing is wrong with it.
     """
-    folder = path_of(job.request.key.folder)
-    marker = OutputSpec.from_json(job.request.output).marker
-    looked_for = [folder] if marker is None else [folder, folder / marker]
-    for path in looked_for:
-        try:
-            path.lstat()
-        except OSError as error:
-            return _FolderMissingError(
-                f"{path} is not there ({error.strerror or error}): the film waits for it",
-                "Mount its disk",
-            )
+    try:
+        places = Places.of(job)
+        if isinstance(error, VanishedError | StorageError):
+            places.source.found()
+        places.found()
+    except MountError as missing:
+        return missing
+    except StorageError:
+        return None  # it cannot be told
     return None

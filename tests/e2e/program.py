@@ -78,7 +78,15 @@ class Program:
         self._count = 0
 
     def configure(self, **keys: Any) -> None:
-        """Write the user's configuration: what every test needs, and `keys`."""
+        """Write the user's configuration: what every test needs, and `keys`.
+
+        The folders that films go to are made, as a user makes them.
+        """
+        for entry in [*keys.get("folders", ()), *keys.get("batch", ())]:
+            moved = entry.get("originals")
+            written = [entry["output"], *(moved.values() if isinstance(moved, dict) else ())]
+            for folder in map(Path, written):
+                folder.mkdir(parents=True, exist_ok=True)
         usual = {"devices": "cpu", "threads": 1, "output": {"preset": "ultrafast"}}
         self.config.write_text(yaml.safe_dump(usual | keys))
 

@@ -121,7 +121,7 @@ def test_a_path_that_belongs_nowhere_is_refused_before_anything_is_painted(
 def test_what_it_has_painted_itself_is_not_painted_again(program: Program) -> None:
     """A pattern may well find last time's outputs."""
     films = program.work / "films"
-    films.mkdir()
+    (films / "done").mkdir(parents=True)
     make(films / "a.mp4", times=range(0, 2 * 512, 512), size=(48, 32))
     configuration = yaml.safe_load(program.config.read_text())
     entry = {"input": str(films / "**/*.mp4"), "output": str(films / "done"), "recipe": "tiny"}

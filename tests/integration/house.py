@@ -64,6 +64,7 @@ class House:
         self.state, self.cache = folder / "state", folder / "cache"
         self.source = folder / "film.mp4"
         self.target = folder / "out/painted.mp4"
+        self.target.parent.mkdir()
         make(self.source, times=range(0, FRAMES * 512, 512), size=SIZE)
         style = folder / "style.png"
         PIL.Image.fromarray(picture(7, SIZE)).save(style)
@@ -78,6 +79,8 @@ class House:
 
     def queue(self, **output: Any) -> Job:
         encode = EncodeSettings(preset="ultrafast")
+        if output.get("move_to") is not None:
+            Path(output["move_to"]).mkdir(exist_ok=True)
         wanted = Submission(
             source=self.source,
             folder=self.folder,

@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from nstd import files
+from nstd.errors import BusyError
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
@@ -60,6 +61,7 @@ class Home:
         self.source = self.folder / "in/film.mp4"
         self.moved = self.folder / "moved/film.mp4"
         self.source.parent.mkdir(parents=True)
+        self.moved.parent.mkdir()
         self.source.write_bytes(OLD)
         for name in self.recipes:
             self.job(name)
@@ -87,7 +89,11 @@ class Home:
         work = self.folder / f"state/work/{job.id}"
         work.mkdir(parents=True, exist_ok=True)
         store = cast("JobStore", self.ledger)
-        return Settlement(store, job, work, unsure_seconds=60.0, now=now).settle() is None
+        settlement = Settlement(store, job, work, unsure_seconds=60.0, now=now)
+        try:
+            return settlement.settle() is None
+        except BusyError:
+            return False
 
     def films(self) -> dict[str, bytes]:
         """Everything in both folders, by name."""

@@ -90,7 +90,7 @@ def test_an_original_stays_until_all_its_recipes_are_painted(
     (error,) = errors(batch(config, [], Onlooker()))
     assert error is not None
     assert film.exists()
-    assert not (tmp_path / "out").exists()  # where one cannot be queued none is begun
+    assert not list((tmp_path / "out").iterdir())  # where one cannot be queued none is begun
     ink.write_bytes(content)
     assert errors(batch(config, [], Onlooker())) == [None, None]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.ink.png", "a.oil.png"]
@@ -138,6 +138,7 @@ def test_inputs_of_one_name_each_get_a_result(
     ]
     recipe = recipe_from_options(config, name="oil", overrides={})
     spec = OutputSpec(overwrite=True)
+    (tmp_path / "out").mkdir()
     results = stylize(config, [*inputs, inputs[0]], recipe, spec, tmp_path / "out", Onlooker())
     assert errors(results) == [None] * 4
     assert len({result.target for result in results}) == 4

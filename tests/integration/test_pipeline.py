@@ -308,7 +308,7 @@ def test_an_original_that_was_replaced_after_its_painting_is_not_touched(
         outcome = house.work(Onlooker())
     assert outcome.error is None
     assert house.source.read_text() == "a new film, put here in the last moment"
-    assert not Path(moved).exists()
+    assert not list(Path(moved).iterdir())
     assert "is not what was painted any more, and was left where it is" in caplog.text
 
 

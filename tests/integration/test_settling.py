@@ -163,7 +163,6 @@ def test_a_moved_original_takes_no_other_films_place(
     tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path, mode)
-    home.moved.parent.mkdir()
     home.moved.write_bytes(NEW)
     obstruct(mode, tmp_path, monkeypatch)
     assert home.settle()

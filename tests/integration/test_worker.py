@@ -476,7 +476,7 @@ def test_a_film_whose_disk_is_gone_has_not_vanished(house: House, marker: str | 
         held = house.work(Onlooker()).job
         assert (held.state, held.attempts) == (JobState.QUEUED, 0)
         assert held.hold_reason is not None
-        assert "is not there (No such file or directory): the film waits for it" in held.hold_reason
+        assert "is not there (No such file or directory)" in held.hold_reason
         house.store.retry(job.id)
     house.worker(Onlooker()).clearing.clear_up_all()
     if marker:

@@ -167,6 +167,7 @@ def test_a_watched_folder_must_be_writable_only_where_originals_leave_it(
 
 
 def test_where_moved_originals_go_must_be_writable(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "done").mkdir()
     originals = MoveOriginals(move=tmp_path / "done")
     folder = config.folders[0].model_copy(update={"originals": originals})
     found = check(config.model_copy(update={"folders": (folder,)}), None)
@@ -218,7 +219,7 @@ def test_what_jobs_would_wait_for_is_logged_and_what_is_well_is_not(
 ) -> None:
     assert warned(config, caplog) == []
     (tmp_path / "style.png").unlink()
-    (tmp_path / "out").touch()
+    (tmp_path / "out").rmdir()
     style, output = warned(config, caplog)
     assert "style.png cannot be read" in style
-    assert output.startswith(f"{tmp_path}/out cannot be written to")
+    assert output.startswith(f"{tmp_path}/out is not there")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from nstd.disks import mounts
 from nstd.errors import BeingWrittenError
-from nstd.intake import mounts
 from nstd.intake.writers import Handles, Standing, ask_kernel, require_closed, standing_of
 from tests.unprivileged import give_away, unprivileged
 

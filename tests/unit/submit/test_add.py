@@ -20,6 +20,7 @@ from tests.jobs import Onlooker, save_picture, small_config
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "else").mkdir()
     look = {"styles": str(tmp_path / "style.png"), "levels": "32:1"}
     folder = {"watch": tmp_path / "in", "output": tmp_path / "out", "recipes": ["oil", "ink"]}
     return small_config(
@@ -119,6 +120,7 @@ def test_any_other_file_needs_recipe_and_output_and_gets_them(
     assert targets(added, tmp_path) == ["else/a.oil.png", "else/a.chalk.png"]
     assert [recipe_name(one.job.request.key) for one in added if one.job] == ["oil", "chalk"]
     # Another folder is other work, and the same one is not.
+    (tmp_path / "b").mkdir()
     assert [one.new for one in put(config, "here/a.png", recipes=("oil",), output=Path("b"))] == [
         True
     ]

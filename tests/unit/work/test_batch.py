@@ -17,6 +17,7 @@ from nstd.errors import (
     DeviceError,
     InputError,
     Interrupted,
+    MountError,
     OutputExistsError,
     StorageError,
     UsageError,
@@ -85,6 +86,7 @@ def test_sidecars_count_in_batch_and_are_no_films(config: Config, tmp_path: Path
     picture(tmp_path / "more/c.png")
     (tmp_path / "more/c.nstd.yaml").write_text("size: 48")
     config = Config.model_validate(config.model_dump() | {"batch": [entry]})
+    (tmp_path / "also").mkdir()
     bad, *good = batch(config, [], Onlooker())
     assert [read_still(result.target).image.shape[1] for result in good if result.target] == [
         64,
@@ -104,6 +106,7 @@ def test_what_a_pattern_finds_in_folders_is_mirrored_below_its_fixed_part(
     entry = {"output": tmp_path / "also", "recipe": "oil", "name": "{folder}-{stem}.{ext}"}
     entry["input"] = [f"{base}/**/*.png", f"{base}/x/*.png", f"{base}/[[]z]/*.png"]
     several = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
+    (tmp_path / "also").mkdir()
     found = {one.source: one.target for one in batch(several, [], Onlooker())}
     assert found == {
         tmp_path / "more/a.png": tmp_path / "also/more-a.png",
@@ -245,6 +248,7 @@ def test_a_pattern_that_matches_nothing_fails_and_the_others_are_painted(
         "recipe": "oil",
     }
     config = Config.model_validate(config.model_dump() | {"batch": [entry]})
+    (tmp_path / "also").mkdir()
     bad, good = batch(config, [], Onlooker())
     assert (good.error, good.target) == (None, tmp_path / "also/c.png")
     assert isinstance(bad.error, UsageError)
@@ -257,6 +261,18 @@ def test_a_folder_that_is_named_with_a_slash_is_made(config: Config, tmp_path: P
     (result,) = stylize(config, [source], recipe, OutputSpec(), "made/new.d/", Onlooker())
     assert (result.error, result.target) == (None, tmp_path / "made/new.d/a.png")
     assert (tmp_path / "made/new.d/a.png").is_file()
+
+
+@pytest.mark.parametrize("given", ["{}/away", "{}/away/", "../{name}-away/", "{}/away/b.png"])
+def test_a_folder_elsewhere_is_not_made(config: Config, tmp_path: Path, given: str) -> None:
+    """It may be that of a disk that is not mounted."""
+    source = picture(tmp_path / "a.png")
+    recipe = recipe_from_options(config, name="oil", overrides={})
+    to = given.format(tmp_path, name=tmp_path.name)
+    before = sorted(tmp_path.iterdir()), sorted(tmp_path.parent.iterdir())
+    with pytest.raises(MountError, match=r"There is no folder .*away\. Make it, or mount its disk"):
+        stylize(config, [source], recipe, OutputSpec(), to, Onlooker())
+    assert (sorted(tmp_path.iterdir()), sorted(tmp_path.parent.iterdir())) == before
 
 
 def test_what_is_painted_is_painted_again_only_when_asked(config: Config, tmp_path: Path) -> None:
@@ -311,6 +327,7 @@ def test_stopped_work_on_several_goes_on_with_those_that_are_left(
 ) -> None:
     for name, color in zip("abc", ("red", "green", "blue"), strict=True):
         picture(tmp_path / f"x/{name}.png", color)
+    (tmp_path / "y").mkdir()
     (done, stopped), _ = paint(config, tmp_path / "x", to=tmp_path / "y", stop=True)
     assert done.error is None
     assert isinstance(stopped.error, Interrupted)
@@ -325,6 +342,7 @@ def test_one_that_fails_does_not_keep_the_others_and_can_be_tried_again(
 ) -> None:
     broken, good = tmp_path / "x/a.png", picture(tmp_path / "x/b.png")
     broken.write_text("no picture")
+    (tmp_path / "y").mkdir()
     results, painted = paint(config, broken, good, to=tmp_path / "y")
     assert isinstance(results[0].error, InputError)
     assert (results[1].error, painted) == (None, 1)
@@ -354,7 +372,6 @@ def test_batch_paints_a_watched_folder_once(config: Config, tmp_path: Path) -> N
 
 def test_batch_tries_again_what_has_failed(config: Config, tmp_path: Path) -> None:
     picture(tmp_path / "in/a.png")
-    (tmp_path / "out").mkdir()
     (tmp_path / "out/a.png").write_text("in the way")
     onlooker = Onlooker()
     for _ in range(2):
@@ -426,7 +443,7 @@ def test_with_a_daemon_batch_only_queues_and_waits_until_it_is_stopped(
     with JobStore(tmp_path / "state/ledger.sqlite3") as store:
         (job,) = store.jobs()
     assert job.state == "queued"
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.usefixtures("daemon")

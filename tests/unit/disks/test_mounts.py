@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.intake.mounts import file_system, needs_polling
+from nstd.disks.mounts import file_system, needs_polling
 
 TABLE = (
     rb"""

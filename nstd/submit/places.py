@@ -1,0 +1,90 @@
+"""The folders that a job needs besides nstd's own, and the disks they were on when it was queued.
+
+What is on a disk that is gone has not vanished, and nothing is put where a disk is mounted only at
+other times: a job whose folders are not all there waits.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nstd.disks.place import Place
+from nstd.ledger.job import Job, Json, path_of
+from nstd.submit.output import OutputSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A job's folders, each as it was named: of those below them nothing is remembered.
+
+    Attributes:
+        source: Holds the film: the watched folder, or the folder of a film that was named.
+        output: The painted film goes there, or below it.
+        originals: The film is moved there, or below it, once it is painted; None where it is not.
+    """
+
+    source: Place
+    output: Place
+    originals: Place | None = None
+
+    @classmethod
+    def of(cls, job: Job) -> "Places":
+        """Those of a job; of one from before this was noted, as far as it can be told.
+
+        Raises:
+            LedgerError: They were noted by another version.
+        """
+        if job.request.found is None:
+            return _told_by(job)
+        found = job.request.found["places"]
+        source, output = (Place.from_json(found[name]) for name in ("source", "output"))
+        originals = found["originals"]
+        return cls(source, output, None if originals is None else Place.from_json(originals))
+
+    @classmethod
+    def of_output(cls, folder: Path, target: Path, spec: OutputSpec) -> "Places":
+        """Those of a film below `folder` that goes to `target`, or below it."""
+        moves = spec.originals == "move" and spec.move_to is not None
+        return cls(
+            source=Place(folder, spec.marker),
+            output=Place(target),
+            originals=Place(Path(str(spec.move_to))) if moves else None,
+        )
+
+    def to_json(self) -> Json:
+        """All of them, in plain values."""
+        return {
+            "source": self.source.to_json(),
+            "output": self.output.to_json(),
+            "originals": None if self.originals is None else self.originals.to_json(),
+        }
+
+    def remembered(self) -> "Places":
+        """The same with the disks that they are on now, as far as they are there."""
+        return Places(
+            self.source.remembered(),
+            self.output.remembered(),
+            None if self.originals is None else self.originals.remembered(),
+        )
+
+    def found(self) -> "Places":
+        """The same as they are now, if those are there that are written to.
+
+        Raises:
+            MountError: One is not there, or not on the disk that it was on.
+            StorageError: One cannot be looked at.
+        """
+        return Places(
+            self.source.remembered() if self.source.mount is None else self.source,
+            self.output.found(),
+            None if self.originals is None else self.originals.found(),
+        )
+
+
+def _told_by(job: Job) -> Places:
+    request = job.request
+    # The source's relative path is mirrored.
+    output = path_of(request.target).parent
+    for _ in path_of(request.key.relative).parent.parts:
+        output = output.parent
+    spec = OutputSpec.from_json(request.output)
+    return Places.of_output(path_of(request.key.folder), output, spec)
