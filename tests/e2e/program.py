@@ -54,13 +54,13 @@ class Running:
         code = self.process.wait(seconds)
         return Ended(code, self._out.read_text(), self.log)
 
-    def until(self, condition: Callable[[], object], what: str) -> None:
+    def until(self, condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
         """Wait for a condition while the process lives."""
 
         def met_or_ended() -> bool:
             return bool(condition()) or self.process.poll() is not None
 
-        until(met_or_ended, lambda: f"{what}; log:\n{self.log}")
+        until(met_or_ended, lambda: f"{what}; log:\n{self.log}", patience)
         assert condition(), f"it ended before {what}:\n{self.log}"
 
 
@@ -162,9 +162,11 @@ class Program:
             connection.close()
 
 
-def until(condition: Callable[[], object], what: Callable[[], str]) -> None:
-    """Look again and again until a condition holds."""
-    deadline = time.monotonic() + PATIENCE
+def until(
+    condition: Callable[[], object], what: Callable[[], str], patience: float = PATIENCE
+) -> None:
+    """Look again and again until a condition holds, for so many seconds."""
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what()}"
         time.sleep(0.005)

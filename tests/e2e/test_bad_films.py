@@ -71,7 +71,7 @@ def live_through(program: Program, folder: Path, names: set[bytes]) -> Lived:
 
 def wait_for(program: Program, running: Running, names: set[bytes]) -> None:
     try:
-        running.until(lambda: ended(program, names), "all have ended")
+        running.until(lambda: ended(program, names), "all have ended", 5 * len(names))
     except AssertionError as error:
         raise AssertionError(f"left: {left_over(program, names)}") from error
 

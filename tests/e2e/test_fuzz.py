@@ -124,7 +124,9 @@ def test_films_and_names(tmp_path: Path, network: Path, style: Path) -> None:
     for number in range(NAMES):
         names.add(_drop(inside, seeded(SEED + number), number))
     with program.started("run") as running:
-        running.until(lambda: _ended(program, running, names), "all have ended or wait")
+        running.until(
+            lambda: _ended(program, running, names), "all have ended or wait", 20 * len(names)
+        )
         film(inside / "good.mp4")
         running.until((program.work / "out/good.mp4").exists, "a good film is painted")
         told = [
