@@ -88,6 +88,9 @@ class NstdError(Exception):
         problem: What is wrong: one sentence, without its full stop, naming the thing it is about;
             or several, one a line.
         remedy: What the user can do: one sentence, without its full stop. Defaults to the class's.
+
+    Attributes:
+        kind: The name of its class in the tree, for programs: these names stay.
     """
 
     exit_code: ClassVar[int] = 1
@@ -98,6 +101,8 @@ class NstdError(Exception):
         sentences = (problem,) if isinstance(problem, str) else problem
         self.problem = "\n".join(visible(sentence) for sentence in sentences)
         self.remedy = self.default_remedy if remedy is None else visible(remedy)
+        names = (one.__name__ for one in type(self).__mro__)
+        self.kind = next(name for name in names if not name.startswith("_"))
         super().__init__(self.problem)
 
     def __str__(self) -> str:

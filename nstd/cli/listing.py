@@ -11,12 +11,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from nstd.cli.options import error_data, style_names
 from nstd.cli.unpainted import unpainted_lines
 from nstd.config import Config
 from nstd.config.words import duration_text
 from nstd.errors import visible
 from nstd.ledger.job import Event, Job, JobState, Segment
-from nstd.submit.control import Answer, Details, Overview, Running, is_held, reason, recipe_name
+from nstd.submit.control import (
+    Answer,
+    Details,
+    Overview,
+    Running,
+    is_held,
+    reason,
+    recipe_name,
+    seconds_spent,
+)
 
 if TYPE_CHECKING:
     from nstd.submit.add import Added
@@ -108,7 +118,9 @@ def job_data(job: Job) -> dict[str, Any]:
         "priority": job.request.priority,
         "frames_done": job.frames_done,
         "frames_total": job.frames_total,
+        "styles": style_names(job),
         "reason": reason(job) or None,
+        "kind": job.kind,
         "note": job.request.note or None,
         "attempts": job.attempts,
         "created": _stamp(job.created),
@@ -139,6 +151,7 @@ def details_data(found: Details) -> dict[str, Any]:
         "folder": visible(request.key.folder),
         "fingerprint": request.key.fingerprint,
         "worker": found.job.worker,
+        "seconds": round(seconds_spent(found.job, found.events), 3),
         "recipe_frozen": request.recipe,
         "output": request.output,
         "plan": found.job.plan,
@@ -159,14 +172,13 @@ def details_data(found: Details) -> dict[str, Any]:
 def answer_data(answer: Answer) -> dict[str, Any]:
     """What came of a wish for one job, as data."""
     job = None if answer.job is None else job_data(answer.job)
-    error = None if answer.error is None else str(answer.error)
-    return (job or {"job": answer.number}) | {"error": error}
+    return error_data(answer.error) | (job or {"job": answer.number})
 
 
 def added_data(added: "Added") -> dict[str, Any]:
     """What came of a file that was to be queued, as data."""
     job = {"source": visible(str(added.source))} if added.job is None else job_data(added.job)
-    return job | {"new": added.new, "error": None if added.error is None else str(added.error)}
+    return error_data(added.error) | job | {"new": added.new}
 
 
 def _daemon_lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -5,14 +5,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from nstd.cli import check, clean, demo, init, queue, score, service, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand, GroupedCommands
-from nstd.errors import NstdError, from_os_error
+from nstd.cli.options import error_data, print_data, print_event
+from nstd.errors import NstdError, UsageError, from_os_error
 from nstd.log import is_journal
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,11 @@ logger = logging.getLogger(__name__)
 # beside other work a step took 1.3 s instead of 0.04; this short a spin costs 4 % alone, and beside
 # the same work a step takes 0.2 s (bench/waiting.py).
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+_CLICK_ERROR: Any = next(
+    one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
+)
+"""typer brings its own click, whose errors have no public name but as what a public one is."""
 
 app = typer.Typer(
     name="nstd",
@@ -89,21 +95,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a fault ends it with one sentence and the exit code of its kind."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        # What is wrong with the arguments themselves typer says, and ends the process with 2.
-        app(args=arguments, prog_name="nstd")
+        code = app(args=arguments, prog_name="nstd", standalone_mode=False)
+    except _CLICK_ERROR as error:  # what is wrong with the arguments themselves
+        error.show()
+        if error.format_message():
+            _print_error(UsageError(error.format_message()), arguments)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        _say("It was ended")
+        sys.exit(1)
     except OSError as error:
         # A last resort: most are translated where they arise, with more to say.
         fault = from_os_error(error, str(error.filename or "a file"), "using")
         _end(fault, arguments)
     except NstdError as error:
         _end(error, arguments)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _end(error: NstdError, arguments: Sequence[str]) -> NoReturn:
     if "--debug" in arguments:
         Console(stderr=True).print_exception()
     _say(str(error))
+    _print_error(error, arguments)
     sys.exit(error.exit_code)
+
+
+def _print_error(error: NstdError, arguments: Sequence[str]) -> None:
+    """Say as data, too, why there is none: where data are asked for, something always comes."""
+    data = error_data(error) | {"exit_code": error.exit_code}
+    if "--json-progress" in arguments:
+        print_event({"event": "ended"} | data)
+    elif "--json" in arguments:
+        print_data(data)
 
 
 def _say(sentence: str) -> None:

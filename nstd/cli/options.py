@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,10 @@ from nstd.errors import Interrupted, NstdError, visible
 from nstd.log import set_up_logging
 
 if TYPE_CHECKING:
+    from nstd.ledger.job import Job
     from nstd.work.result import Result
+
+    RecipeOf = Callable[[Job], str | None]
 
 logger = logging.getLogger(__name__)
 
@@ -136,13 +139,18 @@ def print_data(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def report(results: Sequence["Result"], face: Face) -> None:
+def report(results: Sequence["Result"], face: Face, recipe: "RecipeOf | None" = None) -> None:
     """Tell what became of each input; ends the command by the worst of them.
+
+    Args:
+        results: Of each.
+        face: How to talk.
+        recipe: Gives the name of a job's recipe; None for what the job's identity says.
 
     Raises:
         Exit: With code 1, or the error's own code where there was one input.
     """
-    rows = [_as_data(result) for result in results]
+    rows = [_as_data(result, recipe or _named) for result in results]
     if face.events:
         print_event({"event": "ended", "results": rows})
     elif face.json:
@@ -187,13 +195,36 @@ def shown(path: Path | None) -> str:
     return visible(str(path))
 
 
-def _as_data(result: "Result") -> dict[str, Any]:
-    error: NstdError | None = result.error
+def error_data(error: NstdError | None) -> dict[str, Any]:
+    """What is wrong, as data: in words, and by a word that stays."""
+    if error is None:
+        return {"error": None, "kind": None}
+    return {"error": str(error), "kind": error.kind}
+
+
+def style_names(job: "Job") -> list[str]:
+    """What a job's style images were called before they were frozen."""
+    styles = job.request.recipe.get("styles", [])
+    return [visible(style.get("name") or style["image"]) for style in styles]
+
+
+def _named(job: "Job") -> str:
+    from nstd.submit.control import recipe_name
+
+    return recipe_name(job.request.key)
+
+
+def _as_data(result: "Result", recipe: "RecipeOf") -> dict[str, Any]:
+    job = result.job
     return {
         "source": shown(result.source),
         "target": None if result.target is None else shown(result.target),
-        "error": None if error is None else str(error),
+        "recipe": None if job is None else recipe(job),
+        "styles": [] if job is None else style_names(job),
+        "frames": None if job is None else job.frames_done,
+        "seconds": None if result.seconds is None else round(result.seconds, 3),
+        **error_data(result.error),
         "kept": result.kept,
         "gone": result.gone,
-        "stopped": isinstance(error, Interrupted),
+        "stopped": isinstance(result.error, Interrupted),
     }

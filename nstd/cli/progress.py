@@ -114,7 +114,8 @@ class Reporter:
         self._name = visible(job.request.key.relative)
         self._painted = self._before = painted
         self._total, self._loss, self._doing = total, "…", ""
-        self._since = self._until = self._line = time.monotonic()
+        line, self._line = self._line, time.monotonic()
+        self._since = self._until = self._line
         self._worked_on.clear()
         self._emit(
             event="began",
@@ -127,6 +128,8 @@ class Reporter:
         )
         if painted:
             self._say(f"{self._place}: going on after {painted} frames painted before")
+        elif self._since - line >= DOING_SECONDS:
+            self._say(f"{self._place}: painting")
         self._progress.update(
             self._task, total=total or None, completed=painted, name=self._place, left=""
         )

@@ -228,7 +228,7 @@ def stylize_command(
         from nstd.work.stylize import stylize
 
         results = stylize(settings, inputs, painted_as, spec, output, reporter, frames=wanted)
-    report(results, face)
+    report(results, face, lambda _: recipe)
 
 
 def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:

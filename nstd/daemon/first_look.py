@@ -146,7 +146,7 @@ class FirstLooks:
             self._due.append((now + grace, job))
             return
         try:
-            self._store.fail(job, str(error))
+            self._store.fail(job, str(error), kind=error.kind)
         except BusyError:
             return  # a worker has it already
         except StorageError as unsaid:

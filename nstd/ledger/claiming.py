@@ -107,7 +107,7 @@ def _give_up(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> No
     sentence = f"It was started {row['attempts']} times without painting a frame"
     if row["hold_reason"]:
         sentence += f"; the last time: {row['hold_reason']}"
-    move(connection, row, JobState.FAILED, now, error=sentence, reason=sentence)
+    move(connection, row, JobState.FAILED, now, error=sentence, reason=sentence, kind=row["kind"])
 
 
 def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:

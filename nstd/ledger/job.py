@@ -160,6 +160,7 @@ class Job:
         lease_until: When that claim runs out.
         paused: Not to be started until it is resumed; a worker that holds it stops.
         error: The sentence it failed or vanished with, or None.
+        kind: Which error that was, or the one it waits for: `NstdError.kind`; or None.
         frames_done: Frames painted so far.
         frames_total: An estimate; 0 where unknown.
         part: The finished file that was about to replace the target, once it is PUBLISHING; it
@@ -181,6 +182,7 @@ class Job:
     lease_until: float = 0.0
     paused: bool = False
     error: str | None = None
+    kind: str | None = None
     frames_done: int = 0
     frames_total: int = 0
     part: FileIdentity | None = None

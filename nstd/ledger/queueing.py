@@ -26,7 +26,7 @@ _INSERT = """
 """
 
 _END_WAIT = """
-    UPDATE jobs SET attempts = 0, not_before = 0, hold_reason = NULL, updated = :now,
+    UPDATE jobs SET attempts = 0, not_before = 0, hold_reason = NULL, kind = NULL, updated = :now,
         found = coalesce(:found, found)
     WHERE id = :id RETURNING *
 """

@@ -27,7 +27,7 @@ HELD = frozenset({JobState.RUNNING, JobState.PUBLISHING})
 _TO_STATE = """
     UPDATE jobs SET
         state = :after, updated = :now, token = token + 1, attempts = :attempts,
-        error = :error, hold_reason = :hold_reason, not_before = :not_before,
+        error = :error, kind = :kind, hold_reason = :hold_reason, not_before = :not_before,
         paused = CASE WHEN :after = 'queued' AND worker IS NOT NULL THEN paused ELSE 0 END,
         worker = NULL, pid = NULL, pid_started = NULL, boot = NULL,
         lease_seconds = 0, lease_until = 0
@@ -64,6 +64,7 @@ def job_of(row: sqlite3.Row) -> Job:
         lease_until=row["lease_until"],
         paused=bool(row["paused"]),
         error=row["error"],
+        kind=row["kind"],
         frames_done=row["frames_done"],
         frames_total=row["frames_total"],
         part=None if row["part"] is None else FileIdentity(**json.loads(row["part"])),
@@ -198,6 +199,7 @@ def move(  # noqa: PLR0913 - what a change of state may set, all of it by name
     reason: str = "",
     attempts: int | None = None,
     error: str | None = None,
+    kind: str | None = None,
     hold_reason: str | None = None,
     not_before: float = 0.0,
 ) -> sqlite3.Row:
@@ -213,6 +215,7 @@ def move(  # noqa: PLR0913 - what a change of state may set, all of it by name
         "now": now,
         "attempts": row["attempts"] if attempts is None else attempts,
         "error": None if error is None else to_text(error),
+        "kind": kind,
         "hold_reason": None if hold_reason is None else to_text(hold_reason),
         "not_before": not_before,
     }

@@ -164,6 +164,9 @@ _FOUND = ("ALTER TABLE jobs ADD COLUMN found TEXT CHECK (found IS NULL OR json_v
 """The disks of the film's, its output's and its originals' folders, as they were when the job was
 queued; NULL in jobs from before."""
 
+_KINDS = ("ALTER TABLE jobs ADD COLUMN kind TEXT",)
+"""Of the error that `error` or `hold_reason` tells in words."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
@@ -172,6 +175,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _NOTES,
     _BY_CONTENT,
     _FOUND,
+    _KINDS,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

@@ -328,46 +328,46 @@ class JobStore(Lookups):
             ).fetchone()
             return job_of(row)
 
-    def fail(self, job: Job, sentence: str) -> Job:
-        """Give a job up, with the sentence a person will read. It may be held or queued."""
-        with self._database.transaction() as connection:
-            row = fenced_row(connection, job)
-            now = self._clock()
-            row = move(connection, row, JobState.FAILED, now, reason=sentence, error=sentence)
-            return job_of(row)
+    def fail(self, job: Job, sentence: str, *, kind: str | None = None) -> Job:
+        """Give a job up, held or queued: with the sentence people read, and its error's kind."""
+        return self._end(job, JobState.FAILED, sentence, kind)
 
-    def vanished(self, job: Job, sentence: str) -> Job:
-        """Note that the film is gone, with the sentence that says so. It may be held or queued."""
+    def vanished(self, job: Job, sentence: str, *, kind: str | None = None) -> Job:
+        """Note that the film of a job, held or queued, is gone; as `fail`."""
+        return self._end(job, JobState.VANISHED, sentence, kind)
+
+    def _end(self, job: Job, after: JobState, why: str, kind: str | None) -> Job:
         with self._database.transaction() as connection:
-            row = fenced_row(connection, job)
-            now = self._clock()
-            row = move(connection, row, JobState.VANISHED, now, reason=sentence, error=sentence)
-            return job_of(row)
+            row, now = fenced_row(connection, job), self._clock()
+            return job_of(move(connection, row, after, now, reason=why, error=why, kind=kind))
 
     def requeue(
-        self, job: Job, *, reason: str, not_before: float = 0.0, counted: bool = True
+        self,
+        job: Job,
+        *,
+        reason: str,
+        kind: str | None = None,
+        not_before: float = 0.0,
+        counted: bool = True,
     ) -> Job:
         """Give a claim back.
 
         Args:
             job: The claim.
             reason: Why it waits, in words.
+            kind: Which error that is, for programs.
             not_before: It is not started before this time, in seconds since the epoch.
             counted: Whether this start counts as an attempt; not so where it was only stopped.
         """
         with self._database.transaction() as connection:
-            row = held_row(connection, job)
-            row = move(
-                connection,
-                row,
-                JobState.QUEUED,
-                self._clock(),
-                reason=reason,
-                hold_reason=reason,
-                not_before=not_before,
-                attempts=row["attempts"] if counted else max(0, row["attempts"] - 1),
-            )
-            return job_of(row)
+            row, now = held_row(connection, job), self._clock()
+            facts = {
+                "hold_reason": reason,
+                "kind": kind,
+                "not_before": not_before,
+                "attempts": row["attempts"] if counted else max(0, row["attempts"] - 1),
+            }
+            return job_of(move(connection, row, JobState.QUEUED, now, reason=reason, **facts))
 
     # --- segments ----------------------------------------------------------------------------
 

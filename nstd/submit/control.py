@@ -282,6 +282,20 @@ def seconds_left(job: Job, events: Sequence[Event], now: float) -> float | None:
         events: Its history: the time that it was worked on is the time it was RUNNING.
         now: Seconds since the epoch.
     """
+    spent = seconds_spent(job, events)
+    left = job.frames_total - job.frames_done
+    if job.state is not JobState.RUNNING or job.frames_done <= 0 or left < 0 or spent <= 0:
+        return None
+    return max(0.0, left * spent / job.frames_done - (now - job.updated))
+
+
+def seconds_spent(job: Job, events: Sequence[Event]) -> float:
+    """How long workers have painted a job so far, in all starts since it was begun anew.
+
+    Args:
+        job: The job.
+        events: Its history.
+    """
     spent, since = 0.0, None
     for event in events:
         if event.reason == BEGUN_ANEW:
@@ -292,10 +306,7 @@ def seconds_left(job: Job, events: Sequence[Event], now: float) -> float | None:
             spent, since = spent + event.at - since, None
     if since is not None:
         spent += job.updated - since
-    left = job.frames_total - job.frames_done
-    if job.state is not JobState.RUNNING or job.frames_done <= 0 or left < 0 or spent <= 0:
-        return None
-    return max(0.0, left * spent / job.frames_done - (now - job.updated))
+    return spent
 
 
 def is_held(job: Job, now: float) -> bool:

@@ -27,7 +27,7 @@ from nstd.submit.names import Entry
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
-from nstd.work.result import Result, paths_of, until_stopped, why_not, work_off
+from nstd.work.result import Result, paths_of, result_of, until_stopped, why_not, work_off
 from nstd.work.worker import Worker, make_worker
 
 POLL_SECONDS = 0.5
@@ -140,9 +140,8 @@ def _tried_again(store: JobStore, job: Job) -> Job:
 
 
 def _ended(store: JobStore, job: Job) -> Result:
-    source, target = paths_of(job)
     now = store.get(job.id)
-    return Result(source, target, None if now.state is JobState.DONE else why_not(now))
+    return result_of(store, job.id, None if now.state is JobState.DONE else why_not(now))
 
 
 Work = tuple[Entry, Path, Path]

@@ -1,12 +1,13 @@
 """What becomes of each input of a run that ends."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nstd.errors import BusyError, DeviceMemoryError, InputError, Interrupted, NstdError
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.submit.control import seconds_spent
 from nstd.work.worker import Outcome, Worker
 
 
@@ -21,6 +22,8 @@ class Result:
         kept: Whether it was painted before, and is left as it is.
         gone: Whether what was painted before is not there any more: taken away, it is no longer
             nstd's, and is painted again only if that is asked for.
+        job: As the ledger has it now, or None where there is none.
+        seconds: How long it was painted in all, earlier runs included; None where there is no job.
     """
 
     source: Path
@@ -28,6 +31,17 @@ class Result:
     error: NstdError | None
     kept: bool = False
     gone: bool = False
+    job: Job | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
+
+
+def result_of(
+    store: JobStore, number: int, error: NstdError | None, *, kept: bool = False
+) -> Result:
+    """What became of a job, with what the ledger knows of it."""
+    job = store.get(number)
+    seconds = seconds_spent(job, store.events(number))
+    return Result(*paths_of(job), error, kept, job=job, seconds=seconds)
 
 
 def until_stopped(results: Iterator[Result]) -> list[Result]:
@@ -42,20 +56,19 @@ def until_stopped(results: Iterator[Result]) -> list[Result]:
 
 def work_off(store: JobStore, worker: Worker, job: Job) -> Result:
     """Paint one job here, unless it is done already."""
-    source, target = paths_of(job)
     if store.get(job.id).state is JobState.DONE:
-        return Result(source, target, None)
+        return result_of(store, job.id, None)
     try:
         outcome: Outcome | None = worker.work_one(job.id)
         while outcome is not None and _has_smaller_plan(outcome):
             outcome = worker.work_one(job.id)
     except BusyError as error:
-        return Result(source, target, error)
+        return result_of(store, job.id, error)
     if outcome is None:
-        return Result(source, target, why_not(store.get(job.id)))
+        return result_of(store, job.id, why_not(store.get(job.id)))
     if isinstance(outcome.error, Interrupted) and outcome.job.paused:
-        return Result(source, target, why_not(outcome.job))  # the others are still painted
-    return Result(source, target, outcome.error)
+        return result_of(store, job.id, why_not(outcome.job))  # the others are still painted
+    return result_of(store, job.id, outcome.error)
 
 
 def _has_smaller_plan(outcome: Outcome) -> bool:
@@ -73,7 +86,9 @@ def why_not(job: Job) -> NstdError:
             f"Job {job.id} was not painted: it is paused", f"`nstd resume {job.id}` ends that"
         )
     reason = (job.error or job.hold_reason or f"It is {job.state}").removesuffix(".")
-    return InputError(f"Job {job.id} was not painted: {reason}", "The same command tries it again")
+    error = InputError(f"Job {job.id} was not painted: {reason}", "The same command tries it again")
+    error.kind = job.kind or error.kind
+    return error
 
 
 def paths_of(job: Job) -> tuple[Path, Path]:

@@ -24,7 +24,7 @@ from nstd.submit.pairs import pair
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
-from nstd.work.result import Result, until_stopped, work_off
+from nstd.work.result import Result, result_of, until_stopped, work_off
 from nstd.work.worker import Worker, make_worker
 
 
@@ -112,7 +112,7 @@ def _stylize_one(config: Config, store: JobStore, worker: Worker, wanted: Submis
         job, _ = submit(store, wanted, freezing_of(config, wanted.recipe))
         if job.state is JobState.DONE:
             if not wanted.output.overwrite and _has_put(job, wanted.target):
-                return Result(wanted.source, wanted.target, None, kept=True)
+                return result_of(store, job.id, None, kept=True)
             job, _ = store.enqueue(job.request, again=True)
         elif job.state in {JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED}:
             job = store.retry(job.id)

@@ -265,12 +265,14 @@ class Worker:
         if isinstance(error, InputError | StorageError | VerificationError):
             error = _missing(job, error) or error
         if isinstance(error, VanishedError) and not is_as_queued(self._store, job):
-            return self._store.vanished(job, str(error))
+            return self._store.vanished(job, str(error), kind=error.kind)
         hold = self._hold(job, error)
         if hold is None:
-            return self._store.fail(job, str(error))
+            return self._store.fail(job, str(error), kind=error.kind)
         until = self._clock() + hold.seconds if hold.seconds else 0.0
-        return self._store.requeue(job, reason=hold.reason, not_before=until, counted=hold.counted)
+        return self._store.requeue(
+            job, reason=hold.reason, kind=error.kind, not_before=until, counted=hold.counted
+        )
 
     def _hold(self, job: Job, error: NstdError) -> "_Hold | None":
         """On what terms the job is tried again, or None where that is no use."""
@@ -296,11 +298,11 @@ class Worker:
         """Give the job back with a plan that needs less, or give it up where there is none."""
         plan = None if job.plan is None else ExecutionPlan.from_json(job.plan).smaller()
         if plan is None or job.state is not JobState.RUNNING:
-            return self._store.fail(job, str(error))
+            return self._store.fail(job, str(error), kind=error.kind)
         changes = "; ".join(differences(job.plan or {}, plan.to_json()))
         logger.warning("%s Job %d goes on with a smaller plan: %s", error, job.id, changes)
         job = self._change_plan(job, plan, f"{error.problem}; {changes}")
-        return self._store.requeue(job, reason=error.problem, counted=False)
+        return self._store.requeue(job, reason=error.problem, kind=error.kind, counted=False)
 
 
 def make_worker(config: Config, store: JobStore, device: str, observer: Observer) -> Worker:

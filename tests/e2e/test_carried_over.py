@@ -154,7 +154,7 @@ def test_what_was_closed_stays_as_it_was(carried: Carried) -> None:
     after = pictures(carried.program.work / "out/half.mp4")
     assert len(before) == KEPT_FRAME
     assert all(np.array_equal(*pair) for pair in zip(before, after, strict=False))
-    assert f"half.mp4: going on after {KEPT_FRAME} frames" in carried.batch.err
+    assert f"half.mp4 (2 of 4): going on after {KEPT_FRAME} frames" in carried.batch.err
 
 
 def test_frames_of_an_open_segment_are_gone_on_with_only_by_the_same_plan(

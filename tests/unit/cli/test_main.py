@@ -1,5 +1,6 @@
 """The command line as a whole: help for everything, and how errors leave the process."""
 
+import json
 import os
 import re
 import subprocess
@@ -249,3 +250,55 @@ def test_something_is_said_before_what_takes_seconds_is_imported(
         env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])},
     )  # fmt: skip
     assert answer.stderr.startswith("Loading PyTorch\n<torch>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind", "part"),
+    [
+        ("stylize --json", 2, "UsageError", "Missing"),
+        ("stylize a.mp4 --bogus --json", 2, "UsageError", "--bogus"),
+        ("stylize a.mp4 -o b.mp4 --threads no --json", 2, "UsageError", "--threads"),
+        ("stylize a.mp4 -o b.mp4 --json", 2, "UsageError", "No style image"),
+        ("stylize a.mp4 -o b.mp4 -s impasto --json", 2, "UsageError", "There is no a.mp4"),
+        ("batch --config none.yaml --json", 78, "ConfigError", "none.yaml"),
+        ("batch --json", 2, "UsageError", "nothing to paint"),
+        ("add a.mp4 --json", 2, "UsageError", "There is no a.mp4"),
+        ("show 9 --json", 1, "LedgerError", "no job 9"),
+        ("cancel --json", 2, "UsageError", "No job is named"),
+        ("bogus --json", 2, "UsageError", "bogus"),
+    ],
+)
+def test_where_data_are_asked_for_an_error_is_data_too(
+    arguments: str,
+    code: int,
+    kind: str,
+    part: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nstd.yaml").write_text(f"state_dir: {tmp_path}/state\n")
+    for name, event in (("--json", {}), ("--json-progress", {"event": "ended"})):
+        if name != "--json" and not arguments.startswith(("stylize", "batch")):
+            continue
+        with pytest.raises(SystemExit) as ended:
+            main(arguments.replace("--json", name).split())
+        out, said = capsys.readouterr()
+        data = json.loads(out.splitlines()[-1] if event else out)
+        assert ended.value.code == code
+        assert data == event | {"error": data["error"], "kind": kind, "exit_code": code}
+        assert part in data["error"]
+        assert part in said
+
+
+def test_a_command_ends_with_the_code_it_has_always_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nstd.yaml").write_text(f"state_dir: {tmp_path}/state\n")
+    for arguments, code in (("jobs", 0), ("jobs --json", 0), ("", 2), ("cancel 1 2", 1)):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments.split())
+        assert ended.value.code == code
+    assert "Usage: nstd" in "".join(capsys.readouterr())

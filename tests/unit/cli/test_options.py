@@ -4,12 +4,14 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from nstd.cli.options import Face, report, shown
 from nstd.errors import DeviceError, Interrupted, NstdError, UnreadableError
+from nstd.ledger.job import Job, JobKey, JobRequest, JobState
 from nstd.work.result import Result
 
 GOOD = Result(Path("/in/a.mp4"), Path("/out/a.mp4"), None)
@@ -72,39 +74,40 @@ def test_of_several_inputs_some_that_fail_end_it_with_1(
 def test_json_has_every_result_and_nothing_else_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    look = {"styles": [{"image": "/frozen/1.jpg", "name": "waves.jpg"}, {"image": "/frozen/2.jpg"}]}
+    request = JobRequest(JobKey(b"/in", b"a.mp4", "f", "night"), b"/in/a.mp4", b"/out/a.mp4", look)
+    job = Job(7, request, JobState.DONE, 1, 0.0, 0.0, frames_done=48)
     results = [
-        GOOD,
+        replace(GOOD, job=job, seconds=12.3456),
         Result(Path("/in/b.mp4"), None, UnreadableError("It is torn", "Mend it")),
         failed(Interrupted("It was stopped", "Go on")),
     ]
+    none: dict[str, Any] = {"recipe": None, "styles": [], "frames": None, "seconds": None}
+    rows: list[dict[str, Any]] = [
+        {
+            "source": "/in/a.mp4", "target": "/out/a.mp4", "recipe": "night",
+            "styles": ["waves.jpg", "/frozen/2.jpg"], "frames": 48, "seconds": 12.346,
+            "error": None, "kind": None, "kept": False, "gone": False, "stopped": False,
+        },
+        {
+            "source": "/in/b.mp4", "target": None, **none,
+            "error": "It is torn. Mend it.", "kind": "UnreadableError",
+            "kept": False, "gone": False, "stopped": False,
+        },
+        {
+            "source": "/in/b.mp4", "target": "/out/b.mp4", **none,
+            "error": "It was stopped. Go on.", "kind": "Interrupted",
+            "kept": False, "gone": False, "stopped": True,
+        },
+    ]  # fmt: skip
     with pytest.raises(typer.Exit):
         report(results, Face(debug=False, json=True))
-    assert json.loads(capsys.readouterr().out) == [
-        {
-            "source": "/in/a.mp4",
-            "target": "/out/a.mp4",
-            "error": None,
-            "kept": False,
-            "gone": False,
-            "stopped": False,
-        },
-        {
-            "source": "/in/b.mp4",
-            "target": None,
-            "error": "It is torn. Mend it.",
-            "kept": False,
-            "gone": False,
-            "stopped": False,
-        },
-        {
-            "source": "/in/b.mp4",
-            "target": "/out/b.mp4",
-            "error": "It was stopped. Go on.",
-            "kept": False,
-            "gone": False,
-            "stopped": True,
-        },
-    ]
+    assert json.loads(capsys.readouterr().out) == rows
+    with pytest.raises(typer.Exit):
+        report(results, Face(debug=False, events=True), lambda _: None)
+    (line,) = capsys.readouterr().out.splitlines()
+    rows[0]["recipe"] = None
+    assert json.loads(line) == {"event": "ended", "results": rows}
 
 
 @pytest.mark.parametrize(

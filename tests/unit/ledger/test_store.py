@@ -219,3 +219,19 @@ def test_a_painted_frame_makes_this_start_the_first_one(store: JobStore, film: F
     assert job.attempts == 4
     store.progress(job, 1, 10)
     assert store.get(job.id).attempts == 1
+
+
+def test_the_kind_of_an_error_stands_beside_its_sentence_and_goes_with_it(
+    store: JobStore, film: Film
+) -> None:
+    job = claimed(store, film())
+    job = store.requeue(job, reason="No space is left", kind="DiskFullError")
+    assert (job.hold_reason, job.kind) == ("No space is left", "DiskFullError")
+    assert store.retry(job.id).kind is None
+    job = store.fail(claim(store), "It is torn", kind="UnreadableError")
+    assert (job.error, job.kind) == ("It is torn", "UnreadableError")
+    assert store.cancel(job.id).kind is None
+    store.retry(job.id)
+    assert store.vanished(claim(store), "It is gone", kind="VanishedError").kind == "VanishedError"
+    store.enqueue(film())
+    assert store.done(store.publishing(claim(store))).kind is None

@@ -31,7 +31,7 @@ from nstd.submit.output import OutputSpec
 from nstd.work import batch as batching
 from nstd.work.batch import batch
 from nstd.work.crew import device_names, worker_threads
-from nstd.work.result import Result
+from nstd.work.result import Result, why_not
 from nstd.work.stylize import stylize
 from tests.jobs import Onlooker, small_config
 from tests.jobs import save_picture as picture
@@ -468,3 +468,28 @@ def test_devices_and_threads_are_the_configured_ones(config: Config) -> None:
     assert worker_threads(config.model_copy(update={"threads": "auto"})) >= 1
     with pytest.raises(DeviceError, match="cuda:99"):
         device_names(config.model_copy(update={"devices": ("cuda:99",)}))
+
+
+def test_a_result_tells_frames_time_and_the_kind_of_an_error_from_the_ledger(
+    config: Config, tmp_path: Path
+) -> None:
+    picture(tmp_path / "in/a.png")
+    (tmp_path / "in/b.png").write_bytes(b"no picture")
+    for _ in range(2):
+        good, bad = batch(config, [], Onlooker())
+        assert good.job is not None
+        assert bad.job is not None
+        assert (good.job.frames_done, good.error) == (1, None)
+        assert good.seconds is not None
+        assert good.seconds > 0
+        assert bad.error is not None
+        assert (bad.job.frames_done, bad.error.kind, bad.job.kind) == (
+            0, "UnreadableError", "UnreadableError",
+        )  # fmt: skip
+    # One that another process has given up is told of with its kind, too.
+    assert bad.job is not None
+    assert why_not(bad.job).kind == "UnreadableError"
+    (first,), _ = paint(config, tmp_path / "in/a.png", to=tmp_path / "c.png")
+    (again,), _ = paint(config, tmp_path / "in/a.png", to=tmp_path / "c.png")
+    assert again.kept
+    assert (again.job, again.seconds) == (first.job, first.seconds)
