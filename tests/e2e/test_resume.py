@@ -102,7 +102,7 @@ def test_sigkill_costs_nothing_that_is_painted(program: Program, unbroken: str) 
         running.until(lambda: len(kept(program, 2)) > len(survived), "another frame is painted")
         assert kept(program, 2).items() >= survived.items()
         ended = running.wait()
-    assert "b.mp4: going on after 4 frames painted before" in ended.err
+    assert "b.mp4 (2 of 2): going on after 4 frames painted before" in ended.err
     finished(program, ended, unbroken)
 
 
