@@ -361,13 +361,9 @@ class JobStore(Lookups):
         """
         with self._database.transaction() as connection:
             row, now = held_row(connection, job), self._clock()
-            facts = {
-                "hold_reason": reason,
-                "kind": kind,
-                "not_before": not_before,
-                "attempts": row["attempts"] if counted else max(0, row["attempts"] - 1),
-            }
-            return job_of(move(connection, row, JobState.QUEUED, now, reason=reason, **facts))
+            tried = row["attempts"] if counted else max(0, row["attempts"] - 1)
+            on = {"hold_reason": reason, "kind": kind, "not_before": not_before, "attempts": tried}
+            return job_of(move(connection, row, JobState.QUEUED, now, reason=reason, **on))
 
     # --- segments ----------------------------------------------------------------------------
 

@@ -72,21 +72,23 @@ def test_of_three_films_two_are_painted_and_the_broken_one_is_named(
     work, (fate, _) = runs["all"]
     assert fate.code == 1, fate.err
     rows = {Path(row["source"]).name: row for row in json.loads(fate.out)}
-    assert rows.keys() == {"watched.mp4", "good.mp4", "broken.mp4"}
+    # Of two patterns no file matches, which is said too.
+    assert rows.keys() == {"watched.mp4", "good.mp4", "broken.mp4", "*.MP4", "*.mp4"}
     assert rows["watched.mp4"]["target"] == str(work / "out/watched.mp4")
-    assert rows["good.mp4"]["target"] == str(work / "out-batch/good-tiny.mp4")
+    assert rows["good.mp4"]["target"] == str(work / "out-batch/old/older/good-tiny.mp4")
     assert "broken.mp4" in rows["broken.mp4"]["error"]
-    assert [row["error"] for name, row in rows.items() if name != "broken.mp4"] == [None, None]
-    *painted, line = fate.err.splitlines()
-    assert sorted(told.partition(" frame")[0] for told in painted) == [
-        "good.mp4: 2",
-        "watched.mp4: 2",
+    assert [name for name, row in rows.items() if row["error"] is None] == [
+        "watched.mp4",
+        "good.mp4",
     ]
-    assert line.startswith(f"nstd: {work}/archive/broken.mp4 ")
+    lines = fate.err.splitlines()
+    painted = [line.partition(" in ")[0] for line in lines if " frames painted in " in line]
+    assert sorted(painted) == ["good.mp4: 2 frames painted", "watched.mp4: 2 frames painted"]
+    (line,) = [line for line in lines if line.startswith(f"nstd: {work}/archive/broken.mp4 ")]
     assert line.endswith("copy it here again.")
     assert {name for name in fate.left if name.startswith("out")} == {
         "out/watched.mp4",
-        "out-batch/good-tiny.mp4",
+        "out-batch/old/older/good-tiny.mp4",
     }
 
 
@@ -97,7 +99,7 @@ def test_a_second_time_nothing_is_painted_again_and_the_failure_is_still_named(
     assert second.code == 1, second.err
     assert second.left == first.left == snapshot(work)
     assert "broken.mp4" in second.err
-    assert len(json.loads(second.out)) == 3
+    assert len(json.loads(second.out)) == 5
 
 
 def test_a_path_in_a_watched_folder_is_painted_as_that_folder_says(
