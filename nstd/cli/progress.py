@@ -110,7 +110,8 @@ class Reporter:
             self._say(f"{self._place}: {what}" if self._place else words)
 
     def began(self, job: Job, *, painted: int, total: int) -> None:
-        """A film begins."""
+        """A film begins, or is begun once more."""
+        self._tell()
         self._name = visible(job.request.key.relative)
         self._painted = self._before = painted
         self._total, self._loss, self._doing = total, "…", ""

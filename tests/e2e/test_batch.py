@@ -83,8 +83,7 @@ def test_of_three_films_two_are_painted_and_the_broken_one_is_named(
     ]
     lines = fate.err.splitlines()
     painted = [line.partition(" in ")[0] for line in lines if " frames painted in " in line]
-    names = ("old/older/good.mp4", "watched.mp4")
-    assert sorted(painted) == [f"{name}: 2 frames painted" for name in names]
+    assert painted == ["watched.mp4: 2 frames painted"]  # the other has the same content
     (line,) = [line for line in lines if line.startswith(f"nstd: {work}/archive/broken.mp4 ")]
     assert line.endswith("copy it here again.")
     assert {name for name in fate.left if name.startswith("out")} == {
