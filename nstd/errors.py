@@ -6,6 +6,7 @@
     ├── ConfigError            78   config.yaml (or a recipe) is wrong
     ├── DeviceError            69   the device asked for is missing or cannot be used
     │   └── DeviceMemoryError  69   the device's memory is too small for the plan
+    ├── ShortMemoryError       75   its memory would do, but others have it now
     ├── InputError              1   a film, picture or style image cannot be used
     │   ├── UnreadableError     1   it is not what it claims to be, or is damaged
     │   ├── TruncatedError      1   it ends before its own header says it does
