@@ -1,5 +1,6 @@
 """Films painted one after the other by daemons that signals strike: what became of each."""
 
+import os
 import shutil
 import signal
 import sqlite3
@@ -158,6 +159,8 @@ class Life:
 
     def drop(self, *, moves: bool = False) -> "Dropped":
         """Put the next film into a watched folder, whole and at once."""
+        for painted in self.program.work.glob("out-*/*.mp4"):
+            os.utime(painted)  # as if it was edited: else this one would not be painted again
         self._count += 1
         place = self.program.work / ("moving" if moves else "in") / f"film-{self._count}.mp4"
         new = self.program.home / "new.mp4"
