@@ -22,6 +22,7 @@ from nstd.errors import (
     StorageError,
     WeightsError,
     contained,
+    visible,
 )
 from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
@@ -218,7 +219,7 @@ class Intake(threading.Thread):
         found = list(self._watcher.problems)
         now = time.monotonic()
         found += [
-            f"{path} is being read for {_minutes(now - since)}"
+            f"{visible(path)} is being read for {_minutes(now - since)}"
             for path, since in self._desk.reading.copy().items()
             if now - since > LONG_SECONDS
         ]

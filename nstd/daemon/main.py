@@ -16,7 +16,7 @@ from nstd.config import Config
 from nstd.daemon.desk import Intake
 from nstd.daemon.notify import ServiceManager
 from nstd.daemon.supervisor import UNKILLABLE_SECONDS, Supervisor, Voice
-from nstd.errors import ConfigError, NstdError
+from nstd.errors import ConfigError, NstdError, visible
 from nstd.ledger.store import JobStore
 from nstd.submit.control import daemon_lock, open_ledger
 from nstd.work.crew import crew
@@ -149,7 +149,7 @@ class _Daemon:
             "lost_events": self._lost_before + self._intake.lost_events,
             "overflows": self._overflows_before + self._intake.overflows,
             "problems": problems,
-            "reading": [str(path) for path in self._intake.reading],
+            "reading": [visible(path) for path in self._intake.reading],
             "unpainted": self._intake.unpainted,
             "workers": self._supervisor.facts(),
         }

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from nstd.errors import visible
 from nstd.intake.feed import EventFeed
 from nstd.intake.folder import Listing, WatchedFolder
 
@@ -68,7 +69,7 @@ class DeafFolders:
         if not self._deaf:
             self.problem = None
             return
-        first, count = min(self._deaf), len(self._deaf)
+        first, count = visible(min(self._deaf)), len(self._deaf)
         which = f"{first} has" if count == 1 else f"{first} and {count - 1:,} more folders have"
         self.problem = (
             f"{which} no events, since the kernel watches no more folders for this user"

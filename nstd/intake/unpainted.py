@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from nstd.errors import visible
+
 MOST_TOLD = 100
 """Files that a report names: it is written anew whenever one of them changes, and a hundred with
 their reasons are some 20 kB. Of more, only how many there are is told."""
@@ -77,14 +79,15 @@ class Unpainted:
         """Some of the reasons of a kind, each with its file."""
         with self._lock:
             some = list(self._reasons[kind].items())[:most]
-        return [reason if str(path) in reason else f"{path}: {reason}" for path, reason in some]
+        named = [(visible(path), reason) for path, reason in some]
+        return [reason if name in reason else f"{name}: {reason}" for name, reason in named]
 
     def facts(self) -> dict[str, Any]:
         """Everything in plain values, of a bounded size.
 
         Returns:
             `counts`, by kind; `ignored`, how many for which reason; `files`, the first of them:
-            `path`, `kind`, `reason`.
+            `path` (escaped where it is no text), `kind`, `reason`.
         """
         with self._lock:
             if self._facts is None:  # it is asked for twice a second
@@ -93,7 +96,7 @@ class Unpainted:
 
     def _collected(self) -> dict[str, Any]:
         files = [
-            {"path": str(path), "kind": str(kind), "reason": reason}
+            {"path": visible(path), "kind": str(kind), "reason": reason}
             for kind, reasons in self._reasons.items()
             for path, reason in _some(kind, reasons)
         ]

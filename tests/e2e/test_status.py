@@ -69,10 +69,12 @@ def test_everything_that_is_not_painted_is_told_with_the_reason(
     picture(folder / ".hidden.png")
     (folder / "link.png").symlink_to("painted.png")
     os.mkfifo(folder / "pipe.png")
+    (folder / os.fsdecode(b"caf\xe9\n.txt")).touch()
     for number in range(300):
         (folder / f".{number}").touch()
     expected = {
         "notes.txt": ("unknown", "it is no film and no picture by its name"),
+        "caf\\udce9\\n.txt": ("unknown", "it is no film and no picture by its name"),
         "@eaDir": ("ignored", "a system's own"),
         "raw": ("ignored", "excluded"),
         "link.png": ("unknown", "it is a link"),
