@@ -43,9 +43,17 @@ def facts_of(path: Path) -> os.stat_result | None:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal; what cannot be read is an error."""
+    """The SHA-256 of a file's content, in hexadecimal.
+
+    Raises:
+        InputError: There is none, or it is a folder, a pipe or anything else but a file.
+        StorageError: It cannot be read.
+    """
     try:
-        with path.open("rb") as file:
+        with (
+            opened(path, beneath=None) as descriptor,
+            os.fdopen(descriptor, "rb", closefd=False) as file,
+        ):
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise from_os_error(error, path, "reading") from error

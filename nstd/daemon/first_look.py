@@ -107,7 +107,8 @@ class FirstLooks:
 
     def _look_at(self, job: Job) -> None:
         try:
-            if self._store.get(job.id).state is not JobState.QUEUED:
+            # None where `nstd clean` has forgotten it since.
+            if [one.state for one in self._store.jobs_of([job.id])] != [JobState.QUEUED]:
                 return
             with contained(path_of(job.request.source), "looking at"):
                 self._probe(job)

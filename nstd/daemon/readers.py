@@ -42,7 +42,7 @@ class Readers:
     def submit(self, folder: WatchedFolder, path: Path) -> "Future[str | None]":
         """Have a file taken; what `take` gives or raises is the future's."""
         found: Future[str | None] = Future()
-        key = folder, is_large(path)
+        key = folder, is_large(path)  # a disk may not answer: nobody waits for the lock meanwhile
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:

@@ -25,7 +25,9 @@ from nstd.errors import (
     from_os_error,
 )
 from nstd.files import (
+    has_content,
     hidden_path,
+    opened,
     publish,
     removed_on_failure,
     rename_to_free_name,
@@ -109,7 +111,7 @@ class Departure:
 
     def has_its_content_aside(self) -> bool:
         """Whether what is aside has the content it is to have."""
-        return sha256(self._aside) == self._content
+        return has_content(self._aside, self._content)
 
     def come_back(self) -> None:
         """Give what is aside its name back, or one beside what has come there meanwhile."""
@@ -239,7 +241,7 @@ class Departure:
         return (
             there.is_file()
             and there.stat().st_size == part.stat().st_size
-            and sha256(there) == self._content
+            and has_content(there, self._content)
         )
 
 
@@ -263,12 +265,6 @@ def is_there(path: Path) -> bool:
     except OSError as error:
         raise from_os_error(error, path, "looking at") from error
     return True
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def short_hash(name: bytes) -> str:
@@ -304,8 +300,9 @@ def _require_room(source: Path, folder: Path) -> None:
 def _copy(source: Path, part: Path, content: str) -> None:
     """Copy a file, and make sure that it is the one with this content."""
     digest = hashlib.sha256()
-    with source.open("rb") as read, part.open("wb") as written:
-        while chunk := read.read(_CHUNK):
+    # Not in the usual way: what has come to its name since it was looked at may be a pipe.
+    with opened(source, beneath=None) as descriptor, part.open("wb") as written:
+        while chunk := os.read(descriptor, _CHUNK):
             digest.update(chunk)
             written.write(chunk)
     if digest.hexdigest() != content:

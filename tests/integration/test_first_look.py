@@ -124,6 +124,13 @@ def test_a_film_that_is_gone_is_left_to_its_worker(house: House, looks: FirstLoo
     assert state(house, job) is JobState.QUEUED
 
 
+def test_a_job_that_was_forgotten_meanwhile_is_none(house: House, looks: FirstLooks) -> None:
+    looks.add(house.queue())
+    (job,) = house.store.jobs()
+    assert house.store.forget(house.store.cancel(job.id))
+    looks.look()
+
+
 def test_a_disk_that_fails_is_left_to_the_worker_and_a_torn_ledger_is_not(
     house: House, looks: FirstLooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

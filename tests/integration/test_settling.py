@@ -369,3 +369,20 @@ def test_another_users_original_goes_only_once_it_has_rested_since_it_was_queued
         assert home.films() == {"in/film.mp4": OLD}
         assert home.settle(now=60.0)
     assert home.films() == home.settled()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("mode", ["delete", "another disk"])
+def test_a_pipe_under_the_hidden_name_of_an_original_keeps_nobody_waiting(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has dropped the film can tell that name, and put there what waits for ever."""
+    home = Home(tmp_path, mode)
+    obstruct(mode, tmp_path, monkeypatch)
+    assert in_another_process(home.settle, killed_while_aside(home)) == 9
+    (aside,) = home.source.parent.iterdir()
+    aside.rename(home.source)
+    os.mkfifo(aside)
+    assert home.settle()
+    assert not home.source.exists()
+    assert home.moved.exists() == (mode != "delete")

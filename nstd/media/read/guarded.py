@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nstd.child import command, environment
-from nstd.errors import Interrupted, NstdError, StorageError, UnreadableError, from_os_error
+from nstd.errors import (
+    InternalError,
+    Interrupted,
+    NstdError,
+    StorageError,
+    UnreadableError,
+    from_os_error,
+)
 from nstd.files import descriptors_in
 from nstd.media.frame import VideoInfo
 from nstd.media.read.asking import error_of, question, unpack
@@ -192,7 +199,7 @@ def fault_of(code: int, path: Path, chatter: BinaryIO) -> NstdError:
             "Nothing, unless it happens again: then give the machine more memory",
         )
     last = said.splitlines()[-1] if said else f"exit code {code}"
-    return NstdError(f"Looking at {path} failed unexpectedly: {last}")
+    return InternalError(f"Looking at {path} failed unexpectedly: {last}")
 
 
 def _result(answer: bytes) -> VideoInfo:

@@ -14,6 +14,7 @@ import pytest
 from nstd.config import Config
 from nstd.daemon import desk as desk_module
 from nstd.daemon import first_look
+from nstd.daemon import readers as readers_module
 from nstd.daemon.desk import Intake
 from nstd.daemon.first_look import FirstLooks
 from nstd.daemon.readers import LARGE_BYTES, Readers
@@ -212,3 +213,30 @@ def test_what_is_wrong_with_a_file_is_known_where_it_was_submitted(tmp_path: Pat
     found: Future[str | None] = readers.submit(WatchedFolder(tmp_path), tmp_path / "a.mp4")
     assert isinstance(found.exception(PATIENCE), InputError)
     until(lambda: not readers.busy)
+
+
+def test_a_disk_that_does_not_answer_keeps_nobody_from_asking_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stops the daemon asks that."""
+    asked, answers = threading.Event(), threading.Event()
+
+    def silent(path: Path) -> None:
+        asked.set()
+        assert answers.wait(PATIENCE)
+
+    monkeypatch.setattr(readers_module, "facts_of", silent)
+    readers, found = Readers(lambda *_: None), []
+    submitting = threading.Thread(
+        target=lambda: found.append(readers.submit(WatchedFolder(tmp_path), tmp_path / "a.mp4"))
+    )
+    asking = threading.Thread(target=lambda: readers.busy, daemon=True)
+    submitting.start()
+    assert asked.wait(PATIENCE)
+    asking.start()
+    asking.join(PATIENCE)
+    waits = asking.is_alive()
+    answers.set()
+    submitting.join(PATIENCE)
+    assert not waits
+    assert found[0].result(PATIENCE) is None
