@@ -48,6 +48,8 @@ from nstd.style.recipe import (
 LARGEST_SEED = 2**63 - 1
 LONGEST_NAME = 64
 LARGEST_EDGE_PX = 65536
+MOST_STYLES = 64
+"""Each is looked at by the network before painting begins; of so many none is seen any more."""
 
 
 def _layer(name: str) -> str:
@@ -164,7 +166,9 @@ class RecipeConfig(Section):
     styles: Annotated[
         tuple[Annotated[StyleImage, BeforeValidator(_style)], ...],
         ONE_OR_MANY,
-        Field(min_length=1, validation_alias=AliasChoices("styles", "style")),
+        Field(
+            min_length=1, max_length=MOST_STYLES, validation_alias=AliasChoices("styles", "style")
+        ),
     ]
     strength: Strength | None = None
     content_weight: Weight | None = None

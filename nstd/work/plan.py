@@ -121,6 +121,9 @@ TEMPORAL_BYTES = 600
 EARLIER_BYTES = 100
 """For each pixel of an earlier frame that is looked at, likewise."""
 
+PICTURE_BYTES = 3
+"""A pixel of a frame that is only kept until a later one looks back at it."""
+
 FLOW_SECONDS = 4.0
 """Of a CPU thread for the flow of a megapixel, both ways (`bench/flow_time.py`)."""
 
@@ -171,7 +174,10 @@ def estimate(
     styles = [(level.long_edge * style.scale) ** 2 for level in levels for style in recipe.styles]
     history = plan.history if recipe.optimizer == "lbfgs" else 1
     distances = recipe.temporal.distances
-    temporal = TEMPORAL_BYTES + EARLIER_BYTES * len(distances) if distances and frames > 1 else 0
+    temporal = 0
+    if distances and frames > 1:
+        kept = PICTURE_BYTES * min(max(distances), frames)
+        temporal = TEMPORAL_BYTES + EARLIER_BYTES * len(distances) + kept
     memory = BASE_BYTES + max(
         pixels * (cost.pixel_bytes + PAIR_BYTES * history + temporal),
         int(max(styles) * cost.style_bytes),

@@ -169,6 +169,12 @@ def test_a_film_in_its_place_is_refused_unread(folder: Path, recipe: RecipeConfi
     assert told.endswith("is larger than 16 KiB: no configuration")
 
 
+def test_of_very_many_styles_none_is_looked_at(folder: Path, recipe: RecipeConfig) -> None:
+    many = f"styles: [{','.join(['woodcut'] * 1_000)}]"
+    (told,) = sentences(recipe, put(folder, many), folder)
+    assert told == "1: styles: it has more than 64"
+
+
 def test_a_link_is_not_followed(folder: Path, recipe: RecipeConfig) -> None:
     inside, outside = put(folder / "sub", "seed: 3"), put(folder.parent, "seed: 4")
     link = folder / "night.nstd.yaml"

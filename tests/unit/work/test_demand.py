@@ -44,6 +44,15 @@ def test_later_frames_of_a_shot_take_fewer_steps_and_more_memory() -> None:
     assert film.memory > still.memory
 
 
+def test_frames_that_are_kept_until_a_much_later_one_looks_back_count() -> None:
+    near, far = (
+        of(replace(USUAL, temporal=Temporal(long_term=(distance,))), HD, 2000)
+        for distance in (2, 1000)
+    )
+    width, height = HD
+    assert far.memory - near.memory == pytest.approx(998 * 3 * width * height, rel=0.01)
+
+
 def test_a_style_image_that_is_looked_at_very_large_counts() -> None:
     usual = of(USUAL, HD)
     large = of(replace(USUAL, styles=(StyleSource(image="s", scale=10.0),)), HD)
