@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nstd.config import Config, default_cache_dir
-from nstd.errors import ConfigError
+from nstd.errors import ConfigError, NstdError
+from nstd.files import opened
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,10 @@ def _leave(config: Config) -> tuple[Path, int] | None:
         part, path = folder / f".{name}.part", folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            # The folder may be another user's, where root works by hand beside a unit: whatever is
+            # there under that name is neither written to nor followed.
+            part.unlink(missing_ok=True)
+            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except OSError as error:
             logger.debug("No notice can be left in %s: %s", folder, error)
             continue
@@ -98,16 +102,16 @@ def _leave(config: Config) -> tuple[Path, int] | None:
 def _read(path: Path) -> Notice | None:
     """The notice in a file, if who left it lives."""
     try:
-        with path.open("rb") as file:
+        with opened(path, beneath=None) as descriptor:
             try:
                 # Shared, so that two that look are not taken for a daemon by each other.
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                data = json.loads(file.read(65536))
+                data = json.loads(os.read(descriptor, 65536))
                 source = data["config"]
                 folders = Path(data["state_dir"]), Path(data["cache_dir"])
                 return Notice(*folders, None if source is None else Path(source))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (NstdError, OSError, ValueError, KeyError, TypeError) as error:
         logger.debug("%s is no notice that can be read: %s", path, error)
     return None
 

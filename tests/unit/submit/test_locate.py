@@ -86,12 +86,26 @@ def test_a_notice_is_there_as_long_as_the_lock_is_held_and_open_to_all(tmp_path:
     assert notices() == []
 
 
+def test_a_link_in_a_notices_place_leads_to_nothing_that_is_written(tmp_path: Path) -> None:
+    """Root may leave its own in a folder that belongs to the unit's user."""
+    config = Config(state_dir=tmp_path / "s", cache_dir=tmp_path / "c")
+    folder, precious = tmp_path / "run/nstd", written(tmp_path / "precious", "kept")
+    with daemon_lock(config, required=True):
+        (left,) = folder.iterdir()
+    left.with_name(f".{left.name}.part").symlink_to(precious)
+    left.symlink_to(precious)
+    with daemon_lock(config, required=True):
+        assert [one.state_dir for one in notices()] == [config.state_dir]
+    assert precious.read_text() == "kept"
+
+
 def test_what_is_no_notice_is_passed_over(tmp_path: Path, start: Start) -> None:
     running = start()
     folder = tmp_path / "run/nstd"
     for name, content in {"a": b"\xff", "b": b"[]", "c": b'{"state_dir": 3}'}.items():
         written(folder / f"{name}.json").write_bytes(content)
     (folder / "d.json").mkdir()
+    os.mkfifo(folder / "e.json")  # to open it in the usual way would wait for ever
     assert [one.state_dir for one in notices()] == [running.state_dir]
     with (folder / "a.json").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
