@@ -147,7 +147,7 @@ def test_a_disk_that_fails_is_left_to_the_worker_and_a_torn_ledger_is_not(
     def torn(*_: object) -> None:
         raise LedgerError("The ledger is torn")
 
-    monkeypatch.setattr(JobStore, "get", torn)
+    monkeypatch.setattr(JobStore, "jobs_of", torn)
     looks.add(job)
     with pytest.raises(LedgerError, match="torn"):
         looks.look()
