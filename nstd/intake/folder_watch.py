@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from nstd.disks.mounts import needs_polling
-from nstd.errors import AccessError, InputError, NstdError
+from nstd.errors import AccessError, BeingWrittenError, InputError, NstdError
 from nstd.intake.deaf import DeafFolders
 from nstd.intake.feed import EventFeed
 from nstd.intake.folder import Listing, WatchedFolder, identify, oddity, root_identity, walk
@@ -147,7 +147,8 @@ class FolderWatch:
     def _not_taken(self, path: Path, error: NstdError, now: float) -> None:
         if path not in self._tracker and isinstance(error, InputError):
             return  # taken away while it was read
-        kind = Kind.UNREADABLE if isinstance(error, AccessError) else Kind.REFUSED
+        kinds = ((BeingWrittenError, Kind.WAITING), (AccessError, Kind.UNREADABLE))
+        kind = next((kind for one, kind in kinds if isinstance(error, one)), Kind.REFUSED)
         news = self._unpainted.note(path, kind, str(error))
         if isinstance(error, InputError) and not error.retryable:
             log.warning("%r is left alone: %s", str(path), error)
