@@ -308,7 +308,7 @@ def main() -> None:
     parent, config, debug = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent's
     die_with_parent(parent)
     os.nice(_NICENESS)
-    set_up_logging(config.log_level, debug=debug)
+    set_up_logging(config.log_level, debug=debug, dated=True)
     warn(config)
 
 

@@ -254,6 +254,15 @@ def test_a_broken_film_is_a_visible_failure_and_the_daemon_lives_on(life: Life) 
     assert "Traceback" not in life.stopped.err
 
 
+def test_each_line_of_the_log_says_when_whichever_process_it_is_of(life: Life) -> None:
+    assert life.stopped is not None
+    lines = [line for line in life.stopped.err.splitlines() if not line.startswith("  ")]
+    assert any("Done: job" in line for line in lines)  # a worker's
+    assert any("Painting on the CPU" in line for line in lines)  # the check's
+    for line in lines:
+        assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+: ", line), line
+
+
 def test_a_second_daemon_on_the_same_state_folder_is_refused(life: Life) -> None:
     assert life.second is not None
     assert life.second.code == 75
