@@ -73,6 +73,7 @@ def deniable() -> None:
 @pytest.fixture(autouse=True)
 def _notices_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What works in a test leaves its notice there, not where the machine's others are found."""
+    monkeypatch.setattr("nstd.submit.notice.RUNTIME", tmp_path / "run")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
 

@@ -30,7 +30,7 @@ from nstd.cli.options import (
     shown,
 )
 from nstd.config import Config, find_config
-from nstd.errors import ConfigError, visible
+from nstd.errors import ConfigError, UsageError, visible
 from nstd.ledger.job import JobState
 from nstd.log import set_up_logging
 
@@ -178,7 +178,7 @@ def retry_command(
     """Queue jobs again that failed or were canceled, or end the waiting of queued ones."""
     from nstd.submit.control import retry
 
-    settings = queue_of(config, Face(debug))
+    settings = queue_of(config, Face(debug), changes=True)
     _tell(settings, retry(settings, jobs or [], failed=failed), json=json)
 
 
@@ -196,7 +196,7 @@ def cancel_command(
     """
     from nstd.submit.control import cancel
 
-    settings = queue_of(config, Face(debug))
+    settings = queue_of(config, Face(debug), changes=True)
     _tell(settings, cancel(settings, jobs or [], failed=failed), json=json)
 
 
@@ -210,7 +210,7 @@ def pause_command(
     """Keep jobs from being painted; one that runs stops, and keeps its painted frames."""
     from nstd.submit.control import pause
 
-    settings = queue_of(config, Face(debug))
+    settings = queue_of(config, Face(debug), changes=True)
     _tell(settings, pause(settings, jobs or [], all_jobs=all_jobs), json=json)
 
 
@@ -224,23 +224,42 @@ def resume_command(
     """Let paused jobs go on where they stopped."""
     from nstd.submit.control import resume
 
-    settings = queue_of(config, Face(debug))
+    settings = queue_of(config, Face(debug), changes=True)
     _tell(settings, resume(settings, jobs or [], all_jobs=all_jobs), json=json)
 
 
-def queue_of(path: Path | None, face: Face, *, adds: bool = False) -> Config:
+def queue_of(path: Path | None, face: Face, *, adds: bool = False, changes: bool = False) -> Config:
     """The configuration, with the folders of the queue that is meant; see `locate`.
 
     Whoever steers the queue needs no more of the file than where that is: one that is broken, or
     cannot be read, does not lock them out of an nstd that runs.
+
+    Args:
+        path: Of `--config`.
+        face: How to talk.
+        adds: Whether the command needs the file, and leaves files of its own.
+        changes: Whether the command must not meet another queue than was meant.
+
+    Raises:
+        ConfigError: The file is broken, and nothing runs by it.
+        AccessError: The queue is another user's, and closed to this one.
+        UsageError: Any of several may be meant.
     """
     from nstd.submit.locate import locate, locate_running
 
     try:
         config = configured(path, face, level="warning", needed=adds)
         found = locate(config, named=path is not None, leaves_files=adds)
+        guessed = config.source is None and found.config.state_dir != config.state_dir
+        if guessed and found.others and (adds or changes):
+            raise UsageError(
+                f"There are several queues, in {shown(found.config.state_dir)} and "
+                + ", ".join(shown(folder) for folder, _ in found.others),
+                "Name the file of the one that is meant with --config",
+            )
     except ConfigError as error:
-        running = None if adds else locate_running(find_config(path), named=path is not None)
+        broken = None if adds else find_config(path)
+        running = None if broken is None else locate_running(broken)
         if running is None:
             raise
         set_up_logging("warning", debug=face.debug)

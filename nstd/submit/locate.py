@@ -28,8 +28,7 @@ class Queue:
 
     Attributes:
         config: The configuration, with the folders of that queue.
-        others: State folders of other queues that could have been meant, each with the file that
-            its nstd goes by, or None.
+        others: State folders of other queues, each with the file that its nstd goes by, or None.
     """
 
     config: Config
@@ -41,7 +40,7 @@ def locate(config: Config, *, named: bool, leaves_files: bool = False) -> Queue:
 
     What says its state folder (the key `state_dir`, or $STATE_DIRECTORY) means that. Else it is the
     first that there is of: the nstd that runs by this very file, the unit of a file in /etc/nstd,
-    the user's own, and, unless the file was named, any other that runs.
+    and the user's own. Where no file was found it may be any that runs, and the unit's.
 
     Args:
         config: As it was read.
@@ -51,32 +50,33 @@ def locate(config: Config, *, named: bool, leaves_files: bool = False) -> Queue:
     Raises:
         AccessError: The queue is another user's, and closed to this one.
     """
-    found = list(_candidates(config, named=named))
-    chosen = next((one for one in found if _is_there(one.state_dir)), None)
-    if chosen is None:
-        return Queue(config, ())
-    _require_access(chosen.state_dir, leaves_files=leaves_files)
+    own = Notice(config.state_dir, config.cache_dir, config.source)
+    if "state_dir" in config.model_fields_set or os.environ.get("STATE_DIRECTORY"):
+        found, running = [own], []
+    else:
+        running = notices()
+        found = list(_candidates(config.source, own, running))
+    chosen = next((one for one in found if _is_there(one.state_dir)), own)
+    if chosen is not own or _is_there(own.state_dir):
+        _require_access(chosen.state_dir, leaves_files=leaves_files)
     others = {
         one.state_dir: one.config
-        for one in found
+        for one in (found if named else [*found, *running])
         if one.state_dir != chosen.state_dir and _is_there(one.state_dir)
     }
     return Queue(_at(config, chosen), tuple(others.items()))
 
 
-def locate_running(path: Path | None, *, named: bool) -> Queue | None:
-    """The queue of the nstd that runs by a configuration that cannot be read now; None: none runs.
+def locate_running(path: Path) -> Queue | None:
+    """The queue of the nstd that runs by a configuration that cannot be read now; None: none does.
 
     Args:
         path: The file.
-        named: Whether the user has named it: else any nstd that runs may be meant.
 
     Raises:
         AccessError: The queue is another user's, and closed to this one.
     """
-    running = notices()
-    same = [one for one in running if path is not None and _same(one.config, path)]
-    found = same + [one for one in running if one not in same and not named]
+    found = [one for one in notices() if _same(one.config, path)]
     if not found:
         return None
     chosen, *others = found
@@ -85,22 +85,15 @@ def locate_running(path: Path | None, *, named: bool) -> Queue | None:
     return Queue(config, tuple((one.state_dir, one.config) for one in others))
 
 
-def _candidates(config: Config, *, named: bool) -> Iterator[Notice]:
-    own = Notice(config.state_dir, config.cache_dir, config.source)
-    if "state_dir" in config.model_fields_set or os.environ.get("STATE_DIRECTORY"):
-        yield own
+def _candidates(source: Path | None, own: Notice, running: list[Notice]) -> Iterator[Notice]:
+    if source is None:
+        yield from (own, *running, Notice(SYSTEM_STATE / "nstd", SYSTEM_CACHE / "nstd", None))
         return
-    running, source = notices(), config.source
-    if source is not None:
-        yield from (one for one in running if _same(one.config, source))
-    if source is None or source.parent == SYSTEM_CONFIG.parent:
-        name = "nstd" if source is None or source == SYSTEM_CONFIG else f"nstd-{source.stem}"
-        unit = Notice(SYSTEM_STATE / name, SYSTEM_CACHE / "nstd", source)
-        yield from (unit, own) if source is not None else (own, *running, unit)
-    else:
-        yield own
-    if not named:
-        yield from running
+    yield from (one for one in running if _same(one.config, source))
+    if source.parent == SYSTEM_CONFIG.parent:
+        name = "nstd" if source == SYSTEM_CONFIG else f"nstd-{source.stem}"
+        yield Notice(SYSTEM_STATE / name, SYSTEM_CACHE / "nstd", source)
+    yield own
 
 
 def _at(config: Config, notice: Notice) -> Config:

@@ -8,7 +8,7 @@ import pytest
 
 import nstd.config.find
 from nstd.cli import main
-from nstd.config import load_config
+from nstd.config import Config, load_config
 from nstd.ledger.job import JobKey, JobRequest, JobState
 from nstd.ledger.store import JobStore
 from nstd.submit.control import daemon_lock, open_ledger
@@ -117,3 +117,25 @@ def test_a_broken_file_is_an_error_where_nothing_runs_by_it(
     other = tmp_path / "other.yaml"
     other.write_text("threads: none\n")
     assert run("status", "--config", str(other))[:2] == (78, "")
+
+
+def test_where_several_run_and_no_file_says_which_one_is_shown_and_none_is_changed(
+    run: Run, running: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("cancel", "1")[0] == 0  # the only one
+    with daemon_lock(Config(state_dir=other, cache_dir=other), required=True):
+        with open_ledger(Config(state_dir=other, cache_dir=other)):
+            pass
+        code, out, said = run("status", "--json")
+        shown = json.loads(out)["state_dir"]
+        hidden = ({str(other), str(tmp_path / "lib")} - {shown}).pop()
+        assert code == 0
+        assert f"This is the queue in {shown}; there is another in {hidden}" in said
+        code, out, said = run("retry", "1")
+        assert (code, out) == (2, "")
+        assert "--config" in said
+        assert run("retry", "1", "--config", "../here/nstd.yaml")[0] == 0
+    assert running.get(1).state is JobState.QUEUED

@@ -150,15 +150,19 @@ def test_of_several_each_is_found_by_its_file_and_the_others_are_told_of(
     )  # fmt: skip
 
 
-def test_ones_own_queue_comes_before_another_that_runs(tmp_path: Path, start: Start) -> None:
+def test_what_runs_by_another_file_is_told_of_and_not_steered(tmp_path: Path, start: Start) -> None:
     running = start()
     config = load_config(written(tmp_path / "home/config.yaml"))
-    assert locate(config, named=False).config.state_dir == running.state_dir
-    assert locate(config, named=True).config.state_dir == config.state_dir
-    mine = own_queue()
-    found = locate(config, named=False)
-    assert found.config.state_dir == mine
-    assert found.others == ((running.state_dir, running.source),)
+    for is_there in (False, True):
+        if is_there:
+            own_queue()
+        found = locate(config, named=False)
+        assert found.config.state_dir == config.state_dir
+        assert found.others == ((running.state_dir, running.source),)
+        assert locate(config, named=True).others == ()
+    # Where no file was found it may be meant, unless there is one of the user's own.
+    found = locate(Config(), named=False)
+    assert (found.config.state_dir, len(found.others)) == (config.state_dir, 1)
 
 
 def test_what_says_its_state_folder_means_that(
@@ -174,17 +178,16 @@ def test_what_says_its_state_folder_means_that(
 def test_a_file_that_cannot_be_read_is_that_of_the_nstd_that_runs_by_it(
     tmp_path: Path, start: Start
 ) -> None:
-    assert locate_running(tmp_path / "etc/config.yaml", named=True) is None
-    day = start()
+    assert locate_running(tmp_path / "etc/config.yaml") is None
+    start()
     night = start("nstd-night", written(tmp_path / "etc/night.yaml"))
-    found = locate_running(night.source, named=True)
-    assert found is not None
-    assert (found.config.state_dir, found.others) == (night.state_dir, ())
-    found = locate_running(None, named=False)
-    assert found is not None
-    assert found.config.state_dir == day.state_dir
-    assert [one for one, _ in found.others] == [night.state_dir]
-    assert locate_running(tmp_path / "other.yaml", named=True) is None
+    assert night.source is not None
+    (tmp_path / "link.yaml").symlink_to(night.source)
+    for path in (night.source, tmp_path / "link.yaml"):
+        found = locate_running(path)
+        assert found is not None
+        assert (found.config.state_dir, found.others) == (night.state_dir, ())
+    assert locate_running(written(tmp_path / "other.yaml")) is None
 
 
 @pytest.mark.usefixtures("deniable")
