@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from nstd.errors import UnsupportedError
+from nstd.files import hidden_path
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.work.departure import short_hash
 from tests.clips import make
 from tests.integration.house import SIZE, House, digest, unbroken_digest
 from tests.jobs import Onlooker
@@ -126,6 +128,19 @@ def test_a_link_that_a_person_named_is_painted_as_ever(dropped: DroppedHouse) ->
     dropped.queue()
     outcome = dropped.work(Onlooker())
     assert (outcome.error, outcome.job.frames_done) == (None, len(SECRET))
+
+
+@pytest.mark.timeout(120)
+def test_a_pipe_where_an_original_would_be_taken_aside_is_not_waited_for(
+    dropped: DroppedHouse,
+) -> None:
+    # Who has dropped the film knows its name and content, and so the hidden name.
+    mark = short_hash(os.fsencode(dropped.source) + b"\0" + digest(dropped.source).encode())
+    os.mkfifo(hidden_path(dropped.source, f"{mark}.original"))
+    dropped.queue(dropped=True, originals="delete")
+    outcome = dropped.work(Onlooker())
+    assert outcome.job.state is JobState.DONE
+    assert not dropped.source.exists()  # it goes as was asked for
 
 
 def test_nothing_of_a_descriptor_is_shown(dropped: DroppedHouse) -> None:
