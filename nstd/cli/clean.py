@@ -38,7 +38,7 @@ def clean_command(
         ),
     ] = USUAL_AGE,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Remove it; else it is only shown.")
+        bool, typer.Option("--yes/--dry-run", "-y", help="Remove it, or only show it.")
     ] = False,
     config: ConfigOption = None,
     json: JsonOption = False,

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from nstd.errors import LedgerError
@@ -134,24 +134,24 @@ class JobStore(Lookups):
         with self._database.transaction() as connection:
             return job_of(queueing.prioritize(connection, job_id, self._clock(), priority))
 
-    def forget(self, job: Job) -> bool:
-        """Remove a job with its segments, its history, and what is known of its file.
+    def forget(self, jobs: Iterable[Job]) -> set[int]:
+        """Remove jobs with their segments, their history, and what is known of their files.
 
         The same film asked for again is new work. Nothing on the disks is touched.
 
         Args:
-            job: As it was when that was decided.
+            jobs: As they were when that was decided.
 
         Returns:
-            Whether it is gone now; not where it has changed hands or state since, or is held by a
-            worker that is not lost.
+            The numbers of those that are gone now; not of one that has changed hands or state
+            since, or is held by a worker that is not lost.
         """
 
         def held(row: sqlite3.Row) -> bool:
             return is_held(row, self._clock(), lambda one: self._presence(one, self._holder))
 
         with self._database.transaction() as connection:
-            return queueing.forget(connection, job, held)
+            return {job.id for job in jobs if queueing.forget(connection, job, held)}
 
     # --- working -----------------------------------------------------------------------------
 

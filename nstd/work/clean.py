@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -19,9 +19,8 @@ from pathlib import Path
 from nstd.config import Config
 from nstd.errors import BusyError, from_os_error
 from nstd.files import locked, part_path
-from nstd.ledger.job import Job, JobState, path_of
+from nstd.ledger.job import Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.submit.control import UNFINISHED
 from nstd.weights.catalog import locked as locked_weights
 from nstd.weights.catalog import weights_folder
 
@@ -30,6 +29,7 @@ PART_SECONDS = 86400.0
 since putting a film of a day together takes hours at most."""
 
 _LEDGER = "ledger.sqlite3"
+_IN_USE = "it is in use"
 
 _ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELED, JobState.VANISHED})
 
@@ -95,11 +95,30 @@ class _Round:
             least: Age in seconds that it must have whatever was asked for.
             kept: Why it is to stay in any case.
         """
-        if kept is None and leftover.age < max(self.older_than, least):
-            kept = "it is younger"
+        kept = kept or self._too_young(leftover, least)
         if kept is None and self.removes and not remove():
-            kept = "it is in use"
+            kept = _IN_USE
         self.found.append(replace(leftover, kept=kept))
+
+    def take_jobs(self, store: JobStore, records: Sequence[Leftover], kept: str | None) -> None:
+        """Note jobs that have nothing on the disk, and forget those that are old enough at once."""
+        stay = [kept or self._too_young(one) for one in records]
+        going = [one.job for one, why in zip(records, stay, strict=True) if one.job and not why]
+        gone = store.forget(going) if self.removes else {job.id for job in going}
+        for one, why in zip(records, stay, strict=True):
+            lost = one.job is not None and one.job.id in gone
+            self.found.append(replace(one, kept=None if lost else why or _IN_USE))
+
+    def _too_young(self, leftover: Leftover, least: float = 0.0) -> str | None:
+        return "it is younger" if leftover.age < max(self.older_than, least) else None
+
+    def going(self) -> dict[tuple[JobKey, int], bytes]:
+        """Where the outputs of the jobs go that are forgotten, or would be."""
+        return {
+            (one.job.request.key, one.job.id): one.job.request.target
+            for one in self.found
+            if one.job is not None and one.kept is None and one.kind is not Kind.FRAMES
+        }
 
 
 def clean(
@@ -144,41 +163,45 @@ def clean(
             else:
                 _look_at_queue(found, store, folder)
             _look_at_strays(found, store, folder)
-        taken = {job.request.target for store in stores.values() for job in store.jobs(UNFINISHED)}
-        for folder, store in stores.items():
-            _look_at_parts(found, store, folder, taken)
+        _look_at_parts(found, stores)
     for cache in dict.fromkeys((queue.cache_dir, own.cache_dir)):
         _look_at_downloads(found, cache)
     return found.found
 
 
 def _look_at_begun(found: _Round, store: JobStore, folder: Path, kept: str | None) -> None:
+    records = []
     for job in reversed(store.jobs()):
         work = folder / "work" / str(job.id)
-        there = work.exists()
-        if job.state is JobState.DONE and (there or not _is_surely_gone(*_painting(job))):
-            continue
-        kind = Kind.BEGUN if there else Kind.RECORD
-        finished = job.state is JobState.PUBLISHING
-        found.take(
-            _leftover(kind, job, work, found.now),
-            partial(_forget, store, job, work),
-            kept="it is painted: the same command puts it in its place" if finished else kept,
-        )
+        if work.exists():
+            if job.state is not JobState.DONE:
+                finished = job.state is JobState.PUBLISHING
+                why = "it is painted: the same command puts it in its place" if finished else kept
+                begun = _leftover(Kind.BEGUN, job, work, found.now)
+                found.take(begun, partial(_forget, store, job, work), kept=why)
+        elif job.state is not JobState.DONE or _is_surely_gone(*_painting(job)):
+            records.append(_leftover(Kind.RECORD, job, work, found.now))
+    found.take_jobs(store, records, kept)
 
 
 def _look_at_queue(found: _Round, store: JobStore, folder: Path) -> None:
+    records = []
     for job in reversed(store.jobs(_ENDED)):
         work = folder / "work" / str(job.id)
-        if work.exists() and job.state is not JobState.FAILED:
+        there = work.exists()
+        if there and job.state is not JobState.FAILED:
             continue  # its original is still to be settled
         gone = _is_surely_gone(path_of(job.request.source), store.device_of(job.request.key))
         if gone and (job.state is not JobState.DONE or _is_surely_gone(*_painting(job))):
-            leftover = _leftover(Kind.RECORD, job, work, found.now)
-            found.take(leftover, partial(_forget, store, job, work))
-        elif work.exists():
-            leftover = _leftover(Kind.FRAMES, job, work, found.now)
-            found.take(leftover, partial(_remove_frames, store, job, work))
+            record = _leftover(Kind.RECORD, job, work, found.now)
+            if there:
+                found.take(record, partial(_forget, store, job, work))
+            else:
+                records.append(record)
+        elif there:
+            frames = _leftover(Kind.FRAMES, job, work, found.now)
+            found.take(frames, partial(_remove_frames, store, job, work))
+    found.take_jobs(store, records, None)
 
 
 def _look_at_strays(found: _Round, store: JobStore, folder: Path) -> None:
@@ -191,12 +214,18 @@ def _look_at_strays(found: _Round, store: JobStore, folder: Path) -> None:
         found.take(stray, partial(_remove_stray, store, number, work))
 
 
-def _look_at_parts(found: _Round, store: JobStore, folder: Path, taken: set[bytes]) -> None:
-    ended = (job.request.target for job in store.jobs(_ENDED))
-    beside = [part_path(path_of(target)) for target in {*ended} - taken]
+def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
+    going = found.going()
+    over, taken = {*going.values()}, set()
+    for job in (job for store in stores.values() for job in store.jobs()):
+        if job.state in _ENDED:
+            over.add(job.request.target)
+        elif (job.request.key, job.id) not in going:
+            taken.add(job.request.target)
+    beside = {part_path(path_of(target)) for target in over - taken}
     # Copies of style images and weights, each named by the process that makes it.
-    frozen = [path for path in _listed(folder / "frozen") if path.suffix == ".part"]
-    for path in sorted({*beside, *frozen}):
+    frozen = {path for one in stores for path in _listed(one / "frozen") if path.suffix == ".part"}
+    for path in sorted(beside | frozen):
         with suppress(OSError):  # most are not there
             facts = path.lstat()
             if stat.S_ISREG(facts.st_mode):
@@ -228,10 +257,8 @@ def _leftover(kind: Kind, job: Job, work: Path, now: float) -> Leftover:
 
 def _forget(store: JobStore, job: Job, work: Path) -> bool:
     """Remove a job and its work folder, unless somebody has it in hand."""
-    if not work.exists():  # and is not made, not even for its lock: who clears up would look at it
-        return store.forget(job)
     with locked(work) as mine:
-        gone = mine and store.forget(job)
+        gone = mine and bool(store.forget([job]))
         if gone:
             _remove_folder(work)
     return gone

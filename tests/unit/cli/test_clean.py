@@ -60,6 +60,7 @@ def test_abandoned_work_is_shown_with_film_progress_size_and_age_and_removed_whe
         "  /in/b\\n.mp4  3 of 10 frames  → /out/b\\n.mp4  2.0 MB  2 d old  (stays: it is younger)",
         "`nstd clean --yes` removes 1 of 2, 2.0 MB",
     ]
+    assert run(capsys, "--dry-run")[1] == out
     assert run(capsys, "--yes")[1].splitlines()[-1] == "Removed: 1 of 2, 2.0 MB"
     code, out, _ = run(capsys)
     assert (code, out.splitlines()[-1]) == (

@@ -166,22 +166,23 @@ def test_what_is_forgotten_leaves_nothing_and_is_new_work_when_it_comes_back(
     store.record_file(b"/in", b"a.mp4", seen, "c0ffee")
     assert store.device_of(film().key) == seen.device
     other, _ = store.enqueue(film(b"b.mp4"))
+    other_film, _ = store.enqueue(film(b"c.mp4"))
     failed = store.fail(job, "It is torn")
-    assert store.forget(failed)
+    assert store.forget([failed, other_film]) == {failed.id, other_film.id}
     assert store.jobs() == [other]
     assert not store.segments(job.id)
     assert not store.events(job.id)
     assert store.device_of(film().key) is None
-    assert not store.forget(failed)  # it is gone already
+    assert not store.forget([failed])  # it is gone already
     again, new = store.enqueue(film())
     assert new
-    assert again.id > other.id  # a number is never given twice
+    assert again.id > other_film.id  # a number is never given twice
 
 
 def test_what_has_changed_since_is_not_forgotten(store: JobStore, film: Film) -> None:
     job = in_state(store, film(), JobState.FAILED)
     store.retry(job.id)
-    assert not store.forget(job)
+    assert not store.forget([job])
     assert store.get(job.id).state is JobState.QUEUED
 
 
@@ -190,6 +191,6 @@ def test_what_a_worker_holds_is_forgotten_only_once_that_is_lost(
     store: JobStore, film: Film, machine: Machine, state: JobState
 ) -> None:
     job = in_state(store, film(), state)
-    assert not store.forget(job)
+    assert not store.forget([job])
     machine.seen[100] = Presence.GONE
-    assert store.forget(job)
+    assert store.forget([job])

@@ -267,6 +267,24 @@ def test_a_part_that_may_be_written_to_stays_whatever_was_asked_for(house: House
     assert house.clean(days=0) == []  # a link is none of nstd's
 
 
+@pytest.mark.parametrize("remove", [False, True])
+def test_the_unfinished_file_of_what_is_forgotten_goes_with_it(house: House, remove: bool) -> None:
+    old = house.put(house.own, "a.mp4", JobState.QUEUED, frames=1)
+    house.now += 40 * DAY
+    young = house.put(house.own, "b.mp4", JobState.QUEUED, frames=1)
+    parts = [part_path(Path(os.fsdecode(job.request.target))) for job in (old, young)]
+    for path in parts:
+        path.write_text("half")
+        _age(path, 10)
+    found = house.clean(remove=remove)
+    assert [(one.kind, one.kept) for one in found] == [
+        (Kind.BEGUN, None),
+        (Kind.BEGUN, "it is younger"),
+        (Kind.PART, None),
+    ]
+    assert [path.exists() for path in parts] == [not remove, True]
+
+
 def test_weights_that_were_fetched_in_part_go(house: House) -> None:
     folder = house.config.cache_dir / "weights"
     folder.mkdir(parents=True)
