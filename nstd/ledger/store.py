@@ -2,15 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstd.errors import LedgerError
-from nstd.ledger import queueing, segment_rows
-from nstd.ledger.claiming import Claim, is_held, release_process, take
-from nstd.ledger.job import FileIdentity, Job, JobRequest, JobState, Json, Segment
+from nstd.ledger import segment_rows
+from nstd.ledger.claiming import Claim, release_process, take
+from nstd.ledger.job import FileIdentity, Job, JobState, Json, Segment
 from nstd.ledger.leases import Holder, Presence, presence, this_process
-from nstd.ledger.lookups import Lookups
 from nstd.ledger.rows import (
     fenced_row,
     file_values,
@@ -22,6 +21,7 @@ from nstd.ledger.rows import (
     to_json,
     to_text,
 )
+from nstd.ledger.steering import Steering
 
 BEGUN_ANEW = "Begun anew"
 """Reason of the event after which a job's frames are counted from 0 again."""
@@ -30,7 +30,7 @@ MAX_ATTEMPTS = 5
 BUSY_SECONDS = 30.0
 
 
-class JobStore(Lookups):
+class JobStore(Steering):
     """The ledger in one SQLite file; safe for any threads of a process, and for many processes.
 
     A worker gets a `Job` from `claim` and hands that same `Job` to each method that changes it.
@@ -76,82 +76,6 @@ class JobStore(Lookups):
         self._max_attempts = max_attempts
         self._holder = this_process() if holder is None else holder
         self._presence = presence
-
-    # --- queueing ----------------------------------------------------------------------------
-
-    def enqueue(self, request: JobRequest, *, again: bool = False) -> tuple[Job, bool]:
-        """Queue work, once for each `JobKey`.
-
-        Args:
-            request: The work; its recipe and output are frozen from now on.
-            again: Queue it as a new job even if it was done, has failed or was canceled before. A
-                job for it that still waits or runs is never doubled.
-
-        Returns:
-            The job for this work, and whether it was queued now. A job whose file had vanished is
-            queued anew when the file is back.
-        """
-        with self._database.transaction() as connection:
-            row, new = queueing.enqueue(connection, request, self._clock(), again=again)
-            return job_of(row), new
-
-    def retry(self, job_id: int, *, found: Json | None = None) -> Job:
-        """Queue a failed, canceled or vanished job again, or end the waiting of a queued one.
-
-        Its frozen recipe and its segments stay; its attempts are counted anew.
-
-        Args:
-            job_id: Its number.
-            found: What takes the place of what was found around the film of a job that waits: it
-                may wait for a disk that never comes back.
-        """
-        with self._database.transaction() as connection:
-            return job_of(queueing.retry(connection, job_id, self._clock(), found=found))
-
-    def cancel(self, job_id: int) -> Job:
-        """Cancel a job that waits or runs, or dismiss one that failed.
-
-        The worker of one that runs notices at its next look at the ledger.
-        """
-        with self._database.transaction() as connection:
-            return job_of(queueing.cancel(connection, job_id, self._clock()))
-
-    def pause(self, job_id: int) -> Job:
-        """Keep a job from being started; a worker that holds it sees `paused`, and stops.
-
-        It lasts until `resume`, or until the job is over.
-        """
-        with self._database.transaction() as connection:
-            return job_of(queueing.set_paused(connection, job_id, self._clock(), paused=True))
-
-    def resume(self, job_id: int) -> Job:
-        """End a pause."""
-        with self._database.transaction() as connection:
-            return job_of(queueing.set_paused(connection, job_id, self._clock(), paused=False))
-
-    def prioritize(self, job_id: int, priority: int) -> Job:
-        """Change a job's turn; higher is sooner."""
-        with self._database.transaction() as connection:
-            return job_of(queueing.prioritize(connection, job_id, self._clock(), priority))
-
-    def forget(self, jobs: Iterable[Job]) -> set[int]:
-        """Remove jobs with their segments, their history, and what is known of their files.
-
-        The same film asked for again is new work. Nothing on the disks is touched.
-
-        Args:
-            jobs: As they were when that was decided.
-
-        Returns:
-            The numbers of those that are gone now; not of one that has changed hands or state
-            since, or is held by a worker that is not lost.
-        """
-
-        def held(row: sqlite3.Row) -> bool:
-            return is_held(row, self._clock(), lambda one: self._presence(one, self._holder))
-
-        with self._database.transaction() as connection:
-            return {job.id for job in jobs if queueing.forget(connection, job, held)}
 
     # --- working -----------------------------------------------------------------------------
 

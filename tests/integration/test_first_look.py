@@ -127,7 +127,7 @@ def test_a_film_that_is_gone_is_left_to_its_worker(house: House, looks: FirstLoo
 def test_a_job_that_was_forgotten_meanwhile_is_none(house: House, looks: FirstLooks) -> None:
     looks.add(house.queue())
     (job,) = house.store.jobs()
-    assert house.store.forget(house.store.cancel(job.id))
+    assert house.store.forget([house.store.cancel(job.id)])
     looks.look()
 
 
