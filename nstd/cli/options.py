@@ -130,13 +130,19 @@ def with_machine(config: Config, device: str | None, threads: int | None) -> Con
 
 def print_event(event: Any) -> None:
     """Print an event as one line of JSON on standard output, at once."""
-    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.write(_as_json(event))
     sys.stdout.flush()
+
+
+def _as_json(data: Any, indent: int | None = None) -> str:
+    """The data as JSON, and a line feed; of names that are no text the bytes are escaped."""
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def print_data(data: Any) -> None:
     """Print data as JSON on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(_as_json(data, indent=2))
 
 
 def report(results: Sequence["Result"], face: Face, recipe: "RecipeOf | None" = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from nstd.cli.options import Face, report, shown
+from nstd.cli.options import Face, print_data, print_event, report, shown
 from nstd.errors import DeviceError, Interrupted, NstdError, UnreadableError
 from nstd.ledger.job import Job, JobKey, JobRequest, JobState
 from nstd.work.result import Result
@@ -145,3 +145,10 @@ def test_what_was_painted_and_is_gone_is_not_said_to_be_there(
         "`nstd add --again` queues /in/k.mp4 anew.\n"
         "1 of 2 was painted before and is left as it is\n"
     )
+
+
+def test_json_is_text_whatever_names_it_holds(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    data = {"source": os.fsdecode(b"/in/caf\xe9\n\x1b.mp4"), "ß": "語"}
+    for show in (print_data, print_event):
+        show(data)
+        assert json.loads(capsysbinary.readouterr().out.decode("utf-8")) == data
