@@ -55,17 +55,18 @@ def clean_command(
     age = parse_duration(older_than, "--older-than")
     face = Face(debug)
     own = configured(config, face, level="warning")
-    found = clean(_queue(own, config, face), own, older_than=age, remove=yes)
+    queue = _queue(own, config, face, changes=yes)
+    found = clean(queue, own, older_than=age, remove=yes)
     if json:
         print_data([_as_data(one) for one in found])
     else:
         _tell(found, removed=yes)
 
 
-def _queue(own: Config, path: Path | None, face: Face) -> Config:
+def _queue(own: Config, path: Path | None, face: Face, *, changes: bool) -> Config:
     """The queue that is meant; the user's own where that one is closed to them."""
     try:
-        return queue_of(path, face)
+        return queue_of(path, face, changes=changes)
     except AccessError as error:
         note(f"Only your own is looked at: {error.problem}")
         return own
