@@ -86,7 +86,9 @@ class Reporter:
         self._number, self._count, self._doing = number, count, ""
         self._name, self._total = "", 0
         self._painted = self._before = 0
-        self._progress.update(self._task, total=None, completed=0, name=self._place, left="")
+        self._progress.update(
+            self._task, total=None, completed=0, name=self._place, text="", left=""
+        )
         if count > 1:
             self._show_all(0.0)
 
@@ -132,7 +134,7 @@ class Reporter:
         elif self._since - line >= DOING_SECONDS:
             self._say(f"{self._place}: painting")
         self._progress.update(
-            self._task, total=total or None, completed=painted, name=self._place, left=""
+            self._task, total=total or None, completed=painted, name=self._place, text="", left=""
         )
 
     def alive(self) -> None:

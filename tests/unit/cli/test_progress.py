@@ -162,7 +162,12 @@ def test_on_a_terminal_the_first_thing_is_there_before_anything_is_loaded(
         reporter.refresh()
         assert "[b].mp4 (2 of 30)" in terminal.getvalue()
         assert "frame 1/4, loss 0.5000" in terminal.getvalue()
-    assert "2 of 30" in terminal.getvalue()
+        reporter.turn(3, 30)
+        terminal.seek(0)
+        terminal.truncate()
+        reporter.refresh()
+        assert "3 of 30" in terminal.getvalue()
+        assert "loss" not in terminal.getvalue()  # of the one before
 
 
 def test_what_was_painted_now_is_told_without_what_was_kept_and_without_what_came_after(
