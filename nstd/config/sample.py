@@ -88,9 +88,11 @@ def sample_config() -> str:
 
 def unit_for(config: Path) -> str:
     """The systemd unit with this program, a configuration, and leave to write beside that."""
-    program = Path(sys.executable).with_name("nstd")
+    python = Path(sys.executable)
+    script = python.with_name("nstd")
+    program = _quoted(script) if script.exists() else f"{_quoted(python)} -m nstd"
     values = {
-        "ExecStart": f"{_quoted(program)} run --config {_quoted(config)}",
+        "ExecStart": f"{program} run --config {_quoted(config)}",
         "ReadWritePaths": _quoted(config.parent, before="-"),
     }
     text = shipped_text(UNIT_NAME)
