@@ -1,12 +1,13 @@
-"""What a daemon that has nothing to do takes: its share of a core, and whether its memory grows.
+"""What a daemon takes that has nothing to do, and whether its memory grows, also over many jobs.
 
-    python bench/idle.py [--seconds 600] [--folders 3] [--files 20]
+    python bench/idle.py [--seconds 600] [--folders 3] [--files 20] [--jobs 100]
 
 Starts `nstd run` on folders of its own with `pocket`, waits until it says READY as it would to
-systemd, then looks at it and at all processes it has started: the processor's time from
-/proc/PID/stat, the memory from /proc/PID/smaps_rollup. Its Pss shares a page out among all who have
-it, so it rises and falls with what else runs on the machine; what can grow is the part that belongs
-to no file. Promised: under 1 % of one core, and no growth over ten minutes.
+systemd, has it paint so many small pictures, then looks at it and at all processes it has started:
+the processor's time from /proc/PID/stat, the memory from /proc/PID/smaps_rollup. Its Pss shares a
+page out among all who have it, so it rises and falls with what else runs on the machine; what can
+grow is the part that belongs to no file. Promised: at most 0.2 % of one core, no growth over ten
+minutes, and none from the first fifth of the jobs to the last.
 """
 
 import argparse
@@ -22,12 +23,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import PIL.Image
+
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 120
 """Within which the daemon must be ready."""
 
 REST_SECONDS = 5
-"""Between READY and the first look: what the start has left behind settles."""
+"""Before the idle looks: what the start and the jobs have left behind settles."""
+
+SOAK_SECONDS = 1800
+"""Within which all jobs must be done."""
+
+SIZE = (48, 40)
+"""Of their pictures, in pixels."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -55,22 +64,44 @@ class Look:
 
 def look(root: int) -> Look:
     """Look at the process `root` and all below it."""
+    stats = family(root)
+    ticks = sum(int(field) for fields in stats.values() for field in fields[11:13])
+    ticks += sum(int(field) for field in stats[root][13:15])
+    threads = sum(int(fields[17]) for fields in stats.values())
+    memory, own = (
+        sum(_memory_kib(process, *keys) for process in stats) / 1024
+        for keys in (("Pss:", "VmRSS:"), ("Pss_Anon:", "RssAnon:"))
+    )
+    return Look(time.monotonic(), len(stats), threads, ticks / TICKS, memory, own)
+
+
+def family(root: int) -> dict[int, list[str]]:
+    """The process `root` and all below it that live, with what `_stats` gives of each."""
     stats = _stats()
-    family = [root]
-    for process in family:  # grows while it is walked
-        family += [
+    found = [root]
+    for process in found:  # grows while it is walked
+        found += [
             child
             for child, (state, parent, *_) in stats.items()
             if int(parent) == process and state != "Z"
         ]
-    ticks = sum(int(field) for process in family for field in stats[process][11:13])
-    ticks += sum(int(field) for field in stats[root][13:15])
-    threads = sum(int(stats[process][17]) for process in family)
-    memory, own = (
-        sum(_memory_kib(process, *keys) for process in family) / 1024
-        for keys in (("Pss:", "VmRSS:"), ("Pss_Anon:", "RssAnon:"))
-    )
-    return Look(time.monotonic(), len(family), threads, ticks / TICKS, memory, own)
+    return {process: stats[process] for process in found}
+
+
+def soak(home: Path, process: "subprocess.Popen[bytes]", jobs: int) -> Iterator[tuple[int, Look]]:
+    """Have small pictures painted; gives a look after each fifth of them."""
+    for number in range(jobs):
+        made = home / f"{number}.png"
+        PIL.Image.effect_noise(SIZE, number + 1).convert("RGB").save(made)
+        made.rename(home / "in0" / made.name)
+    deadline = time.monotonic() + SOAK_SECONDS
+    for part in range(1, 6 if jobs else 1):
+        wanted = jobs * part // 5
+        while len(list((home / "out0").glob("*.png"))) < wanted:
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"Not all jobs were done:\n{(home / 'log').read_text()}")
+            time.sleep(0.1)
+        yield wanted, look(process.pid)
 
 
 def _stats() -> dict[int, list[str]]:
@@ -89,7 +120,12 @@ def _memory_kib(process: int, rolled_up: str, otherwise: str) -> int:
     """A figure of smaps_rollup, or one of status where the kernel has no such file or line."""
     for file, key in (("smaps_rollup", rolled_up), ("status", otherwise)):
         path = Path("/proc", str(process), file)
-        lines = path.read_text().splitlines() if path.exists() else []
+        try:
+            lines = path.read_text().splitlines()
+        except FileNotFoundError:
+            continue
+        except ProcessLookupError:
+            return 0  # it has ended just now
         for words in (line.split() for line in lines):
             if words[0] == key:
                 return int(words[1])
@@ -109,7 +145,8 @@ def daemon(home: Path, folders: int, files: int) -> Iterator["subprocess.Popen[b
     config = home / "config.yaml"
     config.write_text(
         f"state_dir: {home}/state\ncache_dir: {home}/cache\ndevices: cpu\nthreads: 1\n"
-        f"network: pocket\nrecipes: {{any: {{styles: impasto}}}}\nfolders:\n{''.join(entries)}"
+        "network: pocket\nrecipes: {any: {styles: impasto, levels: '48:4'}}\n"
+        f"folders:\n{''.join(entries)}"
     )
     address = home / "notify"
     with (
@@ -150,15 +187,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600, help="how long it is looked at")
     parser.add_argument("--folders", type=int, default=3, help="how many it watches")
     parser.add_argument("--files", type=int, default=20, help="in each folder; none is a film")
+    parser.add_argument("--jobs", type=int, default=0, help="small pictures it paints before that")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as name,
         daemon(Path(name), arguments.folders, arguments.files) as process,
     ):
-        time.sleep(REST_SECONDS)
-        looks = [look(process.pid)]
         heads = {"s": 8, "processes": 11, "threads": 9, "CPU s": 8, "CPU %": 8, "MiB": 9, "own": 9}
         print(" " * 8 + "".join(f"{head:>{width}}" for head, width in heads.items()))
+        soaked = list(soak(Path(name), process, arguments.jobs))
+        for number, one in soaked:
+            _print(f"job {number}", soaked[0][1], one)
+        time.sleep(REST_SECONDS)
+        while len(family(process.pid)) > 1 + 1:  # the look at the start takes its time
+            time.sleep(1)
+        looks = [look(process.pid)]
         _print("begin", looks[0], looks[0])
         for title in ("middle", "end"):
             time.sleep(arguments.seconds / 2)
@@ -166,6 +209,9 @@ def main() -> None:
             _print(title, looks[0], looks[-1])
     grown = looks[-1].own - looks[0].own
     print(f"{_share(looks[0], looks[-1]):.2f} % of one core, {grown:+.1f} MiB")
+    if soaked:
+        grown = soaked[-1][1].own - soaked[0][1].own
+        print(f"{grown:+.1f} MiB from job {soaked[0][0]} to job {soaked[-1][0]}")
 
 
 def _print(title: str, first: Look, now: Look) -> None:
