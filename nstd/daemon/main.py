@@ -23,8 +23,9 @@ from nstd.work.crew import crew
 
 logger = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.5
-"""Between two looks at the workers; a signal ends the wait at once."""
+TICK_SECONDS = 1.0
+"""Between two looks at the workers; a signal ends the wait at once. A look takes 0.4 ms on a busy
+machine, and the whole daemon is to take no more than 2 ms of a second (`bench/idle.py`)."""
 
 STOP_SECONDS = 5.0
 """A worker that has not come to its next step by then is killed: the frame in hand is lost either
