@@ -16,6 +16,7 @@ SYSTEM = "a system's own"
 SIDECAR = "a film's sidecar"
 EXCLUDED = "excluded"
 UNWANTED = "not in the pattern"
+BELOW = "a folder, and recursive is no"
 
 _IGNORED = {
     SIDECAR: ("*.nstd.yaml",),
@@ -90,7 +91,9 @@ class WatchedFolder:
         what = self.passes_over(path.name)
         if what == SIDECAR or path == self.path / (self.marker or ""):
             return None
-        return UNWANTED if what is None and not is_folder and not self.accepts(path) else what
+        if what is None and is_folder:
+            return None if self.recursive else BELOW
+        return UNWANTED if what is None and not self.accepts(path) else what
 
     def passes_over(self, name: str) -> str | None:
         """Why what has this name in the folder, and all that is in it, never counts, in a word."""

@@ -173,7 +173,10 @@ class FolderWatch:
                 f" unchanged for {self._unsure_seconds:g} s (unsure_seconds)"
             )
         if told is Standing.OPEN:
-            return "it is being written: by its events it was written to, and not closed since"
+            return (
+                "it is being written: by its events it was written to, and not closed since"
+                " (`nstd add` takes it all the same)"
+            )
         return "it is being written: as the kernel says, a program has it open"
 
     def _count_lost(self) -> None:

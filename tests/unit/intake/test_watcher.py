@@ -340,6 +340,15 @@ def test_what_is_not_painted_is_told_with_the_reason_and_what_is_painted_is_not(
     assert _told(watcher, root) == {"raw": others["raw"]}
 
 
+def test_of_a_folder_that_is_not_recursive_the_folders_in_it_are_told(
+    watch: Callable[..., Watcher], root: Path
+) -> None:
+    (root / "sub").mkdir()
+    watcher = watch(WatchedFolder(root, recursive=False))
+    watcher.start()
+    assert _told(watcher, root) == {"sub": ("ignored", "a folder, and recursive is no")}
+
+
 def test_a_file_that_is_written_to_is_told_as_that_for_as_long_as_it_is(
     watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk
 ) -> None:
