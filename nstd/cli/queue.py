@@ -258,8 +258,8 @@ def queue_of(path: Path | None, face: Face, *, adds: bool = False, changes: bool
                 "Name the file of the one that is meant with --config",
             )
     except ConfigError as error:
-        broken = None if adds else find_config(path)
-        running = None if broken is None else locate_running(broken)
+        broken = path or find_config()
+        running = None if adds or broken is None else locate_running(broken)
         if running is None:
             raise
         set_up_logging("warning", debug=face.debug)

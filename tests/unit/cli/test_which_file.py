@@ -109,6 +109,10 @@ def test_a_file_that_was_broken_since_locks_nobody_out(
         assert (code, out) == (0, f"Job 1: {line}\n")
     assert run("show", "1")[0] == run("jobs")[0] == 0
     assert run("add", "a.mp4")[0] == 78
+    Path("nstd.yaml").unlink()
+    code, out, said = run("status", "--json", "--config", "nstd.yaml")
+    assert (code, json.loads(out)["working"]) == (0, True)
+    assert said.startswith("nstd: There is no file nstd.yaml. ")
 
 
 def test_a_broken_file_is_an_error_where_nothing_runs_by_it(
