@@ -66,10 +66,13 @@ def clean_command(
 def _queue(own: Config, path: Path | None, face: Face, *, changes: bool) -> Config:
     """The queue that is meant; the user's own where that one is closed to them."""
     try:
-        return queue_of(path, face, changes=changes)
+        found = queue_of(path, face, changes=changes)
     except AccessError as error:
         note(f"Only your own is looked at: {error.problem}")
         return own
+    if found.state_dir != own.state_dir:
+        note(f"This is of {shown(own.state_dir)} and of the queue in {shown(found.state_dir)}")
+    return found
 
 
 def _tell(found: Sequence["Leftover"], *, removed: bool) -> None:

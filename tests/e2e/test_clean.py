@@ -20,6 +20,8 @@ def cleaned(program: Program, *arguments: str) -> list[dict[str, Any]]:
 def test_what_stylize_paints_stays_and_what_was_killed_goes_and_begins_anew(
     program: Program,
 ) -> None:
+    # Said, so that no other nstd that runs on this machine is meant.
+    program.config.write_text(program.config.read_text() + f"state_dir: {program.state}\n")
     film = make(program.work / "a.mp4", times=range(0, 6 * 512, 512), size=(64, 48))
     with program.started(*COMMAND) as running:
         work = program.state / "stylize/work/1"

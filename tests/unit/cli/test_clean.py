@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from nstd.cli import main
+from nstd.config import Config
 from nstd.config.words import parse_duration
 from nstd.errors import UsageError
 from nstd.ledger.job import Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
+from nstd.submit.control import daemon_lock
 
 DAY = 86400.0
 
@@ -94,3 +96,22 @@ def test_an_age_has_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"--older-than: .* is no time. Write a number and one of"):
         parse_duration(text, "--older-than")
+
+
+def test_that_another_queue_is_meant_too_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where an admin cleans up, and the queue is the service's."""
+    (tmp_path / "nstd.yaml").unlink()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("STATE", "CACHE", "RUNTIME"):
+        monkeypatch.delenv(f"{name}_DIRECTORY", raising=False)
+        kind = "XDG_RUNTIME_DIR" if name == "RUNTIME" else f"XDG_{name}_HOME"
+        monkeypatch.setenv(kind, str(tmp_path / name))
+    service = Config(state_dir=tmp_path / "service", cache_dir=tmp_path / "cache")
+    JobStore(service.state_dir / "ledger.sqlite3").close()
+    with daemon_lock(service, required=True):
+        code, _, said = run(capsys)
+    assert code == 0
+    own, other = tmp_path / "STATE/nstd", tmp_path / "service"
+    assert f"This is of {own} and of the queue in {other}." in said
