@@ -106,6 +106,7 @@ class Reporter:
         self._emit(event="doing", what=what)
         words = f"{what[:1].upper()}{what[1:]}"
         self._progress.update(self._task, text=words, left="")
+        self._progress.refresh()  # now: what is imported next may let no other thread draw
         now = time.monotonic()
         if not self._said or now - self._line >= DOING_SECONDS:
             self._line = now
@@ -223,10 +224,6 @@ class Reporter:
             visible=True,
         )
         return f", {left} in all" if left else ""
-
-    def refresh(self) -> None:
-        """Draw the bar now; else it is drawn ten times a second."""
-        self._progress.refresh()
 
     def _say(self, line: str) -> None:
         self._said = True
