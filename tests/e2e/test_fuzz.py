@@ -161,9 +161,10 @@ def _drop(inside: Path, rng: random.Random, number: int) -> bytes:
 
 def _ended(program: Program, running: Running, names: set[bytes]) -> bool:
     states = {job["relative"]: job["state"] for job in program.jobs()}
-    waiting = running.log.count(" waits: ")
+    # Each is told of again whenever it is tried again.
+    waiting = set(re.findall(r"is tried again in \d+ s: (.*?) waits: ", running.log))
     over = all(state in {"done", "failed"} for state in states.values())
-    return over and len(names) <= len(states) + waiting
+    return over and len(names) <= len(states) + len(waiting)
 
 
 def _require_a_log_that_nobody_forged(log: str) -> None:
