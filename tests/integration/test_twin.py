@@ -29,6 +29,7 @@ def moved(house: House) -> House:
     paint(house)
     house.source = house.source.rename(house.folder / "renamed.mp4")
     house.target = house.folder / "elsewhere/renamed.mp4"
+    house.target.parent.mkdir()
     return house
 
 
