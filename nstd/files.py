@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -181,6 +180,35 @@ def hidden_path(path: Path, suffix: str) -> Path:
 
 
 @contextmanager
+def begun(part: Path, target: Path) -> Iterator[int]:
+    """Begin a new part file, and have it open for writing and reading as long as the block lasts.
+
+    Others may write to the folder of an output: what lies under the part's name, a link to a file
+    of ours for one, is removed and neither written to nor followed.
+
+    Args:
+        part: The part file.
+        target: What it is to become, for messages.
+
+    Yields:
+        A descriptor; see `readable` for libraries that want a path.
+
+    Raises:
+        StorageError: The file system refused.
+    """
+    try:
+        discard(part)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise from_os_error(error, target, "writing") from error
+    try:
+        with shown_as(str(readable(descriptor)), str(target)):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def removed_on_failure(part: Path) -> Iterator[Path]:
     """Remove `part` when the block is left by any exception, a request to stop included."""
     try:
@@ -199,7 +227,7 @@ def sync_file(path: Path) -> None:
         StorageError: The disk would not take it.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe there is not waited for
         try:
             os.fsync(descriptor)
         finally:
@@ -235,11 +263,21 @@ def write_whole(target: Path, content: bytes) -> None:
     """
     part = part_path(target)
     with removed_on_failure(part):
+        write_part(part, content, target)
+        replace(part, target)
+
+
+def write_part(part: Path, content: bytes, target: Path) -> None:
+    """Write all of a part file at once; an error is about the `target`.
+
+    Raises:
+        StorageError: The file system refused.
+    """
+    with begun(part, target) as descriptor:
         try:
-            part.write_bytes(content)
+            readable(descriptor).write_bytes(content)
         except OSError as error:
             raise from_os_error(error, target, "writing") from error
-        replace(part, target)
 
 
 def publish(part: Path, target: Path, *, overwrite: bool) -> None:
@@ -295,56 +333,6 @@ def empty_folder(folder: Path) -> None:
             discard(path)
     except OSError as error:
         raise from_os_error(error, folder, "emptying") from error
-
-
-@contextmanager
-def locked(folder: Path, *, shared: bool = False) -> Iterator[bool]:
-    """Hold a folder's lock as long as the block lasts, and say whether that could be had.
-
-    The folder is made where there is none, and is there once the lock is held; who holds it alone
-    may remove the folder.
-
-    Args:
-        folder: The folder.
-        shared: Whether others may hold it too that share it; waits for one that does not.
-
-    Raises:
-        StorageError: The folder cannot be made or opened.
-    """
-    try:
-        descriptor, mine = _lock(folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise from_os_error(error, folder, "opening") from error
-    try:
-        yield mine
-    finally:
-        os.close(descriptor)
-
-
-def _lock(folder: Path, how: int) -> tuple[int, bool]:
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue  # just removed by who held its lock
-        try:
-            fcntl.flock(descriptor, how)
-            if _leads_to(folder, descriptor):
-                return descriptor, True
-        except BlockingIOError:
-            return descriptor, False
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # of a folder that was removed while it was waited for
-
-
-def _leads_to(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
 
 
 def _renamed_without_replacing(path: Path, target: Path) -> bool:

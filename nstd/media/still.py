@@ -18,8 +18,8 @@ from PIL import (  # the plugins by name: to open a WebP Pillow would load all t
     WebPImagePlugin,  # noqa: F401
 )
 
-from nstd.errors import NstdError, UnreadableError, UnsupportedError, from_os_error
-from nstd.files import part_path, removed_on_failure, sync_file
+from nstd.errors import NstdError, UnreadableError, UnsupportedError
+from nstd.files import part_path, removed_on_failure, sync_file, write_part
 from nstd.media.frame import Image, Mask
 from nstd.media.names import PILLOW_FORMATS
 from nstd.media.read.limits import Limits
@@ -126,10 +126,7 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
         ) from error
     part = part_path(target.absolute())
     with removed_on_failure(part):
-        try:
-            part.write_bytes(buffer.getvalue())
-        except OSError as error:
-            raise from_os_error(error, target, "writing") from error
+        write_part(part, buffer.getvalue(), target)
         sync_file(part)
     return part
 

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from nstd.config import Config
 from nstd.errors import BusyError, from_os_error
-from nstd.files import locked, part_path
+from nstd.files import part_path
 from nstd.ledger.job import Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.weights.catalog import locked as locked_weights
 from nstd.weights.catalog import weights_folder
+from nstd.work.locks import locked
 
 PART_SECONDS = 86400.0
 """A part file is never taken for abandoned before it is this old: none is written to for so long,

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from nstd.errors import BusyError, from_os_error
-from nstd.files import locked
 from nstd.intake.writers import UNSURE_SECONDS
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.work.locks import locked
 from nstd.work.originals import LOCK_PREFIX, Settlement
 
 logger = logging.getLogger(__name__)

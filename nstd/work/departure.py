@@ -25,10 +25,12 @@ from nstd.errors import (
     from_os_error,
 )
 from nstd.files import (
+    begun,
     has_content,
     hidden_path,
     opened,
     publish,
+    readable,
     removed_on_failure,
     rename_to_free_name,
     sync_file,
@@ -46,7 +48,7 @@ _CHUNK = 1 << 20
 class Departure:
     """One file on its way out of its folder.
 
-    Nothing here keeps others away that have the same file in hand: see `nstd.files.locked`.
+    Nothing here keeps others away that have the same file in hand: see `nstd.work.locks`.
 
     Args:
         source: The file, under its own name.
@@ -301,8 +303,12 @@ def _copy(source: Path, part: Path, content: str) -> None:
     """Copy a file, and make sure that it is the one with this content."""
     digest = hashlib.sha256()
     # Not in the usual way: what has come to its name since it was looked at may be a pipe.
-    with opened(source, beneath=None) as descriptor, part.open("wb") as written:
-        while chunk := os.read(descriptor, _CHUNK):
+    with (
+        opened(source, beneath=None) as reading,
+        begun(part, part) as writing,
+        readable(writing).open("wb") as written,
+    ):
+        while chunk := os.read(reading, _CHUNK):
             digest.update(chunk)
             written.write(chunk)
     if digest.hexdigest() != content:

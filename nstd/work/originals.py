@@ -16,7 +16,6 @@ from nstd.errors import (
     OutputExistsError,
     StorageError,
 )
-from nstd.files import locked
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import Job, JobState, path_of
@@ -24,6 +23,7 @@ from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.departure import Departure, short_hash
+from nstd.work.locks import locked
 
 logger = logging.getLogger(__name__)
 

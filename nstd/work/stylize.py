@@ -8,7 +8,6 @@ from pathlib import Path
 
 from nstd.config import Config
 from nstd.errors import NstdError, OutputExistsError
-from nstd.files import locked
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.read.guarded import probe_guarded
@@ -24,6 +23,7 @@ from nstd.submit.pairs import pair
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
+from nstd.work.locks import locked
 from nstd.work.result import Result, result_of, until_stopped, work_off
 from nstd.work.worker import Worker, make_worker
 

@@ -9,8 +9,17 @@ import os
 import shutil
 from pathlib import Path
 
-from nstd.errors import ConfigError, LedgerError, from_os_error
-from nstd.files import facts_of, part_path, removed_on_failure, sync_file
+from nstd.errors import ConfigError, InputError, LedgerError, from_os_error
+from nstd.files import (
+    begun,
+    discard,
+    facts_of,
+    opened,
+    part_path,
+    readable,
+    removed_on_failure,
+    sync_file,
+)
 from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
@@ -22,6 +31,7 @@ _NO_LINK = {
     errno.EXDEV,  # another disk
     errno.EPERM, errno.EACCES,  # no links on this file system, or none to files of others
     errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP,
+    errno.ENOENT,  # it has no name any more
 }  # fmt: skip
 
 
@@ -42,10 +52,9 @@ def take_over(film: Film) -> tuple[Path, str] | None:
         return None
     part = part_path(film.target)
     with removed_on_failure(part):
-        _link(path_of(twin.request.target), part)
-    if not _is_whole(twin):  # changed just now
-        part.unlink(missing_ok=True)
-        return None
+        if not _link(twin, part, film.target):
+            discard(part)
+            return None
     was = path_of(twin.request.source)
     logger.info("%s is the film that was %s: it is not painted again", film.source, was)
     film.observer.began(film.job, painted=twin.frames_done, total=twin.frames_total)
@@ -81,24 +90,37 @@ def _is_same(job: Job, film: Film) -> bool:
     return recipe.without_names() == look and output.same_film(film.output)
 
 
-def _link(painted: Path, part: Path) -> None:
+def _link(twin: Job, part: Path, target: Path) -> bool:
+    """Make what a job has painted the part; whether it is still as it was published."""
+    painted = path_of(twin.request.target)
     try:
-        part.unlink(missing_ok=True)
+        # Opened once: others may write to the folder, and what comes to its name is another file.
+        with opened(painted, beneath=painted.parent) as descriptor:
+            discard(part)
+            try:
+                os.link(readable(descriptor), part, src_dir_fd=descriptor, follow_symlinks=True)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise from_os_error(error, target, "writing") from error
+                _copy(descriptor, part, target)
+            return _is_as_published(twin, os.fstat(descriptor))
+    except InputError:
+        return False  # gone, or something else by now
+
+
+def _copy(descriptor: int, part: Path, target: Path) -> None:
+    with begun(part, target) as written:
         try:
-            os.link(painted, part)
+            shutil.copyfile(readable(descriptor), readable(written))
         except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            shutil.copyfile(painted, part)
-            sync_file(part)
-    except OSError as error:
-        raise from_os_error(error, part, "writing") from error
+            raise from_os_error(error, target, "writing") from error
+        sync_file(part)
 
 
 def _is_whole(job: Job) -> bool:
     there = facts_of(path_of(job.request.target))
-    return (
-        there is not None
-        and job.part is not None
-        and (FileIdentity.from_stat(there).same_version(job.part))
-    )
+    return there is not None and _is_as_published(job, there)
+
+
+def _is_as_published(job: Job, there: os.stat_result) -> bool:
+    return job.part is not None and FileIdentity.from_stat(there).same_version(job.part)

@@ -26,7 +26,7 @@ from nstd.errors import (
     VerificationError,
     unforeseen,
 )
-from nstd.files import empty_folder, locked
+from nstd.files import empty_folder
 from nstd.flow import Estimator, choose_estimator
 from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
@@ -43,6 +43,7 @@ from nstd.work.crew import WorkerSettings, worker_settings
 from nstd.work.film import Film, Observer
 from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
+from nstd.work.locks import locked
 from nstd.work.originals import is_as_queued
 from nstd.work.painter import Told, build_painter
 from nstd.work.pipeline import stylize_film

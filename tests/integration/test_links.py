@@ -4,15 +4,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from nstd.errors import UnsupportedError
-from nstd.files import hidden_path
+from nstd.files import hidden_path, part_path
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.work.departure import short_hash
 from tests.clips import make
-from tests.integration.house import SIZE, House, digest, unbroken_digest
+from tests.integration.house import SIZE, House, digest, scene, unbroken_digest
 from tests.jobs import Onlooker
 
 SECRET = range(0, 9 * 512, 512)
@@ -150,3 +151,23 @@ def test_nothing_of_a_descriptor_is_shown(dropped: DroppedHouse) -> None:
     assert error is not None
     assert str(dropped.source) in str(error)
     assert "/proc/" not in str(error)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".png"])
+def test_a_link_under_the_name_of_the_half_written_output_leads_to_nothing_that_is_written(
+    dropped: DroppedHouse, suffix: str
+) -> None:
+    """People who fetch what is painted share the output's folder with the service."""
+    if suffix == ".png":
+        dropped.source = dropped.source.with_name("picture.png")
+        PIL.Image.fromarray(scene(1)).save(dropped.source)
+    dropped.target = dropped.target.with_suffix(suffix)
+    precious = dropped.folder / "precious"
+    precious.write_bytes(b"kept")
+    dropped.target.parent.mkdir(exist_ok=True)
+    part_path(dropped.target).symlink_to(precious)
+    dropped.queue(dropped=True)
+    assert dropped.work(Onlooker()).error is None
+    assert precious.read_bytes() == b"kept"
+    assert not dropped.target.is_symlink()
+    assert dropped.beside_the_target() == [dropped.target.name]

@@ -63,10 +63,10 @@ def test_where_there_can_be_no_link_it_is_copied(
 ) -> None:
     link = os.link
 
-    def other_disk(one: Path, other: Path) -> None:
+    def other_disk(one: Path, other: Path, **more: Any) -> None:
         if one.parent != other.parent:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        link(one, other)
+        link(one, other, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", other_disk)
@@ -157,9 +157,9 @@ def test_an_output_that_is_edited_at_that_moment_is_not_taken(
 ) -> None:
     link = os.link
 
-    def then_edited(*names: Path) -> None:
-        link(*names)
-        if names[0].name == "painted.mp4":
+    def then_edited(one: Path, other: Path, **more: Any) -> None:
+        link(one, other, **more)
+        if other.suffix == ".part":
             edited(moved)
 
     with monkeypatch.context() as patch:
@@ -167,3 +167,26 @@ def test_an_output_that_is_edited_at_that_moment_is_not_taken(
         _, onlooker = paint(moved)
     assert len(onlooker.worked_on) == FRAMES
     assert not moved.target.read_bytes().endswith(b"a remark")
+
+
+def test_what_comes_to_the_name_of_an_output_meanwhile_is_not_read(
+    moved: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may write to the output's folder must not have files copied that only nstd may read."""
+    old, secret = moved.folder / "out/painted.mp4", moved.folder / "secret"
+    secret.write_bytes(b"secret")
+    painted, link = old.read_bytes(), os.link
+
+    def swapped(one: Path, other: Path, **more: Any) -> None:
+        if old.is_symlink():
+            link(one, other, **more)
+            return
+        old.rename(old.with_name("aside"))
+        old.symlink_to(secret)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", swapped)
+        paint(moved)
+    assert old.is_symlink()
+    assert moved.target.read_bytes() == painted

@@ -3,7 +3,6 @@
 import errno
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,6 @@ from nstd.files import (
     descriptors_in,
     empty_folder,
     facts_of,
-    locked,
     opened,
     part_path,
     publish,
@@ -249,35 +247,6 @@ def test_a_rename_to_a_free_name_replaces_nothing(tmp_path: Path, old: str) -> N
     rename_to_free_name(path, target)
     assert target.read_text() == "new"
     assert not path.exists()
-
-
-def test_a_lock_is_held_alone_or_shared_and_its_folder_is_there(tmp_path: Path) -> None:
-    folder = tmp_path / "a/b"
-    with locked(folder, shared=True) as one, locked(folder, shared=True) as two:
-        with locked(folder) as alone:
-            assert (one, two, alone) == (True, True, False)
-        assert folder.is_dir()
-    with locked(folder) as alone, locked(folder) as another:
-        assert (alone, another) == (True, False)
-
-
-def test_a_lock_waited_for_is_of_the_folder_that_is_there(tmp_path: Path) -> None:
-    folder = tmp_path / "a"
-    held: list[bool] = []
-
-    def wait() -> None:
-        with locked(folder, shared=True) as mine:
-            held.append(mine and folder.is_dir())
-
-    thread = threading.Thread(target=wait)
-    with locked(folder):
-        thread.start()
-        time.sleep(0.05)  # it may wait by now; if not, nothing is shown and nothing fails
-        folder.rmdir()
-    thread.join(10)
-    assert held == [True]
-    with locked(folder) as free:
-        assert free
 
 
 def test_an_emptied_folder_is_the_same_folder(tmp_path: Path) -> None:

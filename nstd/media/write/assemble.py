@@ -13,7 +13,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from nstd.errors import VerificationError
-from nstd.files import part_path, removed_on_failure, sync_file
+from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
 from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
@@ -75,7 +75,7 @@ def assemble(
     with removed_on_failure(part):
         with open_film(source) as original:
             try:
-                promise = _write(part, original, picture, settings, span)
+                promise = _write(part, target, original, picture, settings, span)
             except av.FFmpegError as error:
                 raise writing_error(error, target) from error
         verify(part, promise, alive)
@@ -184,6 +184,7 @@ class _Picture:
 
 def _write(
     part: Path,
+    target: Path,
     source: InputContainer,
     picture: _Picture,
     settings: EncodeSettings,
@@ -191,7 +192,10 @@ def _write(
 ) -> Promise:
     window = _window(source, picture.info, settings, span)
     options = _muxer_options(source, picture.info, settings)
-    with av.open(str(part), "w", format=settings.format, options=options) as output:
+    with (
+        begun(part, target) as descriptor,
+        av.open(str(readable(descriptor)), "w", format=settings.format, options=options) as output,
+    ):
         painted, tracks = _add_streams(source, output, picture, settings, window)
         chapters = _chapters(source, window)
         output.set_chapters(chapters)

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from nstd.config import Config
-from nstd.files import locked, part_path
+from nstd.files import part_path
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
 from nstd.weights.catalog import locked as locked_weights
 from nstd.work.clean import Kind, Leftover, clean
+from nstd.work.locks import locked
 
 DAY = 86400.0
 NOW = time.time()
