@@ -1,5 +1,6 @@
 """All that concerns one watched folder: its events, its scans, its tracker."""
 
+import errno
 import logging
 import os
 import stat
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 OnSettled = Callable[[WatchedFolder, Path], "Future[str | None] | str | None"]
 """Takes a file, and says why it is left alone, if it is; what comes of one that is taken beside
 that, it tells later."""
+
+_DENIED = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 _NAMED = 3
 """How many of the files that events were lost of are named in the log."""
@@ -103,6 +106,9 @@ class FolderWatch:
         if self._unannounced:
             self._count_lost()
         for path, _ in self._tracker.settled():
+            if not os.access(path, os.R_OK, effective_ids=True):
+                self._failed(path, "cannot be read", _DENIED, clock())
+                continue
             told, standing = self._standing(path)
             if self._tracker.must_wait(path, standing, clock()):
                 self._unpainted.note(path, Kind.WAITING, self._why_it_waits(told, standing))
@@ -335,7 +341,7 @@ class FolderWatch:
         for path, error in listing.unlisted.items():
             self._complain(path, "cannot be listed", error)
         for path, error in listing.failed.items():
-            self._failed(path, error, now)
+            self._failed(path, "cannot be looked at", error, now)
         for path, what in listing.odd.items():
             self._leave_alone(path, what)
         for path, what in listing.passed.items():
@@ -357,7 +363,7 @@ class FolderWatch:
         try:
             identity = identify(self.folder, path)
         except OSError as error:
-            self._failed(path, error, now)
+            self._failed(path, "cannot be looked at", error, now)
             return
         if identity is None:
             self._unannounced.discard(path)
@@ -369,9 +375,9 @@ class FolderWatch:
                 self._leave_alone(path, what)
         self._see(path, identity, now)
 
-    def _failed(self, path: Path, error: OSError, now: float) -> None:
+    def _failed(self, path: Path, problem: str, error: OSError, now: float) -> None:
         self._tracker.failed(path, now)
-        self._complain(path, "cannot be looked at", error)
+        self._complain(path, problem, error)
 
     def _pass_over(self, path: Path) -> None:
         """Note what does not count by its name, or that it is gone."""

@@ -226,7 +226,7 @@ def test_a_film_that_may_not_be_read(house: House, caplog: pytest.LogCaptureFixt
     film.chmod(0)
     with unprivileged():
         assert house.intake.run(QUIET) == []
-    assert [message for message in caplog.messages if "is tried again in" in message]
+    assert [message for message in caplog.messages if "cannot be read for now" in message]
     assert house.states() == {}
     film.chmod(0o644)
     house.intake.expect("a.png")

@@ -410,6 +410,30 @@ def test_what_is_refused_is_told_until_it_is_mended_and_logged_once(
     assert (desk.take(), _told(watcher, root)) == (["a.mp4"], {})
 
 
+def test_a_file_that_may_not_be_read_is_told_at_once_and_logged_once_until_it_may(
+    watch: Callable[..., Watcher],
+    root: Path,
+    clock: Clock,
+    desk: Desk,
+    deniable: None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    film = root / "a.mp4"
+    film.write_bytes(b"1")
+    film.chmod(0o000)
+    with unprivileged():
+        watcher = watch(WatchedFolder(root))
+        watcher.start()
+        _pass(watcher, clock, SETTLE)
+        told = ("unreadable", "it cannot be read: Permission denied")
+        assert _told(watcher, root) == {"a.mp4": told}
+        _pass(watcher, clock, 1000)
+        assert caplog.messages == [f"{str(film)!r} cannot be read for now: Permission denied"]
+        film.chmod(0o600)
+        _pass(watcher, clock, 400)
+    assert (desk.take(), _told(watcher, root)) == (["a.mp4"], {})
+
+
 def test_a_folder_that_cannot_be_listed_is_told_until_it_can(
     watch: Callable[..., Watcher], root: Path, clock: Clock, desk: Desk, deniable: None
 ) -> None:
