@@ -126,6 +126,7 @@ class _Daemon:
             self._signals.wait(STARTING_TICK_SECONDS)
 
     def _tick(self) -> None:
+        self._store.require_there()
         self._supervisor.tick()
         self._intake.require_alive()
         problems = self._problems()

@@ -62,6 +62,24 @@ class Database:
             raise from_os_error(error, path.parent, "creating the folder") from error
         with self._translated():
             self._connection = _open(path, busy_seconds)
+        self._file = _number_of(path)
+
+    def require_there(self) -> None:
+        """See that the file is the one that was opened: SQLite would go on with one that is gone.
+
+        Raises:
+            LedgerError: It was deleted, or another one has taken its place.
+        """
+        try:
+            there = _number_of(self.path)
+        except OSError as error:
+            raise from_os_error(error, self.path, "looking at") from error
+        if there is None or there != self._file:
+            what = "deleted" if there is None else "replaced"
+            raise LedgerError(
+                f"The ledger {self.path} was {what} while it was in use",
+                "Start nstd again; where there is no ledger it begins a new one",
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -74,6 +92,7 @@ class Database:
         """
         with self._lock, self._translated():
             self._refuse_fork()
+            self.require_there()
             connection = self._connection
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -88,6 +107,7 @@ class Database:
         """All rows of one query, of one moment."""
         with self._lock, self._translated():
             self._refuse_fork()
+            self.require_there()
             return self._connection.execute(sql, values or {}).fetchall()
 
     def close(self) -> None:
@@ -110,6 +130,15 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+
+
+def _number_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file from any other; None where there is none."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def translate(error: sqlite3.Error, path: Path) -> NstdError:

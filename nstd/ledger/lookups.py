@@ -35,6 +35,14 @@ class Lookups:
     ) -> None:
         self.close()
 
+    def require_there(self) -> None:
+        """See that the ledger's file is there: what is written to one that is gone is lost.
+
+        Raises:
+            LedgerError: It was deleted, or another one has taken its place.
+        """
+        self._database.require_there()
+
     def close(self) -> None:
         """Close the ledger; further use raises `LedgerError`."""
         self._database.close()

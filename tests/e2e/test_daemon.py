@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -315,3 +316,26 @@ def test_after_a_restart_nothing_is_painted_again(life: Life) -> None:
     assert states(life.program) == sorted([*life.jobs, ("zz.mp4", "tiny", "done")])
     after = snapshot(life.program.work)
     assert {name: after.get(name) for name in life.painted} == life.painted
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_state_folder_that_is_gone_is_noticed_and_ends_it(
+    program: Program, network: Path, style: Path, replaced: bool
+) -> None:
+    configure(program, network, style)
+    with program.started("run") as running:
+        running.until(lambda: "Watching" in running.log, "it watches")
+        if replaced:
+            program.state.rename(program.home / "away")
+            shutil.copytree(program.home / "away", program.state)
+        else:
+            shutil.rmtree(program.state)
+        before = snapshot(program.state) if replaced else {}
+        ended = running.wait(30)
+    assert ended.code == 1
+    how = "replaced" if replaced else "deleted"
+    ledger = program.state / "ledger.sqlite3"
+    assert f"The ledger {ledger} was {how} while it was in use" in ended.err
+    assert "Traceback" not in ended.err
+    assert program.state.exists() == replaced
+    assert snapshot(program.state) == before
