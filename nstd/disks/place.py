@@ -29,12 +29,11 @@ class Place:
     mount: Mount | None = None
 
     def remembered(self) -> "Place":
-        """The same with the disk that it is on now; with none where it is not there."""
-        unknown = replace(self, mount=None)
+        """The same with the disk that it is on now; unchanged where it is not where it was."""
         try:
-            return unknown.found()
+            return self.found()
         except StorageError:
-            return unknown
+            return self
 
     def found(self) -> "Place":
         """The same as it is now, if it is there.

@@ -82,6 +82,21 @@ class Lookups:
         )
         return [job_of(row) for row in found]
 
+    def last_place(self, name: str, folder: str) -> Json | None:
+        """What the newest job that had this folder has noted of it.
+
+        Args:
+            name: What it is to the job: "source", "output" or "originals".
+            folder: The folder.
+        """
+        found = self._database.read(
+            f"SELECT json_extract(found, '$.places.{name}') AS place FROM jobs"  # noqa: S608 - ours
+            f" WHERE found IS NOT NULL AND json_extract(found, '$.places.{name}.folder') = :folder"
+            " ORDER BY id DESC LIMIT 1",
+            {"folder": folder},
+        )
+        return json.loads(found[0]["place"]) if found else None
+
     def unsettled(self) -> list[Job]:
         """The jobs that are done but for something that waits, the oldest first."""
         found = self._database.read(

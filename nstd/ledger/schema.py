@@ -167,6 +167,12 @@ queued; NULL in jobs from before."""
 _KINDS = ("ALTER TABLE jobs ADD COLUMN kind TEXT",)
 """Of the error that `error` or `hold_reason` tells in words."""
 
+_BY_PLACE = tuple(
+    f"CREATE INDEX jobs_by_{name}_place"
+    f" ON jobs (json_extract(found, '$.places.{name}.folder'), id) WHERE found IS NOT NULL"
+    for name in ("source", "output", "originals")
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
@@ -175,6 +181,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _NOTES,
     _BY_CONTENT,
     _FOUND,
+    _BY_PLACE,
     _KINDS,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""

@@ -172,7 +172,7 @@ def entry_requests(
             target=chosen.target,
             priority=entry.priority,
             note=chosen.note,
-            places=_places(entry, folder),
+            places=_places(entry, folder).as_before(store),
         )
         freezing = replace(freezing_of(config, recipe), beneath=held)
         requests.append(_request(wanted, key, freezing))

@@ -4,11 +4,12 @@ What is on a disk that is gone has not vanished, and nothing is put where a disk
 other times: a job whose folders are not all there waits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.disks.place import Place
 from nstd.ledger.job import Job, Json, path_of
+from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
 
 
@@ -57,6 +58,22 @@ class Places:
             "output": self.output.to_json(),
             "originals": None if self.originals is None else self.originals.to_json(),
         }
+
+    def as_before(self, store: JobStore) -> "Places":
+        """The same with the disks that earlier jobs have found them on.
+
+        So a film that comes while a disk is not mounted waits for that disk.
+        """
+
+        def known(name: str, place: Place) -> Place:
+            before = store.last_place(name, str(place.folder))
+            return place if before is None else replace(place, mount=Place.from_json(before).mount)
+
+        return Places(
+            known("source", self.source),
+            known("output", self.output),
+            None if self.originals is None else known("originals", self.originals),
+        )
 
     def remembered(self) -> "Places":
         """The same with the disks that they are on now, as far as they are there."""
