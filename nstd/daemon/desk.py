@@ -20,6 +20,7 @@ from nstd.errors import (
     LedgerError,
     NstdError,
     StorageError,
+    VanishedError,
     WeightsError,
     contained,
     visible,
@@ -134,8 +135,10 @@ class Desk:
                     return [], None
                 return submit_entry(self._store, self._config, entry, folder.path, path), info
         except (InputError, WeightsError, ConfigError) as error:
-            if error.retryable or facts_of(path) is None:
+            if error.retryable:
                 raise
+            if facts_of(path) is None:
+                raise VanishedError(f"{path} was taken away while it was queued") from error
             # The film is sound as far as one knows: a style image or the network is missing. It is
             # tried again, less and less often, until that is mended.
             first, *more = error.problem.split("\n")

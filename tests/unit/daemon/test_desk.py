@@ -11,7 +11,7 @@ import pytest
 
 from nstd.config import Config
 from nstd.daemon.desk import Desk, Intake
-from nstd.errors import LedgerError, NstdError, StorageError, WeightsError
+from nstd.errors import InputError, LedgerError, NstdError, StorageError, WeightsError
 from nstd.intake.folder import WatchedFolder
 from nstd.ledger.store import JobStore
 
@@ -69,6 +69,18 @@ def test_a_film_waits_while_its_sidecar_is_wrong_and_that_is_no_film(
     desk.take(folder_of(desk), film)
     (job,) = store.jobs()
     assert job.request.recipe["seed"] == 3
+
+
+def test_a_film_that_is_taken_away_with_its_faulty_sidecar_is_the_films_affair(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of a sidecar, or of the configuration, would end the daemon."""
+    film = tmp_path / "in/a.mp4"
+    film.write_bytes(b"a film")
+    film.with_name("a.mp4.nstd.yaml").write_text("level: 64:3\n")
+    monkeypatch.setattr(JobStore, "find", lambda *_: film.unlink())
+    with pytest.raises(InputError, match="taken away"):
+        desk.take(folder_of(desk), film)
 
 
 @pytest.mark.logs_errors
