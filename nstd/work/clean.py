@@ -237,7 +237,9 @@ def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
 def _look_at_downloads(found: _Round, cache: Path) -> None:
     """Weights that were fetched in part; the rest would be fetched once that is asked for again."""
     for part in _listed(weights_folder(cache)):
-        if part.name.endswith((".part", ".part.json")):
+        if not part.name.endswith((".part", ".part.json")):
+            continue
+        with suppress(FileNotFoundError):  # fetched just now
             facts = part.lstat()
             download = Leftover(Kind.PART, part, facts.st_size, found.now - facts.st_mtime)
             found.take(download, partial(_remove_download, part, cache), least=PART_SECONDS)
