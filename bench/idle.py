@@ -30,7 +30,7 @@ START_SECONDS = 120
 """Within which the daemon must be ready."""
 
 REST_SECONDS = 5
-"""Before the idle looks: what the start and the jobs have left behind settles."""
+"""After the start, and after the jobs."""
 
 SOAK_SECONDS = 1800
 """Within which all jobs must be done."""
@@ -139,6 +139,7 @@ def daemon(home: Path, folders: int, files: int) -> Iterator["subprocess.Popen[b
     for number in range(folders):
         watch = home / f"in{number}"
         watch.mkdir()
+        (home / f"out{number}").mkdir()
         for name in range(files):
             (watch / f"{name}.txt").touch()
         entries.append(f"  - {{watch: {watch}, output: {home}/out{number}, recipe: any}}\n")
@@ -195,12 +196,11 @@ def main() -> None:
     ):
         heads = {"s": 8, "processes": 11, "threads": 9, "CPU s": 8, "CPU %": 8, "MiB": 9, "own": 9}
         print(" " * 8 + "".join(f"{head:>{width}}" for head, width in heads.items()))
+        _settle(process.pid)
         soaked = list(soak(Path(name), process, arguments.jobs))
         for number, one in soaked:
             _print(f"job {number}", soaked[0][1], one)
-        time.sleep(REST_SECONDS)
-        while len(family(process.pid)) > 1 + 1:  # the look at the start takes its time
-            time.sleep(1)
+        _settle(process.pid)
         looks = [look(process.pid)]
         _print("begin", looks[0], looks[0])
         for title in ("middle", "end"):
@@ -212,6 +212,13 @@ def main() -> None:
     if soaked:
         grown = soaked[-1][1].own - soaked[0][1].own
         print(f"{grown:+.1f} MiB from job {soaked[0][0]} to job {soaked[-1][0]}")
+
+
+def _settle(root: int) -> None:
+    """Wait for what the start and the jobs have left behind: the look at the start, for one."""
+    time.sleep(REST_SECONDS)
+    while len(family(root)) > 1 + 1:  # the daemon and its worker
+        time.sleep(1)
 
 
 def _print(title: str, first: Look, now: Look) -> None:

@@ -90,6 +90,7 @@ def half(stopped: tuple[Path, Path]) -> Iterator[House]:
     folder, copy = stopped
     shutil.rmtree(folder)
     shutil.copytree(copy, folder)
+    (folder / "out").rmdir()  # which a new house makes
     with JobStore(folder / "state/ledger.sqlite3") as store:
         house = new_house(folder, store)
         for made in copy.glob("*.*"):
