@@ -9,7 +9,7 @@ from typing import Self
 from nstd.ledger import queueing
 from nstd.ledger.database import Database
 from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Json, Segment
-from nstd.ledger.rows import event_of, file_values, job_of, no_such_job
+from nstd.ledger.rows import event_of, file_values, job_of, no_such_job, to_text
 from nstd.ledger.segment_rows import segment_of
 
 
@@ -93,7 +93,7 @@ class Lookups:
             f"SELECT json_extract(found, '$.places.{name}') AS place FROM jobs"  # noqa: S608 - ours
             f" WHERE found IS NOT NULL AND json_extract(found, '$.places.{name}.folder') = :folder"
             " ORDER BY id DESC LIMIT 1",
-            {"folder": folder},
+            {"folder": to_text(folder)},  # of a name that is no text nothing is found
         )
         return json.loads(found[0]["place"]) if found else None
 

@@ -1,5 +1,6 @@
 """What can be asked of the ledger, and of the files and reports that are noted in it."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -93,3 +94,7 @@ def test_the_daemons_last_report_is_kept(store: JobStore) -> None:
     store.report({"lost_events": 1})
     store.report({"lost_events": 2, "problems": ["a"]})
     assert store.last_report() == {"lost_events": 2, "problems": ["a"]}
+
+
+def test_of_a_folder_whose_name_is_no_text_no_place_is_known(store: JobStore) -> None:
+    assert store.last_place("source", os.fsdecode(b"/films/\xff")) is None

@@ -1,5 +1,6 @@
 """`nstd add`: where a file belongs, what is queued of it, and what is refused at once."""
 
+import os
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -234,3 +235,9 @@ def test_batch_paints_what_was_added_but_not_what_is_paused(config: Config, tmp_
         assert (result.target, result.error) == (tmp_path / "else/a.png", None)
         assert store.get(second.job.id).state is JobState.QUEUED
     assert not (tmp_path / "else/b.png").exists()
+
+
+def test_a_file_in_a_folder_whose_name_is_no_text_is_queued(config: Config) -> None:
+    folder = Path(os.fsdecode(b"\xff"))
+    (added,) = put(config, str(picture(str(folder / "a.png"))), **PLACED)
+    assert (added.error, added.new) == (None, True)
