@@ -148,7 +148,7 @@ class FolderWatch:
         if left_alone is None:
             self._unpainted.drop(path)
         elif self._unpainted.note(path, Kind.UNKNOWN, left_alone):
-            log.info("%r is left alone: %s", str(path), left_alone)
+            log.info("%s is left alone: %s", path, left_alone)
 
     def _not_taken(self, path: Path, error: NstdError, now: float) -> None:
         if path not in self._tracker and isinstance(error, InputError):
@@ -157,13 +157,13 @@ class FolderWatch:
         kind = next((kind for one, kind in kinds if isinstance(error, one)), Kind.REFUSED)
         news = self._unpainted.note(path, kind, str(error))
         if isinstance(error, InputError) and not error.retryable:
-            log.warning("%r is left alone: %s", str(path), error)
+            log.warning("%s is left alone: %s", path, error)
             return
         wait = self._tracker.failed(path, now)
         if not error.retryable:
             raise error
         level = logging.WARNING if news else logging.DEBUG
-        log.log(level, "%r is tried again in %.0f s: %s", str(path), wait, error)
+        log.log(level, "%s is tried again in %.0f s: %s", path, wait, error)
 
     def _standing(self, path: Path) -> tuple[Standing, Standing]:
         """What is known of those who write to a file: by its events, and all in all."""
@@ -390,10 +390,10 @@ class FolderWatch:
     def _leave_alone(self, path: Path, what: str) -> None:
         """Name what is no file, once."""
         if self._unpainted.note(path, Kind.UNKNOWN, f"it is {what}"):
-            log.info("%r is %s, and is left alone", str(path), what)
+            log.info("%s is %s, and is left alone", path, what)
 
     def _complain(self, path: Path, problem: str, error: OSError) -> None:
         """Say what is wrong with a path, once; it is tried again without a word."""
         reason = error.strerror or str(error)
         if self._unpainted.note(path, Kind.UNREADABLE, f"it {problem}: {reason}"):
-            log.warning("%r %s for now: %s", str(path), problem, reason)
+            log.warning("%s %s for now: %s", path, problem, reason)

@@ -70,8 +70,8 @@ def scan_once(
         if unknown and not unsure:
             unsure, deadline = True, deadline + unsure_seconds
             log.info(
-                "Whether somebody still writes to %r cannot be told: it must rest for %g s",
-                str(unknown[0]),
+                "Whether somebody still writes to %s cannot be told: it must rest for %g s",
+                unknown[0],
                 unsure_seconds,
             )
         if clock() >= deadline:

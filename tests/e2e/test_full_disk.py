@@ -131,7 +131,7 @@ def test_a_film_is_queued_once_there_is_room_for_it_in_the_ledger(
     life.start()
     with life.observer.full(f"{STORE}.enqueue"):
         dropped = life.drop()
-        life.until(lambda: f"{str(dropped.path)!r} is tried again" in life.log, "it says so")
+        life.until(lambda: f"{dropped.path} is tried again" in life.log, "it says so")
         assert dropped.rows() == []
     check(finish(life, dropped), 0, expected)
 

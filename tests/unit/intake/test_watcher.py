@@ -143,7 +143,7 @@ def test_a_file_that_cannot_be_looked_at_is_named_once_and_not_forgotten(
         watcher.start()
         _pass(watcher, clock, 100)
     assert [record.getMessage() for record in caplog.records].count(
-        f"{str(film)!r} cannot be looked at for now: Input/output error"
+        f"{film} cannot be looked at for now: Input/output error"
     ) == 1
     assert desk.take() == []
     _pass(watcher, clock, 300)
@@ -165,8 +165,8 @@ def test_what_is_no_file_is_named_once(
     watcher.start()
     _pass(watcher, clock, 100)
     assert sorted(caplog.messages) == [
-        f"{str(root / 'a.mp4')!r} is a pipe, and is left alone",
-        f"{str(root / 'b.mp4')!r} is a link, and is left alone",
+        f"{root / 'a.mp4'} is a pipe, and is left alone",
+        f"{root / 'b.mp4'} is a link, and is left alone",
     ]
     (root / "a.mp4").unlink()
     (root / "a.mp4").write_bytes(b"1")
@@ -428,7 +428,7 @@ def test_a_file_that_may_not_be_read_is_told_at_once_and_logged_once_until_it_ma
         told = ("unreadable", "it cannot be read: Permission denied")
         assert _told(watcher, root) == {"a.mp4": told}
         _pass(watcher, clock, 1000)
-        assert caplog.messages == [f"{str(film)!r} cannot be read for now: Permission denied"]
+        assert caplog.messages == [f"{film} cannot be read for now: Permission denied"]
         film.chmod(0o600)
         _pass(watcher, clock, 400)
     assert (desk.take(), _told(watcher, root)) == (["a.mp4"], {})
