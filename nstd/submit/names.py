@@ -82,7 +82,9 @@ def choose_target(
     mine = plain is not None and _same_place(plain.request.key, key)
     stems = [source.name]
     if mine or _is_first(entry, naming, source):
-        stems.insert(0, source.stem)
+        # A one.mp4 beside another folder's one.mp4 becomes one-2.mp4: one.mp4.mp4 tells nothing.
+        own_suffix = source.suffix.lower() == f".{naming.extension}"
+        stems = [source.stem] if own_suffix else [source.stem, source.name]
     for stem in stems:
         target = place(stem)
         owner = _owner(store, target)
@@ -92,7 +94,7 @@ def choose_target(
             if entry.overwrite or not _is_published(owner):
                 return Chosen(target)
             return _numbered(store, key, place, stem, owner)
-    return _numbered(store, key, place, source.name, None)
+    return _numbered(store, key, place, stems[-1], None)
 
 
 def _numbered(

@@ -323,9 +323,10 @@ def test_outputs_of_one_name_are_told_apart_whatever_the_order(
         take(store, config, film(folder / name, name.encode()))
         for name in ("a.mov", "a.avi", "a.mp4", "sub/a.mov", "b.mov", "a.jpg", "a.JPEG", "a.bmp")
     ]
-    # The second a is named after all of its name; other folders and formats do not collide.
+    # The second a is named after all of its name, one that is .mp4 already gets a number; other
+    # folders and formats do not collide.
     assert [name for jobs in found for name in targets(jobs, tmp_path / "out")] == [
-        "a.mp4", "a.avi.mp4", "a.mp4.mp4", "sub/a.mp4", "b.mp4", "a.jpg", "a.JPEG.jpg", "a.png",
+        "a.mp4", "a.avi.mp4", "a-2.mp4", "sub/a.mp4", "b.mp4", "a.jpg", "a.JPEG.jpg", "a.png",
     ]  # fmt: skip
     # And asked again each keeps its own.
     (again,) = take(store, config, folder / "a.avi")

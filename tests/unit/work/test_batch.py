@@ -146,7 +146,7 @@ def test_two_that_would_have_one_name_are_told_apart_the_same_way_each_time(
     several = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
     for _ in range(2):
         targets = [one.target for one in batch(several, [], Onlooker())]
-        assert targets == [tmp_path / "also/x/a.png", tmp_path / "also/x/a.png.png"]
+        assert targets == [tmp_path / "also/x/a.png", tmp_path / "also/x/a-2.png"]
 
 
 def test_what_is_being_written_has_failed_for_now_and_all_else_is_painted(
