@@ -12,12 +12,14 @@ from nstd.disks.place import Place
 from nstd.errors import (
     ConfigError,
     InputError,
+    StorageError,
     WeightsError,
 )
+from nstd.files import file_sha256
 from nstd.gallery import style_name
 from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
-from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, Json
 from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
@@ -51,6 +53,7 @@ class Submission:
         priority: Higher is sooner.
         note: What is worth knowing of it, as a sentence.
         places: The folders it needs, as they were named; None for the film's and the target's own.
+        sidecar: Name and SHA-256 of the film's sidecar, which goes where the film goes; or None.
     """
 
     source: Path
@@ -62,6 +65,7 @@ class Submission:
     priority: int = 0
     note: str = ""
     places: Places | None = None
+    sidecar: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ def entry_requests(
         extension = output_extension(source, output.encode)
         naming = Naming(entry, name, extension, output.encode, source.parent.name)
         chosen = choose_target(store, key, entry, naming, source)
+        # Before it is read: one that changes meanwhile is not the one that was noted.
+        beside = _sidecar(source)
         recipe, held = _recipe(config, entry, name, folder, source)
         wanted = Submission(
             source=source,
@@ -173,10 +179,22 @@ def entry_requests(
             priority=entry.priority,
             note=chosen.note,
             places=_places(entry, folder).as_before(store),
+            sidecar=beside,
         )
         freezing = replace(freezing_of(config, recipe), beneath=held)
         requests.append(_request(wanted, key, freezing))
     return requests
+
+
+def _sidecar(source: Path) -> Json | None:
+    """Name and content of a film's sidecar; None for none, and for a link, which never goes."""
+    sidecar = sidecar_of(source)
+    if sidecar is None or sidecar.is_symlink() or not sidecar.is_file():
+        return None
+    try:
+        return {"name": sidecar.name, "sha256": file_sha256(sidecar)}
+    except (InputError, StorageError):
+        return None  # reading it says why
 
 
 def _recipe(
@@ -337,7 +355,7 @@ def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
         output=wanted.output.to_json(),
         priority=wanted.priority,
         note=wanted.note,
-        found={"places": places.remembered().to_json()},
+        found={"places": places.remembered().to_json(), "sidecar": wanted.sidecar},
     )
 
 

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from nstd.config import SIDECAR_SUFFIX, sidecar_of
 from nstd.errors import (
     BeingWrittenError,
     BusyError,
@@ -16,10 +17,12 @@ from nstd.errors import (
     OutputExistsError,
     StorageError,
 )
+from nstd.files import file_sha256
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.names import is_media
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.departure import Departure, short_hash
@@ -63,6 +66,7 @@ class Settlement:
         self._output = OutputSpec.from_json(job.request.output)
         self._places = Places.of(job)
         self._film = self._departure()
+        self._sidecar = self._departure_of_sidecar()
 
     def settle(self) -> str | None:
         """Do what is left to be done, as far as it can be done now.
@@ -101,12 +105,31 @@ class Settlement:
             is_unchanged=lambda: is_as_queued(self._store, self._job),
         )
 
+    def _departure_of_sidecar(self) -> Departure | None:
+        """The film's sidecar, of the content that it was queued with."""
+        noted = (self._job.request.found or {}).get("sidecar")
+        if noted is None:
+            return None
+        source, content = self._film.source.with_name(noted["name"]), noted["sha256"]
+        return Departure(
+            source,
+            content,
+            note=self._work / "sidecar-aside",
+            to=self._film.to,
+            relative=path_of(self._job.request.key.relative).with_name(noted["name"]),
+            is_unchanged=lambda: (
+                source.is_file() and not source.is_symlink() and file_sha256(source) == content
+            ),
+        )
+
     def _settle_alone(self) -> str | None:
         """Settle the original, whose lock is held."""
         try:
             # Of a film whose disk is away nothing can be told: it may look as if it had gone.
             self._places.source.found()
             self._settle_film()
+            if self._sidecar is not None and self._film.is_over:
+                self._settle_sidecar(self._sidecar)
         except (BeingWrittenError, MountError, DiskFullError) as error:
             return _waiting(error)
         except ChangedError:
@@ -117,9 +140,10 @@ class Settlement:
             # The film is painted and in place; that its original stayed is worth a word, not a
             # failure.
             logger.warning("%s stays where it is: %s", self._film.source, error)
-        if self._film.is_over:
-            return None
-        return _waiting(MountError(f"The disk of {self._film.source} is away"))
+        for each in (self._film, self._sidecar):
+            if each is not None and not each.is_over:
+                return _waiting(MountError(f"The disk of {each.source} is away"))
+        return None
 
     def _missing(self) -> MountError | None:
         """Which disk is not there now, so that something has failed; None for none."""
@@ -152,6 +176,29 @@ class Settlement:
             film.leave()
         else:
             self._say_changed()
+
+    def _settle_sidecar(self, sidecar: Departure) -> None:
+        """Have the sidecar go along, unless a film that is there needs it."""
+        needed = self._is_sidecar_needed(sidecar.source)
+        if sidecar.is_aside:
+            if not needed and sidecar.has_its_content_aside():
+                sidecar.leave()
+                return
+            sidecar.come_back()
+        elif sidecar.is_out_of_sight:
+            return
+        sidecar.forget_earlier()
+        if not needed and sidecar.is_unchanged():
+            sidecar.leave()
+
+    def _is_sidecar_needed(self, sidecar: Path) -> bool:
+        """Whether there is a film or picture that a sidecar is of, be it another of the name."""
+        stem = sidecar.name.removesuffix(SIDECAR_SUFFIX)
+        beside = [sidecar.with_name(name) for name in os.listdir(sidecar.parent)]  # noqa: PTH208
+        return any(
+            is_media(one) and stem in {one.name, one.stem} and sidecar_of(one) in {sidecar, None}
+            for one in beside
+        )
 
     def _require_rest(self) -> None:
         """Refuse a film that may be open, and was queued only just now; it is as it was then."""

@@ -257,3 +257,31 @@ def test_what_a_lost_ledger_left_behind_gets_into_no_film(
     (result,) = stylize(config, [source], recipe, OutputSpec(), tmp_path / "b.png", Onlooker())
     assert result.error is None
     assert not leftover.exists()
+
+
+@pytest.mark.parametrize("originals", ["delete", "move"])
+def test_a_sidecar_goes_where_its_film_goes_unless_another_needs_it(
+    configured: Callable[..., Config], tmp_path: Path, originals: str
+) -> None:
+    moved = tmp_path / "moved"
+    folder = {
+        "watch": tmp_path / "in",
+        "output": tmp_path / "out",
+        "recipe": "oil",
+        "originals": "delete" if originals == "delete" else {"move": moved},
+        "pattern": "*.png",
+    }
+    for name, color in (("sub/a", "red"), ("b", "green"), ("c", "blue")):
+        picture(tmp_path / f"in/{name}.png", color)
+    sidecars = {name: tmp_path / f"in/{name}.nstd.yaml" for name in ("sub/a.png", "b", "c")}
+    for sidecar in sidecars.values():
+        sidecar.write_text("seed: 3")
+    picture(tmp_path / "in/b.jpg")  # not painted here, and it may need it
+    onlooker = Onlooker(when_painted=lambda _: sidecars["c"].write_text("seed: 4"))
+    assert errors(batch(configured(folders=[folder]), [], onlooker)) == [None] * 3
+    left = sorted(str(p.relative_to(tmp_path / "in")) for p in (tmp_path / "in").rglob("*.*"))
+    # That of c was changed since.
+    assert left == ["b.jpg", "b.nstd.yaml", "c.nstd.yaml"]
+    there = sorted(p.name for p in moved.rglob("*.yaml")) if originals == "move" else []
+    assert there == ([] if originals == "delete" else ["a.png.nstd.yaml"])
+    assert originals == "delete" or (moved / "sub/a.png.nstd.yaml").read_text() == "seed: 3"

@@ -562,3 +562,31 @@ def test_after_that_they_go(house: House) -> None:
     later = time.time() + VANISHED_KEPT_SECONDS + 1
     Clearing(house.store, house.state / "work", clock=lambda: later).clear_up_all()
     assert not (house.state / f"work/{job.id}").exists()
+
+
+def test_a_read_only_output_is_told_of_before_the_first_frame(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statvfs = os.statvfs
+
+    def read_only(path: Any) -> Any:
+        found = statvfs(path)
+        if Path(path) != house.target.parent:
+            return found
+        return os.statvfs_result([*found[:8], found.f_flag | os.ST_RDONLY, *found[9:]])
+
+    house.queue()
+    onlooker = Onlooker()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "statvfs", read_only)
+        held = house.work(onlooker).job
+    assert (held.state, held.attempts, onlooker.worked_on) == (JobState.QUEUED, 0, set())
+    assert f"{house.target.parent} is read-only" in str(held.hold_reason)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_, **__: False)
+        house.store.retry(held.id)
+        held = house.work(onlooker).job
+    assert (held.state, onlooker.worked_on) == (JobState.QUEUED, set())
+    assert "No permission for writing in" in str(held.hold_reason)
+    house.store.retry(held.id)
+    assert house.work(onlooker).error is None
