@@ -22,6 +22,11 @@ ALIVE_PER_WATCHDOG = 4
 """Words within the watchdog's time: one that is lost or late does no harm."""
 
 
+LONGEST_SEND_SECONDS = 1.0
+"""That a word waits which is said once, where the service manager does not listen just now. Status
+and signs of life do not wait: they are said again at the next look."""
+
+
 class ServiceManager:
     """Whoever started this process and wants to know how it fares.
 
@@ -65,16 +70,16 @@ class ServiceManager:
     def status(self, text: str) -> None:
         """One line for people, as `systemctl status` shows it; the same line is said once."""
         line = visible(" ".join(text.split()))
-        if line != self._status:
+        if line != self._status and self._send(f"STATUS={line}", seconds=0):
             self._status = line
-            self._send(f"STATUS={line}")
 
     def alive(self) -> None:
         """Put the watchdog off once more; to be called often, and said as often as is needed."""
         now = self._clock()
-        if self.watchdog_seconds is not None and now >= self._next_alive:
+        if self.watchdog_seconds is None or now < self._next_alive:
+            return
+        if self._send("WATCHDOG=1", seconds=0):
             self._next_alive = now + self.watchdog_seconds / ALIVE_PER_WATCHDOG
-            self._send("WATCHDOG=1")
 
     def reloading(self) -> None:
         """The configuration is being read again; `ready` ends it."""
@@ -94,15 +99,19 @@ class ServiceManager:
             self._socket.close()
             self._socket = None
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, *, seconds: float = LONGEST_SEND_SECONDS) -> bool:
+        """Say it, and whether that could be done in so many seconds."""
         if self._socket is None or self._address is None:
-            return
+            return True
         try:
+            self._socket.settimeout(seconds)
             self._socket.sendto(message.encode(), self._address)
         except OSError as error:
             if not self._failed:
                 logger.warning("The service manager cannot be told %r: %s", message, error)
             self._failed = True
+            return False
+        return True
 
 
 def _address(name: str) -> str | None:

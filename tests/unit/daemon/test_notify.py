@@ -111,6 +111,27 @@ def test_a_socket_that_is_gone_is_logged_once(
     assert caplog.text.count("The service manager cannot be told") == 1
 
 
+def test_a_manager_that_does_not_listen_for_a_while_keeps_nobody_waiting(
+    manager: tuple[str, Heard],
+) -> None:
+    name, heard = manager
+    now = 0.0
+    variables = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "8000000"}
+    with ServiceManager(variables, lambda: now) as told:
+        begun = time.monotonic()
+        for number in range(2000):
+            told.status(f"Frame {number}")
+        now = 100.0
+        told.alive()
+        told.stopping()
+        assert time.monotonic() - begun < 10
+        assert "STATUS=Frame 1999" not in heard()
+        told.status("Frame 1999")
+        told.alive()
+        told.stopping()
+        assert heard() == ["STATUS=Frame 1999", "WATCHDOG=1", "STOPPING=1"]
+
+
 def test_an_address_that_is_none_is_said_and_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     with ServiceManager({"NOTIFY_SOCKET": "vsock:2:1234"}) as told:
         told.ready()
