@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.clips import make
 from tests.e2e import forking
@@ -64,6 +65,57 @@ def test_what_is_finished_is_not_painted_again(fates: dict[str, list[forking.Fat
     assert (first.code, second.code) == (0, 0), second.err
     assert second.out == first.out
     assert second.left == first.left
+
+
+# --- `nstd batch` ---------------------------------------------------------------------------------
+
+SETTLING = {
+    "move": [name for name, point in POINTS.items() if point.moves],
+    "delete": [name for name, point in POINTS.items() if point.moves and "." in point.step[10:]],
+}
+
+
+@pytest.fixture(scope="module")
+def settled(
+    tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path
+) -> dict[tuple[str, str], tuple[Program, list[forking.Fate]]]:
+    """The fates of a film whose original is to go, by how and by when it was struck."""
+    named = [(how, name) for how, names in SETTLING.items() for name in ("never", *names)]
+    programs, cases = [], []
+    for how, name in named:
+        program = make_home(tmp_path_factory.mktemp("settled"), network, style)
+        work = program.work
+        (work / "in").mkdir()
+        make(work / "in/film.mp4", times=range(0, 2 * 512, 512), size=(48, 32))
+        (work / "in/film.mp4.nstd.yaml").write_text("levels: 32:2")
+        keys = yaml.safe_load(program.config.read_text())
+        originals = {"move": str(work / "moved")} if how == "move" else how
+        folder = {"watch": str(work / "in"), "output": str(work / "out"), "recipe": "tiny"}
+        program.configure(**keys, settle_seconds=0.1, folders=[folder | {"originals": originals}])
+        observer = Observer(program.home / "observed")
+        if name in POINTS:
+            observer.arm(Strike(name))
+        environment = program.environment(observer.environment)
+        programs.append(program)
+        cases.append(forking.Case(str(work), environment, ("batch",), runs=2))
+    fates = forking.run_forked(cases)
+    return dict(zip(named, zip(programs, fates, strict=True), strict=True))
+
+
+@pytest.mark.parametrize(("how", "name"), [(how, one) for how in SETTLING for one in SETTLING[how]])
+def test_a_batch_killed_while_an_original_goes_ends_it_at_its_next_start(
+    how: str, name: str, settled: dict[tuple[str, str], tuple[Program, list[forking.Fate]]]
+) -> None:
+    program, (killed, resumed) = settled[how, name]
+    whole = settled[how, "never"][1][0].left
+    expected = {"out/film.mp4"} | (
+        {"moved/film.mp4", "moved/film.mp4.nstd.yaml"} if how == "move" else set()
+    )
+    assert set(whole) == expected
+    assert killed.code == -signal.SIGKILL, killed.err
+    assert resumed.code == 0, resumed.err
+    assert resumed.left == whole
+    assert not list((program.state / "work").iterdir())
 
 
 # --- the daemon -----------------------------------------------------------------------------------

@@ -66,7 +66,18 @@ POINTS = {
     "it is PUBLISHING and not in place": Point("os:link", "before"),
     "it has both its names": Point("os:link", "after"),
     "it is in place and not DONE": Point(f"{STORE}.done", "before"),
-    "its original is taken aside": Point("nstd.work.departure:publish", "before", moves=True),
+    "it is DONE and its original is there": Point(
+        "nstd.work.originals:Settlement.settle", "before", moves=True
+    ),
+    "its original is aside": Point(
+        "nstd.work.departure:Departure._take_aside", "after", moves=True
+    ),
+    "its original is aside and to be published": Point(
+        "nstd.work.departure:publish", "before", moves=True
+    ),
+    "its original is settled and its work folder there": Point(
+        "nstd.work.originals:Settlement.settle", "after", moves=True
+    ),
     "its original has both names": Point("os:link", "after", 2, moves=True),
     "its original is moved and nothing said": Point(
         "nstd.work.departure:publish", "after", moves=True
