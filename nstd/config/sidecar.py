@@ -1,5 +1,6 @@
 """Sidecars: `night.mp4.nstd.yaml` beside `night.mp4` changes the recipes it is painted in."""
 
+import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,6 +32,25 @@ def sidecar_of(source: Path) -> Path | None:
     """
     places = (source.with_name(name + SIDECAR_SUFFIX) for name in (source.name, source.stem))
     return next((place for place in places if os.path.lexists(place)), None)
+
+
+def note_of_sidecar(source: Path) -> dict[str, str] | None:
+    """Name and SHA-256 of a film's sidecar, to know it again.
+
+    Returns:
+        None where there is none; for a link, which never goes; and for one that reading refuses.
+    """
+    sidecar = sidecar_of(source)
+    if sidecar is None:
+        return None
+    try:
+        with opened(sidecar, beneath=sidecar.parent) as descriptor:
+            content = os.read(descriptor, LARGEST_SIDECAR + 1)
+    except (NstdError, OSError):
+        return None
+    if len(content) > LARGEST_SIDECAR:
+        return None
+    return {"name": sidecar.name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def with_sidecar(

@@ -7,7 +7,8 @@ ever: neither may keep the daemon from its signals, its workers and its service 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from nstd.daemon.readers import Readers, is_large
 from nstd.errors import (
     ConfigError,
     InputError,
+    Interrupted,
     LedgerError,
     NstdError,
     StorageError,
@@ -130,10 +132,9 @@ class Desk:
             # Read beside other files; what follows finds its content known.
             dropped = is_dropped(entry, folder.path, path, named=False)
             fingerprint(self._store, folder.path, path, dropped=dropped, stopping=self._leaving)
-            with self._queueing:
-                if self._leaving():
-                    return [], None
-                return submit_entry(self._store, self._config, entry, folder.path, path), info
+            queued = submit_entry(
+                self._store, self._config, entry, folder.path, path, queueing=self._alone()
+            )
         except (InputError, WeightsError, ConfigError) as error:
             if error.retryable:
                 raise
@@ -143,6 +144,15 @@ class Desk:
             # tried again, less and less often, until that is mended.
             first, *more = error.problem.split("\n")
             raise StorageError([f"{path} waits: {first}", *more], error.remedy) from error
+        return queued, info
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Queue as the only one: what was read for that, other threads have read beside."""
+        with self._queueing:
+            if self._leaving():
+                raise Interrupted("The folders are watched by another configuration now")
+            yield
 
     def _looked_at(
         self, entry: FolderConfig, folder: WatchedFolder, path: Path

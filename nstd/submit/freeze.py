@@ -3,19 +3,15 @@
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from nstd.config import Config, FolderConfig, MoveOriginals, sidecar_of, with_sidecar
+from nstd.config import Config, FolderConfig, MoveOriginals
+from nstd.config.sidecar import note_of_sidecar, sidecar_of, with_sidecar
 from nstd.disks.place import Place
-from nstd.errors import (
-    ConfigError,
-    InputError,
-    StorageError,
-    WeightsError,
-)
-from nstd.files import file_sha256
+from nstd.errors import ConfigError, InputError, WeightsError
 from nstd.gallery import style_name
 from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
@@ -26,7 +22,7 @@ from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe
 from nstd.submit.frozen import freeze_file
-from nstd.submit.names import Entry, Naming, choose_target, output_extension
+from nstd.submit.names import Chosen, Entry, Naming, choose_target, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
@@ -94,6 +90,7 @@ def submit_entry(
     source: Path,
     *,
     named: bool = False,
+    queueing: AbstractContextManager[object] | None = None,
 ) -> list[tuple[Job, bool]]:
     """Queue a file of a watched folder, or of the batch list, once for each of its recipes.
 
@@ -104,6 +101,8 @@ def submit_entry(
         folder: What the file's relative path counts from.
         source: The file.
         named: A person has named the file; see `is_dropped`.
+        queueing: Entered once all is read, to choose names and to queue: of several threads one
+            at a time may, or two outputs would get one name.
 
     Returns:
         Each job, and whether it was queued now.
@@ -124,7 +123,13 @@ def submit_entry(
             raise
         # What was queued before keeps the recipe it was queued with.
         return [(job, False) for job in jobs]
-    return [store.enqueue(request) for request in requests]
+    with queueing or nullcontext():
+        queued = []
+        for name, request in zip(entry.recipes, requests, strict=True):
+            chosen = _choose(store, config, entry, name, request.key, source)
+            target = os.fsencode(chosen.target)
+            queued.append(store.enqueue(replace(request, target=target, note=chosen.note)))
+        return queued
 
 
 def entry_requests(
@@ -163,11 +168,9 @@ def entry_requests(
         known_as = placed_recipe(name, entry.output) if placed else name
         key = job_key(store, folder, source, known_as, dropped=dropped)
         output = replace(output_spec(config, entry), dropped=dropped)
-        extension = output_extension(source, output.encode)
-        naming = Naming(entry, name, extension, output.encode, source.parent.name)
-        chosen = choose_target(store, key, entry, naming, source)
+        chosen = _choose(store, config, entry, name, key, source)
         # Before it is read: one that changes meanwhile is not the one that was noted.
-        beside = _sidecar(source)
+        beside = note_of_sidecar(source)
         recipe, held = _recipe(config, entry, name, folder, source)
         wanted = Submission(
             source=source,
@@ -186,15 +189,13 @@ def entry_requests(
     return requests
 
 
-def _sidecar(source: Path) -> Json | None:
-    """Name and content of a film's sidecar; None for none, and for a link, which never goes."""
-    sidecar = sidecar_of(source)
-    if sidecar is None or sidecar.is_symlink() or not sidecar.is_file():
-        return None
-    try:
-        return {"name": sidecar.name, "sha256": file_sha256(sidecar)}
-    except (InputError, StorageError):
-        return None  # reading it says why
+def _choose(
+    store: JobStore, config: Config, entry: Entry, recipe: str, key: JobKey, source: Path
+) -> Chosen:
+    """Where the output goes, as things are now."""
+    encode = output_spec(config, entry).encode
+    naming = Naming(entry, recipe, output_extension(source, encode), encode, source.parent.name)
+    return choose_target(store, key, entry, naming, source)
 
 
 def _recipe(

@@ -7,6 +7,7 @@ is made again from where it came from, so that no film depends on a disk that ne
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -152,7 +153,7 @@ def _remedy(job: Job, digest: str) -> str:
 
 
 def _copy(source: Path, copy: Path, digest: str) -> None:
-    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+    part = copy.with_name(f".{copy.name}.{threading.get_native_id()}.part")
     with removed_on_failure(part):
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -224,7 +224,7 @@ def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
         elif (job.request.key, job.id) not in going:
             taken.add(job.request.target)
     beside = {part_path(path_of(target)) for target in over - taken}
-    # Copies of style images and weights, each named by the process that makes it.
+    # Copies of style images and weights, each named by the thread that makes it.
     frozen = {path for one in stores for path in _listed(one / "frozen") if path.suffix == ".part"}
     for path in sorted(beside | frozen):
         with suppress(OSError):  # most are not there

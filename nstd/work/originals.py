@@ -10,7 +10,6 @@ from nstd.config import SIDECAR_SUFFIX, sidecar_of
 from nstd.errors import (
     BeingWrittenError,
     BusyError,
-    ChangedError,
     DiskFullError,
     InputError,
     MountError,
@@ -132,7 +131,7 @@ class Settlement:
                 self._settle_sidecar(self._sidecar)
         except (BeingWrittenError, MountError, DiskFullError) as error:
             return _waiting(error)
-        except ChangedError:
+        except InputError:  # something else has its name, or nothing
             self._say_changed()
         except (OSError, StorageError, OutputExistsError) as error:
             if (missing := self._missing()) is not None:

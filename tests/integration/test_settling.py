@@ -386,3 +386,12 @@ def test_a_pipe_under_the_hidden_name_of_an_original_keeps_nobody_waiting(
     assert home.settle()
     assert not home.source.exists()
     assert home.moved.exists() == (mode != "delete")
+
+
+def test_a_film_that_is_taken_away_meanwhile_is_nobodys_failure(tmp_path: Path) -> None:
+    def taken(home: Home, number: int, moment: int) -> None:
+        if number == moment:
+            home.source.unlink(missing_ok=True)
+
+    for home in moments(tmp_path, "another disk", taken):
+        assert home.films() in ({}, home.settled())

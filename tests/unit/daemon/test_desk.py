@@ -170,7 +170,7 @@ def test_what_takes_long_is_among_the_problems(
 ) -> None:
     begun, gone = threading.Event(), threading.Event()
 
-    def stuck(*_: object) -> list[object]:
+    def stuck(*_: object, **__: object) -> list[object]:
         begun.set()
         gone.wait(30)
         return []
@@ -255,7 +255,7 @@ def test_a_mount_that_does_not_answer_in_between_is_tried_again(
             raise OSError(errno.EIO, "Input/output error")
         return original(path, **more)
 
-    def no_network(*_: object) -> None:
+    def no_network(*_: object, **__: object) -> None:
         monkeypatch.setattr(Path, "stat", stat)
         raise WeightsError("There is no network")
 

@@ -23,8 +23,8 @@ from nstd.intake.folder import WatchedFolder
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.pictures import read_style_image
 from nstd.media.read.probe import probe
-from nstd.submit.freeze import submit_entry
 from tests.clips import make
 from tests.jobs import save_picture, small_config
 
@@ -183,7 +183,7 @@ def test_files_are_queued_one_by_one(
     config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two that want the same name must not both find it free."""
-    at_once, most, original = [0], [0], submit_entry
+    at_once, most, original = [0], [0], JobStore.enqueue
 
     def counted(*arguments: Any) -> Any:
         at_once[0] += 1
@@ -193,7 +193,7 @@ def test_files_are_queued_one_by_one(
         at_once[0] -= 1
         return found
 
-    monkeypatch.setattr(desk_module, "submit_entry", counted)
+    monkeypatch.setattr(JobStore, "enqueue", counted)
     sparse(tmp_path / "in/a.bmp")
     save_picture(tmp_path / "in/a.png")
     with running(config, store):
@@ -240,3 +240,28 @@ def test_a_disk_that_does_not_answer_keeps_nobody_from_asking_what_is_read(
     submitting.join(PATIENCE)
     assert not waits
     assert found[0].result(PATIENCE) is None
+
+
+def test_a_style_image_that_takes_long_keeps_no_other_film_waiting(
+    config: Config, store: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may drop files may name one of theirs, as large as a picture may be."""
+    reading, gate, read = threading.Event(), threading.Event(), read_style_image
+    theirs = save_picture(tmp_path / "in/sub/theirs.png", "green")
+
+    def slowly(path: Path) -> object:
+        if path.samefile(theirs):
+            reading.set()
+            assert gate.wait(PATIENCE)
+        return read(path)
+
+    monkeypatch.setattr("nstd.submit.freeze.read_style_image", slowly)
+    save_picture(tmp_path / "in/sub/a.png")
+    (tmp_path / "in/sub/a.png.nstd.yaml").write_text("style: theirs.png\n")
+    sparse(tmp_path / "in/b.bmp")
+    with running(config, store):
+        assert reading.wait(PATIENCE)
+        until(lambda: "b.bmp" in queued(store))
+        assert "sub/a.png" not in queued(store)
+        gate.set()
+        until(lambda: "sub/a.png" in queued(store))
