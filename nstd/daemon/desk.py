@@ -264,8 +264,8 @@ class Intake(threading.Thread):
         """Watch; to be called by `start`."""
         try:
             self._watcher.start()
-            self.scanned.set()
             self._looking.start()
+            self.scanned.set()
             while not self._leave.wait(TICK_SECONDS):
                 self._watcher.tick()
                 self._at_work = time.monotonic()
@@ -301,9 +301,12 @@ class Intake(threading.Thread):
         Raises:
             NstdError: It has.
         """
+        # In this order: who ends says first why.
+        looks = self._looking.is_alive() or not self.scanned.is_set()
+        lives = self.is_alive() and looks
         if self.error is not None:
             raise self.error
-        if not self.is_alive():
+        if not lives:
             raise NstdError("The watching of folders ended unexpectedly")
 
 

@@ -111,7 +111,11 @@ def needs_polling(path: Path, mounts: Path = MOUNTS) -> bool:
 
 def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     """The type of the file system the path is on, as Linux calls it; None if it cannot be told."""
-    found = mount_of(path, mounts)
+    # Asked of each file that settles: so no UUIDs are looked for.
+    try:
+        found = _innermost(list(_entries(mounts)), path.resolve())
+    except OSError:
+        return None
     return None if found is None else found.kind
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from nstd.config import Config
 from nstd.daemon.desk import Desk, Intake
+from nstd.daemon.first_look import FirstLooks
 from nstd.errors import InputError, LedgerError, NstdError, StorageError, WeightsError
 from nstd.intake.folder import WatchedFolder
 from nstd.ledger.store import JobStore
@@ -127,6 +128,25 @@ def test_a_ledger_that_fails_for_good_ends_the_intake_and_says_so(
     intake.join(30)
     with pytest.raises(LedgerError, match="torn"):
         intake.require_alive()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_first_looks_that_ended_without_a_word_are_noticed(
+    config: Config, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(_: object) -> None:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    monkeypatch.setattr(FirstLooks, "look", ends)
+    intake = Intake(config, store)
+    intake.start()
+    try:
+        assert intake.scanned.wait(30)
+        intake._looking.join(30)
+        with pytest.raises(NstdError, match="ended unexpectedly"):
+            intake.require_alive()
+    finally:
+        intake.leave()
 
 
 def test_an_intake_that_ended_without_a_word_is_noticed(config: Config, store: JobStore) -> None:
