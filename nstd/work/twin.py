@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from nstd.errors import ConfigError, InputError, LedgerError, from_os_error
@@ -97,15 +98,32 @@ def _link(twin: Job, part: Path, target: Path) -> bool:
         # Opened once: others may write to the folder, and what comes to its name is another file.
         with opened(painted, beneath=painted.parent) as descriptor:
             discard(part)
-            try:
-                os.link(readable(descriptor), part, src_dir_fd=descriptor, follow_symlinks=True)
-            except OSError as error:
-                if error.errno not in _NO_LINK:
-                    raise from_os_error(error, target, "writing") from error
+            if not (_is_of_group(descriptor, part.parent) and _is_linked(descriptor, part, target)):
                 _copy(descriptor, part, target)
             return _is_as_published(twin, os.fstat(descriptor))
     except InputError:
         return False  # gone, or something else by now
+
+
+def _is_of_group(descriptor: int, folder: Path) -> bool:
+    """Whether what is open has the group that a folder gives its files, if it gives them one.
+
+    Two names of a file have one group: people of the other folder's might not read it.
+    """
+    there = facts_of(folder)
+    if there is None or not there.st_mode & stat.S_ISGID:
+        return True
+    return there.st_gid == os.fstat(descriptor).st_gid
+
+
+def _is_linked(descriptor: int, part: Path, target: Path) -> bool:
+    try:
+        os.link(readable(descriptor), part, src_dir_fd=descriptor, follow_symlinks=True)
+    except OSError as error:
+        if error.errno in _NO_LINK:
+            return False
+        raise from_os_error(error, target, "writing") from error
+    return True
 
 
 def _copy(descriptor: int, part: Path, target: Path) -> None:

@@ -190,3 +190,14 @@ def test_what_comes_to_the_name_of_an_output_meanwhile_is_not_read(
         paint(moved)
     assert old.is_symlink()
     assert moved.target.read_bytes() == painted
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder to any group")
+def test_for_people_of_another_group_it_is_copied(moved: House) -> None:
+    folder = moved.target.parent
+    os.chown(folder, -1, 54321)
+    folder.chmod(0o2770)
+    _, onlooker = paint(moved)
+    assert onlooker.worked_on == set()
+    assert moved.target.stat().st_gid == 54321
+    assert (moved.folder / "out/painted.mp4").stat().st_nlink == 1
