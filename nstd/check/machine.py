@@ -90,8 +90,9 @@ def _configuration(config: Config | None, problem: ConfigError | None) -> Findin
         return fault_of("config", problem)
     if config is None or config.source is None:
         return Finding("config", "note", "There is no config.yaml: the defaults hold.")
-    count = f"{len(config.recipes)} recipes, {len(config.folders)} watched folders"
-    return Finding("config", "ok", f"{config.source}: {count}")
+    counted = ((config.recipes, "recipe"), (config.folders, "watched folder"))
+    texts = (f"{len(what)} {name}{'' if len(what) == 1 else 's'}" for what, name in counted)
+    return Finding("config", "ok", f"{config.source}: {', '.join(texts)}")
 
 
 def _versions() -> Finding:

@@ -131,7 +131,8 @@ class Reporter:
             total=total or None,
         )
         if painted:
-            self._say(f"{self._place}: going on after {painted} frames painted before")
+            frames = "1 frame" if painted == 1 else f"{painted} frames"
+            self._say(f"{self._place}: going on after {frames} painted before")
         elif self._since - line >= DOING_SECONDS:
             self._say(f"{self._place}: painting")
         self._progress.update(

@@ -144,7 +144,11 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
 @_taking("look", RECIPE_OPTIONS, "Look, instead of what --recipe or the defaults say")
 def stylize_command(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or folders of them.")
+        list[Path],
+        typer.Argument(
+            metavar="INPUT",
+            help="Films, pictures, or folders of them (without the folders within).",
+        ),
     ],
     output: Annotated[
         str,

@@ -140,7 +140,7 @@ def _levels(value: object) -> object:
         try:
             levels = parse_levels(value)
         except ConfigError as error:
-            raise ValueError(f"{error.problem}; {error.remedy}") from error
+            raise ValueError(f"{error.problem}. {error.remedy}") from error
     else:
         return value
     return [{"long_edge": level.long_edge, "steps": level.steps} for level in levels]

@@ -99,7 +99,7 @@ def set_paused(
     if row["state"] not in _WAITING_OR_HELD:
         raise LedgerError(
             f"Job {job_id} is {row['state']}, so there is nothing to pause or resume",
-            "Nothing to do: it does not run",
+            "`nstd retry` takes up what failed or was canceled",
         )
     record(connection, row, JobState(row["state"]), now, "Paused" if paused else "Resumed")
     changed: sqlite3.Row = connection.execute(

@@ -63,7 +63,8 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         if not (work or config.folders or config.batch or _placed_jobs(store)):
             raise UsageError(
                 "There is nothing to paint",
-                "Add folders or a batch list to config.yaml, or name films",
+                "Add folders or a batch list to config.yaml (`nstd init` writes one), or name"
+                " films",
             )
         jobs = []
         for entry, folder, source in work:

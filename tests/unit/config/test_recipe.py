@@ -234,7 +234,7 @@ def test_style_layers_without_weights_share_equally() -> None:
         ),
         ({"style_layers": ["conv1_1", "conv1_1"]}, ": a style layer is named twice"),
         ({"style_layers": []}, "style_layers: it is empty"),
-        ({"levels": "256x80"}, "levels: “256x80” is no level; Write LONG_EDGE:STEPS"),
+        ({"levels": "256x80"}, "levels: “256x80” is no level. Write LONG_EDGE:STEPS"),
         ({"levels": "512:3,256:3"}, ": the levels do not grow from coarse to fine"),
         ({"levels": "16:3"}, "levels: A level of 16 px is too small"),
         ({"levels": []}, "levels: it is empty"),
