@@ -181,8 +181,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _NOTES,
     _BY_CONTENT,
     _FOUND,
-    _BY_PLACE,
     _KINDS,
+    _BY_PLACE,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

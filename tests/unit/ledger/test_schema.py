@@ -147,3 +147,11 @@ def test_history_is_only_ever_added_to(connection: sqlite3.Connection, change: s
     connection.execute("INSERT INTO events (job_id, at, after, reason) VALUES (1, 0, 'queued', '')")
     with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
         connection.execute(change)
+
+
+def test_a_ledger_of_version_8_has_the_kinds_of_errors(connection: sqlite3.Connection) -> None:
+    """What was given out with a number keeps it: such ledgers could not be taken further."""
+    migrate(connection, MIGRATIONS[:8])
+    columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(jobs)")]
+    assert "kind" in columns
+    migrate(connection)
