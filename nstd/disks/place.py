@@ -102,6 +102,9 @@ class Place:
                 os.lstat(f"{self.folder}/{name}")
             except PermissionError as error:
                 raise from_os_error(error, self.folder, "looking into") from error
+            except NotADirectoryError as error:
+                problem = f"{self.folder} is no folder"
+                raise MountError(problem, "Name another, or move that file away") from error
             except OSError as error:
                 missing, reason = self.folder / name, error.strerror or error
                 raise MountError(f"{missing} is not there ({reason})", remedy) from error

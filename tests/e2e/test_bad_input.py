@@ -109,7 +109,7 @@ BAD = {
     "output cannot be written": Bad(
         ("stylize", "film.mp4", *RECIPE, "-o", "text.jpg/out.mp4"),
         TEMPORARY,
-        ["text.jpg", "Check the disk and the folder"],
+        ["text.jpg is no folder", "Name another"],
         paints=False,
     ),
     "device is missing": Bad(

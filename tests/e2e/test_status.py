@@ -127,6 +127,7 @@ def test_folders_that_the_kernel_does_not_watch_are_named_and_scanned(
     program.config.write_text(text)
     with program.started("run", under=LIMITED) as running:
         running.until(lambda: "fs.inotify.max_user_watches is" in running.log, "it is said")
+        running.until(lambda: daemon(program).get("problems"), "status tells it, too")
         (problem,) = daemon(program)["problems"]
         assert "and 1 more folders have no events" in problem
         assert f"scanned every {SETTLE} s instead. Raise that limit with sysctl" in problem
