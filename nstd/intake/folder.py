@@ -46,6 +46,12 @@ def ignored_as(name: str) -> str | None:
     return next((what for what, names in _IGNORED.items() if _matches(name, names)), None)
 
 
+def is_sidecar_of(path: Path, film: Path) -> bool:
+    """Whether a path is that of a film's sidecar: `night.mp4.nstd.yaml` or `night.nstd.yaml`."""
+    places = (film.with_name(f"{name}.nstd.yaml") for name in (film.name, film.stem))
+    return path in places
+
+
 @dataclass(frozen=True, slots=True)
 class WatchedFolder:
     """A folder whose films are painted.

@@ -6,16 +6,25 @@ import os
 import stat
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from nstd.disks.mounts import needs_polling
 from nstd.errors import AccessError, BeingWrittenError, InputError, NstdError
 from nstd.intake.deaf import DeafFolders
 from nstd.intake.feed import EventFeed
-from nstd.intake.folder import Listing, WatchedFolder, identify, oddity, root_identity, walk
+from nstd.intake.folder import (
+    Listing,
+    WatchedFolder,
+    identify,
+    is_sidecar_of,
+    oddity,
+    root_identity,
+    walk,
+)
 from nstd.intake.stability import StabilityTracker
 from nstd.intake.unpainted import Kind, Unpainted
-from nstd.intake.writers import Standing, standing_of
+from nstd.intake.writers import Standing, standing_of, why_it_waits
 from nstd.ledger.job import FileIdentity
 
 log = logging.getLogger(__name__)
@@ -111,7 +120,9 @@ class FolderWatch:
                 continue
             told, standing = self._standing(path)
             if self._tracker.must_wait(path, standing, clock()):
-                self._unpainted.note(path, Kind.WAITING, self._why_it_waits(told, standing))
+                self._unpainted.note(
+                    path, Kind.WAITING, why_it_waits(told, standing, self._unsure_seconds)
+                )
             elif path in self._in_hand:
                 # Its last version is still being read: this one's turn comes after that.
                 self._tracker.failed(path, clock())
@@ -171,19 +182,6 @@ class FolderWatch:
         told = Standing.UNKNOWN if self._feed is None else self._feed.standing(path)
         standing = standing_of(path)
         return told, told if standing is Standing.UNKNOWN else standing
-
-    def _why_it_waits(self, told: Standing, standing: Standing) -> str:
-        if standing is Standing.UNKNOWN:
-            return (
-                "it cannot be told whether somebody still writes to it, so that it must have been"
-                f" unchanged for {self._unsure_seconds:g} s (unsure_seconds)"
-            )
-        if told is Standing.OPEN:
-            return (
-                "it is being written: by its events it was written to, and not closed since"
-                " (`nstd add` takes it all the same)"
-            )
-        return "it is being written: as the kernel says, a program has it open"
 
     def _count_lost(self) -> None:
         """Count the files that have settled without an event, and say so in one line."""
@@ -303,6 +301,7 @@ class FolderWatch:
                 self._tracker.note(path, now)
             elif self.folder.enters(path.parent):
                 self._pass_over(path)
+                self._tracker.end_waits(partial(is_sidecar_of, path), now)
 
     def _is_folder(self, path: Path) -> bool:
         try:

@@ -6,7 +6,7 @@ draws attention to a file, an event or a scan, only makes for a look; so no even
 too much, and none that was lost is missed for ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +162,13 @@ class StabilityTracker:
         file.delivered = None
         file.due = file.retry_at = now + wait
         return wait
+
+    def end_waits(self, concerns: Callable[[Path], bool], now: float) -> None:
+        """Look again now at files that failed: what they failed by may be mended."""
+        for path, file in self._active.items():
+            if file.failing and concerns(path):
+                file.due = file.retry_at = now
+                file.failures = 0
 
     def must_wait(self, path: Path, standing: Standing, now: float) -> bool:
         """Whether a file that has settled is to wait all the same, for those who write to it.

@@ -166,3 +166,24 @@ class Handles:
 
     def _at(self, path: Path) -> _Seen:
         return self._seen.setdefault(path, _Seen())
+
+
+def why_it_waits(told: Standing, standing: Standing, unsure_seconds: float) -> str:
+    """Why a file is not taken yet, as a clause.
+
+    Args:
+        told: What its events tell of its writers.
+        standing: What is known of them all in all.
+        unsure_seconds: How long it must rest where nothing is known.
+    """
+    if standing is Standing.UNKNOWN:
+        return (
+            "it cannot be told whether somebody still writes to it, so that it must have been"
+            f" unchanged for {unsure_seconds:g} s (unsure_seconds)"
+        )
+    if told is Standing.OPEN:
+        return (
+            "it is being written: by its events it was written to, and not closed since"
+            " (`nstd add` takes it all the same)"
+        )
+    return "it is being written: as the kernel says, a program has it open"

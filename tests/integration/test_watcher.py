@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from nstd.errors import StorageError
 from nstd.intake import folder_watch
 from nstd.intake.feed import EventFeed
-from nstd.intake.watcher import WatchedFolder
+from nstd.intake.watcher import WatchedFolder, Watcher
 from tests.watching import PATIENCE, QUIET, SETTLE, Intake, overflow
 
 # pytest makes errors of warnings, and this one would end watchdog's thread; see nstd.intake.feed.
@@ -316,3 +317,40 @@ def test_only_watchdogs_false_alarm_is_kept_from_the_log(caplog: pytest.LogCaptu
     library.warning("queue_events() called when the thread is inactive")
     library.warning("Inotify watches are exhausted")
     assert caplog.messages == ["Inotify watches are exhausted"]
+
+
+@pytest.mark.parametrize("name", ["a.mp4.nstd.yaml", "a.nstd.yaml"])
+def test_a_film_waits_no_longer_once_its_sidecar_changes(root: Path, name: str) -> None:
+    (root / "a.mp4").write_bytes(b"1")
+    refused, now = [True], [0.0]
+
+    def take(folder: WatchedFolder, path: Path) -> None:
+        tries.append(path.name)
+        if refused[0]:
+            raise StorageError("Its sidecar is wrong", "Mend it")
+
+    tries: list[str] = []
+    watcher = Watcher(
+        [WatchedFolder(root)],
+        take,
+        settle_seconds=1.0,
+        reconcile_seconds=1e6,
+        polling=False,
+        clock=lambda: now[0],
+    )
+    try:
+        watcher.start()
+        while len(tries) < 6:  # it is tried ever less often
+            now[0] += 1
+            watcher.tick()
+        refused[0] = False
+        watcher.tick()
+        assert len(tries) == 6
+        (root / name).write_text("seed: 3")
+        until = time.monotonic() + 20
+        while len(tries) == 6 and time.monotonic() < until:  # by that clock no time passes
+            watcher.tick()
+            time.sleep(0.01)
+        assert tries[6:] == ["a.mp4"]
+    finally:
+        watcher.stop()

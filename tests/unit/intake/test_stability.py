@@ -185,3 +185,21 @@ def test_a_file_that_waits_for_its_writer_is_not_asked_for_at_every_look() -> No
         assert tracker.must_wait(path, Standing.UNKNOWN, 110)
     assert tracker.due(1099) == []
     assert tracker.due(1100) == [FILM]
+
+
+def test_what_a_file_failed_by_may_be_mended_and_ends_its_wait_alone() -> None:
+    tracker = StabilityTracker(10.0)
+    other = Path("/in/other.mp4")
+    for path in (FILM, other):
+        tracker.look(path, SMALL, 100)
+        tracker.look(path, SMALL, 110)
+    assert len(_settled(tracker)) == 2
+    for now in (110, 111, 112):
+        tracker.failed(FILM, now)
+        tracker.failed(other, now)
+    tracker.end_waits(lambda path: path == FILM, 113)
+    assert tracker.due(113) == [FILM]
+    tracker.look(FILM, SMALL, 113)
+    assert _settled(tracker) == [(FILM, SMALL)]
+    # The next wait is the first again.
+    assert tracker.failed(FILM, 114) == 10
