@@ -12,7 +12,11 @@ from nstd.log import set_up_logging
 def init_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to.")] = Path(),
     service: Annotated[
-        bool, typer.Option("--service", help="Also a systemd unit for it: nstd.service.")
+        bool,
+        typer.Option(
+            "--service",
+            help="Also a systemd unit for it, nstd.service; that alone beside an nstd.yaml.",
+        ),
     ] = False,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -25,18 +29,21 @@ def init_command(
 
     set_up_logging("warning", debug=Face(debug).debug)
     made = begin(folder, service=service)
-    config, unit = shown(made.config), None if made.unit is None else shown(made.unit)
-    if json:
-        folders = {"watched": shown(made.watched), "painted": shown(made.painted)}
-        print_data({"config": config, "unit": unit} | folders)
-        return
-    typer.echo(f"Written: {config}" + ("" if unit is None else f", {unit}"))
-    typer.echo(
-        f"Drop films into {shown(made.watched)}; painted they appear in {shown(made.painted)}"
+    config = shown(made.config)
+    unit, watched, painted = (
+        None if path is None else shown(path) for path in (made.unit, made.watched, made.painted)
     )
+    if json:
+        print_data({"config": config, "unit": unit, "watched": watched, "painted": painted})
+        return
+    if watched is None:
+        typer.echo(f"Written: {unit}")
+    else:
+        typer.echo(f"Written: {config}" + ("" if unit is None else f", {unit}"))
+        typer.echo(f"Drop films into {watched}; painted they appear in {painted}")
     if unit is None:
         typer.echo(f"Next: nstd run --config {config}")
         return
-    typer.echo(f"Next, as root: let the user nstd read {config} and write to both folders; then")
+    typer.echo(f"Next, as root: let the user nstd read {config} and write to its folders; then")
     typer.echo(f"  install -m 644 {unit} /etc/systemd/system/ && systemctl daemon-reload")
     typer.echo("  nstd check --service && systemctl enable --now nstd")

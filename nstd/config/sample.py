@@ -27,15 +27,15 @@ class Begun:
     """What was written.
 
     Attributes:
-        config: The configuration.
-        watched: The folder it watches.
-        painted: The folder it paints into.
+        config: The configuration; where only a unit was written, it was there.
+        watched: The folder it watches; None where it was there.
+        painted: The folder it paints into; None where it was there.
         unit: The systemd unit, or None.
     """
 
     config: Path
-    watched: Path
-    painted: Path
+    watched: Path | None
+    painted: Path | None
     unit: Path | None
 
 
@@ -44,15 +44,16 @@ def begin(folder: Path, *, service: bool) -> Begun:
 
     Args:
         folder: Where to; it is made where there is none.
-        service: Whether a systemd unit for it is written, too.
+        service: Whether a systemd unit for it is written, too; alone beside a configuration.
 
     Raises:
-        OutputExistsError: One of the files is there already; none is written.
+        OutputExistsError: What is to be written is there already; nothing is written.
         StorageError: The file system refused.
     """
     folder = folder.absolute()
     config = folder / OWN_NAME
-    texts = {config: sample_config()}
+    fresh = not (service and config.is_file())
+    texts = {config: sample_config()} if fresh else {}
     if service:
         texts[folder / UNIT_NAME] = unit_for(config)
     for path in texts:
@@ -60,7 +61,8 @@ def begin(folder: Path, *, service: bool) -> Begun:
             raise OutputExistsError(
                 f"{path} is there already", "Edit it, or choose another folder: it is not replaced"
             )
-    for inner in (folder, folder / WATCHED, folder / PAINTED):
+    inside = (folder / WATCHED, folder / PAINTED) if fresh else ()
+    for inner in (folder, *inside):
         try:
             inner.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -74,7 +76,8 @@ def begin(folder: Path, *, service: bool) -> Begun:
                 raise from_os_error(error, path, "writing") from error
             publish(part, path, overwrite=False)
     unit = folder / UNIT_NAME if service else None
-    return Begun(config, folder / WATCHED, folder / PAINTED, unit)
+    watched, painted = inside or (None, None)
+    return Begun(config, watched, painted, unit)
 
 
 def sample_config() -> str:

@@ -39,3 +39,18 @@ def test_with_a_service_it_says_how_to_install_it(
         "watched": f"{tmp_path}/b/in",
         "painted": f"{tmp_path}/b/out",
     }
+
+
+def test_beside_a_configuration_that_is_there_it_writes_the_unit_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nstd.yaml").write_text("folders: []\n")
+    code, out, said = run(capsys, str(tmp_path), "--service")
+    assert (code, said) == (0, "")
+    assert out.startswith(f"Written: {tmp_path}/nstd.service\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["nstd.service", "nstd.yaml"]
+    assert (tmp_path / "nstd.yaml").read_text() == "folders: []\n"
+    assert f"run --config {tmp_path}/nstd.yaml" in (tmp_path / "nstd.service").read_text()
+    code, out, said = run(capsys, str(tmp_path), "--service")
+    assert (code, out) == (2, "")
+    assert "nstd.service is there already" in said
