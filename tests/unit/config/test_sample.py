@@ -22,8 +22,10 @@ def test_what_is_written_is_in_force_and_watches_the_folders_that_were_made(tmp_
     config = load_config(made.config)
     (folder,) = config.folders
     assert (folder.watch, folder.output) == (made.watched, made.painted)
-    assert made.watched and made.watched.is_dir()
-    assert made.painted and made.painted.is_dir()
+    assert made.watched
+    assert made.watched.is_dir()
+    assert made.painted
+    assert made.painted.is_dir()
     assert folder.recipes == tuple(config.recipes)
     assert sorted(path.name for path in made.config.parent.iterdir()) == ["in", "nstd.yaml", "out"]
 
