@@ -21,6 +21,7 @@ def paint(folder: Path, *films: Path, frames: str) -> list[Result]:
     recipe = recipe_from_options(config, name="oil", overrides=look)
     spec = OutputSpec(encode=EncodeSettings(container="mkv"))
     wanted = parse_frames(frames)
+    (folder / "painted").mkdir()
     return stylize(config, films, recipe, spec, f"{folder}/painted/", Onlooker(), frames=wanted)
 
 
@@ -44,4 +45,4 @@ def test_a_time_in_which_one_film_shows_nothing_is_that_films_failure(tmp_path: 
     (result,) = paint(tmp_path, film, frames="0.13s:0.2s")
     assert isinstance(result.error, UsageError)
     assert "no frame is shown in that time" in str(result.error)
-    assert not (tmp_path / "painted").exists()
+    assert not list((tmp_path / "painted").iterdir())

@@ -206,4 +206,4 @@ def test_a_batch_gives_another_users_file_the_longer_rest(
     )
     assert (found.settled, found.left_out) == ([root / "a.mp4", root / "b.mp4"], {})
     assert now[0] == 1300
-    assert [m for m in caplog.messages if "b.mp4' cannot be told: it must rest for 300 s" in m]
+    assert [m for m in caplog.messages if "b.mp4 cannot be told: it must rest for 300 s" in m]
