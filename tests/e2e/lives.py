@@ -1,7 +1,6 @@
 """Films painted one after the other by daemons that signals strike: what became of each."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import time
@@ -157,14 +156,19 @@ class Life:
         self._stack.close()
         return ended
 
-    def drop(self, *, moves: bool = False) -> "Dropped":
-        """Put the next film into a watched folder, whole and at once."""
+    def drop(self, *, moves: bool = False, box: bytes = b"") -> "Dropped":
+        """Put the next film into a watched folder, whole and at once.
+
+        Args:
+            moves: Whether into the one whose originals are moved.
+            box: An MP4 box added at its end, for content that no other film has.
+        """
         for painted in self.program.work.glob("out-*/*.mp4"):
             os.utime(painted)  # as if it was edited: else this one would not be painted again
         self._count += 1
         place = self.program.work / ("moving" if moves else "in") / f"film-{self._count}.mp4"
         new = self.program.home / "new.mp4"
-        shutil.copyfile(self._film, new)
+        new.write_bytes(self._film.read_bytes() + box)
         return Dropped(self.program, new.rename(place))
 
     def until(self, condition: Callable[[], object], what: str) -> None:

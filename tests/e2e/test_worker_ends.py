@@ -45,7 +45,7 @@ def test_a_film_that_kills_every_worker_is_given_up_and_no_other(life: Life, exp
         source = life.program.work / "in/film-1.mp4"
         point = "it is claimed and not probed"
         life.observer.arm(Strike(point, victim="worker", once=False, only=str(source)))
-        deadly, sound = life.drop(), life.drop()
+        deadly, sound = life.drop(box=b"\0\0\0\x08free"), life.drop()
         assert deadly.path == source
         life.until(lambda: sound.is_settled() and deadly.rows()[0]["state"] == "failed", "both end")
         fates = [Fate(original=dropped.original) for dropped in (deadly, sound)]

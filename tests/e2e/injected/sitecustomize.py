@@ -195,7 +195,8 @@ def _pass(folder: Path, step: str, when: str, arguments: Sequence[Any]) -> None:
         return
     if (armed["step"], armed["when"]) != (step, when):
         return
-    if armed["only"] and armed["only"] not in map(str, arguments):
+    # A file that was dropped is read by its descriptor: /proc/self/fd/N leads to its name.
+    if armed["only"] and armed["only"] not in (os.path.realpath(str(one)) for one in arguments):
         return
     count = _calls[armed["number"]] = _calls.get(armed["number"], 0) + 1
     if count != armed["call"]:
