@@ -7,8 +7,7 @@ ever: neither may keep the daemon from its signals, its workers and its service 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from nstd.daemon.readers import Readers, is_large
 from nstd.errors import (
     ConfigError,
     InputError,
-    Interrupted,
     LedgerError,
     NstdError,
     StorageError,
@@ -83,7 +81,6 @@ class Desk:
         self.reading: dict[Path, float] = {}
         self._store = store
         self._looks = looks
-        self._queueing = threading.Lock()
         self.entries: dict[WatchedFolder, FolderConfig] = {
             watched_folder(folder): folder for folder in config.folders
         }
@@ -133,7 +130,7 @@ class Desk:
             dropped = is_dropped(entry, folder.path, path, named=False)
             fingerprint(self._store, folder.path, path, dropped=dropped, stopping=self._leaving)
             queued = submit_entry(
-                self._store, self._config, entry, folder.path, path, queueing=self._alone()
+                self._store, self._config, entry, folder.path, path, leaving=self._leaving
             )
         except (InputError, WeightsError, ConfigError) as error:
             if error.retryable:
@@ -145,14 +142,6 @@ class Desk:
             first, *more = error.problem.split("\n")
             raise StorageError([f"{path} waits: {first}", *more], error.remedy) from error
         return queued, info
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Queue as the only one: what was read for that, other threads have read beside."""
-        with self._queueing:
-            if self._leaving():
-                raise Interrupted("The folders are watched by another configuration now")
-            yield
 
     def _looked_at(
         self, entry: FolderConfig, folder: WatchedFolder, path: Path

@@ -10,9 +10,9 @@ from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
 from nstd.submit.control import UNFINISHED, open_ledger
-from nstd.submit.freeze import entry_requests
+from nstd.submit.freeze import entry_requests, with_name
 from nstd.submit.inputs import absolute, batch_folder, expand, ready_folder, watching_folder
-from nstd.submit.names import Entry, require_replaceable
+from nstd.submit.names import Entry, naming, require_replaceable
 from nstd.submit.output import OutputSpec
 
 
@@ -116,11 +116,16 @@ def _add_one(
         requests = [
             replace(request, output=request.output | {"only_own": False}) for request in requests
         ]
-    for request in requests:
-        before = store.find(request.key)
-        if before is None or _is_queued_anew(before, wish):
-            _require_free(store, request)
-    return [_queue(store, source, request, wish) for request in requests]
+    with naming(config.state_dir):
+        requests = [
+            with_name(store, config, entry, name, request)
+            for name, request in zip(place.recipes, requests, strict=True)
+        ]
+        for request in requests:
+            before = store.find(request.key)
+            if before is None or _is_queued_anew(before, wish):
+                _require_free(store, request)
+        return [_queue(store, source, request, wish) for request in requests]
 
 
 def _queue(store: JobStore, source: Path, request: JobRequest, wish: Wish) -> Added:

@@ -2,8 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,18 +10,18 @@ from pathlib import Path
 from nstd.config import Config, FolderConfig, MoveOriginals
 from nstd.config.sidecar import note_of_sidecar, sidecar_of, with_sidecar
 from nstd.disks.place import Place
-from nstd.errors import ConfigError, InputError, WeightsError
+from nstd.errors import ConfigError, InputError, Interrupted, WeightsError
 from nstd.gallery import style_name
 from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
-from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, Json
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, Json, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.control import placed_recipe
 from nstd.submit.frozen import freeze_file
-from nstd.submit.names import Chosen, Entry, Naming, choose_target, output_extension
+from nstd.submit.names import Entry, Naming, choose_target, naming, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
@@ -90,7 +89,7 @@ def submit_entry(
     source: Path,
     *,
     named: bool = False,
-    queueing: AbstractContextManager[object] | None = None,
+    leaving: Callable[[], bool] = lambda: False,
 ) -> list[tuple[Job, bool]]:
     """Queue a file of a watched folder, or of the batch list, once for each of its recipes.
 
@@ -101,14 +100,14 @@ def submit_entry(
         folder: What the file's relative path counts from.
         source: The file.
         named: A person has named the file; see `is_dropped`.
-        queueing: Entered once all is read, to choose names and to queue: of several threads one
-            at a time may, or two outputs would get one name.
+        leaving: Asked once all is read; where it is true nothing is queued.
 
     Returns:
         Each job, and whether it was queued now.
 
     Raises:
         ConfigError: Something is wrong in the file's sidecar; it is to wait until that is mended.
+        Interrupted: It is `leaving`.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
     # All are frozen before the first is queued: where one cannot be, none is begun.
@@ -123,12 +122,12 @@ def submit_entry(
             raise
         # What was queued before keeps the recipe it was queued with.
         return [(job, False) for job in jobs]
-    with queueing or nullcontext():
+    with naming(config.state_dir):
+        if leaving():
+            raise Interrupted(f"{source} was not queued: work was stopped")
         queued = []
         for name, request in zip(entry.recipes, requests, strict=True):
-            chosen = _choose(store, config, entry, name, request.key, source)
-            target = os.fsencode(chosen.target)
-            queued.append(store.enqueue(replace(request, target=target, note=chosen.note)))
+            queued.append(store.enqueue(with_name(store, config, entry, name, request)))
         return queued
 
 
@@ -143,7 +142,7 @@ def entry_requests(
     placed: bool = False,
     named: bool = False,
 ) -> list[JobRequest]:
-    """What `submit_entry` queues, not queued yet.
+    """What `submit_entry` queues, not queued yet; its output's name is chosen last: `with_name`.
 
     Args:
         store: The ledger.
@@ -168,7 +167,6 @@ def entry_requests(
         known_as = placed_recipe(name, entry.output) if placed else name
         key = job_key(store, folder, source, known_as, dropped=dropped)
         output = replace(output_spec(config, entry), dropped=dropped)
-        chosen = _choose(store, config, entry, name, key, source)
         # Before it is read: one that changes meanwhile is not the one that was noted.
         beside = note_of_sidecar(source)
         recipe, held = _recipe(config, entry, name, folder, source)
@@ -178,9 +176,8 @@ def entry_requests(
             recipe_name=known_as,
             recipe=recipe,
             output=output,
-            target=chosen.target,
+            target=entry.output,
             priority=entry.priority,
-            note=chosen.note,
             places=_places(entry, folder).as_before(store),
             sidecar=beside,
         )
@@ -189,13 +186,14 @@ def entry_requests(
     return requests
 
 
-def _choose(
-    store: JobStore, config: Config, entry: Entry, recipe: str, key: JobKey, source: Path
-) -> Chosen:
-    """Where the output goes, as things are now."""
-    encode = output_spec(config, entry).encode
-    naming = Naming(entry, recipe, output_extension(source, encode), encode, source.parent.name)
-    return choose_target(store, key, entry, naming, source)
+def with_name(
+    store: JobStore, config: Config, entry: Entry, recipe: str, request: JobRequest
+) -> JobRequest:
+    """The request with the place of its output, as things are now; to be called while `naming`."""
+    source, encode = path_of(request.source), output_spec(config, entry).encode
+    rule = Naming(entry, recipe, output_extension(source, encode), encode, source.parent.name)
+    chosen = choose_target(store, request.key, entry, rule, source)
+    return replace(request, target=os.fsencode(chosen.target), note=chosen.note)
 
 
 def _recipe(

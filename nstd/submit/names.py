@@ -1,14 +1,17 @@
 """What outputs are called."""
 
+import fcntl
 import itertools
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 from nstd.config import BatchConfig, FolderConfig, output_name
-from nstd.errors import OutputExistsError
+from nstd.errors import BusyError, OutputExistsError, from_os_error
 from nstd.files import facts_of
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -26,6 +29,41 @@ def output_extension(source: Path, encode: EncodeSettings) -> str:
     """Of the painted file, without its dot."""
     suffix = source.suffix.lower()
     return STILL_FORMATS.get(suffix, "png") if suffix in STILL_SUFFIXES else encode.container
+
+
+NAMING_SECONDS = 10.0
+"""How long another one is waited for that names and queues: it takes milliseconds, and as long as
+somebody has stopped it."""
+
+
+@contextmanager
+def naming(state_dir: Path) -> Iterator[None]:
+    """Be the only one who names outputs: from the look at which names are free until it is queued.
+
+    Two threads, or `nstd add` and the daemon, would else give one name to two films.
+
+    Raises:
+        BusyError: Another one takes that long.
+        StorageError: The state folder cannot be written to.
+    """
+    path = state_dir / "naming.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise from_os_error(error, path, "opening") from error
+    deadline = time.monotonic() + NAMING_SECONDS
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= deadline:
+                    raise BusyError(f"Another nstd queues films in {state_dir}") from error
+                time.sleep(0.01)
+        yield
+    finally:
+        os.close(descriptor)  # which gives the lock back
 
 
 @dataclass(frozen=True, slots=True)

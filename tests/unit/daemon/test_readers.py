@@ -96,7 +96,7 @@ def test_a_large_file_keeps_no_other_waiting(
         until(lambda: len(store.jobs()) == 2)
         assert set(queued(store)) == {"small.png", "elsewhere.png"}
         monkeypatch.setattr(desk_module, "MOMENT_SECONDS", -1.0)
-        assert intake.reading == [tmp_path / "in/large.png"]
+        until(lambda: intake.reading == [tmp_path / "in/large.png"])
         gate.set()
         until(lambda: len(store.jobs()) == 3)
         assert queued(store)[2] == "large.png"

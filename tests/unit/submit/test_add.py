@@ -1,6 +1,9 @@
 """`nstd add`: where a file belongs, what is queued of it, and what is refused at once."""
 
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -9,7 +12,8 @@ import pytest
 
 from nstd.config import Config
 from nstd.errors import BeingWrittenError, NstdError, OutputExistsError, UsageError, VanishedError
-from nstd.ledger.job import JobState, path_of
+from nstd.ledger.job import Job, JobRequest, JobState, path_of
+from nstd.ledger.store import JobStore
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.add import Added, Wish, add
 from nstd.submit.control import open_ledger, recipe_name
@@ -69,6 +73,28 @@ def test_a_file_that_a_program_has_open_for_writing_is_refused_and_the_others_ar
         added = put(config, "in/b.png", "in/a.png")
     assert [type(one.error) for one in added] == [BeingWrittenError, NoneType, NoneType]
     assert [one.new for one in put(config, "in/b.png")] == [True, True]
+
+
+def test_of_files_that_are_added_at_one_moment_none_gets_the_name_of_another(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enqueue = JobStore.enqueue
+
+    def slow(store: JobStore, request: JobRequest, *, again: bool = False) -> tuple[Job, bool]:
+        time.sleep(0.1)  # so that all would have chosen before the first is queued
+        return enqueue(store, request, again=again)
+
+    monkeypatch.setattr(JobStore, "enqueue", slow)
+    names = [str(picture(f"{folder}/a.png")) for folder in ("one", "two", "three")]
+    start = threading.Barrier(len(names))
+
+    def put_one(name: str) -> list[Added]:
+        start.wait(30)
+        return put(config, name, overwrite=True, **PLACED)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        added = [one for found in pool.map(put_one, names) for one in found]
+    assert sorted(targets(added, tmp_path)) == ["else/a-2.png", "else/a-3.png", "else/a.png"]
 
 
 def test_a_folders_priority_holds_unless_another_is_wished(config: Config) -> None:
