@@ -25,6 +25,10 @@ SECONDS_TO_STOP = 20
 Row = dict[str, Any]
 
 
+WATCHED = {"keep": "in", "move": "moving", "delete": "deleting"}
+"""The watched folders, by what becomes of their originals."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A film, and what befalls it.
@@ -32,11 +36,11 @@ class Case:
     Attributes:
         strikes: One after the other; each is armed once the one before it has struck, and what it
             ended is there again.
-        moves: Whether the original is moved once the film is painted.
+        originals: What becomes of its original once it is painted; a key of `WATCHED`.
     """
 
     strikes: tuple[Strike, ...] = ()
-    moves: bool = False
+    originals: str = "keep"
 
 
 @dataclass
@@ -83,11 +87,11 @@ def configure(
     temporal: str = "independent",
     **keys: Any,
 ) -> None:
-    """Two watched folders: `in` keeps its originals, those of `moving` are moved."""
+    """Three watched folders, those of `WATCHED`."""
     work = program.work
-    for name in ("in", "moving"):
+    for name in WATCHED.values():
         (work / name).mkdir()
-    folders = {"in": {}, "moving": {"originals": {"move": str(work / "moved")}}}
+    originals = {"move": {"move": str(work / "moved")}}
     program.configure(
         network=str(network),
         settle_seconds=0.2,
@@ -103,8 +107,8 @@ def configure(
         },
         folders=[
             {"watch": str(work / name), "output": str(work / f"out-{name}"), "recipe": "tiny"}
-            | more
-            for name, more in folders.items()
+            | {"originals": originals.get(what, what)}
+            for what, name in WATCHED.items()
         ],
         **keys,
     )
@@ -156,17 +160,17 @@ class Life:
         self._stack.close()
         return ended
 
-    def drop(self, *, moves: bool = False, box: bytes = b"") -> "Dropped":
+    def drop(self, *, originals: str = "keep", box: bytes = b"") -> "Dropped":
         """Put the next film into a watched folder, whole and at once.
 
         Args:
-            moves: Whether into the one whose originals are moved.
+            originals: Into the one of `WATCHED` that does that with them.
             box: An MP4 box added at its end, for content that no other film has.
         """
         for painted in self.program.work.glob("out-*/*.mp4"):
             os.utime(painted)  # as if it was edited: else this one would not be painted again
         self._count += 1
-        place = self.program.work / ("moving" if moves else "in") / f"film-{self._count}.mp4"
+        place = self.program.work / WATCHED[originals] / f"film-{self._count}.mp4"
         new = self.program.home / "new.mp4"
         new.write_bytes(self._film.read_bytes() + box)
         return Dropped(self.program, new.rename(place))
@@ -187,7 +191,7 @@ class Life:
             self.start()
             if case.strikes:
                 self.observer.arm(case.strikes[0])
-            dropped = self.drop(moves=case.moves)
+            dropped = self.drop(originals=case.originals)
             fate.original = dropped.original
             self._go_through(case, fate, dropped)
             self.take_stock(fate, dropped)
@@ -342,20 +346,20 @@ def unbroken(
 _unbroken: dict[tuple[Path, Path, str, str], Fate] = {}
 
 
-def check(fate: Fate, kills: int, expected: str, *, moves: bool = False) -> None:
+def check(fate: Fate, kills: int, expected: str, *, originals: str = "keep") -> None:
     """The film is there once and as it should be, and nothing else has changed.
 
     Args:
         fate: The film's.
         kills: How often something was ended in its making.
         expected: Hash of the unbroken film.
-        moves: Whether its original was to be moved.
+        originals: What was to become of its original.
     """
     assert fate.trouble is None
     name = Path(fate.rows[0]["source"].decode()).name
     assert fate.outputs == {name: expected}, fate.log
-    folder = "moved" if moves else "in"
-    assert fate.originals == {f"{folder}/{name}": fate.original}, fate.log
+    places = {"keep": ["in"], "move": ["moved"], "delete": []}[originals]
+    assert fate.originals == {f"{place}/{name}": fate.original for place in places}, fate.log
     assert [row["state"] for row in fate.rows] == ["done"]
     assert is_legal(fate.events), fate.events
     assert fate.left == []

@@ -29,7 +29,7 @@ from tests.e2e.program import Program
 # --- `nstd stylize` -------------------------------------------------------------------------------
 
 ARGUMENTS = ("stylize", "film.mp4", "--recipe", "tiny", "--levels", "32:2", "-o", "painted.mp4")
-BY_HAND = [name for name, point in POINTS.items() if not point.moves]
+BY_HAND = [name for name, point in POINTS.items() if not point.goes]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,7 @@ def test_what_is_finished_is_not_painted_again(fates: dict[str, list[forking.Fat
 # --- `nstd batch` ---------------------------------------------------------------------------------
 
 SETTLING = {
-    "move": [name for name, point in POINTS.items() if point.moves],
-    "delete": [name for name, point in POINTS.items() if point.moves and "." in point.step[10:]],
+    how: [name for name, point in POINTS.items() if how in point.goes] for how in ("move", "delete")
 }
 
 
@@ -121,8 +120,8 @@ def test_a_batch_killed_while_an_original_goes_ends_it_at_its_next_start(
 # --- the daemon -----------------------------------------------------------------------------------
 
 
-def case(point: str, **how: Any) -> Case:
-    return Case((Strike(point, **how),), moves=POINTS[point].moves)
+def case(point: str, originals: str = "", **how: Any) -> Case:
+    return Case((Strike(point, **how),), originals or ("move" if POINTS[point].goes else "keep"))
 
 
 CASES = {
@@ -131,6 +130,11 @@ CASES = {
         f"worker killed: {name}": case(name, victim="worker")
         for name, point in POINTS.items()
         if point.in_worker
+    },
+    **{
+        f"{victim} killed, to be deleted: {name}": case(name, "delete", victim=victim)
+        for victim in ("daemon", "worker")
+        for name in SETTLING["delete"]
     },
     # A stop is gentler than a kill.
     **{
@@ -206,7 +210,7 @@ def slow_fates(
 def check_case(name: str, fate: Fate, expected: str) -> None:
     """The film is whole; what was struck ended as it should, and nothing else did."""
     case = CASES[name]
-    check(fate, len(case.strikes), expected, moves=case.moves)
+    check(fate, len(case.strikes), expected, originals=case.originals)
     codes = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 0}
     on_daemon = [strike for strike in case.strikes if strike.victim == "daemon"]
     assert fate.codes == [codes[strike.signal] for strike in on_daemon]

@@ -174,7 +174,7 @@ def test_an_original_waits_for_the_disk_that_it_is_moved_to(
     life.start()
     point = "it is in place and not DONE"
     life.observer.arm(Strike(point, victim="worker", signal="SIGSTOP"))
-    dropped = life.drop(moves=True)
+    dropped = life.drop(originals="move")
     life.until(lambda: life.observer.has_struck, "the moment has come")
     (row,) = dropped.rows()
     disk.unmount()

@@ -38,14 +38,14 @@ class Point(NamedTuple):
         when: "before" or "after" it; of a step that yields, before or after each item.
         call: At which call of it, from 1.
         in_worker: Whether it is a daemon's worker that comes by.
-        moves: Whether it is met only where the original is moved at the end.
+        goes: Met only where the original goes at the end: those of `move` and `delete` that do.
     """
 
     step: str
     when: str
     call: int = 1
     in_worker: bool = True
-    moves: bool = False
+    goes: tuple[str, ...] = ()
 
 
 POINTS = {
@@ -67,20 +67,20 @@ POINTS = {
     "it has both its names": Point("os:link", "after"),
     "it is in place and not DONE": Point(f"{STORE}.done", "before"),
     "it is DONE and its original is there": Point(
-        "nstd.work.originals:Settlement.settle", "before", moves=True
+        "nstd.work.originals:Settlement.settle", "before", goes=("move", "delete")
     ),
     "its original is aside": Point(
-        "nstd.work.departure:Departure._take_aside", "after", moves=True
+        "nstd.work.departure:Departure._take_aside", "after", goes=("move", "delete")
     ),
     "its original is aside and to be published": Point(
-        "nstd.work.departure:publish", "before", moves=True
+        "nstd.work.departure:publish", "before", goes=("move",)
     ),
     "its original is settled and its work folder there": Point(
-        "nstd.work.originals:Settlement.settle", "after", moves=True
+        "nstd.work.originals:Settlement.settle", "after", goes=("move", "delete")
     ),
-    "its original has both names": Point("os:link", "after", 2, moves=True),
+    "its original has both names": Point("os:link", "after", 2, goes=("move",)),
     "its original is moved and nothing said": Point(
-        "nstd.work.departure:publish", "after", moves=True
+        "nstd.work.departure:publish", "after", goes=("move",)
     ),
 }
 """By what has just happened."""
