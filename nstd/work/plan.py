@@ -103,8 +103,9 @@ class Cost:
 
 
 # Peaks of a process above what it takes for 64×64 pixels, and times of a step, of stills of 640×360
-# and 1280×720 on one Zen 3 core, 14 steps of L-BFGS; each with a tenth more. A GPU of the middle
-# class is taken to need five times what an H200 does, from counts of operations and bytes.
+# and 1280×720 on one Zen 3 core, 14 steps of L-BFGS (`bench/cost.py`); each with a tenth more. A
+# GPU of the middle class is taken to need five times what an H200 does, from counts of operations
+# and bytes.
 POCKET_COST = Cost(pixel_bytes=1400, style_bytes=300, core_seconds=2.5, gpu_seconds=0.025)
 FULL_COST = Cost(pixel_bytes=4400, style_bytes=1200, core_seconds=22.0, gpu_seconds=0.22)
 """Of VGG-19; of a network that is not known no more is known than that it is not larger."""

@@ -1,0 +1,91 @@
+"""What painting takes of memory and time, beside what is estimated before it is begun.
+
+    python bench/cost.py [--sizes 640x360,1280x720] [--networks pocket,vgg19]
+
+Paints a picture for itself on one thread of the CPU, at one level, in a fresh process each: 14
+steps of L-BFGS, whose history of 10 pairs is full by then. Prints bytes of memory for each
+painted pixel, above the peak of one of 64×64 pixels, and seconds a step takes on a megapixel; and
+what `nstd.work.plan` holds against limits, which is to be more. VGG-19's weights are random:
+neither depends on their values.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from step_time import DEEPEST, WIDTHS, random_tensors
+
+from nstd.style.network import Network
+from nstd.style.optimize import Painter, stylize_frame
+from nstd.style.recipe import Level, StyleRecipe, StyleSource
+from nstd.style.targets import MemoryStore, StyleImage
+from nstd.weights.canonical import load_weights
+from nstd.weights.catalog import find_weights
+from nstd.work.plan import FULL_COST, PAIR_BYTES, POCKET_COST
+
+HISTORY, STEPS = 10, 14
+
+
+def measure(name: str, width: int, height: int) -> None:
+    """Paint in this process; prints its peak in bytes, and the seconds of a step."""
+    torch.set_num_threads(1)
+    tensors = (
+        load_weights(find_weights("pocket", Path("no-cache"))).tensors
+        if name == "pocket"
+        else random_tensors(WIDTHS["vgg19"], readout=False)
+    )
+    recipe = StyleRecipe(
+        styles=(StyleSource(image="random"),), levels=(Level(max(width, height), STEPS),)
+    )
+    generator = torch.Generator().manual_seed(1)
+    style = StyleImage(torch.rand(1, 3, 64, 64, generator=generator), "random")
+    network = Network(tensors, deepest=DEEPEST)
+    painter = Painter(recipe, network, name, (style,), MemoryStore(), HISTORY)
+    frame = torch.rand(1, 3, height, width, generator=generator)
+    times = [time.perf_counter() for _ in stylize_frame(painter, frame)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    print(peak, (times[-1] - times[0]) / (len(times) - 1))
+
+
+def measured(name: str, width: int, height: int) -> tuple[int, float]:
+    """What `measure` prints in a fresh process."""
+    command = [sys.executable, __file__, "--measure", name, f"{width}x{height}"]
+    peak, seconds = subprocess.run(
+        command, check=True, capture_output=True, text=True
+    ).stdout.split()
+    return int(peak), float(seconds)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="640x360,1280x720")
+    parser.add_argument("--networks", default="pocket,vgg19")
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        name, size = arguments.measure
+        measure(name, *map(int, size.split("x")))
+        return
+    titles = ("bytes a pixel", "estimated", "s a step and MP", "estimated")
+    print(f"{'':>18}" + "".join(f"{title:>17}" for title in titles))
+    for name in arguments.networks.split(","):
+        cost = POCKET_COST if name == "pocket" else FULL_COST
+        base, _ = measured(name, 64, 64)
+        for size in arguments.sizes.split(","):
+            width, height = map(int, size.split("x"))
+            peak, seconds = measured(name, width, height)
+            pixels = width * height
+            held = (cost.pixel_bytes + PAIR_BYTES * HISTORY, cost.core_seconds)
+            found = ((peak - base) / pixels, seconds / pixels * 1e6)
+            print(
+                f"{name:>8}{size:>10}{found[0]:17,.0f}{held[0]:17,}{found[1]:17.2f}{held[1]:17.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
