@@ -99,6 +99,7 @@ def details_text(found: Details) -> str:
     lines += _mapping("Recipe", _recipe(job.request.recipe))
     lines += _mapping("Output", job.request.output)
     lines += _mapping("Plan", job.plan or {})
+    lines += _mapping("Found", job.report)
     lines += _section("Segments", found.segments)
     lines += [f"  {_segment_line(segment)}" for segment in found.segments]
     lines += _section("History", found.events)
@@ -155,6 +156,7 @@ def details_data(found: Details) -> dict[str, Any]:
         "recipe_frozen": request.recipe,
         "output": request.output,
         "plan": found.job.plan,
+        "report": found.job.report,
         "segments": [asdict(segment) for segment in found.segments],
         "events": [
             {

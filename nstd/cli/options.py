@@ -229,6 +229,7 @@ def _as_data(result: "Result", recipe: "RecipeOf") -> dict[str, Any]:
         "styles": [] if job is None else style_names(job),
         "frames": None if job is None else job.frames_done,
         "seconds": None if result.seconds is None else round(result.seconds, 3),
+        "report": {} if job is None else job.report,
         **error_data(result.error),
         "kept": result.kept,
         "gone": result.gone,

@@ -158,7 +158,7 @@ class _Daemon:
         if facts == self._reported:
             return
         try:
-            self._store.report(facts)
+            self._store.report_daemon(facts)
         except NstdError as error:
             logger.debug("The report could not be written: %s", error)
         else:

@@ -165,6 +165,8 @@ class Job:
         frames_total: An estimate; 0 where unknown.
         part: The finished file that was about to replace the target, once it is PUBLISHING; it
             tells whether the file at the target is this one.
+        report: What was found out about the film before and while it was painted, for people and
+            programs: by whom it is read, what of it is kept; see `JobStore.report`.
     """
 
     id: int
@@ -186,6 +188,7 @@ class Job:
     frames_done: int = 0
     frames_total: int = 0
     part: FileIdentity | None = None
+    report: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

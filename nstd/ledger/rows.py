@@ -68,6 +68,7 @@ def job_of(row: sqlite3.Row) -> Job:
         frames_done=row["frames_done"],
         frames_total=row["frames_total"],
         part=None if row["part"] is None else FileIdentity(**json.loads(row["part"])),
+        report={} if row["report"] is None else json.loads(row["report"]),
     )
 
 

@@ -173,6 +173,9 @@ _BY_PLACE = tuple(
     for name in ("source", "output", "originals")
 )
 
+_REPORT = ("ALTER TABLE jobs ADD COLUMN report TEXT CHECK (report IS NULL OR json_valid(report))",)
+"""What was found out about a film before and while it was painted; NULL before anything was."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
@@ -183,6 +186,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FOUND,
     _KINDS,
     _BY_PLACE,
+    _REPORT,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

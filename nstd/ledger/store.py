@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from nstd.errors import LedgerError
 from nstd.ledger import segment_rows
@@ -179,6 +180,21 @@ class JobStore(Steering):
             ).fetchone()
             return job_of(row)
 
+    def report(self, job: Job, **entries: Any) -> Job:
+        """Note what was found out about the film; an entry of the same name is replaced.
+
+        Args:
+            job: The claim.
+            entries: By name, each of what JSON can say; None takes an entry away.
+        """
+        with self._database.transaction() as connection:
+            known = job_of(held_row(connection, job)).report | entries
+            facts = {name: entry for name, entry in known.items() if entry is not None}
+            row = connection.execute(
+                "UPDATE jobs SET report = ? WHERE id = ? RETURNING *", (to_json(facts), job.id)
+            ).fetchone()
+            return job_of(row)
+
     def release(self, holder: Holder, *, reason: str, counted: bool = True) -> list[Job]:
         """Give back whatever a process holds that has ended; for its parent.
 
@@ -336,7 +352,7 @@ class JobStore(Steering):
                 values,
             )
 
-    def report(self, facts: Json) -> None:
+    def report_daemon(self, facts: Json) -> None:
         """Note how the daemon fares, for those who look from outside; replaces the last report."""
         with self._database.transaction() as connection:
             connection.execute(

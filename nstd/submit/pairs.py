@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nstd.errors import UsageError
 from nstd.media.names import STILL_SUFFIXES
-from nstd.media.write.encode import CONTAINERS
+from nstd.media.write.containers import CONTAINERS
 from nstd.submit.frames import FrameRange
 from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
@@ -78,7 +78,7 @@ def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
         raise UsageError(f"{target} is the film itself", "Choose another output")
     fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
     if source.suffix.lower() not in STILL_SUFFIXES:
-        films = frozenset(f".{name}" for name in CONTAINERS)
+        films = frozenset(one.suffix for one in CONTAINERS.values())
         # The name chooses the container, if that is not chosen already.
         fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films
     if suffix not in fitting:

@@ -19,8 +19,9 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
 from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.media.write.keeping import make_track
 from nstd.media.write.segment import origin
-from nstd.media.write.tracks import Track, Window, copied_metadata, describe, make_track
+from nstd.media.write.tracks import Track, Window, copied_metadata, describe
 from nstd.media.write.verify import Promise, verify
 
 _LOG = logging.getLogger(__name__)
@@ -144,13 +145,15 @@ class _Picture:
         # Not every codec states it itself, and the template forgets what the container said.
         stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
         tag = CODECS[settings.codec].tag
-        if tag and output.format.name != "matroska":
+        if tag and settings.holder.codec_tags:
             stream.codec_context.codec_tag = tag
         square = self.info.sample_aspect_ratio == 1
-        if output.format.name == "matroska" and not square and settings.codec not in _STATES_ASPECT:
+        holder = settings.holder
+        if not (square or holder.states_aspect or settings.codec in _STATES_ASPECT):
             _LOG.warning(
-                "Matroska films in %s cannot be told that their pixels are %s wide: it is lost",
+                "Films of %s in %s cannot be told that their pixels are %s wide: it is lost",
                 settings.codec,
+                holder.name,
                 self.info.sample_aspect_ratio,
             )
         if self.info.rotation:
@@ -190,11 +193,13 @@ def _write(
     settings: EncodeSettings,
     span: tuple[int, int] | None,
 ) -> Promise:
-    window = _window(source, picture.info, settings, span)
+    window = _window(source, picture.info, span)
     options = _muxer_options(source, picture.info, settings)
     with (
         begun(part, target) as descriptor,
-        av.open(str(readable(descriptor)), "w", format=settings.format, options=options) as output,
+        av.open(
+            str(readable(descriptor)), "w", format=settings.holder.format, options=options
+        ) as output,
     ):
         painted, tracks = _add_streams(source, output, picture, settings, window)
         chapters = _chapters(source, window)
@@ -211,7 +216,7 @@ def _write(
         kinds=[track.source.type for track in tracks.values() if track.output in written],
         empty=[track.source.type for track in tracks.values() if track.output not in written],
         chapters=len(chapters),
-        rounds_to_milliseconds=settings.container == "mkv",
+        rounds_to_milliseconds=not settings.holder.edit_lists,
     )
 
 
@@ -247,12 +252,11 @@ def _mux_all(
 def _window(
     source: InputContainer,
     info: VideoInfo,
-    settings: EncodeSettings,
     span: tuple[int, int] | None,
 ) -> Window:
     if span:
         first, end = (stamp * info.time_base for stamp in span)
-        return Window(first, first, end, hides_beginning=settings.container != "mkv")
+        return Window(first, first, end)
     if source.format.name not in _OWN_EPOCH:
         # What is to be shown before 0 would not be shown at all.
         return Window(origin(info) * info.time_base)
@@ -268,7 +272,7 @@ def _window(
 def _muxer_options(
     source: InputContainer, info: VideoInfo, settings: EncodeSettings
 ) -> dict[str, str]:
-    if settings.container == "mkv":
+    if not settings.holder.edit_lists:
         return {}
     ticks = info.time_base.denominator
     # Edit lists, which carry every stream's start, are written in the movie's time scale: it has
@@ -299,7 +303,7 @@ def _add_streams(
             painted = picture.add_to(output, settings)
             painted.metadata.update(copied_metadata(stream.metadata))
             painted.disposition = stream.disposition
-        elif track := make_track(stream, output, window):
+        elif track := make_track(stream, output, settings.holder, window):
             tracks[stream.index] = track
     return painted, tracks
 

@@ -1,9 +1,10 @@
-"""How films are encoded: the codecs and containers on offer, and what each needs."""
+"""How films are encoded: the codecs on offer, and what each needs."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from nstd.errors import UsageError
+from nstd.media.write.containers import CONTAINERS, Container
 
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
@@ -52,8 +53,6 @@ CODECS: dict[str, Codec] = {
     "prores": Codec("prores_ks", "yuv422p10le", "yuv444p10le", "mov", ("mov", "mkv"), 0),
     "ffv1": Codec("ffv1", "bgr0", "bgr0", "mp4", ("mkv", "mp4"), 0),
 }
-CONTAINERS: dict[str, str] = {"mp4": "mp4", "mov": "mov", "mkv": "matroska"}
-"""The containers on offer, and ffmpeg's names of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +97,8 @@ class EncodeSettings:
             raise UsageError(f"An encoder cannot use {self.threads} threads", "Choose from 1 to 64")
 
     @property
-    def format(self) -> str:
-        """The container, by the name ffmpeg gives it."""
+    def holder(self) -> Container:
+        """The container, and what it can hold."""
         return CONTAINERS[self.container]
 
 

@@ -1,20 +1,18 @@
-"""The streams beside the painted one: which can be kept, copied or converted, and how."""
+"""The streams beside the painted one on their way from the source to the output."""
 
 import io
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import av
-from av.container import OutputContainer
-from av.stream import AttachmentStream, Stream
+from av.stream import Stream
 
-from nstd.media.read.probe import codec_name, is_cover
-from nstd.media.read.scan import open_film, packets
-from nstd.media.write.text import TEXT_CODECS, encode_text, plain_text
+from nstd.media.read.probe import codec_name
+from nstd.media.write.containers import Container
+from nstd.media.write.text import encode_text, plain_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,7 +23,6 @@ _MUXERS_OWN = {
     # PyAV cannot give to a copied stream.
     "timecode",
 }  # fmt: skip
-_TEXT_CODEC = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip"}
 _BIBLIOGRAPHIC = {
     "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq",
     "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
@@ -33,10 +30,6 @@ _BIBLIOGRAPHIC = {
     "sqi": "alb", "zho": "chi",
 }  # fmt: skip
 """ISO 639-2 has two codes for these languages; QuickTime's muxer forgets all but the older ones."""
-_AAC_RATES = {
-    7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000,
-}  # fmt: skip
-_AAC_BITS_PER_CHANNEL = 96_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +40,11 @@ class Window:
         shift: Moment of the source that becomes 0.
         start: Nothing that ends before or at this is kept; None for no limit.
         end: Nothing that begins at this or later is kept; None for no limit.
-        hides_beginning: The container can hide what a packet holds from before 0.
     """
 
     shift: Fraction
     start: Fraction | None = None
     end: Fraction | None = None
-    hides_beginning: bool = True
 
     def holds(self, begin: Fraction, end: Fraction) -> bool:
         """Whether any of what lasts from `begin` to `end` is kept."""
@@ -67,17 +58,21 @@ class Track:
     Args:
         source: The stream that is read.
         output: The stream that is written.
+        container: The container that it is written to.
         window: The part that is kept.
     """
 
-    def __init__(self, source: Stream, output: Stream, window: Window) -> None:
+    def __init__(
+        self, source: Stream, output: Stream, container: Container, window: Window
+    ) -> None:
         self.source = source
         self.output = output
+        self.container = container
         self.window = window
         self._previous: int | None = None
         output.metadata.update(copied_metadata(source.metadata))
         language = source.metadata.get("language", "")
-        if output.container.format.name == "mov" and language in _BIBLIOGRAPHIC:
+        if container.old_languages and language in _BIBLIOGRAPHIC:
             output.metadata["language"] = _BIBLIOGRAPHIC[language]
         output.disposition = source.disposition
 
@@ -107,15 +102,12 @@ class Track:
     def _sticks_out(self, begin: Fraction, /) -> bool:
         """Whether a packet would begin before 0 where the container cannot hide that."""
         start = self.window.start
-        return not self.window.hides_beginning and start is not None and begin < start
+        return not self.container.edit_lists and start is not None and begin < start
 
     def _ordered(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
-        """Decoding times must ascend; in damaged sources they do not always.
-
-        Matroska lets packets share a time, as the lines of a dialog do.
-        """
+        """Decoding times must ascend; in damaged sources they do not always."""
         stamp = packet.dts or 0
-        step = 0 if self.output.container.format.name == "matroska" else 1
+        step = 0 if self.container.simultaneous else 1
         if self._previous is not None and stamp < self._previous + step:
             stamp = self._previous + step
             packet.dts = stamp
@@ -141,14 +133,20 @@ class SubtitleTrack(Track):
     Args:
         source: The stream that is read.
         output: The stream that is written.
+        container: The container that it is written to.
         window: The part that is kept.
         codec: The text codec to convert to, or None to copy.
     """
 
     def __init__(
-        self, source: Stream, output: Stream, window: Window, codec: str | None = None
+        self,
+        source: Stream,
+        output: Stream,
+        container: Container,
+        window: Window,
+        codec: str | None = None,
     ) -> None:
-        super().__init__(source, output, window)
+        super().__init__(source, output, container, window)
         self._codec = codec
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
@@ -179,52 +177,6 @@ class SubtitleTrack(Track):
         packet.duration = max(0, end - first)
 
 
-class SoundTrack(Track):
-    """Sound that the container cannot hold, encoded again as AAC."""
-
-    output: av.AudioStream
-
-    def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
-        """AAC packets, as they become ready."""
-        try:
-            yield from self._encode(packet.decode())
-        except av.error.InvalidDataError as error:
-            _LOG.warning("%s is damaged (%s)", describe(self.source), error.strerror)
-
-    def flush(self) -> Iterator["av.Packet[Any]"]:
-        """What decoder and encoder still hold."""
-        yield from self._encode(self.source.codec_context.decode(None))  # type: ignore[attr-defined]
-        for packet in self.output.encode(None):
-            yield self._ordered(packet)
-
-    def _encode(self, frames: Iterable[Any]) -> Iterator["av.Packet[Any]"]:
-        for frame in frames:
-            if frame.pts is None:
-                continue
-            begin = frame.pts * frame.time_base
-            if not self.window.holds(begin, begin + Fraction(frame.samples, frame.sample_rate)):
-                continue
-            frame.pts -= round(self.window.shift / frame.time_base)
-            for packet in self.output.encode(frame):
-                yield self._ordered(packet)
-
-
-def make_track(stream: Stream, output: OutputContainer, window: Window) -> Track | None:
-    """Add a stream to `output` that keeps `stream`, or log why there is none.
-
-    Returns:
-        The track that converts its packets; None where there are no packets to convert.
-    """
-    if isinstance(stream, av.VideoStream):
-        return _picture_track(stream, output, window)
-    if isinstance(stream, av.AudioStream):
-        return _sound_track(stream, output, window)
-    if stream.type == "subtitle":
-        return _subtitle_track(stream, output, window)
-    _other_stream(stream, output)
-    return None
-
-
 def copied_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """What of a container's or stream's metadata still holds, and is not the muxer's to write."""
     return {
@@ -240,109 +192,24 @@ def describe(stream: Stream) -> str:
     return f"stream {stream.index} ({', '.join(part for part in parts if part)})"
 
 
-def _picture_track(stream: av.VideoStream, output: OutputContainer, window: Window) -> Track | None:
-    if not is_cover(stream):
-        _LOG.warning("%s is not painted, so it is left out", describe(stream))
-    elif output.format.name == "matroska":
-        _attach_cover(stream, output)
-    elif output.format.name == "mp4" and _accepts(stream, output):
-        # The QuickTime muxer takes a cover, and then writes a file without it.
-        return CoverTrack(stream, output.add_stream_from_template(stream, opaque=True), window)
-    else:
-        _say_left_out(stream, output)
-    return None
-
-
-def _sound_track(stream: av.AudioStream, output: OutputContainer, window: Window) -> Track | None:
-    if _accepts(stream, output):
-        return Track(stream, output.add_stream_from_template(stream, opaque=True), window)
-    # Without channels: announced, but no packet tells what it is.
-    if codec_name(stream) == "unknown" or not stream.channels:
-        _say_left_out(stream, output)
-        return None
-    rate = stream.rate if stream.rate in _AAC_RATES else 48000
-    layout = stream.layout.name if _encodes_aac(stream.layout.name, rate) else "stereo"
-    sound = output.add_stream("aac", rate=rate)
-    sound.codec_context.layout = layout
-    sound.bit_rate = _AAC_BITS_PER_CHANNEL * sound.channels
-    _LOG.warning(
-        "%s: %s cannot hold it, so it is encoded again as AAC",
-        describe(stream),
-        output.format.name,
-    )
-    return SoundTrack(stream, sound, window)
-
-
-def _encodes_aac(layout: str, rate: int) -> bool:
-    """Whether there is AAC for this arrangement of channels."""
-    trial = av.CodecContext.create("aac", "w")
-    trial.layout, trial.sample_rate, trial.format = layout, rate, "fltp"
-    trial.time_base = Fraction(1, rate)
-    try:
-        trial.open()
-    except (ValueError, av.FFmpegError) as error:
-        _LOG.warning("There is no AAC in %s, so it is mixed down to stereo: %s", layout, error)
-        return False
-    return True
-
-
-def _subtitle_track(stream: Stream, output: OutputContainer, window: Window) -> Track | None:
-    if _accepts(stream, output):
-        return SubtitleTrack(stream, output.add_stream_from_template(stream, opaque=True), window)
-    if codec_name(stream) not in TEXT_CODECS:
-        _say_left_out(stream, output)
-        return None
-    target = _TEXT_CODEC[output.format.name]
-    _LOG.info("%s is converted to %s, words only", describe(stream), target)
-    text = output.add_mux_stream(target)
-    text.time_base = stream.time_base
-    return SubtitleTrack(stream, text, window, target)
-
-
-def _attach_cover(stream: Stream, output: OutputContainer) -> None:
-    """Matroska keeps covers as attached files, which are written with its header."""
-    path = Path(stream.container.name)
-    with open_film(path) as again:
-        picture = next(packets(again, path, stream.index), None)
-        if picture is None:
-            _say_left_out(stream, output)
-            return
-        codec = codec_name(stream)
-        kind = {"mjpeg": ("cover.jpg", "image/jpeg")}.get(
-            codec, (f"cover.{codec}", f"image/{codec}")
-        )
-        name = stream.metadata.get("filename", kind[0])
-        output.add_attachment(name, stream.metadata.get("mimetype", kind[1]), bytes(picture))
-
-
-def _other_stream(stream: Stream, output: OutputContainer) -> None:
-    mp4 = output.format.name in ("mp4", "mov")
-    if isinstance(stream, AttachmentStream) and not mp4:
-        name = stream.name or f"attachment {stream.index}"
-        output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
-    elif getattr(stream, "name", None) == "bin_data" and stream.container.chapters():
-        _LOG.debug("%s holds the chapters' names, written with the chapters", describe(stream))
-    else:
-        _say_left_out(stream, output)
-
-
-def _accepts(stream: Stream, output: OutputContainer) -> bool:
-    """Whether the output's container takes this stream's packets as they are.
+def accepts(stream: Stream, container: Container) -> bool:
+    """Whether the container takes this stream's packets as they are.
 
     Only trying tells: some formats name a codec among theirs and then refuse its header.
     """
     try:
-        with av.open(io.BytesIO(), "w", format=output.format.name) as trial:
+        with av.open(io.BytesIO(), "w", format=container.format) as trial:
             trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
     except (ValueError, av.FFmpegError) as error:
-        _LOG.debug("%s does not take %s: %s", output.format.name, describe(stream), error)
+        _LOG.debug("%s does not take %s: %s", container.name, describe(stream), error)
         return False
     return True
 
 
-def _say_left_out(stream: Stream, output: OutputContainer) -> None:
-    _LOG.warning("%s cannot be kept in %s, so it is left out", describe(stream), output.format.name)
+def say_left_out(stream: Stream, container: Container) -> None:
+    """Name a stream that is lost."""
+    _LOG.warning("%s cannot be kept in %s, so it is left out", describe(stream), container.name)
 
 
 def _text_packet(payload: bytes, model: "av.Packet[Any]") -> "av.Packet[Any]":

@@ -76,17 +76,20 @@ def test_json_has_every_result_and_nothing_else_is_printed(
 ) -> None:
     look = {"styles": [{"image": "/frozen/1.jpg", "name": "waves.jpg"}, {"image": "/frozen/2.jpg"}]}
     request = JobRequest(JobKey(b"/in", b"a.mp4", "f", "night"), b"/in/a.mp4", b"/out/a.mp4", look)
-    job = Job(7, request, JobState.DONE, 1, 0.0, 0.0, frames_done=48)
+    report_of = {"reader": "opencv"}
+    job = Job(7, request, JobState.DONE, 1, 0.0, 0.0, frames_done=48, report=report_of)
     results = [
         replace(GOOD, job=job, seconds=12.3456),
         Result(Path("/in/b.mp4"), None, UnreadableError("It is torn", "Mend it")),
         failed(Interrupted("It was stopped", "Go on")),
     ]
     none: dict[str, Any] = {"recipe": None, "styles": [], "frames": None, "seconds": None}
+    none["report"] = {}
     rows: list[dict[str, Any]] = [
         {
             "source": "/in/a.mp4", "target": "/out/a.mp4", "recipe": "night",
             "styles": ["waves.jpg", "/frozen/2.jpg"], "frames": 48, "seconds": 12.346,
+            "report": {"reader": "opencv"},
             "error": None, "kind": None, "kept": False, "gone": False, "stopped": False,
         },
         {

@@ -159,6 +159,7 @@ def test_jobs_are_chosen_by_state_and_number(run: Run, store: JobStore) -> None:
 def test_show_tells_everything_with_the_networks_name(run: Run, store: JobStore) -> None:
     job = start(store, put(store))
     store.set_plan(job, {"device": "cpu", "threads": 1})
+    store.report(job, reader="pyav", reader_reason="It is interlaced")
     store.open_segment(job, Segment(0, 0))
     store.close_segment(job, Segment(0, 0, 3, path="segment-000001.mp4", digest="d"))
     store.fail(job, "It is torn. Mend it.")
@@ -179,12 +180,14 @@ def test_show_tells_everything_with_the_networks_name(run: Run, store: JobStore)
     assert "  levels: long_edge=256 steps=4" in lines
     assert "  encode: codec=h264" in lines
     assert "  threads: 1" in lines
+    assert "  reader_reason: It is interlaced" in lines
     assert "size" not in out
     (ended,) = [line for line in lines if "running → failed" in line]
     assert ended.endswith("It is torn. Mend it.")
     data = json.loads(run("show", "1", "--json")[1])
     assert [(one["last"], one["path"]) for one in data["segments"]] == [(3, "segment-000001.mp4")]
     assert data["recipe_frozen"]["network_name"] == "pocket"
+    assert data["report"]["reader"] == "pyav"
     assert [event["after"] for event in data["events"]] == [
         "queued",
         "running",
@@ -275,7 +278,7 @@ REPORT = {
 
 def test_status_tells_how_the_daemon_fares(run: Run, store: JobStore, tmp_path: Path) -> None:
     config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
-    store.report(REPORT)
+    store.report_daemon(REPORT)
     with daemon_lock(config, required=True):
         _, out, _ = run("status")
         _, data, _ = run("status", "--json")
@@ -292,9 +295,9 @@ def test_the_report_of_a_daemon_that_is_gone_is_not_shown(
     run: Run, store: JobStore, tmp_path: Path
 ) -> None:
     config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
-    store.report(REPORT)
+    store.report_daemon(REPORT)
     assert json.loads(run("status", "--json")[1])["daemon"] is None
-    store.report(REPORT | {"pid": 2**22 + 1})  # above the kernel's largest
+    store.report_daemon(REPORT | {"pid": 2**22 + 1})  # above the kernel's largest
     with daemon_lock(config, required=True):  # a `batch` that works
         assert json.loads(run("status", "--json")[1])["daemon"] is None
 

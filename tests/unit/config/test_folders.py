@@ -20,7 +20,8 @@ from nstd.config import (
 from nstd.config.faults import faults_of
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
-from nstd.media.write.encode import CODECS, CONTAINERS
+from nstd.media.write.containers import CONTAINERS
+from nstd.media.write.encode import CODECS
 
 
 @pytest.fixture(autouse=True)

@@ -91,8 +91,8 @@ def test_inodes_of_64_bits_are_told_apart(store: JobStore) -> None:
 
 def test_the_daemons_last_report_is_kept(store: JobStore) -> None:
     assert store.last_report() is None
-    store.report({"lost_events": 1})
-    store.report({"lost_events": 2, "problems": ["a"]})
+    store.report_daemon({"lost_events": 1})
+    store.report_daemon({"lost_events": 2, "problems": ["a"]})
     assert store.last_report() == {"lost_events": 2, "problems": ["a"]}
 
 

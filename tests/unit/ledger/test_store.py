@@ -37,6 +37,18 @@ def test_a_job_goes_all_the_way(store: JobStore, film: Film) -> None:
     ]
 
 
+def test_what_is_found_out_about_a_film_is_merged_by_name(store: JobStore, film: Film) -> None:
+    job = claimed(store, film())
+    assert job.report == {}
+    store.report(job, reader="opencv", damaged=2)
+    store.report(job, reader="pyav", kept=[{"what": "sound"}])
+    assert store.report(job, damaged=None).report == {"reader": "pyav", "kept": [{"what": "sound"}]}
+    waiting = store.requeue(job, reason="stopped")
+    assert store.get(job.id).report == waiting.report == claim(store).report != {}
+    with pytest.raises(BusyError):
+        store.report(job, reader="opencv")
+
+
 def test_a_failed_job_keeps_its_sentence_whatever_name_is_in_it(
     store: JobStore, film: Film
 ) -> None:

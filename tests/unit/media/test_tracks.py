@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from nstd.media.write.tracks import Window, _encodes_aac, copied_metadata
+from nstd.media.write.sound import _encodes_aac
+from nstd.media.write.tracks import Window, copied_metadata
 
 PART = Window(shift=Fraction(2), start=Fraction(2), end=Fraction(5))
 
