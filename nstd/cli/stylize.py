@@ -25,7 +25,14 @@ from nstd.cli.options import (
     with_machine,
 )
 from nstd.cli.progress import LOADING, reporting
-from nstd.config import Config, OutputConfig, output_from_options, recipe_from_options
+from nstd.config import (
+    Config,
+    OutputConfig,
+    output_from_options,
+    recipe_from_options,
+    unpainted_from_options,
+)
+from nstd.errors import UsageError
 from nstd.style.recipe import FORMATS, Level, StyleRecipe
 from nstd.submit.frames import parse_frames
 
@@ -197,6 +204,9 @@ def stylize_command(
         bool,
         typer.Option("--accept-truncated", help="Paint what is there of a film that is cut off."),
     ] = False,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Paint nothing: to see what is kept of a film.")
+    ] = False,
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     config: ConfigOption = None,
@@ -212,7 +222,11 @@ def stylize_command(
     face = Face(debug, json, quiet, json_progress)
     settings = configured(config, face, level="warning", needed=recipe is not None)
     settings = with_machine(settings, device, threads)
-    painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
+    if copy:
+        _require_unpainted(recipe, _keys(look, style))
+        painted_as = unpainted_from_options(look["size"])
+    else:
+        painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
     encoded_as = _output(settings, output, encoding)
     wanted = parse_frames(frames)
     from nstd.submit.freeze import ENCODER_THREADS
@@ -224,6 +238,7 @@ def stylize_command(
         segment_frames=settings.segment_frames,
         accept_truncated=accept_truncated or settings.accept_truncated,
         overwrite=overwrite,
+        copy=copy,
         limits=settings.limits_of(),
     )
     pair(inputs, output, spec, wanted)  # what is wrong with them shows before anything is loaded
@@ -243,6 +258,16 @@ def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:
         keys[name] = None if text is None else [part.strip() for part in text.split(",")]
     keys["styles"] = None if not styles else [parse_style(text) for text in styles]
     return keys
+
+
+def _require_unpainted(recipe: str | None, keys: Mapping[str, Any]) -> None:
+    """Of what a look is made of, only the size means something where nothing is painted."""
+    given = [key for key, value in keys.items() if value is not None and key != "size"]
+    if recipe is not None or given:
+        names = {"styles": "--style"}
+        first = "recipe" if recipe is not None else given[0]
+        option = names.get(first, "--" + first.replace("_", "-"))
+        raise UsageError(f"--copy paints nothing, and {option} says how", "Leave out one of them")
 
 
 def parse_style(text: str) -> dict[str, Any]:

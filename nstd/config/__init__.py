@@ -2,7 +2,12 @@
 
 from nstd.config.find import find_config
 from nstd.config.limits import LimitsConfig, LimitsOverride
-from nstd.config.load import load_config, output_from_options, recipe_from_options
+from nstd.config.load import (
+    load_config,
+    output_from_options,
+    recipe_from_options,
+    unpainted_from_options,
+)
 from nstd.config.model import Config, default_cache_dir, default_state_dir
 from nstd.config.output import Codec, Container, OutputConfig, OutputOverride
 from nstd.config.places import BatchConfig, FolderConfig, MoveOriginals, output_name
@@ -32,5 +37,6 @@ __all__ = [
     "output_name",
     "recipe_from_options",
     "sidecar_of",
+    "unpainted_from_options",
     "with_sidecar",
 ]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from nstd.config.faults import faults_of, shown_path
 from nstd.config.find import LARGEST_FILE, OWN_NAME, find_config, is_foreign
 from nstd.config.model import Config
 from nstd.config.output import OutputConfig, OutputOverride
-from nstd.config.recipe import RecipeConfig
+from nstd.config.recipe import RecipeConfig, as_size
 from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, read_yaml
 from nstd.errors import ConfigError, UsageError
-from nstd.style.recipe import StyleRecipe
+from nstd.style.recipe import UNPAINTED, StyleRecipe
 
 MOST_FAULTS = 50
 """That are told of one file: so many a person mends, and so long a message a log takes."""
@@ -120,6 +121,21 @@ def overridden(recipe: RecipeConfig, given: Mapping[str, Any]) -> dict[str, Any]
         if key in given:
             base.pop(other, None)
     return base | dict(given)
+
+
+def unpainted_from_options(size: object) -> StyleRecipe:
+    """The recipe that paints nothing.
+
+    Args:
+        size: As a recipe has it, or None for the films' own.
+
+    Raises:
+        UsageError: It is no size.
+    """
+    try:
+        return replace(UNPAINTED, size=None if size is None else as_size(size))
+    except ValueError as error:
+        raise UsageError(f"--size: {error}") from error
 
 
 def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputConfig:

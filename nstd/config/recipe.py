@@ -111,7 +111,8 @@ class TemporalConfig(Section):
     settled: Weight | None = None
 
 
-def _size(value: object) -> int | str:
+def as_size(value: object) -> int | str:
+    """A recipe's size: pixels, or a format's name; a ValueError says what is wrong with it."""
     if isinstance(value, str) and value.lower() in FORMATS:
         return value.lower()
     try:
@@ -180,7 +181,7 @@ class RecipeConfig(Section):
     style_weight: Weight | None = None
     tv_weight: Weight | None = None
     range_weight: Weight | None = None
-    size: Annotated[int | str, PlainValidator(_size)] | None = None
+    size: Annotated[int | str, PlainValidator(as_size)] | None = None
     levels: (
         Annotated[tuple[LevelConfig, ...], BeforeValidator(_levels), Field(min_length=1)] | None
     ) = None

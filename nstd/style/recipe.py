@@ -162,7 +162,7 @@ class StyleRecipe:
     """A look. The same recipe, source, plan and device kind give the same bytes.
 
     Attributes:
-        styles: The style images, blended by weight.
+        styles: The style images, blended by weight; none where nothing is painted (`UNPAINTED`).
         network: A network's name, the path of its weights, or "auto".
         network_name: What it was called before it was frozen into a job by content.
         network_sha256: Hash of the weights file, once it is frozen into a job.
@@ -216,7 +216,6 @@ class StyleRecipe:
     temporal: Temporal = Temporal()
 
     def __post_init__(self) -> None:
-        _require(bool(self.styles), "The recipe names no style image")
         _require(bool(self.style_layers), "The recipe names no style layer")
         for layer in (*self.style_layers, self.content_layer):
             _require(
@@ -305,6 +304,10 @@ class StyleRecipe:
 
 def _temporal(data: Mapping[str, Any]) -> Temporal:
     return Temporal(**{**data, "long_term": tuple(data["long_term"])})
+
+
+UNPAINTED = StyleRecipe(styles=(), network="none", temporal=INDEPENDENT)
+"""Frames go through as they are: for a job whose output is a copy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,8 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
         InputError: A style image cannot be read.
         WeightsError: The network cannot be found or used.
     """
+    if not recipe.styles:
+        return recipe
     frozen = freezing.state_dir / "frozen"
     styles = []
     for style in recipe.styles:

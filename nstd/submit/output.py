@@ -26,6 +26,7 @@ class OutputSpec:
         siblings: Names of all recipes that the film is painted in: all of them need the original.
         marker: Name of a file in the watched folder that is there as long as its disk is mounted.
         limits: What the source may have at most, and what stays free on the disks.
+        copy: Paint nothing: frames go through as they are, at the recipe's size.
         dropped: Others may put files where the source lies: no link there is followed.
     """
 
@@ -42,6 +43,7 @@ class OutputSpec:
     marker: str | None = None
     limits: Limits = field(default_factory=Limits)
     dropped: bool = False
+    copy: bool = False
 
     @property
     def whole(self) -> bool:

@@ -28,6 +28,10 @@ def require_affordable(film: Film, width: int, height: int, frames: int, *, stil
         ShortMemoryError: The memory is taken by others for now.
     """
     limits, recipe = film.output.limits, film.painter.recipe
+    if film.output.copy:
+        painted = film.painter.painted_size(width, height)
+        limits.require_painted_size(film.source, *painted, still=still)
+        return
     require_within_limits(film.source, recipe, limits, (width, height), still=still)
     found = estimate(recipe, width, height, frames, film.plan)
     device = film.painter.network.device

@@ -51,6 +51,8 @@ def build_painter(
         WeightsError: The weights are not those the recipe was frozen with, or end too early.
         InputError: A style image cannot be read.
     """
+    if not recipe.styles:
+        return Painter(recipe, Network(_NO_WEIGHTS, deepest=LAYERS[0]), "", (), store)
     weights = load_weights(Path(recipe.network))
     if recipe.network_sha256 not in {None, weights.sha256}:
         raise WeightsError(
@@ -67,6 +69,15 @@ def build_painter(
         network = network.to(device, getattr(torch, plan.dtype))
     styles = tuple(_style_image(source) for source in recipe.styles)
     return Painter(recipe, network, weights.sha256, styles, store, plan.history)
+
+
+_NO_WEIGHTS = {
+    "preprocess.weight": torch.zeros(3, 3, 1, 1),
+    "preprocess.bias": torch.zeros(3),
+    "conv1_1.weight": torch.zeros(1, 3, 1, 1),
+    "conv1_1.bias": torch.zeros(1),
+}
+"""Of a network that looks at nothing, where nothing is painted."""
 
 
 def _style_image(source: StyleSource) -> StyleImage:

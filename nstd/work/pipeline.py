@@ -12,7 +12,6 @@ from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import encode_still
 from nstd.media.write.segment import check_size
-from nstd.style.optimize import stylize_frame
 from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
     blame_change,
@@ -25,14 +24,14 @@ from nstd.work.checks import (
     require_unchanged,
 )
 from nstd.work.demand import require_affordable
-from nstd.work.film import Film, to_tensor
+from nstd.work.film import Film
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
     as_painted,
     assemble_film,
     forget_what_cannot_be_joined,
     open_segments,
-    paint,
+    paint_alone,
     stylize_segment,
 )
 from nstd.work.twin import take_over
@@ -114,8 +113,7 @@ def _stylize_still(film: Film) -> Path:
     require_affordable(film, width, height, 1, still=True)
     require_room_for_still(film, *film.painter.painted_size(width, height))
     film.observer.began(film.job, painted=0, total=1)
-    iterates = stylize_frame(film.painter, to_tensor(still.image))
-    image, _ = paint(film, iterates, 0)
+    image = paint_alone(film, still.image, 0)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     film.require_output()

@@ -28,7 +28,15 @@ from nstd.temporal.shot import losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
 from nstd.work.film import Film, to_image, to_tensor
 from nstd.work.room import require_room
-from nstd.work.sequence import Coming, Past, coming_frames, is_carried, kept_frames, segment_folder
+from nstd.work.sequence import (
+    Coming,
+    Past,
+    coming_frames,
+    is_carried,
+    kept_frames,
+    scaled,
+    segment_folder,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -120,14 +128,15 @@ class _Shot:
 
 
 def _paint_frame(film: Film, past: Past, coming: Coming, shot: _Shot) -> None:
-    picture = to_tensor(coming.frame.image)
-    if coming.flows:
-        before = past.predecessors(coming)
-        settled = shot.settled or 0.0
-        iterates = stylize_next(film.painter, picture, before, shot.energies, settled, shot.tone)
-    else:
-        iterates = stylize_frame(film.painter, picture, shot.energies)
-    past.keep(coming, *paint(film, iterates, coming.frame.index))
+    frame = coming.frame
+    if not coming.flows:
+        past.keep(coming, paint_alone(film, frame.image, frame.index, shot.energies), None)
+        return
+    picture = to_tensor(frame.image)
+    before = past.predecessors(coming)
+    settled = shot.settled or 0.0
+    iterates = stylize_next(film.painter, picture, before, shot.energies, settled, shot.tone)
+    past.keep(coming, *_paint(film, iterates, frame.index))
 
 
 def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot:
@@ -145,7 +154,25 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     return replace(shot, settled=settled_loss(film.painter, found), tone=tone)
 
 
-def paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[Image, Image | None]:
+def paint_alone(
+    film: Film, image: Image, index: int, energies: Sequence[float] | None = None
+) -> Image:
+    """A picture painted from its own content alone; in a copy as it is, at the painted size.
+
+    Args:
+        film: Of which the picture is.
+        image: `[height, width, 3]`.
+        index: Number of the frame.
+        energies: Of its shot; None: its own.
+    """
+    if film.output.copy:
+        height, width, _ = image.shape
+        return scaled(image, film.painter.painted_size(width, height))
+    painted, _ = _paint(film, stylize_frame(film.painter, to_tensor(image), energies), index)
+    return painted
+
+
+def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[Image, Image | None]:
     """The painted picture, and what each place of a frame of a shot was painted for."""
     last: Iterate | None = None
     with device_errors(str(film.painter.network.device)):
@@ -263,6 +290,8 @@ def _carried_shot(film: Film, segment: Segment) -> _Shot | None:
 
 
 def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
+    if film.output.copy:
+        return ()
     with device_errors(str(film.painter.network.device)):
         return film.painter.content_energies(to_tensor(frame.image))
 

@@ -136,6 +136,8 @@ def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputS
     if output.limits == Limits():  # ledgers have it so: else begun work would begin anew
         del output_wish["limits"]
     del output_wish["dropped"], output_wish["only_own"]  # likewise: it is never so here
+    if not output.copy:
+        del output_wish["copy"]
     wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
     return Submission(

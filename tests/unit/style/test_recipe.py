@@ -28,7 +28,6 @@ NAN, INFINITE = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"styles": ()}, "names no style image"),
         ({"style_layers": (), "layer_weights": ()}, "names no style layer"),
         ({"style_layers": ("conv1_3",), "layer_weights": (1.0,)}, "conv1_3 is no layer of VGG-19"),
         ({"content_layer": "relu4_2"}, "relu4_2 is no layer of VGG-19"),
