@@ -65,7 +65,7 @@ class FirstLooks:
         Args:
             source: The film.
             folder: Where no link is followed, or None.
-            output: For its limits.
+            output: For its limits, and how the film is read.
 
         Raises:
             NstdError: As `probe_guarded`.
@@ -75,6 +75,7 @@ class FirstLooks:
                 readable(descriptor),
                 accept_truncated=output.accept_truncated,
                 limits=output.limits,
+                reading=output.reading,
                 stopping=self._stopping,
             )
 

@@ -13,7 +13,13 @@ Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.uint8]
 """An alpha channel: uint8 `[height, width]`, 0 transparent, 255 opaque."""
 
+Deep = npt.NDArray[np.uint16]
+"""A picture as `Image`, with 16 bits: 65535 is full."""
+
 Rotation = Literal[0, 90, 180, 270]
+ReaderName = Literal["opencv", "pyav"]
+FieldOrder = Literal["progressive", "top", "bottom", "mixed"]
+Deinterlacing = Literal["off", "frames", "fields"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +32,9 @@ class Frame:
         pts: Presentation time stamp of the source, in units of `time_base`.
         duration: How long it is shown, in units of `time_base`, or 0 where it is not known.
         time_base: Seconds per unit of `pts`, exact.
-        alpha: uint8 `[height, width]`, or None where the picture has none.
+        alpha: uint8 `[height, width]`, straight, or None where the picture has none.
+        deep: uint16 `[height, width, 3]`: `image` with 16 bits, where the source has more than 8;
+            otherwise None.
     """
 
     image: Image
@@ -35,6 +43,7 @@ class Frame:
     duration: int
     time_base: Fraction
     alpha: Mask | None = None
+    deep: Deep | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -59,7 +68,7 @@ class VideoInfo:
     size is this one turned back by `rotation`.
 
     Attributes:
-        stream: Index in the container of the stream that is painted (the one OpenCV reads).
+        stream: Index in the container of the stream that is painted.
         width: Pixels, upright.
         height: Pixels, upright.
         frame_rate: Average frames per second, exact.
@@ -79,6 +88,21 @@ class VideoInfo:
         sound_bytes: Size of all packets of sound.
         truncated: The file ends before its header says it does, and that was accepted: `frames`
             and `duration` are what is really there.
+        reader: Which library decodes it.
+        reader_reason: Why that one, as a sentence.
+        field_order: Whether its frames are interlaced, and which field comes first: "top" or
+            "bottom"; "mixed" where some frames are interlaced and some are not.
+        deinterlace: What becomes of interlaced frames: "frames", one of each; "fields", one of each
+            field (then `frames`, `frame_rate` and the unit of time are as frames come from the
+            reader); "off", nothing, as where there are none.
+        alpha: Frames have an alpha channel.
+        mirrored: The coded picture is flipped, left to right, before it is turned by `rotation`:
+            the display matrix says so. What is written turned back by `rotation` alone needs no
+            flip any more.
+        matrix_display: The container's display matrix, nine numbers of fixed point as ffmpeg gives
+            them, where it is neither a turn by a right angle nor a flip: frames are as they are
+            coded then. None otherwise.
+        container: ffmpeg's name of the container's format, such as "matroska,webm".
     """
 
     stream: int
@@ -99,3 +123,11 @@ class VideoInfo:
     pixel_format: str = "unknown"
     sound_bytes: int = 0
     truncated: bool = False
+    reader: ReaderName = "opencv"
+    reader_reason: str = ""
+    field_order: FieldOrder = "progressive"
+    deinterlace: Deinterlacing = "off"
+    alpha: bool = False
+    mirrored: bool = False
+    matrix_display: tuple[int, ...] | None = None
+    container: str = ""

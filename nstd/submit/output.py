@@ -6,6 +6,7 @@ from typing import Any
 
 from nstd.errors import LedgerError
 from nstd.media.read.limits import Limits
+from nstd.media.read.reading import Reading
 from nstd.media.write.encode import EncodeSettings
 
 
@@ -28,6 +29,7 @@ class OutputSpec:
         limits: What the source may have at most, and what stays free on the disks.
         copy: Paint nothing: frames go through as they are, at the recipe's size.
         dropped: Others may put files where the source lies: no link there is followed.
+        reading: How the source is read.
     """
 
     encode: EncodeSettings = field(default_factory=EncodeSettings)
@@ -44,6 +46,7 @@ class OutputSpec:
     limits: Limits = field(default_factory=Limits)
     dropped: bool = False
     copy: bool = False
+    reading: Reading = field(default_factory=Reading)
 
     @property
     def whole(self) -> bool:
@@ -71,7 +74,15 @@ class OutputSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, in plain values."""
-        return asdict(self)
+        return asdict(self) | {"reading": self.reading.to_json()}
+
+    def wish(self) -> dict[str, Any]:
+        """What tells this output from another.
+
+        Keys that came later count only where they have another value than their default: what
+        was begun before there were such keys is found again.
+        """
+        return _without_defaults(self.to_json(), OutputSpec().to_json(), _FIRST_KEYS)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "OutputSpec":
@@ -85,9 +96,35 @@ class OutputSpec:
             values["encode"] = EncodeSettings(**values["encode"])
             values["siblings"] = tuple(values["siblings"])
             values["limits"] = Limits.from_json(values["limits"])
+            values["reading"] = Reading.from_json(values.get("reading", {}))
             return cls(**values)
         except (KeyError, TypeError) as error:
             raise LedgerError(
                 f"The job's output settings are not of this version: {error}",
                 "Finish the job with the version that queued it, or queue the film again",
             ) from error
+
+
+_FIRST_KEYS: Mapping[str, Any] = {
+    "encode": dict.fromkeys(("codec", "quality", "container", "preset", "threads")),
+    **dict.fromkeys(
+        (
+            "first", "last", "segment_frames", "accept_truncated", "overwrite", "originals",
+            "move_to", "siblings", "marker",
+        )
+    ),
+}  # fmt: skip
+"""The keys that the first ledgers name a wish by, whatever their values."""
+
+
+def _without_defaults(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], always: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`values` without those that are their defaults, but with all of `always`."""
+    kept = {}
+    for key, value in values.items():
+        if always.get(key) is not None:
+            kept[key] = _without_defaults(value, defaults[key], always[key])
+        elif key in always or value != defaults[key]:
+            kept[key] = value
+    return kept

@@ -84,6 +84,7 @@ def _painted(film: Film) -> Path:
         film.content,
         accept_truncated=film.output.accept_truncated,
         limits=film.output.limits,
+        reading=film.output.reading,
         stopping=lambda: film.observer.stopping,
         alive=film.observer.alive,
     )

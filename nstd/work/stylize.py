@@ -11,8 +11,7 @@ from nstd.errors import NstdError, OutputExistsError
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.read.limits import Limits
-from nstd.media.read.scan import scan
+from nstd.media.read.reader import frame_times
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import FrameRange
 from nstd.submit.freeze import Submission, freeze, freezing_of, submit
@@ -97,12 +96,13 @@ def _cut(output: OutputSpec, frames: FrameRange, source: Path, observer: Observe
         source,
         accept_truncated=output.accept_truncated,
         limits=output.limits,
+        reading=output.reading,
         stopping=lambda: observer.stopping,
         alive=observer.alive,
     )
-    times, unit = scan(source, info.stream, output.limits).times.tolist(), info.time_base
+    times, unit = frame_times(source, info), info.time_base
     if not times:  # its container states none
-        times, unit = range(info.frames), 1 / info.frame_rate
+        times, unit = list(range(info.frames)), 1 / info.frame_rate
     first, last = frames.numbers(times, unit)
     return replace(output, first=first, last=last)
 
@@ -132,13 +132,7 @@ def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputS
     # The same command is the same work; another style, frame range or target is another.
     # What a network or a style image is called is no part of it: its content is.
     recipe_wish = recipe.without_names().to_json()
-    output_wish = output.to_json()
-    if output.limits == Limits():  # ledgers have it so: else begun work would begin anew
-        del output_wish["limits"]
-    del output_wish["dropped"], output_wish["only_own"]  # likewise: it is never so here
-    if not output.copy:
-        del output_wish["copy"]
-    wish = json.dumps([recipe_wish, output_wish, str(target)], sort_keys=True)
+    wish = json.dumps([recipe_wish, output.wish(), str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()
     return Submission(
         source=source,

@@ -92,7 +92,7 @@ def read(film: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Image, Image]:
     """Its first picture as it is read, and as OpenCV gives it."""
     found = next(read_frames(film, probe(film))).image
     with monkeypatch.context() as patch:
-        patch.setattr("nstd.media.read.reader.interpolated_chroma", lambda image, _: image)
+        patch.setattr("nstd.media.read.opencv.interpolated_chroma", lambda image, _: image)
         return found, next(read_frames(film, probe(film))).image
 
 

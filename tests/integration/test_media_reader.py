@@ -22,6 +22,7 @@ from nstd.media.names import FILM_SUFFIXES
 from nstd.media.read import reader
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from nstd.media.read.reading import Reader, Reading
 from nstd.media.read.scan import scan
 from tests import clips, films
 
@@ -88,12 +89,14 @@ def _svt_is_quiet() -> None:
     os.environ.setdefault("SVT_LOG", "1")
 
 
+@pytest.mark.parametrize("library", ["opencv", "pyav"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_frame_comes_with_pyavs_time_stamp(
-    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: str, library: Reader, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     film = KINDS[kind](tmp_path)
-    info = probe(film)
+    info = probe(film, reading=Reading(library))
+    assert info.reader == library
     frames = list(read_frames(film, info))
     assert [frame.seconds for frame in frames] == films.times(film)
     assert [frame.index for frame in frames] == list(range(info.frames))

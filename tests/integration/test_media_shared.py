@@ -77,7 +77,7 @@ def test_frames_are_what_pyav_decodes(
     source = shared / "media" / name
     info = probe(source)
     found = list(read_frames(source, info, last=9))
-    monkeypatch.setattr("nstd.media.read.reader.interpolated_chroma", lambda image, _: image)
+    monkeypatch.setattr("nstd.media.read.opencv.interpolated_chroma", lambda image, _: image)
     raw = read_frames(source, info, last=9)
     for frame, plain, (pts, same, interpolated) in zip(
         found, raw, decoded(source, info), strict=False

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.read.timing import Clock, decoding_times
+from nstd.media.read.timing import Clock, decoding_times, units
 from nstd.media.write.assemble import assemble
 from nstd.media.write.encode import EncodeSettings
 from tests import films
@@ -56,9 +56,10 @@ def test_every_frame_that_comes_gets_its_own_time_and_every_other_is_counted(
         # The frame at 0 is the one OpenCV tells a wrong time for.
         if keep or pts == 0
     ]
-    clock = Clock(np.array(stated, dtype=np.int64), stated[0], time_base, 1)
+    clock = Clock(np.array(stated, dtype=np.int64), stated[0], 1)
     told = [float((pts - stated[0]) * time_base * 1000) for pts in coming]
-    assert [clock.stamp(milliseconds) for milliseconds in told] == coming
+    measured = [units(milliseconds, time_base) + stated[0] for milliseconds in told]
+    assert [clock.stamp(pts) for pts in measured] == coming
     assert clock.lost + clock.remaining == len(stated) - len(coming)
 
 

@@ -15,14 +15,18 @@ import nstd.errors
 from nstd.errors import NstdError
 from nstd.media.frame import VideoInfo
 from nstd.media.read.limits import Limits
+from nstd.media.read.reading import Reading
 
 Json = dict[str, Any]
 
 
-def question(path: Path, *, accept_truncated: bool, limits: Limits, **bounds: int) -> str:
+def question(
+    path: Path, *, accept_truncated: bool, limits: Limits, reading: Reading, **bounds: int
+) -> str:
     """What `main` is asked: the film, and the `memory` in bytes and `seconds` it may take."""
     asked = {"path": os.fspath(path), "accept_truncated": accept_truncated}
-    return json.dumps(asked | bounds | {"limits": limits.to_json(), "parent": os.getpid()})
+    how = {"limits": limits.to_json(), "reading": reading.to_json(), "parent": os.getpid()}
+    return json.dumps(asked | bounds | how)
 
 
 def pack(info: VideoInfo) -> Json:
@@ -37,6 +41,8 @@ def unpack(data: Mapping[str, Any]) -> VideoInfo:
     for field in fields(VideoInfo):
         if field.type is Fraction:
             values[field.name] = Fraction(values[field.name])
+        elif isinstance(values.get(field.name), list):  # JSON has no tuples
+            values[field.name] = tuple(values[field.name])
     return VideoInfo(**values)
 
 

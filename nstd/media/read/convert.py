@@ -14,13 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from av.filter import Graph
 
-from nstd.media.frame import Image, Mask, VideoInfo
+from nstd.media.frame import Deep, Image, Mask, VideoInfo
 
 FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 """swscale's: cubic interpolation, exact rounding, chroma at every pixel."""
-
-Deep = npt.NDArray[np.uint16]
-"""A picture at 16 bits: uint16 `[height, width, 3]`, red first, 65535 full."""
 
 _UNSTATED_MATRIX = 2
 _RGB_MATRIX = 0

@@ -24,6 +24,7 @@ from nstd.files import descriptors_in
 from nstd.media.frame import VideoInfo
 from nstd.media.read.asking import error_of, question, unpack
 from nstd.media.read.limits import Limits
+from nstd.media.read.reading import Reading
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def probe_guarded(
     *,
     accept_truncated: bool = False,
     limits: Limits | None = None,
+    reading: Reading | None = None,
     stopping: Callable[[], bool] = lambda: False,
     alive: Callable[[], object] = lambda: None,
 ) -> VideoInfo:
@@ -60,6 +62,7 @@ def probe_guarded(
         path: The film.
         accept_truncated: Take a film that ends early for what is there of it.
         limits: What it may have at most; None for the defaults.
+        reading: How it is to be read; None for the defaults.
         stopping: Asked several times a second; true ends the child at once.
         alive: Told several times a second that there is still life.
 
@@ -79,6 +82,7 @@ def probe_guarded(
         path,
         accept_truncated=accept_truncated,
         limits=limits or Limits(),
+        reading=reading or Reading(),
         memory=MEMORY_BYTES,
         seconds=int(seconds) + 1,
     )

@@ -1,6 +1,7 @@
 """path → VideoInfo: the facts of a film, and every reason why it cannot be painted."""
 
 import stat
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
-from nstd.media.frame import VideoInfo
-from nstd.media.read.capture import Capture, open_capture
+from nstd.media.frame import ReaderName, VideoInfo
 from nstd.media.read.limits import Limits
+from nstd.media.read.opencv import Capture, open_capture
+from nstd.media.read.reading import Reading
 from nstd.media.read.scan import Scan, open_film, scan
 from nstd.media.read.structure import ends_early, lacks_index
 
@@ -42,7 +44,13 @@ _MATRICES = {
 }  # fmt: skip
 
 
-def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None = None) -> VideoInfo:
+def probe(
+    path: Path,
+    *,
+    accept_truncated: bool = False,
+    limits: Limits | None = None,
+    reading: Reading | None = None,
+) -> VideoInfo:
     """Read a film's facts, and make sure it can be painted to its end.
 
     All packets are read (none is decoded but the first picture's), so that a film that was cut off
@@ -52,6 +60,7 @@ def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None =
         path: The film.
         accept_truncated: Take a film that ends early for what is there of it.
         limits: What it may have at most; None for no limits.
+        reading: How it is to be read; None for the defaults.
 
     Raises:
         VanishedError: There is no such file.
@@ -79,6 +88,7 @@ def probe(path: Path, *, accept_truncated: bool = False, limits: Limits | None =
             if not capture.grab(_ATTEMPTS):
                 raise _undecodable(container, stream, path)
             info = _info(stream, counted, capture, truncated=bool(missing))
+        info = _with_reader(info, container, reading or Reading())
     if limits is not None:
         limits.require(path, info)
     return info
@@ -207,6 +217,12 @@ def _info(
         sound_bytes=counted.sound_bytes,
         truncated=truncated,
     )
+
+
+def _with_reader(info: VideoInfo, container: InputContainer, reading: Reading) -> VideoInfo:
+    reader: ReaderName = "pyav" if reading.reader == "pyav" else "opencv"
+    why = "as asked" if reading.reader != "auto" else "it gives what PyAV gives"
+    return replace(info, reader=reader, reader_reason=why, container=container.format.name)
 
 
 def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:

@@ -20,6 +20,7 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.asking import Json, pack
 from nstd.media.read.limits import Limits
 from nstd.media.read.probe import probe
+from nstd.media.read.reading import Reading
 
 _LONGEST_CHATTER = 1 << 20
 
@@ -52,8 +53,10 @@ def main() -> None:
 def _probe(asked: Json) -> VideoInfo:
     path = Path(asked["path"])
     limits = Limits.from_json(asked["limits"])
+    reading = Reading.from_json(asked["reading"])
+    accept = asked["accept_truncated"]
     try:
-        return probe(path, accept_truncated=asked["accept_truncated"], limits=limits)
+        return probe(path, accept_truncated=accept, limits=limits, reading=reading)
     except (MemoryError, cv2.error) as error:
         # OpenCV raises what it cannot allocate as an error of its own; PyAV's is a MemoryError too.
         if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:

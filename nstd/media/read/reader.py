@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from nstd.errors import TruncatedError, UnsupportedError
-from nstd.media.color import as_709, warn_of_hdr, wrongly_601
-from nstd.media.frame import Frame, Image, VideoInfo
-from nstd.media.read.capture import Capture, open_capture
-from nstd.media.read.chroma import interpolated_chroma
+from nstd.media.color import warn_of_hdr
+from nstd.media.frame import Frame, VideoInfo
+from nstd.media.read.convert import Picture
+from nstd.media.read.decoding import Decoder
+from nstd.media.read.opencv import opencv_decoder
+from nstd.media.read.pyav import pyav_decoder
 from nstd.media.read.scan import Scan, scan
 from nstd.media.read.timing import Clock
 
@@ -25,7 +28,7 @@ _UNTIMED_SHORTFALL = 2
 def read_frames(
     path: Path, info: VideoInfo, first: int = 0, last: int | None = None
 ) -> Iterator[Frame]:
-    """Decode frames `first` to `last`, both included, with OpenCV.
+    """Decode frames `first` to `last`, both included, with the reader that `info` names.
 
     Frames are counted as they are decoded. Where the film is damaged in the middle, what cannot be
     decoded is left out, and a warning says how much.
@@ -42,7 +45,7 @@ def read_frames(
     Raises:
         TruncatedError: Fewer frames can be decoded than the film promises, and its probe did not
             accept that. All that can be decoded have been yielded by then.
-        UnsupportedError: OpenCV cannot decode it, or decodes far more than is there.
+        UnsupportedError: The reader cannot decode it, or decodes far more than is there.
         InputError: It cannot be read any more.
         StorageError: The file system failed.
     """
@@ -50,49 +53,64 @@ def read_frames(
         raise ValueError(f"no frames from {first} to {last}")
     warn_of_hdr(info, str(path))
     counted = scan(path, info.stream)
-    # Only planar layouts of 8 bits give their luma; the colors of others are corrected without.
-    planar = info.bit_depth == 8 and info.pixel_format.startswith("yuv4")
-    with open_capture(path, with_luma=wrongly_601(info) and planar) as capture:
-        film = _Film(path, info, counted, capture)
+    with _decoder(path, info, counted) as decoder:
+        film = _Film(path, info, counted, decoder)
         yield from film.frames(first, last)
         film.report_losses()
         if last is None or film.decoded <= last:
             film.check_end()
 
 
+def frame_times(path: Path, info: VideoInfo) -> list[int]:
+    """The time stamps that `read_frames` gives, as far as packets state them; else none.
+
+    Raises:
+        InputError: It cannot be opened as a film.
+        StorageError: The file system failed.
+    """
+    return [int(stamp) for stamp in scan(path, info.stream).times]
+
+
+def _decoder(path: Path, info: VideoInfo, counted: Scan) -> AbstractContextManager[Decoder]:
+    # Where packets do not state their own times decoders tell others' times: the frames simply get
+    # the stated ones in turn.
+    ordered = len(counted.times) > 0 and not counted.exact
+    if info.reader == "pyav":
+        return pyav_decoder(path, info, timed=not ordered)
+    return opencv_decoder(path, info, None if ordered else counted.offset)
+
+
 class _Film:
     """A film being read: which frame comes next, and how many did not come."""
 
-    def __init__(self, path: Path, info: VideoInfo, counted: Scan, capture: Capture) -> None:
+    def __init__(self, path: Path, info: VideoInfo, counted: Scan, decoder: Decoder) -> None:
         self._path = path
         self._info = info
         self._counted = counted
-        self._capture = capture
+        self._decoder = decoder
         self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
-        # Where packets do not state their own times OpenCV tells others' times: the frames simply
-        # get the stated ones in turn.
-        ordered = len(counted.times) > 0 and not counted.exact
-        offset = None if ordered else counted.offset
-        self._clock = Clock(counted.times, offset, info.time_base, self._step)
+        self._clock = Clock(counted.times, counted.offset or 0, self._step)
         self.decoded = 0
-        self._corrects_matrix = wrongly_601(info)
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
         while last is None or self.decoded <= last:
             attempts = self._clock.remaining if len(self._counted.times) else _UNTIMED_ATTEMPTS
-            if not self._capture.grab(attempts):
+            if not self._decoder.grab(attempts):
                 return
-            pts = self._clock.stamp(self._capture.milliseconds)
+            pts = self._clock.stamp(self._decoder.pts)
             index = self.decoded
             self.decoded += 1
             self._require_counted()
             if index >= first:
+                picture = self._picture()
                 yield Frame(
-                    image=self._picture(),
+                    image=picture.image,
                     index=index,
                     pts=pts,
                     duration=self._duration(pts),
                     time_base=self._info.time_base,
+                    alpha=picture.alpha,
+                    deep=picture.deep,
                 )
 
     def report_losses(self) -> None:
@@ -121,13 +139,11 @@ class _Film:
                 f"has {self._counted.frames}"
             )
 
-    def _picture(self) -> Image:
-        image = self._capture.retrieve()
-        if image is None or image.shape[:2] != (self._info.height, self._info.width):
+    def _picture(self) -> Picture:
+        picture = self._decoder.retrieve()
+        if picture is None or picture.image.shape[:2] != (self._info.height, self._info.width):
             raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")
-        if self._corrects_matrix:
-            image = as_709(image, self._capture.retrieve_luma())
-        return interpolated_chroma(image, self._info)
+        return picture
 
     def _duration(self, pts: int) -> int:
         following = self._clock.following()

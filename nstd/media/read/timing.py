@@ -1,4 +1,4 @@
-"""Time stamps, as plain numbers in and out: which frame OpenCV read, in which order to decode."""
+"""Time stamps, as plain numbers in and out: which frame was read, in which order to decode."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -8,31 +8,22 @@ import numpy.typing as npt
 
 
 class Clock:
-    """Finds the exact time stamp of each frame OpenCV decodes.
+    """Finds the exact time stamp of each frame that a decoder gives.
 
-    OpenCV tells a frame's time as a float of milliseconds since the stream's start, which is exact
-    once it is rounded to the time base. Two faults of it are mended with the time stamps the
-    packets state: a frame at time stamp 0 is told its *decoding* time instead, and a frame without
-    a time stamp gets nonsense. Of frames with the same time, which coarse containers have, the
-    later ones are put one unit on, so that the times ascend strictly.
+    Two faults of what OpenCV tells are mended with the time stamps the packets state: a frame at
+    time stamp 0 is told its *decoding* time instead, and a frame without a time stamp gets
+    nonsense. Of frames with the same time, which coarse containers have, the later ones are put one
+    unit on, so that the times ascend strictly.
 
     Args:
         times: int64 `[frames]`, sorted: the packets' time stamps; may be empty.
-        offset: The stream's start time, which OpenCV subtracts, or None where unknown.
-        time_base: Seconds per unit.
+        start: The first frame's time where nothing states it.
         step: Distance to assume between frames where nothing states one.
     """
 
-    def __init__(
-        self,
-        times: npt.NDArray[np.int64],
-        offset: int | None,
-        time_base: Fraction,
-        step: int,
-    ) -> None:
+    def __init__(self, times: npt.NDArray[np.int64], start: int, step: int) -> None:
         self._times = times
-        self._offset = offset
-        self._time_base = time_base
+        self._start = start
         self._step = max(1, step)
         self._next = 0
         self._last: int | None = None
@@ -43,9 +34,12 @@ class Clock:
         """How many of the stated frames have not come yet."""
         return len(self._times) - self._next
 
-    def stamp(self, milliseconds: float) -> int:
-        """Time stamp of the frame just decoded; counts the frames skipped on the way in `lost`."""
-        measured = self._units(milliseconds)
+    def stamp(self, measured: int | None) -> int:
+        """Time stamp of the frame just decoded; counts the frames skipped on the way in `lost`.
+
+        Args:
+            measured: As the decoder tells it, or None.
+        """
         place = self._place(measured)
         if place is not None:
             self.lost += place - self._next
@@ -65,11 +59,6 @@ class Clock:
         """Time stamp of the next stated frame, or None behind the last."""
         return int(self._times[self._next]) if self.remaining else None
 
-    def _units(self, milliseconds: float) -> int | None:
-        if self._offset is None:
-            return None
-        return round(Fraction(milliseconds) / 1000 / self._time_base) + self._offset
-
     def _place(self, measured: int | None) -> int | None:
         if measured is None or not self.remaining or self._times[self._next] == 0:
             return None
@@ -79,10 +68,15 @@ class Clock:
 
     def _beyond(self, measured: int | None) -> int:
         if self._last is None:
-            return self._offset or 0 if measured is None else measured
+            return self._start if measured is None else measured
         return (
             measured if measured is not None and measured > self._last else self._last + self._step
         )
+
+
+def units(milliseconds: float, time_base: Fraction) -> int:
+    """OpenCV's time in units of `time_base`: exact where it is that of a time stamp."""
+    return round(Fraction(milliseconds) / 1000 / time_base)
 
 
 def decoding_times(pts: Sequence[int]) -> list[int]:

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from nstd.errors import InputError, StorageError, VerificationError
 from nstd.files import facts_of
 from nstd.media.frame import VideoInfo
-from nstd.media.read.capture import open_capture
+from nstd.media.read.opencv import open_capture
 from nstd.media.read.probe import is_cover
 from nstd.media.read.scan import open_film, scan
 from nstd.media.read.structure import ends_early

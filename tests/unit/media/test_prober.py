@@ -15,6 +15,7 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read import prober
 from nstd.media.read.asking import error_of, pack, question, unpack
 from nstd.media.read.limits import Limits
+from nstd.media.read.reading import Reading
 
 texts = st.text()
 numbers = st.integers(-(2**63), 2**63)
@@ -67,7 +68,12 @@ def test_memory_that_cannot_be_had_and_opencvs_own_errors_are_translated(
 
         monkeypatch.setattr(prober, "probe", fail)
         text = question(
-            Path("/in/a.mp4"), accept_truncated=False, limits=Limits(), memory=3 << 30, seconds=1
+            Path("/in/a.mp4"),
+            accept_truncated=False,
+            limits=Limits(),
+            reading=Reading(),
+            memory=3 << 30,
+            seconds=1,
         )
         with pytest.raises(UnreadableError) as caught:
             prober._probe(json.loads(text))

@@ -1,4 +1,4 @@
-"""OpenCV's `VideoCapture`, with its silences made audible."""
+"""Films decoded by OpenCV's `VideoCapture`, with its silences made audible."""
 
 import os
 import tempfile
@@ -9,7 +9,11 @@ from pathlib import Path
 import cv2
 
 from nstd.errors import UnsupportedError
-from nstd.media.frame import Image, Mask, Rotation
+from nstd.media.color import as_709, wrongly_601
+from nstd.media.frame import Image, Mask, Rotation, VideoInfo
+from nstd.media.read.chroma import interpolated_chroma
+from nstd.media.read.convert import Picture
+from nstd.media.read.timing import units
 
 _ROTATIONS: dict[int, Rotation] = {0: 0, 90: 90, 180: 180, 270: 270}
 _FFMPEG_QUIET = "-8"
@@ -68,6 +72,63 @@ class Capture:
             return None
         there, picture = self._luma.retrieve()
         return picture if there and picture.ndim == 2 else None  # type: ignore[return-value]
+
+
+class OpenCvDecoder:
+    """See `Decoder`.
+
+    OpenCV tells a frame's time as a float of milliseconds since the stream's start, which is exact
+    once it is rounded to the time base.
+
+    Args:
+        capture: The opened film.
+        info: Of the film.
+        offset: The stream's start time, which OpenCV subtracts; None: its times mean nothing.
+    """
+
+    def __init__(self, capture: Capture, info: VideoInfo, offset: int | None) -> None:
+        self._capture = capture
+        self._info = info
+        self._offset = offset
+        self._corrects_matrix = wrongly_601(info)
+
+    def grab(self, attempts: int = 1) -> bool:
+        """Decode the next frame; false at the film's end, or at damage after some attempts."""
+        return self._capture.grab(attempts)
+
+    @property
+    def pts(self) -> int | None:
+        """Time stamp of the frame grabbed last, in `VideoInfo.time_base`; None: it has none."""
+        if self._offset is None:
+            return None
+        return units(self._capture.milliseconds, self._info.time_base) + self._offset
+
+    def retrieve(self) -> Picture | None:
+        """The frame grabbed last, upright; None if it has no picture."""
+        image = self._capture.retrieve()
+        if image is None or image.shape[:2] != (self._info.height, self._info.width):
+            return None
+        if self._corrects_matrix:
+            image = as_709(image, self._capture.retrieve_luma())
+        return Picture(interpolated_chroma(image, self._info))
+
+
+@contextmanager
+def opencv_decoder(path: Path, info: VideoInfo, offset: int | None) -> Iterator[OpenCvDecoder]:
+    """Open a film to decode it with OpenCV.
+
+    Args:
+        path: The film.
+        info: Its facts.
+        offset: The stream's start time; None where OpenCV's times mean nothing.
+
+    Raises:
+        UnsupportedError: OpenCV cannot open it.
+    """
+    # Only planar layouts of 8 bits give their luma; the colors of others are corrected without.
+    planar = info.bit_depth == 8 and info.pixel_format.startswith("yuv4")
+    with open_capture(path, with_luma=wrongly_601(info) and planar) as capture:
+        yield OpenCvDecoder(capture, info, offset)
 
 
 def _grab(capture: cv2.VideoCapture, attempts: int) -> bool:
