@@ -27,7 +27,7 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.pictures import read_still
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import measure

@@ -16,7 +16,7 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.assemble import assemble
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 
 QUICK = EncodeSettings(preset="ultrafast")

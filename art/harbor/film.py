@@ -12,7 +12,7 @@ from av.container import OutputContainer
 from art.harbor.scene import FRAME_RATE, SIZE, Scene
 from art.harbor.sound import RATE, Sound, make_sound
 from nstd.media.color import encodable, tag
-from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
 from nstd.media.write.options import encoder_options
 
 FRAMES = 24
@@ -63,15 +63,15 @@ def _fill(container: OutputContainer, frames: int) -> None:
 
 
 def _picture_stream(container: OutputContainer) -> av.VideoStream:
-    codec = CODECS[_ENCODE.codec]
-    options = encoder_options(_ENCODE)
-    stream = container.add_stream(codec.encoder, rate=FRAME_RATE, options=options)
+    layout = layout_of(_ENCODE, *SIZE)
+    encoder, options = CODECS[_ENCODE.codec].encoder, encoder_options(_ENCODE, layout)
+    stream = container.add_stream(encoder, rate=FRAME_RATE, options=options)
     picture = cast("av.VideoStream", stream)
     context = picture.codec_context
     context.width, context.height = SIZE
-    context.pix_fmt = codec.pixel_format
+    context.pix_fmt = layout.pixel_format
     context.time_base = TIME_BASE
-    tag(context, codec.pixel_format)
+    tag(context, layout.pixel_format)
     context.open()
     return picture
 

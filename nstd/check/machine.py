@@ -23,7 +23,7 @@ from nstd.disks.place import Place
 from nstd.errors import ConfigError, DeviceError, NstdError, StorageError, from_os_error
 from nstd.files import size_text
 from nstd.log import set_up_logging
-from nstd.media.write.encode import CODECS
+from nstd.media.write.codecs import CODECS
 from nstd.style.devices import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit.freeze import paints_on_gpu, require_depth

@@ -33,6 +33,7 @@ from nstd.config import (
     unpainted_from_options,
 )
 from nstd.errors import UsageError
+from nstd.media.write.containers import CONTAINERS
 from nstd.style.recipe import FORMATS, Level, StyleRecipe
 from nstd.submit.frames import parse_frames
 
@@ -65,10 +66,12 @@ RECIPE_OPTIONS = {
     "seed": "Of the noise; a whole number.",
 }
 ENCODING_OPTIONS = {
-    "codec": "h264, h265, av1, prores or ffv1.",
+    "codec": "h264, h265, av1, vp9, prores, dnxhr or ffv1.",
     "quality": "Rate factor on the codec's own scale: 0 is best and largest.",
     "preset": "Speed against size: ultrafast to veryslow.",
-    "container": "mp4, mov or mkv; that of -o if it names one.",
+    "container": "mp4, mov, mkv or webm; that of -o if it names one.",
+    "profile": "Of prores (proxy, lt, standard, hq, 4444, 4444xq) or dnxhr (lb, sq, hq, hqx, 444).",
+    "depth": "Bits of a color: 8 or 10; ffv1 also has 16.",
 }
 EXAMPLES = """Examples:
 
@@ -101,7 +104,7 @@ USUAL = {
 } | {
     "strength": "normal",
     "temporal": "flow",
-    **OutputConfig().model_dump(include={"codec", "preset"}),
+    **OutputConfig().model_dump(exclude={"quality", "container"}),
 }
 """What counts where neither the command nor the configuration says otherwise."""
 
@@ -286,6 +289,6 @@ def parse_style(text: str) -> dict[str, Any]:
 def _output(config: Config, output: str, options: dict[str, str | None]) -> OutputConfig:
     """The configuration's encoding with the options', and the container that -o names."""
     suffix = "" if output.endswith("/") else Path(output).suffix.lower().removeprefix(".")
-    if options["container"] is None and suffix in {"mp4", "mov", "mkv"}:
+    if options["container"] is None and suffix in CONTAINERS:
         options = options | {"container": suffix}
     return output_from_options(config, options)

@@ -5,15 +5,21 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from nstd.config.values import Section, WholeNumber
-from nstd.media.write.encode import CODECS, EncodeSettings, Preset
+from nstd.media.write.codecs import CODECS, EncodeSettings, Preset, layout_fault
 
-Codec = Literal["h264", "h265", "av1", "prores", "ffv1"]
-Container = Literal["mp4", "mov", "mkv"]
+Codec = Literal["h264", "h265", "av1", "vp9", "prores", "dnxhr", "ffv1"]
+Container = Literal["mp4", "mov", "mkv", "webm"]
+Profile = Literal[
+    "auto", "proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"
+]
 
-QUALITIES: dict[Codec, int] = {"h264": 18, "h265": 20, "av1": 24, "prores": 0, "ffv1": 0}
+QUALITIES: dict[Codec, int] = {
+    "h264": 18, "h265": 20, "av1": 24, "vp9": 28, "prores": 0, "dnxhr": 0, "ffv1": 0,
+}  # fmt: skip
 """The usual rate factor of each codec, on the good side: paintings are fine grain all over, which
-is what encoders save on first. ProRes and FFV1 have none."""
+is what encoders save on first. ProRes, DNxHR and FFV1 have none."""
 
+Depth = Literal["auto"] | WholeNumber
 Quality = Annotated[WholeNumber, Field(ge=0)]
 
 
@@ -24,6 +30,8 @@ class OutputOverride(Section):
     quality: Quality | None = None
     preset: Preset | None = None
     container: Container | None = None
+    profile: Profile | None = None
+    depth: Depth | None = None
 
 
 def _usual_container(data: dict[str, Any]) -> Container:
@@ -42,12 +50,16 @@ class OutputConfig(Section):
         quality: The codec's rate factor; smaller is better and larger.
         preset: Slower is smaller.
         container: Of the film.
+        profile: The codec's, by name; None for what the film needs.
+        depth: Bits of a component; None for the codec's usual ones.
     """
 
     codec: Codec = "h264"
     quality: Quality = Field(default_factory=_usual_quality)
     preset: Preset = "medium"
     container: Container = Field(default_factory=_usual_container)
+    profile: Profile = "auto"
+    depth: Depth = "auto"
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Self:
@@ -59,6 +71,8 @@ class OutputConfig(Section):
             raise ValueError(f"{self.codec} has no quality to set")
         if self.quality > codec.worst:
             raise ValueError(f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest")
+        if fault := layout_fault(self.codec, **self._layout()):
+            raise ValueError("; ".join(fault))
         return self
 
     def overridden(self, override: OutputOverride) -> "OutputConfig":
@@ -77,4 +91,9 @@ class OutputConfig(Section):
 
     def settings(self, threads: int) -> EncodeSettings:
         """The encoder's settings, with the plan's number of threads."""
-        return EncodeSettings(**self.model_dump(), threads=threads)
+        return EncodeSettings(**self.model_dump() | self._layout(), threads=threads)
+
+    def _layout(self) -> dict[str, Any]:
+        """Profile and depth; None where they are "auto"."""
+        given = {"profile": self.profile, "depth": self.depth}
+        return {key: None if value == "auto" else value for key, value in given.items()}

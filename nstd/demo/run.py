@@ -9,7 +9,7 @@ from nstd.demo.places import Places, put
 from nstd.demo.sheet import write_sheet
 from nstd.errors import from_os_error
 from nstd.files import part_path, removed_on_failure, sync_file
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.freeze import ENCODER_THREADS, paints_on_gpu
 from nstd.submit.inputs import absolute

@@ -16,7 +16,7 @@ from nstd.files import facts_of
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import FILM_SUFFIXES, STILL_SUFFIXES
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.submit.output import OutputSpec
 
 Entry = FolderConfig | BatchConfig

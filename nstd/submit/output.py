@@ -7,7 +7,7 @@ from typing import Any
 from nstd.errors import LedgerError
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.frame import Image
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.style.devices import choose_devices
 from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nstd.config import recipe_from_options
 from nstd.errors import UsageError
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.submit.frames import parse_frames
 from nstd.submit.output import OutputSpec
 from nstd.work.result import Result

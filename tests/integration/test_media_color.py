@@ -10,7 +10,7 @@ import pytest
 from nstd.media.frame import Frame, Image
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from tests import clips, films
 
 HD = (1280, 720)

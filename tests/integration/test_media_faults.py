@@ -46,7 +46,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from nstd.errors import NstdError
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 source, folder = Path(sys.argv[1]), Path(sys.argv[2])

@@ -11,7 +11,7 @@ import pytest
 from nstd.media.frame import Image, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from tests import films
 
 FILMS = [

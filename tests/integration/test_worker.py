@@ -24,7 +24,7 @@ from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings, Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
 from nstd.style import optimize
@@ -379,9 +379,13 @@ def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painte
         # As an encoder with another idea of its header would have written it.
         info = probe(house.source)
         settings = EncodeSettings(preset="ultrafast")
-        monkeyed = {**encoder_options(settings), "profile": "main", "preset": "slow"}
+        monkeyed = {
+            **encoder_options(settings, Layout("yuv420p")),
+            "profile": "main",
+            "preset": "slow",
+        }
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("nstd.media.write.segment.encoder_options", lambda _: monkeyed)
+            patch.setattr("nstd.media.write.segment.encoder_options", lambda *_: monkeyed)
             with SegmentWriter(path, info, settings) as writer:
                 for frame in read_frames(house.source, info, 0, SEGMENT - 1):
                     writer.write(frame)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.errors import DiskFullError
-from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
 from nstd.work.room import Disk, Need, Rest, bits_per_pixel, judge, needed
 
 sizes = st.integers(0, 1 << 44)
@@ -26,9 +26,11 @@ def films(draw: st.DrawFn) -> Rest:
     """A film of which some frames are painted, each as large as the others."""
     total = draw(st.integers(1, 10**6))
     done = draw(st.integers(0, total))
+    encode = draw(encodings())
     return Rest(
         pixels=draw(st.integers(4, 40_000_000)),
-        encode=draw(encodings()),
+        encode=encode,
+        layout=layout_of(encode, 96, 64),
         frames_left=total - done,
         segment_frames=draw(st.integers(1, 1000)),
         closed_frames=done,
@@ -53,7 +55,7 @@ def test_painting_on_never_needs_more_than_before(rest: Rest, frames: int) -> No
     each = (
         rest.closed_bytes / rest.closed_frames
         if rest.closed_frames
-        else rest.pixels * bits_per_pixel(rest.encode) / 8
+        else rest.pixels * bits_per_pixel(rest.encode, rest.layout) / 8
     )
     later = replace(
         rest,
@@ -70,8 +72,8 @@ def test_painting_on_never_needs_more_than_before(rest: Rest, frames: int) -> No
 @given(encodings())
 def test_a_finer_quality_takes_more(settings: EncodeSettings) -> None:
     if settings.quality:
-        finer = replace(settings, quality=settings.quality - 1)
-        assert bits_per_pixel(finer) >= bits_per_pixel(settings)
+        finer, layout = replace(settings, quality=settings.quality - 1), layout_of(settings, 96, 64)
+        assert bits_per_pixel(finer, layout) >= bits_per_pixel(settings, layout)
 
 
 @given(work=sizes, target=sizes, free=sizes, floor=sizes, same=st.booleans())

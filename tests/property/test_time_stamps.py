@@ -14,7 +14,7 @@ from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.timing import Clock, decoding_times, units
 from nstd.media.write.assemble import assemble
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from tests import films
 
 TIME_BASES = [

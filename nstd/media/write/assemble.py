@@ -18,7 +18,7 @@ from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
-from nstd.media.write.encode import CODECS, EncodeSettings
+from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import make_track
 from nstd.media.write.segment import origin
 from nstd.media.write.tracks import Track, Window, copied_metadata, describe

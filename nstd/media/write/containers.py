@@ -67,6 +67,7 @@ CONTAINERS: dict[str, Container] = {
         Container(
             "mkv", "matroska", "subrip", cover="attached", attachments=True, simultaneous=True
         ),
+        Container("webm", "webm", "webvtt", simultaneous=True),
     )
 }
 """By name."""

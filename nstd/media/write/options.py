@@ -4,33 +4,52 @@ import os
 
 import cv2
 
-from nstd.media.write.encode import PRESETS, EncodeSettings
+from nstd.media.write.codecs import PRESETS, EncodeSettings, Layout
 
 _AVX_512 = 256
 """OpenCV's `CPU_AVX512_SKX`, which has no name in Python: the part of AVX-512 that x264 uses."""
 
 
-def encoder_options(settings: EncodeSettings) -> dict[str, str]:
+def encoder_options(settings: EncodeSettings, layout: Layout) -> dict[str, str]:
     """Options that make the encoder's bytes a function of frames and settings alone.
 
     Every group of pictures is closed, so that segments can be joined.
+
+    Args:
+        settings: How to encode.
+        layout: Of the coded picture.
     """
-    threads, crf = str(settings.threads), str(settings.quality)
+    threads, slowness = str(settings.threads), PRESETS.index(settings.preset)
+    rated = {"crf": str(settings.quality), "preset": settings.preset}
     match settings.codec:
         case "h264":
-            return {"crf": crf, "preset": settings.preset, "threads": threads} | _same_bytes()
+            options = rated | {"threads": threads} | _same_bytes()
         case "h265":
             parameters = f"log-level=none:open-gop=0:pools={threads}:frame-threads=1"
-            return {"crf": crf, "preset": settings.preset, "x265-params": parameters}
+            options = rated | {"x265-params": parameters}
         case "av1":
             # SVT-AV1 prints its configuration on stderr unless its environment forbids it.
             os.environ.setdefault("SVT_LOG", "1")
-            preset = 12 - PRESETS.index(settings.preset)
-            return {"crf": crf, "preset": str(preset), "svtav1-params": f"lp={threads}"}
+            options = rated | {"preset": str(12 - slowness), "svtav1-params": f"lp={threads}"}
+        case "vp9":
+            options = {
+                "crf": str(settings.quality),
+                "b": "0",
+                "deadline": "good",
+                # Of "good" 5 is the fastest and 0 the slowest; "medium" is 2.
+                "cpu-used": str(min(5, max(0, 7 - slowness))),
+                # What is never shown has no alpha: libvpx refuses the two together.
+                "auto-alt-ref": "0" if layout.alpha else "1",
+                "row-mt": "0",
+                "threads": threads,
+            }
         case "prores":
-            return {"profile": "auto", "vendor": "apl0", "threads": threads}
+            options = {"profile": str(layout.profile), "vendor": "apl0", "threads": threads}
+        case "dnxhr":
+            options = {"profile": f"dnxhr_{layout.profile}", "threads": threads}
         case _:
-            return {"level": "3", "slicecrc": "1", "slices": "4", "threads": threads}
+            options = {"level": "3", "slicecrc": "1", "slices": "4", "threads": threads}
+    return options
 
 
 def _same_bytes() -> dict[str, str]:

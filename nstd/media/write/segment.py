@@ -19,7 +19,7 @@ from nstd.media.color import encodable, tag
 from nstd.media.faults import writing_error
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.scan import open_film
-from nstd.media.write.encode import CODECS, EncodeSettings, pixel_format
+from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
 from nstd.media.write.options import encoder_options
 
 _LOG = logging.getLogger(__name__)
@@ -64,16 +64,16 @@ class SegmentWriter:
         self._info = info
         self._settings = settings
         self._alive = alive
-        self._pixel_format = pixel_format(settings, info.width, info.height)
+        self._layout = layout_of(settings, *coded_size(info))
         self._durations: dict[int, int] = {}
         self._last: int | None = None
         self._count = 0
 
     def __enter__(self) -> Self:
         check_size(self._info, self._settings)
-        if self._pixel_format != CODECS[self._settings.codec].pixel_format:
-            size = f"{self._info.width}×{self._info.height}"
-            _say_odd(size, self._settings.codec, self._pixel_format)
+        width, height = coded_size(self._info)
+        if self._layout != layout_of(self._settings, 2, 2):
+            _say_odd(f"{width}×{height}", self._settings.codec, self._layout.pixel_format)
         try:
             self._container = self._open()
             self._stream = self._add_stream()
@@ -105,7 +105,7 @@ class SegmentWriter:
         self._check(frame)
         self._alive()
         turned = np.rot90(frame.image, self._info.rotation // 90)
-        picture = encodable(turned, self._pixel_format)
+        picture = encodable(turned, self._layout.pixel_format)
         picture.pts = frame.pts - origin(self._info)
         picture.time_base = frame.time_base
         self._durations[picture.pts] = frame.duration
@@ -115,8 +115,10 @@ class SegmentWriter:
 
     def _open(self) -> OutputContainer:
         ticks = str(self._info.time_base.denominator)
-        options = {"movie_timescale": ticks, "video_track_timescale": ticks}
         form = CODECS[self._settings.codec].segment_format
+        options = {"movie_timescale": ticks, "video_track_timescale": ticks}
+        if form not in {"mp4", "mov"}:
+            options = {}
         return av.open(str(self._part), "w", format=form, options=options)
 
     def _add_stream(self) -> av.VideoStream:
@@ -127,17 +129,17 @@ class SegmentWriter:
         stream = cast(
             "av.VideoStream",
             self._container.add_stream(
-                codec.encoder, rate=rate, options=encoder_options(self._settings)
+                codec.encoder, rate=rate, options=encoder_options(self._settings, self._layout)
             ),
         )
         context = stream.codec_context
         context.width, context.height = coded_size(self._info)
-        context.pix_fmt = self._pixel_format
+        context.pix_fmt = self._layout.pixel_format
         context.time_base = self._info.time_base
         context.sample_aspect_ratio = self._info.sample_aspect_ratio
         if codec.tag:
             context.codec_tag = codec.tag
-        tag(context, self._pixel_format)
+        tag(context, self._layout.pixel_format)
         context.open()
         return stream
 

@@ -16,7 +16,7 @@ from nstd.check.machine import LOW_DISK_BYTES, check, warn
 from nstd.check.start import require_folders
 from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError
-from nstd.media.write.encode import CODECS
+from nstd.media.write.codecs import CODECS
 from nstd.style.devices import DeviceInfo
 from tests.jobs import small_config
 

@@ -13,7 +13,7 @@ from nstd.cli import main
 from nstd.gallery import list_styles
 from nstd.ledger.job import Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
-from nstd.media.write.encode import CODECS, PRESETS
+from nstd.media.write.codecs import CODECS, PRESETS
 
 STYLES = [style.name for style in list_styles()]
 

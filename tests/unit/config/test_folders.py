@@ -18,10 +18,11 @@ from nstd.config import (
     output_name,
 )
 from nstd.config.faults import faults_of
+from nstd.config.output import Profile
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
+from nstd.media.write.codecs import CODECS
 from nstd.media.write.containers import CONTAINERS
-from nstd.media.write.encode import CODECS
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,10 @@ def test_one_recipe_or_several() -> None:
         ({"limits": {"megapixel": 3}}, "unknown key; did you mean “megapixels”?"),
         ({"limits": {"free_gib": -1}}, "-1 is not at least 0"),
         ({"limits": {"hours": 0}}, "0 is not above 0"),
-        ({"encode": {"codec": "h2645"}}, "“h2645” is none of h264, h265, av1, prores, ffv1; did"),
+        (
+            {"encode": {"codec": "h2645"}},
+            "“h2645” is none of h264, h265, av1, vp9, prores, dnxhr, ffv1; did",
+        ),
     ],
 )
 def test_each_slip_in_a_folder_has_plain_words(keys: dict[str, Any], fault: str) -> None:
@@ -302,6 +306,10 @@ def test_a_default_state_folder_inside_a_watched_one_is_refused_without_a_line(
 def test_codecs_and_containers_are_those_of_the_encoder() -> None:
     assert get_args(Codec) == tuple(CODECS)
     assert set(get_args(Container)) == set(CONTAINERS)
+    assert set(get_args(Profile)) == {
+        "auto",
+        *(profile for codec in CODECS.values() for profile in codec.profiles),
+    }
 
 
 @pytest.mark.parametrize(
@@ -314,10 +322,12 @@ def test_codecs_and_containers_are_those_of_the_encoder() -> None:
         # Another codec's scale is another, and so may be its container.
         ({"codec": "av1"}, ("av1", 24, "slow", "mp4")),
         ({"codec": "prores"}, ("prores", 0, "slow", "mov")),
+        ({"codec": "prores", "profile": "lt"}, ("prores", 0, "slow", "mov", "lt")),
+        ({"codec": "h265", "depth": 10}, ("h265", 20, "slow", "mp4", "auto", 10)),
     ],
 )
 def test_an_entry_overrides_the_output(
-    encode: dict[str, Any] | None, expected: tuple[str, int, str, str]
+    encode: dict[str, Any] | None, expected: tuple[object, ...]
 ) -> None:
     output = {"codec": "h264", "quality": 25, "preset": "slow", "container": "mkv"}
     config = _load(
@@ -326,7 +336,8 @@ def test_an_entry_overrides_the_output(
         batch=[{"input": "*", "output": "o", "recipe": "a", "encode": encode}],
     )
     for entry in (*config.folders, *config.batch):
-        assert tuple(config.output_of(entry).model_dump().values()) == expected
+        found = tuple(config.output_of(entry).model_dump().values())
+        assert found == expected + ("auto", "auto")[len(expected) - 4 :]
 
 
 def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:

@@ -124,7 +124,8 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
     assert config.segment_frames == 48
     assert (config.recipes, config.folders, config.batch) == ({}, (), ())
     assert config.output.model_dump() == {
-        "codec": "h264", "quality": 18, "preset": "medium", "container": "mp4"
+        "codec": "h264", "quality": 18, "preset": "medium", "container": "mp4",
+        "profile": "auto", "depth": "auto",
     }  # fmt: skip
 
 
@@ -228,6 +229,8 @@ def test_a_folder_with_brackets_in_its_name_is_no_glob(tmp_path: Path) -> None:
         ("output: {codec: h265, quality: 52}", "1: output: h265 has no quality 52; 51 is lowest"),
         ("output: {codec: ffv1, quality: 3}", "1: output: ffv1 has no quality to set"),
         ("output: {codec: prores, container: mp4}", "1: output: prores does not fit into mp4"),
+        ("output: {codec: prores, profile: hqx}", "1: output: prores has no profile 'hqx'; Choose"),
+        ("output: {codec: h264, depth: 10}", "1: output: There is no h264 of 10 bits; Choose 8"),
         ("output: {codec: h266}", "1: output.codec: “h266” is none of h264"),
         ("output: {qualty: 3}", "1: output.qualty: unknown key; did you mean “quality”?"),
         ("- a\n- b", "1: a list is not a set of keys with values"),

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings
 from nstd.submit.output import OutputSpec
 
 FIRST = {

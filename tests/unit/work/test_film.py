@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from nstd.errors import LedgerError
 from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
-from nstd.media.write.encode import CODECS, PRESETS, EncodeSettings
+from nstd.media.write.codecs import CODECS, PRESETS, EncodeSettings
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film, to_image, to_tensor
 from nstd.work.plan import ExecutionPlan

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nstd.errors import DiskFullError, StorageError
-from nstd.media.write.encode import EncodeSettings
+from nstd.media.write.codecs import EncodeSettings, Layout, layout_of
 from nstd.work.room import (
     KEPT_BITS_PER_PIXEL,
     Disk,
@@ -25,7 +25,13 @@ WORK, OUT = Path("/state/work/1"), Path("/films/out")
 
 
 def rest(**changes: Any) -> Rest:
-    usual = Rest(pixels=320 * 180, encode=EncodeSettings(), frames_left=325, segment_frames=48)
+    usual = Rest(
+        pixels=320 * 180,
+        encode=EncodeSettings(),
+        layout=Layout("yuv420p"),
+        frames_left=325,
+        segment_frames=48,
+    )
     return replace(usual, **changes)
 
 
@@ -71,15 +77,22 @@ def test_what_is_painted_to_the_end_only_has_to_be_put_together() -> None:
         (EncodeSettings("av1", 34), 0.78),
         (EncodeSettings("prores", 0, container="mov"), 6.4),
         (EncodeSettings("ffv1", 0, container="mkv"), 15.4),
+        (EncodeSettings("ffv1", 0, container="mkv", depth=16), 39.3),
+        (EncodeSettings("vp9", 28, container="webm"), 0.65 / 0.63 * 1.93),
+        (EncodeSettings("vp9", 14, container="webm"), 1.2 / 0.63 * 1.93),
+        (EncodeSettings("vp9", 50, container="webm"), 0.17 / 0.63 * 1.93),
+        (EncodeSettings("prores", 0, container="mov", profile="proxy"), 1.3),
+        (EncodeSettings("dnxhr", 0, container="mov"), 4.0),
     ],
 )
 def test_the_estimate_is_near_what_was_measured(settings: EncodeSettings, bits: float) -> None:
     # 15 %: a film's own content makes more of a difference than that.
-    assert bits_per_pixel(settings) == pytest.approx(bits, rel=0.15)
+    assert bits_per_pixel(settings, layout_of(settings, 320, 180)) == pytest.approx(bits, rel=0.15)
 
 
 def test_no_encoding_takes_more_than_the_lossless_frames() -> None:
-    assert bits_per_pixel(EncodeSettings(quality=0, preset="ultrafast")) <= KEPT_BITS_PER_PIXEL
+    settings = EncodeSettings(quality=0, preset="ultrafast")
+    assert bits_per_pixel(settings, Layout("yuv420p")) <= KEPT_BITS_PER_PIXEL
 
 
 def test_the_sentence_says_how_much_is_needed_how_much_is_free_and_where() -> None:

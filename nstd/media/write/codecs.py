@@ -1,0 +1,227 @@
+"""How films are encoded: the codecs on offer, and what each needs."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from nstd.errors import UsageError
+from nstd.media.write.containers import CONTAINERS, Container
+
+Preset = Literal[
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+]
+PRESETS: tuple[str, ...] = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A layout of coded pictures that an encoder takes.
+
+    Attributes:
+        pixel_format: ffmpeg's name of it.
+        profile: The codec's profile that has it, as a user names it; None where it has no names.
+    """
+
+    pixel_format: str
+    profile: str | None = None
+
+    @property
+    def bits(self) -> int:
+        """Of each component."""
+        depth = re.search(r"p(\d+)le$", self.pixel_format)
+        return int(depth[1]) if depth else 8
+
+    @property
+    def alpha(self) -> bool:
+        """Whether it has a plane of alpha."""
+        return self.pixel_format.startswith(("yuva", "gbrap", "bgra"))
+
+    @property
+    def halved(self) -> bool:
+        """Whether chroma has half of the picture's width."""
+        return "420" in self.pixel_format or "422" in self.pixel_format
+
+
+def _plain(*pixel_formats: str) -> tuple[Layout, ...]:
+    return tuple(Layout(one) for one in pixel_formats)
+
+
+def _named(profiles: str, *pixel_formats: str) -> tuple[Layout, ...]:
+    return tuple(Layout(one, profile) for profile in profiles.split() for one in pixel_formats)
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One codec on offer.
+
+    Attributes:
+        encoder: ffmpeg's name of the encoder.
+        layouts: Of the coded picture, the usual one first.
+        segment_format: ffmpeg's name of the container its segments are kept in.
+        containers: The containers a finished film may have, the usual one first.
+        worst: The largest `quality` (CRF); 0 for a codec that has none.
+        smallest: Least width and height of the coded picture.
+        tag: The four characters that name it in MP4 where ffmpeg's choice does not play
+            everywhere.
+    """
+
+    encoder: str
+    layouts: tuple[Layout, ...]
+    segment_format: str
+    containers: tuple[str, ...]
+    worst: int
+    smallest: tuple[int, int] = (2, 2)
+    tag: str | None = None
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """Names of its profiles; none where it has none to choose."""
+        return tuple(dict.fromkeys(one.profile for one in self.layouts if one.profile))
+
+
+# Segments are MP4 (QuickTime for ProRes and DNxHR): with the movie's time scale set, its time
+# stamps are exact. Matroska's are rounded to a millisecond, and its decoding times cannot be
+# joined.
+CODECS: dict[str, Codec] = {
+    "h264": Codec("libx264", _plain("yuv420p", "yuv444p"), "mp4", ("mp4", "mov", "mkv"), 51),
+    # Apple's players know HEVC only by this tag. In pictures smaller than a block x265 and SVT-AV1
+    # write beyond their buffers: seen at 48×48 and at 66×18, and the process crashes later.
+    "h265": Codec(
+        "libx265",
+        _plain("yuv420p", "yuv444p", "yuv420p10le", "yuv444p10le"),
+        "mp4",
+        ("mp4", "mov", "mkv"),
+        51,
+        (64, 64),
+        "hvc1",
+    ),
+    "av1": Codec(
+        "libsvtav1",
+        _plain("yuv420p", "yuv420p10le"),
+        "mp4",
+        ("mp4", "mkv", "webm"),
+        63,
+        (64, 64),
+    ),
+    # PyAV's libvpx has 8 bits alone. Its alpha goes beside the packets, which MP4 drops and NUT
+    # keeps; none is decoded out of order, so NUT's times are exact too.
+    "vp9": Codec("libvpx-vp9", _plain("yuv420p", "yuva420p"), "nut", ("webm", "mkv", "mp4"), 63),
+    "prores": Codec(
+        "prores_ks",
+        _named("hq standard lt proxy", "yuv422p10le")
+        + _named("4444 4444xq", "yuv444p10le", "yuva444p10le"),
+        "mov",
+        ("mov", "mkv"),
+        0,
+    ),
+    # hqx takes as many bytes as hq: the encoder's rate is constant.
+    "dnxhr": Codec(
+        "dnxhd",
+        _named("hqx", "yuv422p10le") + _named("hq sq lb", "yuv422p") + _named("444", "yuv444p10le"),
+        "mov",
+        ("mov",),
+        0,
+        (256, 120),
+    ),
+    "ffv1": Codec(
+        "ffv1", _plain("bgr0", "bgra", "gbrp16le", "gbrap16le"), "mp4", ("mkv", "mp4"), 0
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSettings:
+    """How a film is encoded; frozen with its job, since the bytes depend on all of it.
+
+    Attributes:
+        codec: One of `CODECS`. FFV1 is lossless: it keeps every frame as it was painted.
+        quality: Constant rate factor: 0 is best, 18 is hard to tell from the original. ProRes,
+            DNxHR and FFV1 have none.
+        preset: x264's names, "ultrafast" to "veryslow": slower is smaller.
+        container: One of `CONTAINERS`.
+        threads: How many the encoder uses; x264's bytes change with it.
+        profile: The codec's, by name; None for what the film needs.
+        depth: Bits of a component, one of the codec's `depths`; None for the codec's usual one.
+
+    Raises:
+        UsageError: A name is unknown, a number is out of range, or the container cannot hold the
+            codec.
+    """
+
+    codec: str = "h264"
+    quality: int = 18
+    preset: str = "medium"
+    container: str = "mp4"
+    threads: int = 2
+    profile: str | None = None
+    depth: int | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("codec", self.codec, CODECS)
+        _one_of("container", self.container, CONTAINERS)
+        _one_of("preset", self.preset, PRESETS)
+        codec = CODECS[self.codec]
+        if self.container not in codec.containers:
+            raise UsageError(
+                f"A film in {self.codec} cannot be put into {self.container}",
+                f"Choose the container {' or '.join(codec.containers)}",
+            )
+        if codec.worst and not 0 <= self.quality <= codec.worst:
+            raise UsageError(
+                f"The quality {self.quality} is out of range for {self.codec}",
+                f"Choose from 0 (best) to {codec.worst}",
+            )
+        if not 1 <= self.threads <= 64:
+            raise UsageError(f"An encoder cannot use {self.threads} threads", "Choose from 1 to 64")
+        if fault := layout_fault(self.codec, self.profile, self.depth):
+            raise UsageError(*fault)
+
+    @property
+    def holder(self) -> Container:
+        """The container, and what it can hold."""
+        return CONTAINERS[self.container]
+
+
+def layout_fault(codec: str, profile: str | None, depth: int | None) -> tuple[str, str] | None:
+    """What is wrong with a profile and a depth of a codec, and what to do; None: they are fine."""
+    profiles = CODECS[codec].profiles
+    if profile is not None and profile not in profiles:
+        choice = f"Choose one of {', '.join(profiles)}" if profiles else "Leave it out"
+        return f"{codec} has no profile {profile!r}", choice
+    if depth is not None and not _offered(codec, profile, depth):
+        whose = codec if profile is None else f"{codec}'s {profile}"
+        has = sorted({one.bits for one in _offered(codec, profile, None)})
+        return f"There is no {whose} of {depth} bits", f"Choose {' or '.join(map(str, has))}"
+    return None
+
+
+def _offered(codec: str, profile: str | None, depth: int | None) -> list[Layout]:
+    return [
+        one
+        for one in CODECS[codec].layouts
+        if profile in {None, one.profile} and depth in {None, one.bits}
+    ]
+
+
+def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool = False) -> Layout:
+    """Layout of the coded picture: of what the codec has, the first that keeps most.
+
+    Alpha counts most; then an odd size, for which chroma is not halved where that can be avoided.
+
+    Args:
+        settings: How the film is encoded.
+        width: Of the coded picture.
+        height: Likewise.
+        alpha: Whether the frames have alpha.
+    """
+    odd = bool(width % 2 or height % 2)
+    offered = _offered(settings.codec, settings.profile, settings.depth)
+    return min(offered, key=lambda one: (one.alpha != alpha, odd and one.halved))
+
+
+def _one_of(what: str, name: str, known: object) -> None:
+    names = list(known)  # type: ignore[call-overload]
+    if name not in names:
+        raise UsageError(f"There is no {what} {name!r}", f"Choose one of {', '.join(names)}")
