@@ -36,6 +36,7 @@ class Film:
     pixel_format: str = "yuv420p"
     options: Options = field(default_factory=lambda: {"preset": "ultrafast", "crf": "12"})
     rotation: int = 0
+    matrix: Sequence[int] | None = None
     pixel_aspect: Fraction = Fraction(1)
     sound: tuple[str, ...] = ()
     sound_start: int = 0
@@ -228,6 +229,8 @@ def _add_picture(output: OutputContainer, film: Film) -> Packets:
     stream.codec_context.sample_aspect_ratio = film.pixel_aspect
     if film.rotation:
         stream.set_display_rotation(-film.rotation)
+    if film.matrix:
+        stream.set_display_matrix(film.matrix)
     if film.language:
         stream.metadata["language"] = film.language
     ends = [*film.times[1:], film.times[-1] + round(1 / film.rate / film.time_base)]

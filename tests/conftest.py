@@ -40,11 +40,21 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def ffprobe() -> str:
     """The program ffprobe: a reader that shares no code with the writer's checks."""
-    found = shutil.which("ffprobe")
+    return _of_ffmpeg("ffprobe")
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> str:
+    """The program ffmpeg: as `ffprobe`, to decode with."""
+    return _of_ffmpeg("ffmpeg")
+
+
+def _of_ffmpeg(name: str) -> str:
+    found = shutil.which(name)
     if found is None:
         if os.environ.get("NSTD_EXPECT_FFMPEG"):
-            pytest.fail("ffprobe is not here, and NSTD_EXPECT_FFMPEG says that it must be")
-        pytest.skip("needs ffprobe (set NSTD_EXPECT_FFMPEG to make this a failure)")
+            pytest.fail(f"{name} is not here, and NSTD_EXPECT_FFMPEG says that it must be")
+        pytest.skip(f"needs {name} (set NSTD_EXPECT_FFMPEG to make this a failure)")
     return found
 
 

@@ -78,7 +78,7 @@ class VideoInfo:
         frames: How many frames there are: the packets counted, 0 where unknown. A decoder may
             still give fewer.
         rotation: Degrees clockwise by which the coded picture is turned to stand upright.
-        sample_aspect_ratio: Width over height of one pixel of the coded picture.
+        sample_aspect_ratio: Width over height of one pixel of the upright picture.
         color_range: "tv", "pc" or "unknown".
         primaries: ffmpeg's name, such as "bt709", or "unknown".
         transfer: Likewise.

@@ -40,6 +40,9 @@ from nstd.work.sequence import (
 
 logger = logging.getLogger(__name__)
 
+_CODED_LYING = "0.1.0"
+"""The version whose segments of turned films are as their source is coded, not upright."""
+
 
 def open_segments(film: Film, info: VideoInfo) -> Iterator[tuple[Segment, Iterator[Coming]]]:
     """The segments still to be painted, each with its frames; take all frames before the next.
@@ -262,7 +265,9 @@ def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
     if not closed:
         return
     first = film.work / str(closed[0].path)
-    if not joins(first, as_painted(film, info), film.output.encode):
+    versions = (closed[0].plan or {}).get("versions", {})
+    lying = info.rotation and versions.get("nstd") == _CODED_LYING
+    if lying or not joins(first, as_painted(film, info), film.output.encode):
         logger.warning(
             "%s begins anew: what is painted cannot be joined with what this version encodes",
             film.source.name,

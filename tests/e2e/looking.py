@@ -19,14 +19,12 @@ class Seen:
     """What ffprobe tells of a film.
 
     Attributes:
-        size: Width and height as coded.
-        rotation: Degrees by which a player turns it.
+        size: Width and height as a player shows it, turned upright.
         times: When each frame is shown, in seconds.
         sound: Begin and hash of every packet of sound.
     """
 
     size: tuple[int, int]
-    rotation: int
     times: list[Fraction]
     sound: list[tuple[Fraction, str]]
 
@@ -35,9 +33,8 @@ def look(film: Path, ffprobe: str) -> Seen:
     """Everything about a film that nstd promises to keep."""
     streams = _ask(ffprobe, film, "-show_streams")["streams"]
     video = next(stream for stream in streams if stream["codec_type"] == "video")
-    turned = [
-        int(data["rotation"]) for data in video.get("side_data_list", []) if "rotation" in data
-    ]
+    turned = any(abs(data.get("rotation", 0)) == 90 for data in video.get("side_data_list", []))
+    coded = (video["width"], video["height"])
     frames = _ask(ffprobe, film, "-select_streams", "v:0", "-show_frames")["frames"]
     base = Fraction(video["time_base"])
     packets = []
@@ -50,8 +47,7 @@ def look(film: Path, ffprobe: str) -> Seen:
                 for packet in _ask(ffprobe, film, *select, "-show_packets")["packets"]
             ]
     return Seen(
-        size=(video["width"], video["height"]),
-        rotation=turned[0] if turned else 0,
+        size=coded[::-1] if turned else coded,
         times=[frame["pts"] * base for frame in frames],
         sound=packets,
     )

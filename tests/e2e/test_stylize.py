@@ -168,7 +168,7 @@ def test_the_originals_stay_as_they_are(whole: Painted) -> None:
         ("turned.mp4", "turned.mp4", 3),
     ],
 )
-def test_frames_times_sound_size_and_rotation_are_the_sources(
+def test_frames_times_sound_and_size_are_the_sources(
     whole: Painted, ffprobe: str, source: str, target: str, frames: int
 ) -> None:
     wanted, found = look(whole.films / source, ffprobe), look(whole.out / target, ffprobe)

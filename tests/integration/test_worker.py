@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker
 from nstd.work.clearing import VANISHED_KEPT_SECONDS, Clearing
 from nstd.work.plan import SHORTEST_HISTORY
+from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, House
 from tests.jobs import Onlooker
 
@@ -404,6 +406,21 @@ def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painte
     assert (begun_anew in caplog.text) is not fits
     assert "goes on with another plan: av: 1.0 → " in caplog.text
     assert probe(house.target).frames == FRAMES
+
+
+@pytest.mark.parametrize(("rotation", "anew"), [(0, False), (180, True)])
+def test_a_turned_film_begun_when_they_were_coded_lying_is_painted_anew(
+    house: House, rotation: int, anew: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its segments fit those of today, whose pictures are upright, but for being upside down."""
+    make(house.source, times=range(0, FRAMES * 512, 512), rotation=rotation)
+    house.recipe = replace(house.recipe, content_weight=0.0)
+    house.begin()
+    other_plan(house)
+    second = Onlooker()
+    assert house.work(second).error is None
+    assert second.worked_on == set(range(0 if anew else SEGMENT, FRAMES))
+    assert ("film.mp4 begins anew" in caplog.text) is anew
 
 
 def test_encoding_and_joining_give_signs_of_life(

@@ -197,6 +197,7 @@ def _info(
     start = int(counted.times[0]) if len(counted.times) else counted.offset or 0
     duration = _duration(stream, counted, start, truncated=truncated)
     layout = context.format
+    aspect = stream.sample_aspect_ratio or Fraction(1)
     return VideoInfo(
         stream=stream.index,
         width=capture.width,
@@ -207,7 +208,7 @@ def _info(
         duration=duration,
         frames=counted.frames,
         rotation=capture.rotation,
-        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        sample_aspect_ratio=1 / aspect if capture.rotation in (90, 270) else aspect,
         color_range=_RANGES.get(context.color_range, "unknown"),
         primaries=_PRIMARIES.get(context.color_primaries, "unknown"),
         transfer=_TRANSFERS.get(context.color_trc, "unknown"),

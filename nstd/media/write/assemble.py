@@ -156,8 +156,6 @@ class _Picture:
                 holder.name,
                 self.info.sample_aspect_ratio,
             )
-        if self.info.rotation:
-            stream.set_display_rotation(360 - self.info.rotation)
         return stream
 
     def _read(self, segment: Path) -> None:

@@ -40,7 +40,7 @@ class SegmentWriter:
 
     Args:
         path: The finished file; one that is there is replaced.
-        info: The source's facts: its size, rotation, frame rate and time base.
+        info: The source's facts: its upright size, frame rate and time base.
         settings: How to encode.
         alive: Told of each frame and each packet that there is still life: an encoder may compute
             for minutes on what it has taken in, when the block is left above all.
@@ -104,8 +104,7 @@ class SegmentWriter:
         """
         self._check(frame)
         self._alive()
-        turned = np.rot90(frame.image, self._info.rotation // 90)
-        picture = encodable(turned, self._layout.pixel_format)
+        picture = encodable(frame.image, self._layout.pixel_format)
         picture.pts = frame.pts - origin(self._info)
         picture.time_base = frame.time_base
         self._durations[picture.pts] = frame.duration
@@ -133,7 +132,7 @@ class SegmentWriter:
             ),
         )
         context = stream.codec_context
-        context.width, context.height = coded_size(self._info)
+        context.width, context.height = self._info.width, self._info.height
         context.pix_fmt = self._layout.pixel_format
         context.time_base = self._info.time_base
         context.sample_aspect_ratio = self._info.sample_aspect_ratio
@@ -231,7 +230,7 @@ def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
     Raises:
         UnsupportedError: They are too small for it.
     """
-    size = coded_size(info)
+    size = info.width, info.height
     least = CODECS[settings.codec].smallest
     if size[0] < least[0] or size[1] < least[1]:
         raise UnsupportedError(
@@ -244,10 +243,3 @@ def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
 def origin(info: VideoInfo) -> int:
     """Moment of the film, in its units, that is 0 in its segments: MP4 shows nothing before 0."""
     return min(0, info.start)
-
-
-def coded_size(info: VideoInfo) -> tuple[int, int]:
-    """Width and height of the coded picture: the upright one turned back."""
-    if info.rotation in (90, 270):
-        return info.height, info.width
-    return info.width, info.height
