@@ -105,6 +105,16 @@ def tag(context: av.VideoCodecContext, pixel_format: str) -> None:
     context.color_range = RANGE_TV if yuv else RANGE_PC
 
 
+def colors_of(context: av.VideoCodecContext) -> tuple[int, int, int, int]:
+    """What a stream states: ffmpeg's numbers of its primaries, transfer, matrix and range."""
+    return (
+        context.color_primaries,
+        context.color_trc,
+        context.colorspace,
+        context.color_range,
+    )
+
+
 def _with_green_from_luma(
     pixels: npt.NDArray[np.uint8], luma: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:

@@ -97,8 +97,7 @@ class VideoInfo:
             reader); "off", nothing, as where there are none.
         alpha: Frames have an alpha channel.
         mirrored: The coded picture is flipped, left to right, before it is turned by `rotation`:
-            the display matrix says so. What is written turned back by `rotation` alone needs no
-            flip any more.
+            the display matrix says so.
         matrix_display: The container's display matrix, nine numbers of fixed point as ffmpeg gives
             them, where it is neither a turn by a right angle nor a flip: frames are as they are
             coded then. None otherwise.

@@ -14,6 +14,8 @@ from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_
 from nstd.media.frame import ReaderName, VideoInfo
 from nstd.media.read.limits import Limits
 from nstd.media.read.opencv import Capture, open_capture
+from nstd.media.read.orientation import display_matrix, orientation
+from nstd.media.read.pyav import decoded
 from nstd.media.read.reading import Reading
 from nstd.media.read.scan import Scan, open_film, scan
 from nstd.media.read.structure import ends_early, lacks_index
@@ -88,7 +90,8 @@ def probe(
             if not capture.grab(_ATTEMPTS):
                 raise _undecodable(container, stream, path)
             info = _info(stream, counted, capture, truncated=bool(missing))
-        info = _with_reader(info, container, reading or Reading())
+        first = next(decoded(container, stream, path), None)
+        info = _with_reader(_oriented(info, first), info, container, reading or Reading())
     if limits is not None:
         limits.require(path, info)
     return info
@@ -208,7 +211,7 @@ def _info(
         duration=duration,
         frames=counted.frames,
         rotation=capture.rotation,
-        sample_aspect_ratio=1 / aspect if capture.rotation in (90, 270) else aspect,
+        sample_aspect_ratio=1 / aspect if capture.rotation % 180 else aspect,
         color_range=_RANGES.get(context.color_range, "unknown"),
         primaries=_PRIMARIES.get(context.color_primaries, "unknown"),
         transfer=_TRANSFERS.get(context.color_trc, "unknown"),
@@ -220,9 +223,33 @@ def _info(
     )
 
 
-def _with_reader(info: VideoInfo, container: InputContainer, reading: Reading) -> VideoInfo:
+def _oriented(info: VideoInfo, frame: av.VideoFrame | None) -> VideoInfo:
+    """The facts as OpenCV has them, and how the film's display matrix turns its pictures."""
+    matrix = display_matrix(frame) if frame else None
+    if matrix is None or frame is None:
+        return info
+    found = orientation(matrix)
+    mirrored, rotation = found or (False, 0)
+    size = (frame.width, frame.height)[:: -1 if rotation % 180 else 1]
+    aspect = info.sample_aspect_ratio
+    return replace(
+        info,
+        mirrored=mirrored,
+        rotation=rotation,
+        width=size[0],
+        height=size[1],
+        sample_aspect_ratio=1 / aspect if (rotation - info.rotation) % 180 else aspect,
+        matrix_display=None if found else matrix,
+    )
+
+
+def _with_reader(
+    info: VideoInfo, by_opencv: VideoInfo, container: InputContainer, reading: Reading
+) -> VideoInfo:
     reader: ReaderName = "pyav" if reading.reader == "pyav" else "opencv"
     why = "as asked" if reading.reader != "auto" else "it gives what PyAV gives"
+    if info.mirrored or info.rotation != by_opencv.rotation:
+        reader, why = "pyav", "it is mirrored, which OpenCV does not know"
     return replace(info, reader=reader, reader_reason=why, container=container.format.name)
 
 

@@ -14,6 +14,7 @@ from av.stream import Stream
 
 from nstd.errors import VerificationError
 from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
+from nstd.media.color import colors_of
 from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
@@ -92,6 +93,7 @@ class _Picture:
         alive: Told of each packet, when it is first looked at and when it is written.
         stamps: Presentation time stamps in decoding order, in `info.time_base`.
         end: When the last frame ends.
+        colors: What the segments state, once it is added to the output.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class _Picture:
         self.alive = alive
         self._segments = segments
         self.stamps: list[int] = []
+        self.colors = (0, 0, 0, 0)
         self._header: bytes | None = None
         for segment in segments:
             self._read(segment)
@@ -147,16 +150,22 @@ class _Picture:
         tag = CODECS[settings.codec].tag
         if tag and settings.holder.codec_tags:
             stream.codec_context.codec_tag = tag
-        square = self.info.sample_aspect_ratio == 1
-        holder = settings.holder
-        if not (square or holder.states_aspect or settings.codec in _STATES_ASPECT):
+        if not self.keeps_aspect(settings):
             _LOG.warning(
                 "Films of %s in %s cannot be told that their pixels are %s wide: it is lost",
                 settings.codec,
-                holder.name,
+                settings.holder.name,
                 self.info.sample_aspect_ratio,
             )
+        # Turns by right angles, and flips, are those of the pictures: they are coded upright.
+        stream.set_display_matrix(self.info.matrix_display)
+        self.colors = colors_of(stream.codec_context)
         return stream
+
+    def keeps_aspect(self, settings: EncodeSettings) -> bool:
+        """Whether codec or container tell the shape of a pixel."""
+        stated = settings.holder.states_aspect or settings.codec in _STATES_ASPECT
+        return stated or self.info.sample_aspect_ratio == 1
 
     def _read(self, segment: Path) -> None:
         with open_film(segment) as container:
@@ -214,6 +223,9 @@ def _write(
         kinds=[track.source.type for track in tracks.values() if track.output in written],
         empty=[track.source.type for track in tracks.values() if track.output not in written],
         chapters=len(chapters),
+        colors=picture.colors,
+        aspect=picture.info.sample_aspect_ratio if picture.keeps_aspect(settings) else Fraction(1),
+        matrix=picture.info.matrix_display,
         rounds_to_milliseconds=not settings.holder.edit_lists,
     )
 

@@ -64,14 +64,14 @@ class SegmentWriter:
         self._info = info
         self._settings = settings
         self._alive = alive
-        self._layout = layout_of(settings, *coded_size(info))
+        self._layout = layout_of(settings, info.width, info.height)
         self._durations: dict[int, int] = {}
         self._last: int | None = None
         self._count = 0
 
     def __enter__(self) -> Self:
         check_size(self._info, self._settings)
-        width, height = coded_size(self._info)
+        width, height = self._info.width, self._info.height
         if self._layout != layout_of(self._settings, 2, 2):
             _say_odd(f"{width}×{height}", self._settings.codec, self._layout.pixel_format)
         try:

@@ -1,5 +1,6 @@
 """Is a finished film what was promised? Asked of the file itself, before anyone sees it."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from av.container import InputContainer
 
 from nstd.errors import InputError, StorageError, VerificationError
 from nstd.files import facts_of
+from nstd.media.color import colors_of
 from nstd.media.frame import VideoInfo
-from nstd.media.read.opencv import open_capture
+from nstd.media.read.orientation import display_matrix
 from nstd.media.read.probe import is_cover
 from nstd.media.read.scan import open_film, scan
 from nstd.media.read.structure import ends_early
@@ -31,6 +33,9 @@ class Promise:
         kinds: The other streams that packets were written for, such as "audio".
         empty: Those that no packet was written for: the container may keep them, or not.
         chapters: How many there are.
+        colors: What it says of its colors: primaries, transfer, matrix and range, as `colors_of`.
+        aspect: Width over height of one pixel, that the container may round to a pixel's width.
+        matrix: The display matrix, or None.
         rounds_to_milliseconds: The container cannot state times more exactly, and begins at 0.
     """
 
@@ -39,6 +44,9 @@ class Promise:
     end: int
     kinds: Sequence[str]
     chapters: int
+    colors: tuple[int, ...]
+    aspect: Fraction = Fraction(1)
+    matrix: Sequence[int] | None = None
     empty: Sequence[str] = ()
     rounds_to_milliseconds: bool = False
 
@@ -115,12 +123,29 @@ def _check_times(found: Sequence[Fraction], promise: Promise) -> None:
 
 def _check_picture(film: Path, promise: Promise) -> None:
     info = promise.info
-    with open_capture(film) as capture:
-        if not capture.grab():
-            raise VerificationError("The finished film cannot be decoded")
-        size = f"{capture.width}×{capture.height}"
+    with open_film(film) as container:
+        stream = next(stream for stream in container.streams.video if not is_cover(stream))
+        try:
+            frame = next(container.decode(stream))
+        except (StopIteration, av.FFmpegError) as error:
+            raise VerificationError("The finished film cannot be decoded") from error
+        size = f"{frame.width}×{frame.height}"
         _expect("size", f"{info.width}×{info.height}", size)
-        _expect("rotation", 0, capture.rotation)
+        _expect("colors", promise.colors, colors_of(stream.codec_context))
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        if abs(aspect - promise.aspect) * info.width > 1:
+            _expect("shape of a pixel", promise.aspect, aspect)
+        matrix = display_matrix(frame)
+        if _direction(matrix) != _direction(promise.matrix):
+            _expect("display matrix", promise.matrix, matrix)
+
+
+def _direction(matrix: Sequence[int] | None) -> tuple[int, ...]:
+    """Where a display matrix turns the picture to, in thousandths; no container keeps more."""
+    turning = matrix or (1, 0, 0, 0, 1)
+    a, b, c, d = (turning[place] for place in (0, 1, 3, 4))
+    scale = math.sqrt(abs(a * d - b * c)) or 1
+    return tuple(round(1000 * value / scale) for value in (a, b, c, d))
 
 
 def _expect(what: str, promised: object, found: object) -> None:
