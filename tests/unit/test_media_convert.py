@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,13 +28,16 @@ LAYOUTS = (
 )  # fmt: skip
 LARGE = ("yuv420p", "nv12", "uyvy422", "yuv420p10le")
 
+TRANSPARENT = "format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='2*X'"
+"""Makes a picture the more opaque the further to the right."""
+
 # One process of ffmpeg for all: its start is what takes time.
 
 
 def films(folder: Path, layouts: Sequence[str], size: tuple[int, int]) -> dict[str, Path]:
     """A picture of ffmpeg's in each of the layouts, uncoded."""
     paths = {layout: folder / f"{layout}.raw" for layout in layouts}
-    call = ["-f", "lavfi", "-i", f"testsrc2=s={size[0]}x{size[1]}:r=25:d=0.04"]
+    call = ["-f", "lavfi", "-i", f"testsrc2=s={size[0]}x{size[1]}:r=25:d=0.04,{TRANSPARENT}"]
     for layout, path in paths.items():
         call += ["-map", "0", "-pix_fmt", layout, "-f", "rawvideo", str(path)]
     ffmpeg(*call)
@@ -64,9 +68,23 @@ def ffmpeg(*arguments: str) -> None:
 def converted(path: Path, layout: str, size: tuple[int, int]) -> Picture:
     stated = {"pixel_format": layout, "video_size": "{}x{}".format(*size)}
     with av.open(str(path), format="rawvideo", options=stated) as container:
-        rate = Fraction(25)
-        info = VideoInfo(0, *size, rate, 1 / rate, 0, 1, 1)
-        return Converter(info).picture(next(container.decode(video=0)))
+        return picture_of(next(container.decode(video=0)))
+
+
+def picture_of(frame: av.VideoFrame) -> Picture:
+    rate = Fraction(25)
+    return Converter(VideoInfo(0, frame.width, frame.height, rate, 1 / rate, 0, 1, 1)).picture(
+        frame
+    )
+
+
+def framed(layout: str, planes: Sequence[npt.NDArray[Any]]) -> av.VideoFrame:
+    """A frame of 16-bit words with these values."""
+    frame = av.VideoFrame(*SIZE, layout)
+    for plane, values in zip(frame.planes, planes, strict=True):
+        words = np.ndarray((SIZE[1], plane.line_size // 2), "<u2", memoryview(plane))
+        words[:, : SIZE[0]] = values
+    return frame
 
 
 def error(one: npt.NDArray[np.uint8], other: Values) -> float:
@@ -95,3 +113,93 @@ def test_large_pictures_that_state_no_matrix_are_taken_for_bt709(tmp_path: Path)
         image = converted(path, layout, size).image
         assert error(image, right[layout]) < 0.5
         assert error(image, wrong[layout]) > 2
+
+
+@pytest.mark.parametrize("layout", ["ya8", "rgba", "bgra", "gbrap", "yuva420p", "yuva444p10le"])
+def test_alpha_is_that_which_was_coded(tmp_path: Path, layout: str) -> None:
+    paths = films(tmp_path, [layout], SIZE)
+    expected = by_ffmpeg(paths, SIZE, "auto", "rgba")[layout][..., 3]
+    alpha = converted(paths[layout], layout, SIZE).alpha
+    assert alpha is not None
+    assert expected.min() < 255
+    assert np.abs(alpha - expected).max() <= 1
+
+
+def test_what_has_no_alpha_gets_none(tmp_path: Path) -> None:
+    paths = films(tmp_path, ["yuv420p", "bgr0", "gbrp10le"], SIZE)
+    assert all(converted(path, layout, SIZE).alpha is None for layout, path in paths.items())
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("layout", ["yuv444p10le", "yuv444p12le", "yuv444p16le"])
+def test_deep_colors_of_yuv_are_exact_to_the_rounding(layout: str, *, full_range: bool) -> None:
+    bits = av.VideoFormat(layout, 2, 2).components[0].bits
+    red, blue = 0.2627, 0.0593  # BT.2020, by its formulas
+    colors = np.random.default_rng(0).random((SIZE[1], SIZE[0], 3))
+    luma = colors @ [red, 1 - red - blue, blue]
+    chroma = [(colors[..., part] - luma) / (2 * (1 - w)) for part, w in ((2, blue), (0, red))]
+    unit = 1 << (bits - 8)
+    top = (1 << bits) - 1
+    black, swing, chroma_swing = (
+        (0, top, top) if full_range else (16 * unit, 219 * unit, 224 * unit)
+    )
+    coded = [np.rint(luma * swing + black)]
+    coded += [np.rint(part * chroma_swing + 128 * unit).clip(0, top) for part in chroma]
+    y, u, v = (coded[0] - black) / swing, *((c - 128 * unit) / chroma_swing for c in coded[1:])
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    expected = np.stack([r, (y - red * r - blue * b) / (1 - red - blue), b], axis=2).clip(0, 1)
+    frame = framed(layout, coded)
+    frame.colorspace, frame.color_range = 9, 2 if full_range else 1
+    picture = picture_of(frame)
+    assert picture.deep is not None
+    assert np.abs(picture.deep - expected * 65535).max() < 0.6
+    assert np.abs(picture.image - picture.deep / 257.0).max() <= 0.5
+
+
+@pytest.mark.parametrize("layout", ["gbrp10le", "gbrp12le", "gbrp16le", "gray10le", "gray16le"])
+def test_deep_values_that_need_no_matrix_reach_full_scale(layout: str) -> None:
+    form = av.VideoFormat(layout, 2, 2)
+    top = (1 << form.components[0].bits) - 1
+    values = np.random.default_rng(0).integers(0, top + 1, (len(form.components), *SIZE[::-1]))
+    values[:, 0, 0] = top
+    picture = picture_of(framed(layout, list(values)))
+    ordered = values[[2, 0, 1]] if len(values) == 3 else values[[0, 0, 0]]
+    assert picture.deep is not None
+    assert np.abs(picture.deep - np.moveaxis(ordered, 0, 2) * (65535 / top)).max() < 0.51
+    assert picture.deep[0, 0].tolist() == [65535] * 3
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("transfer", [(1, "709"), (13, "iec61966-2-1"), (14, "2020_10")])
+@pytest.mark.parametrize("primaries", [(12, "smpte432"), (11, "smpte431"), (9, "bt2020")])
+def test_wide_gamut_becomes_bt709_as_zimg_converts_it(
+    tmp_path: Path, primaries: tuple[int, str], transfer: tuple[int, str], *, deep: bool
+) -> None:
+    random = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3))
+    random[:8] = np.linspace(0, 60, SIZE[0])[:, None]  # dark grays
+    random[8:16, :, 0] = 0
+    source, result = tmp_path / "source.raw", tmp_path / "result.raw"
+    random.astype(np.uint8).tofile(source)
+    colors = f"pin={primaries[1]}:tin={transfer[1]}:min=gbr:rin=full"
+    ffmpeg(
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", "{}x{}".format(*SIZE), "-i", str(source)),
+        *("-vf", f"format=gbrp,zscale={colors}:p=709:t={transfer[1]}:m=gbr:r=full"),
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", str(result)),
+    )
+    if deep:
+        frame = framed("gbrp16le", [random[..., part] * 257 for part in (1, 2, 0)])
+    else:
+        frame = av.VideoFrame.from_ndarray(random.astype(np.uint8), format="rgb24")
+    frame.color_primaries, frame.color_trc = primaries[0], transfer[0]
+    picture = picture_of(frame)
+    expected = np.fromfile(result, np.uint8).reshape(random.shape).astype(float)
+    assert np.abs(picture.image - expected).max() <= 1
+    assert np.abs(random - expected).max() > 50  # something had to be done
+
+
+def test_old_televisions_primaries_and_hdr_are_left_alone() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
+    for primaries, transfer in ((6, 6), (5, 1), (9, 16), (9, 18)):
+        frame = av.VideoFrame.from_ndarray(values, format="rgb24")
+        frame.color_primaries, frame.color_trc = primaries, transfer
+        assert np.array_equal(picture_of(frame).image, values)

@@ -1,11 +1,16 @@
-"""A decoded picture of any layout → red, green and blue: as ffmpeg's own conversion, to the bit.
+"""A decoded picture of any layout → red, green and blue.
 
-swscale does it, asked for exact rounding and for chroma interpolated to every pixel, and for
-*planes* of red, green and blue: for those it has vector code, and takes a quarter of the time that
-it takes for interleaved ones (1080p, one thread: 4.3 ms against 17.4).
+Of 8 bits as ffmpeg converts it when it is asked for exact rounding and for chroma interpolated to
+every pixel: to the bit the same. That is swscale's work, and it is asked for *planes* of red, green
+and blue, for which it has vector code: a quarter of the time of interleaved ones (1080p, one
+thread: 4.3 ms against 17.4). Of more bits swscale only interpolates the chroma, since its colors
+of 16 bits are up to 255 of 65535 too dark; the matrix is applied here, exact to the rounding.
+
+Chroma is taken to lie midway between the pixels that share it, as ffmpeg takes it whatever a film
+states, and as `encodable` puts it: so colors stay where they were on their way through nstd.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import av
@@ -15,16 +20,28 @@ import numpy.typing as npt
 from av.filter import Graph
 
 from nstd.media.frame import Deep, Image, Mask, VideoInfo
+from nstd.media.read.gamut import Gamut
 
 FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 """swscale's: cubic interpolation, exact rounding, chroma at every pixel."""
 
-_UNSTATED_MATRIX = 2
-_RGB_MATRIX = 0
-_BT709, _BT601 = 1, 6
-_UNSTATED_RANGE = 0
+_FULL = 65535
+_PLANAR_BITS = (9, 10, 12, 14, 16)
+"""Of the layouts of planes of red, green and blue; others are turned into 16."""
+
+_RGB, _BT709, _UNSTATED, _BT601 = 0, 1, 2, 6
+_WEIGHTS = {
+    1: (0.2126, 0.0722), 4: (0.30, 0.11), 7: (0.212, 0.087), 9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}  # fmt: skip
+"""How much red and blue the luma has, by ffmpeg's number of the matrix."""
+_WEIGHTS_601 = (0.299, 0.114)
+
+_LARGE = (1280, 576)
+"""Pixels: a picture whose long side has so many, or whose short one has more, is taken for BT.709
+where it states nothing, as mpv does it."""
+
 _RANGE_TV, _RANGE_PC = 1, 2
-"""ffmpeg's numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,42 +63,77 @@ class Picture:
 class Converter:
     """Converts the pictures of one film, whatever their layout and size.
 
-    The matrix and range that a picture states are taken. Where none is stated the rule is mpv's:
-    BT.709 for large pictures, BT.601 for small ones, and limited range.
+    The matrix, range and primaries that a picture states are taken. Where it states no matrix, it
+    is BT.709 for a large picture and BT.601 for a small one; where no range, limited.
 
     Args:
-        info: Facts of the film; its matrix and range count where a picture states none.
+        info: Facts of the film; its range counts where a picture states none.
     """
 
     def __init__(self, info: VideoInfo) -> None:
         self._info = info
         self._graph: Graph | None = None
         self._made_for: tuple[int | str, ...] = ()
+        self._gamut: tuple[tuple[int, int], Gamut | None] | None = None
 
     def picture(self, frame: av.VideoFrame) -> Picture:
-        """Convert one decoded frame."""
+        """Convert one decoded frame.
+
+        Args:
+            frame: Of any layout; what it leaves unstated of matrix and range is stated then.
+        """
         layout = frame.format
-        if is_yuv(layout):
+        if _is_yuv(layout):
             frame.colorspace, frame.color_range = _matrix(frame), self._range(frame)
-        deep = max((part.bits for part in layout.components), default=8) > 8
+        bits = max((part.bits for part in layout.components), default=8)
         alpha = layout.has_palette or any(part.is_alpha for part in layout.components)
-        if not deep and not is_yuv(layout):  # swscale repacks these better than it splits them
+        picture = (self._deep if bits > 8 else self._shallow)(frame, bits, alpha=alpha)
+        gamut = self._gamut_of(frame)
+        if gamut is None:
+            return picture
+        if picture.deep is None:
+            return replace(picture, image=gamut.converted(picture.image))
+        deep = gamut.converted(picture.deep)
+        return replace(picture, image=_eight_bits(deep), deep=deep)
+
+    def _shallow(self, frame: av.VideoFrame, _bits: int, *, alpha: bool) -> Picture:
+        if _is_yuv(frame.format):
+            planes = _planes(self._converted(frame, "gbrap" if alpha else "gbrp"))
+            image, last = cv2.merge([planes[2], planes[0], planes[1]]), planes[-1]
+        else:  # swscale repacks these better than it splits them
             packed = self._converted(frame, "rgba" if alpha else "rgb24").to_ndarray()
-            colors = np.ascontiguousarray(packed[..., :3], np.uint8)
-            return Picture(colors, alpha=_eight_bits(packed[..., 3]) if alpha else None)
-        planes = _planes(self._converted(frame, f"gbr{'a' * alpha}p{'16le' * deep}"))
-        pixels = cv2.merge([planes[2], planes[0], planes[1]])
-        mask = _eight_bits(planes[3]) if alpha else None
-        if not deep:
-            return Picture(cast("Image", pixels), alpha=mask)
-        return Picture(_eight_bits(pixels), cast("Deep", pixels), mask)
+            image, last = np.ascontiguousarray(packed[..., :3]), packed[..., -1]
+        mask = np.ascontiguousarray(last, np.uint8) if alpha else None
+        return Picture(cast("Image", image), alpha=mask)
+
+    def _deep(self, frame: av.VideoFrame, bits: int, *, alpha: bool) -> Picture:
+        if frame.format.name.startswith(("yuv444p", "yuva444p")):
+            depth, layout = bits, f"yuv{'a' * alpha}444p{bits}le"
+        elif _is_yuv(frame.format):
+            depth, layout = 16, f"yuv{'a' * alpha}444p16le"  # where `bits` are the upper ones
+        else:
+            depth = bits = bits if bits in _PLANAR_BITS else 16
+            layout = f"gbr{'a' * alpha}p{bits}le"
+        full = ((1 << bits) - 1) << (depth - bits)
+        matrix = _from_yuv(frame, full, depth) if layout.startswith("yuv") else _from_gbr(full)
+        planes = _planes(self._converted(frame, layout))
+        deep = cast("Deep", cv2.transform(cv2.merge(planes[:3]), matrix))
+        mask = cv2.convertScaleAbs(planes[3], alpha=255 / full) if alpha else None
+        return Picture(_eight_bits(deep), deep, cast("Mask | None", mask))
 
     def _range(self, frame: av.VideoFrame) -> int:
         if frame.format.name.startswith("yuvj"):
             return _RANGE_PC
-        if frame.color_range != _UNSTATED_RANGE:
-            return int(frame.color_range)
+        stated = int(frame.color_range)
+        if stated in (_RANGE_TV, _RANGE_PC):
+            return stated
         return _RANGE_PC if self._info.color_range == "pc" else _RANGE_TV
+
+    def _gamut_of(self, frame: av.VideoFrame) -> Gamut | None:
+        stated = int(frame.color_primaries), int(frame.color_trc)
+        if self._gamut is None or self._gamut[0] != stated:
+            self._gamut = stated, Gamut.wide(*stated)
+        return self._gamut[1]
 
     def _converted(self, frame: av.VideoFrame, to: str) -> av.VideoFrame:
         wanted = (
@@ -94,18 +146,47 @@ class Converter:
         return self._graph.vpull()
 
 
-def _matrix(frame: av.VideoFrame) -> int:
-    stated = int(frame.colorspace)
-    if stated not in (_UNSTATED_MATRIX, _RGB_MATRIX):
-        return stated
-    long, short = max(frame.width, frame.height), min(frame.width, frame.height)
-    return _BT709 if long >= 1280 or short > 576 else _BT601
-
-
-def is_yuv(layout: av.VideoFormat) -> bool:
+def _is_yuv(layout: av.VideoFormat) -> bool:
     """Whether pictures of this layout are luma and chroma, so that a matrix matters."""
     colors = sum(not part.is_alpha for part in layout.components)
     return colors == 3 and not (layout.is_rgb or layout.has_palette)
+
+
+def _matrix(frame: av.VideoFrame) -> int:
+    stated = int(frame.colorspace)
+    if stated not in (_UNSTATED, _RGB):
+        return stated
+    long, short = max(frame.width, frame.height), min(frame.width, frame.height)
+    return _BT709 if long >= _LARGE[0] or short > _LARGE[1] else _BT601
+
+
+def _from_yuv(frame: av.VideoFrame, full: int, depth: int) -> npt.NDArray[np.float64]:
+    """`[3, 4]`: from luma and chroma of `depth` bits to red, green and blue of 16.
+
+    Args:
+        frame: What states the matrix and the range.
+        full: White's luma in full range.
+        depth: Bits.
+    """
+    red, blue = _WEIGHTS.get(int(frame.colorspace), _WEIGHTS_601)
+    green = 1 - red - blue
+    mix = np.array(
+        [
+            [1, 0, 2 * (1 - red)],
+            [1, -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green],
+            [1, 2 * (1 - blue), 0],
+        ]
+    )
+    limited = int(frame.color_range) == _RANGE_TV
+    unit = 1 << (depth - 8)
+    black, luma, chroma = (16 * unit, 219 * unit, 224 * unit) if limited else (0, full, full)
+    mix = mix * _FULL / [luma, chroma, chroma]
+    return np.column_stack([mix, mix @ [-black, -128 * unit, -128 * unit]])
+
+
+def _from_gbr(full: int) -> npt.NDArray[np.float64]:
+    """`[3, 3]`: from green, blue and red of which `full` is the largest, to 16 bits."""
+    return np.eye(3)[[2, 0, 1]] * (_FULL / full)
 
 
 def _graph(width: int, height: int, source: str, matrix: int, color_range: int, to: str) -> Graph:
@@ -123,7 +204,7 @@ def _graph(width: int, height: int, source: str, matrix: int, color_range: int, 
 
 def _planes(frame: av.VideoFrame) -> list["npt.NDArray[Any]"]:
     """Its planes, each `[height, width]`."""
-    size = 2 if frame.format.name.endswith("16le") else 1
+    size = 2 if frame.format.name.endswith("le") else 1
     return [
         np.ndarray(
             (plane.height, plane.width),
@@ -135,8 +216,5 @@ def _planes(frame: av.VideoFrame) -> list["npt.NDArray[Any]"]:
     ]
 
 
-def _eight_bits(values: "npt.NDArray[Any]") -> "npt.NDArray[np.uint8]":
-    """Full scale of 16 bits rounded to full scale of 8; what has 8 as it is."""
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
-    return cast("npt.NDArray[np.uint8]", cv2.convertScaleAbs(values, alpha=255 / 65535))
+def _eight_bits(deep: Deep) -> Image:
+    return cast("Image", cv2.convertScaleAbs(deep, alpha=255 / _FULL))
