@@ -107,6 +107,17 @@ def details_text(found: Details) -> str:
     return "\n".join(lines)
 
 
+def file_text(facts: Mapping[str, Any]) -> str:
+    """Everything of a film or picture, a line each."""
+    own = {key: value for key, value in facts.items() if key != "painted"}
+    lines = _mapping(visible(own.pop("file")), own)
+    painted = facts["painted"]
+    if painted is None:
+        return "\n".join([*lines, "It does not say that nstd has painted it"])
+    lines.append(f"It says that nstd {visible(painted['nstd'])} has painted it")
+    return "\n".join([*lines, *_mapping("Recipe", painted["recipe"])])
+
+
 def job_data(job: Job) -> dict[str, Any]:
     """A job as data."""
     return {

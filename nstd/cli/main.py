@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
-from nstd.cli import check, clean, demo, init, queue, score, service, styles, stylize, weights
+from nstd.cli import check, clean, demo, init, queue, score, service, show, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand, GroupedCommands
 from nstd.cli.options import error_data, print_data, print_event
 from nstd.errors import NstdError, UsageError, from_os_error
@@ -52,7 +52,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
     (_QUEUE, "add", queue.add_command, "Queue films and pictures."),
     (_QUEUE, "status", queue.status_command, "Say what runs, what waits, and why."),
     (_QUEUE, "jobs", queue.jobs_command, "List jobs."),
-    (_QUEUE, "show", queue.show_command, "Show everything of one job."),
+    (_QUEUE, "show", show.show_command, "Show everything of one job, or of a file."),
     (_QUEUE, "pause", queue.pause_command, "Keep jobs from being painted."),
     (_QUEUE, "resume", queue.resume_command, "Let paused jobs go on."),
     (_QUEUE, "cancel", queue.cancel_command, "Give jobs up."),

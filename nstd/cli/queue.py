@@ -11,8 +11,6 @@ from nstd.cli import completion
 from nstd.cli.listing import (
     added_data,
     answer_data,
-    details_data,
-    details_text,
     job_data,
     overview_data,
     overview_text,
@@ -148,24 +146,6 @@ def jobs_command(
         print_table(found)
     else:
         typer.echo("There are none", err=True)
-
-
-def show_command(
-    job: Annotated[
-        int, typer.Argument(metavar="JOB", help="Its number.", autocompletion=completion.jobs())
-    ],
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Show everything of one job: paths, state, recipe, segments, history."""
-    from nstd.submit.control import details
-
-    found = details(queue_of(config, Face(debug)), job)
-    if json:
-        print_data(details_data(found))
-    else:
-        typer.echo(details_text(found))
 
 
 def retry_command(

@@ -72,6 +72,7 @@ ENCODING_OPTIONS = {
     "container": "mp4, mov, mkv or webm; that of -o if it names one.",
     "profile": "Of prores (proxy, lt, standard, hq, 4444, 4444xq) or dnxhr (lb, sq, hq, hqx, 444).",
     "depth": "Bits of a color: 8 or 10; ffv1 also has 16.",
+    "provenance": "yes or no: the film says how it was painted; see nstd show FILE.",
 }
 EXAMPLES = """Examples:
 
@@ -94,6 +95,8 @@ def _usual(value: object) -> str:
         return f"{value.long_edge}:{value.steps}"
     if isinstance(value, tuple):
         return ",".join(_usual(one) for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -192,6 +195,13 @@ def stylize_command(
             autocompletion=completion.recipes,
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PAINTED",
+            help="Paint as this film or picture was painted, which nstd made; instead of --recipe.",
+        ),
+    ] = None,
     frames: Annotated[
         str | None,
         typer.Option(
@@ -229,7 +239,7 @@ def stylize_command(
         _require_unpainted(recipe, _keys(look, style))
         painted_as = unpainted_from_options(look["size"])
     else:
-        painted_as = recipe_from_options(settings, name=recipe, overrides=_keys(look, style))
+        painted_as = _recipe(settings, recipe, like, _keys(look, style))
     encoded_as = _output(settings, output, encoding)
     wanted = parse_frames(frames)
     from nstd.submit.freeze import ENCODER_THREADS
@@ -251,6 +261,26 @@ def stylize_command(
 
         results = stylize(settings, inputs, painted_as, spec, output, reporter, frames=wanted)
     report(results, face, lambda _: recipe)
+
+
+def _recipe(
+    config: Config, name: str | None, like: Path | None, keys: dict[str, Any]
+) -> StyleRecipe:
+    """The recipe that is named, or that a painted file tells of, with the options' keys."""
+    from nstd.submit.provenance import read_note, recipe_of_note
+
+    begun = None
+    if like is not None:
+        if name is not None:
+            raise UsageError("--recipe and --like both name a recipe", "Give one of them")
+        note = read_note(like)
+        if note is None:
+            raise UsageError(
+                f"{like} does not say how it was painted",
+                "Name a film or picture that nstd has made, or a style with --style",
+            )
+        begun = recipe_of_note(note, like.name, config, keys)
+    return recipe_from_options(config, name=name, overrides=keys, like=begun)
 
 
 def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:

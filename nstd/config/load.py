@@ -71,7 +71,11 @@ def load_config(path: Path | None = None, *, needed: bool = True) -> Config:
 
 
 def recipe_from_options(
-    config: Config, *, name: str | None, overrides: Mapping[str, Any]
+    config: Config,
+    *,
+    name: str | None,
+    overrides: Mapping[str, Any],
+    like: RecipeConfig | None = None,
 ) -> StyleRecipe:
     """The recipe that the command line asks for.
 
@@ -80,11 +84,12 @@ def recipe_from_options(
         name: Name of one of its recipes, or None for one made of `overrides` alone.
         overrides: Values by key of `RecipeConfig`; None is not given. Relative paths are relative
             to the working folder. `strength` and `content_weight` replace each other.
+        like: The recipe to begin with where `name` names none.
 
     Raises:
         UsageError: There is no such recipe, or an option is wrong.
     """
-    chosen: RecipeConfig | None = None
+    chosen = like
     if name is not None:
         if name not in config.recipes:
             hint = did_you_mean(name, config.recipes)

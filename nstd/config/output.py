@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from nstd.config.values import Section, WholeNumber
+from nstd.config.values import Section, Switch, WholeNumber
 from nstd.media.write.codecs import CODECS, EncodeSettings, Preset, layout_fault
 
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "dnxhr", "ffv1"]
@@ -32,6 +32,7 @@ class OutputOverride(Section):
     container: Container | None = None
     profile: Profile | None = None
     depth: Depth | None = None
+    provenance: Switch | None = None
 
 
 def _usual_container(data: dict[str, Any]) -> Container:
@@ -52,6 +53,7 @@ class OutputConfig(Section):
         container: Of the film.
         profile: The codec's, by name; None for what the film needs.
         depth: Bits of a component; None for the codec's usual ones.
+        provenance: The film says how it was painted.
     """
 
     codec: Codec = "h264"
@@ -60,6 +62,7 @@ class OutputConfig(Section):
     container: Container = Field(default_factory=_usual_container)
     profile: Profile = "auto"
     depth: Depth = "auto"
+    provenance: Switch = True
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Self:
@@ -86,7 +89,7 @@ class OutputConfig(Section):
         """
         given = override.model_dump(exclude_none=True)
         other_codec = given.get("codec", self.codec) != self.codec
-        kept = {"preset"} if other_codec else set(OutputConfig.model_fields)
+        kept = {"preset", "provenance"} if other_codec else set(OutputConfig.model_fields)
         return OutputConfig.model_validate(self.model_dump(include=kept) | given)
 
     def settings(self, threads: int) -> EncodeSettings:

@@ -102,6 +102,7 @@ class VideoInfo:
             them, where it is neither a turn by a right angle nor a flip: frames are as they are
             coded then. None otherwise.
         container: ffmpeg's name of the container's format, such as "matroska,webm".
+        note: What it says of how it was painted; anybody can have written that.
     """
 
     stream: int
@@ -130,3 +131,4 @@ class VideoInfo:
     mirrored: bool = False
     matrix_display: tuple[int, ...] | None = None
     container: str = ""
+    note: str = ""

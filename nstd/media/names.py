@@ -24,6 +24,10 @@ PILLOW_FORMATS = {
 STILL_SUFFIXES: frozenset[str] = frozenset(PILLOW_FORMATS)
 
 
+NOTE_TAG = "nstd"
+"""Name of the tag, in a painted film, that says how it was painted."""
+
+
 def is_media(path: Path) -> bool:
     """Whether a file's name says that it is a film or a picture."""
     return path.suffix.lower() in FILM_SUFFIXES | STILL_SUFFIXES

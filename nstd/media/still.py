@@ -4,7 +4,7 @@ import io
 import logging
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ class Still:
         format: Pillow's name of its format, such as "JPEG".
         dpi: Dots per inch, across and down, or None.
         exif: Its EXIF block without the orientation, which is applied; None where it has none.
+        note: What it says of how it was painted; anybody can have written that.
     """
 
     image: Image
@@ -54,6 +55,7 @@ class Still:
     format: str
     dpi: tuple[float, float] | None = None
     exif: bytes | None = None
+    note: str = ""
 
 
 _PROMISED = (*dict.fromkeys(PILLOW_FORMATS.values()),)
@@ -91,7 +93,9 @@ def decode_still(content: bytes, path: Path, limits: Limits) -> Still:
         raise UnreadableError(f"{path} is damaged ({error})") from error
 
 
-def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> Path:
+def encode_still(
+    image: Image, still: Still, target: Path, *, quality: int, note: str | None = None
+) -> Path:
     """Write a picture to the hidden part beside `target`, to be published with `publish`.
 
     Args:
@@ -100,6 +104,7 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
             gets.
         target: Where it will be published; its suffix chooses the format.
         quality: 1 to 100, for JPEG and WebP; the others are lossless.
+        note: What the result says of how it was painted; None for nothing.
 
     Returns:
         Path of the part, on the disk.
@@ -117,6 +122,7 @@ def encode_still(image: Image, still: Still, target: Path, *, quality: int) -> P
             f"Choose a name that ends in one of {known}",
         )
     picture = _with_alpha(image, still, form, target)
+    still = replace(still, exif=_with_note(still.exif, note))
     buffer = io.BytesIO()
     try:
         picture.save(buffer, form, **_save_options(form, still, quality))
@@ -163,6 +169,7 @@ def _decode(picture: PIL.Image.Image, path: Path) -> Still:
         format=form,
         dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
         exif=exif,
+        note=_note_in(exif),
     )
 
 
@@ -206,6 +213,33 @@ def _from_deep_grey(picture: PIL.Image.Image) -> PIL.Image.Image:
         full = 65535.0 if values.max(initial=0) <= 65535 else float(np.iinfo(np.int32).max)
     scaled = np.clip(np.rint(values * (255.0 / full)), 0, 255)
     return PIL.Image.fromarray(scaled.astype(np.uint8))
+
+
+_IMAGE_HISTORY = 0x9213
+"""The EXIF tag of ISO 12234-2 (TIFF/EP) for what was done to a picture, in lines of text."""
+_NOTE = '{"nstd":'
+
+
+def _note_in(exif: bytes | None) -> str:
+    return next((line for line in _history(exif) if line.startswith(_NOTE)), "")
+
+
+def _with_note(exif: bytes | None, note: str | None) -> bytes | None:
+    """An EXIF block in which a note stands behind what else was done, in place of one before."""
+    lines = [line for line in _history(exif) if not line.startswith(_NOTE)]
+    lines += [] if note is None else [note]
+    block = PIL.Image.Exif()
+    block.load(exif or b"")
+    block.pop(_IMAGE_HISTORY, None)
+    if lines:
+        block[_IMAGE_HISTORY] = "\n".join(lines)
+    return block.tobytes() if len(block) else None
+
+
+def _history(exif: bytes | None) -> list[str]:
+    block = PIL.Image.Exif()
+    block.load(exif or b"")
+    return str(block.get(_IMAGE_HISTORY, "")).splitlines()
 
 
 def _srgb(picture: PIL.Image.Image, profile: bytes | None, path: Path) -> PIL.Image.Image:

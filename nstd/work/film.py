@@ -14,6 +14,7 @@ from nstd.media.frame import Image, VideoInfo
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
+from nstd.submit.provenance import note_of
 from nstd.work.plan import ExecutionPlan
 
 
@@ -90,6 +91,12 @@ class Film:
     def target(self) -> Path:
         """Where the painted film goes."""
         return path_of(self.job.request.target)
+
+    @property
+    def note(self) -> str | None:
+        """What the painted file is to say of how it was painted; None for nothing."""
+        says = self.output.encode.provenance and not self.output.copy
+        return note_of(self.painter.recipe) if says else None
 
     def require_output(self) -> Path:
         """See that the output's disk is there; gives the folder that the configuration names.

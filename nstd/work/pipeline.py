@@ -118,7 +118,7 @@ def _stylize_still(film: Film) -> Path:
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     film.require_output()
-    return encode_still(image, still, film.target, quality=_STILL_QUALITY)
+    return encode_still(image, still, film.target, quality=_STILL_QUALITY, note=film.note)
 
 
 _STILL_QUALITY = 95

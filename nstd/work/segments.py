@@ -218,6 +218,7 @@ def assemble_film(film: Film, info: VideoInfo) -> Path:
         film.target,
         film.output.encode,
         span=span,
+        note=film.note,
         alive=film.observer.alive,
     )
 

@@ -12,6 +12,7 @@ from av.stream import Disposition, Stream
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
 from nstd.media.frame import ReaderName, VideoInfo
+from nstd.media.names import NOTE_TAG
 from nstd.media.read.limits import Limits
 from nstd.media.read.opencv import Capture, open_capture
 from nstd.media.read.orientation import display_matrix, orientation
@@ -250,7 +251,19 @@ def _with_reader(
     why = "as asked" if reading.reader != "auto" else "it gives what PyAV gives"
     if info.mirrored or info.rotation != by_opencv.rotation:
         reader, why = "pyav", "it is mirrored, which OpenCV does not know"
-    return replace(info, reader=reader, reader_reason=why, container=container.format.name)
+    return replace(
+        info,
+        reader=reader,
+        reader_reason=why,
+        container=container.format.name,
+        note=_note(container),
+    )
+
+
+def _note(container: InputContainer) -> str:
+    # Matroska's programs write names of tags in capitals.
+    notes = (text for key, text in container.metadata.items() if key.lower() == NOTE_TAG)
+    return next(notes, "")
 
 
 def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:

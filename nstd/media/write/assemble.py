@@ -17,6 +17,7 @@ from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
 from nstd.media.color import colors_of
 from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
+from nstd.media.names import NOTE_TAG
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
 from nstd.media.write.codecs import CODECS, EncodeSettings
@@ -45,6 +46,7 @@ def assemble(
     settings: EncodeSettings,
     *,
     span: tuple[int, int] | None = None,
+    note: str | None = None,
     alive: Callable[[], object] = lambda: None,
 ) -> Path:
     """Join closed segments, without encoding again, and add the source's other streams.
@@ -61,6 +63,8 @@ def assemble(
         span: First time stamp and end (exclusive) of the part of the film that is meant, in
             `info.time_base`; it begins at 0 in the result, and all else is cut to it. None for the
             whole film, whose time stamps stay as they are if none is negative.
+        note: What the result says of how it was painted; None for nothing, or, of a film that is
+            only copied, for what the source says.
         alive: Told of each packet that there is still life.
 
     Returns:
@@ -77,7 +81,7 @@ def assemble(
     with removed_on_failure(part):
         with open_film(source) as original:
             try:
-                promise = _write(part, target, original, picture, settings, span)
+                promise = _write(part, target, original, picture, settings, span, note)
             except av.FFmpegError as error:
                 raise writing_error(error, target) from error
         verify(part, promise, alive)
@@ -199,6 +203,7 @@ def _write(
     picture: _Picture,
     settings: EncodeSettings,
     span: tuple[int, int] | None,
+    note: str | None,
 ) -> Promise:
     window = _window(source, picture.info, span)
     options = _muxer_options(source, picture.info, settings)
@@ -209,6 +214,8 @@ def _write(
         ) as output,
     ):
         painted, tracks = _add_streams(source, output, picture, settings, window)
+        if note is not None:
+            output.metadata[NOTE_TAG] = note
         chapters = _chapters(source, window)
         output.set_chapters(chapters)
         shift = round(window.shift / picture.info.time_base)

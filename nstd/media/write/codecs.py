@@ -144,6 +144,7 @@ class EncodeSettings:
         threads: How many the encoder uses; x264's bytes change with it.
         profile: The codec's, by name; None for what the film needs.
         depth: Bits of a component, one of the codec's `depths`; None for the codec's usual one.
+        provenance: The film says how it was painted.
 
     Raises:
         UsageError: A name is unknown, a number is out of range, or the container cannot hold the
@@ -157,6 +158,7 @@ class EncodeSettings:
     threads: int = 2
     profile: str | None = None
     depth: int | None = None
+    provenance: bool = True
 
     def __post_init__(self) -> None:
         _one_of("codec", self.codec, CODECS)

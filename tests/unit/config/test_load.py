@@ -125,7 +125,7 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
     assert (config.recipes, config.folders, config.batch) == ({}, (), ())
     assert config.output.model_dump() == {
         "codec": "h264", "quality": 18, "preset": "medium", "container": "mp4",
-        "profile": "auto", "depth": "auto",
+        "profile": "auto", "depth": "auto", "provenance": True,
     }  # fmt: skip
 
 
