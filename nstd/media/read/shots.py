@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -133,16 +134,26 @@ class _Look:
 
     @classmethod
     def at(cls, image: Image) -> "_Look":
-        height, width = image.shape[:2]
-        scale = min(1.0, _SCORE_EDGE_PX / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = _reduced(image)
         square = (_GRADIENT_EDGE_PX, _GRADIENT_EDGE_PX)
         gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         gray = cv2.resize(gray, square, interpolation=cv2.INTER_AREA).astype(np.float32)
         gradient = np.dstack([cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1)])
         blue_first = np.minimum(small[..., ::-1], 255 - _LIFT).astype(np.uint8) + np.uint8(_LIFT)
         return cls(blue_first, gradient.astype(np.float32))
+
+
+def _reduced(image: Image) -> Image:
+    """`image` with about `_SCORE_EDGE_PX` on its long edge.
+
+    By a whole number, what is over at the right and the bottom left out: means of whole pixels take
+    a quarter of the time of others (1080p: 1.5 ms against 5.9).
+    """
+    height, width = image.shape[:2]
+    by = max(1, round(max(height, width) / _SCORE_EDGE_PX))
+    rows, columns = max(1, height // by), max(1, width // by)
+    whole = image[: rows * by, : columns * by]
+    return cast("Image", cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 def _is_cut(looks: dict[int, _Look], index: int) -> bool:
