@@ -88,6 +88,8 @@ class VideoInfo:
         sound_bytes: Size of all packets of sound.
         truncated: The file ends before its header says it does, and that was accepted: `frames`
             and `duration` are what is really there.
+        accepts_truncated: What is there of it is to be taken, should frames turn out to be missing
+            at its end.
         reader: Which library decodes it.
         reader_reason: Why that one, as a sentence.
         field_order: Whether its frames are interlaced, and which field comes first: "top" or
@@ -103,6 +105,8 @@ class VideoInfo:
             coded then. None otherwise.
         container: ffmpeg's name of the container's format, such as "matroska,webm".
         note: What it says of how it was painted; anybody can have written that.
+        remarks: What is not as it should be and is borne with, in sentences without their subject,
+            which is the film: "ends early: …".
     """
 
     stream: int
@@ -132,3 +136,5 @@ class VideoInfo:
     matrix_display: tuple[int, ...] | None = None
     container: str = ""
     note: str = ""
+    accepts_truncated: bool = False
+    remarks: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from nstd.errors import BusyError, NstdError
 from nstd.files import opened, publish, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
+from nstd.media.frame import VideoInfo
 from nstd.media.names import STILL_SUFFIXES
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
@@ -89,6 +90,7 @@ def _painted(film: Film) -> Path:
         alive=film.observer.alive,
     )
     require_frames(film, info)
+    _tell(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(as_painted(film, info), film.output.encode)
     require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
@@ -100,6 +102,16 @@ def _painted(film: Film) -> Path:
     film.store.renew(film.job)  # putting a long film together takes its time
     film.require_output()
     return assemble_film(film, info)
+
+
+def _tell(film: Film, info: VideoInfo) -> None:
+    """Say once what is not as it should be with the film, and note it with the job."""
+    known = film.job.report.get("remarks", [])
+    for remark in info.remarks:
+        if remark not in known:
+            logger.warning("%s %s", film.source, remark)
+    if list(info.remarks) != known:
+        film.store.report(film.job, remarks=list(info.remarks) or None)
 
 
 def _stylize_still(film: Film) -> Path:

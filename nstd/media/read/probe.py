@@ -19,13 +19,12 @@ from nstd.media.read.orientation import display_matrix, orientation
 from nstd.media.read.pyav import decoded
 from nstd.media.read.reading import Reading
 from nstd.media.read.scan import Scan, open_film, scan
-from nstd.media.read.structure import ends_early, lacks_index
+from nstd.media.read.structure import lacks_index
+from nstd.media.read.whole import what_is_missing
 
 _NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
 _ATTEMPTS = 64
 """Attempts at a first frame: damaged packets, and those of other streams, may stand before it."""
-_TOLERATED_GAP = Fraction(1)
-"""Seconds a Matroska film may fall short of its stated duration, which includes subtitles."""
 _SAME_RATE = Fraction(1, 20)
 """How far a stated frame rate may be from the counted one to be believed, as a share of it."""
 
@@ -82,15 +81,17 @@ def probe(
         if limits is not None:  # before anything is decoded, let alone allocated
             limits.require_frame_size(path, stream.width, stream.height)
         counted = scan(path, stream.index, limits)
-        missing = _missing(path, container, counted)
+        missing = what_is_missing(path, container, counted)
         if missing and not accept_truncated:
             raise TruncatedError(f"{path} ends early: {missing}")
+        remarks = (f"ends early: {missing}",) if missing else ()
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
         with open_capture(path) as capture:
             if not capture.grab(_ATTEMPTS):
                 raise _undecodable(container, stream, path)
             info = _info(stream, counted, capture, truncated=bool(missing))
+        info = replace(info, accepts_truncated=accept_truncated, remarks=remarks)
         first = next(decoded(container, stream, path), None)
         info = _with_reader(_oriented(info, first), info, container, reading or Reading())
     if limits is not None:
@@ -155,25 +156,6 @@ def _require_decoder(stream: av.VideoStream, path: Path) -> None:
     context: CodecContext | None = stream.codec_context
     if context is None:
         raise UnsupportedError(f"{path} is of a kind of video that ffmpeg does not know")
-
-
-def _missing(path: Path, container: InputContainer, counted: Scan) -> str | None:
-    """What the film lacks of what its header promises, in words, or None."""
-    try:
-        cut = ends_early(path, container.format.name)
-    except OSError as error:
-        raise from_os_error(error, path, "reading") from error
-    if counted.packets < counted.promised:
-        return f"{counted.packets} of {counted.promised} frames are there"
-    if cut:
-        return "its last block is not complete"
-    stated = container.duration
-    if counted.promised or stated is None or "matroska" not in container.format.name:
-        return None
-    end = Fraction(stated, av.time_base)
-    if end - Fraction(counted.end) > _TOLERATED_GAP:
-        return f"{counted.end:.1f} of {float(end):.1f} seconds are there"
-    return None
 
 
 def _undecodable(

@@ -128,7 +128,7 @@ class _Film:
             return
         found = f"only {self.decoded} of {self._counted.frames} frames can be decoded"
         short = not self._counted.exact and missing <= _UNTIMED_SHORTFALL
-        if not self._info.truncated and not short:
+        if not self._info.accepts_truncated and not short:
             raise TruncatedError(f"{self._path} ends early: {found}")
         _LOG.warning("%s ends early: %s", self._path, found)
 

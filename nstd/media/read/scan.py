@@ -40,6 +40,7 @@ class Scan:
         sound_bytes: Size of all packets of sound.
         exact: Every packet states its own presentation time; otherwise only the set of times is
             known, and some packets may show nothing.
+        torn: The file ends in the midst of its last packet.
     """
 
     times: npt.NDArray[np.int64]
@@ -51,11 +52,12 @@ class Scan:
     end: float
     sound_bytes: int
     exact: bool
+    torn: bool = False
 
     @property
     def span(self) -> int:
         """From the first frame's time to the last one's end, or 0 where unknown."""
-        return int(self.times[-1] - self.times[0]) + self.tail if len(self.times) else 0
+        return int(self.times[-1] - self.times[0]) + (self.tail or self.step) if len(self.times) else 0
 
     @property
     def step(self) -> int:
@@ -175,9 +177,9 @@ def _read_through(
             if limits is not None:
                 limits.require_frames(path, tally.frames, at_least=True)
         stream = container.streams[index]
-        # AVI has no presentation times; those that ffmpeg makes up may be in decoding order.
-        states_times = container.format.name != "avi"
-        return tally.result(stream.frames, stream.start_time, states_times=states_times)
+        if container.format.name == "avi" and isinstance(stream, av.VideoStream):
+            tally.show_as_decoded(stream.codec_context.reorder_depth)
+        return tally.result(stream.frames, stream.start_time, container.format.name)
 
 
 class _Tally:
@@ -191,6 +193,7 @@ class _Tally:
         self._last = (-(1 << 62), 0)
         self._end = 0.0
         self._sound_bytes = 0
+        self._torn = False
 
     @property
     def frames(self) -> int:
@@ -198,6 +201,7 @@ class _Tally:
         return len(self._pts)
 
     def add(self, packet: "av.Packet[Any]") -> None:
+        self._torn = packet.is_corrupt
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and packet.stream.type != "attachment":
             end = (stamp + (packet.duration or 0)) * packet.time_base
@@ -214,7 +218,23 @@ class _Tally:
         if stamp is not None and stamp > self._last[0]:
             self._last = (stamp, packet.duration or 0)
 
-    def result(self, promised: int, offset: int | None, *, states_times: bool) -> Scan:
+    def show_as_decoded(self, delay: int) -> None:
+        """Time frames as players do where packets state when they are decoded only, as in AVI.
+
+        Each is shown when it comes out of the decoder. What ffmpeg's demuxer makes up instead is
+        another thing in each of its versions.
+
+        Args:
+            delay: How many packets the decoder takes in before its first frame comes out.
+        """
+        stated = sorted(stamp for stamp in self._dts if stamp is not None)
+        if stated and len(stated) == len(self._dts):
+            step = max(1, self._last[1])
+            stated += [stated[-1] + step * late for late in range(1, delay + 1)]
+            self._pts[:] = stated[delay:]
+
+    def result(self, promised: int, offset: int | None, container: str) -> Scan:
+        states_times = container != "avi"
         complete = None not in self._pts
         # Where only decoding times are stated: as a set they are the same.
         stamps = self._pts if complete else self._dts
@@ -229,6 +249,8 @@ class _Tally:
             end=self._end,
             sound_bytes=self._sound_bytes,
             exact=complete and states_times,
+            # In a transport stream, what was badly received is marked so too.
+            torn=self._torn and container != "mpegts",
         )
 
 

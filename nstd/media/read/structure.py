@@ -1,19 +1,24 @@
 """Does a file go on as far as its own structure says? Read from its headers, not its content.
 
 A container that was cut off often still opens and looks like a shorter film. These walks over the
-outermost structure notice it at the cost of a few reads.
+outermost structure notice it at the cost of a few reads. Each tells only what is certain: rubbish
+behind a film's end, or sizes that a recorder never came to fill in, are no cut.
 """
 
+import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-_PAYLOAD_BOXES = {b"mdat", b"moov", b"moof"}
+_PAYLOAD_BOXES = {b"mdat", b"moov", b"moof", b"mfra"}
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+_WINDOW = 1 << 18
+"""Bytes of a file's end in which a page of Ogg (64 KiB) or a pack of MPEG (2 to 4 KiB) begins."""
 
 
-def ends_early(path: Path, container: str) -> bool:
+def ends_early(path: Path, container: str) -> bool | None:
     """Whether `path` is shorter than its outermost structure promises.
 
     Args:
@@ -21,18 +26,15 @@ def ends_early(path: Path, container: str) -> bool:
         container: ffmpeg's name of its format, such as "mov,mp4,m4a,3gp,3g2,mj2".
 
     Returns:
-        True where something is certainly missing; False also where the format promises nothing.
+        True where something is certainly missing, False where the file is as long as it says; None
+        where it says nothing, and could have ended somewhere else too.
     """
     size = path.stat().st_size
-    names = container.split(",")
+    walk = next((_WALKS[name] for name in container.split(",") if name in _WALKS), None)
+    if walk is None:
+        return None
     with path.open("rb") as file:
-        if "mp4" in names:
-            return _boxes_end_early(file, size)
-        if "matroska" in names:
-            return _segment_ends_early(file, size)
-        if "gif" in names:
-            return _gif_ends_early(file)
-    return False
+        return walk(file, size)
 
 
 def lacks_index(path: Path) -> bool:
@@ -67,10 +69,12 @@ def _boxes(file: BinaryIO, size: int) -> list[tuple[bytes, int]]:
 
 def _boxes_end_early(file: BinaryIO, size: int) -> bool:
     # Only boxes that carry the film count: some programs leave rubbish behind the last one.
-    return any(end > size and name in _PAYLOAD_BOXES for name, end in _boxes(file, size))
+    boxes = _boxes(file, size)
+    without_samples = bool(boxes) and boxes[-1][0] == b"moof"
+    return without_samples or any(end > size and name in _PAYLOAD_BOXES for name, end in boxes)
 
 
-def _segment_ends_early(file: BinaryIO, size: int) -> bool:
+def _segment_ends_early(file: BinaryIO, size: int) -> bool | None:
     if file.read(4) != _EBML:
         return False
     header = _ebml_size(file)
@@ -80,7 +84,24 @@ def _segment_ends_early(file: BinaryIO, size: int) -> bool:
     if file.read(4) != _SEGMENT:
         return False
     length = _ebml_size(file)
-    return length is not None and file.tell() + length > size
+    if length is not None:
+        return file.tell() + length > size
+    return _elements_end_early(file, size) or None
+
+
+def _elements_end_early(file: BinaryIO, size: int) -> bool:
+    """Of a segment written as a stream: what is in it, and in clusters of no stated size."""
+    while file.tell() < size:
+        first = file.read(1)[0]
+        if first < 0x10:
+            return False  # no element, but rubbish
+        file.seek(8 - first.bit_length(), 1)
+        at = file.tell()
+        length = _ebml_size(file)
+        if at >= size or file.tell() + (length or 0) > size:
+            return True
+        file.seek(length or 0, 1)
+    return False
 
 
 def _ebml_size(file: BinaryIO) -> int | None:
@@ -96,7 +117,7 @@ def _ebml_size(file: BinaryIO) -> int | None:
     return None if value == (1 << 7 * width) - 1 else value
 
 
-def _gif_ends_early(file: BinaryIO) -> bool:
+def _gif_ends_early(file: BinaryIO, _size: int) -> bool:
     header = file.read(13)
     if len(header) < 13:
         return True
@@ -130,3 +151,218 @@ def _skip_sub_blocks(file: BinaryIO) -> bool:
             return True
         file.seek(length[0], 1)
     return False
+
+
+def _riff_ends_early(file: BinaryIO, size: int) -> bool:
+    """AVI: its chunks, one level deep; deeper where a stream was written, whose sizes are unknown.
+
+    The size of RIFF itself is not believed to the byte: some programs count its own header too.
+    """
+    position = 0
+    promised = 0
+    while position + 8 <= size:
+        file.seek(position)
+        name, length = struct.unpack("<4sI", file.read(8))
+        unknown = length in (0, 0xFFFFFFFF)
+        if not (name.isascii() and name.decode("ascii").isprintable()):
+            return False
+        if name == b"RIFF" or (name == b"LIST" and unknown):
+            promised = 0 if unknown else position + length
+            position += 12
+            continue
+        if position + 8 + length > size:
+            return True
+        position += 8 + length + length % 2
+    return size < promised
+
+
+_ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_INDEX = bytes.fromhex("90080033b1e5cf1189f400a0c90349cb")
+
+
+def _asf_ends_early(file: BinaryIO, size: int) -> bool:
+    """ASF, as WMV is: header, data and index state their sizes."""
+    header = file.read(min(size, 1 << 16))
+    facts = header.find(_ASF_FILE)
+    if facts < 0 or len(header) < facts + 100:
+        return False
+    position = int.from_bytes(header[16:24], "little")
+    length = int.from_bytes(header[position + 16 : position + 24], "little")
+    if header[facts + 88] & 1 or length <= _ASF_BEFORE_PACKETS:
+        smallest, largest = struct.unpack_from("<2I", header, facts + 92)
+        return smallest == largest > 0 and _asf_stream_ends_early(file, size, position, largest)
+    position += length
+    while position + 24 <= size:
+        file.seek(position)
+        name, length = struct.unpack("<16sQ", file.read(24))
+        if name != _ASF_INDEX or length < 24:
+            return False
+        position += length
+    return position > size
+
+
+_ASF_BEFORE_PACKETS = 50
+"""Bytes of the data's own header."""
+
+
+def _asf_stream_ends_early(file: BinaryIO, size: int, data: int, packet: int) -> bool:
+    """What was written as a stream knows of itself only how large each of its packets is."""
+    start = data + _ASF_BEFORE_PACKETS
+    for position in range(start, size, packet):
+        file.seek(position)
+        if file.read(16) == _ASF_INDEX:
+            return position + int.from_bytes(file.read(8), "little") > size
+    return (size - start) % packet != 0
+
+
+def _flv_ends_early(file: BinaryIO, size: int) -> bool | None:
+    """Flash: behind each tag stands its size; where that does not fit, all tags are walked over."""
+    if size < 13:
+        return True
+    file.seek(size - 4)
+    last = int.from_bytes(file.read(4), "big")
+    if 11 <= last <= size - 13:
+        file.seek(size - 4 - last)
+        kind, length = file.read(1)[0], int.from_bytes(file.read(3), "big")
+        if kind & 0x1F in (8, 9, 18) and length + 11 == last:
+            return None
+    file.seek(5)
+    position = int.from_bytes(file.read(4), "big") + 4
+    while position < size:
+        file.seek(position)
+        tag = file.read(11)
+        if tag[0] & 0x1F not in (8, 9, 18):
+            return None
+        position += 15 + int.from_bytes(tag[1:4], "big")
+    return position > size or None
+
+
+def _ogg_ends_early(file: BinaryIO, size: int) -> bool:
+    """Ogg: its last page says that it is the last one of its stream."""
+    start = max(0, size - _WINDOW)
+    file.seek(start)
+    tail = file.read()
+    page = tail.rfind(b"OggS")
+    if page < 0:
+        return False
+    segments = tail[page + 26] if page + 27 <= len(tail) else 0
+    end = page + 27 + segments + sum(tail[page + 27 : page + 27 + segments])
+    return end > len(tail) or not tail[page + 5] & 4 or b"OggS".startswith(tail[end:] or b"-")
+
+
+def _packs_end_early(file: BinaryIO, size: int) -> bool:
+    """MPEG's program stream: every packet states its length."""
+    start = max(0, size - _WINDOW)
+    file.seek(start)
+    tail = file.read()
+    position = tail.rfind(b"\0\0\1\xba")
+    if position < 0:
+        return False
+    while position < len(tail):
+        code = tail[position : position + 4]
+        if len(tail) - position < 6:
+            return code[:3] == b"\0\0\1"[: len(code)] and code != b"\0\0\1\xb9"
+        if code[:3] != b"\0\0\1" or code[3] < 0xB9:
+            return False
+        if code[3] == 0xBA:
+            mpeg2 = tail[position + 4] & 0xC0 == 0x40
+            stuffing = tail[position + 13] & 7 if position + 14 <= len(tail) else 0
+            position += 14 + stuffing if mpeg2 else 12
+        elif code[3] == 0xB9:
+            position += 4
+        else:
+            position += 6 + int.from_bytes(tail[position + 4 : position + 6], "big")
+    return position > len(tail)
+
+
+def _transport_ends_early(file: BinaryIO, size: int) -> bool:
+    """A transport stream: packets of one size, some with a time before, or a checksum behind them.
+
+    That its last picture is not whole is no cut: what is received ends wherever it was stopped.
+    """
+    file.seek(max(0, size - 64 * 204))
+    tail = file.read()
+    for length, before in ((188, 0), (192, 4), (204, 0)):
+        for phase in range(length):
+            marks = tail[phase::length]
+            if len(marks) > 4 and marks.count(0x47) == len(marks):
+                return (len(tail) - phase + before) % length != 0
+    return False
+
+
+_KLV = bytes.fromhex("060e2b34")
+_PARTITION = bytes.fromhex("060e2b34020501010d01020101")
+_INDEX_PACK = bytes.fromhex("060e2b34020501010d01020101110100")
+
+
+def _mxf_ends_early(file: BinaryIO, size: int) -> bool:
+    """MXF: the first partition says where the last one begins; that goes on to the file's end."""
+    head = file.read(1 << 16)
+    start = head.find(_PARTITION)
+    if start < 0 or len(head) < start + 160:
+        return False
+    value = start + 17 + (head[start + 16] & 0x7F if head[start + 16] & 0x80 else 0)
+    footer = int.from_bytes(head[value + 24 : value + 32], "big")
+    if not footer:
+        file.seek(size - 4)
+        pack = size - int.from_bytes(file.read(4), "big")
+        file.seek(max(0, pack))
+        if file.read(16) == _INDEX_PACK:
+            return False
+    position = start + footer
+    if position >= size:
+        return True
+    while position < size:
+        file.seek(position)
+        key = file.read(17)
+        if not key.startswith(_KLV):
+            return _KLV.startswith(key[:4])
+        if len(key) < 17:
+            return True
+        width = key[16] & 0x7F if key[16] & 0x80 else 0
+        length = int.from_bytes(file.read(width), "big") if width else key[16]
+        position = file.tell() + length
+    return position > size
+
+
+_Y4M_SAMPLES = {"420": 6, "411": 6, "422": 8, "444": 12, "444alpha": 16, "mono": 4}
+"""Samples of four pixels, by the layout's name; that of more than 8 bits has a number behind it."""
+_Y4M_LAYOUT = re.compile(r"(420|411|422|444alpha|444|mono)(?:jpeg|mpeg2|paldv)?p?(\d*)")
+
+
+def _y4m_ends_early(file: BinaryIO, size: int) -> bool:
+    words = file.readline(1 << 10).decode("ascii", "replace").split()
+    given = {word[0]: word[1:] for word in words[1:]}
+    layout = _Y4M_LAYOUT.fullmatch(given.get("C", "420"))
+    width, height = (given.get(key, "") for key in "WH")
+    if layout is None or not (width.isdecimal() and height.isdecimal()):
+        return False
+    if int(width) % 4 or int(height) % 2:
+        return False  # whose chroma is rounded up
+    start = file.tell()
+    line = len(file.readline(1 << 10))
+    frame = int(width) * int(height) * _Y4M_SAMPLES[layout[1]] // 4
+    frame *= 2 if layout[2] else 1
+    return (size - start) % (line + frame) != 0
+
+
+def _dv_ends_early(file: BinaryIO, size: int) -> bool:
+    """DV: frames of one size, by the number of lines."""
+    return size % (144_000 if file.read(4)[3:] >= b"\x80" else 120_000) != 0
+
+
+_WALKS: dict[str, Callable[[BinaryIO, int], bool | None]] = {
+    "mp4": _boxes_end_early,
+    "matroska": _segment_ends_early,
+    "gif": _gif_ends_early,
+    "avi": _riff_ends_early,
+    "asf": _asf_ends_early,
+    "flv": _flv_ends_early,
+    "ogg": _ogg_ends_early,
+    "mpeg": _packs_end_early,
+    "mpegts": _transport_ends_early,
+    "mxf": _mxf_ends_early,
+    "yuv4mpegpipe": _y4m_ends_early,
+    "dv": _dv_ends_early,
+}
+"""By ffmpeg's name of the format. Elementary streams (H.264, MPEG-2 video) promise nothing."""

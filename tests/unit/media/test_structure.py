@@ -87,12 +87,43 @@ def test_a_gif_with_something_behind_its_end_is_whole(tmp_path: Path) -> None:
     assert not ends_early(film, "gif")
 
 
-def test_a_matroska_film_of_unknown_length_promises_nothing(tmp_path: Path) -> None:
+def test_a_matroska_film_of_unknown_length_promises_no_more_than_its_last_element(
+    tmp_path: Path,
+) -> None:
     film = clips.make(tmp_path / "a.mkv", muxer={"live": "1"})
-    content = film.read_bytes()
-    film.write_bytes(content[: len(content) // 2])
-    assert not ends_early(film, MATROSKA)
+    assert ends_early(film, MATROSKA) is None
+    film.write_bytes(film.read_bytes()[:-1])
+    assert ends_early(film, MATROSKA)
 
 
 def test_formats_without_a_promise_are_never_short(tmp_path: Path) -> None:
-    assert not ends_early(written(tmp_path / "a.ts", b"\x47" * 188), "mpegts")
+    film = written(tmp_path / "a.h264", b"\0\0\1\x67")
+    assert ends_early(film, "h264") is None
+
+
+@pytest.mark.parametrize("format_name", [
+    MP4, MATROSKA, "gif", "avi", "asf", "flv", "ogg", "mpeg", "mpegts", "mxf", "yuv4mpegpipe", "dv",
+])  # fmt: skip
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff" * 300, bytes(70_000), b"RIFF\0\0\0\0AVI "])
+def test_what_is_no_film_at_all_is_walked_over_in_peace(
+    tmp_path: Path, format_name: str, content: bytes
+) -> None:
+    assert ends_early(written(tmp_path / "a", content), format_name) in {True, False, None}
+
+
+@pytest.mark.parametrize("size", [188, 192, 204])
+def test_a_transport_stream_is_one_of_whole_packets(tmp_path: Path, size: int) -> None:
+    before = b"time" if size == 192 else b""
+    packet = before + b"\x47" + bytes(size - 1 - len(before))
+    film = written(tmp_path / "a.ts", b"rubbish" + packet * 20)
+    assert ends_early(film, "mpegts") is False
+    film.write_bytes(film.read_bytes()[:-1])
+    assert ends_early(film, "mpegts")
+
+
+def test_an_avi_whose_writer_counted_its_header_too_is_whole(tmp_path: Path) -> None:
+    body = b"AVI " + struct.pack("<4sI", b"LIST", 4) + b"hdrl"
+    film = written(tmp_path / "a.avi", struct.pack("<4sI", b"RIFF", len(body) + 8) + body)
+    assert ends_early(film, "avi") is False
+    film.write_bytes(film.read_bytes()[:-1])
+    assert ends_early(film, "avi")
