@@ -57,7 +57,9 @@ class Scan:
     @property
     def span(self) -> int:
         """From the first frame's time to the last one's end, or 0 where unknown."""
-        return int(self.times[-1] - self.times[0]) + (self.tail or self.step) if len(self.times) else 0
+        return (
+            int(self.times[-1] - self.times[0]) + (self.tail or self.step) if len(self.times) else 0
+        )
 
     @property
     def step(self) -> int:
