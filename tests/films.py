@@ -1,6 +1,8 @@
 """What tests of whole films need: a round trip through the writer, and looking at the result."""
 
 import hashlib
+import json
+import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -137,6 +139,21 @@ def chapters(film: Path) -> list[tuple[Fraction, Fraction, str]]:
             for chapter in container.chapters()
             for begin, end in [_seconds(chapter)]
         ]
+
+
+def remuxed(ffmpeg: str, source: Path, target: Path, *options: str) -> Path:
+    """The same streams in another file, by ffmpeg, with these options for it."""
+    command = [ffmpeg, "-v", "error", "-y", "-i", str(source), "-map", "0", "-c", "copy"]
+    subprocess.run([*command, *options, str(target)], check=True, timeout=60)
+    return target
+
+
+def looked(ffprobe: str, film: Path, *questions: str) -> Any:
+    """What ffprobe says of a film, all its streams and its format by default."""
+    asked = questions or ("-show_format", "-show_streams", "-show_chapters")
+    command = [ffprobe, "-v", "error", *asked, "-of", "json", str(film)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return json.loads(told.stdout)
 
 
 def _seconds(chapter: Any) -> tuple[Fraction, Fraction]:

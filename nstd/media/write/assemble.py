@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from nstd.errors import VerificationError
 from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
@@ -22,8 +22,9 @@ from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
 from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import make_track
+from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
 from nstd.media.write.segment import origin
-from nstd.media.write.tracks import Track, Window, copied_metadata, describe
+from nstd.media.write.tracks import Track, Window, describe
 from nstd.media.write.verify import Promise, verify
 
 _LOG = logging.getLogger(__name__)
@@ -207,22 +208,25 @@ def _write(
 ) -> Promise:
     window = _window(source, picture.info, span)
     options = _muxer_options(source, picture.info, settings)
-    with (
-        begun(part, target) as descriptor,
-        av.open(
-            str(readable(descriptor)), "w", format=settings.holder.format, options=options
-        ) as output,
-    ):
-        painted, tracks = _add_streams(source, output, picture, settings, window)
-        if note is not None:
-            output.metadata[NOTE_TAG] = note
-        chapters = _chapters(source, window)
-        output.set_chapters(chapters)
-        shift = round(window.shift / picture.info.time_base)
-        timed = heapq.merge(
-            picture.packets(painted, shift), _others(source, tracks), key=lambda pair: pair[0]
-        )
-        written = _mux_all(output, beating(timed, picture.alive), painted)
+    said = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
+    kept = source.metadata if note is None else said | {NOTE_TAG: note}
+    tags = film_tags(kept, settings.container)
+    with begun(part, target) as descriptor:
+        path = str(readable(descriptor))
+        with av.open(path, "w", format=settings.holder.format, options=options) as output:
+            painted, tracks = _add_streams(source, output, picture, settings, window)
+            output.metadata.update(tags.muxer)
+            chapters = _chapters(source, window)
+            output.set_chapters(chapters)
+            shift = round(window.shift / picture.info.time_base)
+            timed = heapq.merge(
+                picture.packets(painted, shift), _others(source, tracks), key=lambda pair: pair[0]
+            )
+            written = _mux_all(output, beating(timed, picture.alive), painted)
+            hidden = [_is_hidden(stream) for stream in output.streams if stream in written]
+        if tags.added:
+            with open(descriptor, "r+b", closefd=False) as film:
+                tags.added.write(film, hidden)
     return Promise(
         info=picture.info,
         times=[pts - shift for pts in sorted(picture.stamps)],
@@ -230,11 +234,16 @@ def _write(
         kinds=[track.source.type for track in tracks.values() if track.output in written],
         empty=[track.source.type for track in tracks.values() if track.output not in written],
         chapters=len(chapters),
+        tags=tags.all,
         colors=picture.colors,
         aspect=picture.info.sample_aspect_ratio if picture.keeps_aspect(settings) else Fraction(1),
         matrix=picture.info.matrix_display,
         rounds_to_milliseconds=not settings.holder.edit_lists,
     )
+
+
+def _is_hidden(stream: Stream) -> bool:
+    return stream.type == "subtitle" and not stream.disposition & Disposition.default
 
 
 def _mux_all(
@@ -313,13 +322,12 @@ def _add_streams(
     settings: EncodeSettings,
     window: Window,
 ) -> tuple[av.VideoStream, dict[int, Track]]:
-    output.metadata.update(copied_metadata(source.metadata))
     tracks: dict[int, Track] = {}
     for stream in source.streams:
         if stream.index == picture.info.stream:
             painted = picture.add_to(output, settings)
-            painted.metadata.update(copied_metadata(stream.metadata))
-            painted.disposition = stream.disposition
+            painted.metadata.update(stream_tags(stream, settings.container)[0])
+            painted.disposition = stream_flags(stream, settings.container)[0]
         elif track := make_track(stream, output, settings.holder, window):
             tracks[stream.index] = track
     return painted, tracks

@@ -22,7 +22,6 @@ class Container:
         codec_tags: Whether a codec is named by four characters, of which there is a choice.
         simultaneous: Whether packets of a stream may share a decoding time, as a dialog's lines do.
         states_aspect: Whether its header states the shape of a pixel of any codec.
-        old_languages: It knows some languages by the older of their codes alone.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Container:
     codec_tags: bool = False
     simultaneous: bool = False
     states_aspect: bool = False
-    old_languages: bool = False
 
     @property
     def suffix(self) -> str:
@@ -62,7 +60,6 @@ CONTAINERS: dict[str, Container] = {
             edit_lists=True,
             codec_tags=True,
             states_aspect=True,
-            old_languages=True,
         ),
         Container(
             "mkv", "matroska", "subrip", cover="attached", attachments=True, simultaneous=True

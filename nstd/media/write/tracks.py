@@ -12,24 +12,10 @@ from av.stream import Stream
 
 from nstd.media.read.probe import codec_name
 from nstd.media.write.containers import Container
+from nstd.media.write.metadata import stream_flags, stream_tags
 from nstd.media.write.text import encode_text, plain_text
 
 _LOG = logging.getLogger(__name__)
-
-_STATISTICS = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS")
-_MUXERS_OWN = {
-    "encoder", "vendor_id", "rotate", "major_brand", "minor_version", "compatible_brands",
-    # A time code would become a track of its own, for which the MP4 muxer wants a frame rate that
-    # PyAV cannot give to a copied stream.
-    "timecode",
-}  # fmt: skip
-_BIBLIOGRAPHIC = {
-    "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq",
-    "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
-    "mri": "mao", "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo",
-    "sqi": "alb", "zho": "chi",
-}  # fmt: skip
-"""ISO 639-2 has two codes for these languages; QuickTime's muxer forgets all but the older ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +56,8 @@ class Track:
         self.container = container
         self.window = window
         self._previous: int | None = None
-        output.metadata.update(copied_metadata(source.metadata))
-        language = source.metadata.get("language", "")
-        if container.old_languages and language in _BIBLIOGRAPHIC:
-            output.metadata["language"] = _BIBLIOGRAPHIC[language]
-        output.disposition = source.disposition
+        output.metadata.update(stream_tags(source, container.name)[0])
+        output.disposition = stream_flags(source, container.name)[0]
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
         """The packets to write for one that was read."""
@@ -175,15 +158,6 @@ class SubtitleTrack(Track):
             end = min(end, max(first, round(limit)))
         packet.pts = packet.dts = first
         packet.duration = max(0, end - first)
-
-
-def copied_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """What of a container's or stream's metadata still holds, and is not the muxer's to write."""
-    return {
-        key: text
-        for key, text in metadata.items()
-        if key.lower() not in _MUXERS_OWN and not key.startswith(_STATISTICS)
-    }
 
 
 def describe(stream: Stream) -> str:

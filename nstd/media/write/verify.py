@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,7 @@ class Promise:
         kinds: The other streams that packets were written for, such as "audio".
         empty: Those that no packet was written for: the container may keep them, or not.
         chapters: How many there are.
+        tags: What it says of itself.
         colors: What it says of its colors: primaries, transfer, matrix and range, as `colors_of`.
         aspect: Width over height of one pixel, that the container may round to a pixel's width.
         matrix: The display matrix, or None.
@@ -44,6 +45,7 @@ class Promise:
     end: int
     kinds: Sequence[str]
     chapters: int
+    tags: Mapping[str, str]
     colors: tuple[int, ...]
     aspect: Fraction = Fraction(1)
     matrix: Sequence[int] | None = None
@@ -84,6 +86,7 @@ def _check_streams(film: Path, promise: Promise, alive: Callable[[], object]) ->
             extra = len(videos) if kind == "video" else 0
             spare = min(max(0, found[kind] - extra - count), promise.empty.count(kind))
             _expect(f"{kind} streams", count, found[kind] - extra - spare)
+        _check_tags(container.metadata, promise.tags)
         _expect("chapters", promise.chapters, len(container.chapters()))
         _check_end(container, promise)
         picture = videos[0].index
@@ -92,6 +95,15 @@ def _check_streams(film: Path, promise: Promise, alive: Callable[[], object]) ->
     _expect("frames", len(promise.times), counted.frames)
     found_times = [int(stamp) * time_base for stamp in counted.times]
     _check_times(found_times, promise)
+
+
+def _check_tags(found: Mapping[str, str], promised: Mapping[str, str]) -> None:
+    there = {key.lower(): text for key, text in found.items()}
+    for key, text in promised.items():
+        # Matroska writes names of tags in capitals, without spaces; moments are told to the second.
+        name = key.lower() if key.lower() in there else key.lower().replace(" ", "_")
+        length = len("2000-01-01T00:00:00") if name == "creation_time" else len(text)
+        _expect(f"tag {key}", text[:length], there.get(name, "")[:length])
 
 
 def _check_end(container: InputContainer, promise: Promise) -> None:

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from nstd.media.write.sound import _encodes_aac
-from nstd.media.write.tracks import Window, copied_metadata
+from nstd.media.write.tracks import Window
 
 PART = Window(shift=Fraction(2), start=Fraction(2), end=Fraction(5))
 
@@ -30,20 +30,6 @@ def test_the_whole_keeps_everything() -> None:
     whole = Window(Fraction(0))
     assert whole.holds(Fraction(-1), Fraction(0))
     assert whole.holds(Fraction(10**6), Fraction(10**6))
-
-
-def test_metadata_that_no_longer_holds_is_not_copied() -> None:
-    source = {
-        "title": "T",
-        "language": "fra",
-        "ENCODER": "Lavf",
-        "major_brand": "isom",
-        "BPS-eng": "1000",
-        "DURATION": "00:00:01",
-        "NUMBER_OF_FRAMES": "25",
-        "timecode": "01:00:00:00",
-    }
-    assert copied_metadata(source) == {"title": "T", "language": "fra"}
 
 
 @pytest.mark.parametrize(("layout", "there_is"), [("stereo", True), ("7.1", True), ("22.2", False)])

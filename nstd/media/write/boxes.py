@@ -1,0 +1,179 @@
+"""MP4 and QuickTime: what ffmpeg's muxer has no words for is written into its finished index.
+
+The index (the `moov` box) stands before the pictures, whose places it states: nothing can be added
+later without moving them all. So the muxer is given a tag as long as all that is to be added, which
+is taken out again.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from nstd.errors import VerificationError
+
+_CARRIERS = {
+    "mp4": ("lyrics", ("udta", "meta", "ilst", "\xa9lyr")),
+    "mov": ("xmp", ("udta", "XMP_")),
+}
+"""By container: a tag whose text may have any length, and where in the index the muxer puts it."""
+
+_TEXT, _JPEG, _PNG = 1, 13, 14
+"""QuickTime's numbers of the kinds of values."""
+_UNDETERMINED = 0x55C4
+"""The language "und", as MP4 packs it."""
+_ENABLED = 1
+_LEAST = 8
+"""Bytes of the smallest box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is added to a finished film.
+
+    Attributes:
+        container: "mp4" or "mov".
+        keys: Names and texts of any kind: Apple's and Android's own, a user's.
+        location: Where it was taken, as ISO 6709 writes it; "" for nowhere.
+        lyrics: The film's own, in MP4: their place is what room is made with.
+        artwork: In QuickTime: the cover, a JPEG or PNG file.
+    """
+
+    container: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    location: str = ""
+    lyrics: str = ""
+    artwork: bytes = b""
+
+    def carrier(self) -> dict[str, str]:
+        """The tag, for the muxer, that makes room for all of it."""
+        name, _ = _CARRIERS[self.container]
+        if room := len(self._place() + self._keys()):
+            return {name: " " * (room + len(self._lyrics()))}
+        return {name: self.lyrics} if self.lyrics else {}
+
+    def write(self, film: BinaryIO, hidden: Sequence[bool]) -> None:
+        """Write it into a film that was muxed with `carrier`; the file's size stays as it is.
+
+        Args:
+            film: Open for reading and writing.
+            hidden: Of the tracks that have packets, in their order: whether players are not to show
+                it unless they are told to. ffmpeg's muxer wants one of each kind to be shown.
+
+        Raises:
+            VerificationError: The muxer has not left the room.
+            OSError: The file system failed.
+        """
+        position, size = _find_index(film)
+        film.seek(position)
+        index = film.read(size)
+        changed = self._changed(index, hidden)
+        spare = len(index) - len(changed)
+        if spare < 0 or 0 < spare < _LEAST:
+            raise VerificationError("The finished film's index has no room for its metadata")
+        free = _box("free", bytes(spare - _LEAST)) if spare else b""
+        film.seek(position)
+        film.write(changed + free)
+
+    def _changed(self, index: bytes, hidden: Sequence[bool]) -> bytes:
+        _, (_, *where) = _CARRIERS[self.container]
+        coming = iter(hidden)
+        changed = []
+        for name, content in _boxes(index):
+            if name == "trak" and next(coming, False):
+                changed.append(_box(name, _switched_off(content)))
+            elif name == "udta":
+                kept = _replaced(content, where, self._lyrics())
+                changed.append(_box(name, kept, self._place()))
+            else:
+                changed.append(_box(name, content))
+        return b"".join([*changed, self._keys()])
+
+    def _lyrics(self) -> bytes:
+        return _item("\xa9lyr", _TEXT, self.lyrics.encode()) if self.lyrics else b""
+
+    def _place(self) -> bytes:
+        text = self.location.encode()
+        return _box("\xa9xyz", struct.pack(">HH", len(text), _UNDETERMINED), text) if text else b""
+
+    def _keys(self) -> bytes:
+        """A box of metadata under names, as Apple's and Android's cameras write it; b"" for none.
+
+        In MP4 it begins with a version, as its boxes do; in QuickTime it does not.
+        """
+        entries = [(name, _TEXT, text.encode()) for name, text in self.keys.items()]
+        if self.artwork:
+            kind = _PNG if self.artwork.startswith(b"\x89PNG") else _JPEG
+            entries.append(("com.apple.quicktime.artwork", kind, self.artwork))
+        if not entries:
+            return b""
+        names = [_box("mdta", name.encode()) for name, _, _ in entries]
+        # Values are named by the numbers of their keys, from 1.
+        values = [
+            _item(struct.pack(">I", number).decode("latin-1"), kind, value)
+            for number, (_, kind, value) in enumerate(entries, 1)
+        ]
+        return _box(
+            "meta",
+            bytes(4) if self.container == "mp4" else b"",
+            _box("hdlr", bytes(8), b"mdta", bytes(13)),
+            _box("keys", bytes(4), struct.pack(">I", len(names)), *names),
+            _box("ilst", *values),
+        )
+
+
+def _box(name: str, *content: bytes) -> bytes:
+    joined = b"".join(content)
+    return struct.pack(">I", _LEAST + len(joined)) + name.encode("latin-1") + joined
+
+
+def _item(name: str, kind: int, value: bytes) -> bytes:
+    return _box(name, _box("data", struct.pack(">II", kind, 0), value))
+
+
+def _boxes(content: bytes) -> Iterator[tuple[str, bytes]]:
+    position = 0
+    while position + _LEAST <= len(content):
+        size, name = struct.unpack_from(">I4s", content, position)
+        if size < _LEAST or position + size > len(content):
+            raise VerificationError("The finished film's index is not made of boxes")
+        yield name.decode("latin-1"), content[position + _LEAST : position + size]
+        position += size
+
+
+def _replaced(content: bytes, where: Sequence[str], instead: bytes) -> bytes:
+    """A box's content, with the box that `where` leads to replaced by `instead`."""
+    name, *deeper = where
+    changed = []
+    for found, inner in _boxes(content):
+        if found != name:
+            changed.append(_box(found, inner))
+        elif deeper:
+            version = 4 if found == "meta" else 0
+            rest = _replaced(inner[version:], deeper, instead)
+            changed.append(_box(found, inner[:version], rest))
+        else:
+            changed.append(instead)
+    return b"".join(changed)
+
+
+def _switched_off(track: bytes) -> bytes:
+    """A track's content, whose header says that it is not shown."""
+    flags: int = struct.unpack_from(">I", track, _LEAST)[0]
+    return track[:_LEAST] + struct.pack(">I", flags & ~_ENABLED) + track[_LEAST + 4 :]
+
+
+def _find_index(film: BinaryIO) -> tuple[int, int]:
+    """Position and size of the content of the film's index."""
+    position = film.seek(0)
+    while len(head := film.read(16)) >= _LEAST:
+        size, name = struct.unpack_from(">I4s", head)
+        start = _LEAST
+        if size == 1:
+            size, start = struct.unpack_from(">Q", head, _LEAST)[0], 16
+        if name == b"moov":
+            return position + start, size - start
+        if size < start:
+            break
+        position = film.seek(position + size)
+    raise VerificationError("The finished film has no index")

@@ -1,0 +1,135 @@
+"""Titles, places, makes, a user's own keys and flags: kept in each container, as ffprobe reads."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.metadata import HOLDS
+from tests import clips, films
+
+ORDINARY = {
+    "title": "A title", "artist": "Me", "comment": "Seen", "date": "2020-02-03", "genre": "Home",
+    "copyright": "© Me", "album": "Summer",
+}  # fmt: skip
+APPLES = {
+    "com.apple.quicktime.location.ISO6709": "+48.1371+011.5754+520.000/",
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.model": "iPhone 15",
+    "com.apple.quicktime.creationdate": "2020-02-03T04:05:06+0100",
+}
+ANDROIDS = {"com.android.version": "11", "com.android.capture.fps": "30.000000"}
+USERS = {"mykey": "my välue", "LYRICS": "la la", "MYTAG": "x", "composer": "Somebody"}
+MOMENT = "2020-02-03T04:05:06.000000Z"
+CONTAINERS = ["mp4", "mov", "mkv"]
+
+
+def tags_of(found: dict[str, Any]) -> dict[str, str]:
+    """Matroska writes names in capitals."""
+    return {key.lower(): text for key, text in found.get("tags", {}).items()}
+
+
+def options_for(tags: dict[str, str]) -> list[str]:
+    return [word for key, text in tags.items() for word in ("-metadata", f"{key}={text}")]
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("suffix", CONTAINERS)
+def test_all_that_a_film_says_of_itself_is_kept(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, suffix: str, container: str
+) -> None:
+    said = ORDINARY | APPLES | ANDROIDS | USERS | {"creation_time": MOMENT}
+    plain = clips.make(tmp_path / "a.mp4", times=(0, 512), sound=("aac",))
+    options = [*options_for(said), "-movflags", "use_metadata_tags"]
+    source = films.remuxed(ffmpeg, plain, tmp_path / f"b.{suffix}", *options)
+    there = tags_of(films.looked(ffprobe, source)["format"])
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+    found = tags_of(films.looked(ffprobe, painted)["format"])
+    assert {key.lower(): text for key, text in said.items()}.items() <= there.items()
+    for key in map(str.lower, said):
+        assert found[key] == there[key]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+def test_ordinary_tags_are_where_players_look_and_others_beside_them(
+    tmp_path: Path, ffmpeg: str, container: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mp4", times=(0, 512))
+    said = [*options_for(ORDINARY | ANDROIDS), "-movflags", "use_metadata_tags"]
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mp4", *said)
+    content = films.round_trip(source, tmp_path, EncodeSettings(container=container)).read_bytes()
+    title = content.index(b"A title")
+    # iTunes' tags have their value in a box, QuickTime's have it behind its length and language.
+    assert content.rindex(b"\xa9nam", 0, title) == title - (20 if container == "mp4" else 8)
+    assert content.index(b"mdtacom.android.version") > title
+    assert content.count(b"A title") == 1
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+def test_a_place_is_kept_to_its_last_digit(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, container: str
+) -> None:
+    place = "+48.13712+011.57540+520.123/"
+    plain = clips.make(tmp_path / "a.mp4", times=(0, 512))
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mov", "-metadata", f"location={place}")
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+    assert tags_of(films.looked(ffprobe, painted)["format"])["location"] == place
+    assert painted.read_bytes().count(place.encode()) == 1
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_values_that_the_muxer_would_change_are_kept_under_their_own_names(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, container: str
+) -> None:
+    odd = {"track": "A1", "season_number": "300", "compilation": "yes", "date": "x" * 70_000}
+    plain = clips.make(tmp_path / "a.mp4", times=(0, 512))
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *options_for(odd))
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+    found = tags_of(films.looked(ffprobe, painted)["format"])
+    assert {key: found[key] for key in odd} == odd
+
+
+FLAGS = ("default", "forced", "hearing_impaired", "visual_impaired", "comment", "dub", "original")
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("flags", [*FLAGS, "0", "forced+hearing_impaired"])
+def test_subtitles_and_sound_keep_their_flags(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, flags: str, container: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mkv", times=(0, 512), sound=("aac", "aac"), subtitles="subrip")
+    marked = ("-disposition:s:0", flags, "-disposition:a:0", "default", "-disposition:a:1", flags)
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *marked)
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+    kept = {name for name in FLAGS if name in {flag.name for flag in HOLDS[container].flags}}
+    before, after = (
+        [
+            {name for name in kept if stream["disposition"][name]}
+            for stream in films.looked(ffprobe, film)["streams"]
+            if stream["codec_type"] != "video"
+        ]
+        for film in (source, painted)
+    )
+    assert after == before
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_titles_and_languages_of_streams_are_kept(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, container: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mkv", times=(0, 512), sound=("aac",), subtitles="subrip")
+    said = [
+        "-metadata:s:v", "title=The picture", "-metadata:s:a", "title=Commentary",
+        "-metadata:s:a", "language=und", "-metadata:s:s", "title=For all", "-metadata:s:s",
+        "language=ger", "-metadata:s:a", "MYA=1",
+    ]  # fmt: skip
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *said)
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+    found = [tags_of(stream) for stream in films.looked(ffprobe, painted)["streams"]]
+    # ffprobe 5.1 reads no track's title in MP4; it reads the name of its handler.
+    name = "title" if container == "mkv" else "handler_name"
+    assert [tags[name] for tags in found] == ["The picture", "Commentary", "For all"]
+    assert found[1].get("language", "und") == "und"
+    assert found[2]["language"] == "ger"
+    assert ("mya" in found[1]) is (container == "mkv")
