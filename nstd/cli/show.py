@@ -51,14 +51,14 @@ def show_command(
 
 def _facts(config: "Config", path: Path) -> dict[str, Any]:
     """What a film or picture is, and what it says of how it was painted, as data."""
-    from nstd.media.names import STILL_SUFFIXES
+    from nstd.media.names import is_still
     from nstd.media.pictures import read_still
     from nstd.media.read.asking import pack
     from nstd.media.read.guarded import probe_guarded
     from nstd.submit.provenance import parse_note
 
     facts: dict[str, Any]
-    if path.suffix.lower() in STILL_SUFFIXES:
+    if is_still(path):
         still = read_still(path, config.limits_of())
         note, (height, width, _) = still.note, still.image.shape
         facts = {"format": still.format, "width": width, "height": height}

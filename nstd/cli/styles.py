@@ -66,7 +66,8 @@ def _write_sheet(target: Path, *, overwrite: bool) -> None:
     from nstd.files import publish, removed_on_failure
     from nstd.media.pictures import read_style_image
     from nstd.media.sheet import contact_sheet
-    from nstd.media.still import Still, encode_still
+    from nstd.media.still import Still
+    from nstd.media.still_write import encode_still
 
     styles = list_styles()
     drawn = contact_sheet(

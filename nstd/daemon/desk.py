@@ -32,7 +32,7 @@ from nstd.intake.watcher import Watcher
 from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
-from nstd.media.names import STILL_SUFFIXES, is_media
+from nstd.media.names import is_media, is_still, why_no_media
 from nstd.submit.freeze import is_dropped, output_spec, submit_entry
 from nstd.submit.inputs import watched_folder
 
@@ -108,7 +108,7 @@ class Desk:
 
     def _take(self, folder: WatchedFolder, path: Path) -> str | None:
         if not is_media(path):
-            return "it is no film and no picture by its name"
+            return why_no_media(path)
         if self._store.is_output(bytes(path)):
             return "nstd has painted it"
         jobs, info = self._submit(folder, path)
@@ -148,8 +148,8 @@ class Desk:
     ) -> "VideoInfo | None":
         """What a large film is, before it is read: what cannot be painted is not worth that."""
         if (
-            self._looks is None
-            or path.suffix.lower() in STILL_SUFFIXES
+            is_still(path)
+            or self._looks is None
             or not is_large(path)
             or is_known(self._store, folder.path, path)
         ):

@@ -19,7 +19,7 @@ from nstd.errors import (
 from nstd.files import facts_of, opened, readable
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.names import STILL_SUFFIXES
+from nstd.media.names import is_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
@@ -92,7 +92,7 @@ class FirstLooks:
             except InputError as error:
                 self._refuse(job, error)
             return
-        if path_of(job.request.source).suffix.lower() not in STILL_SUFFIXES:
+        if not is_still(path_of(job.request.source)):
             self._due.append((0.0, job))
 
     def look(self) -> None:

@@ -9,7 +9,8 @@ from nstd.media.frame import Frame
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.sheet import contact_sheet
-from nstd.media.still import Still, encode_still
+from nstd.media.still import Still
+from nstd.media.still_write import encode_still
 
 _MOMENTS = 3
 """How many frames of each film."""

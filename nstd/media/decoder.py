@@ -14,18 +14,15 @@ import os
 import select
 import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO
-
-import numpy as np
 
 from nstd.child import Notes, confine, limit_time
 from nstd.errors import NstdError, UnreadableError
 from nstd.files import size_text
 from nstd.media.read.limits import Limits
-from nstd.media.still import Still, decode_still
+from nstd.media.still import Still, pack
+from nstd.media.still_read import decode_still
 
 Json = dict[str, Any]
 
@@ -85,41 +82,6 @@ def _decoded(path: Path, source: BinaryIO, limits: Limits, memory: int) -> Still
     except MemoryError as error:
         most = size_text(memory)
         raise UnreadableError(f"{path} needs more than {most} of memory to open") from error
-
-
-def pack(still: Still, arrays: list[bytes | memoryview]) -> Json:
-    """A picture's plain values; the bytes of the others are added to `arrays`."""
-    values: Json = {}
-    for field in fields(Still):
-        value = getattr(still, field.name)
-        if isinstance(value, np.ndarray):
-            arrays.append(np.ascontiguousarray(value).data.cast("B"))
-            value = {"kind": value.dtype.str, "shape": value.shape, "bytes": value.nbytes}
-        elif isinstance(value, bytes):
-            arrays.append(value)
-            value = {"kind": "bytes", "bytes": len(value)}
-        values[field.name] = value
-    return values
-
-
-def unpack(values: Mapping[str, Any], file: BinaryIO) -> Still:
-    """The picture that `pack` has told of, of whose other values `file` holds the bytes.
-
-    Raises:
-        ValueError: It holds something else.
-    """
-    found: Json = {}
-    for field in fields(Still):
-        value = values[field.name]
-        if isinstance(value, dict):
-            content = bytearray(value["bytes"])
-            file.readinto(content)  # type: ignore[attr-defined] # every binary file has it
-            if value["kind"] == "bytes":
-                value = bytes(content)
-            else:
-                value = np.frombuffer(content, np.dtype(value["kind"])).reshape(value["shape"])
-        found[field.name] = tuple(value) if isinstance(value, list) else value
-    return Still(**found)
 
 
 if __name__ == "__main__":

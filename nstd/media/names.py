@@ -1,11 +1,19 @@
-"""What a file's name tells: whether it is a film or a still picture."""
+"""Whether a file is a film or a still picture: what its first bytes say, and else its name."""
 
+import os
+import re
+import struct
 from pathlib import Path
+from typing import NamedTuple
+
+from nstd.errors import NstdError, UnsupportedError
+from nstd.files import opened
 
 FILM_SUFFIXES: frozenset[str] = frozenset(
     (
         ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".ts", ".m2ts",
         ".mts", ".wmv", ".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".vob", ".y4m", ".gif",
+        ".apng",
     )
 )  # fmt: skip
 """Suffixes, in lower case, that a watched folder takes for films. A GIF is a film."""
@@ -18,10 +26,120 @@ PILLOW_FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".bmp": "BMP",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
+    ".hif": "HEIF",
+    ".avif": "AVIF",
 }
 """Suffixes, in lower case, that are taken for still pictures, and Pillow's names of the formats."""
 
 STILL_SUFFIXES: frozenset[str] = frozenset(PILLOW_FORMATS)
+
+REFUSED_FORMATS = {
+    "JPEG XL": (".jxl",),
+    "JPEG 2000": (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
+    "SVG": (".svg", ".svgz"),
+    "camera raw": (
+        ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2",
+        ".raf", ".pef", ".srw", ".x3f", ".3fr", ".iiq", ".rwl", ".kdc",
+    ),
+    "Photoshop": (".psd", ".psb"),
+    "OpenEXR": (".exr",),
+    "Radiance HDR": (".hdr",),
+    "GIMP": (".xcf",),
+    "PDF": (".pdf",),
+    "EPS": (".eps", ".ai"),
+    "icon": (".ico",),
+    "Targa": (".tga",),
+    "portable anymap": (".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pfm"),
+    "DirectDraw": (".dds",),
+    "QOI": (".qoi",),
+}  # fmt: skip
+"""Kinds of pictures that are not read, and the suffixes, in lower case, that they go by."""
+
+_REFUSED_BY_SUFFIX = {
+    suffix: name for name, suffixes in REFUSED_FORMATS.items() for suffix in suffixes
+}
+
+HEAD_BYTES = 64 << 10
+"""What is read to tell what a file is. That a PNG is animated stands before its pixels, and the
+items of a HEIF file before the rest; a color profile before them takes a few kilobytes."""
+
+FILM = "film"
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (rb"\xff\xd8\xff", "JPEG"),
+    (rb"\x89PNG\r\n\x1a\n", "PNG"),
+    (rb"RIFF.{4}WEBP", "WEBP"),
+    (rb"(?:II\x2a\0|MM\0\x2a).{4}CR|II(?:RO|RS|U\0)|FUJIFILMCCD-RAW|FOVb", "camera raw"),
+    (rb".{4}ftypcrx ", "camera raw"),
+    (rb"II[\x2a\x2b]\0|MM\0[\x2a\x2b]", "TIFF"),
+    (rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}", "BMP"),
+    (rb".{4}ftypavi[fs]", "AVIF"),
+    (rb".{4}ftyp(?:hei[cxms]|hev[cxms])", "HEIF"),
+    (rb".{4}ftyp(?:mif1|msf1).{4}(?:.{4}){0,16}?avi[fs]", "AVIF"),
+    (rb".{4}ftyp(?:mif1|msf1)", "HEIF"),
+    (rb"\xff\x0a|\0{3}\x0cJXL ", "JPEG XL"),
+    (rb"\0{3}\x0cjP  \r\n|\xff\x4f\xff\x51", "JPEG 2000"),
+    (rb"8BPS", "Photoshop"),
+    (rb"\x76\x2f\x31\x01", "OpenEXR"),
+    (rb"#\?(?:RADIANCE|RGBE)", "Radiance HDR"),
+    (rb"gimp xcf", "GIMP"),
+    (rb"%PDF-", "PDF"),
+    (rb"%!PS-Adobe|\xc5\xd0\xd3\xc6", "EPS"),
+    (rb"DDS \x7c\0{3}", "DirectDraw"),
+    (rb"qoif", "QOI"),
+    (rb"\s*<(?:svg|\?xml|!DOCTYPE svg).*?<svg|\s*<svg", "SVG"),
+    (rb".{4}(?:ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF.{4}AVI |GIF8[79]a|FLV\x01", FILM),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|YUV4MPEG2 |\x06\x0e\x2b\x34\x02\x05\x01\x01", FILM),
+)
+"""How files begin, and what they are then; the first that fits counts."""
+
+_KINDS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _SIGNATURES)
+
+
+class Kind(NamedTuple):
+    """What a file is.
+
+    Attributes:
+        still: Whether it is a still picture; else it is a film, or taken for one.
+        format: Of a still picture, Pillow's name of its format.
+        alpha: Whether the file says before its pixels that it may be transparent. Only of HEIF.
+    """
+
+    still: bool
+    format: str = FILM
+    alpha: bool = False
+
+
+def kind_of(path: Path, content: Path | None = None) -> Kind:
+    """What a file is: going by what is in it where that is known, and else by its name.
+
+    Args:
+        path: The file.
+        content: What is read of it, where that is not to be opened by its name.
+
+    Raises:
+        UnsupportedError: It is a picture of a kind that is not read.
+    """
+    suffix = path.suffix.lower()
+    head = _head(content or path)
+    found = next((name for pattern, name in _KINDS if pattern.match(head)), None)
+    if refused := _refused(suffix, found):
+        raise UnsupportedError(f"{path} is {_named(refused)}, which is not read", REFUSED_REMEDY)
+    if found is None:
+        found = PILLOW_FORMATS.get(suffix, FILM)
+    if found == FILM or (found == "PNG" and _is_animated_png(head)):
+        return Kind(still=False)
+    return Kind(still=True, format=found, alpha=found == "HEIF" and _has_alpha_item(head))
+
+
+REFUSED_REMEDY = "Convert it to TIFF or PNG"
+
+
+def is_still(path: Path, content: Path | None = None) -> bool:
+    """Whether a file is a still picture; see `kind_of`."""
+    return kind_of(path, content).still
 
 
 NOTE_TAG = "nstd"
@@ -31,3 +149,56 @@ NOTE_TAG = "nstd"
 def is_media(path: Path) -> bool:
     """Whether a file's name says that it is a film or a picture."""
     return path.suffix.lower() in FILM_SUFFIXES | STILL_SUFFIXES
+
+
+def why_no_media(path: Path) -> str:
+    """What to say of a file of which `is_media` says that it is neither film nor picture."""
+    refused = _REFUSED_BY_SUFFIX.get(path.suffix.lower())
+    if refused is None:
+        return "it is no film and no picture by its name"
+    return f"it is {_named(refused)}, which is not read: convert it to TIFF or PNG"
+
+
+def is_refused_picture(path: Path) -> bool:
+    """Whether a file's name says that it is a picture of a kind that is not read."""
+    return path.suffix.lower() in _REFUSED_BY_SUFFIX
+
+
+def _named(refused: str) -> str:
+    return f"a picture of the kind {refused}"
+
+
+def _refused(suffix: str, found: str | None) -> str | None:
+    """The kind that is not read, if it is one."""
+    by_name = _REFUSED_BY_SUFFIX.get(suffix)
+    # Camera raw is TIFF by its first bytes, and what Pillow would read of it is a preview.
+    if found is None or (found == "TIFF" and by_name == "camera raw"):
+        return by_name
+    return found if found in REFUSED_FORMATS else None
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; of one that cannot be read none: who reads all of it says why."""
+    try:
+        with opened(path, beneath=None) as descriptor:
+            return os.pread(descriptor, HEAD_BYTES, 0)
+    except (NstdError, OSError):
+        return b""
+
+
+def _is_animated_png(head: bytes) -> bool:
+    position = 8
+    while position + 8 <= len(head):
+        length, name = struct.unpack_from(">I4s", head, position)
+        if name in {b"acTL", b"IDAT"}:
+            return bool(name == b"acTL")
+        position += 12 + length
+    return False
+
+
+def _has_alpha_item(head: bytes) -> bool:
+    return any(name in head for name in _ALPHA_ITEMS)
+
+
+_ALPHA_ITEMS = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
+"""What the auxiliary picture is called that is another one's alpha (ISO/IEC 23008-12)."""

@@ -18,7 +18,6 @@ from typing import BinaryIO
 from nstd.child import command, environment
 from nstd.errors import Interrupted, UnreadableError, UnsupportedError, from_os_error
 from nstd.files import opened
-from nstd.media.decoder import unpack
 from nstd.media.frame import Image
 from nstd.media.read.asking import error_of
 from nstd.media.read.guarded import (
@@ -31,7 +30,7 @@ from nstd.media.read.guarded import (
     too_slow,
 )
 from nstd.media.read.limits import Limits
-from nstd.media.still import Still, style_of
+from nstd.media.still import Still, style_of, unpack
 
 _DECODER = "nstd.media.decoder"
 _LIBRARIES_BYTES = 1 << 30

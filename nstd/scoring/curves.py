@@ -8,7 +8,8 @@ from stat import S_ISDIR
 from nstd.errors import OutputExistsError, UsageError
 from nstd.files import facts_of, publish, removed_on_failure
 from nstd.media.names import STILL_SUFFIXES
-from nstd.media.still import Still, encode_still
+from nstd.media.still import Still
+from nstd.media.still_write import encode_still
 from nstd.scoring.chart import Curve, Panel, draw_chart
 from nstd.scoring.result import FilmScore
 

@@ -8,7 +8,7 @@ from nstd.config import BatchConfig, Config
 from nstd.errors import LedgerError, NstdError, UsageError, contained
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.names import is_media
+from nstd.media.names import is_media, why_no_media
 from nstd.submit.control import UNFINISHED, open_ledger
 from nstd.submit.freeze import entry_requests, with_name
 from nstd.submit.inputs import absolute, batch_folder, expand, ready_folder, watching_folder
@@ -142,7 +142,7 @@ def _is_queued_anew(job: Job, wish: Wish) -> bool:
 
 def _place(config: Config, source: Path, wish: Wish) -> _Place:
     if not is_media(source):
-        raise UsageError(f"{source} is no film and no picture by its name", "Name another")
+        raise UsageError(f"{source} {why_no_media(source).removeprefix('it ')}", "Name another")
     for name in wish.recipes:
         if name not in config.recipes:
             known = ", ".join(config.recipes) or "none"

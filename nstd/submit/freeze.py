@@ -16,6 +16,7 @@ from nstd.intake.writers import require_closed
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, Json, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.names import kind_of
 from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
@@ -158,9 +159,11 @@ def entry_requests(
     Raises:
         ConfigError: Something is wrong in the file's sidecar.
         BeingWrittenError: A program has the file open for writing.
+        UnsupportedError: It is a picture of a kind that is not read.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
     require_closed(source)
+    kind_of(source)  # which refuses what no decoder is for, before all of it is read
     requests = []
     dropped = is_dropped(entry, folder, source, named=named)
     for name in entry.recipes if recipes is None else recipes:
@@ -227,6 +230,7 @@ def submit(
         NstdError: The file, a style image or the network's weights cannot be read.
     """
     require_closed(wanted.source)
+    kind_of(wanted.source)
     dropped = wanted.output.dropped
     key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name, dropped=dropped)
     request = _request(wanted, key, freezing)

@@ -1,16 +1,19 @@
 """Which files are meant: paths, folders, watched folders."""
 
 import glob
+import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nstd.config import BatchConfig, Config, FolderConfig
 from nstd.errors import MountError, UsageError, from_os_error
 from nstd.files import facts_of
 from nstd.intake.folder import HIDDEN, WatchedFolder, ignored_as
-from nstd.media.names import is_media
+from nstd.media.names import is_media, is_refused_picture, why_no_media
+
+_LOG = logging.getLogger(__name__)
 
 
 def expand(inputs: Sequence[Path]) -> list[Path]:
@@ -26,7 +29,9 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
         path = absolute(given)
         if path.is_dir():
             folder = WatchedFolder(path, recursive=False)
-            inside = sorted(p for p in path.iterdir() if _counts(folder, p))
+            there = sorted(p for p in path.iterdir() if folder.accepts(p) and p.is_file())
+            inside = [p for p in there if is_media(p)]
+            warn_of_refused(there)
             if not inside:
                 raise UsageError(f"There is no film and no picture in {given}", "Name another")
             found += inside
@@ -37,8 +42,10 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _counts(folder: WatchedFolder, path: Path) -> bool:
-    return folder.accepts(path) and is_media(path) and path.is_file()
+def warn_of_refused(paths: Iterable[Path]) -> None:
+    """Log which files are pictures that are not read, so that nobody waits for them in vain."""
+    for path in filter(is_refused_picture, paths):
+        _LOG.warning("%s is left alone: %s", path, why_no_media(path))
 
 
 def _missing(given: Path) -> UsageError:

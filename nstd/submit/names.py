@@ -11,24 +11,31 @@ from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 from nstd.config import BatchConfig, FolderConfig, output_name
-from nstd.errors import BusyError, OutputExistsError, from_os_error
+from nstd.errors import BusyError, OutputExistsError, UnsupportedError, from_os_error
 from nstd.files import facts_of
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.names import FILM_SUFFIXES, STILL_SUFFIXES
+from nstd.media.names import FILM_SUFFIXES, STILL_SUFFIXES, kind_of
 from nstd.media.write.codecs import EncodeSettings
 from nstd.submit.output import OutputSpec
 
 Entry = FolderConfig | BatchConfig
 
-STILL_FORMATS = {".jpg": "jpg", ".jpeg": "jpg"}
-"""Format of a painted picture by its source's; PNG for all others."""
+_PAINTED_AS_JPEG = {"JPEG", "HEIF"}
+"""Formats of photographs, which are lossy already; a HEIF is what few programs but its camera's
+maker open. What may be transparent becomes PNG, as do all other pictures."""
 
 
 def output_extension(source: Path, encode: EncodeSettings) -> str:
-    """Of the painted file, without its dot."""
-    suffix = source.suffix.lower()
-    return STILL_FORMATS.get(suffix, "png") if suffix in STILL_SUFFIXES else encode.container
+    """Of the painted file, without its dot.
+
+    Raises:
+        UnsupportedError: The source is a picture of a kind that is not read.
+    """
+    kind = kind_of(source)
+    if not kind.still:
+        return encode.container
+    return "jpg" if kind.format in _PAINTED_AS_JPEG and not kind.alpha else "png"
 
 
 NAMING_SECONDS = 10.0
@@ -216,13 +223,21 @@ def _is_first(entry: Entry, naming: Naming, source: Path) -> bool:
         for rival in (source.with_suffix(suffix), source.with_suffix(suffix.upper())):
             if (
                 rank(rival) < rank(source)
-                and output_extension(rival, naming.encode) == naming.extension
                 and naming(rival.stem, rival.suffix.removeprefix(".")) == wanted
                 and _is_meant(entry, rival.name)
                 and os.path.isfile(rival)  # noqa: PTH113 - of a name too long Path.is_file raises
+                and _becomes(rival, naming)
             ):
                 return False
     return True
+
+
+def _becomes(rival: Path, naming: Naming) -> bool:
+    """Whether a file is painted as one of the rule's kind."""
+    try:
+        return output_extension(rival, naming.encode) == naming.extension
+    except UnsupportedError:
+        return False
 
 
 def _is_meant(entry: Entry, name: str) -> bool:

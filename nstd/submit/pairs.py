@@ -5,8 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from nstd.errors import UsageError
-from nstd.media.names import STILL_SUFFIXES
+from nstd.errors import UnsupportedError, UsageError
+from nstd.media.names import STILL_SUFFIXES, Kind, kind_of
 from nstd.media.write.containers import CONTAINERS
 from nstd.submit.frames import FrameRange
 from nstd.submit.inputs import absolute, expand
@@ -48,15 +48,15 @@ def pair(
     pairs = []
     taken: set[Path] = set()
     for source in sources:
-        target = destination
+        target, kind = destination, _kind(source)
         if into_folder:
-            extension = output_extension(source, output.encode)
+            extension = "png" if kind is None else output_extension(source, output.encode)
             stems = itertools.chain(
                 [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
             )
             targets = (destination / f"{stem}.{extension}" for stem in stems)
             target = next(target for target in targets if target not in taken)
-        _check_target(source, target, output)
+        _check_target(source, target, output, kind)
         if target in sources:
             raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
         taken.add(target)
@@ -64,20 +64,31 @@ def pair(
     return pairs
 
 
+def _kind(source: Path) -> Kind | None:
+    """What an input is; None for a picture of a kind that is refused when its turn comes."""
+    try:
+        return kind_of(source)
+    except UnsupportedError:
+        return None
+
+
 def _require_films(sources: Sequence[Path]) -> None:
     for source in sources:
-        if source.suffix.lower() in STILL_SUFFIXES:
+        kind = _kind(source)
+        if kind is not None and kind.still:
             raise UsageError(
                 f"--frames chooses frames of films, and {source.name} is a picture",
                 "Name films alone, or leave --frames out",
             )
 
 
-def _check_target(source: Path, target: Path, output: OutputSpec) -> None:
+def _check_target(source: Path, target: Path, output: OutputSpec, kind: Kind | None) -> None:
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the film itself", "Choose another output")
+    if kind is None:
+        return
     fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
-    if source.suffix.lower() not in STILL_SUFFIXES:
+    if not kind.still:
         films = frozenset(one.suffix for one in CONTAINERS.values())
         # The name chooses the container, if that is not chosen already.
         fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films

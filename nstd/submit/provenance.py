@@ -24,7 +24,7 @@ from nstd.config.words import quote
 from nstd.errors import ConfigError, WeightsError
 from nstd.files import has_content
 from nstd.gallery import list_styles
-from nstd.media.names import STILL_SUFFIXES
+from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.style.recipe import StyleRecipe
@@ -91,7 +91,7 @@ def read_note(path: Path) -> Json | None:
         InputError: It cannot be read.
         StorageError: The file system failed.
     """
-    if path.suffix.lower() in STILL_SUFFIXES:
+    if is_still(path):
         note = read_still(path).note
     else:
         note = probe_guarded(path, accept_truncated=True).note

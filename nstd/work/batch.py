@@ -20,6 +20,7 @@ from nstd.submit.inputs import (
     batch_folder,
     fixed_part,
     globbed,
+    warn_of_refused,
     watched_folder,
     watching_folder,
 )
@@ -165,6 +166,7 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
             unsure_seconds=config.unsure_seconds,
         )
         work += [(folder, folder.watch, path) for path in found.settled if is_media(path)]
+        warn_of_refused(found.settled)
         failed += [
             Result(path, None, error)
             for path, error in found.left_out.items()

@@ -1,17 +1,18 @@
 """One film or picture end to end, from claimed job to published file."""
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError
 from nstd.files import opened, publish, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.frame import VideoInfo
-from nstd.media.names import STILL_SUFFIXES
+from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.still import encode_still
+from nstd.media.still import Still
+from nstd.media.still_write import encode_still, keeping
 from nstd.media.write.segment import check_size
 from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
@@ -78,7 +79,7 @@ def _stylize_opened(film: Film) -> None:
 
 def _painted(film: Film) -> Path:
     """The finished part file, beside the target."""
-    if film.source.suffix.lower() in STILL_SUFFIXES:
+    if is_still(film.source, film.content):
         return _stylize_still(film)
     film.observer.doing("reading the film")
     info = probe_guarded(
@@ -125,12 +126,20 @@ def _stylize_still(film: Film) -> Path:
     height, width, _ = still.image.shape
     require_affordable(film, width, height, 1, still=True)
     require_room_for_still(film, *film.painter.painted_size(width, height))
+    _tell_what_is_kept(film, still)
     film.observer.began(film.job, painted=0, total=1)
     image = paint_alone(film, still.image, 0)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     film.require_output()
     return encode_still(image, still, film.target, quality=_STILL_QUALITY, note=film.note)
+
+
+def _tell_what_is_kept(film: Film, still: Still) -> None:
+    found = keeping(still, film.target)
+    film.store.report(film.job, keeping=asdict(found))
+    for what in found.lost:
+        logger.warning("%s: lost is %s", film.source.name, what)
 
 
 _STILL_QUALITY = 95

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 
 from nstd.daemon import first_look
@@ -14,7 +15,7 @@ from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.frame import VideoInfo
 from nstd.media.read.probe import probe
-from tests.integration.house import House
+from tests.integration.house import House, scene
 
 
 class Clock:
@@ -101,7 +102,8 @@ def test_a_film_whose_turn_came_meanwhile_is_left_to_its_worker(
 def test_pictures_are_not_looked_at(
     house: House, looks: FirstLooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.source = house.source.rename(house.source.with_suffix(".png"))
+    house.source = house.source.with_suffix(".png")
+    PIL.Image.fromarray(scene(1)).save(house.source)
     house.target = house.target.with_suffix(".png")
     job = house.queue()
     looks.add(job)

@@ -33,7 +33,8 @@ for frame in frames:
     keeper.keep(frame.index, np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8))
 """
 ENCODE_STILL = """
-from nstd.media.still import Still, encode_still
+from nstd.media.still import Still
+from nstd.media.still_write import encode_still
 noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
 encode_still(noise, Still(noise, None, "PNG"), folder / "still.png", quality=90)
 """

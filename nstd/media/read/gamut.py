@@ -16,9 +16,9 @@ Matrix = npt.NDArray[np.float64]
 _D65, _DCI_WHITE, _WHITE_C, _WHITE_E = (
     (0.3127, 0.3290), (0.314, 0.351), (0.310, 0.316), (1 / 3, 1 / 3),
 )  # fmt: skip
-_BT709 = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), _D65)
+BT709 = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), _D65)
 _P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
-_WIDE = {
+WIDE = {
     8: ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049), _WHITE_C),
     9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
     10: ((1.0, 0.0), (0.0, 1.0), (0.0, 0.0), _WHITE_E),
@@ -63,9 +63,9 @@ class Gamut:
             primaries: ffmpeg's number.
             transfer: Likewise.
         """
-        if primaries not in _WIDE or transfer in _HDR:
+        if primaries not in WIDE or transfer in _HDR:
             return None
-        matrix = np.linalg.inv(_to_xyz(*_BT709)) @ _to_xyz(*_WIDE[primaries])
+        matrix = np.linalg.inv(to_xyz(*BT709)) @ to_xyz(*WIDE[primaries])
         return cls(matrix, 0.0 if transfer == _SRGB else _GAMMAS.get(transfer, _BT1886))
 
     def converted(self, pixels: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
@@ -89,8 +89,12 @@ class Gamut:
         return np.where(linear <= 0.0031308, linear * 12.92, curve)
 
 
-def _to_xyz(*chromaticities: tuple[float, float]) -> Matrix:
-    """From linear RGB to XYZ, its white adapted to D65 (Bradford)."""
+def to_xyz(*chromaticities: tuple[float, float]) -> Matrix:
+    """From linear RGB to XYZ, its white adapted to D65 (Bradford).
+
+    Args:
+        chromaticities: x and y of red, green, blue and white (CIE 1931).
+    """
     columns = np.array([[x, y, 1 - x - y] for x, y in chromaticities]).T
     primaries, white = columns[:, :3], columns[:, 3] / columns[1, 3]
     to_xyz = primaries * np.linalg.solve(primaries, white)

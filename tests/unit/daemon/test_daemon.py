@@ -207,7 +207,7 @@ def test_the_report_says_who_works_and_is_written_only_where_there_is_news(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[Any] = []
-    monkeypatch.setattr(JobStore, "report", lambda _, facts: written.append(facts))
+    monkeypatch.setattr(JobStore, "report_daemon", lambda _, facts: written.append(facts))
     live(config, store, Script(*[lambda _: None] * 5))
     assert len(written) == 1
     assert written[0]["workers"] == [{"device": "cpu"}]

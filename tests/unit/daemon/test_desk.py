@@ -283,3 +283,16 @@ def test_a_mount_that_does_not_answer_in_between_is_tried_again(
     with pytest.raises(StorageError) as caught:
         desk.take(folder_of(desk), film)
     assert caught.value.retryable
+
+
+def test_a_picture_that_is_not_read_is_named_with_what_to_do(desk: Desk, tmp_path: Path) -> None:
+    called, hidden = tmp_path / "in/a.psd", tmp_path / "in/b.jpg"
+    called.write_bytes(b"8BPS\0\1")
+    hidden.write_bytes(b"\xff\x0a\x00")
+    reason = desk.take(folder_of(desk), called)
+    assert reason == (
+        "it is a picture of the kind Photoshop, which is not read: convert it to TIFF or PNG"
+    )
+    with pytest.raises(InputError, match="of the kind JPEG XL, which is not read") as caught:
+        desk.take(folder_of(desk), hidden)
+    assert not caught.value.retryable

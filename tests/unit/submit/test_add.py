@@ -267,3 +267,21 @@ def test_a_file_in_a_folder_whose_name_is_no_text_is_queued(config: Config) -> N
     folder = Path(os.fsdecode(b"\xff"))
     (added,) = put(config, str(picture(str(folder / "a.png"))), **PLACED)
     assert (added.error, added.new) == (None, True)
+
+
+def test_a_picture_that_is_not_read_is_refused_by_name(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "in/a.psd").write_bytes(b"8BPS\0\1")
+    (tmp_path / "in/b.jpg").write_bytes(b"\xff\x0a\x00")
+    with pytest.raises(UsageError, match=r"a\.psd is a picture of the kind Photoshop, which is"):
+        put(config, "in/a.psd")
+    for one in put(config, "in/b.jpg"):
+        assert "is a picture of the kind JPEG XL, which is not read" in str(one.error)
+
+
+def test_of_a_folder_pictures_that_are_not_read_are_named(
+    config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture("in/a.png")
+    (tmp_path / "in/b.nef").write_bytes(b"II\x2a\0")
+    assert {one.source.name for one in put(config, "in")} == {"a.png"}
+    assert "b.nef is left alone: it is a picture of the kind camera raw" in caplog.text

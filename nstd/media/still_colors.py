@@ -1,0 +1,248 @@
+"""The colors that a picture states, and what they are in sRGB.
+
+`ImageCms` (Little CMS) converts pictures of 8 bits by their ICC profile. What it does not do is
+here: 16 bits, which Pillow has no pictures for, and colors that are stated without a profile, as
+PNG's gAMA, cHRM and cICP chunks and the "nclx" box of HEIF and AVIF do.
+"""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from nstd.media.names import HEAD_BYTES
+from nstd.media.read.gamut import BT709, WIDE, to_xyz
+
+Floats = npt.NDArray[np.float64]
+Codes = TypeVar("Codes", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
+
+_CODES = 1 << 16
+_ROWS = 64
+"""Converted at once: floating point takes six times the memory of 16 bits."""
+
+Chromaticities = tuple[tuple[float, float], ...]
+"""x and y of red, green, blue and white (CIE 1931)."""
+
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
+"""Transfers of H.273 that are powers. All others of standard range are shown as sRGB's."""
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+
+_SAME_COLOR = 0.002
+"""Chromaticities that differ by no more are the same: tools round them to three digits."""
+_USUAL_GAMMA = (0.4535, 0.4565)
+"""Of the gAMA chunk: 1/2.2, which stands for sRGB's own curve, and that to three digits."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shaper:
+    """How codes become light, as nearly all pictures state it: a curve each, then a matrix.
+
+    Attributes:
+        curves: Of red, green and blue, the light from 0 to 1 of each of 65,536 codes.
+        matrix: From that light to sRGB's, `[3, 3]`.
+    """
+
+    curves: tuple[Floats, Floats, Floats]
+    matrix: npt.NDArray[Any]
+
+    def to_srgb(self, image: Codes) -> Codes:
+        """Convert a picture `[height, width, 3]` of 8 or 16 bits."""
+        step = (_CODES - 1) // np.iinfo(image.dtype).max
+        curves = [curve[::step] for curve in self.curves]
+        painted = np.empty_like(image)
+        for top in range(0, len(image), _ROWS):
+            rows = image[top : top + _ROWS]
+            light = np.stack([curve[rows[..., n]] for n, curve in enumerate(curves)], axis=-1)
+            codes = _encoded(np.clip(light @ self.matrix.T, 0, 1))
+            painted[top : top + _ROWS] = np.rint(codes * np.iinfo(image.dtype).max)
+        return painted
+
+
+def of_gamma(gamma: float | None, colors: Sequence[float] | None) -> Shaper | None:
+    """What PNG's gAMA and cHRM chunks say; None where that is sRGB, or nothing that makes sense.
+
+    Args:
+        gamma: Of the encoding, or None.
+        colors: x and y of white, red, green and blue, or None.
+    """
+    usual = not gamma or _USUAL_GAMMA[0] <= gamma <= _USUAL_GAMMA[1]
+    curve = _decoded if usual or not gamma else _power(1 / gamma)
+    if colors is None:
+        return _shaper(curve, BT709)
+    white, *primaries = ((colors[n], colors[n + 1]) for n in (0, 2, 4, 6))
+    return _shaper(curve, (*primaries, white))
+
+
+def of_code_points(primaries: int, transfer: int) -> Shaper | None:
+    """What the numbers of ITU-T H.273 say; None where that is sRGB, or nothing that is known."""
+    gamma = _GAMMAS.get(transfer)
+    return _shaper(_power(gamma) if gamma else _decoded, WIDE.get(primaries, BT709))
+
+
+def of_profile(profile: bytes) -> Shaper | None:
+    """What an ICC profile says by curves and a matrix; None for one that says it otherwise.
+
+    Such are tables of colors, as of printers, and what is no profile.
+    """
+    try:
+        tags = _tags(profile)
+        space = profile[16:20]
+        if space == b"GRAY":
+            grey = _curve(tags[b"kTRC"])
+            return Shaper((grey, grey, grey), np.eye(3))
+        if space != b"RGB " or profile[20:24] != b"XYZ " or b"A2B0" in tags:
+            return None
+        red, green, blue = (_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+        columns = [_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+    except (KeyError, ValueError, IndexError, struct.error):
+        return None
+    return Shaper((red, green, blue), np.linalg.inv(_SRGB_UNDER_D50) @ np.stack(columns, axis=1))
+
+
+_SRGB_UNDER_D50 = np.array(
+    [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
+)
+"""From sRGB's light to XYZ as seen under D50, as profiles have it whatever their own white is."""
+
+
+def _shaper(curve: Callable[[Floats], Floats], colors: Chromaticities) -> Shaper | None:
+    same = np.allclose(colors, BT709, atol=_SAME_COLOR)
+    if same and curve is _decoded:
+        return None
+    matrix = np.eye(3)
+    if not same:
+        try:
+            with np.errstate(all="raise"):
+                matrix = np.linalg.inv(to_xyz(*BT709)) @ to_xyz(*colors)
+        except (np.linalg.LinAlgError, ArithmeticError):
+            return None
+    light = np.asarray(curve(np.linspace(0, 1, _CODES)), np.float64)
+    return Shaper((light, light, light), matrix)
+
+
+def _decoded(codes: Floats) -> Floats:
+    """SRGB's light of codes from 0 to 1 (IEC 61966-2-1)."""
+    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+
+
+def _encoded(light: Floats) -> Floats:
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _power(gamma: float) -> Callable[[Floats], Floats]:
+    return lambda codes: codes**gamma
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", profile, 128)
+    found = {}
+    for number in range(min(count, 256)):
+        name, offset, size = struct.unpack_from(">4sII", profile, 132 + 12 * number)
+        found[name] = profile[offset : offset + size]
+    return found
+
+
+def _xyz(tag: bytes) -> Floats:
+    return np.array(struct.unpack_from(">3i", tag, 8)) / 65536
+
+
+def _curve(tag: bytes) -> Floats:
+    """The light of each code, by a "curv" or "para" tag.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    codes = np.linspace(0, 1, _CODES)
+    kind, count = struct.unpack_from(">4s4xI", tag)
+    if kind == b"curv":
+        if count == 0:
+            return codes
+        if count == 1:
+            (gamma,) = struct.unpack_from(">H", tag, 12)
+            return np.asarray(codes ** (gamma / 256))
+        table = np.frombuffer(tag, ">u2", count, 12) / 65535
+        return np.interp(codes, np.linspace(0, 1, count), table)
+    if kind != b"para":
+        raise ValueError(f"a curve of the kind {kind!r}")
+    form = count >> 16
+    values = np.array(struct.unpack_from(f">{(1, 3, 4, 5, 7)[form]}i", tag, 12)) / 65536
+    # The forms differ in what they leave out: g a b c d e f of (a x + b)^g + e, below d: c x + f.
+    g, a, b, c, d, e, f = {
+        0: (*values, 1, 0, 0, 0, 0, 0),
+        1: (*values, 0, 0, 0, 0),
+        2: (*values[:3], 0, 0, values[-1], values[-1]),
+        3: (*values, 0, 0),
+        4: tuple(values),
+    }[form]
+    if form in {1, 2}:
+        d = -b / a
+    above = np.clip(a * codes + b, 0, None) ** g + e
+    return np.asarray(np.clip(np.where(codes >= d, above, c * codes + f), 0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Colors:
+    """What a picture's file says of its colors.
+
+    Attributes:
+        stated: Whether it says anything.
+        profile: Its ICC profile, where that is what counts.
+        shaper: The same, or what is said without a profile; None where that is sRGB, or a profile
+            that is a table.
+        hdr: "PQ" or "HLG" where it is of high dynamic range.
+    """
+
+    stated: bool = False
+    profile: bytes | None = None
+    shaper: Shaper | None = None
+    hdr: str | None = None
+
+
+def colors_of(info: Mapping[Any, Any], content: bytes) -> Colors:
+    """What a picture's file says of its colors: where it says several things, the first counts.
+
+    These are cICP, a profile, PNG's sRGB chunk, gAMA and cHRM (as PNG has it), and at last nclx.
+
+    Args:
+        info: As Pillow found it in the file.
+        content: The file's.
+    """
+    profile = info.get("icc_profile")
+    points = _png_code_points(content)
+    if points is None and not profile:
+        points = _boxed_code_points(content)
+    if points is not None:
+        hdr = HDR_TRANSFERS.get(points[1])
+        return Colors(stated=True, shaper=of_code_points(*points), hdr=hdr)
+    if profile:
+        return Colors(stated=True, profile=profile, shaper=of_profile(profile))
+    if "srgb" in info:
+        return Colors(stated=True)
+    gamma, chromaticity = info.get("gamma"), info.get("chromaticity")
+    stated = bool(gamma or chromaticity)
+    return Colors(stated=stated, shaper=of_gamma(gamma, chromaticity))
+
+
+def _png_code_points(content: bytes) -> tuple[int, int] | None:
+    if not content.startswith(b"\x89PNG"):
+        return None
+    position = 8
+    while position + 12 <= len(content):
+        length, name = struct.unpack_from(">I4s", content, position)
+        if name == b"cICP" and length == 4:
+            return content[position + 8], content[position + 9]
+        if name == b"IDAT":
+            return None
+        position += 12 + length
+    return None
+
+
+def _boxed_code_points(content: bytes) -> tuple[int, int] | None:
+    """What the first "colr" box of a HEIF or AVIF file says, if it is of the kind "nclx"."""
+    if content[4:8] != b"ftyp":
+        return None
+    at = content.find(b"colrnclx", 0, HEAD_BYTES)
+    return struct.unpack_from(">2H", content, at + 8) if 0 <= at < len(content) - 12 else None

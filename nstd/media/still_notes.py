@@ -1,0 +1,151 @@
+"""What stands in a picture's file beside its pixels: EXIF, XMP, IPTC, comments, text."""
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import PIL.Image
+from PIL import ExifTags
+
+_IPTC_RESOURCE = 0x0404
+"""The number of IPTC data among the resources that Photoshop keeps in JPEG and TIFF files."""
+_XMP_KEYWORD = "XML:com.adobe.xmp"
+_TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
+
+_SIZES = {
+    ExifTags.Base.ImageWidth: 0,
+    ExifTags.Base.ImageLength: 1,
+    ExifTags.Base.ExifImageWidth: 0,
+    ExifTags.Base.ExifImageHeight: 1,
+}
+"""Tags that state a picture's width (0) or height (1)."""
+_LAYOUT = (
+    *(254, 255, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330),
+    *(338, 339, 347, 700, 33723, 34377, 34675, 513, 514, 530, 531, 532),
+)
+"""Tags of a TIFF file that tell how its own pixels lie in it, and those that are kept apart."""
+_SRGB_SPACE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What belongs to a picture.
+
+    Attributes:
+        exif: Its EXIF block; without the orientation, which is applied, and without thumbnails.
+        xmp: Its XMP packet.
+        iptc: Its IPTC-IIM records.
+        comment: JPEG's comment.
+        text: Keywords and texts of a PNG.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    comment: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+
+
+def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Notes:
+    """What stands beside the pixels of a picture that was loaded.
+
+    Args:
+        picture: As Pillow opened it.
+        exif: Its EXIF block; None where that cannot be used.
+    """
+    info: dict[Any, Any] = picture.info
+    tags: Any = getattr(picture, "tag_v2", {})
+    photoshop = info.get("photoshop") or {}
+    if not isinstance(photoshop, dict):
+        photoshop = {}
+    iptc = photoshop.get(_IPTC_RESOURCE) or tags.get(_TIFF_IPTC)
+    texts = getattr(picture, "text", None) or {}
+    return Notes(
+        exif=_exif_block(exif),
+        xmp=_still_true(as_bytes(info.get("xmp") or tags.get(_TIFF_XMP))),
+        iptc=as_bytes(iptc),
+        comment=as_bytes(info.get("comment")) if picture.format != "GIF" else None,
+        text=tuple((str(k), str(v)) for k, v in texts.items() if k != _XMP_KEYWORD),
+    )
+
+
+def exif_for(exif: bytes, width: int, height: int) -> bytes:
+    """An EXIF block with the size and the colors of the picture that is written.
+
+    Only what it states already is stated anew.
+    """
+    block = PIL.Image.Exif()
+    block.load(exif)
+    for values in (block, block.get_ifd(ExifTags.IFD.Exif)):
+        for tag, axis in _SIZES.items():
+            if tag in values:
+                values[tag] = (width, height)[axis]
+        if ExifTags.Base.ColorSpace in values:
+            values[ExifTags.Base.ColorSpace] = _SRGB_SPACE
+    return block.tobytes()
+
+
+_IMAGE_HISTORY = 0x9213
+"""The EXIF tag of ISO 12234-2 (TIFF/EP) for what was done to a picture, in lines of text."""
+_NOTE = '{"nstd":'
+
+
+def note_in(exif: bytes | None) -> str:
+    """What an EXIF block says of how its picture was painted; "" where it says nothing."""
+    return next((line for line in _history(exif) if line.startswith(_NOTE)), "")
+
+
+def with_note(exif: bytes | None, note: str | None) -> bytes | None:
+    """An EXIF block in which a note stands behind what else was done, in place of one before."""
+    lines = [line for line in _history(exif) if not line.startswith(_NOTE)]
+    lines += [] if note is None else [note]
+    block = PIL.Image.Exif()
+    block.load(exif or b"")
+    block.pop(_IMAGE_HISTORY, None)
+    if lines:
+        block[_IMAGE_HISTORY] = "\n".join(lines)
+    return block.tobytes() if len(block) else None
+
+
+def _history(exif: bytes | None) -> list[str]:
+    block = PIL.Image.Exif()
+    block.load(exif or b"")
+    return str(block.get(_IMAGE_HISTORY, "")).splitlines()
+
+
+def iptc_segment(iptc: bytes) -> bytes:
+    """The marker of a JPEG that holds IPTC records, as Photoshop writes it."""
+    padded = iptc + b"\0" * (len(iptc) % 2)
+    resource = b"8BIM" + struct.pack(">H2xI", _IPTC_RESOURCE, len(iptc)) + padded
+    content = b"Photoshop 3.0\0" + resource
+    return b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+
+
+def _exif_block(exif: PIL.Image.Exif | None) -> bytes | None:
+    if exif is None:
+        return None
+    block = PIL.Image.Exif()  # Pillow's own goes on telling how the picture stands
+    block.load(exif.tobytes())
+    for tag in (ExifTags.Base.Orientation, *_LAYOUT):
+        block.pop(tag, None)
+    if not set(block) - set(_SIZES):  # nothing but a TIFF's own
+        return None
+    return block.tobytes()
+
+
+def _still_true(xmp: bytes | None) -> bytes | None:
+    """An XMP packet that promises no film and no gain map behind the picture: there is none."""
+    if xmp is None:
+        return None
+    xmp = re.sub(rb"((?:MotionPhoto|MicroVideo)(?:=[\"']|>))1", rb"\g<1>0", xmp)
+    return re.sub(rb"\shdrgm:\w+=(?:\"[^\"]*\"|'[^']*')", b"", xmp)
+
+
+def as_bytes(value: object) -> bytes | None:
+    """The bytes of what Pillow gives as bytes or text, or as the only one of several."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, tuple) and value and isinstance(value[0], bytes):
+        return value[0]
+    return bytes(value) if isinstance(value, bytes | bytearray) and value else None
