@@ -8,6 +8,7 @@ states no matrix it assumes BT.601. That is right for small pictures, but player
 
 import logging
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from nstd.media.frame import Image, Mask, VideoInfo
+from nstd.media.frame import Image, Mask, Pixels, VideoInfo
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,14 +74,21 @@ def warn_of_hdr(info: VideoInfo, name: str) -> None:
         _LOG.warning("%s is HDR (%s); it is painted and written as SDR BT.709", name, curve)
 
 
-def encodable(image: Image, pixel_format: str) -> av.VideoFrame:
+def encodable(image: Pixels, pixel_format: str, alpha: Mask | None = None) -> av.VideoFrame:
     """Convert a picture to the encoder's layout: BT.709, limited range, or RGB as it is.
 
     Args:
-        image: uint8 `[height, width, 3]`, red first, in the coded orientation.
+        image: uint8 or uint16 `[height, width, 3]`, red first, in the coded orientation.
         pixel_format: ffmpeg's name, YUV or RGB.
+        alpha: uint8 `[height, width]`, for a layout that has it.
     """
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    deep = image.dtype == np.uint16
+    layout = "rgb48le" if deep else "rgb24"
+    planes: npt.NDArray[Any] = image
+    if alpha is not None:
+        layout = "rgba64le" if deep else "rgba"
+        planes = np.dstack([image, alpha.astype(image.dtype) * (257 if deep else 1)])
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(planes), format=layout)
     if not is_yuv(pixel_format):
         return frame.reformat(format=pixel_format)
     # AREA averages the chroma of each 2×2 block without aliasing; BILINEAR, the default, was

@@ -16,6 +16,9 @@ Mask = npt.NDArray[np.uint8]
 Deep = npt.NDArray[np.uint16]
 """A picture as `Image`, with 16 bits: 65535 is full."""
 
+Pixels = Image | Deep
+"""A picture of either depth."""
+
 Rotation = Literal[0, 90, 180, 270]
 ReaderName = Literal["opencv", "pyav"]
 FieldOrder = Literal["progressive", "top", "bottom", "mixed"]
@@ -27,7 +30,8 @@ class Frame:
     """One picture of a film with its exact time.
 
     Attributes:
-        image: uint8 `[height, width, 3]` sRGB, upright (the container's rotation is applied).
+        image: uint8 `[height, width, 3]` sRGB, upright (the container's rotation is applied). Not
+            multiplied by alpha; where that hides everything, the colors around go on.
         index: Number of the frame in the film's order of display, from 0.
         pts: Presentation time stamp of the source, in units of `time_base`.
         duration: How long it is shown, in units of `time_base`, or 0 where it is not known.
@@ -53,6 +57,11 @@ class Frame:
     def __repr__(self) -> str:
         height, width, _ = self.image.shape
         return f"Frame({self.index}, {width}×{height}, pts={self.pts}, time_base={self.time_base})"
+
+    @property
+    def pixels(self) -> Pixels:
+        """The picture at the depth that the source has."""
+        return self.image if self.deep is None else self.deep
 
     @property
     def seconds(self) -> Fraction:

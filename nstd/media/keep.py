@@ -10,7 +10,7 @@ import numpy as np
 
 from nstd.errors import DamagedError, from_os_error
 from nstd.files import discard, sync_folder, write_whole
-from nstd.media.frame import Image
+from nstd.media.frame import Mask, Pixels
 
 _NAME = re.compile(r"frame-(\d{8,})\.png")
 _LEFTOVER = re.compile(r"\.frame-\d{8,}\.png\.part")
@@ -40,19 +40,33 @@ class FrameKeeper:
         except OSError as error:
             raise from_os_error(error, folder, "making") from error
 
-    def keep(self, index: int, image: Image) -> None:
+    def keep(self, index: int, image: Pixels, alpha: Mask | None = None) -> None:
         """Store frame `index`; when this returns, no crash can lose it.
 
         Args:
             index: Number of the frame in the film.
-            image: uint8 `[height, width, 3]`, red first.
+            image: uint8 or uint16 `[height, width, 3]`, red first.
+            alpha: uint8 `[height, width]`, or None.
         """
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        _, png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _FAST])
+        planes = image[..., ::-1]
+        if alpha is not None:
+            # Full scale stays full scale: 65535 is 257 times 255.
+            full = alpha.astype(image.dtype) * (np.iinfo(image.dtype).max // 255)
+            planes = np.dstack([planes, full])
+        parameters = [cv2.IMWRITE_PNG_COMPRESSION, _FAST]
+        _, png = cv2.imencode(".png", np.ascontiguousarray(planes), parameters)
         write_whole(self._path(index), png.tobytes())
 
-    def load(self, index: int) -> Image:
+    def load(self, index: int) -> Pixels:
         """Frame `index` as it was kept, bit for bit.
+
+        Raises:
+            DamagedError: It is not there, or damaged.
+        """
+        return self.load_with_alpha(index)[0]
+
+    def load_with_alpha(self, index: int) -> tuple[Pixels, Mask | None]:
+        """Frame `index` and its alpha, as they were kept.
 
         Raises:
             DamagedError: It is not there, or damaged.
@@ -61,10 +75,14 @@ class FrameKeeper:
         content = _content(path)
         if content is None or not _is_sound(content):
             raise DamagedError(f"The painted frame {path} is gone or damaged")
-        bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-        if bgr is None:
+        planes = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        if planes is None:
             raise DamagedError(f"The painted frame {path} is no picture")
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+        colors = np.ascontiguousarray(planes[..., 2::-1])
+        if planes.shape[2] == 3:
+            return colors, None  # type: ignore[return-value]
+        alpha = planes[..., 3] // (1 if planes.dtype == np.uint8 else 257)
+        return colors, alpha.astype(np.uint8)  # type: ignore[return-value]
 
     def indices(self) -> list[int]:
         """Numbers of all frames that are sound, ascending; every one is read.

@@ -24,12 +24,14 @@ class Rate:
     """Bits a pixel of painted frames takes: `bits` at the `usual` quality.
 
     A quality smaller by `doubled_by` takes twice as much, one larger by `halved_by` half of it.
+    Alpha takes `alpha` besides: much in ProRes, whose encoder makes the colors finer then.
     """
 
     bits: float
     usual: int = 0
     doubled_by: float = 1.0
     halved_by: float = 1.0
+    alpha: float = 2.0
 
 
 # VP9 was added when painted films held together better and took a third of that: it is set beside
@@ -43,8 +45,8 @@ RATES: dict[tuple[str, str | None], Rate] = {
     ("prores", "lt"): Rate(3.02),
     ("prores", "standard"): Rate(4.36),
     ("prores", "hq"): Rate(6.5),
-    ("prores", "4444"): Rate(9.75),
-    ("prores", "4444xq"): Rate(14.5),
+    ("prores", "4444"): Rate(9.75, alpha=17),
+    ("prores", "4444xq"): Rate(14.5, alpha=17),
     ("dnxhr", "lb"): Rate(1.15),
     ("dnxhr", "sq"): Rate(2.28),
     ("dnxhr", "hq"): Rate(3.99),
@@ -55,7 +57,9 @@ RATES: dict[tuple[str, str | None], Rate] = {
 """By codec and profile."""
 FINER_BITS = 25.0
 """What a lossless pixel takes besides at 16 bits: the lower halves of three colors are noise."""
-_DEEP = 16
+ALPHA_BITS = 5.0
+"""What alpha takes besides where it is kept: 3.4 to 5.1 of three soft mattes."""
+_SHALLOW, _DEEP = 8, 16
 _FAST = {"ultrafast", "superfast", "veryfast"}
 _FAST_IS_LARGER = 1.4
 
@@ -75,6 +79,7 @@ class Rest:
         kept_bytes: Size of the painted frames kept of the open segment.
         sound_bytes: Size of the source's other streams, which are copied.
         part_bytes: Size of what an earlier attempt at the finished film has left in its place.
+        alpha: Whether frames have alpha.
     """
 
     pixels: int
@@ -87,6 +92,7 @@ class Rest:
     kept_bytes: int = 0
     sound_bytes: int = 0
     part_bytes: int = 0
+    alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,10 @@ def needed(rest: Rest) -> Need:
     else:
         frame = rest.pixels * bits_per_pixel(rest.encode, rest.layout) / 8
     coming = int(rest.frames_left * frame)
-    kept = min(rest.frames_left, rest.segment_frames) * rest.pixels * KEPT_BITS_PER_PIXEL / 8
+    kept_bits = KEPT_BITS_PER_PIXEL + (ALPHA_BITS if rest.alpha else 0)
+    if rest.layout.bits > _SHALLOW:  # what has 10 bits is painted and kept with 16
+        kept_bits += FINER_BITS
+    kept = min(rest.frames_left, rest.segment_frames) * rest.pixels * kept_bits / 8
     finished = rest.closed_bytes + coming + rest.sound_bytes
     return Need(
         work=coming + max(0, int(kept) - rest.kept_bytes),
@@ -164,7 +173,8 @@ def rest_of(film: Film, info: VideoInfo) -> Rest:
     return Rest(
         pixels=width * height,
         encode=film.output.encode,
-        layout=layout_of(film.output.encode, width, height),
+        layout=layout_of(film.output.encode, width, height, alpha=info.alpha),
+        alpha=info.alpha,
         frames_left=max(0, total - done),
         segment_frames=film.output.segment_frames,
         closed_frames=done,
@@ -222,7 +232,8 @@ def bits_per_pixel(settings: EncodeSettings, layout: Layout) -> float:
     bits = rate.bits * (_FAST_IS_LARGER if settings.preset in _FAST else 1)
     finer = rate.usual - settings.quality
     bits *= 2 ** (finer / (rate.doubled_by if finer > 0 else rate.halved_by))
-    return min(bits, KEPT_BITS_PER_PIXEL) + (FINER_BITS if layout.bits == _DEEP else 0)
+    bits = min(bits, KEPT_BITS_PER_PIXEL) + (rate.alpha if layout.alpha else 0)
+    return bits + (FINER_BITS if layout.bits == _DEEP else 0)
 
 
 def _size(path: Path) -> int:

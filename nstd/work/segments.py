@@ -10,23 +10,25 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import torch
 
 from nstd.errors import DamagedError, Interrupted, LedgerError, UnreadableError
 from nstd.files import discard, file_sha256, has_content
 from nstd.ledger.job import Segment
 from nstd.ledger.segments import SegmentPlanner
-from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.frame import Deep, Frame, Image, Pixels, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.write.assemble import assemble
-from nstd.media.write.segment import SegmentWriter, joins
+from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize
 from nstd.temporal.shot import losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
-from nstd.work.film import Film, to_image, to_tensor
+from nstd.work.film import Film, at_depth, to_image, to_pixels, to_tensor
 from nstd.work.room import require_room
 from nstd.work.sequence import (
     Coming,
@@ -80,6 +82,8 @@ def stylize_segment(
     kept = kept_frames(film, segment)
     shot = _carried_shot(film, segment)
     total = film.frames_of(info)
+    layout = coded_layout(as_painted(film, info), film.output.encode)
+    bits = 8 if layout.bits == EIGHT_BITS else 16
     times: list[Frame] = []
     for coming in frames:
         frame = coming.frame
@@ -87,9 +91,9 @@ def stylize_segment(
             shot = _Shot(frame.index, _energies(film, frame))
         past = Past(film, segment, keeper, shot.first)
         if frame.index not in kept:
-            _paint_frame(film, past, coming, shot)
+            _paint_frame(film, past, coming, shot, bits)
         shot = _judged(film, keeper, frame, shot)
-        times.append(replace(frame, image=_NO_PIXELS))
+        times.append(replace(frame, image=_NO_PIXELS, deep=None, alpha=None))
         film.progress(frame.index, total)
     assert shot is not None  # noqa: S101 - for the type checker: a segment has a frame
     path = _encode(film, info, segment, keeper, times)
@@ -130,16 +134,18 @@ class _Shot:
     tone: Tone | None = None
 
 
-def _paint_frame(film: Film, past: Past, coming: Coming, shot: _Shot) -> None:
+def _paint_frame(film: Film, past: Past, coming: Coming, shot: _Shot, bits: int) -> None:
     frame = coming.frame
     if not coming.flows:
-        past.keep(coming, paint_alone(film, frame.image, frame.index, shot.energies), None)
+        alone = paint_alone(film, frame.pixels, frame.index, shot.energies, bits=bits)
+        past.keep(coming, alone, None)
         return
-    picture = to_tensor(frame.image)
+    picture = to_tensor(frame.pixels)
     before = past.predecessors(coming)
     settled = shot.settled or 0.0
     iterates = stylize_next(film.painter, picture, before, shot.energies, settled, shot.tone)
-    past.keep(coming, *_paint(film, iterates, frame.index))
+    painted, shown = _paint(film, iterates, frame.index)
+    past.keep(coming, to_pixels(painted, bits), None if shown is None else to_image(shown))
 
 
 def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot:
@@ -149,7 +155,7 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
     """
     if film.estimator is None or shot.settled is not None:
         return shot
-    painted, source = to_tensor(keeper.load(shot.first)), to_tensor(frame.image)
+    painted, source = to_tensor(keeper.load(shot.first)), to_tensor(frame.pixels)
     with device_errors(str(film.painter.network.device)):
         found = losses_of(film.painter, source, painted, shot.energies)
         device, (height, width) = film.painter.network.device, painted.shape[2:]
@@ -158,8 +164,13 @@ def _judged(film: Film, keeper: FrameKeeper, frame: Frame, shot: _Shot) -> _Shot
 
 
 def paint_alone(
-    film: Film, image: Image, index: int, energies: Sequence[float] | None = None
-) -> Image:
+    film: Film,
+    image: Pixels,
+    index: int,
+    energies: Sequence[float] | None = None,
+    *,
+    bits: int = 8,
+) -> Pixels:
     """A picture painted from its own content alone; in a copy as it is, at the painted size.
 
     Args:
@@ -167,15 +178,18 @@ def paint_alone(
         image: `[height, width, 3]`.
         index: Number of the frame.
         energies: Of its shot; None: its own.
+        bits: Of a component of the result, 8 or 16.
     """
     if film.output.copy:
         height, width, _ = image.shape
-        return scaled(image, film.painter.painted_size(width, height))
+        return at_depth(scaled(image, film.painter.painted_size(width, height)), bits)
     painted, _ = _paint(film, stylize_frame(film.painter, to_tensor(image), energies), index)
-    return painted
+    return to_pixels(painted, bits)
 
 
-def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[Image, Image | None]:
+def _paint(
+    film: Film, iterates: Iterator[Iterate], index: int
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The painted picture, and what each place of a frame of a shot was painted for."""
     last: Iterate | None = None
     with device_errors(str(film.painter.network.device)):
@@ -185,7 +199,7 @@ def _paint(film: Film, iterates: Iterator[Iterate], index: int) -> tuple[Image, 
                 raise Interrupted(f"Painting {film.source.name} was stopped at frame {index}")
             last = iterate
         assert last is not None  # noqa: S101 - for the type checker: there is always a last one
-        return to_image(last.image), None if last.shown is None else to_image(last.shown)
+        return last.image, last.shown
 
 
 def _encode(
@@ -195,7 +209,10 @@ def _encode(
     facts, alive = as_painted(film, info), film.observer.alive
     with SegmentWriter(path, facts, film.output.encode, alive=alive) as writer:
         for time in times:
-            writer.write(replace(time, image=keeper.load(time.index)))
+            pixels, alpha = keeper.load_with_alpha(time.index)
+            deep = None if pixels.dtype == np.uint8 else cast("Deep", pixels)
+            image = cast("Image", at_depth(pixels, 8))
+            writer.write(replace(time, image=image, deep=deep, alpha=alpha))
     return path
 
 
@@ -299,7 +316,7 @@ def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
     if film.output.copy:
         return ()
     with device_errors(str(film.painter.network.device)):
-        return film.painter.content_energies(to_tensor(frame.image))
+        return film.painter.content_energies(to_tensor(frame.pixels))
 
 
 _NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)

@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 
 from nstd.flow import Flow, with_flows
 from nstd.ledger.job import Segment
-from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.frame import Frame, Image, Pixels, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import ShotFrame, read_shots
@@ -21,6 +22,8 @@ from nstd.work.memory import host_memory
 from nstd.work.plan import ExecutionPlan
 
 logger = logging.getLogger(__name__)
+
+_Plane = TypeVar("_Plane", bound=Pixels)
 
 FLOW_SHARE = 4
 """Where the CPU paints, one of so many of its threads finds the flow beside that."""
@@ -146,8 +149,8 @@ class Past:
             shown=to_tensor(self._shown_by(index)),
         )
 
-    def keep(self, coming: Coming, painted: Image, shown: Image | None) -> None:
-        """Keep a frame that was painted.
+    def keep(self, coming: Coming, painted: Pixels, shown: Image | None) -> None:
+        """Keep a frame that was painted, with its source's alpha.
 
         Args:
             coming: The frame.
@@ -158,7 +161,10 @@ class Past:
         if self._shown is not None:
             # Before the frame: whoever finds that finds this too.
             self._shown.keep(index, coming.pictures[0] if shown is None else shown)
-        self._keeper.keep(index, painted)
+        alpha, (height, width) = coming.frame.alpha, painted.shape[:2]
+        if alpha is not None:
+            alpha = scaled(alpha, (width, height))
+        self._keeper.keep(index, painted, alpha)
         if self._shown is not None:
             # Not before: were the frame painted once more, it would need them.
             self._shown.clear(index - self._reach)
@@ -183,10 +189,10 @@ class Past:
             left = carried_folder(self._film.work, self._segment.index - 1)
             shutil.rmtree(left, ignore_errors=True)
 
-    def _painted(self, index: int) -> Image:
+    def _painted(self, index: int) -> Pixels:
         return FrameKeeper(self._folder_of(index)).load(index)
 
-    def _shown_by(self, index: int) -> Image:
+    def _shown_by(self, index: int) -> Pixels:
         """What a painted frame was painted for."""
         return FrameKeeper(self._folder_of(index) / _SHOWN).load(index)
 
@@ -244,9 +250,9 @@ def is_carried(work: Path, segment: Segment) -> bool:
     )
 
 
-def scaled(image: Image, size: tuple[int, int]) -> Image:
-    """A picture `[height, width, 3]` at the size, width and height, that it is painted at."""
-    height, width, _ = image.shape
+def scaled(image: _Plane, size: tuple[int, int]) -> _Plane:
+    """A picture, or its alpha, at the size, width and height, that it is painted at."""
+    height, width = image.shape[:2]
     if (width, height) == size:
         return image
     way = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC

@@ -78,7 +78,7 @@ class House:
         )
 
     def queue(self, **output: Any) -> Job:
-        encode = EncodeSettings(preset="ultrafast")
+        encode = output.pop("encode", EncodeSettings(preset="ultrafast"))
         if output.get("move_to") is not None:
             Path(output["move_to"]).mkdir(exist_ok=True)
         wanted = Submission(

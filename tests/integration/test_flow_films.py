@@ -214,12 +214,12 @@ def test_what_ends_between_the_two_files_of_a_frame_paints_it_again_the_same(
 ) -> None:
     keep, ended = FrameKeeper.keep, list[int]()
 
-    def ends_once(keeper: FrameKeeper, index: int, image: Image) -> None:
+    def ends_once(keeper: FrameKeeper, index: int, *picture: Any) -> None:
         # What it was painted for is kept by then, and the frame itself is not.
         if index == 2 and keeper._folder.name != "shown" and not ended:
             ended.append(index)
             raise Interrupted("It ends here")
-        keep(keeper, index, image)
+        keep(keeper, index, *picture)
 
     films = []
     for name in ("whole", "ended"):
@@ -264,10 +264,10 @@ def test_frames_that_stand_still_cost_no_step_and_come_out_identical(house: Hous
     with pytest.MonkeyPatch.context() as patch:
         original = FrameKeeper.keep
 
-        def keep(keeper: Any, index: int, image: Image) -> None:
+        def keep(keeper: Any, index: int, image: Image, *alpha: Any) -> None:
             if keeper._folder.name != "shown":
                 painted.setdefault(index, image)
-            original(keeper, index, image)
+            original(keeper, index, image, *alpha)
 
         patch.setattr(FrameKeeper, "keep", keep)
         onlooker = Onlooker()
@@ -315,10 +315,10 @@ def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], l
             tones.append(given[5])
             return paint(*given)
 
-        def keep(keeper: Any, index: int, image: Image) -> None:
+        def keep(keeper: Any, index: int, image: Image, *alpha: Any) -> None:
             if keeper._folder.name != "shown":
                 painted.setdefault(index, image)
-            original(keeper, index, image)
+            original(keeper, index, image, *alpha)
 
         patch.setattr(segments, "stylize_next", note)
         patch.setattr(FrameKeeper, "keep", keep)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from nstd.errors import TruncatedError, UnsupportedError
+from nstd.media.alpha import visible
 from nstd.media.color import warn_of_hdr
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.convert import Picture
@@ -104,13 +105,13 @@ class _Film:
             if index >= first:
                 picture = self._picture()
                 yield Frame(
-                    image=picture.image,
+                    image=visible(picture.image, picture.alpha),
                     index=index,
                     pts=pts,
                     duration=self._duration(pts),
                     time_base=self._info.time_base,
                     alpha=picture.alpha,
-                    deep=picture.deep,
+                    deep=None if picture.deep is None else visible(picture.deep, picture.alpha),
                 )
 
     def report_losses(self) -> None:

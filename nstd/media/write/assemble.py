@@ -23,7 +23,7 @@ from nstd.media.read.timing import decoding_times
 from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import make_track
 from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
-from nstd.media.write.segment import origin
+from nstd.media.write.segment import coded_layout, mend_alpha, origin
 from nstd.media.write.tracks import Track, Window, describe
 from nstd.media.write.verify import Promise, verify
 
@@ -141,6 +141,7 @@ class _Picture:
                     packet.pts = pts - shift
                     packet.dts = next(decode_at) - shift
                     packet.duration = self._durations[pts]
+                    mend_alpha(packet)
                     packet.stream = output
                     yield packet.dts * self.info.time_base, packet
 
@@ -164,6 +165,8 @@ class _Picture:
             )
         # Turns by right angles, and flips, are those of the pictures: they are coded upright.
         stream.set_display_matrix(self.info.matrix_display)
+        if CODECS[settings.codec].alpha_beside and coded_layout(self.info, settings).alpha:
+            stream.metadata["alpha_mode"] = "1"
         self.colors = colors_of(stream.codec_context)
         return stream
 

@@ -65,6 +65,7 @@ class Codec:
         smallest: Least width and height of the coded picture.
         tag: The four characters that name it in MP4 where ffmpeg's choice does not play
             everywhere.
+        alpha_beside: Its alpha goes beside the packets, and not every container keeps that.
     """
 
     encoder: str
@@ -74,6 +75,7 @@ class Codec:
     worst: int
     smallest: tuple[int, int] = (2, 2)
     tag: str | None = None
+    alpha_beside: bool = False
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -107,7 +109,14 @@ CODECS: dict[str, Codec] = {
     ),
     # PyAV's libvpx has 8 bits alone. Its alpha goes beside the packets, which MP4 drops and NUT
     # keeps; none is decoded out of order, so NUT's times are exact too.
-    "vp9": Codec("libvpx-vp9", _plain("yuv420p", "yuva420p"), "nut", ("webm", "mkv", "mp4"), 63),
+    "vp9": Codec(
+        "libvpx-vp9",
+        _plain("yuv420p", "yuva420p"),
+        "nut",
+        ("webm", "mkv", "mp4"),
+        63,
+        alpha_beside=True,
+    ),
     "prores": Codec(
         "prores_ks",
         _named("hq standard lt proxy", "yuv422p10le")
@@ -219,6 +228,7 @@ def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool 
         alpha: Whether the frames have alpha.
     """
     odd = bool(width % 2 or height % 2)
+    alpha = alpha and (not CODECS[settings.codec].alpha_beside or settings.holder.side_data)
     offered = _offered(settings.codec, settings.profile, settings.depth)
     return min(offered, key=lambda one: (one.alpha != alpha, odd and one.halved))
 

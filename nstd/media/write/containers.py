@@ -22,6 +22,7 @@ class Container:
         codec_tags: Whether a codec is named by four characters, of which there is a choice.
         simultaneous: Whether packets of a stream may share a decoding time, as a dialog's lines do.
         states_aspect: Whether its header states the shape of a pixel of any codec.
+        side_data: Whether it keeps what goes beside a packet, as VP9's alpha does.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Container:
     codec_tags: bool = False
     simultaneous: bool = False
     states_aspect: bool = False
+    side_data: bool = False
 
     @property
     def suffix(self) -> str:
@@ -62,9 +64,15 @@ CONTAINERS: dict[str, Container] = {
             states_aspect=True,
         ),
         Container(
-            "mkv", "matroska", "subrip", cover="attached", attachments=True, simultaneous=True
+            "mkv",
+            "matroska",
+            "subrip",
+            cover="attached",
+            attachments=True,
+            simultaneous=True,
+            side_data=True,
         ),
-        Container("webm", "webm", "webvtt", simultaneous=True),
+        Container("webm", "webm", "webvtt", simultaneous=True, side_data=True),
     )
 }
 """By name."""

@@ -12,7 +12,8 @@ Tags = Mapping[str, str]
 
 _STATISTICS = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS")
 _MUXERS_OWN = {
-    "encoder", "vendor_id", "rotate", "major_brand", "minor_version", "compatible_brands",
+    "alpha_mode", "encoder", "vendor_id", "rotate", "major_brand", "minor_version",
+    "compatible_brands",
 }  # fmt: skip
 """What a muxer or demuxer says of itself, or what holds no longer."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?")

@@ -7,22 +7,26 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.packet import PacketSideData
 
 from nstd.errors import UnsupportedError
 from nstd.files import part_path, replace
+from nstd.media.alpha import on_black
 from nstd.media.color import encodable, tag
 from nstd.media.faults import writing_error
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.scan import open_film
-from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
+from nstd.media.write.codecs import CODECS, EncodeSettings, Layout, layout_of
 from nstd.media.write.options import encoder_options
 
 _LOG = logging.getLogger(__name__)
+
+EIGHT_BITS = 8
 
 _NEVER_REORDERED = 2
 """No frame of so few is coded before an earlier one. x265 (4.2) computes the decoding times of so
@@ -64,16 +68,16 @@ class SegmentWriter:
         self._info = info
         self._settings = settings
         self._alive = alive
-        self._layout = layout_of(settings, info.width, info.height)
+        self._layout = coded_layout(info, settings)
         self._durations: dict[int, int] = {}
         self._last: int | None = None
         self._count = 0
 
     def __enter__(self) -> Self:
         check_size(self._info, self._settings)
-        width, height = self._info.width, self._info.height
-        if self._layout != layout_of(self._settings, 2, 2):
-            _say_odd(f"{width}×{height}", self._settings.codec, self._layout.pixel_format)
+        if self._layout != layout_of(self._settings, 2, 2, alpha=self._info.alpha):
+            size = f"{self._info.width}×{self._info.height}"
+            _say_odd(size, self._settings.codec, self._layout.pixel_format)
         try:
             self._container = self._open()
             self._stream = self._add_stream()
@@ -104,7 +108,7 @@ class SegmentWriter:
         """
         self._check(frame)
         self._alive()
-        picture = encodable(frame.image, self._layout.pixel_format)
+        picture = self._encodable(frame)
         picture.pts = frame.pts - origin(self._info)
         picture.time_base = frame.time_base
         self._durations[picture.pts] = frame.duration
@@ -112,12 +116,22 @@ class SegmentWriter:
         self._count += 1
         self._encode(picture)
 
+    def _encodable(self, frame: Frame) -> av.VideoFrame:
+        pixels = frame.pixels if self._layout.bits > EIGHT_BITS else frame.image
+        alpha = frame.alpha
+        if self._layout.alpha and alpha is None:
+            alpha = np.full(pixels.shape[:2], 255, np.uint8)
+        elif alpha is not None and not self._layout.alpha:
+            pixels, alpha = on_black(pixels, alpha), None
+        return encodable(pixels, self._layout.pixel_format, alpha)
+
     def _open(self) -> OutputContainer:
         ticks = str(self._info.time_base.denominator)
         form = CODECS[self._settings.codec].segment_format
         options = {"movie_timescale": ticks, "video_track_timescale": ticks}
         if form not in {"mp4", "mov"}:
-            options = {}
+            # Only the version of NUT without syncpoints keeps what goes beside a packet.
+            options = {"syncpoints": "none", "strict": "experimental"}
         return av.open(str(self._part), "w", format=form, options=options)
 
     def _add_stream(self) -> av.VideoStream:
@@ -243,3 +257,28 @@ def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
 def origin(info: VideoInfo) -> int:
     """Moment of the film, in its units, that is 0 in its segments: MP4 shows nothing before 0."""
     return min(0, info.start)
+
+
+def coded_layout(info: VideoInfo, settings: EncodeSettings) -> Layout:
+    """Layout of the coded pictures of a film."""
+    return layout_of(settings, info.width, info.height, alpha=info.alpha)
+
+
+def mend_alpha(packet: "av.Packet[Any]") -> None:
+    """Mend what goes beside a segment's packet: VP9's alpha, and the number that says so.
+
+    NUT (libavformat 62) writes that number with the data, and puts it before them again when it is
+    read. No frame of VP9 begins like it.
+    """
+    beside = PacketSideData.from_packet(packet, "matroska_block_additional")
+    data = bytes(beside)
+    if data.startswith(2 * _ALPHA):
+        mended = PacketSideData(_BESIDE, len(data) - len(_ALPHA))  # type: ignore[call-arg]
+        mended.update(data[len(_ALPHA) :])
+        mended.to_packet(packet)
+
+
+_BESIDE = 15
+"""ffmpeg's number of "matroska_block_additional"."""
+_ALPHA = (1).to_bytes(8, "big")
+"""What Matroska knows a packet's alpha by among what goes beside it."""

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 STORE = "nstd.ledger.store:JobStore"
 KEEPER = "nstd.media.keep:FrameKeeper"
-PAINT = "nstd.work.segments:paint"
+PAINT = "nstd.work.segments:_paint"
 
 
 class Point(NamedTuple):

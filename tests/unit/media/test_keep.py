@@ -107,3 +107,22 @@ def test_a_folder_in_the_place_of_a_frame_and_a_file_in_that_of_the_folder_give_
     FrameKeeper(tmp_path / "other").keep(1, noise(1))
     for folder in ("frames", "other"):
         assert np.array_equal(FrameKeeper(tmp_path / folder).load(1), noise(1))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_alpha_and_sixteen_bits_come_back_bit_for_bit(
+    tmp_path: Path, kind: type[np.uint8] | type[np.uint16]
+) -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(0, np.iinfo(kind).max + 1, (37, 53, 3)).astype(kind)
+    alpha = random.integers(0, 256, (37, 53), dtype=np.uint8)
+    keeper = FrameKeeper(tmp_path)
+    keeper.keep(1, image, alpha)  # type: ignore[arg-type] # numpy knows no choice of two
+    keeper.keep(2, image)  # type: ignore[arg-type]
+    found, mask = keeper.load_with_alpha(1)
+    assert found.dtype == kind
+    assert mask is not None
+    np.testing.assert_array_equal(found, image)
+    np.testing.assert_array_equal(mask, alpha)
+    assert keeper.load_with_alpha(2)[1] is None
+    np.testing.assert_array_equal(keeper.load(2), image)

@@ -16,7 +16,7 @@ from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
 from nstd.media.write.codecs import CODECS, PRESETS, EncodeSettings
 from nstd.submit.output import OutputSpec
-from nstd.work.film import Film, to_image, to_tensor
+from nstd.work.film import Film, at_depth, to_image, to_pixels, to_tensor
 from nstd.work.plan import ExecutionPlan
 
 
@@ -128,3 +128,13 @@ def test_progress_counts_from_the_first_frame_asked_for() -> None:
     film.progress(14, 5)
     assert store.progress.mock_calls == [call("job", 1, 5), call("job", 5, 5)]
     assert observer.painted.mock_calls == [call(10), call(14)]
+
+
+def test_a_picture_of_sixteen_bits_and_its_tensor_are_the_same_picture() -> None:
+    random = np.random.default_rng(0)
+    deep = random.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
+    np.testing.assert_array_equal(to_pixels(to_tensor(deep), 16), deep)
+    shallow = random.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert torch.equal(to_tensor(shallow), to_tensor(at_depth(shallow, 16)))
+    np.testing.assert_array_equal(at_depth(at_depth(shallow, 16), 8), shallow)
+    np.testing.assert_array_equal(to_pixels(to_tensor(deep), 8), at_depth(deep, 8))
