@@ -132,6 +132,47 @@ def damaged(path: Path, at: Sequence[int], **changes: Any) -> Path:
     return path
 
 
+Edit = tuple[int, int]
+"""Of an edit list: how long, in units of the film's time base, and from which media time on; −1 for
+nothing that is shown."""
+
+
+def edited(path: Path, edits: Sequence[Edit]) -> Path:
+    """Give the first track of an MP4 film, whose index comes last, this edit list."""
+    tracks = iter([edits])
+
+    def walked(boxes: bytes) -> bytes:
+        made = b""
+        while boxes:
+            length, name = struct.unpack(">I4s", boxes[:8])
+            content, boxes = boxes[8:length], boxes[length:]
+            if name == b"moov":
+                content = walked(content)
+            elif name == b"trak" and (own := next(tracks, None)) is not None:
+                header = struct.unpack(">I", content[:4])[0]
+                content = content[:header] + _edit_list(own) + _without_edits(content[header:])
+            made += struct.pack(">I4s", len(content) + 8, name) + content
+        return made
+
+    path.write_bytes(walked(path.read_bytes()))
+    return path
+
+
+def _edit_list(edits: Sequence[Edit]) -> bytes:
+    entries = b"".join(struct.pack(">IiI", long, begin, 1 << 16) for long, begin in edits)
+    return struct.pack(">I4sI4sII", 24 + len(entries), b"edts", 16 + len(entries), b"elst", 0,
+                       len(edits)) + entries  # fmt: skip
+
+
+def _without_edits(boxes: bytes) -> bytes:
+    kept = b""
+    while boxes:
+        length, name = struct.unpack(">I4s", boxes[:8])
+        kept += b"" if name == b"edts" else boxes[:length]
+        boxes = boxes[length:]
+    return kept
+
+
 def gif(path: Path, delays: Sequence[int] = (5, 2, 2, 30, 7)) -> Path:
     """A GIF whose pictures stay for these hundredths of a second."""
     times = [sum(delays[:index]) for index in range(len(delays))]

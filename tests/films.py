@@ -81,6 +81,19 @@ def times(film: Path, stream: int = 0) -> list[Fraction]:
         ]
 
 
+def shown(film: Path, ffprobe: str) -> list[int]:
+    """When ffprobe says that the frames are shown, those of which it cannot left out."""
+    asked = ["-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp"]
+    told = subprocess.run(
+        [ffprobe, "-v", "error", *asked, "-of", "csv=p=0", str(film)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    lines = [line.partition(",")[0].strip() for line in told.stdout.splitlines()]
+    return [int(line) for line in lines if line not in ("", "N/A")]
+
+
 def streams(film: Path) -> list[str]:
     """The kinds of its streams, in order."""
     with av.open(str(film)) as container:

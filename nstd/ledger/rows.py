@@ -124,14 +124,18 @@ def file_values(
         "device": _signed(identity.device),
         "inode": _signed(identity.inode),
         "size": identity.size,
-        "mtime_ns": identity.mtime_ns,
-        "ctime_ns": identity.ctime_ns,
+        "mtime_ns": _signed(identity.mtime_ns),
+        "ctime_ns": _signed(identity.ctime_ns),
     }
 
 
 def _signed(number: int) -> int:
-    """A 64-bit number as SQLite stores it: some file systems use all 64 bits of an inode."""
-    return number - (1 << 64) if number >= (1 << 63) else number
+    """A number of any size as SQLite stores it, in 64 bits; enough to tell whether it has changed.
+
+    Some file systems use all 64 bits of an inode, and nanoseconds need more of them for times
+    after 2262, which some cameras and archives give.
+    """
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def row_of(connection: sqlite3.Connection, job_id: int) -> sqlite3.Row:

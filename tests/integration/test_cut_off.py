@@ -8,7 +8,6 @@ which end between two blocks.
 
 import functools
 import logging
-import subprocess
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +20,7 @@ from nstd.errors import TruncatedError, UnreadableError
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from tests import clips
+from tests.films import shown
 
 Making = Callable[[Path], Path]
 
@@ -65,19 +65,6 @@ FILMS: dict[str, Making] = {
     "y4m": made("a.y4m", "wrapped_avframe"),
     "y4m, 4:4:4": made("a.y4m", "wrapped_avframe", pixel_format="yuv444p"),
 }  # fmt: skip
-
-
-def shown(film: Path, ffprobe: str) -> list[int]:
-    """When ffprobe says that the frames are shown, those of which it cannot left out."""
-    asked = ["-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp"]
-    told = subprocess.run(
-        [ffprobe, "-v", "error", *asked, "-of", "csv=p=0", str(film)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    lines = [line.partition(",")[0].strip() for line in told.stdout.splitlines()]
-    return [int(line) for line in lines if line not in ("", "N/A")]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from nstd.media.read.limits import Limits
 
 _LOG = logging.getLogger(__name__)
 
+_REORDERED = 16
+"""Frames that one may be coded ahead of at most, in H.264 and H.265."""
 _UNBROKEN_FAILURES = 64
 """A demuxer that fails this often without a packet in between will not recover."""
 
@@ -33,7 +35,7 @@ class Scan:
             rounded them.
         packets: Number of the stream's packets, those that show nothing included.
         frames: Number of packets that show a frame.
-        promised: Number of frames the container's header states, or 0.
+        promised: Number of packets that the container's header states, or 0.
         offset: The stream's start time as the container states it, or None.
         tail: Duration of the last frame in display order, or 0.
         end: Seconds at which the last packet of any stream ends.
@@ -173,6 +175,7 @@ def _read_through(
 ) -> Scan:
     with open_film(path) as container:
         tally = _Tally(index)
+        promised = _promised(container, index)
         streams = [s.index for s in container.streams if s.type in ("video", "audio")]
         for packet in beating(packets(container, path, *streams), alive):
             tally.add(packet)
@@ -181,7 +184,16 @@ def _read_through(
         stream = container.streams[index]
         if container.format.name == "avi" and isinstance(stream, av.VideoStream):
             tally.show_as_decoded(stream.codec_context.reorder_depth)
-        return tally.result(stream.frames, stream.start_time, container.format.name)
+        return tally.result(promised, stream.start_time, container.format.name)
+
+
+def _promised(container: InputContainer, index: int) -> int:
+    """How many packets of a stream the header states, before any is read."""
+    stream = container.streams[index]
+    if "mp4" not in container.format.name.split(","):
+        return stream.frames
+    # What an edit list cuts away is counted in the header, and is not in the index.
+    return min(stream.frames, len(stream.index_entries))
 
 
 class _Tally:
@@ -235,8 +247,29 @@ class _Tally:
             stated += [stated[-1] + step * late for late in range(1, delay + 1)]
             self._pts[:] = stated[delay:]
 
+    def _fill_in_beginning(self) -> bool:
+        """Time the frames before the first that states its time backwards from there.
+
+        Matroska cannot state times before 0; what begins there comes without any, whatever it
+        said of sound.
+
+        Returns:
+            Whether there were any.
+        """
+        stated = sorted(stamp for stamp in self._pts if stamp is not None)
+        lacking = len(self._pts) - len(stated)
+        times = zip(self._pts, self._dts, strict=True)
+        early = [at for at, both in enumerate(times) if both == (None, None)]
+        if not stated or not early or len(early) < lacking or early[-1] >= lacking + _REORDERED:
+            return False
+        step = int(np.median(np.diff(stated))) if len(stated) > 1 else self._last[1]
+        for number, place in enumerate(early):
+            self._pts[place] = stated[0] - step * (lacking - number)
+        return True
+
     def result(self, promised: int, offset: int | None, container: str) -> Scan:
         states_times = container != "avi"
+        filled = self._fill_in_beginning()
         complete = None not in self._pts
         # Where only decoding times are stated: as a set they are the same.
         stamps = self._pts if complete else self._dts
@@ -250,7 +283,7 @@ class _Tally:
             tail=self._last[1],
             end=self._end,
             sound_bytes=self._sound_bytes,
-            exact=complete and states_times,
+            exact=complete and states_times and not filled,
             # In a transport stream, what was badly received is marked so too.
             torn=self._torn and container != "mpegts",
         )

@@ -98,3 +98,12 @@ def test_the_daemons_last_report_is_kept(store: JobStore) -> None:
 
 def test_of_a_folder_whose_name_is_no_text_no_place_is_known(store: JobStore) -> None:
     assert store.last_place("source", os.fsdecode(b"/films/\xff")) is None
+
+
+@pytest.mark.parametrize("mtime_ns", [10**19, -(10**19), 2**63, 0])
+def test_a_file_of_any_time_is_known_again(store: JobStore, mtime_ns: int) -> None:
+    identity = FileIdentity(1, 2**64 - 1, 3, mtime_ns, mtime_ns)
+    store.record_file(b"/in", b"a.mp4", identity, "c0ffee")
+    assert store.known_fingerprint(b"/in", b"a.mp4", identity) == "c0ffee"
+    later = replace(identity, mtime_ns=mtime_ns + 1)
+    assert store.known_fingerprint(b"/in", b"a.mp4", later) is None
