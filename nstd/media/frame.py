@@ -103,9 +103,9 @@ class VideoInfo:
         reader_reason: Why that one, as a sentence.
         field_order: Whether its frames are interlaced, and which field comes first: "top" or
             "bottom"; "mixed" where some frames are interlaced and some are not.
-        deinterlace: What becomes of interlaced frames: "frames", one of each; "fields", one of each
-            field (then `frames`, `frame_rate` and the unit of time are as frames come from the
-            reader); "off", nothing, as where there are none.
+        deinterlace: What becomes of interlaced frames, wherever there are any: "frames", one of
+            each; "fields", one of each field of all frames (then `frames`, `frame_rate` and the
+            unit of time are as frames come from the reader); "off", they stay as they are.
         alpha: Frames have an alpha channel.
         mirrored: The coded picture is flipped, left to right, before it is turned by `rotation`:
             the display matrix says so.
@@ -139,7 +139,7 @@ class VideoInfo:
     reader: ReaderName = "opencv"
     reader_reason: str = ""
     field_order: FieldOrder = "progressive"
-    deinterlace: Deinterlacing = "off"
+    deinterlace: Deinterlacing = "frames"
     alpha: bool = False
     mirrored: bool = False
     matrix_display: tuple[int, ...] | None = None

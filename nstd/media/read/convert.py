@@ -156,8 +156,13 @@ def _matrix(frame: av.VideoFrame) -> int:
     stated = int(frame.colorspace)
     if stated not in (_UNSTATED, _RGB):
         return stated
-    long, short = max(frame.width, frame.height), min(frame.width, frame.height)
-    return _BT709 if long >= _LARGE[0] or short > _LARGE[1] else _BT601
+    return _BT709 if is_large(frame.width, frame.height) else _BT601
+
+
+def is_large(width: int, height: int) -> bool:
+    """Whether a picture that states no matrix is taken for BT.709."""
+    long, short = max(width, height), min(width, height)
+    return long >= _LARGE[0] or short > _LARGE[1]
 
 
 def _from_yuv(frame: av.VideoFrame, full: int, depth: int) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ _Code = TypeVar("_Code", np.uint8, np.uint16)
 class Decoder(Protocol):
     """One film being decoded: `grab` the next frame, look at its `pts`, `retrieve` its picture."""
 
-    def grab(self, attempts: int = 1) -> bool:
+    def grab(self, attempts: int = 1, /) -> bool:
         """Decode the next frame; false at the film's end.
 
         Args:

@@ -3,16 +3,16 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 
 from nstd.errors import UnsupportedError
-from nstd.media.color import as_709, wrongly_601
-from nstd.media.frame import Image, Mask, Rotation, VideoInfo
-from nstd.media.read.chroma import interpolated_chroma
+from nstd.media.frame import Image, Rotation, VideoInfo
 from nstd.media.read.convert import Picture
+from nstd.media.read.decoding import upright
+from nstd.media.read.pyav import PyAvDecoder, pyav_decoder
 from nstd.media.read.timing import units
 
 _ROTATIONS: dict[int, Rotation] = {0: 0, 90: 90, 180: 180, 270: 270}
@@ -24,20 +24,17 @@ class Capture:
 
     Args:
         capture: The opened film.
-        luma: The same film opened again, giving its luma instead of colors, or None.
 
     Attributes:
-        width: Pixels, upright.
-        height: Pixels, upright.
+        width: Pixels, as coded.
+        height: Likewise.
         rotation: Degrees clockwise by which the coded picture is turned to stand upright.
     """
 
-    def __init__(self, capture: cv2.VideoCapture, luma: cv2.VideoCapture | None = None) -> None:
+    def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
-        self._luma = luma
         self.width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         self.height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        # OpenCV turns by right angles only and leaves other pictures as they are.
         stated = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
         self.rotation: Rotation = _ROTATIONS.get(stated, 0)
 
@@ -50,9 +47,7 @@ class Capture:
         Args:
             attempts: How often to try again before it is taken for the end.
         """
-        if self._luma is not None:
-            _grab(self._luma, attempts)
-        return _grab(self._capture, attempts)
+        return any(self._capture.grab() for _ in range(max(1, attempts)))
 
     @property
     def milliseconds(self) -> float:
@@ -60,41 +55,45 @@ class Capture:
         return self._capture.get(cv2.CAP_PROP_POS_MSEC)
 
     def retrieve(self) -> Image | None:
-        """The frame grabbed last: uint8 `[height, width, 3]`, red first; None if it has none."""
+        """The frame grabbed last, as coded: uint8 `[height, width, 3]`, red first, or None."""
         there, picture = self._capture.retrieve()
         if not there:
             return None
         return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
-
-    def retrieve_luma(self) -> Mask | None:
-        """The luma of the frame grabbed last: uint8 `[height, width]`; None if it is not known."""
-        if self._luma is None or self._luma.get(cv2.CAP_PROP_POS_MSEC) != self.milliseconds:
-            return None
-        there, picture = self._luma.retrieve()
-        return picture if there and picture.ndim == 2 else None  # type: ignore[return-value]
 
 
 class OpenCvDecoder:
     """See `Decoder`.
 
     OpenCV tells a frame's time as a float of milliseconds since the stream's start, which is exact
-    once it is rounded to the time base.
+    once it is rounded to the time base. That a frame is interlaced, and that it could not convert
+    it, it does not tell: PyAV does, and its frame is taken then.
 
     Args:
         capture: The opened film.
         info: Of the film.
         offset: The stream's start time, which OpenCV subtracts; None: its times mean nothing.
+        watch: The same film being decoded by PyAV; None where it is known not to be interlaced.
     """
 
-    def __init__(self, capture: Capture, info: VideoInfo, offset: int | None) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        info: VideoInfo,
+        offset: int | None = None,
+        watch: PyAvDecoder | None = None,
+    ) -> None:
         self._capture = capture
         self._info = info
         self._offset = offset
-        self._corrects_matrix = wrongly_601(info)
+        self._watch = watch
 
-    def grab(self, attempts: int = 1) -> bool:
+    def grab(self, attempts: int = 1, /) -> bool:
         """Decode the next frame; false at the film's end, or at damage after some attempts."""
-        return self._capture.grab(attempts)
+        there = self._capture.grab(attempts)
+        if there and self._watch is not None:
+            self._watch.follow(self.pts)
+        return there
 
     @property
     def pts(self) -> int | None:
@@ -105,12 +104,10 @@ class OpenCvDecoder:
 
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright; None if it has no picture."""
+        if self._watch is not None and self._watch.interlaced:
+            return self._watch.retrieve()
         image = self._capture.retrieve()
-        if image is None or image.shape[:2] != (self._info.height, self._info.width):
-            return None
-        if self._corrects_matrix:
-            image = as_709(image, self._capture.retrieve_luma())
-        return Picture(interpolated_chroma(image, self._info))
+        return None if image is None else upright(Picture(image), self._info)
 
 
 @contextmanager
@@ -124,26 +121,24 @@ def opencv_decoder(path: Path, info: VideoInfo, offset: int | None) -> Iterator[
 
     Raises:
         UnsupportedError: OpenCV cannot open it.
+        InputError: PyAV cannot.
+        StorageError: The file system failed.
     """
-    # Only planar layouts of 8 bits give their luma; the colors of others are corrected without.
-    planar = info.bit_depth == 8 and info.pixel_format.startswith("yuv4")
-    with open_capture(path, with_luma=wrongly_601(info) and planar) as capture:
-        yield OpenCvDecoder(capture, info, offset)
-
-
-def _grab(capture: cv2.VideoCapture, attempts: int) -> bool:
-    return any(capture.grab() for _ in range(max(1, attempts)))
+    with (
+        open_capture(path) as capture,
+        pyav_decoder(path, info, timed=offset is not None) as watch,
+    ):
+        yield OpenCvDecoder(capture, info, offset, watch)
 
 
 @contextmanager
-def open_capture(path: Path, *, with_luma: bool = False) -> Iterator[Capture]:
+def open_capture(path: Path) -> Iterator[Capture]:
     """Open a film with OpenCV.
 
     That it opens does not mean that it decodes: `grab` a frame to know.
 
     Args:
         path: The film.
-        with_luma: Decode it a second time for the luma; only for planar layouts of 8 bits.
 
     Raises:
         UnsupportedError: OpenCV cannot open it.
@@ -152,21 +147,16 @@ def open_capture(path: Path, *, with_luma: bool = False) -> Iterator[Capture]:
     # level is read from the environment when the first film is opened.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    with _utf8_name(path.absolute()) as name, ExitStack() as stack:
-        capture = _opened(name, path, stack)
-        luma = _opened(name, path, stack) if with_luma else None
-        if luma is not None:
-            luma.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-        yield Capture(capture, luma)
-
-
-def _opened(name: str, path: Path, stack: ExitStack) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-    stack.callback(capture.release)
-    if not capture.isOpened():
-        raise UnsupportedError(f"OpenCV cannot open {path}")
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
-    return capture
+    with _utf8_name(path.absolute()) as name:
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+        try:
+            if not capture.isOpened():
+                raise UnsupportedError(f"OpenCV cannot open {path}")
+            # Before it is asked for the size. It would turn by right angles, and know no flip.
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+            yield Capture(capture)
+        finally:
+            capture.release()
 
 
 @contextmanager

@@ -7,24 +7,21 @@ from pathlib import Path
 
 import av
 from av.codec.context import CodecContext
-from av.container import InputContainer
+from av.container import Container, InputContainer
 from av.stream import Disposition, Stream
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
-from nstd.media.frame import ReaderName, VideoInfo
+from nstd.media.frame import VideoInfo
 from nstd.media.names import NOTE_TAG
+from nstd.media.read.choose import ATTEMPTS, Kind, kind_of, with_reader
 from nstd.media.read.limits import Limits
-from nstd.media.read.opencv import Capture, open_capture
-from nstd.media.read.orientation import display_matrix, orientation
-from nstd.media.read.pyav import decoded
+from nstd.media.read.opencv import open_capture
 from nstd.media.read.reading import Reading
 from nstd.media.read.scan import Scan, open_film, scan
 from nstd.media.read.structure import lacks_index
 from nstd.media.read.whole import what_is_missing
 
 _NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
-_ATTEMPTS = 64
-"""Attempts at a first frame: damaged packets, and those of other streams, may stand before it."""
 _SAME_RATE = Fraction(1, 20)
 """How far a stated frame rate may be from the counted one to be believed, as a share of it."""
 
@@ -67,7 +64,7 @@ def probe(
     Raises:
         VanishedError: There is no such file.
         UnreadableError: It is empty, a folder, damaged, or no film at all.
-        UnsupportedError: It has no moving picture, or one that OpenCV cannot decode; or it is
+        UnsupportedError: It has no moving picture, or one of a kind unknown to ffmpeg; or it is
             beyond one of the limits.
         TruncatedError: It ends before its own header says it does.
         StorageError: The file system failed.
@@ -87,37 +84,30 @@ def probe(
         remarks = (f"ends early: {missing}",) if missing else ()
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
-        with open_capture(path) as capture:
-            if not capture.grab(_ATTEMPTS):
-                raise _undecodable(container, stream, path)
-            info = _info(stream, counted, capture, truncated=bool(missing))
+        kind = kind_of(path, stream.index) or _kind_by_opencv(stream, path)
+        info = _info(stream, counted, kind, truncated=bool(missing))
         info = replace(info, accepts_truncated=accept_truncated, remarks=remarks)
-        first = next(decoded(container, stream, path), None)
-        info = _with_reader(_oriented(info, first), info, container, reading or Reading())
     if limits is not None:
         limits.require(path, info)
-    return info
+    reading = reading or Reading()
+    return _of_fields(with_reader(path, info, kind, reading), reading)
 
 
 def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:
-    """The video stream that is painted: the one OpenCV reads, which is the first.
+    """The video stream that is painted: the first that is no cover.
 
-    OpenCV cannot be told which. PyAV's `best` may be another one.
+    PyAV's `best` may be another one.
 
     Raises:
-        UnsupportedError: There is no film in it, or a cover picture stands before it.
+        UnsupportedError: There is no film in it.
     """
     films = container.streams.video
     if not films:
         raise UnsupportedError(f"{path} has no moving picture, only sound or other data")
-    if not is_cover(films[0]):
-        return films[0]
-    if all(is_cover(stream) for stream in films):
+    film = next((stream for stream in films if not is_cover(stream)), None)
+    if film is None:
         raise UnsupportedError(f"{path} has no moving picture, only a cover")
-    raise UnsupportedError(
-        f"The cover of {path} stands before its film, and OpenCV would read that",
-        "Put the film first: ffmpeg -i IN -map 0:V -map 0:a? -map 0:s? -c copy OUT",
-    )
+    return film
 
 
 def is_cover(stream: av.VideoStream) -> bool:
@@ -158,23 +148,30 @@ def _require_decoder(stream: av.VideoStream, path: Path) -> None:
         raise UnsupportedError(f"{path} is of a kind of video that ffmpeg does not know")
 
 
-def _undecodable(
-    container: InputContainer, stream: av.VideoStream, path: Path
-) -> UnreadableError | UnsupportedError:
-    """Whose fault it is that OpenCV decodes nothing: the film's, or OpenCV's."""
-    try:
-        for _ in container.decode(stream):
-            codec = stream.codec.canonical_name
-            return UnsupportedError(f"{path} is {codec} video, which this OpenCV cannot decode")
-    except av.FFmpegError as error:
-        return UnreadableError(f"No frame of {path} can be decoded ({error.strerror})")
-    return UnreadableError(f"No frame of {path} can be decoded")
+def _kind_by_opencv(stream: av.VideoStream, path: Path) -> Kind:
+    """What OpenCV knows of a stream that PyAV decodes no frame of.
+
+    Raises:
+        UnreadableError: OpenCV decodes none either.
+    """
+    if stream.index == stream.container.streams.video[0].index:
+        with open_capture(path) as capture:
+            if capture.grab(ATTEMPTS):
+                layout = stream.codec_context.format
+                return Kind(
+                    width=capture.width,
+                    height=capture.height,
+                    layout=layout.name if layout else "unknown",
+                    rotation=capture.rotation,
+                    decoded=False,
+                )
+    raise UnreadableError(f"No frame of {path} can be decoded")
 
 
 def _info(
     stream: av.VideoStream,
     counted: Scan,
-    capture: Capture,
+    kind: Kind,
     *,
     truncated: bool,
 ) -> VideoInfo:
@@ -182,67 +179,56 @@ def _info(
     time_base = stream.time_base or Fraction(1, av.time_base)
     start = int(counted.times[0]) if len(counted.times) else counted.offset or 0
     duration = _duration(stream, counted, start, truncated=truncated)
-    layout = context.format
+    bits = [] if kind.layout == "unknown" else av.VideoFormat(kind.layout, 4, 4).components
+    lies = bool(kind.rotation % 180)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     return VideoInfo(
         stream=stream.index,
-        width=capture.width,
-        height=capture.height,
+        width=kind.height if lies else kind.width,
+        height=kind.width if lies else kind.height,
         frame_rate=_frame_rate(stream, counted.frames, duration * time_base),
         time_base=time_base,
         start=start,
         duration=duration,
         frames=counted.frames,
-        rotation=capture.rotation,
-        sample_aspect_ratio=1 / aspect if capture.rotation % 180 else aspect,
+        rotation=kind.rotation,
+        sample_aspect_ratio=1 / aspect if lies else aspect,
         color_range=_RANGES.get(context.color_range, "unknown"),
         primaries=_PRIMARIES.get(context.color_primaries, "unknown"),
         transfer=_TRANSFERS.get(context.color_trc, "unknown"),
         matrix=_MATRICES.get(context.colorspace, "unknown"),
-        bit_depth=max((part.bits for part in layout.components), default=8) if layout else 8,
-        pixel_format=layout.name if layout else "unknown",
+        bit_depth=max((part.bits for part in bits), default=8),
+        pixel_format=kind.layout,
         sound_bytes=counted.sound_bytes,
         truncated=truncated,
+        field_order=kind.field_order,
+        alpha=kind.alpha,
+        mirrored=kind.mirrored,
+        matrix_display=kind.matrix,
+        container=stream.container.format.name,
+        note=_note(stream.container),
     )
 
 
-def _oriented(info: VideoInfo, frame: av.VideoFrame | None) -> VideoInfo:
-    """The facts as OpenCV has them, and how the film's display matrix turns its pictures."""
-    matrix = display_matrix(frame) if frame else None
-    if matrix is None or frame is None:
+def _of_fields(info: VideoInfo, reading: Reading) -> VideoInfo:
+    """The facts of a film as it comes from the reader, where that gives fields."""
+    if reading.deinterlace == "off":
+        return replace(info, deinterlace="off")
+    if reading.deinterlace == "auto" or info.field_order == "progressive":
         return info
-    found = orientation(matrix)
-    mirrored, rotation = found or (False, 0)
-    size = (frame.width, frame.height)[:: -1 if rotation % 180 else 1]
-    aspect = info.sample_aspect_ratio
     return replace(
         info,
-        mirrored=mirrored,
-        rotation=rotation,
-        width=size[0],
-        height=size[1],
-        sample_aspect_ratio=1 / aspect if (rotation - info.rotation) % 180 else aspect,
-        matrix_display=None if found else matrix,
+        deinterlace="fields",
+        frames=2 * info.frames,
+        frame_rate=2 * info.frame_rate,
+        # A field is shown for half of its frame's time.
+        time_base=info.time_base / 2,
+        start=2 * info.start,
+        duration=2 * info.duration,
     )
 
 
-def _with_reader(
-    info: VideoInfo, by_opencv: VideoInfo, container: InputContainer, reading: Reading
-) -> VideoInfo:
-    reader: ReaderName = "pyav" if reading.reader == "pyav" else "opencv"
-    why = "as asked" if reading.reader != "auto" else "it gives what PyAV gives"
-    if info.mirrored or info.rotation != by_opencv.rotation:
-        reader, why = "pyav", "it is mirrored, which OpenCV does not know"
-    return replace(
-        info,
-        reader=reader,
-        reader_reason=why,
-        container=container.format.name,
-        note=_note(container),
-    )
-
-
-def _note(container: InputContainer) -> str:
+def _note(container: Container) -> str:
     # Matroska's programs write names of tags in capitals.
     notes = (text for key, text in container.metadata.items() if key.lower() == NOTE_TAG)
     return next(notes, "")

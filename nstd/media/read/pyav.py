@@ -1,20 +1,39 @@
 """Films decoded by PyAV: the same `Decoder` as OpenCV's, of any stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 
 from nstd.errors import UnsupportedError
 from nstd.media.frame import VideoInfo
 from nstd.media.read.convert import Converter, Picture
 from nstd.media.read.decoding import upright
+from nstd.media.read.deinterlace import Decoded, deinterlaced
 from nstd.media.read.scan import open_film, packets
 
 DECODER_THREADS = 2
 """Fixed, and each with frames of its own: what a decoder makes of damage depends on the threads
 that share a frame."""
+
+
+@contextmanager
+def open_stream(path: Path, index: int) -> Iterator[tuple[InputContainer, av.VideoStream]]:
+    """Open a film to decode the video stream with this index.
+
+    Raises:
+        InputError: It cannot be opened as a film, or has no such stream.
+        StorageError: The file system failed.
+    """
+    with open_film(path) as container:
+        stream = container.streams[index] if index < len(container.streams) else None
+        if not isinstance(stream, av.VideoStream):
+            raise UnsupportedError(f"{path} is not the film it was: stream {index} has no pictures")
+        stream.codec_context.thread_type = "FRAME"
+        stream.codec_context.thread_count = DECODER_THREADS
+        yield container, stream
 
 
 @contextmanager
@@ -30,17 +49,12 @@ def pyav_decoder(path: Path, info: VideoInfo, *, timed: bool = True) -> Iterator
         InputError: It cannot be opened as a film.
         StorageError: The file system failed.
     """
-    with open_film(path) as container:
-        stream = container.streams[info.stream]
-        if not isinstance(stream, av.VideoStream):
-            raise UnsupportedError(f"{path} is not the film it was: stream {info.stream} is none")
-        context = stream.codec_context
-        context.thread_type, context.thread_count = "FRAME", DECODER_THREADS
+    with open_stream(path, info.stream) as (container, stream):
         yield PyAvDecoder(decoded(container, stream, path), info, timed=timed)
 
 
 def decoded(
-    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+    container: InputContainer, stream: av.VideoStream, path: Path
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream; what cannot be decoded is left out.
 
@@ -71,26 +85,46 @@ class PyAvDecoder:
     """
 
     def __init__(
-        self, frames: Iterator[av.VideoFrame], info: VideoInfo, *, timed: bool = True
+        self, frames: Iterable[av.VideoFrame], info: VideoInfo, *, timed: bool = True
     ) -> None:
-        self._timed = timed
-        self._frames = frames
+        self._frames = (
+            (Decoded(f, f.pts, interlaced=f.interlaced_frame) for f in frames)
+            if info.deinterlace == "off"
+            else deinterlaced(frames, info.deinterlace)
+        )
         self._info = info
+        self._timed = timed
         self._converter = Converter(info)
-        self._frame: av.VideoFrame | None = None
+        self._now: Decoded | None = None
 
-    def grab(self, attempts: int = 1) -> bool:
+    def grab(self, _attempts: int = 1, /) -> bool:
         """Decode the next frame; false at the film's end. Damage is gone over by itself."""
-        self._frame = next(self._frames, None) if attempts else None
-        return self._frame is not None
+        self._now = next(self._frames, None)
+        return self._now is not None
+
+    def follow(self, pts: int | None) -> None:
+        """Decode on to the frame of this time, or the next one where either has none."""
+        if pts is not None and self.pts is not None and self.pts > pts:
+            return
+        while self.grab() and pts is not None and self.pts is not None and self.pts < pts:
+            pass
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether the frame grabbed last was interlaced."""
+        return self._now is not None and self._now.interlaced
 
     @property
     def pts(self) -> int | None:
         """Time stamp of the frame grabbed last, in `VideoInfo.time_base`; None: it has none."""
-        return self._frame.pts if self._timed and self._frame is not None else None
+        now = self._now
+        if not self._timed or now is None or now.pts is None or now.field:
+            return None
+        # A field is shown for half of its frame's time: the unit is halved.
+        return 2 * now.pts if self._info.deinterlace == "fields" else now.pts
 
     def retrieve(self) -> Picture | None:
-        """The frame grabbed last, upright; None if it is of another size than the film's."""
-        if self._frame is None:
+        """The frame grabbed last, upright."""
+        if self._now is None:
             return None
-        return upright(self._converter.picture(self._frame), self._info)
+        return upright(self._converter.picture(self._now.frame), self._info)

@@ -13,7 +13,7 @@ from nstd.media.read.convert import Picture
 from nstd.media.read.decoding import Decoder
 from nstd.media.read.opencv import opencv_decoder
 from nstd.media.read.pyav import pyav_decoder
-from nstd.media.read.scan import Scan, scan
+from nstd.media.read.scan import Scan, of_fields, scan
 from nstd.media.read.timing import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def read_frames(
     if first < 0 or (last is not None and last < first - 1):
         raise ValueError(f"no frames from {first} to {last}")
     warn_of_hdr(info, str(path))
-    counted = scan(path, info.stream)
+    counted = _counted(path, info)
     with _decoder(path, info, counted) as decoder:
         film = _Film(path, info, counted, decoder)
         yield from film.frames(first, last)
@@ -69,7 +69,12 @@ def frame_times(path: Path, info: VideoInfo) -> list[int]:
         InputError: It cannot be opened as a film.
         StorageError: The file system failed.
     """
-    return [int(stamp) for stamp in scan(path, info.stream).times]
+    return [int(stamp) for stamp in _counted(path, info).times]
+
+
+def _counted(path: Path, info: VideoInfo) -> Scan:
+    counted = scan(path, info.stream)
+    return of_fields(counted) if info.deinterlace == "fields" else counted
 
 
 def _decoder(path: Path, info: VideoInfo, counted: Scan) -> AbstractContextManager[Decoder]:

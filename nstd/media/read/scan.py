@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +67,21 @@ class Scan:
     def step(self) -> int:
         """The usual distance between two frames, or 0 where unknown."""
         return int(np.median(np.diff(self.times))) if len(self.times) > 1 else 0
+
+
+def of_fields(scan: Scan) -> Scan:
+    """The two fields of each frame, in half of its unit of time: the second midway to the next."""
+    times, last = scan.times, scan.tail or scan.step
+    following = np.append(times[1:], times[-1:] + last)
+    return replace(
+        scan,
+        times=np.stack([2 * times, times + following], axis=1).reshape(-1),
+        packets=2 * scan.packets,
+        frames=2 * scan.frames,
+        promised=2 * scan.promised,
+        offset=None if scan.offset is None else 2 * scan.offset,
+        tail=scan.tail,
+    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nstd.media.color import as_709, encodable, is_yuv, warn_of_hdr, wrongly_601
+from nstd.media.color import encodable, is_yuv, warn_of_hdr
 from nstd.media.frame import VideoInfo
 
 
@@ -38,62 +38,6 @@ def to_rgb(yuv: npt.NDArray[np.float64], red: float, blue: float) -> npt.NDArray
     r = luma + 2 * (1 - red) * chroma_red
     b = luma + 2 * (1 - blue) * chroma_blue
     return np.stack([r, (luma - red * r - blue * b) / (1 - red - blue), b], axis=-1)
-
-
-@pytest.mark.parametrize(
-    ("changes", "corrected"),
-    [
-        ({}, True),
-        ({"width": 1280, "height": 536}, True),
-        ({"width": 720, "height": 1280}, True),  # upright, as telephones film
-        ({"width": 720, "height": 576}, False),
-        ({"matrix": "bt709"}, False),
-        ({"matrix": "smpte170m"}, False),
-        ({"color_range": "pc"}, False),  # JPEG's pictures are BT.601 in any size
-        ({"pixel_format": "bgr0"}, False),
-        ({"pixel_format": "pal8"}, False),
-        ({"pixel_format": "gray"}, False),
-    ],
-)
-def test_only_large_unlabeled_pictures_are_corrected(
-    changes: dict[str, object], corrected: bool
-) -> None:
-    assert wrongly_601(info(**changes)) is corrected
-
-
-def test_the_correction_undoes_the_wrong_matrix() -> None:
-    rng = np.random.default_rng(7)
-    # Colors the wrong matrix does not clip: those come back within the rounding of two steps.
-    true = rng.uniform(60, 190, (64, 64, 3)) / 255
-    wrong = to_rgb(to_yuv(true, 0.2126, 0.0722), 0.299, 0.114)
-    assert wrong.min() >= 0
-    assert wrong.max() <= 1
-    decoded = np.rint(wrong * 255).astype(np.uint8)
-    error = np.abs(as_709(decoded, None).astype(int) - true * 255)
-    assert error.max() <= 1.5
-
-
-def test_green_that_was_clipped_is_had_back_from_the_luma() -> None:
-    steps = np.array([0, 32, 64, 128, 192, 224, 255])
-    true = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 7, 3) / 255
-    yuv = to_yuv(true, 0.2126, 0.0722)
-    wrong = to_rgb(yuv, 0.299, 0.114) * 255
-    # Red and blue are never clipped: BT.601 stretches them less than BT.709 does.
-    assert wrong[..., [0, 2]].min() > -0.01
-    assert wrong[..., [0, 2]].max() < 255.01
-    assert wrong[..., 1].min() < -40
-    assert wrong[..., 1].max() > 295
-    decoded = np.clip(np.rint(wrong), 0, 255).astype(np.uint8)
-    luma = np.rint(16 + 219 * yuv[..., 0]).astype(np.uint8)
-    # Luma is coded in steps of 255/219, which green answers with up to 1.4 each.
-    assert np.abs(as_709(decoded, luma) - true * 255).max() <= 2
-    assert np.abs(as_709(decoded, None) - true * 255).max() > 30
-
-
-def test_greys_are_left_alone() -> None:
-    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 3, axis=2)
-    luma = np.rint(16 + greys[..., 0] * (219 / 255)).astype(np.uint8)
-    assert np.array_equal(as_709(greys, luma), greys)
 
 
 def test_pictures_are_encoded_as_bt709_in_limited_range() -> None:

@@ -1,4 +1,4 @@
-"""Which stream is painted: OpenCV reads the first, so that is the one, or none."""
+"""Which stream is painted: the first that is no cover."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,9 +26,9 @@ def test_the_first_film_is_painted(others: list[SimpleNamespace]) -> None:
     assert painted is first
 
 
-def test_a_cover_before_the_film_is_refused_with_the_way_out() -> None:
-    with pytest.raises(UnsupportedError, match=r"cover of a\.mp4 stands before.*-map 0:V"):
-        painted_stream(container(COVER, FILM), Path("a.mp4"))
+def test_a_cover_before_the_film_is_passed_over() -> None:
+    painted: object = painted_stream(container(COVER, THUMBNAILS, FILM), Path("a.mp4"))
+    assert painted is FILM
 
 
 @pytest.mark.parametrize("only", [[COVER], [COVER, THUMBNAILS]])
