@@ -16,7 +16,7 @@ from PIL import ExifTags, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from nstd.errors import UnsupportedError
 from nstd.files import part_path, removed_on_failure, sync_file, write_part
-from nstd.media.frame import Deep, Image
+from nstd.media.frame import Deep, Pixels
 from nstd.media.names import PILLOW_FORMATS
 from nstd.media.still import Still, alpha_of, on_white
 from nstd.media.still_notes import exif_for, iptc_segment, with_note
@@ -109,8 +109,17 @@ def keeping(still: Still, target: Path) -> Keeping:
     return Keeping(tuple(kept), converted, tuple(lost))
 
 
+def holds_16_bits(target: Path) -> bool:
+    """Whether pictures are written with 16 bits a color to a file of this name, if they have them.
+
+    Raises:
+        UnsupportedError: Pictures cannot be written with that suffix.
+    """
+    return STILL_FORMATS[_format_of(target)].deep
+
+
 def encode_still(
-    image: Image | Deep, still: Still, target: Path, *, quality: int, note: str | None = None
+    image: Pixels, still: Still, target: Path, *, quality: int, note: str | None = None
 ) -> Path:
     """Write a picture to the hidden part beside `target`, to be published with `publish`.
 
@@ -177,7 +186,7 @@ def _is_lossless(still: Still, form: str) -> bool:
     return still.lossless and form == still.format
 
 
-def _encoded(image: Image | Deep, still: Still, form: str, quality: int) -> bytes:
+def _encoded(image: Pixels, still: Still, form: str, quality: int) -> bytes:
     height, width = image.shape[:2]
     options = _save_options(still, form, quality, (width, height))
     alpha = alpha_of(still)
@@ -199,7 +208,7 @@ def _encoded(image: Image | Deep, still: Still, form: str, quality: int) -> byte
     return buffer.getvalue()
 
 
-def _with_alpha(image: Image | Deep, alpha: PIL.Image.Image | None) -> npt.NDArray[Any]:
+def _with_alpha(image: Pixels, alpha: PIL.Image.Image | None) -> npt.NDArray[Any]:
     """Three or four channels of one depth."""
     if alpha is None:
         return np.ascontiguousarray(image)

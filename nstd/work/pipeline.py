@@ -3,18 +3,17 @@
 import logging
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import cast
 
 from nstd.errors import BusyError, NstdError
 from nstd.files import opened, publish, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.alpha import visible
-from nstd.media.frame import Image, VideoInfo
+from nstd.media.frame import VideoInfo
 from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.still import Still
-from nstd.media.still_write import encode_still, keeping
+from nstd.media.still_write import encode_still, holds_16_bits, keeping
 from nstd.media.write.segment import check_size
 from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
@@ -130,7 +129,9 @@ def _stylize_still(film: Film) -> Path:
     require_room_for_still(film, *film.painter.painted_size(width, height))
     _tell_what_is_kept(film, still)
     film.observer.began(film.job, painted=0, total=1)
-    image = cast("Image", paint_alone(film, visible(still.image, still.alpha), 0))
+    pixels = still.image if still.deep is None else still.deep
+    bits = 8 if still.deep is None or not holds_16_bits(film.target) else 16
+    image = paint_alone(film, visible(pixels, still.alpha), 0, bits=bits)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     film.require_output()

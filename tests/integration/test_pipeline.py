@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from nstd.errors import (
@@ -24,7 +26,7 @@ from nstd.style.optimize import Iterate
 from nstd.work import room
 from nstd.work.room import Disk
 from tests.clips import make
-from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest, unbroken_digest
+from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest, scene, unbroken_digest
 from tests.jobs import Onlooker
 from tests.networks import make_quarter_network
 
@@ -281,6 +283,24 @@ def test_a_picture_waits_for_room_too(house: House, monkeypatch: pytest.MonkeyPa
     house.queue()
     assert isinstance(house.work(Onlooker()).error, DiskFullError)
     assert house.beside_the_target() == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("png", np.uint16), ("tif", np.uint16), ("bmp", np.uint8)]
+)
+def test_a_picture_of_16_bits_is_painted_with_as_many_where_its_format_has_them(
+    house: House, suffix: str, kind: type
+) -> None:
+    house.source, house.target = house.folder / "deep.png", house.folder / f"out/painted.{suffix}"
+    cv2.imwrite(str(house.source), scene(4).astype(np.uint16) * 200)
+    house.queue()
+    assert house.work(Onlooker()).error is None
+    painted = cv2.imread(str(house.target), cv2.IMREAD_UNCHANGED)
+    assert painted is not None
+    assert painted.shape == (SIZE[1], SIZE[0], 3)
+    assert painted.dtype == np.dtype(kind)
+    if kind is np.uint16:  # and not 8 bits, scaled
+        assert len(np.unique(painted % 257)) > 200
 
 
 def test_a_picture_beyond_its_limit_fails(house: House) -> None:

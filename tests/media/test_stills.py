@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL.Image
 import pillow_heif
@@ -119,3 +120,18 @@ def test_camera_raw_called_tiff_is_refused_too(tmp_path: Path) -> None:
     ended = copy(tmp_path / "a.tif", tmp_path / "b.png")
     assert ended.code == 1
     assert "of the kind camera raw" in ended.result["error"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bits_pass_through_all_of_the_program(tmp_path: Path, suffix: str) -> None:
+    codes = np.random.default_rng(3).integers(0, 65536, (48, 64, 3), dtype=np.uint16)
+    cv2.imwrite("a.png", codes)
+    ended = copy(tmp_path / "a.png", tmp_path / f"b{suffix}")
+    assert ended.code == 0, ended.said
+    found = cv2.imread(f"b{suffix}", cv2.IMREAD_UNCHANGED)
+    assert found is not None
+    assert np.array_equal(found, codes)
+    assert ended.report["keeping"]["kept"] == ["more than 8 bits a color"]
+    assert copy(tmp_path / "a.png", tmp_path / "c.jpg").report["keeping"]["lost"] == [
+        "more than 8 bits a color"
+    ]
