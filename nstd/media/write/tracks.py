@@ -77,6 +77,8 @@ class Track:
         end = begin + (packet.duration or 0) * packet.time_base
         if not self.window.holds(begin, end) or self._sticks_out(begin):
             return False
+        if packet.is_discard and not self.container.edit_lists and end < self.window.shift:
+            return False  # cut away by the source's edit list: it would be heard again
         shift = round(self.window.shift / packet.time_base)
         packet.pts = stamp - shift
         packet.dts = packet.pts if packet.dts is None else packet.dts - shift
