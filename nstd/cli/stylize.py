@@ -267,20 +267,21 @@ def _recipe(
     config: Config, name: str | None, like: Path | None, keys: dict[str, Any]
 ) -> StyleRecipe:
     """The recipe that is named, or that a painted file tells of, with the options' keys."""
-    from nstd.submit.provenance import read_note, recipe_of_note
+    from nstd.submit.provenance import read_note, recipe_of_note, with_names_of
 
-    begun = None
-    if like is not None:
-        if name is not None:
-            raise UsageError("--recipe and --like both name a recipe", "Give one of them")
-        note = read_note(like)
-        if note is None:
-            raise UsageError(
-                f"{like} does not say how it was painted",
-                "Name a film or picture that nstd has made, or a style with --style",
-            )
-        begun = recipe_of_note(note, like.name, config, keys)
-    return recipe_from_options(config, name=name, overrides=keys, like=begun)
+    if like is None:
+        return recipe_from_options(config, name=name, overrides=keys)
+    if name is not None:
+        raise UsageError("--recipe and --like both name a recipe", "Give one of them")
+    note = read_note(like)
+    if note is None:
+        raise UsageError(
+            f"{like} does not say how it was painted",
+            "Name a film or picture that nstd has made, or a style with --style",
+        )
+    begun = recipe_of_note(note, like.name, config, keys)
+    recipe = recipe_from_options(config, name=None, overrides=keys, like=begun)
+    return with_names_of(recipe, note)
 
 
 def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:

@@ -96,10 +96,10 @@ def note_in(exif: bytes | None) -> str:
     return next((line for line in _history(exif) if line.startswith(_NOTE)), "")
 
 
-def with_note(exif: bytes | None, note: str | None) -> bytes | None:
+def with_note(exif: bytes | None, note: str) -> bytes | None:
     """An EXIF block in which a note stands behind what else was done, in place of one before."""
     lines = [line for line in _history(exif) if not line.startswith(_NOTE)]
-    lines += [] if note is None else [note]
+    lines += [note] if note else []
     block = PIL.Image.Exif()
     block.load(exif or b"")
     block.pop(_IMAGE_HISTORY, None)

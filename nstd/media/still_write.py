@@ -119,7 +119,7 @@ def holds_16_bits(target: Path) -> bool:
 
 
 def encode_still(
-    image: Pixels, still: Still, target: Path, *, quality: int, note: str | None = None
+    image: Pixels, still: Still, target: Path, *, quality: int, note: str = ""
 ) -> Path:
     """Write a picture to the hidden part beside `target`, to be published with `publish`.
 
@@ -130,7 +130,7 @@ def encode_still(
             is scaled to fit.
         target: Where it will be published; its suffix chooses the format.
         quality: 1 to 100, for formats that lose detail.
-        note: What the result says of how it was painted; None for nothing.
+        note: What the result says of how it was painted; "" for nothing.
 
     Returns:
         Path of the part, on the disk.
@@ -169,7 +169,7 @@ def _format_of(target: Path) -> str:
     return form
 
 
-def _noted(still: Still, form: str, note: str | None) -> Still:
+def _noted(still: Still, form: str, note: str) -> Still:
     """The picture with a note in its EXIF block, unless that would then not fit."""
     exif = with_note(still.notes.exif, note)
     if not _fits(form, exif, 0):

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,24 @@ def recipe_of_note(note: Json, name: str, config: Config, given: Mapping[str, An
             [f"{name}: {shown_path(fault.path)}: {fault.sentence}" for fault in faults],
             "Paint with a --style and options of your own",
         ) from error
+
+
+def with_names_of(recipe: StyleRecipe, note: Json) -> StyleRecipe:
+    """The recipe with the names that a note tells for what was found among the copies of jobs.
+
+    Such a copy is called by its content's hash, and what is painted by it is to say a name again.
+    """
+    told, network = note["recipe"].get("styles"), note["recipe"].get("network")
+    names = {
+        one["sha256"]: one["name"]
+        for one in [*(told if isinstance(told, list) else []), network]
+        if isinstance(one, dict) and isinstance(one.get("sha256"), str)
+        if isinstance(one.get("name"), str)
+    }
+    styles = tuple(
+        replace(style, name=names.get(Path(style.image).stem)) for style in recipe.styles
+    )
+    return replace(recipe, styles=styles, network_name=names.get(Path(recipe.network).stem))
 
 
 def _style(style: object, name: str, config: Config) -> Json:

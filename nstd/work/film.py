@@ -93,11 +93,15 @@ class Film:
         """Where the painted film goes."""
         return path_of(self.job.request.target)
 
-    @property
-    def note(self) -> str | None:
-        """What the painted file is to say of how it was painted; None for nothing."""
-        says = self.output.encode.provenance and not self.output.copy
-        return note_of(self.painter.recipe) if says else None
+    def note(self, before: str) -> str:
+        """What the painted file is to say of how it was painted; "" for nothing.
+
+        Args:
+            before: What the source says of that, which holds as long as nothing is painted.
+        """
+        if self.output.copy:
+            return before
+        return note_of(self.painter.recipe) if self.output.encode.provenance else ""
 
     def require_output(self) -> Path:
         """See that the output's disk is there; gives the folder that the configuration names.

@@ -135,7 +135,9 @@ def _stylize_still(film: Film) -> Path:
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     film.require_output()
-    return encode_still(image, still, film.target, quality=_STILL_QUALITY, note=film.note)
+    return encode_still(
+        image, still, film.target, quality=_STILL_QUALITY, note=film.note(still.note)
+    )
 
 
 def _tell_what_is_kept(film: Film, still: Still) -> None:

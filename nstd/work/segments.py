@@ -235,7 +235,7 @@ def assemble_film(film: Film, info: VideoInfo) -> Path:
         film.target,
         film.output.encode,
         span=span,
-        note=film.note,
+        note=film.note(info.note),
         alive=film.observer.alive,
     )
 

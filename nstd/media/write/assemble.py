@@ -47,7 +47,7 @@ def assemble(
     settings: EncodeSettings,
     *,
     span: tuple[int, int] | None = None,
-    note: str | None = None,
+    note: str = "",
     alive: Callable[[], object] = lambda: None,
 ) -> Path:
     """Join closed segments, without encoding again, and add the source's other streams.
@@ -64,8 +64,7 @@ def assemble(
         span: First time stamp and end (exclusive) of the part of the film that is meant, in
             `info.time_base`; it begins at 0 in the result, and all else is cut to it. None for the
             whole film, whose time stamps stay as they are if none is negative.
-        note: What the result says of how it was painted; None for nothing, or, of a film that is
-            only copied, for what the source says.
+        note: What the result says of how it was painted, whatever the source says; "" for nothing.
         alive: Told of each packet that there is still life.
 
     Returns:
@@ -207,13 +206,12 @@ def _write(
     picture: _Picture,
     settings: EncodeSettings,
     span: tuple[int, int] | None,
-    note: str | None,
+    note: str,
 ) -> Promise:
     window = _window(source, picture.info, span)
     options = _muxer_options(source, picture.info, settings)
     said = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
-    kept = source.metadata if note is None else said | {NOTE_TAG: note}
-    tags = film_tags(kept, settings.container)
+    tags = film_tags(said | ({NOTE_TAG: note} if note else {}), settings.container)
     with begun(part, target) as descriptor:
         path = str(readable(descriptor))
         with av.open(path, "w", format=settings.holder.format, options=options) as output:
