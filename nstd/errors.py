@@ -11,6 +11,7 @@
     │   ├── UnreadableError     1   it is not what it claims to be, or is damaged
     │   ├── TruncatedError      1   it ends before its own header says it does
     │   ├── UnsupportedError    1   it is sound, but nstd cannot handle its kind
+    │   ├── LossError           1   something of it would be lost, which was not allowed
     │   ├── VanishedError       1   it was there, and is gone
     │   ├── InternalError       1   it brings out a fault of nstd's own
     │   ├── ChangedError       75   it was overwritten while it was being painted
@@ -174,6 +175,12 @@ class UnsupportedError(InputError):
     """It is sound, but nstd cannot handle its kind."""
 
     default_remedy = "Convert it first, for example with ffmpeg"
+
+
+class LossError(InputError):
+    """Something of it would be lost, and the job does not allow that."""
+
+    default_remedy = "Choose another container or codec, or allow it: leave --strict out"
 
 
 class VanishedError(InputError):

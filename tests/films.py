@@ -19,6 +19,7 @@ from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.assemble import assemble
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.rehearsal import plan
 from nstd.media.write.segment import SegmentWriter
 
 QUICK = EncodeSettings(preset="ultrafast")
@@ -49,9 +50,27 @@ def round_trip(
         for first, last in pairwise(bounds)
     ]
     target = folder / f"painted.{settings.container}"
-    part = assemble(segments, source, info, target, settings, span=span)
+    part = joined(segments, source, info, target, settings, span=span)
     publish(part, target, overwrite=False)
     return target
+
+
+def joined(
+    segments: Sequence[Path],
+    source: Path,
+    info: VideoInfo,
+    target: Path,
+    settings: EncodeSettings,
+    **more: Any,
+) -> Path:
+    """Join segments with what is kept of their source."""
+    keeping = plan(source, info, settings)
+    return assemble(segments, source, info, target, settings, keeping, **more)
+
+
+def sentences(source: Path, settings: EncodeSettings = QUICK) -> list[str]:
+    """What becomes of each part of a film beside its pictures, in words."""
+    return [fate.sentence for fate in plan(source, probe(source), settings).fates]
 
 
 def write_segment(

@@ -73,6 +73,8 @@ ENCODING_OPTIONS = {
     "profile": "Of prores (proxy, lt, standard, hq, 4444, 4444xq) or dnxhr (lb, sq, hq, hqx, 444).",
     "depth": "Bits of a color: 8 or 10; ffv1 also has 16.",
     "provenance": "yes or no: the film says how it was painted; see nstd show FILE.",
+    "sound": "compatible: what does not play in Chromium and ffmpeg 5.1 is encoded again; copy:"
+    " what the container holds stays as it is.",
 }
 EXAMPLES = """Examples:
 
@@ -217,6 +219,12 @@ def stylize_command(
         bool,
         typer.Option("--accept-truncated", help="Paint what is there of a film that is cut off."),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Refuse a film of which anything but its look would be lost."
+        ),
+    ] = False,
     copy: Annotated[
         bool, typer.Option("--copy", help="Paint nothing: to see what is kept of a film.")
     ] = False,
@@ -250,6 +258,7 @@ def stylize_command(
         encode=encoded_as.settings(ENCODER_THREADS),
         segment_frames=settings.segment_frames,
         accept_truncated=accept_truncated or settings.accept_truncated,
+        strict=strict or settings.strict,
         overwrite=overwrite,
         copy=copy,
         limits=settings.limits_of(),

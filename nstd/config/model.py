@@ -146,6 +146,7 @@ class Config(Section):
             decides by the kind of file system.
         accept_truncated: Whether a film that ends before its own header says so is painted as far
             as it goes.
+        strict: Whether a film of which anything would be lost is refused.
         threads: CPU threads of each worker.
         worker_timeout_seconds: A worker without a sign of life for so long is replaced.
         after_upgrade: What becomes of a half-made film once the versions of its execution plan
@@ -169,6 +170,7 @@ class Config(Section):
     reconcile_seconds: Seconds = 60.0
     polling: Annotated[Auto | bool, PlainValidator(_polling)] = "auto"
     accept_truncated: Switch = False
+    strict: Switch = False
     threads: Annotated[Auto | int, PlainValidator(_threads)] = "auto"
     worker_timeout_seconds: Annotated[Number, Field(ge=_SHORTEST_TIMEOUT, le=_LONGEST_WAIT)] = 600.0
     after_upgrade: Annotated[AfterUpgrade, BeforeValidator(_lower)] = "continue"
@@ -204,3 +206,7 @@ class Config(Section):
         """Whether films of `entry` that end early are painted as far as they go."""
         own = entry.accept_truncated
         return self.accept_truncated if own is None else own
+
+    def is_strict(self, entry: Entry) -> bool:
+        """Whether films of `entry` of which anything would be lost are refused."""
+        return self.strict if entry.strict is None else entry.strict

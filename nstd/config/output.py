@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from nstd.config.values import Section, Switch, WholeNumber
-from nstd.media.write.codecs import CODECS, EncodeSettings, Preset, layout_fault
+from nstd.media.write.codecs import CODECS, EncodeSettings, Preset, Sound, layout_fault
 
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "dnxhr", "ffv1"]
 Container = Literal["mp4", "mov", "mkv", "webm"]
@@ -33,6 +33,7 @@ class OutputOverride(Section):
     profile: Profile | None = None
     depth: Depth | None = None
     provenance: Switch | None = None
+    sound: Sound | None = None
 
 
 def _usual_container(data: dict[str, Any]) -> Container:
@@ -54,6 +55,7 @@ class OutputConfig(Section):
         profile: The codec's, by name; None for what the film needs.
         depth: Bits of a component; None for the codec's usual ones.
         provenance: The film says how it was painted.
+        sound: Whether sound is encoded again that does not play everywhere, or copied.
     """
 
     codec: Codec = "h264"
@@ -63,6 +65,7 @@ class OutputConfig(Section):
     profile: Profile = "auto"
     depth: Depth = "auto"
     provenance: Switch = True
+    sound: Sound = "compatible"
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Self:
@@ -90,6 +93,7 @@ class OutputConfig(Section):
         given = override.model_dump(exclude_none=True)
         other_codec = given.get("codec", self.codec) != self.codec
         kept = {"preset", "provenance"} if other_codec else set(OutputConfig.model_fields)
+        kept = {"preset", "sound"} if other_codec else set(OutputConfig.model_fields)
         return OutputConfig.model_validate(self.model_dump(include=kept) | given)
 
     def settings(self, threads: int) -> EncodeSettings:

@@ -161,6 +161,7 @@ class Entry(Section):
         encode: What is encoded otherwise than `Config.output` says.
         limits: What is limited otherwise than `Config.limits` says.
         accept_truncated: As `Config.accept_truncated`, for these films; None for what that says.
+        strict: As `Config.strict`, likewise.
         priority: Of its jobs; higher is sooner.
         sidecars: Which files the sidecars of these films may name: "beside", below their own
             folder, or "anywhere".
@@ -174,6 +175,7 @@ class Entry(Section):
     encode: OutputOverride | None = None
     limits: LimitsOverride | None = None
     accept_truncated: Switch | None = None
+    strict: Switch | None = None
     priority: Annotated[WholeNumber, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY)] = 0
     sidecars: Literal["beside", "anywhere"] = "beside"
 

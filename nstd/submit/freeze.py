@@ -385,6 +385,7 @@ def output_spec(config: Config, entry: Entry) -> OutputSpec:
         encode=config.output_of(entry).settings(ENCODER_THREADS),
         segment_frames=config.segment_frames,
         accept_truncated=config.accepts_truncated(entry),
+        strict=config.is_strict(entry),
         overwrite=entry.overwrite,
         only_own=True,
         originals=originals,

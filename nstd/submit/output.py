@@ -20,6 +20,7 @@ class OutputSpec:
         last: Number of the last one; None for the film's own.
         segment_frames: Frames in a segment, at most.
         accept_truncated: Paint what is there of a film that ends early.
+        strict: Refuse a film of which anything would be lost.
         overwrite: Replace a file that is at the target already.
         only_own: Replace only what nstd has put there itself, and nobody has changed since.
         originals: "keep", "delete" or "move": what becomes of the source once it is painted.
@@ -46,6 +47,7 @@ class OutputSpec:
     limits: Limits = field(default_factory=Limits)
     dropped: bool = False
     copy: bool = False
+    strict: bool = False
     reading: Reading = field(default_factory=Reading)
 
     @property
@@ -67,6 +69,7 @@ class OutputSpec:
                 siblings=plain.siblings,
                 marker=plain.marker,
                 limits=plain.limits,
+                strict=plain.strict,
                 dropped=plain.dropped,
             )
 

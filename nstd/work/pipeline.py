@@ -28,6 +28,7 @@ from nstd.work.checks import (
 )
 from nstd.work.demand import require_affordable
 from nstd.work.film import Film
+from nstd.work.keep import plan_keeping
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
     as_painted,
@@ -97,13 +98,14 @@ def _painted(film: Film) -> Path:
     check_size(as_painted(film, info), film.output.encode)
     require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
     require_room(film, info)
+    keeping = plan_keeping(film, info)
     forget_what_cannot_be_joined(film, info)
     for segment, frames in open_segments(film, info):
         film.require_output()
         stylize_segment(film, info, segment, frames)
     film.store.renew(film.job)  # putting a long film together takes its time
     film.require_output()
-    return assemble_film(film, info)
+    return assemble_film(film, info, keeping)
 
 
 def _tell(film: Film, info: VideoInfo) -> None:

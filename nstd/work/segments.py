@@ -22,6 +22,7 @@ from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import Deep, Frame, Image, Pixels, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.write.assemble import assemble
+from nstd.media.write.keeping import Keeping
 from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
@@ -216,8 +217,8 @@ def _encode(
     return path
 
 
-def assemble_film(film: Film, info: VideoInfo) -> Path:
-    """The closed segments joined, with the other streams of the source, as a part file."""
+def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
+    """The closed segments joined, with what is kept of the source, as a part file."""
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     paths = [film.work / str(segment.path) for segment in closed]
     for segment, path in zip(closed, paths, strict=True):
@@ -234,6 +235,7 @@ def assemble_film(film: Film, info: VideoInfo) -> Path:
         as_painted(film, info),
         film.target,
         film.output.encode,
+        keeping,
         span=span,
         note=film.note(info.note),
         alive=film.observer.alive,

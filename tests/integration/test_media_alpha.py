@@ -14,7 +14,6 @@ import pytest
 from nstd.media.frame import Frame, Image, Mask, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.assemble import assemble
 from nstd.media.write.codecs import EncodeSettings
 from tests import clips, films
 
@@ -56,7 +55,7 @@ def written(source: Path, folder: Path, settings: EncodeSettings) -> tuple[Path,
         for first, last in pairwise([0, 3, 6])
     ]
     target = folder / f"painted.{settings.container}"
-    return assemble(parts, source, info, target, settings), frames
+    return films.joined(parts, source, info, target, settings), frames
 
 
 def decoded(film: Path, layout: str, decoder: str = "") -> npt.NDArray[np.uint8]:

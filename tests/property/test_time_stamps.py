@@ -13,7 +13,6 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.timing import Clock, decoding_times, units
-from nstd.media.write.assemble import assemble
 from nstd.media.write.codecs import EncodeSettings
 from tests import films
 
@@ -99,6 +98,6 @@ def test_a_film_of_any_times_is_written_and_read_back_with_them(
             for index, part in enumerate(parts)
         ]
         whole = films.write_segment(folder / "source.mp4", info, frames)
-        film = assemble(segments, whole, info, folder / "out.mp4", quick)
+        film = films.joined(segments, whole, info, folder / "out.mp4", quick)
         read = list(read_frames(film, probe(film)))
     assert [frame.seconds for frame in read] == [pts * time_base for pts in times]

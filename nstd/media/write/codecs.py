@@ -15,6 +15,10 @@ PRESETS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+Sound = Literal["compatible", "copy"]
+SOUND: tuple[str, ...] = ("compatible", "copy")
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A layout of coded pictures that an encoder takes.
@@ -154,6 +158,8 @@ class EncodeSettings:
         profile: The codec's, by name; None for what the film needs.
         depth: Bits of a component, one of the codec's `depths`; None for the codec's usual one.
         provenance: The film says how it was painted.
+        sound: "compatible" encodes sound again that does not play in Chromium and ffmpeg 5.1;
+            "copy" keeps whatever the container holds.
 
     Raises:
         UsageError: A name is unknown, a number is out of range, or the container cannot hold the
@@ -168,11 +174,13 @@ class EncodeSettings:
     profile: str | None = None
     depth: int | None = None
     provenance: bool = True
+    sound: Sound = "compatible"
 
     def __post_init__(self) -> None:
         _one_of("codec", self.codec, CODECS)
         _one_of("container", self.container, CONTAINERS)
         _one_of("preset", self.preset, PRESETS)
+        _one_of("way with sound", self.sound, SOUND)
         codec = CODECS[self.codec]
         if self.container not in codec.containers:
             raise UsageError(

@@ -3,17 +3,28 @@
 from dataclasses import dataclass
 from typing import Literal
 
+_PCM = ("pcm_u8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_f32le")
+_PCM_TOO_DEEP = ("pcm_s24", "pcm_s32", "pcm_f32", "pcm_f64")
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
     """One container on offer.
 
-    What it takes of a stream's own packets is no part of this table: `keeping` tries that.
+    Whether it takes a stream's own packets is no part of this table: `keeping` tries that. What
+    plays was tried of mono, stereo and 5.1: to its end with sound in Chromium 156, and decoded to
+    the same samples by ffmpeg 5.1.
 
     Attributes:
         name: What users call it, and its files' suffix without the dot.
         format: ffmpeg's name of its muxer.
         text: The codec that text subtitles are converted to which it does not take as they are.
+        plays: Codecs of sound that play in it.
+        lossless: Encoders for sound from lossless codecs that does not play in it; the first that
+            keeps all of a sample is chosen, else the last.
+        lossy: Encoder for other sound that does not play in it.
+        misread: Beginnings of the names of codecs that it takes, and programs read as another:
+            ffmpeg 5.1 reads MP4's PCM of more than 16 bits as one of 16, which is noise.
         cover: How it keeps the picture that belongs to a film: as a file "attached" to it, as a
             "stream" of one packet, or not at all, "".
         attachments: Whether files such as fonts can be attached.
@@ -28,6 +39,10 @@ class Container:
     name: str
     format: str
     text: str
+    plays: tuple[str, ...]
+    lossless: tuple[str, ...] = ()
+    lossy: str = "aac"
+    misread: tuple[str, ...] = ()
     cover: Literal["attached", "stream", ""] = ""
     attachments: bool = False
     edit_lists: bool = False
@@ -50,6 +65,9 @@ CONTAINERS: dict[str, Container] = {
             "mp4",
             "mp4",
             "mov_text",
+            plays=("aac", "mp3", "opus", "flac", "vorbis"),
+            lossless=("flac",),
+            misread=_PCM_TOO_DEEP,
             cover="stream",
             edit_lists=True,
             codec_tags=True,
@@ -59,6 +77,8 @@ CONTAINERS: dict[str, Container] = {
             "mov",
             "mov",
             "mov_text",
+            plays=("aac", "mp3", *_PCM, "pcm_alaw", "pcm_mulaw"),
+            lossless=("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"),
             edit_lists=True,
             codec_tags=True,
             states_aspect=True,
@@ -67,12 +87,22 @@ CONTAINERS: dict[str, Container] = {
             "mkv",
             "matroska",
             "subrip",
+            plays=("aac", "mp3", "opus", "flac", "vorbis", *_PCM),
+            lossless=("flac", "pcm_s32le", "pcm_f32le"),
             cover="attached",
             attachments=True,
             simultaneous=True,
             side_data=True,
         ),
-        Container("webm", "webm", "webvtt", simultaneous=True, side_data=True),
+        Container(
+            "webm",
+            "webm",
+            "webvtt",
+            plays=("opus", "vorbis"),
+            lossy="libopus",
+            simultaneous=True,
+            side_data=True,
+        ),
     )
 }
 """By name."""

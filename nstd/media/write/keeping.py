@@ -1,86 +1,205 @@
-"""What becomes of the streams beside the painted one: which are kept, copied or converted."""
+"""What becomes of each part of a film beside its pictures, decided before the first is painted."""
 
-import logging
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Stream
 
+from nstd.media.frame import VideoInfo
 from nstd.media.read.probe import codec_name, is_cover
-from nstd.media.read.scan import open_film, packets
+from nstd.media.read.scan import beating, open_film, packets
+from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.containers import Container
-from nstd.media.write.sound import sound_track
+from nstd.media.write.fates import Fate, Kind, lost
+from nstd.media.write.sound import add_recoded, add_sound, sound_fate
 from nstd.media.write.text import TEXT_CODECS
 from nstd.media.write.tracks import (
     CoverTrack,
     SubtitleTrack,
     Track,
     Window,
-    accepts,
+    add_copy,
     describe,
-    say_left_out,
+    refusal,
 )
 
-_LOG = logging.getLogger(__name__)
+_HEAD = 3
+"""Packets of a stream that are tried: one for the header, one to follow it, one more."""
+_SEARCHED = 5_000
+"""Packets of all streams among which those are looked for: a minute or more of a film. Of a stream
+that begins later its header alone is tried."""
+
+Heads = Mapping[int, Sequence["av.Packet[Any]"]]
 
 
-def make_track(
-    stream: Stream, output: OutputContainer, container: Container, window: Window
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What becomes of each part of a film: `assemble` does just that.
+
+    Attributes:
+        container: The container it is for, as users call it.
+        fates: Of every part, the streams in their order.
+        instead: Containers in which less would be lost, the best first.
+    """
+
+    container: str
+    fates: tuple[Fate, ...]
+    instead: tuple[str, ...] = ()
+
+    @property
+    def losses(self) -> tuple[Fate, ...]:
+        """The parts of which anything is lost."""
+        return tuple(fate for fate in self.fates if fate.loss)
+
+    def of(self, stream: int) -> Fate | None:
+        """The fate of the source's stream with this number; None for the painted one."""
+        return next((fate for fate in self.fates if fate.stream == stream), None)
+
+    def without(self, stream: int, why: str) -> "Keeping":
+        """The same, but for a stream that is lost after all."""
+        fates = (
+            lost(fate.kind, fate.what, why, stream) if fate.stream == stream else fate
+            for fate in self.fates
+        )
+        return replace(self, fates=tuple(fates))
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, in plain values."""
+        return {
+            "container": self.container,
+            "fates": [fate.to_json() for fate in self.fates],
+            "instead": list(self.instead),
+        }
+
+
+def decide(
+    source: Path,
+    info: VideoInfo,
+    settings: EncodeSettings,
+    *,
+    alive: Callable[[], object] = lambda: None,
+) -> Keeping:
+    """Decide what becomes of each part of a film beside its pictures.
+
+    Each stream's first packets are written to a file of its own and read back, in memory: so it
+    shows what the container takes.
+
+    Args:
+        source: The film.
+        info: Its facts.
+        settings: How it will be encoded.
+        alive: Told of each packet that there is still life.
+
+    Raises:
+        InputError: The source cannot be read any more.
+        StorageError: The file system failed.
+    """
+    with open_film(source) as film:
+        others = [one.index for one in film.streams if one.index != info.stream]
+        heads = first_packets(film, source, others, alive)
+        fates = tuple(
+            fate
+            for index in others
+            if (fate := _fate(film.streams[index], settings, heads.get(index, ())))
+        )
+    return Keeping(settings.container, fates)
+
+
+def first_packets(
+    film: InputContainer, source: Path, streams: Collection[int], alive: Callable[[], object]
+) -> Heads:
+    """The first packets of each of these streams, as far as they are found without reading on."""
+    heads: dict[int, list[av.Packet[Any]]] = defaultdict(list)
+    if not streams:
+        return heads
+    for number, packet in enumerate(beating(packets(film, source, *streams), alive)):
+        head = heads[packet.stream_index]
+        if len(head) < _HEAD:
+            head.append(packet)
+        if number > _SEARCHED or all(len(heads[one]) == _HEAD for one in streams):
+            break
+    return heads
+
+
+def add_track(
+    stream: Stream, fate: Fate, output: OutputContainer, container: Container, window: Window
 ) -> Track | None:
-    """Add a stream to `output` that keeps `stream`, or log why there is none.
+    """Add a stream to `output` that keeps `stream`, as its fate says.
 
     Returns:
         The track that converts its packets; None where there are no packets to convert.
     """
-    if isinstance(stream, av.VideoStream):
-        return _picture_track(stream, output, container, window)
-    if isinstance(stream, av.AudioStream):
-        return sound_track(stream, output, container, window)
-    if stream.type == "subtitle":
-        return _subtitle_track(stream, output, container, window)
-    _other_stream(stream, output, container)
-    return None
-
-
-def _picture_track(
-    stream: av.VideoStream, output: OutputContainer, container: Container, window: Window
-) -> Track | None:
-    if not is_cover(stream):
-        _LOG.warning("%s is not painted, so it is left out", describe(stream))
-    elif container.cover == "attached":
-        _attach_cover(stream, output, container)
-    elif container.cover == "stream" and accepts(stream, container):
-        copy = output.add_stream_from_template(stream, opaque=True)
-        return CoverTrack(stream, copy, container, window)
-    else:
-        say_left_out(stream, container)
-    return None
-
-
-def _subtitle_track(
-    stream: Stream, output: OutputContainer, container: Container, window: Window
-) -> Track | None:
-    if accepts(stream, container):
-        copy = output.add_stream_from_template(stream, opaque=True)
-        return SubtitleTrack(stream, copy, container, window)
-    if codec_name(stream) not in TEXT_CODECS:
-        say_left_out(stream, container)
+    if fate.outcome == "lost":
         return None
-    target = container.text
-    _LOG.info("%s is converted to %s, words only", describe(stream), target)
-    text = output.add_mux_stream(target)
-    text.time_base = stream.time_base
-    return SubtitleTrack(stream, text, container, window, target)
+    if isinstance(stream, av.AudioStream):
+        add = add_sound if fate.outcome == "kept" else add_recoded
+        return add(stream, output, container, window)
+    if fate.kind == "cover" and container.cover == "attached":
+        _attach_cover(stream, output)
+    elif fate.kind == "cover":
+        return CoverTrack(stream, add_copy(stream, output), container, window)
+    elif fate.kind == "subtitles" and fate.outcome == "kept":
+        return SubtitleTrack(stream, add_copy(stream, output), container, window)
+    elif fate.kind == "subtitles":
+        text = output.add_mux_stream(container.text)
+        text.time_base = stream.time_base
+        return SubtitleTrack(stream, text, container, window, container.text)
+    elif isinstance(stream, AttachmentStream):
+        name = stream.name or f"attachment {stream.index}"
+        output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+    return None
 
 
-def _attach_cover(stream: Stream, output: OutputContainer, container: Container) -> None:
+def _fate(
+    stream: Stream, settings: EncodeSettings, head: Sequence["av.Packet[Any]"]
+) -> Fate | None:
+    """What becomes of one stream; None for one that is a part of another."""
+    container, what, index = settings.holder, describe(stream), stream.index
+    if isinstance(stream, av.AudioStream):
+        return sound_fate(stream, container, settings.sound, head)
+    if isinstance(stream, av.VideoStream):
+        if not is_cover(stream):
+            return lost("picture", what, "only one stream of pictures is painted", index)
+        streamed = container.cover == "stream" and not refusal(stream, container, head)
+        return _held("cover", stream, container, held=streamed or container.cover == "attached")
+    if stream.type == "subtitle":
+        return _subtitle_fate(stream, container, head)
+    if getattr(stream, "name", None) == "bin_data" and stream.container.chapters():
+        return None  # it holds the chapters' names, written with the chapters
+    attached = isinstance(stream, AttachmentStream)
+    kind: Kind = "attachment" if attached else "data"
+    return _held(kind, stream, container, held=attached and container.attachments)
+
+
+def _held(kind: Kind, stream: Stream, container: Container, *, held: bool) -> Fate:
+    what = describe(stream)
+    if held:
+        return Fate(kind, what, stream=stream.index)
+    return lost(kind, what, f"{container.name} cannot hold it", stream.index)
+
+
+def _subtitle_fate(stream: Stream, container: Container, head: Sequence["av.Packet[Any]"]) -> Fate:
+    what, index = describe(stream), stream.index
+    if not refusal(stream, container, head):
+        return Fate("subtitles", what, stream=index)
+    why = f"{container.name} cannot hold it"
+    if codec_name(stream) not in TEXT_CODECS:
+        return lost("subtitles", what, why, index)
+    to = f"{container.text}, words and times only"
+    return Fate("subtitles", what, "converted", to, why, loss=True, stream=index)
+
+
+def _attach_cover(stream: Stream, output: OutputContainer) -> None:
     """Matroska keeps covers as attached files, which are written with its header."""
     path = Path(stream.container.name)
     with open_film(path) as again:
         picture = next(packets(again, path, stream.index), None)
         if picture is None:
-            say_left_out(stream, container)
             return
         codec = codec_name(stream)
         kind = {"mjpeg": ("cover.jpg", "image/jpeg")}.get(
@@ -88,13 +207,3 @@ def _attach_cover(stream: Stream, output: OutputContainer, container: Container)
         )
         name = stream.metadata.get("filename", kind[0])
         output.add_attachment(name, stream.metadata.get("mimetype", kind[1]), bytes(picture))
-
-
-def _other_stream(stream: Stream, output: OutputContainer, container: Container) -> None:
-    if isinstance(stream, AttachmentStream) and container.attachments:
-        name = stream.name or f"attachment {stream.index}"
-        output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
-    elif getattr(stream, "name", None) == "bin_data" and stream.container.chapters():
-        _LOG.debug("%s holds the chapters' names, written with the chapters", describe(stream))
-    else:
-        say_left_out(stream, container)

@@ -213,13 +213,22 @@ def joins(closed: Path, info: VideoInfo, settings: EncodeSettings) -> bool:
         DiskFullError, StorageError, UnsupportedError: As for `SegmentWriter`.
     """
     trial = closed.with_name(f"trial-{closed.name}")
-    gray = np.full((info.height, info.width, 3), 128, np.uint8)
     try:
-        with SegmentWriter(trial, info, settings) as writer:
-            writer.write(Frame(gray, 0, info.start, 1, info.time_base))
+        write_trial(trial, info, settings)
         return _header(trial) == _header(closed)
     finally:
         trial.unlink(missing_ok=True)
+
+
+def write_trial(path: Path, info: VideoInfo, settings: EncodeSettings) -> None:
+    """Write a segment of one gray frame: its header is that of all of the film's segments.
+
+    Raises:
+        DiskFullError, StorageError, UnsupportedError: As for `SegmentWriter`.
+    """
+    gray = np.full((info.height, info.width, 3), 128, np.uint8)
+    with SegmentWriter(path, info, settings) as writer:
+        writer.write(Frame(gray, 0, info.start, 1, info.time_base))
 
 
 def _header(segment: Path) -> bytes | None:

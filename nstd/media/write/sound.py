@@ -1,40 +1,219 @@
-"""Sound: as it is, or encoded again where the container cannot hold it."""
+"""Sound: as it is where that plays, else encoded again."""
 
 import logging
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import OutputContainer
+from av.filter import Graph
 
 from nstd.media.read.probe import codec_name
+from nstd.media.write.codecs import Sound
 from nstd.media.write.containers import Container
-from nstd.media.write.tracks import Track, Window, accepts, describe, say_left_out
+from nstd.media.write.fates import Fate, lost
+from nstd.media.write.tracks import Track, Window, add_copy, default_layout, describe, refusal
 
 _LOG = logging.getLogger(__name__)
 
-_AAC_RATES = {
-    7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000,
+_BITS_PER_CHANNEL = 96_000
+"""Of AAC and Opus, a second: 192,000 for stereo."""
+_RATES: dict[str, tuple[int, ...]] = {
+    "aac": (
+        96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
+    ),
+    "libopus": (48000,),
 }  # fmt: skip
-_AAC_BITS_PER_CHANNEL = 96_000
+"""What these encoders take; the others take any."""
+_KEEPS: dict[str, tuple[int, bool]] = {
+    "flac": (24, False),
+    "pcm_s16le": (16, False),
+    "pcm_s24le": (24, False),
+    "pcm_s32le": (32, False),
+    "pcm_f32le": (32, True),
+}
+"""Bits of a sample that lossless encoders keep, and whether as floating point."""
+_LONGEST_GAP = Fraction(1, 25)
+"""Seconds that sound may be away from its time before silence is put in or a part left out: as
+long as a frame. Time stamps rounded to a millisecond stay far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recoding:
+    """How sound is encoded again.
+
+    Attributes:
+        encoder: ffmpeg's name of the encoder.
+        rate: Samples a second.
+        layout: Arrangement of the channels.
+        format: Of the samples, by ffmpeg's name.
+        exact: Whether every sample stays what it was.
+    """
+
+    encoder: str
+    rate: int
+    layout: str
+    format: str
+    exact: bool
+
+    @property
+    def words(self) -> str:
+        """What it makes, in words."""
+        name = {"aac": "AAC", "libopus": "Opus", "flac": "FLAC"}.get(self.encoder, self.encoder)
+        part = "" if self.exact or self.encoder not in _KEEPS else self._part()
+        return f"{name}, {self.layout}{part}"
+
+    def _part(self) -> str:
+        return f", {_KEEPS[self.encoder][0]} bits of each sample"
+
+
+def sound_fate(
+    stream: av.AudioStream,
+    container: Container,
+    mode: Sound,
+    head: Sequence["av.Packet[Any]"],
+) -> Fate:
+    """What becomes of a stream of sound.
+
+    Args:
+        stream: The stream.
+        container: Where it is to go.
+        mode: "compatible": what does not play in Chromium and ffmpeg 5.1 is encoded again;
+            "copy": whatever the container holds stays as it is.
+        head: Its first packets.
+    """
+    what, codec = describe(stream), codec_name(stream)
+    why = unplayable(codec, container, mode)
+    if not why:
+        refused = refusal(stream, container, head)
+        if not refused:
+            return Fate("sound", what, stream=stream.index)
+        why = f"{container.name} cannot hold it"
+    # Without channels: announced, but no packet tells what it is.
+    if codec == "unknown" or not stream.channels:
+        return lost("sound", what, f"{container.name} cannot hold it", stream.index)
+    how = recoding(stream, container)
+    if how is None:
+        return lost("sound", what, f"{why}, and it cannot be encoded again", stream.index)
+    return Fate("sound", what, "converted", how.words, why, not how.exact, stream.index)
+
+
+def unplayable(codec: str, container: Container, mode: Sound) -> str:
+    """Why sound of a codec is not put into a container as it is; "" if nothing speaks against it.
+
+    That the container takes it is another question.
+    """
+    if codec.startswith(container.misread):
+        return f"many programs misread it in {container.name}"
+    if mode == "compatible" and codec not in container.plays:
+        return f"it does not play everywhere in {container.name}"
+    return ""
+
+
+def codec_is_lossless(codec: str) -> bool:
+    """Whether a codec keeps all of its sound; not so DTS, which nearly always does not."""
+    try:
+        return av.Codec(codec, "r").lossless and codec != "dts"
+    except ValueError:
+        return False
+
+
+def recoding(stream: av.AudioStream, container: Container) -> Recoding | None:
+    """How a stream is encoded for a container it does not go into as it is; None: it cannot be."""
+    bits, floating = _sample_of(stream)
+    if codec_is_lossless(codec_name(stream)):
+        kept = [one for one in container.lossless if _is_kept(bits, floating, one)]
+        for encoder in [*kept, *container.lossless[-1:]]:
+            deep = "s16" if bits <= 16 else "s32"
+            form = {"flac": deep}.get(encoder) or _format_of(encoder)
+            exact = encoder in kept
+            trial = Recoding(encoder, stream.rate, default_layout(stream), form, exact)
+            if _opens(trial):
+                return trial
+    rates = _RATES[container.lossy]
+    rate = stream.rate if stream.rate in rates else 48000
+    layouts = (default_layout(stream), _usual_layout(stream.channels), "stereo")
+    for layout in layouts:
+        trial = Recoding(container.lossy, rate, layout, _format_of(container.lossy), exact=False)
+        if _opens(trial):
+            return trial
+    return None
+
+
+def add_recoded(
+    stream: av.AudioStream, output: OutputContainer, container: Container, window: Window
+) -> "SoundTrack":
+    """Add a stream of sound that is encoded again, as `recoding` says."""
+    how = recoding(stream, container)
+    assert how is not None  # noqa: S101 - for the type checker: `sound_fate` has found one
+    sound = cast("av.AudioStream", output.add_stream(how.encoder, rate=how.rate))
+    sound.codec_context.layout = how.layout
+    sound.codec_context.format = how.format
+    if not how.exact and how.encoder in _RATES:
+        sound.bit_rate = _BITS_PER_CHANNEL * sound.channels
+    return SoundTrack(stream, sound, container, window)
+
+
+def add_sound(
+    stream: av.AudioStream, output: OutputContainer, container: Container, window: Window
+) -> Track:
+    """Add a stream of sound that is kept as it is."""
+    return CopiedSound(stream, add_copy(stream, output), container, window)
+
+
+class CopiedSound(Track):
+    """Sound as it is; each packet says how long it lasts.
+
+    Some codecs' packets do not in Matroska; then the last would last no time, and not be heard.
+    """
+
+    source: av.AudioStream
+
+    def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
+        """The packets to write for one that was read."""
+        if not packet.duration:
+            packet.duration = round(_seconds_in(self.source, packet) / packet.time_base)
+        yield from super().convert(packet)
 
 
 class SoundTrack(Track):
-    """Sound that the container cannot hold, encoded again as AAC."""
+    """Sound that is encoded again, cut to the window, in time with the source."""
 
+    source: av.AudioStream
     output: av.AudioStream
 
+    def __init__(
+        self,
+        source: av.AudioStream,
+        output: av.AudioStream,
+        container: Container,
+        window: Window,
+    ) -> None:
+        super().__init__(source, output, container, window)
+        self._graph: Graph | None = None
+        self._kind: tuple[Any, ...] = ()
+        self._damaged = False
+        if not source.codec_context.is_open:
+            source.codec_context.layout = default_layout(source)
+
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
-        """AAC packets, as they become ready."""
+        """Encoded packets, as they become ready."""
         try:
-            yield from self._encode(packet.decode())
+            frames = packet.decode()
         except av.error.InvalidDataError as error:
-            _LOG.warning("%s is damaged (%s)", describe(self.source), error.strerror)
+            if not self._damaged:
+                _LOG.warning("%s is damaged (%s)", describe(self.source), error.strerror)
+            self._damaged = True
+            return
+        yield from self._encode(frames)
 
     def flush(self) -> Iterator["av.Packet[Any]"]:
         """What decoder and encoder still hold."""
-        yield from self._encode(self.source.codec_context.decode(None))  # type: ignore[attr-defined]
+        yield from self._encode(self.source.codec_context.decode(None))
+        yield from self._drained()
         for packet in self.output.encode(None):
             yield self._ordered(packet)
 
@@ -42,46 +221,105 @@ class SoundTrack(Track):
         for frame in frames:
             if frame.pts is None:
                 continue
-            begin = frame.pts * frame.time_base
-            if not self.window.holds(begin, begin + Fraction(frame.samples, frame.sample_rate)):
-                continue
             frame.pts -= round(self.window.shift / frame.time_base)
-            for packet in self.output.encode(frame):
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
+            if kind != self._kind:  # in broadcasts it may change
+                yield from self._drained()
+                self._graph, self._kind = self._graph_for(*kind), kind
+            assert self._graph is not None  # noqa: S101 - for the type checker
+            self._graph.push(frame)
+            yield from self._pulled(self._graph)
+
+    def _graph_for(self, form: str, layout: str, rate: int, time_base: Fraction) -> Graph:
+        """From what is decoded to what the encoder takes; gaps become silence."""
+        graph = Graph()
+        begin = graph.add_abuffer(format=form, sample_rate=rate, layout=layout, time_base=time_base)
+        in_time = graph.add("aresample", f"async=1:min_hard_comp={float(_LONGEST_GAP)}")
+        context = self.output.codec_context
+        suits = graph.add(
+            "aformat",
+            f"sample_fmts={context.format.name}:sample_rates={context.sample_rate}"
+            f":channel_layouts={context.layout.name}",
+        )
+        cut = graph.add("atrim", self._limits())
+        end = graph.add("abuffersink")
+        for one, other in ((begin, in_time), (in_time, suits), (suits, cut), (cut, end)):
+            one.link_to(other)
+        graph.configure()
+        return graph
+
+    def _limits(self) -> str:
+        window, limits = self.window, {}
+        if window.start is not None:
+            limits["start"] = float(window.start - window.shift)
+        if window.end is not None:
+            limits["end"] = float(window.end - window.shift)
+        return ":".join(f"{name}={value:.6f}" for name, value in limits.items())
+
+    def _drained(self) -> Iterator["av.Packet[Any]"]:
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from self._pulled(self._graph)
+            self._graph = None
+
+    def _pulled(self, graph: Graph) -> Iterator["av.Packet[Any]"]:
+        while True:
+            try:
+                frame = graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            for packet in self.output.encode(frame):  # type: ignore[arg-type]
                 yield self._ordered(packet)
 
 
-def sound_track(
-    stream: av.AudioStream, output: OutputContainer, container: Container, window: Window
-) -> Track | None:
-    """Add a stream of sound to `output` that keeps `stream`, or log why there is none."""
-    if accepts(stream, container):
-        copy = output.add_stream_from_template(stream, opaque=True)
-        return Track(stream, copy, container, window)
-    # Without channels: announced, but no packet tells what it is.
-    if codec_name(stream) == "unknown" or not stream.channels:
-        say_left_out(stream, container)
-        return None
-    rate = stream.rate if stream.rate in _AAC_RATES else 48000
-    layout = stream.layout.name if _encodes_aac(stream.layout.name, rate) else "stereo"
-    sound = output.add_stream("aac", rate=rate)
-    sound.codec_context.layout = layout
-    sound.bit_rate = _AAC_BITS_PER_CHANNEL * sound.channels
-    _LOG.warning(
-        "%s: %s cannot hold it, so it is encoded again as AAC",
-        describe(stream),
-        container.name,
-    )
-    return SoundTrack(stream, sound, container, window)
+def _sample_of(stream: av.AudioStream) -> tuple[int, bool]:
+    """Bits of a sample, and whether they are floating point.
+
+    Of 32 that a decoder hands out all but PCM's own mean at most 24.
+    """
+    name = codec_name(stream)
+    if stated := re.match(r"pcm_([suf])(\d+)", name):
+        return int(stated[2]), stated[1] == "f"
+    form = stream.format.name
+    if form.startswith(("flt", "dbl")):
+        return {"flt": 32, "dbl": 64}[form[:3]], True
+    return {"u8": 8, "s16": 16}.get(form.removesuffix("p"), 24), False
 
 
-def _encodes_aac(layout: str, rate: int) -> bool:
-    """Whether there is AAC for this arrangement of channels."""
-    trial = av.CodecContext.create("aac", "w")
-    trial.layout, trial.sample_rate, trial.format = layout, rate, "fltp"
-    trial.time_base = Fraction(1, rate)
+def _is_kept(bits: int, floating: bool, encoder: str) -> bool:  # noqa: FBT001 - a fact of a sample
+    kept, as_floating = _KEEPS[encoder]
+    return floating == as_floating and bits <= kept
+
+
+def _format_of(encoder: str) -> str:
+    formats = av.Codec(encoder, "w").audio_formats or []
+    return formats[0].name
+
+
+def _usual_layout(channels: int) -> str:
+    try:
+        return av.AudioLayout(f"{channels}c").name
+    except ValueError:
+        return "stereo"
+
+
+def _opens(how: Recoding) -> bool:
+    """Whether the encoder takes this rate and this arrangement of channels."""
+    trial = cast("av.AudioCodecContext", av.CodecContext.create(how.encoder, "w"))
+    trial.layout, trial.sample_rate, trial.format = how.layout, how.rate, how.format
+    trial.time_base = Fraction(1, how.rate)
     try:
         trial.open()
     except (ValueError, av.FFmpegError) as error:
-        _LOG.warning("There is no AAC in %s, so it is mixed down to stereo: %s", layout, error)
+        _LOG.debug("%s does not encode %s: %s", how.encoder, how.layout, error)
         return False
     return True
+
+
+def _seconds_in(stream: av.AudioStream, packet: "av.Packet[Any]") -> Fraction:
+    """How long a packet's sound lasts, by decoding it; 0 if that cannot be told."""
+    try:
+        frames = stream.codec_context.decode(packet)
+    except (ValueError, av.FFmpegError):
+        return Fraction(0)
+    return sum((Fraction(one.samples, one.sample_rate) for one in frames), Fraction(0))

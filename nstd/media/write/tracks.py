@@ -2,12 +2,14 @@
 
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import av
+from av.container import OutputContainer
 from av.stream import Stream
 
 from nstd.media.read.probe import codec_name
@@ -168,24 +170,66 @@ def describe(stream: Stream) -> str:
     return f"stream {stream.index} ({', '.join(part for part in parts if part)})"
 
 
-def accepts(stream: Stream, container: Container) -> bool:
-    """Whether the container takes this stream's packets as they are.
+def add_copy(stream: Stream, output: OutputContainer) -> Any:
+    """Add a stream to `output` for the packets of `stream` as they are."""
+    copy = output.add_stream_from_template(stream, opaque=True)
+    if isinstance(copy, av.AudioStream):
+        copy.codec_context.layout = default_layout(stream)
+    return copy
 
-    Only trying tells: some formats name a codec among theirs and then refuse its header.
+
+def default_layout(stream: Any) -> str:
+    """Arrangement of the channels of a stream of sound: the usual one where it states none.
+
+    MP4's muxer refuses sound that states none, and says so only at the film's end.
     """
+    name: str = stream.layout.name
+    if name.endswith("channels"):
+        with suppress(ValueError):
+            return av.AudioLayout(f"{stream.channels}c").name
+    return name
+
+
+def refusal(stream: Stream, container: Container, head: Sequence["av.Packet[Any]"]) -> str:
+    """Why the container does not keep this stream's packets as they are; "" where it does.
+
+    Only trying tells: some formats name a codec among theirs and then refuse its header, its first
+    packet or their own end; or write what they cannot read back.
+
+    Args:
+        stream: The stream.
+        container: Where it is to go.
+        head: Its first packets, to be tried; they are moved to other times.
+    """
+    file = io.BytesIO()
     try:
-        with av.open(io.BytesIO(), "w", format=container.format) as trial:
-            trial.add_stream_from_template(stream, opaque=True)
+        with av.open(file, "w", format=container.format) as trial:
+            copy = add_copy(stream, trial)
             trial.start_encoding()
-    except (ValueError, av.FFmpegError) as error:
-        _LOG.debug("%s does not take %s: %s", container.name, describe(stream), error)
-        return False
-    return True
+            for number, packet in enumerate(head):
+                packet.stream = copy
+                packet.pts = packet.dts = round(number / packet.time_base)
+                trial.mux(packet)
+        return _difference(stream, file, len(head))
+    except (ValueError, IndexError, av.FFmpegError) as error:
+        return str(error)
 
 
-def say_left_out(stream: Stream, container: Container) -> None:
-    """Name a stream that is lost."""
-    _LOG.warning("%s cannot be kept in %s, so it is left out", describe(stream), container.name)
+def _difference(stream: Stream, file: io.BytesIO, packets: int) -> str:
+    """What is wrong with a stream that was written to a file alone; "" for nothing."""
+    file.seek(0)
+    if not packets:  # an empty file may not even tell of its stream
+        return ""
+    with av.open(file, "r") as back:
+        found = [one for one in back.streams if one.type == stream.type]
+        if not found or codec_name(found[0]) != codec_name(stream):
+            return "it is not there when it is read back"
+        read = [packet for packet in back.demux(found[0]) if packet.size]
+        if not read:
+            return "it is empty when it is read back"
+        if isinstance(stream, av.AudioStream) and not any(packet.decode() for packet in read):
+            return "no sound is decoded when it is read back"
+    return ""
 
 
 def _text_packet(payload: bytes, model: "av.Packet[Any]") -> "av.Packet[Any]":

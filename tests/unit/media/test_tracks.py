@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import pytest
 
-from nstd.media.write.sound import _encodes_aac
 from nstd.media.write.tracks import Window
 
 PART = Window(shift=Fraction(2), start=Fraction(2), end=Fraction(5))
@@ -30,11 +29,3 @@ def test_the_whole_keeps_everything() -> None:
     whole = Window(Fraction(0))
     assert whole.holds(Fraction(-1), Fraction(0))
     assert whole.holds(Fraction(10**6), Fraction(10**6))
-
-
-@pytest.mark.parametrize(("layout", "there_is"), [("stereo", True), ("7.1", True), ("22.2", False)])
-def test_channels_aac_cannot_arrange_are_known_and_said(
-    layout: str, there_is: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert _encodes_aac(layout, 48000) is there_is
-    assert ("mixed down to stereo" in caplog.text) is not there_is

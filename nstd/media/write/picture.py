@@ -1,0 +1,136 @@
+"""The painted stream: the packets of all segments, timed anew as one."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import OutputContainer
+
+from nstd.errors import VerificationError
+from nstd.media.color import colors_of
+from nstd.media.frame import VideoInfo
+from nstd.media.read.scan import beating, open_film, packets
+from nstd.media.read.timing import decoding_times
+from nstd.media.write.codecs import CODECS, EncodeSettings
+from nstd.media.write.segment import coded_layout, mend_alpha, origin
+
+_LOG = logging.getLogger(__name__)
+
+_STATES_ASPECT = {"h264", "h265"}
+"""Codecs that carry the shape of a pixel themselves: PyAV cannot set it in Matroska's header."""
+
+Timed = tuple[Fraction, "av.Packet[Any]"]
+"""A packet, and the second at which it is decoded."""
+
+
+class Picture:
+    """The painted stream: the packets of all segments, timed anew as one.
+
+    Attributes:
+        info: The source's facts.
+        alive: Told of each packet, when it is first looked at and when it is written.
+        stamps: Presentation time stamps in decoding order, in `info.time_base`.
+        end: When the last frame ends.
+        colors: What the segments state, once it is added to the output.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[Path],
+        info: VideoInfo,
+        span: tuple[int, int] | None,
+        alive: Callable[[], object],
+    ) -> None:
+        self.info = info
+        self.alive = alive
+        self._segments = segments
+        self.stamps: list[int] = []
+        self.colors = (0, 0, 0, 0)
+        self._header: bytes | None = None
+        for segment in segments:
+            self._read(segment)
+        if not self.stamps:
+            raise VerificationError("There is no segment to join")
+        shown = sorted(self.stamps)
+        stated = span[1] if span else info.start + info.duration
+        self.end = max(stated, shown[-1] + 1)
+        ends = [*shown[1:], self.end]
+        self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
+        self._decode_at = decoding_times(self.stamps)
+        # MP4 adds up the distances of decoding times, and the duration of the packet decoded last,
+        # and takes that for the track's duration: the last one has to make up the difference.
+        decoding = self._decode_at[-1] - self._decode_at[0]
+        last = self.stamps[-1]
+        self._durations[last] = max(self._durations[last], self.end - shown[0] - decoding)
+
+    def packets(self, output: av.VideoStream, shift: int) -> Iterator[Timed]:
+        """All packets, moved back by `shift` units, with the time each is to be decoded at."""
+        decode_at = iter(self._decode_at)
+        for segment in self._segments:
+            with open_film(segment) as container:
+                for packet in packets(container, segment, 0):
+                    pts = self._units(packet)
+                    packet.time_base = self.info.time_base
+                    packet.pts = pts - shift
+                    packet.dts = next(decode_at) - shift
+                    packet.duration = self._durations[pts]
+                    mend_alpha(packet)
+                    packet.stream = output
+                    yield packet.dts * self.info.time_base, packet
+
+    def add_to(self, output: OutputContainer, settings: EncodeSettings) -> av.VideoStream:
+        """Add the stream that `packets` belong to."""
+        with open_film(self._segments[0]) as container:
+            template = container.streams.video[0]
+            stream = output.add_stream_from_template(template, opaque=True)
+        stream.time_base = self.info.time_base
+        # Not every codec states it itself, and the template forgets what the container said.
+        stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
+        tag = CODECS[settings.codec].tag
+        if tag and settings.holder.codec_tags:
+            stream.codec_context.codec_tag = tag
+        if not self.keeps_aspect(settings):
+            _LOG.warning(
+                "Films of %s in %s cannot be told that their pixels are %s wide: it is lost",
+                settings.codec,
+                settings.holder.name,
+                self.info.sample_aspect_ratio,
+            )
+        # Turns by right angles, and flips, are those of the pictures: they are coded upright.
+        stream.set_display_matrix(self.info.matrix_display)
+        if CODECS[settings.codec].alpha_beside and coded_layout(self.info, settings).alpha:
+            stream.metadata["alpha_mode"] = "1"
+        self.colors = colors_of(stream.codec_context)
+        return stream
+
+    def keeps_aspect(self, settings: EncodeSettings) -> bool:
+        """Whether codec or container tell the shape of a pixel."""
+        stated = settings.holder.states_aspect or settings.codec in _STATES_ASPECT
+        return stated or self.info.sample_aspect_ratio == 1
+
+    def _read(self, segment: Path) -> None:
+        with open_film(segment) as container:
+            stream = container.streams.video[0]
+            header = stream.codec_context.extradata
+            if self._header is None:
+                self._header = header
+            elif header != self._header:
+                raise VerificationError(
+                    f"{segment} was encoded with other settings than the segments before it"
+                )
+            found = beating(packets(container, segment, 0), self.alive)
+            stamps = [self._units(packet) for packet in found]
+        if not stamps or (self.stamps and min(stamps) <= max(self.stamps)):
+            raise VerificationError(f"{segment} does not follow the segments before it")
+        self.stamps += stamps
+
+    def _units(self, packet: "av.Packet[Any]") -> int:
+        if packet.pts is None:
+            raise VerificationError("A segment's packet has no time")
+        units = packet.pts * packet.time_base / self.info.time_base
+        if units.denominator != 1:
+            raise VerificationError("A segment's times do not fit the film's time base")
+        return units.numerator + origin(self.info)

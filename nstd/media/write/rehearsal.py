@@ -1,0 +1,103 @@
+"""The film's end before its beginning: all streams are put together once, with hardly a packet."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import av
+
+from nstd.errors import UnsupportedError
+from nstd.media.frame import VideoInfo
+from nstd.media.read.scan import open_film
+from nstd.media.write.assemble import write_film
+from nstd.media.write.codecs import CODECS, EncodeSettings
+from nstd.media.write.keeping import Keeping, decide, first_packets
+from nstd.media.write.picture import Picture
+from nstd.media.write.segment import write_trial
+
+
+def plan(
+    source: Path,
+    info: VideoInfo,
+    settings: EncodeSettings,
+    *,
+    alive: Callable[[], object] = lambda: None,
+) -> Keeping:
+    """Find out what can be kept of a film, before the first frame is painted.
+
+    What each stream's first packets say alone is tried with all of them together, beside one gray
+    frame, from the header to the end of the file.
+
+    Args:
+        source: The film.
+        info: Its facts, at the size it is painted at.
+        settings: How it will be encoded.
+        alive: Told of each packet that there is still life.
+
+    Raises:
+        UnsupportedError: Not even the pictures alone can be written.
+        InputError: The source cannot be read any more.
+        StorageError: The file system failed.
+    """
+    keeping = decide(source, info, settings, alive=alive)
+    with TemporaryDirectory() as folder:
+        gray = Path(folder) / "gray"
+        write_trial(gray, info, settings)
+        picture = Picture([gray], info, None, alive)
+        while found := _culprit(source, picture, settings, keeping):
+            keeping = keeping.without(*found)
+    if not keeping.losses:
+        return keeping
+    others = {
+        name: len(decide(source, info, replace(settings, container=name), alive=alive).losses)
+        for name in CODECS[settings.codec].containers
+    }
+    better = [name for name, count in others.items() if count < len(keeping.losses)]
+    return replace(keeping, instead=tuple(sorted(better, key=others.__getitem__)))
+
+
+def _culprit(
+    source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+) -> tuple[int, str] | None:
+    """The stream for which the film cannot be written as it is to be, and why; None: it can."""
+    refused = _refused(source, picture, settings, keeping)
+    if not refused:
+        return None
+    if None not in refused:
+        index, why = next(iter(refused.items()))
+        assert index is not None  # noqa: S101 - for the type checker
+        return index, f"{settings.container} refuses it: {why}"
+    # The header or the end does not say whose fault it is: whoever is missed by nobody.
+    held = [fate.stream for fate in keeping.fates if fate.outcome != "lost"]
+    for index in held:
+        if index is not None and None not in _refused(
+            source, picture, settings, keeping.without(index, "")
+        ):
+            return index, f"{settings.container} refuses it: {refused[None]}"
+    if (last := next((one for one in reversed(held) if one is not None), None)) is None:
+        raise UnsupportedError(
+            f"No film of {settings.codec} like this can be written as {settings.container}:"
+            f" {refused[None]}",
+            "Choose another container or codec",
+        )
+    return last, f"{settings.container} refuses it: {refused[None]}"
+
+
+def _refused(
+    source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+) -> dict[int | None, str]:
+    """The streams that are refused, and why; None stands for all of them together."""
+    with open_film(source) as film:
+
+        def first(streams: Sequence[int]) -> Iterator["av.Packet[Any]"]:
+            heads = first_packets(film, source, streams, picture.alive)
+            return iter([packet for head in heads.values() for packet in head])
+
+        try:
+            written = write_film(BytesIO(), film, picture, settings, keeping, read=first)
+        except (ValueError, av.FFmpegError) as error:
+            return {None: str(error)}
+    return dict(written.refused.items())
