@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 
 from nstd.errors import UnsupportedError
@@ -12,8 +14,12 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.convert import Converter, Picture
 from nstd.media.read.decoding import upright
 from nstd.media.read.deinterlace import Decoded, deinterlaced
-from nstd.media.read.scan import open_film, packets
+from nstd.media.read.scan import Scan, open_film
+from nstd.media.read.seek import Entry, packets_from
 
+LANDING = 3
+"""Frames that must come as they should for a beginning to count. By them it is seen where frames
+are of two packets each, as of some interlaced films, or their times mean something else."""
 DECODER_THREADS = 2
 """Fixed, and each with frames of its own: what a decoder makes of damage depends on the threads
 that share a frame."""
@@ -37,33 +43,70 @@ def open_stream(path: Path, index: int) -> Iterator[tuple[InputContainer, av.Vid
 
 
 @contextmanager
-def pyav_decoder(path: Path, info: VideoInfo, *, timed: bool = True) -> Iterator["PyAvDecoder"]:
+def pyav_decoder(
+    path: Path, info: VideoInfo, *, timed: bool = True, entry: Entry | None = None
+) -> Iterator["PyAvDecoder"]:
     """Open a film to decode the stream that `info` names with PyAV.
 
     Args:
         path: The film.
         info: Its facts.
         timed: Packets state the times of their own frames.
+        entry: The keyframe to begin at, where not at the first frame.
 
     Raises:
         InputError: It cannot be opened as a film.
         StorageError: The file system failed.
     """
     with open_stream(path, info.stream) as (container, stream):
-        yield PyAvDecoder(decoded(container, stream, path), info, timed=timed)
+        yield PyAvDecoder(decoded(container, stream, path, entry), info, timed=timed)
 
 
 def decoded(
-    container: InputContainer, stream: av.VideoStream, path: Path
+    container: InputContainer, stream: av.VideoStream, path: Path, entry: Entry | None = None
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream; what cannot be decoded is left out.
+
+    Args:
+        container: The opened film.
+        stream: The stream.
+        path: The film.
+        entry: The keyframe to begin at: none comes that is shown before it.
 
     Raises:
         StorageError: The file system failed.
     """
-    for packet in packets(container, path, stream.index):
-        yield from _frames(stream, packet)
-    yield from _frames(stream, None)
+    begin = None if entry is None else entry.pts
+    for packet in chain(packets_from(container, path, stream, entry), [None]):
+        for frame in _frames(stream, packet):
+            if begin is None or frame.pts is None or frame.pts >= begin:
+                yield frame
+
+
+def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = None) -> int | None:
+    """The place among the film's times of the frame that comes first, if each comes at its time.
+
+    Args:
+        path: The film.
+        index: Of its stream.
+        counted: Of its stream.
+        entry: The keyframe to begin at, where not at the first frame.
+
+    Returns:
+        Its place, from 0; None where the first few frames do not come whole and each at the next
+        time.
+
+    Raises:
+        InputError: It cannot be opened as a film.
+        StorageError: The file system failed.
+    """
+    with open_stream(path, index) as (container, stream):
+        first = list(islice(decoded(container, stream, path, entry), LANDING))
+    times = [frame.pts for frame in first if frame.pts is not None and not frame.is_corrupt]
+    if not counted.exact or not times or len(times) < len(first):
+        return None
+    place = int(np.searchsorted(counted.times, times[0]))
+    return place if counted.times[place : place + len(times)].tolist() == times else None
 
 
 def _frames(

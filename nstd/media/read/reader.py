@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from nstd.errors import TruncatedError, UnsupportedError
@@ -11,9 +13,11 @@ from nstd.media.color import warn_of_hdr
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.convert import Picture
 from nstd.media.read.decoding import Decoder
+from nstd.media.read.deinterlace import NEIGHBORS
 from nstd.media.read.opencv import opencv_decoder
-from nstd.media.read.pyav import pyav_decoder
+from nstd.media.read.pyav import place_of_first, pyav_decoder
 from nstd.media.read.scan import Scan, of_fields, scan
+from nstd.media.read.seek import Entry, entries
 from nstd.media.read.timing import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -31,13 +35,14 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Decode frames `first` to `last`, both included, with the reader that `info` names.
 
-    Frames are counted as they are decoded. Where the film is damaged in the middle, what cannot be
-    decoded is left out, and a warning says how much.
+    Decoding begins at a keyframe, where the same frames come from there on. Where the film is
+    damaged in the middle, what cannot be decoded is shown as the frame before (or left out, if
+    packets do not tell at which times frames are missing), and a warning says how much.
 
     Args:
         path: The film.
         info: Its facts, as `probe` found them.
-        first: Index of the first frame to yield; those before it are decoded and skipped.
+        first: Index of the first frame to yield.
         last: Index of the last frame to yield, or None for the film's end.
 
     Yields:
@@ -54,8 +59,9 @@ def read_frames(
         raise ValueError(f"no frames from {first} to {last}")
     warn_of_hdr(info, str(path))
     counted = _counted(path, info)
-    with _decoder(path, info, counted) as decoder:
-        film = _Film(path, info, counted, decoder)
+    begin = _beginning(path, info, first)
+    with _decoder(path, info, counted, begin.entry) as decoder:
+        film = _Film(path, info, counted, decoder, begin)
         yield from film.frames(first, last)
         film.report_losses()
         if last is None or film.decoded <= last:
@@ -77,26 +83,66 @@ def _counted(path: Path, info: VideoInfo) -> Scan:
     return of_fields(counted) if info.deinterlace == "fields" else counted
 
 
-def _decoder(path: Path, info: VideoInfo, counted: Scan) -> AbstractContextManager[Decoder]:
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """Where decoding begins.
+
+    Attributes:
+        entry: The keyframe, or None for the film's first frame.
+        index: Of the frame that comes first.
+        place: Of its time among the film's.
+        timed: Each frame comes at a time that a packet states, of its own.
+    """
+
+    entry: Entry | None = None
+    index: int = 0
+    place: int = 0
+    timed: bool = False
+
+
+def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
+    """The last keyframe from which frames from `first` on come as from the film's first one on."""
+    if info.reader != "pyav":
+        return _Beginning()
+    counted = scan(path, info.stream)
+    missing = place_of_first(path, info.stream, counted)
+    if missing is None:
+        return _Beginning()
+    each = 2 if info.deinterlace == "fields" else 1
+    before = missing + first // each - NEIGHBORS
+    for entry in reversed([entry for entry in entries(counted) if 0 < entry.place <= before][-2:]):
+        if place_of_first(path, info.stream, counted, entry) == entry.place:
+            index, place = (each * (entry.place - skipped) for skipped in (missing, 0))
+            return _Beginning(entry, index, place, timed=True)
+    return _Beginning(timed=True)
+
+
+def _decoder(
+    path: Path, info: VideoInfo, counted: Scan, entry: Entry | None
+) -> AbstractContextManager[Decoder]:
     # Where packets do not state their own times decoders tell others' times: the frames simply get
     # the stated ones in turn.
     ordered = len(counted.times) > 0 and not counted.exact
     if info.reader == "pyav":
-        return pyav_decoder(path, info, timed=not ordered)
+        return pyav_decoder(path, info, timed=not ordered, entry=entry)
     return opencv_decoder(path, info, None if ordered else counted.offset)
 
 
 class _Film:
     """A film being read: which frame comes next, and how many did not come."""
 
-    def __init__(self, path: Path, info: VideoInfo, counted: Scan, decoder: Decoder) -> None:
+    def __init__(
+        self, path: Path, info: VideoInfo, counted: Scan, decoder: Decoder, begin: _Beginning
+    ) -> None:
         self._path = path
         self._info = info
         self._counted = counted
         self._decoder = decoder
         self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
-        self._clock = Clock(counted.times, counted.offset or 0, self._step)
-        self.decoded = 0
+        self._clock = Clock(counted.times[begin.place :], counted.offset or 0, self._step)
+        self._timed = begin.timed
+        self._shown: Picture | None = None
+        self.decoded = begin.index
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
         while last is None or self.decoded <= last:
@@ -104,25 +150,36 @@ class _Film:
             if not self._decoder.grab(attempts):
                 return
             pts = self._clock.stamp(self._decoder.pts)
-            index = self.decoded
-            self.decoded += 1
             self._require_counted()
-            if index >= first:
-                picture = self._picture()
-                yield Frame(
-                    image=visible(picture.image, picture.alpha),
-                    index=index,
-                    pts=pts,
-                    duration=self._duration(pts),
-                    time_base=self._info.time_base,
-                    alpha=picture.alpha,
-                    deep=None if picture.deep is None else visible(picture.deep, picture.alpha),
-                )
+            # What is left out is shown as what was before, and counts: so frames have the same
+            # index wherever reading began.
+            lost = self._clock.skipped if self._shown is not None else []
+            for stamp, following in pairwise([*lost, pts]):
+                yield from self._coming(stamp, following - stamp, first, last)
+            if self._timed or self.decoded >= first:
+                self._shown = self._picture()
+            yield from self._coming(pts, self._duration(pts), first, last)
+            if not self._timed:
+                self._shown = None
+
+    def _coming(self, pts: int, duration: int, first: int, last: int | None) -> Iterator[Frame]:
+        index, shown = self.decoded, self._shown
+        self.decoded += 1
+        if shown is not None and index >= first and (last is None or index <= last):
+            yield Frame(
+                image=visible(shown.image, shown.alpha),
+                index=index,
+                pts=pts,
+                duration=duration,
+                time_base=self._info.time_base,
+                alpha=shown.alpha,
+                deep=None if shown.deep is None else visible(shown.deep, shown.alpha),
+            )
 
     def report_losses(self) -> None:
         if self._clock.lost:
             _LOG.warning(
-                "%s is damaged: %d frames cannot be decoded and are left out",
+                "%s is damaged: %d frames cannot be decoded",
                 self._path,
                 self._clock.lost,
             )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +43,8 @@ class Scan:
         exact: Every packet states its own presentation time; otherwise only the set of times is
             known, and some packets may show nothing.
         torn: The file ends in the midst of its last packet.
+        keyframes: int64 `[keyframes, 3]`, in the order of decoding: time stamps of presentation
+            and of decoding, and size in bytes, of packets that say they need none before them.
     """
 
     times: npt.NDArray[np.int64]
@@ -55,6 +57,7 @@ class Scan:
     sound_bytes: int
     exact: bool
     torn: bool = False
+    keyframes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
 
     @property
     def span(self) -> int:
@@ -218,6 +221,7 @@ class _Tally:
         self._index = index
         self._pts: list[int | None] = []
         self._dts: list[int | None] = []
+        self._keyframes: list[tuple[int, int, int]] = []
         self._packets = 0
         self._last = (-(1 << 62), 0)
         self._end = 0.0
@@ -244,6 +248,9 @@ class _Tally:
             return
         self._pts.append(packet.pts)
         self._dts.append(packet.dts)
+        if packet.is_keyframe and packet.pts is not None:
+            decoded = packet.pts if packet.dts is None else packet.dts
+            self._keyframes.append((packet.pts, decoded, packet.size))
         if stamp is not None and stamp > self._last[0]:
             self._last = (stamp, packet.duration or 0)
 
@@ -301,6 +308,7 @@ class _Tally:
             exact=complete and states_times and not filled,
             # In a transport stream, what was badly received is marked so too.
             torn=self._torn and container != "mpegts",
+            keyframes=np.array(self._keyframes, np.int64).reshape(-1, 3),
         )
 
 

@@ -28,6 +28,7 @@ class Clock:
         self._next = 0
         self._last: int | None = None
         self.lost = 0
+        self.skipped: list[int] = []
 
     @property
     def remaining(self) -> int:
@@ -35,32 +36,35 @@ class Clock:
         return len(self._times) - self._next
 
     def stamp(self, measured: int | None) -> int:
-        """Time stamp of the frame just decoded; counts the frames skipped on the way in `lost`.
+        """Time stamp of the frame just decoded.
+
+        The frames that were to come before it and did not are counted in `lost`, and their time
+        stamps are in `skipped`.
 
         Args:
             measured: As the decoder tells it, or None.
         """
         place = self._place(measured)
+        passed = self._times[self._next : self._next if place is None else place]
+        self.lost += len(passed)
+        self.skipped = [self._ascending(int(stamp)) for stamp in passed]
         if place is not None:
-            self.lost += place - self._next
-            self._next = place + 1
-            pts = int(self._times[place])
-        elif self.remaining:
-            pts = int(self._times[self._next])
-            self._next += 1
-        else:
-            pts = self._beyond(measured)
-        if self._last is not None:
-            pts = max(pts, self._last + 1)
-        self._last = pts
-        return pts
+            self._next = place
+        if not self.remaining:
+            return self._ascending(self._beyond(measured))
+        self._next += 1
+        return self._ascending(int(self._times[self._next - 1]))
+
+    def _ascending(self, pts: int) -> int:
+        self._last = pts if self._last is None else max(pts, self._last + 1)
+        return self._last
 
     def following(self) -> int | None:
         """Time stamp of the next stated frame, or None behind the last."""
         return int(self._times[self._next]) if self.remaining else None
 
     def _place(self, measured: int | None) -> int | None:
-        if measured is None or not self.remaining or self._times[self._next] == 0:
+        if measured is None or not self.remaining:
             return None
         place = self._next + int(np.searchsorted(self._times[self._next :], measured))
         stated = place < len(self._times) and self._times[place] == measured
