@@ -73,9 +73,8 @@ def converted(path: Path, layout: str, size: tuple[int, int]) -> Picture:
 
 def picture_of(frame: av.VideoFrame) -> Picture:
     rate = Fraction(25)
-    return Converter(VideoInfo(0, frame.width, frame.height, rate, 1 / rate, 0, 1, 1)).picture(
-        frame
-    )
+    info = VideoInfo(0, frame.width, frame.height, rate, 1 / rate, 0, 1, 1, alpha=True)
+    return Converter(info).picture(frame)
 
 
 def framed(layout: str, planes: Sequence[npt.NDArray[Any]]) -> av.VideoFrame:

@@ -52,7 +52,7 @@ class Picture:
         image: uint8 `[height, width, 3]`, red first.
         deep: uint16 `[height, width, 3]`, the same at 16 bits, where the source has more than 8
             bits; else None.
-        alpha: uint8 `[height, width]`, straight, where the layout has it; else None.
+        alpha: uint8 `[height, width]`, straight, where the film has it; else None.
     """
 
     image: Image
@@ -67,7 +67,8 @@ class Converter:
     is BT.709 for a large picture and BT.601 for a small one; where no range, limited.
 
     Args:
-        info: Facts of the film; its range counts where a picture states none.
+        info: Facts of the film; its range counts where a picture states none, and whether it has
+            an alpha channel.
     """
 
     def __init__(self, info: VideoInfo) -> None:
@@ -77,16 +78,20 @@ class Converter:
         self._gamut: tuple[tuple[int, int], Gamut | None] | None = None
 
     def picture(self, frame: av.VideoFrame) -> Picture:
-        """Convert one decoded frame.
-
-        Args:
-            frame: Of any layout; what it leaves unstated of matrix and range is stated then.
-        """
-        layout = frame.format
-        if _is_yuv(layout):
+        """Convert one decoded frame, of any layout."""
+        stated = frame.colorspace, frame.color_range
+        if _is_yuv(frame.format):
             frame.colorspace, frame.color_range = _matrix(frame), self._range(frame)
+        try:
+            return self._converted_colors(frame)
+        finally:
+            frame.colorspace, frame.color_range = stated
+
+    def _converted_colors(self, frame: av.VideoFrame) -> Picture:
+        layout = frame.format
         bits = max((part.bits for part in layout.components), default=8)
-        alpha = layout.has_palette or any(part.is_alpha for part in layout.components)
+        transparent = layout.has_palette or any(part.is_alpha for part in layout.components)
+        alpha = self._info.alpha and transparent
         picture = (self._deep if bits > 8 else self._shallow)(frame, bits, alpha=alpha)
         gamut = self._gamut_of(frame)
         if gamut is None:
