@@ -99,7 +99,11 @@ def details_text(found: Details) -> str:
     lines += _mapping("Recipe", _recipe(job.request.recipe))
     lines += _mapping("Output", job.request.output)
     lines += _mapping("Plan", job.plan or {})
-    lines += _mapping("Found", job.report)
+    found_out = dict(job.report)
+    fates = found_out.pop("keeping", {}).get("fates", [])
+    lines += _mapping("Found", found_out)
+    lines += _section("Beside the pictures", fates)
+    lines += [f"  {visible(fate['sentence'])}" for fate in fates]
     lines += _section("Segments", found.segments)
     lines += [f"  {_segment_line(segment)}" for segment in found.segments]
     lines += _section("History", found.events)

@@ -23,7 +23,9 @@ def encoder_options(settings: EncodeSettings, layout: Layout) -> dict[str, str]:
     rated = {"crf": str(settings.quality), "preset": settings.preset}
     match settings.codec:
         case "h264":
-            options = rated | {"threads": threads} | _same_bytes()
+            # Else the stream itself states the unit of time for the rate, which is 12,800 and more.
+            parameters = f"force-cfr=1:{_same_bytes()}"
+            options = rated | {"threads": threads, "x264-params": parameters}
         case "h265":
             parameters = f"log-level=none:open-gop=0:pools={threads}:frame-threads=1"
             options = rated | {"x265-params": parameters}
@@ -52,8 +54,8 @@ def encoder_options(settings: EncodeSettings, layout: Layout) -> dict[str, str]:
     return options
 
 
-def _same_bytes() -> dict[str, str]:
-    """Options for x264 without which the same frames give other bytes each time.
+def _same_bytes() -> str:
+    """Parameters for x264 without which the same frames give other bytes each time.
 
     Seen with x264 165 in PyAV 18.1, one thread and two, 320×180, preset medium: with AVX-512 runs
     differ (its macroblock tree does: without it they do not), with any lesser set they do not. x264
@@ -61,5 +63,5 @@ def _same_bytes() -> dict[str, str]:
     all of them. `cpu-independent` makes the bytes the same between lesser sets.
     """
     if not cv2.checkHardwareSupport(_AVX_512):
-        return {"x264-params": "cpu-independent=1"}
-    return {"x264-params": "cpu-independent=1:asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"}
+        return "cpu-independent=1"
+    return "cpu-independent=1:asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2"

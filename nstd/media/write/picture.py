@@ -15,7 +15,7 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
 from nstd.media.write.codecs import CODECS, EncodeSettings
-from nstd.media.write.segment import coded_layout, mend_alpha, origin
+from nstd.media.write.segment import coded_layout, mend_alpha, origin, stated_rate
 
 _LOG = logging.getLogger(__name__)
 
@@ -87,6 +87,7 @@ class Picture:
             template = container.streams.video[0]
             stream = output.add_stream_from_template(template, opaque=True)
         stream.time_base = self.info.time_base
+        stream.codec_context.framerate = stated_rate(self.info)
         # Not every codec states it itself, and the template forgets what the container said.
         stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
         tag = CODECS[settings.codec].tag

@@ -136,9 +136,7 @@ class SegmentWriter:
 
     def _add_stream(self) -> av.VideoStream:
         codec = CODECS[self._settings.codec]
-        # Only a hint for the encoder's rate control, which some refuse outside of this range: the
-        # time stamps are what counts.
-        rate = min(max(self._info.frame_rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
+        rate = stated_rate(self._info)
         stream = cast(
             "av.VideoStream",
             self._container.add_stream(
@@ -261,6 +259,15 @@ def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
             f"which needs {least[0]}×{least[1]}",
             "Choose the codec h264, or a larger size",
         )
+
+
+def stated_rate(info: VideoInfo) -> Fraction:
+    """Frames a second that the film states; of a film of varying rate its average.
+
+    Only a hint, for players and for the encoder's rate control, which some refuse outside of this
+    range: the time stamps are what counts.
+    """
+    return min(max(info.frame_rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
 
 
 def origin(info: VideoInfo) -> int:
