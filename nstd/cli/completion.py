@@ -13,6 +13,7 @@ import typer
 
 from nstd.config import load_config
 from nstd.config.output import OutputOverride
+from nstd.config.reading import ReadingOverride
 from nstd.config.recipe import RecipeConfig, TemporalConfig
 from nstd.errors import NstdError, visible
 from nstd.gallery import list_styles
@@ -43,7 +44,7 @@ def words(*offered: str) -> Completer:
 
 
 def values_of(key: str) -> Completer | None:
-    """Offers the values of a key of recipes or of `output`; None where there are no such words."""
+    """Offers the values of a key of recipes, `output` or `reading`; None where it has no words."""
     special = {
         "size": words(*FORMATS),
         "content_layer": words(*LAYERS),
@@ -53,7 +54,7 @@ def values_of(key: str) -> Completer | None:
     }
     if key in special:
         return special[key]
-    fields = OutputOverride.model_fields | RecipeConfig.model_fields
+    fields = OutputOverride.model_fields | ReadingOverride.model_fields | RecipeConfig.model_fields
     known = tuple(_words_in(fields[key].annotation))
     return words(*known) if known else None
 

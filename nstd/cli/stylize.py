@@ -29,6 +29,7 @@ from nstd.config import (
     Config,
     OutputConfig,
     output_from_options,
+    reading_from_options,
     recipe_from_options,
     unpainted_from_options,
 )
@@ -76,6 +77,12 @@ ENCODING_OPTIONS = {
     "sound": "compatible: what does not play in Chromium and ffmpeg 5.1 is encoded again; copy:"
     " what the container holds stays as it is.",
 }
+READING_OPTIONS = {
+    "reader": "Which library decodes films: opencv, pyav, or auto: OpenCV where its pictures are"
+    " PyAV's, else PyAV.",
+    "deinterlace": "Of interlaced films: auto makes each frame whole, fields makes a frame of each"
+    " field, at twice the rate, off leaves frames as they are.",
+}
 EXAMPLES = """Examples:
 
 \b
@@ -110,6 +117,8 @@ USUAL = {
     "strength": "normal",
     "temporal": "flow",
     **OutputConfig().model_dump(exclude={"quality", "container"}),
+    "reader": "auto",
+    "deinterlace": "auto",
 }
 """What counts where neither the command nor the configuration says otherwise."""
 
@@ -155,6 +164,7 @@ def _taking(name: str, options: Mapping[str, str], panel: str) -> Callable[[Comm
     return decorate
 
 
+@_taking("reading", READING_OPTIONS, "Reading")
 @_taking("encoding", ENCODING_OPTIONS, "Encoding")
 @_taking("look", RECIPE_OPTIONS, "Look, instead of what --recipe or the defaults say")
 def stylize_command(
@@ -176,6 +186,7 @@ def stylize_command(
     ],
     look: Texts,
     encoding: Texts,
+    reading: Texts,
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -262,6 +273,7 @@ def stylize_command(
         overwrite=overwrite,
         copy=copy,
         limits=settings.limits_of(),
+        reading=reading_from_options(settings, reading),
     )
     pair(inputs, output, spec, wanted)  # what is wrong with them shows before anything is loaded
     with reporting(face) as reporter:

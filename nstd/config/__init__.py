@@ -5,6 +5,7 @@ from nstd.config.limits import LimitsConfig, LimitsOverride
 from nstd.config.load import (
     load_config,
     output_from_options,
+    reading_from_options,
     recipe_from_options,
     unpainted_from_options,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "load_config",
     "output_from_options",
     "output_name",
+    "reading_from_options",
     "recipe_from_options",
     "sidecar_of",
     "unpainted_from_options",

@@ -13,11 +13,13 @@ from nstd.config.faults import faults_of, shown_path
 from nstd.config.find import LARGEST_FILE, OWN_NAME, find_config, is_foreign
 from nstd.config.model import Config
 from nstd.config.output import OutputConfig, OutputOverride
+from nstd.config.reading import ReadingOverride
 from nstd.config.recipe import RecipeConfig, as_size
 from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, read_yaml
 from nstd.errors import ConfigError, UsageError
+from nstd.media.read.reading import Reading
 from nstd.style.recipe import UNPAINTED, StyleRecipe
 
 MOST_FAULTS = 50
@@ -158,6 +160,23 @@ def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputC
         return config.output.overridden(OutputOverride.model_validate(given))
     except ValidationError as error:
         faults = faults_of(error, OutputConfig)
+        raise UsageError([_option_sentence(fault) for fault in faults]) from error
+
+
+def reading_from_options(config: Config, overrides: Mapping[str, Any]) -> Reading:
+    """How the command line wants films read, where it differs from the configuration.
+
+    Args:
+        config: The configuration.
+        overrides: Values by key of `ReadingOverride`; None is not given.
+
+    Raises:
+        UsageError: An option is wrong.
+    """
+    try:
+        return config.reading.reading(ReadingOverride.model_validate(dict(overrides)))
+    except ValidationError as error:
+        faults = faults_of(error, ReadingOverride)
         raise UsageError([_option_sentence(fault) for fault in faults]) from error
 
 

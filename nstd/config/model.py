@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr
 from nstd.config.limits import LimitsConfig
 from nstd.config.output import OutputConfig
 from nstd.config.places import BatchConfig, Entry, FolderConfig
+from nstd.config.reading import ReadingConfig
 from nstd.config.recipe import RecipeConfig, RecipeName
 from nstd.config.values import (
     Context,
@@ -25,6 +26,7 @@ from nstd.config.values import (
 from nstd.config.words import quote
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
+from nstd.media.read.reading import Reading
 from nstd.style.recipe import StyleRecipe
 
 Auto = Literal["auto"]
@@ -135,6 +137,7 @@ class Config(Section):
         folders: The watched folders.
         batch: What `nstd batch` paints besides.
         output: How films are encoded.
+        reading: How films are read.
         limits: What a source may have at most, and what stays free on the disks.
         segment_frames: A segment ends after this many frames.
         settle_seconds: A file is ready when two looks this far apart found it unchanged.
@@ -162,6 +165,7 @@ class Config(Section):
     folders: tuple[FolderConfig, ...] = ()
     batch: tuple[BatchConfig, ...] = ()
     output: OutputConfig = Field(default_factory=OutputConfig)
+    reading: ReadingConfig = Field(default_factory=ReadingConfig)
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     segment_frames: Annotated[WholeNumber, Field(ge=1, le=100_000)] = 48
     settle_seconds: Seconds = 5.0
@@ -201,6 +205,10 @@ class Config(Section):
     def limits_of(self, entry: Entry | None = None) -> Limits:
         """The limits of the films of `entry`: `limits`, overridden by its own."""
         return self.limits.limits(None if entry is None else entry.limits)
+
+    def reading_of(self, entry: Entry | None = None) -> Reading:
+        """How the films of `entry` are read: `reading`, overridden by its own."""
+        return self.reading.reading(None if entry is None else entry.reading)
 
     def accepts_truncated(self, entry: Entry) -> bool:
         """Whether films of `entry` that end early are painted as far as they go."""

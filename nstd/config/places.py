@@ -21,6 +21,7 @@ from pydantic import (
 
 from nstd.config.limits import LimitsOverride
 from nstd.config.output import OutputOverride
+from nstd.config.reading import ReadingOverride
 from nstd.config.values import ONE_OR_MANY, FolderPath, Section, Switch, Text, WholeNumber, as_path
 from nstd.config.words import did_you_mean, quote
 
@@ -159,6 +160,7 @@ class Entry(Section):
         name: Template of the outputs' names.
         overwrite: Whether an output that exists already is replaced.
         encode: What is encoded otherwise than `Config.output` says.
+        reading: What is read otherwise than `Config.reading` says.
         limits: What is limited otherwise than `Config.limits` says.
         accept_truncated: As `Config.accept_truncated`, for these films; None for what that says.
         strict: As `Config.strict`, likewise.
@@ -173,6 +175,7 @@ class Entry(Section):
     name: Template = Field(default_factory=_usual_template)
     overwrite: Switch = False
     encode: OutputOverride | None = None
+    reading: ReadingOverride | None = None
     limits: LimitsOverride | None = None
     accept_truncated: Switch | None = None
     strict: Switch | None = None

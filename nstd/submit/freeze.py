@@ -393,6 +393,7 @@ def output_spec(config: Config, entry: Entry) -> OutputSpec:
         siblings=entry.recipes,
         marker=entry.marker if isinstance(entry, FolderConfig) else None,
         limits=config.limits_of(entry),
+        reading=config.reading_of(entry),
     )
 
 

@@ -109,13 +109,17 @@ def _painted(film: Film) -> Path:
 
 
 def _tell(film: Film, info: VideoInfo) -> None:
-    """Say once what is not as it should be with the film, and note it with the job."""
+    """Say once what there is to say of the film and how it is read, and note it with the job."""
     known = film.job.report.get("remarks", [])
     for remark in info.remarks:
         if remark not in known:
             logger.warning("%s %s", film.source, remark)
-    if list(info.remarks) != known:
-        film.store.report(film.job, remarks=list(info.remarks) or None)
+    logger.info("%s is read with %s: %s", film.source, info.reader, info.reader_reason)
+    found = {
+        "remarks": list(info.remarks) or None,
+        "reading": {"reader": info.reader, "because": info.reader_reason},
+    }
+    film.store.report(film.job, **found)
 
 
 def _stylize_still(film: Film) -> Path:

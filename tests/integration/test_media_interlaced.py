@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nstd.media.frame import Frame
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import frame_times, read_frames
 from nstd.media.read.reading import Deinterlace, Reading
+from tests import films
 
 FIELDS = "testsrc2=s=96x64:r=50:d=0.2"
 TOP = "tinterlace=interleave_top,setfield=tff"
@@ -162,6 +164,36 @@ def test_a_part_has_the_same_frames_as_the_whole(
         part = list(read_frames(film, info, first))
         for frame, other in zip(part, whole[first:], strict=True):
             assert (frame.pts, frame.image.tobytes()) == (other.pts, other.image.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("way", "remark"),
+    [
+        ("auto", "is interlaced (top field first): each frame is made whole"),
+        (
+            "fields",
+            "is interlaced (top field first): each field becomes a frame, at twice the rate",
+        ),
+        ("off", "is interlaced (top field first): frames are painted as they are"),
+    ],
+)
+def test_what_becomes_of_them_is_said(
+    ffmpeg: str, tmp_path: Path, way: Deinterlace, remark: str
+) -> None:
+    film = kind(ffmpeg, tmp_path, "FFV1")
+    assert probe(film, reading=Reading(deinterlace=way)).remarks == (remark,)
+
+
+def test_fields_are_written_with_their_times(ffmpeg: str, tmp_path: Path) -> None:
+    film = kind(ffmpeg, tmp_path, "H.264, top field first")
+    info = probe(film, reading=Reading(deinterlace="fields"))
+    frames = list(read_frames(film, info))
+    segments = [
+        films.write_segment(tmp_path / f"{first}", info, frames[first : first + 5])
+        for first in (0, 5)
+    ]
+    part = films.joined(segments, film, info, tmp_path / "painted.mp4", films.QUICK)
+    assert films.times(part) == [Fraction(index, 50) for index in range(10)]
 
 
 def test_opencv_is_not_believed_of_an_interlaced_film(ffmpeg: str, tmp_path: Path) -> None:

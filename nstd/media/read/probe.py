@@ -210,11 +210,25 @@ def _info(
     )
 
 
+_BECOMES = {
+    "auto": "each frame is made whole",
+    "fields": "each field becomes a frame, at twice the rate",
+    "off": "frames are painted as they are",
+}
+
+
 def _of_fields(info: VideoInfo, reading: Reading) -> VideoInfo:
     """The facts of a film as it comes from the reader, where that gives fields."""
     if reading.deinterlace == "off":
-        return replace(info, deinterlace="off")
-    if reading.deinterlace == "auto" or info.field_order == "progressive":
+        info = replace(info, deinterlace="off")
+    if info.field_order == "progressive":
+        return info
+    order = {"mixed": "in part"}.get(info.field_order, f"{info.field_order} field first")
+    info = replace(
+        info,
+        remarks=(*info.remarks, f"is interlaced ({order}): {_BECOMES[reading.deinterlace]}"),
+    )
+    if reading.deinterlace != "fields":
         return info
     return replace(
         info,

@@ -21,6 +21,7 @@ from nstd.config.faults import faults_of
 from nstd.config.output import Profile
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
+from nstd.media.read.reading import Reading
 from nstd.media.write.codecs import CODECS
 from nstd.media.write.containers import CONTAINERS
 
@@ -87,6 +88,7 @@ def test_one_recipe_or_several() -> None:
         ({"originals": {"mvoe": "x"}}, "unknown key; did you mean “move”?"),
         ({"priority": 1.5}, "1.5 is not a whole number"),
         ({"limits": {"megapixel": 3}}, "unknown key; did you mean “megapixels”?"),
+        ({"reading": {"reader": "ffmpeg"}}, "“ffmpeg” is none of auto, opencv, pyav"),
         ({"limits": {"free_gib": -1}}, "-1 is not at least 0"),
         ({"limits": {"hours": 0}}, "0 is not above 0"),
         (
@@ -103,6 +105,16 @@ def test_originals_are_kept_deleted_or_moved(tmp_path: Path) -> None:
     assert _entry().originals == "keep"
     assert _entry(originals="delete").originals == "delete"
     assert _entry(originals={"move": "done"}).originals == MoveOriginals(move=tmp_path / "done")
+
+
+def test_a_folder_reads_as_it_says_and_else_as_for_all() -> None:
+    config = _load(
+        reading={"deinterlace": False},  # as YAML understands `off`
+        folders=[_folder(reading={"reader": "pyav"}), _folder(watch="x")],
+    )
+    own, other = config.folders
+    assert config.reading_of() == config.reading_of(other) == Reading(deinterlace="off")
+    assert config.reading_of(own) == Reading("pyav", "off")
 
 
 def test_a_folder_limits_what_it_names_and_the_rest_is_as_for_all() -> None:
