@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nstd.cli.main import main
 
 
@@ -24,6 +26,15 @@ class Ended:
         """What was found out about the film."""
         found: Mapping[str, Any] = self.result.get("report") or {}
         return found
+
+
+def at_home(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Let the program have its folders below `home`."""
+    patch.setenv("HOME", str(home))
+    for name in ("STATE", "CACHE", "CONFIG"):
+        patch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    patch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    patch.setattr("nstd.submit.notice.RUNTIME", home / "run")
 
 
 def copy(source: Path, target: Path, *options: str) -> Ended:
