@@ -175,9 +175,20 @@ def chapters(film: Path) -> list[tuple[Fraction, Fraction, str]]:
 
 def remuxed(ffmpeg: str, source: Path, target: Path, *options: str) -> Path:
     """The same streams in another file, by ffmpeg, with these options for it."""
-    command = [ffmpeg, "-v", "error", "-y", "-i", str(source), "-map", "0", "-c", "copy"]
-    subprocess.run([*command, *options, str(target)], check=True, timeout=60)
+    call(ffmpeg, "-i", source, "-map", "0", "-c", "copy", *options, target)
     return target
+
+
+def call(ffmpeg: str, *words: object) -> str:
+    """What ffmpeg prints on its standard output, told to do this."""
+    told = subprocess.run(
+        [ffmpeg, "-nostdin", "-v", "error", "-y", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return told.stdout
 
 
 def looked(ffprobe: str, film: Path, *questions: str) -> Any:

@@ -1,7 +1,6 @@
 """Sound stays with its picture in every container: a flash and a beep, found by ffmpeg."""
 
 import re
-import subprocess
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -21,17 +20,9 @@ Moments = tuple[float, float, float]
 Make = Callable[[str, Path, Path], None]
 
 
-def call(program: str, *words: object) -> str:
-    told = subprocess.run(
-        [program, "-nostdin", "-v", "error", "-y", *map(str, words)],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    return told.stdout
-
-
 def flash_and_beep(ffmpeg: str, film: Path, sound: str = "aac") -> Path:
     on = f"between(t,{FLASH - 0.001},{FLASH + 0.1})"
-    call(
+    films.call(
         ffmpeg,
         "-f", "lavfi", "-i", f"color=black:s=96x64:r=25:d=1.2,drawbox=t=fill:c=white:enable='{on}'",
         "-f", "lavfi", "-i", f"aevalsrc='sin(6283*t)*{on}':s=48000:d=1.2",
@@ -48,11 +39,11 @@ def base(tmp_path_factory: pytest.TempPathFactory, ffmpeg: str) -> Path:
 
 def moments(ffmpeg: str, film: Path) -> Moments:
     """Seconds of the flash, of the beep, and of the first sound that is given out."""
-    pictures = call(
+    pictures = films.call(
         ffmpeg, "-copyts", "-i", film, "-map", "0:v:0", "-vsync", "passthrough", "-vf",
         "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-", "-f", "null", "-",
     )  # fmt: skip
-    sound = call(
+    sound = films.call(
         ffmpeg, "-copyts", "-i", film, "-map", "0:a:0", "-af",
         "asetnsamples=240,astats=metadata=1:reset=1,"
         "ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-", "-f", "null", "-",
@@ -70,22 +61,22 @@ def moments(ffmpeg: str, film: Path) -> Moments:
 
 
 def plain(ffmpeg: str, base: Path, film: Path) -> None:
-    call(ffmpeg, "-i", base, "-c", "copy", film)
+    films.call(ffmpeg, "-i", base, "-c", "copy", film)
 
 
 def picture_late(ffmpeg: str, base: Path, film: Path) -> None:
     late = ("-itsoffset", LATE, "-i", base, "-i", base)
-    call(ffmpeg, *late, "-map", "0:v", "-map", "1:a", "-c", "copy", film)
+    films.call(ffmpeg, *late, "-map", "0:v", "-map", "1:a", "-c", "copy", film)
 
 
 def sound_late(ffmpeg: str, base: Path, film: Path) -> None:
     late = ("-itsoffset", LATE, "-i", base, "-i", base)
-    call(ffmpeg, *late, "-map", "1:v", "-map", "0:a", "-c", "copy", film)
+    films.call(ffmpeg, *late, "-map", "1:v", "-map", "0:a", "-c", "copy", film)
 
 
 def beginning_cut(ffmpeg: str, base: Path, film: Path) -> None:
     """An edit list says where it begins; all of its packets are there from the key frame on."""
-    call(ffmpeg, "-ss", CUT, "-i", base, "-c", "copy", film)
+    films.call(ffmpeg, "-ss", CUT, "-i", base, "-c", "copy", film)
 
 
 SOURCES: Sequence[tuple[str, Make]] = (

@@ -298,9 +298,9 @@ class TestJoining:
             assert films.times(painted) == expected
         assert (after.width, after.height) == (before.width, before.height) == size
         assert (before.rotation, after.rotation) == (90, 0)
-        kept = after.sample_aspect_ratio == before.sample_aspect_ratio == Fraction(15, 16)
-        assert kept or "pixels are 15/16 wide: it is lost" in caplog.text
-        assert kept or container in {"mkv", "webm"}
+        assert before.sample_aspect_ratio == Fraction(15, 16)
+        # Where the codec does not say it Matroska does, in whole pixels of the width shown.
+        assert abs(after.sample_aspect_ratio - before.sample_aspect_ratio) * size[0] < 1 / 2
 
     def test_joined_pictures_are_those_of_the_segments(self, tmp_path: Path) -> None:
         source = clips.vfr(tmp_path / "a.mp4")

@@ -21,10 +21,12 @@ from nstd.media.frame import VideoInfo
 from nstd.media.names import NOTE_TAG
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.write.codecs import EncodeSettings
-from nstd.media.write.keeping import Keeping, add_track
+from nstd.media.write.ebml import state_size, with_room
+from nstd.media.write.keeping import Keeping, add_track, artwork
 from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
 from nstd.media.write.picture import Picture, Timed
 from nstd.media.write.segment import origin
+from nstd.media.write.timecode import clocks, first_frame
 from nstd.media.write.tracks import Track, Window, describe
 from nstd.media.write.verify import Promise, verify
 
@@ -142,10 +144,17 @@ def write_film(
     options = _muxer_options(source, picture.info, settings)
     if not isinstance(file, str):
         options.pop("movflags", None)  # it reads the file again by its name
-    said = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
-    tags = film_tags(said | ({NOTE_TAG: note} if note else {}), settings.container)
+    told = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
+    cover = artwork(source, keeping, settings.holder)
+    tags = film_tags(told | ({NOTE_TAG: note} if note else {}), settings.container, cover)
     with av.open(file, "w", format=settings.holder.format, options=options) as output:
         painted, tracks = _add_streams(source, output, picture, settings, keeping, window)
+        code = first_frame(clocks(source), picture.info.frame_rate, _skipped(picture.info, span))
+        said = dict(painted.metadata) | ({"timecode": code} if code else {})
+        stereo = said.get("stereo_mode", "")
+        lacks_aspect = picture.lacks_aspect(settings, stereo)
+        room = {"title": with_room(said.get("title", ""))} if lacks_aspect else {}
+        painted.metadata.update(said | room)
         output.metadata.update(tags.muxer)
         chapters = _chapters(source, window)
         output.set_chapters(chapters)
@@ -156,9 +165,11 @@ def write_film(
         )
         written, refused = _mux_all(output, beating(timed, picture.alive), painted)
         hidden = [_is_hidden(stream) for stream in output.streams if stream in written]
-    if tags.added:
-        with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
+    with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
+        if tags.added:
             tags.added.write(film, hidden)
+        if lacks_aspect:
+            state_size(film, said.get("title", ""), *picture.display_size(stereo))
     others = tracks.values()
     promise = Promise(
         info=picture.info,
@@ -169,14 +180,19 @@ def write_film(
         chapters=len(chapters),
         tags=tags.all,
         colors=picture.colors,
-        aspect=picture.info.sample_aspect_ratio if picture.keeps_aspect(settings) else Fraction(1),
-        matrix=picture.info.matrix_display,
+        aspect=picture.info.sample_aspect_ratio,
+        matrix=picture.kept_matrix(settings),
         rounds_to_milliseconds=not settings.holder.edit_lists,
     )
     sources = {track.output: index for index, track in tracks.items()}
     return Written(
         promise, {sources[one]: why for one, why in refused.items() if one not in written}
     )
+
+
+def _skipped(info: VideoInfo, span: tuple[int, int] | None) -> int:
+    """How many frames of the film stand before those that are meant."""
+    return round((span[0] - info.start) * info.time_base * info.frame_rate) if span else 0
 
 
 def _all_packets(source: InputContainer) -> Packets:

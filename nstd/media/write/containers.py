@@ -26,7 +26,7 @@ class Container:
         misread: Beginnings of the names of codecs that it takes, and programs read as another:
             ffmpeg 5.1 reads MP4's PCM of more than 16 bits as one of 16, which is noise.
         cover: How it keeps the picture that belongs to a film: as a file "attached" to it, as a
-            "stream" of one packet, or not at all, "".
+            "stream" of one packet, as a "tag" of its metadata, or not at all, "".
         attachments: Whether files such as fonts can be attached.
         edit_lists: Whether it hides what a stream's packets hold from before 0, and states times
             in any unit; the others round to milliseconds and show everything.
@@ -43,7 +43,7 @@ class Container:
     lossless: tuple[str, ...] = ()
     lossy: str = "aac"
     misread: tuple[str, ...] = ()
-    cover: Literal["attached", "stream", ""] = ""
+    cover: Literal["attached", "stream", "tag", ""] = ""
     attachments: bool = False
     edit_lists: bool = False
     codec_tags: bool = False
@@ -57,7 +57,7 @@ class Container:
         return f".{self.name}"
 
 
-# The QuickTime muxer takes a cover, and then writes a file without it.
+# The QuickTime muxer takes a cover as a stream, and then writes a file without it.
 CONTAINERS: dict[str, Container] = {
     one.name: one
     for one in (
@@ -79,6 +79,7 @@ CONTAINERS: dict[str, Container] = {
             "mov_text",
             plays=("aac", "mp3", *_PCM, "pcm_alaw", "pcm_mulaw"),
             lossless=("pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"),
+            cover="tag",
             edit_lists=True,
             codec_tags=True,
             states_aspect=True,

@@ -1,7 +1,7 @@
 """Matroska: the shape of a pixel, which PyAV has no words for, is written into a finished header.
 
-Nothing there can grow without moving all that follows. So the muxer is given a title of the pictures
-that is longer than theirs by what is to be added, and that is cut again.
+Nothing there can grow without moving all that follows. So the muxer is given a title of the
+pictures that is longer than theirs by what is to be added, and that is cut again.
 """
 
 import zlib
@@ -15,8 +15,8 @@ _NAME, _VIDEO, _CHECKSUM, _VOID = b"\x53\x6e", b"\xe0", b"\xbf", b"\xec"
 _WIDTH, _HEIGHT, _UNIT = b"\x54\xb0", b"\x54\xba", b"\x54\xb2"
 _PICTURES = b"\x01"
 _ROOM = " " * 40
-"""Enough for two elements of 2 + 1 + 4 bytes, for the size of what holds them, which may get 7 bytes
-longer, and for a void element in what is left."""
+"""Enough for two elements of 2 + 1 + 4 bytes, for the size of what holds them, which may get longer
+by 7 bytes, and for a void element in what is left."""
 
 
 class _Element(NamedTuple):

@@ -18,6 +18,7 @@ from nstd.media.write.containers import Container
 from nstd.media.write.fates import Fate, Kind, lost
 from nstd.media.write.sound import add_recoded, add_sound, sound_fate
 from nstd.media.write.text import TEXT_CODECS
+from nstd.media.write.told import told_fates
 from nstd.media.write.tracks import (
     CoverTrack,
     SubtitleTrack,
@@ -30,6 +31,10 @@ from nstd.media.write.tracks import (
 
 _HEAD = 3
 """Packets of a stream that are tried: one for the header, one to follow it, one more."""
+_GOPROS = b"DEVC"
+"""Begin of the packets of GoPro's telemetry, which is the one kind of data that MP4 takes."""
+_ARTWORK = {"mjpeg", "png"}
+"""Pictures that QuickTime's metadata can be."""
 _SEARCHED = 5_000
 """Packets of all streams among which those are looked for: a minute or more of a film. Of a stream
 that begins later its header alone is tried."""
@@ -107,6 +112,9 @@ def decide(
             for index in others
             if (fate := _fate(film.streams[index], settings, heads.get(index, ())))
         )
+        gone = {fate.stream for fate in fates if fate.outcome == "lost"}
+        kept = [stream for stream in film.streams if stream.index not in gone]
+        fates += tuple(told_fates(film, kept, info, settings.container))
     return Keeping(settings.container, fates)
 
 
@@ -139,19 +147,18 @@ def add_track(
     if isinstance(stream, av.AudioStream):
         add = add_sound if fate.outcome == "kept" else add_recoded
         return add(stream, output, container, window)
-    if fate.kind == "cover" and container.cover == "attached":
-        _attach_cover(stream, output)
-    elif fate.kind == "cover":
-        return CoverTrack(stream, add_copy(stream, output), container, window)
-    elif fate.kind == "subtitles" and fate.outcome == "kept":
-        return SubtitleTrack(stream, add_copy(stream, output), container, window)
-    elif fate.kind == "subtitles":
+    if isinstance(stream, AttachmentStream):
+        name = stream.name or f"attachment {stream.index}"
+        output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+    elif fate.outcome == "converted":
         text = output.add_mux_stream(container.text)
         text.time_base = stream.time_base
         return SubtitleTrack(stream, text, container, window, container.text)
-    elif isinstance(stream, AttachmentStream):
-        name = stream.name or f"attachment {stream.index}"
-        output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+    elif fate.kind == "cover" and container.cover == "attached":
+        _attach_cover(stream, output)
+    elif fate.kind != "cover" or container.cover == "stream":
+        kinds: dict[Kind, type[Track]] = {"cover": CoverTrack, "subtitles": SubtitleTrack}
+        return kinds.get(fate.kind, Track)(stream, add_copy(stream, output), container, window)
     return None
 
 
@@ -165,15 +172,33 @@ def _fate(
     if isinstance(stream, av.VideoStream):
         if not is_cover(stream):
             return lost("picture", what, "only one stream of pictures is painted", index)
-        streamed = container.cover == "stream" and not refusal(stream, container, head)
-        return _held("cover", stream, container, held=streamed or container.cover == "attached")
+        return _held("cover", stream, container, held=_holds_cover(stream, container, head))
     if stream.type == "subtitle":
         return _subtitle_fate(stream, container, head)
-    if getattr(stream, "name", None) == "bin_data" and stream.container.chapters():
+    if isinstance(stream, AttachmentStream):
+        return _held("attachment", stream, container, held=container.attachments)
+    return _data_fate(stream, container, head)
+
+
+def _data_fate(
+    stream: Stream, container: Container, head: Sequence["av.Packet[Any]"]
+) -> Fate | None:
+    measured = any(bytes(packet).startswith(_GOPROS) for packet in head)
+    if codec_name(stream) == "bin_data" and stream.container.chapters() and not measured:
         return None  # it holds the chapters' names, written with the chapters
-    attached = isinstance(stream, AttachmentStream)
-    kind: Kind = "attachment" if attached else "data"
-    return _held(kind, stream, container, held=attached and container.attachments)
+    if "timecode" in stream.metadata:
+        return None  # it is told with the film's other metadata
+    # The muxers write data of kinds that they do not know, and lose what tells their kind.
+    held = codec_name(stream) != "unknown" and not refusal(stream, container, head)
+    return _held("data", stream, container, held=held)
+
+
+def _holds_cover(stream: Stream, container: Container, head: Sequence["av.Packet[Any]"]) -> bool:
+    if container.cover == "stream":
+        return not refusal(stream, container, head)
+    return container.cover == "attached" or (
+        container.cover == "tag" and codec_name(stream) in _ARTWORK
+    )
 
 
 def _held(kind: Kind, stream: Stream, container: Container, *, held: bool) -> Fate:
@@ -194,16 +219,27 @@ def _subtitle_fate(stream: Stream, container: Container, head: Sequence["av.Pack
     return Fate("subtitles", what, "converted", to, why, loss=True, stream=index)
 
 
-def _attach_cover(stream: Stream, output: OutputContainer) -> None:
-    """Matroska keeps covers as attached files, which are written with its header."""
+def artwork(film: InputContainer, keeping: Keeping, container: Container) -> bytes:
+    """The film's cover, where it is kept among its metadata; b"" for none."""
+    if container.cover != "tag":
+        return b""
+    kept = (fate for fate in keeping.fates if fate.kind == "cover" and fate.outcome == "kept")
+    streams = [film.streams[fate.stream] for fate in kept if fate.stream is not None]
+    return next(filter(None, map(_cover_of, streams)), b"")
+
+
+def _cover_of(stream: Stream) -> bytes:
     path = Path(stream.container.name)
     with open_film(path) as again:
-        picture = next(packets(again, path, stream.index), None)
-        if picture is None:
-            return
+        return bytes(next(packets(again, path, stream.index), b""))
+
+
+def _attach_cover(stream: Stream, output: OutputContainer) -> None:
+    """Matroska keeps covers as attached files, which are written with its header."""
+    if picture := _cover_of(stream):
         codec = codec_name(stream)
         kind = {"mjpeg": ("cover.jpg", "image/jpeg")}.get(
             codec, (f"cover.{codec}", f"image/{codec}")
         )
         name = stream.metadata.get("filename", kind[0])
-        output.add_attachment(name, stream.metadata.get("mimetype", kind[1]), bytes(picture))
+        output.add_attachment(name, stream.metadata.get("mimetype", kind[1]), picture)

@@ -1,8 +1,9 @@
 """Titles, places, makes and flags: what of them a container keeps, where, and what is lost."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from av.stream import Disposition, Stream
 
@@ -13,9 +14,9 @@ Tags = Mapping[str, str]
 _STATISTICS = ("BPS", "DURATION", "NUMBER_OF_", "_STATISTICS")
 _MUXERS_OWN = {
     "alpha_mode", "encoder", "vendor_id", "rotate", "major_brand", "minor_version",
-    "compatible_brands",
+    "compatible_brands", "timecode",
 }  # fmt: skip
-"""What a muxer or demuxer says of itself, or what holds no longer."""
+"""What a muxer or demuxer says of itself, what holds no longer, and the clock: see `timecode`."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?")
 _NUMBER = re.compile(r"\d{1,2}|1\d\d|2[0-4]\d|25[0-5]")
 _PLACE = re.compile(r"\d{1,4}(/\d{1,4})?")
@@ -45,12 +46,16 @@ class Holds:
         of_streams: Keys of streams that are kept; None: all.
         flags: Dispositions of streams that are kept.
         named: Whether other keys of the film are kept under their own names.
+        matrix: Which display matrices are kept: "any", or those that only turn and mirror.
+        clock: Whether a timecode is kept.
     """
 
     known: frozenset[str] | None = frozenset()
     of_streams: frozenset[str] | None = frozenset()
     flags: Disposition = _NONE
     named: bool = False
+    matrix: Literal["any", "turns", ""] = ""
+    clock: bool = False
 
 
 _BASIC = {
@@ -62,7 +67,7 @@ _ITUNES = {
     "gapless_playback", "grouping", "hd_video", "keywords", "lyrics", "media_type", "network",
     "season_number", "show", "synopsis", "track",
 }  # fmt: skip
-_OF_TRACKS = frozenset({"language", "title", "handler_name", "creation_time", "timecode"})
+_OF_TRACKS = frozenset({"language", "title", "handler_name", "creation_time"})
 _EVERYWHERE = Disposition.default | Disposition.attached_pic
 _ROLES = (
     Disposition.forced | Disposition.hearing_impaired | Disposition.visual_impaired
@@ -70,14 +75,32 @@ _ROLES = (
 )  # fmt: skip
 _TOLD_TWICE = Disposition.captions | Disposition.descriptions
 """What MP4 tells in the same words as who is to read or hear it."""
-_MATROSKA = Holds(known=None, of_streams=None, flags=_EVERYWHERE | _ROLES | Disposition.original)
+_MATROSKA = Holds(
+    known=None,
+    of_streams=None,
+    flags=_EVERYWHERE | _ROLES | Disposition.original,
+    matrix="turns",
+    clock=True,
+)
 
 # Found by writing each with ffmpeg 8.1 and reading it with 5.1.
 HOLDS: dict[str, Holds] = {
     "mp4": Holds(
-        frozenset(_BASIC | _ITUNES), _OF_TRACKS, _EVERYWHERE | _ROLES | _TOLD_TWICE, named=True
+        known=frozenset(_BASIC | _ITUNES),
+        of_streams=_OF_TRACKS,
+        flags=_EVERYWHERE | _ROLES | _TOLD_TWICE,
+        named=True,
+        matrix="any",
+        clock=True,
     ),
-    "mov": Holds(frozenset(_BASIC | {"make", "model"}), _OF_TRACKS, _EVERYWHERE, named=True),
+    "mov": Holds(
+        known=frozenset(_BASIC | {"make", "model"}),
+        of_streams=_OF_TRACKS,
+        flags=_EVERYWHERE,
+        named=True,
+        matrix="any",
+        clock=True,
+    ),
     "mkv": _MATROSKA,
     "webm": _MATROSKA,
 }
@@ -160,6 +183,19 @@ def stream_flags(stream: Stream, container: str) -> tuple[Disposition, Dispositi
     """The dispositions of a stream that the container keeps, and those that are lost."""
     holds = HOLDS.get(container, Holds())
     return stream.disposition & holds.flags, stream.disposition & ~holds.flags
+
+
+def keeps_matrix(matrix: Sequence[int], container: str) -> bool:
+    """Whether a container keeps this display matrix."""
+    holds = HOLDS.get(container, Holds())
+    return holds.matrix == "any" or (holds.matrix == "turns" and _turns_alone(matrix))
+
+
+def _turns_alone(matrix: Sequence[int]) -> bool:
+    """Whether a display matrix turns and mirrors, and neither shears nor stretches."""
+    (a, b), (c, d) = matrix[0:2], matrix[3:5]
+    scale = max(map(abs, (a, b, c, d)))
+    return abs(a * c + b * d) < scale**2 / 1000 and abs(a**2 + b**2 - c**2 - d**2) < scale**2 / 1000
 
 
 def copied(metadata: Tags) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """The painted stream: the packets of all segments, timed anew as one."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +14,8 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
 from nstd.media.write.codecs import CODECS, EncodeSettings
+from nstd.media.write.metadata import keeps_matrix
 from nstd.media.write.segment import coded_layout, mend_alpha, origin, stated_rate
-
-_LOG = logging.getLogger(__name__)
 
 _STATES_ASPECT = {"h264", "h265"}
 """Codecs that carry the shape of a pixel themselves: PyAV cannot set it in Matroska's header."""
@@ -93,24 +91,39 @@ class Picture:
         tag = CODECS[settings.codec].tag
         if tag and settings.holder.codec_tags:
             stream.codec_context.codec_tag = tag
-        if not self.keeps_aspect(settings):
-            _LOG.warning(
-                "Films of %s in %s cannot be told that their pixels are %s wide: it is lost",
-                settings.codec,
-                settings.holder.name,
-                self.info.sample_aspect_ratio,
-            )
         # Turns by right angles, and flips, are those of the pictures: they are coded upright.
-        stream.set_display_matrix(self.info.matrix_display)
+        stream.set_display_matrix(self.kept_matrix(settings))
         if CODECS[settings.codec].alpha_beside and coded_layout(self.info, settings).alpha:
             stream.metadata["alpha_mode"] = "1"
         self.colors = colors_of(stream.codec_context)
         return stream
 
-    def keeps_aspect(self, settings: EncodeSettings) -> bool:
-        """Whether codec or container tell the shape of a pixel."""
-        stated = settings.holder.states_aspect or settings.codec in _STATES_ASPECT
-        return stated or self.info.sample_aspect_ratio == 1
+    def kept_matrix(self, settings: EncodeSettings) -> tuple[int, ...] | None:
+        """The film's display matrix, where it has one that the container keeps."""
+        matrix = self.info.matrix_display
+        return matrix if matrix and keeps_matrix(matrix, settings.container) else None
+
+    def lacks_aspect(self, settings: EncodeSettings, stereo: str) -> bool:
+        """Whether the shape of a pixel is still to be written into the finished file.
+
+        Args:
+            settings: How the film is encoded.
+            stereo: As for `display_size`. Of such a film the muxer states a size of its own.
+        """
+        by_codec = settings.codec in _STATES_ASPECT and not stereo
+        stated = settings.holder.states_aspect or by_codec
+        return not stated and self.info.sample_aspect_ratio != 1
+
+    def display_size(self, stereo: str) -> tuple[int, int]:
+        """Width and height at which the film is shown, of one eye's picture.
+
+        Args:
+            stereo: How Matroska says that the pictures of two eyes are put together; "" for one.
+        """
+        side = 2 if stereo.startswith(("left_", "right_", "col_")) else 1
+        above = 2 if stereo.startswith(("top_", "bottom_", "row_")) else 1
+        width = self.info.width * self.info.sample_aspect_ratio
+        return round(width / side), round(Fraction(self.info.height, above))
 
     def _read(self, segment: Path) -> None:
         with open_film(segment) as container:

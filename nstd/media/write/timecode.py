@@ -1,8 +1,10 @@
 """Timecode: the number that a film's first frame has on the clock of whoever shot it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from fractions import Fraction
+
+from av.container import InputContainer
 
 _PARTS = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.,])(\d\d)")
 _RATES = {24, 25, 30, 48, 50, 60, 100, 120, 150}
@@ -11,18 +13,24 @@ _DROP = ";.,"
 _DAY = 24 * 60
 
 
-def first_frame(tags: Mapping[str, str], rate: Fraction, skipped: int = 0) -> str:
+def clocks(film: InputContainer) -> list[str]:
+    """The timecodes that a film tells, in words: itself, or one of its streams."""
+    tags = [film.metadata, *(stream.metadata for stream in film.streams)]
+    return [text for some in tags for key, text in some.items() if key.lower() == "timecode"]
+
+
+def first_frame(told: Sequence[str], rate: Fraction, skipped: int = 0) -> str:
     """The timecode of a film's first frame; "" where none is told that can be counted.
 
     Drop-frame timecode, of 29.97 and 59.94 frames a second, leaves out the first two (four) numbers
     of each minute but every tenth.
 
     Args:
-        tags: The film's, or its pictures'.
+        told: What the film tells; the first counts.
         rate: Frames a second.
         skipped: How many frames of the film are left out before its first.
     """
-    found = _PARTS.fullmatch(next((tags[key] for key in tags if key.lower() == "timecode"), ""))
+    found = _PARTS.fullmatch(next(iter(told), ""))
     base = round(rate)
     if not found or base not in _RATES:
         return ""

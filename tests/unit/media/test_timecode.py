@@ -25,7 +25,7 @@ NTSC = Fraction(30000, 1001)
     ],
 )
 def test_frames_are_counted(text: str, rate: Fraction, skipped: int, expected: str) -> None:
-    assert first_frame({"TIMECODE": text}, rate, skipped) == expected
+    assert first_frame([text], rate, skipped) == expected
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_frames_are_counted(text: str, rate: Fraction, skipped: int, expected: s
     ],
 )
 def test_what_cannot_be_counted_is_none(text: str, rate: Fraction) -> None:
-    assert first_frame({"timecode": text}, rate) == ""
+    assert first_frame([text], rate) == ""
 
 
 @given(st.integers(0, 24 * 6 * 17982 - 1), st.integers(0, 100_000))
 def test_skipping_twice_is_skipping_the_sum(first: int, second: int) -> None:
-    begin = {"timecode": "00:00:00;00"}
-    once = first_frame({"timecode": first_frame(begin, NTSC, first)}, NTSC, second)
+    begin = ["00:00:00;00"]
+    once = first_frame([first_frame(begin, NTSC, first)], NTSC, second)
     assert once == first_frame(begin, NTSC, first + second)

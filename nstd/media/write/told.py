@@ -1,0 +1,74 @@
+"""What becomes of what a film says of itself and of its pictures: tags, flags, clock, matrix."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+from nstd.media.frame import VideoInfo
+from nstd.media.read.pyav import decoded
+from nstd.media.write.fates import Fate, lost
+from nstd.media.write.metadata import (
+    HOLDS,
+    Holds,
+    film_tags,
+    keeps_matrix,
+    stream_flags,
+    stream_tags,
+)
+from nstd.media.write.timecode import clocks, first_frame
+from nstd.media.write.tracks import describe
+
+_SPATIAL = {"STEREO3D": "pictures for two eyes", "SPHERICAL": "pictures all around"}
+
+
+def told_fates(
+    film: InputContainer, kept: Sequence[Stream], info: VideoInfo, container: str
+) -> Iterator[Fate]:
+    """What becomes of what a film tells beside its streams' packets; nothing of what it lacks.
+
+    Args:
+        film: Open.
+        kept: Its streams that are kept, the painted one too.
+        info: Its facts.
+        container: The container it is for, as users call it.
+    """
+    cannot = f"{container} cannot hold it"
+    if gone := film_tags(film.metadata, container).lost:
+        yield lost("metadata", f"what the film says of itself ({_listed(gone)})", cannot)
+    for stream in kept:
+        if gone := stream_tags(stream, container)[1]:
+            yield lost("metadata", f"what {describe(stream)} says ({_listed(gone)})", cannot)
+        if flags := stream_flags(stream, container)[1]:
+            names = _listed([flag.name or "" for flag in flags])
+            yield lost("metadata", f"that {describe(stream)} is marked {names}", cannot)
+    if told := clocks(film):
+        holds = HOLDS.get(container, Holds())
+        counted = first_frame(told, info.frame_rate) if holds.clock else ""
+        why = cannot if not holds.clock else "no clock counts at this frame rate"
+        what = f"timecode {told[0]}"
+        yield Fate("metadata", what) if counted else lost("metadata", what, why)
+    if info.matrix_display and not keeps_matrix(info.matrix_display, container):
+        yield lost("picture", "how the picture is turned, sheared or stretched", cannot)
+    yield from _spatial_fates(film, info, container)
+
+
+def _spatial_fates(film: InputContainer, info: VideoInfo, container: str) -> Iterator[Fate]:
+    stream = film.streams[info.stream]
+    if not isinstance(stream, av.VideoStream):
+        return
+    # ffmpeg's writers of Matroska know it by this tag alone, which its readers give.
+    tagged = "stereo_mode" in stream.metadata and HOLDS.get(container, Holds()).of_streams is None
+    frame = next(decoded(film, stream, Path(film.name)), None)
+    for kind, words in _SPATIAL.items():
+        if frame is not None and frame.side_data.get(kind) is not None:
+            if kind == "STEREO3D" and tagged:
+                yield Fate("picture", words)
+            else:
+                yield lost("picture", words, "no painted film can say so")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
