@@ -156,7 +156,9 @@ def subtitles(film: Path, prefixed: bool) -> list[tuple[Fraction, Fraction, str]
     found = []
     with av.open(str(film)) as container:
         for packet in container.demux(container.streams.subtitles[0]):
-            text = bytes(packet)[2:] if prefixed else bytes(packet)
+            text = bytes(packet)
+            if prefixed:  # by its length, and followed by its styling
+                text = text[2 : 2 + int.from_bytes(text[:2], "big")]
             if text and packet.pts is not None:
                 duration = (packet.duration or 0) * packet.time_base
                 found.append((packet.pts * packet.time_base, duration, text.decode()))

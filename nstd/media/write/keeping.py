@@ -1,7 +1,7 @@
 """What becomes of each part of a film beside its pictures, decided before the first is painted."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.containers import Container
 from nstd.media.write.fates import Fate, Kind, lost
 from nstd.media.write.sound import add_recoded, add_sound, sound_fate
-from nstd.media.write.text import TEXT_CODECS
+from nstd.media.write.text import TEXT_CODECS, TextConverter
 from nstd.media.write.told import told_fates
 from nstd.media.write.tracks import (
     CoverTrack,
@@ -39,6 +39,8 @@ _SEARCHED = 5_000
 """Packets of all streams among which those are looked for: a minute or more of a film. Of a stream
 that begins later its header alone is tried."""
 
+Reader = Callable[[int], Iterator["av.Packet[Any]"]]
+"""Gives all packets of the stream with a number."""
 Heads = Mapping[int, Sequence["av.Packet[Any]"]]
 
 
@@ -107,10 +109,15 @@ def decide(
     with open_film(source) as film:
         others = [one.index for one in film.streams if one.index != info.stream]
         heads = first_packets(film, source, others, alive)
+
+        def read(index: int) -> Iterator["av.Packet[Any]"]:
+            with open_film(source) as again:
+                yield from beating(packets(again, source, index), alive)
+
         fates = tuple(
             fate
             for index in others
-            if (fate := _fate(film.streams[index], settings, heads.get(index, ())))
+            if (fate := _fate(film.streams[index], settings, heads.get(index, ()), read))
         )
         gone = {fate.stream for fate in fates if fate.outcome == "lost"}
         kept = [stream for stream in film.streams if stream.index not in gone]
@@ -151,9 +158,11 @@ def add_track(
         name = stream.name or f"attachment {stream.index}"
         output.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
     elif fate.outcome == "converted":
-        text = output.add_mux_stream(container.text)
+        converter = TextConverter(stream, container.text)
+        text = output.add_stream(container.text)
+        converter.prepare(text.codec_context)
         text.time_base = stream.time_base
-        return SubtitleTrack(stream, text, container, window, container.text)
+        return SubtitleTrack(stream, text, container, window, converter)
     elif fate.kind == "cover" and container.cover == "attached":
         _attach_cover(stream, output)
     elif fate.kind != "cover" or container.cover == "stream":
@@ -163,7 +172,10 @@ def add_track(
 
 
 def _fate(
-    stream: Stream, settings: EncodeSettings, head: Sequence["av.Packet[Any]"]
+    stream: Stream,
+    settings: EncodeSettings,
+    head: Sequence["av.Packet[Any]"],
+    read: Reader,
 ) -> Fate | None:
     """What becomes of one stream; None for one that is a part of another."""
     container, what, index = settings.holder, describe(stream), stream.index
@@ -174,7 +186,7 @@ def _fate(
             return lost("picture", what, "only one stream of pictures is painted", index)
         return _held("cover", stream, container, held=_holds_cover(stream, container, head))
     if stream.type == "subtitle":
-        return _subtitle_fate(stream, container, head)
+        return _subtitle_fate(stream, container, head, read)
     if isinstance(stream, AttachmentStream):
         return _held("attachment", stream, container, held=container.attachments)
     return _data_fate(stream, container, head)
@@ -208,15 +220,19 @@ def _held(kind: Kind, stream: Stream, container: Container, *, held: bool) -> Fa
     return lost(kind, what, f"{container.name} cannot hold it", stream.index)
 
 
-def _subtitle_fate(stream: Stream, container: Container, head: Sequence["av.Packet[Any]"]) -> Fate:
+def _subtitle_fate(
+    stream: Stream, container: Container, head: Sequence["av.Packet[Any]"], read: Reader
+) -> Fate:
     what, index = describe(stream), stream.index
     if not refusal(stream, container, head):
         return Fate("subtitles", what, stream=index)
     why = f"{container.name} cannot hold it"
     if codec_name(stream) not in TEXT_CODECS:
         return lost("subtitles", what, why, index)
-    to = f"{container.text}, words and times only"
-    return Fate("subtitles", what, "converted", to, why, loss=True, stream=index)
+    losses = TextConverter(stream, container.text).losses(read(index))
+    without = f" without its {', '.join(sorted(losses))}" if losses else ""
+    to = f"{container.text}{without}"
+    return Fate("subtitles", what, "converted", to, why, loss=bool(losses), stream=index)
 
 
 def artwork(film: InputContainer, keeping: Keeping, container: Container) -> bytes:

@@ -15,7 +15,7 @@ from av.stream import Stream
 from nstd.media.read.probe import codec_name
 from nstd.media.write.containers import Container
 from nstd.media.write.metadata import stream_flags, stream_tags
-from nstd.media.write.text import encode_text, plain_text
+from nstd.media.write.text import TextConverter
 
 _LOG = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class SubtitleTrack(Track):
         output: The stream that is written.
         container: The container that it is written to.
         window: The part that is kept.
-        codec: The text codec to convert to, or None to copy.
+        text: Converts its packets; None to copy them.
     """
 
     def __init__(
@@ -131,22 +131,33 @@ class SubtitleTrack(Track):
         output: Stream,
         container: Container,
         window: Window,
-        codec: str | None = None,
+        text: TextConverter | None = None,
     ) -> None:
         super().__init__(source, output, container, window)
-        self._codec = codec
+        self._text = text
+        self._failed = False
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
         """The subtitle, shown only inside the window."""
         if not self._placed(packet):
             return
-        if self._codec:
-            text = plain_text(bytes(packet), codec_name(self.source))
-            if not text:
+        if self._text is not None:
+            payload = self._converted(packet, self._text)
+            if not payload:
                 return
-            packet = _text_packet(encode_text(text, self._codec), packet)
+            packet = _text_packet(payload, packet)
         self._cut(packet)
         yield self._ordered(packet)
+
+    def _converted(self, packet: "av.Packet[Any]", text: TextConverter) -> bytes:
+        try:
+            return text.convert(packet)
+        except av.FFmpegError as error:
+            if not self._failed:
+                words = "%s is damaged (%s): what cannot be converted of it is left out"
+                _LOG.warning(words, describe(self.source), error.strerror)
+            self._failed = True
+            return b""
 
     def _sticks_out(self, _begin: Fraction, /) -> bool:
         return False  # it is cut instead
