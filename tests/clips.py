@@ -118,8 +118,11 @@ def truncated(path: Path, keep: float = 0.5, **changes: Any) -> Path:
     return path
 
 
-def damaged(path: Path, at: Sequence[int], **changes: Any) -> Path:
-    """A film with the content of some packets (by number) overwritten, its structure whole."""
+def damaged(path: Path, at: Sequence[int], *, noise: int = 0, **changes: Any) -> Path:
+    """A film with the content of some packets (by number) overwritten, its structure whole.
+
+    With `noise` it is so many bytes in the midst of each, so that decoders find out on the way.
+    """
     make(path, **changes)
     with av.open(str(path)) as container:
         places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
@@ -127,7 +130,11 @@ def damaged(path: Path, at: Sequence[int], **changes: Any) -> Path:
     for number in at:
         position, size = places[number]
         assert position is not None
-        content[position : position + size] = b"\xff" * size
+        if noise:
+            middle = position + size // 2
+            content[middle : middle + noise] = np.random.default_rng(number).bytes(noise)
+        else:
+            content[position : position + size] = b"\xff" * size
     path.write_bytes(content)
     return path
 

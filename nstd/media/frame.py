@@ -39,6 +39,7 @@ class Frame:
         alpha: uint8 `[height, width]`, straight, or None where the picture has none.
         deep: uint16 `[height, width, 3]`: `image` with 16 bits, where the source has more than 8;
             otherwise None.
+        damaged: The decoder says that it had to make up some of it.
     """
 
     image: Image
@@ -48,6 +49,7 @@ class Frame:
     time_base: Fraction
     alpha: Mask | None = None
     deep: Deep | None = None
+    damaged: bool = False
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:

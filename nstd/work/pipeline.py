@@ -8,7 +8,6 @@ from nstd.errors import BusyError, NstdError
 from nstd.files import opened, publish, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.alpha import visible
-from nstd.media.frame import VideoInfo
 from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
@@ -38,6 +37,7 @@ from nstd.work.segments import (
     paint_alone,
     stylize_segment,
 )
+from nstd.work.telling import tell_remarks
 from nstd.work.twin import take_over
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _painted(film: Film) -> Path:
         alive=film.observer.alive,
     )
     require_frames(film, info)
-    _tell(film, info)
+    tell_remarks(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(as_painted(film, info), film.output.encode)
     require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
@@ -106,20 +106,6 @@ def _painted(film: Film) -> Path:
     film.store.renew(film.job)  # putting a long film together takes its time
     film.require_output()
     return assemble_film(film, info, keeping)
-
-
-def _tell(film: Film, info: VideoInfo) -> None:
-    """Say once what there is to say of the film and how it is read, and note it with the job."""
-    known = film.job.report.get("remarks", [])
-    for remark in info.remarks:
-        if remark not in known:
-            logger.warning("%s %s", film.source, remark)
-    logger.info("%s is read with %s: %s", film.source, info.reader, info.reader_reason)
-    found = {
-        "remarks": list(info.remarks) or None,
-        "reading": {"reader": info.reader, "because": info.reader_reason},
-    }
-    film.store.report(film.job, **found)
 
 
 def _stylize_still(film: Film) -> Path:

@@ -40,6 +40,7 @@ from nstd.work.sequence import (
     scaled,
     segment_folder,
 )
+from nstd.work.telling import tell_damage
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ def stylize_segment(
         carried={
             "shot": asdict(shot),
             **past.carry(times[-1].index),
+            **_damage(times),
             "first_pts": times[0].pts,
             "end_pts": end,
         },
@@ -115,6 +117,11 @@ def stylize_segment(
     keeper.clear()
     past.forget()
     return closed
+
+
+def _damage(times: Sequence[Frame]) -> dict[str, int]:
+    damaged = sum(frame.damaged for frame in times)
+    return {"damaged": damaged} if damaged else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,7 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
             raise DamagedError(f"The painted segment {path} is gone or damaged")
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
+    tell_damage(film, info, closed)
     span = None
     if not film.output.whole:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])

@@ -1,7 +1,8 @@
 """What it is that decodes a film: one interface for all readers."""
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -27,9 +28,29 @@ class Decoder(Protocol):
         """Time stamp of the frame grabbed last, in `VideoInfo.time_base`; None: it has none."""
         ...
 
+    @property
+    def damaged(self) -> bool:
+        """Whether the decoder had to make up some of the frame grabbed last, as far as it tells."""
+        ...
+
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright, in sRGB; None if it has no picture."""
         ...
+
+
+def fitted(picture: Picture, width: int, height: int) -> Picture:
+    """A picture at the film's size: as players do, what comes after a change of size is scaled."""
+    there = picture.image.shape
+    if there[:2] == (height, width):
+        return picture
+    way = cv2.INTER_AREA if width * height < there[0] * there[1] else cv2.INTER_CUBIC
+
+    def scaled(plane: "npt.NDArray[_Code]") -> "npt.NDArray[_Code]":
+        return cast("npt.NDArray[_Code]", cv2.resize(plane, (width, height), interpolation=way))
+
+    deep = None if picture.deep is None else scaled(picture.deep)
+    alpha = None if picture.alpha is None else scaled(picture.alpha)
+    return Picture(scaled(picture.image), deep, alpha)
 
 
 def upright(picture: Picture, info: VideoInfo) -> Picture:

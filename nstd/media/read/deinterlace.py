@@ -28,12 +28,19 @@ class Decoded:
         pts: The coded frame's time stamp, or None.
         field: 0, or 1 for what the later field of the coded frame shows.
         interlaced: Whether the coded frame was.
+        damaged: The decoder says that it had to make up some of it.
     """
 
     frame: av.VideoFrame
     pts: int | None
     field: int = 0
     interlaced: bool = False
+    damaged: bool = False
+
+    @classmethod
+    def whole(cls, frame: av.VideoFrame) -> "Decoded":
+        """A frame as it comes from a decoder."""
+        return cls(frame, frame.pts, interlaced=frame.interlaced_frame, damaged=frame.is_corrupt)
 
 
 def deinterlaced(
@@ -73,7 +80,7 @@ class _Filter:
         if kind != self._kind:
             yield from self.end()
             self._kind = kind
-        decoded = Decoded(frame, frame.pts, interlaced=frame.interlaced_frame)
+        decoded = Decoded.whole(frame)
         if self._graph is None and not decoded.interlaced:
             self._last = frame
             yield from self._shown(decoded, [frame])

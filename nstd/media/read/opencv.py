@@ -102,6 +102,11 @@ class OpenCvDecoder:
             return None
         return units(self._capture.milliseconds, self._info.time_base) + self._offset
 
+    @property
+    def damaged(self) -> bool:
+        """False: OpenCV does not tell."""
+        return False
+
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright; None if it has no picture."""
         if self._watch is not None and self._watch.interlaced:

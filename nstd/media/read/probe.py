@@ -81,12 +81,16 @@ def probe(
         missing = what_is_missing(path, container, counted)
         if missing and not accept_truncated:
             raise TruncatedError(f"{path} ends early: {missing}")
-        remarks = (f"ends early: {missing}",) if missing else ()
+        remarks = [f"ends early: {missing}"] if missing else []
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
         kind = kind_of(path, stream.index) or _kind_by_opencv(stream, path)
         info = _info(stream, counted, kind, truncated=bool(missing))
-        info = replace(info, accepts_truncated=accept_truncated, remarks=remarks)
+        for change in counted.changes:
+            remarks.append(str(change))
+            if limits is not None:
+                limits.require_frame_size(path, change.after.width, change.after.height)
+        info = replace(info, accepts_truncated=accept_truncated, remarks=tuple(remarks))
     if limits is not None:
         limits.require(path, info)
     reading = reading or Reading()

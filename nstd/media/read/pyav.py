@@ -12,7 +12,7 @@ from av.container import InputContainer
 from nstd.errors import UnsupportedError
 from nstd.media.frame import VideoInfo
 from nstd.media.read.convert import Converter, Picture
-from nstd.media.read.decoding import upright
+from nstd.media.read.decoding import fitted, upright
 from nstd.media.read.deinterlace import Decoded, deinterlaced
 from nstd.media.read.scan import Scan, open_film
 from nstd.media.read.seek import Entry, packets_from
@@ -37,7 +37,10 @@ def open_stream(path: Path, index: int) -> Iterator[tuple[InputContainer, av.Vid
         stream = container.streams[index] if index < len(container.streams) else None
         if not isinstance(stream, av.VideoStream):
             raise UnsupportedError(f"{path} is not the film it was: stream {index} has no pictures")
-        stream.codec_context.thread_type = "FRAME"
+        # Frames of FFV1 refer to nothing, but to the one before where they are damaged: two threads
+        # then differ from run to run.
+        ffv1 = stream.codec_context.name == "ffv1"
+        stream.codec_context.thread_type = "SLICE" if ffv1 else "FRAME"
         stream.codec_context.thread_count = DECODER_THREADS
         yield container, stream
 
@@ -131,7 +134,7 @@ class PyAvDecoder:
         self, frames: Iterable[av.VideoFrame], info: VideoInfo, *, timed: bool = True
     ) -> None:
         self._frames = (
-            (Decoded(f, f.pts, interlaced=f.interlaced_frame) for f in frames)
+            map(Decoded.whole, frames)
             if info.deinterlace == "off"
             else deinterlaced(frames, info.deinterlace)
         )
@@ -166,8 +169,14 @@ class PyAvDecoder:
         # A field is shown for half of its frame's time: the unit is halved.
         return 2 * now.pts if self._info.deinterlace == "fields" else now.pts
 
+    @property
+    def damaged(self) -> bool:
+        """Whether the decoder had to make up some of the frame grabbed last."""
+        return self._now is not None and self._now.damaged
+
     def retrieve(self) -> Picture | None:
-        """The frame grabbed last, upright."""
+        """The frame grabbed last, upright, at the film's size."""
         if self._now is None:
             return None
-        return upright(self._converter.picture(self._now.frame), self._info)
+        picture = upright(self._converter.picture(self._now.frame), self._info)
+        return fitted(picture, self._info.width, self._info.height)

@@ -142,6 +142,7 @@ class _Film:
         self._clock = Clock(counted.times[begin.place :], counted.offset or 0, self._step)
         self._timed = begin.timed
         self._shown: Picture | None = None
+        self._damaged = False
         self.decoded = begin.index
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
@@ -155,9 +156,11 @@ class _Film:
             # index wherever reading began.
             lost = self._clock.skipped if self._shown is not None else []
             for stamp, following in pairwise([*lost, pts]):
+                self._damaged = True
                 yield from self._coming(stamp, following - stamp, first, last)
             if self._timed or self.decoded >= first:
                 self._shown = self._picture()
+            self._damaged = self._decoder.damaged
             yield from self._coming(pts, self._duration(pts), first, last)
             if not self._timed:
                 self._shown = None
@@ -174,6 +177,7 @@ class _Film:
                 time_base=self._info.time_base,
                 alpha=shown.alpha,
                 deep=None if shown.deep is None else visible(shown.deep, shown.alpha),
+                damaged=self._damaged,
             )
 
     def report_losses(self) -> None:

@@ -15,6 +15,7 @@ from av.container import InputContainer
 
 from nstd.errors import from_os_error
 from nstd.media.faults import reading_error
+from nstd.media.read.changes import Change, Changes
 from nstd.media.read.limits import Limits
 
 _LOG = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Scan:
         torn: The file ends in the midst of its last packet.
         keyframes: int64 `[keyframes, 3]`, in the order of decoding: time stamps of presentation
             and of decoding, and size in bytes, of packets that say they need none before them.
+        changes: Where the picture's size, layout or aspect changes, as far as packets tell.
     """
 
     times: npt.NDArray[np.int64]
@@ -58,6 +60,7 @@ class Scan:
     exact: bool
     torn: bool = False
     keyframes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
+    changes: tuple[Change, ...] = ()
 
     @property
     def span(self) -> int:
@@ -193,16 +196,20 @@ def _read_through(
 ) -> Scan:
     with open_film(path) as container:
         tally = _Tally(index)
+        changes = Changes(container.streams[index])
         promised = _promised(container, index)
         streams = [s.index for s in container.streams if s.type in ("video", "audio")]
         for packet in beating(packets(container, path, *streams), alive):
             tally.add(packet)
+            if packet.stream_index == index:
+                changes.look_at(packet)
             if limits is not None:
                 limits.require_frames(path, tally.frames, at_least=True)
         stream = container.streams[index]
         if container.format.name == "avi" and isinstance(stream, av.VideoStream):
             tally.show_as_decoded(stream.codec_context.reorder_depth)
-        return tally.result(promised, stream.start_time, container.format.name)
+        counted = tally.result(promised, stream.start_time, container.format.name)
+        return replace(counted, changes=tuple(changes.found))
 
 
 def _promised(container: InputContainer, index: int) -> int:

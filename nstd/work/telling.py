@@ -1,0 +1,43 @@
+"""What is found out about a film is said once, in the log, and noted with its job."""
+
+import logging
+from collections.abc import Sequence
+
+from nstd.ledger.job import Segment
+from nstd.media.frame import VideoInfo
+from nstd.work.film import Film
+
+logger = logging.getLogger(__name__)
+
+
+def tell_remarks(film: Film, info: VideoInfo) -> None:
+    """Say what is not as it should be with a film, and how it is read, before it is painted."""
+    told = film.job.report.get("remarks", [])
+    for remark in info.remarks:
+        if remark not in told:
+            logger.warning("%s %s", film.source, remark)
+    logger.info("%s is read with %s: %s", film.source, info.reader, info.reader_reason)
+    reading = {"reader": info.reader, "because": info.reader_reason}
+    _note(film, remarks=list(info.remarks), reading=reading)
+
+
+def tell_damage(film: Film, info: VideoInfo, closed: Sequence[Segment]) -> None:
+    """Say how many of the painted frames are damaged, and how many are missing at the end.
+
+    Counted with each segment: so a film that was gone on with gives the same numbers.
+    """
+    damaged = sum(segment.carried.get("damaged", 0) for segment in closed)
+    painted = sum((segment.last or 0) - segment.first + 1 for segment in closed)
+    missing = max(0, film.frames_of(info) - painted)
+    if damaged:
+        logger.warning("%d frames of %s are damaged", damaged, film.source)
+    if missing:
+        logger.warning("%d frames of %s cannot be decoded", missing, film.source)
+    _note(film, damaged_frames=damaged, missing_frames=missing)
+
+
+def _note(film: Film, **entries: object) -> None:
+    known = film.store.get(film.job.id).report
+    found = {key: value or None for key, value in entries.items()}
+    if any(known.get(key) != value for key, value in found.items()):
+        film.store.report(film.job, **found)
