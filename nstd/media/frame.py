@@ -39,7 +39,8 @@ class Frame:
         alpha: uint8 `[height, width]`, straight, or None where the picture has none.
         deep: uint16 `[height, width, 3]`: `image` with 16 bits, where the source has more than 8;
             otherwise None.
-        damaged: The decoder says that it had to make up some of it.
+        damaged: The decoder says that it had to make up some of it, or all: then it is the frame
+            before once more.
     """
 
     image: Image

@@ -117,7 +117,7 @@ class TestChangesOfSize:
         parts = []
         for number, changes in enumerate(({}, {"size": (128, 96)} | second)):
             name = folder / f"{number}.ts"
-            times = range(12 * number, 12 * number + 12)
+            times = range(16 * number, 16 * number + 12)
             facts = {"options": {}, "time_base": Fraction(1, 25)} | changes
             clips.make(name, codec=codec, times=times, **facts)
             parts.append(name.read_bytes())
