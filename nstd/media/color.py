@@ -1,6 +1,5 @@
 """Color on the way out: BT.709, of 8 bits or more."""
 
-import logging
 from typing import Any
 
 import av
@@ -8,11 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from nstd.media.frame import Mask, Pixels, VideoInfo
-
-_LOG = logging.getLogger(__name__)
-
-_HDR_TRANSFERS = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
+from nstd.media.frame import Mask, Pixels
 
 BT709 = 1
 """ffmpeg's number of BT.709 among the primaries, the transfers and the matrices alike."""
@@ -25,13 +20,6 @@ _TRANSFER_SRGB = 13
 def is_yuv(pixel_format: str) -> bool:
     """Whether pictures of this layout are luma and chroma, so that a matrix matters."""
     return pixel_format.startswith(("yuv", "yuyv", "nv", "p0", "p2", "p4", "y2", "uyvy", "yvyu"))
-
-
-def warn_of_hdr(info: VideoInfo, name: str) -> None:
-    """Log that a film of high dynamic range is painted as an ordinary one."""
-    curve = _HDR_TRANSFERS.get(info.transfer)
-    if curve:
-        _LOG.warning("%s is HDR (%s); it is painted and written as SDR BT.709", name, curve)
 
 
 def encodable(image: Pixels, pixel_format: str, alpha: Mask | None = None) -> av.VideoFrame:

@@ -18,6 +18,7 @@ from nstd.media.color import is_yuv
 from nstd.media.frame import FieldOrder, Image, Rotation, VideoInfo
 from nstd.media.read.convert import is_large
 from nstd.media.read.decoding import Decoder
+from nstd.media.read.hdr import CURVES, peak_of
 from nstd.media.read.opencv import OpenCvDecoder, open_capture
 from nstd.media.read.orientation import display_matrix, orientation
 from nstd.media.read.pyav import decoded, open_stream, pyav_decoder
@@ -44,9 +45,6 @@ makes them 1 to 1.5 darker. That is no lie: such pictures are compared so many t
 were 0.7 to 1.3 apart, and 2.9 where all colors are as vivid as there are; a wrong range is 8, and
 memory dozens."""
 
-_HDR = ("smpte2084", "arib-std-b67")
-"""Films of these transfers OpenCV converts to BT.709."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
@@ -61,6 +59,7 @@ class Kind:
         matrix: The display matrix where it is more than these two say; else None.
         field_order: As in `VideoInfo`.
         alpha: They have an alpha channel.
+        peak: As in `VideoInfo`.
         first: No other video stream stands before it in the container.
         decoded: PyAV decodes them.
     """
@@ -73,6 +72,7 @@ class Kind:
     matrix: tuple[int, ...] | None = None
     field_order: FieldOrder = "progressive"
     alpha: bool = False
+    peak: float = 0.0
     first: bool = True
     decoded: bool = True
 
@@ -107,6 +107,7 @@ def kind_of(path: Path, stream: int) -> Kind | None:
         matrix=None if oriented else matrix,
         field_order=_of_all(orders),
         alpha=transparent,
+        peak=peak_of(first) if int(first.color_trc) in CURVES else 0.0,
         first=is_first,
     )
 
@@ -168,8 +169,6 @@ def with_reader(path: Path, info: VideoInfo, kind: Kind, reading: Reading) -> Vi
                 f"{path} cannot be decoded by PyAV", "Let nstd choose what reads it: --reader auto"
             )
         return replace(info, reader="opencv", reader_reason="PyAV decodes no frame of it")
-    if asked == "auto" and info.transfer in _HDR:
-        return replace(info, reader="opencv", reader_reason="OpenCV converts its colors to BT.709")
     if asked == "pyav":
         return replace(info, reader="pyav", reader_reason="it was asked for")
     fault = _fault_of_opencv(info, kind, strict=asked == "auto")
@@ -192,6 +191,7 @@ def _fault_of_opencv(info: VideoInfo, kind: Kind, *, strict: bool) -> str | None
         "OpenCV takes its colors for BT.601's": (
             info.matrix == "unknown" and is_yuv(kind.layout) and is_large(info.width, info.height)
         ),
+        "OpenCV shows HDR in another way": kind.peak > 0,
         "OpenCV reads another of its pictures": not kind.first,
     }
     if strict:

@@ -21,6 +21,7 @@ from av.filter import Graph
 
 from nstd.media.frame import Deep, Image, Mask, VideoInfo
 from nstd.media.read.gamut import Gamut
+from nstd.media.read.hdr import CURVES, USUAL_PEAK, ToneMap
 
 FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 """swscale's: cubic interpolation, exact rounding, chroma at every pixel."""
@@ -75,7 +76,7 @@ class Converter:
         self._info = info
         self._graph: Graph | None = None
         self._made_for: tuple[int | str, ...] = ()
-        self._gamut: tuple[tuple[int, int], Gamut | None] | None = None
+        self._gamut: tuple[tuple[int, int], Gamut | ToneMap | None] | None = None
 
     def picture(self, frame: av.VideoFrame) -> Picture:
         """Convert one decoded frame, of any layout."""
@@ -134,10 +135,11 @@ class Converter:
             return stated
         return _RANGE_PC if self._info.color_range == "pc" else _RANGE_TV
 
-    def _gamut_of(self, frame: av.VideoFrame) -> Gamut | None:
+    def _gamut_of(self, frame: av.VideoFrame) -> Gamut | ToneMap | None:
         stated = int(frame.color_primaries), int(frame.color_trc)
         if self._gamut is None or self._gamut[0] != stated:
-            self._gamut = stated, Gamut.wide(*stated)
+            tone = ToneMap(*stated, self._info.peak or USUAL_PEAK) if stated[1] in CURVES else None
+            self._gamut = stated, tone or Gamut.wide(*stated)
         return self._gamut[1]
 
     def _converted(self, frame: av.VideoFrame, to: str) -> av.VideoFrame:

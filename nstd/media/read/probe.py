@@ -86,6 +86,9 @@ def probe(
             raise UnreadableError(f"{path} has no picture in it")
         kind = kind_of(path, stream.index) or _kind_by_opencv(stream, path)
         info = _info(stream, counted, kind, truncated=bool(missing))
+        if kind.peak:
+            curve = {"arib-std-b67": "HLG"}.get(info.transfer, "PQ")
+            remarks.append(f"is HDR ({curve}): it is painted as SDR, its highlights rolled off")
         for change in counted.changes:
             remarks.append(str(change))
             if limits is not None:
@@ -209,6 +212,7 @@ def _info(
         alpha=kind.alpha,
         mirrored=kind.mirrored,
         matrix_display=kind.matrix,
+        peak=kind.peak,
         container=stream.container.format.name,
         note=_note(stream.container),
     )

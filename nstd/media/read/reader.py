@@ -9,7 +9,6 @@ from pathlib import Path
 
 from nstd.errors import TruncatedError, UnsupportedError
 from nstd.media.alpha import visible
-from nstd.media.color import warn_of_hdr
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.convert import Picture
 from nstd.media.read.decoding import Decoder
@@ -57,7 +56,6 @@ def read_frames(
     """
     if first < 0 or (last is not None and last < first - 1):
         raise ValueError(f"no frames from {first} to {last}")
-    warn_of_hdr(info, str(path))
     counted = _counted(path, info)
     begin = _beginning(path, info, first)
     with _decoder(path, info, counted, begin.entry) as decoder:

@@ -1,29 +1,11 @@
 """Color conversion, compared with the standards' own formulas."""
 
-from fractions import Fraction
-
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nstd.media.color import encodable, is_yuv, warn_of_hdr
-from nstd.media.frame import VideoInfo
-
-
-def info(**changes: object) -> VideoInfo:
-    facts: dict[str, object] = {
-        "stream": 0,
-        "width": 1920,
-        "height": 1080,
-        "frame_rate": Fraction(25),
-        "time_base": Fraction(1, 25),
-        "start": 0,
-        "duration": 10,
-        "frames": 10,
-        "pixel_format": "yuv420p",
-    }
-    return VideoInfo(**(facts | changes))  # type: ignore[arg-type]
+from nstd.media.color import encodable, is_yuv
 
 
 def to_yuv(image: npt.NDArray[np.float64], red: float, blue: float) -> npt.NDArray[np.float64]:
@@ -79,14 +61,3 @@ def test_layouts_with_chroma_are_known(name: str, yuv: bool) -> None:
 @pytest.mark.parametrize("name", ["bgr0", "gbrp", "rgb24", "pal8", "gray10le", "bgra"])
 def test_layouts_without_chroma_are_known(name: str) -> None:
     assert not is_yuv(name)
-
-
-@pytest.mark.parametrize(("transfer", "curve"), [("smpte2084", "PQ"), ("arib-std-b67", "HLG")])
-def test_hdr_is_said(transfer: str, curve: str, caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_hdr(info(transfer=transfer), "film.mp4")
-    assert f"film.mp4 is HDR ({curve})" in caplog.text
-
-
-def test_sdr_is_not_remarked_on(caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_hdr(info(transfer="bt709"), "film.mp4")
-    assert not caplog.records
