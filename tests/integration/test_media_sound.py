@@ -1,6 +1,7 @@
 """Sound in every container: as it is where it plays, else encoded again; in sync, and said."""
 
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -194,3 +195,30 @@ def test_every_rate_is_kept_or_lowered_to_what_the_encoder_takes(tmp_path: Path,
     painted = films.round_trip(source, tmp_path, settings("mp4"))
     before, after = heard(source), heard(painted)
     assert np.array_equal(after, before)
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+@pytest.mark.parametrize("codec", ["ac3", "pcm_s16be"])
+def test_sound_of_a_part_is_cut_to_it_in_sync(tmp_path: Path, codec: str, container: str) -> None:
+    source = make(tmp_path / "a.mov", codec)
+    unit = probe(source).time_base
+    span = (round(Fraction(1, 5) / unit), round(Fraction(1, 2) / unit))
+    painted = films.round_trip(source, tmp_path, settings(container), span=span)
+    before, after = heard(source), heard(painted)
+    assert films.times(painted)[0] == 0
+    assert abs(click(after) - (click(before) - 0.2)) < 0.008
+    # Copied packets, of 1,024 samples, reach over the end; what is encoded again is cut there.
+    assert 0.3 - 0.002 <= len(after) / RATE <= 0.3 + 2 * 1024 / RATE
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+@pytest.mark.parametrize("codec", ["ac3", "flac"])
+def test_sound_that_begins_late_stays_late(tmp_path: Path, codec: str, container: str) -> None:
+    whole = make(tmp_path / "a.mkv", codec)
+    source = tmp_path / "b.mkv"
+    ffmpeg("-i", whole, "-itsoffset", "0.3", "-i", whole, "-map", "0:v", "-map", "1:a", "-c", "copy", source)  # fmt: skip # noqa: E501
+    painted = films.round_trip(source, tmp_path, settings(container))
+    assert click(heard(source)) == pytest.approx(0.7, abs=0.01)
+    # Matroska rounds, and moves a film whose sound begins before it.
+    moved = float(films.times(painted)[0] - films.times(source)[0])
+    assert abs(click(heard(painted)) - click(heard(source)) - moved) < 0.008
