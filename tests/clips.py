@@ -59,6 +59,15 @@ class Film:
 
 SUBTITLES = ((Fraction(1, 10), Fraction(3, 10), "Hello"), (Fraction(1, 2), Fraction(1, 4), "wörld"))
 """Begin, duration (both in seconds) and text of the subtitles a film gets."""
+EVERYTHING: dict[str, Any] = {
+    "sound": ("aac", "aac"),
+    "subtitles": "mov_text",
+    "chapters": True,
+    "cover": True,
+    "title": "A title",
+    "language": "fra",
+}
+"""Of `make`: a film with everything in it that a film may have."""
 CHAPTERS = ((0, 400, "One"), (400, 1000, "Two"))
 """Begin and end in milliseconds, and title."""
 

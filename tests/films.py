@@ -18,11 +18,23 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.assemble import assemble
-from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.rehearsal import plan
 from nstd.media.write.segment import SegmentWriter
 
 QUICK = EncodeSettings(preset="ultrafast")
+
+
+def frames_of(film: Path) -> tuple[VideoInfo, list[Frame]]:
+    """A film's facts and all its frames."""
+    info = probe(film)
+    return info, list(read_frames(film, info))
+
+
+def at_least(codec: str, width: int, height: int) -> tuple[int, int]:
+    """A size that the codec takes."""
+    least = CODECS[codec].smallest
+    return max(width, least[0]), max(height, least[1])
 
 
 def round_trip(
