@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
@@ -86,8 +87,11 @@ def decoded(
                 yield frame
 
 
+@lru_cache(maxsize=16)
 def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = None) -> int | None:
     """The place among the film's times of the frame that comes first, if each comes at its time.
+
+    The last few answers are remembered, as long as `scan` gives the same.
 
     Args:
         path: The film.

@@ -146,14 +146,17 @@ class _Look:
 def _reduced(image: Image) -> Image:
     """`image` with about `_SCORE_EDGE_PX` on its long edge.
 
-    By a whole number, what is over at the right and the bottom left out: means of whole pixels take
-    a quarter of the time of others (1080p: 1.5 ms against 5.9).
+    By a whole number, what is over at the right and the bottom left out, and by twos first: that
+    takes a fifth of the time of any other size (1080p: 1.0 ms against 5.9).
     """
-    height, width = image.shape[:2]
-    by = max(1, round(max(height, width) / _SCORE_EDGE_PX))
-    rows, columns = max(1, height // by), max(1, width // by)
-    whole = image[: rows * by, : columns * by]
-    return cast("Image", cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+    by = max(1, round(max(image.shape[:2]) / _SCORE_EDGE_PX))
+    while by > 1:
+        step = 2 if by % 2 == 0 else by
+        rows, columns = (max(1, length // step) for length in image.shape[:2])
+        whole = image[: rows * step, : columns * step]
+        image = cast("Image", cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+        by //= step
+    return image
 
 
 def _is_cut(looks: dict[int, _Look], index: int) -> bool:
