@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from nstd.media.read.probe import probe
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.metadata import HOLDS
+from nstd.media.write.rehearsal import plan
 from tests import clips, films
 
 ORDINARY = {
@@ -82,7 +84,13 @@ def test_a_place_is_kept_to_its_last_digit(
 def test_values_that_the_muxer_would_change_are_kept_under_their_own_names(
     tmp_path: Path, ffmpeg: str, ffprobe: str, container: str
 ) -> None:
-    odd = {"track": "A1", "season_number": "300", "compilation": "yes", "date": "x" * 70_000}
+    odd = {
+        "track": "A1",
+        "disc": "03/10",
+        "season_number": "300",
+        "compilation": "yes",
+        "date": "x" * 70_000,
+    }
     plain = clips.make(tmp_path / "a.mp4", times=(0, 512))
     source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *options_for(odd))
     painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
@@ -115,6 +123,20 @@ def test_subtitles_and_sound_keep_their_flags(
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("language", ["fra", "fre", "deu", "swe"])
+def test_every_language_is_kept(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, language: str, container: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mkv", times=(0, 512), sound=("aac",))
+    source = films.remuxed(
+        ffmpeg, plain, tmp_path / "b.mp4", "-metadata:s:a", f"language={language}"
+    )
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
+    before, after = (films.looked(ffprobe, film)["streams"][1] for film in (source, painted))
+    assert after["tags"]["language"] == before["tags"]["language"] == language
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
 def test_titles_and_languages_of_streams_are_kept(
     tmp_path: Path, ffmpeg: str, ffprobe: str, container: str
 ) -> None:
@@ -133,3 +155,48 @@ def test_titles_and_languages_of_streams_are_kept(
     assert found[1].get("language", "und") == "und"
     assert found[2]["language"] == "ger"
     assert ("mya" in found[1]) is (container == "mkv")
+
+
+@pytest.mark.parametrize(("suffix", "container"), [("mp4", "mp4"), ("mp4", "mov"), ("mkv", "mkv")])
+def test_of_an_ordinary_film_nothing_is_lost(
+    tmp_path: Path, ffmpeg: str, suffix: str, container: str
+) -> None:
+    plain = clips.make(
+        tmp_path / f"a.{suffix}",
+        sound=("aac", "aac"),
+        subtitles="mov_text" if suffix == "mp4" else "subrip",
+        chapters=True,
+        cover=suffix == "mp4",
+        title="A title",
+        language="fra",
+    )
+    said = options_for(ORDINARY | {"creation_time": MOMENT})
+    source = films.remuxed(ffmpeg, plain, tmp_path / f"b.{suffix}", *said)
+    assert plan(source, probe(source), EncodeSettings(container=container)).losses == ()
+
+
+@pytest.mark.parametrize(
+    ("container", "options", "lost"),
+    [
+        ("mkv", ["-metadata", "duration=9"], "the tag duration"),
+        ("mkv", ["-metadata", "encoding_tool=A tool"], "the tag encoding_tool"),
+        ("mp4", ["-metadata:s:a", "language=en-US"], "the language of audio 1"),
+        ("mp4", ["-metadata:s:a", "mya=1"], "what stream 1 (audio, aac) says (MYA)"),
+        ("mov", ["-disposition:a", "comment"], "that stream 1 (audio, aac) is marked comment"),
+        ("mp4", ["-disposition:a", "original"], "that stream 1 (audio, aac) is marked original"),
+    ],
+)
+def test_what_will_not_be_said_is_named_before_painting(
+    tmp_path: Path, ffmpeg: str, container: str, options: list[str], lost: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mkv", times=(0, 512), sound=("aac",))
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *options)
+    if options[1].startswith(("duration", "encoding")):
+        # Matroska's own muxer leaves these out, too.
+        source = films.remuxed(
+            ffmpeg, plain, tmp_path / "b.mov", *options, "-movflags", "use_metadata_tags"
+        )
+    settings = EncodeSettings(container=container)
+    losses = plan(source, probe(source), settings).losses
+    assert [fate.what for fate in losses] == [lost]
+    films.round_trip(source, tmp_path, settings)

@@ -20,11 +20,13 @@ from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
 from nstd.media.names import NOTE_TAG
 from nstd.media.read.scan import beating, open_film, packets
+from nstd.media.write.boxes import TrackMarks
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.ebml import state_size, with_room
 from nstd.media.write.keeping import Keeping, add_track, artwork
 from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
 from nstd.media.write.picture import Picture, Timed
+from nstd.media.write.saying import sayings
 from nstd.media.write.segment import origin
 from nstd.media.write.timecode import clocks, first_frame
 from nstd.media.write.tracks import Track, Window, describe
@@ -164,10 +166,16 @@ def write_film(
             picture.packets(painted, shift), _others(found, tracks), key=lambda pair: pair[0]
         )
         written, refused = _mux_all(output, beating(timed, picture.alive), painted)
-        hidden = [_is_hidden(stream) for stream in output.streams if stream in written]
+        tracks_marks = [_marks(stream) for stream in output.streams if stream in written]
+        painted.metadata.update(said)
+        marks = sayings(
+            output,
+            [stream for stream in output.streams if stream in written],
+            {**tags.all, **({"timecode": code} if code else {})},
+        )
     with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
         if tags.added:
-            tags.added.write(film, hidden)
+            tags.added.write(film, tracks_marks)
         if lacks_aspect:
             state_size(film, said.get("title", ""), *picture.display_size(stereo))
     others = tracks.values()
@@ -178,7 +186,7 @@ def write_film(
         kinds=[track.source.type for track in others if track.output in written],
         empty=[track.source.type for track in others if track.output not in written],
         chapters=len(chapters),
-        tags=tags.all,
+        said={name: text for name, text in marks.items() if name not in keeping.unsaid},
         colors=picture.colors,
         aspect=picture.info.sample_aspect_ratio,
         matrix=picture.kept_matrix(settings),
@@ -199,8 +207,9 @@ def _all_packets(source: InputContainer) -> Packets:
     return lambda streams: packets(source, Path(source.name), *streams)
 
 
-def _is_hidden(stream: Stream) -> bool:
-    return stream.type == "subtitle" and not stream.disposition & Disposition.default
+def _marks(stream: Stream) -> TrackMarks:
+    hidden = stream.type == "subtitle" and not stream.disposition & Disposition.default
+    return TrackMarks(hidden, stream.metadata.get("language", ""))
 
 
 def _mux_all(

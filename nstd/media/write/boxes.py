@@ -5,10 +5,11 @@ later without moving them all. So the muxer is given a tag as long as all that i
 is taken out again.
 """
 
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from nstd.errors import VerificationError
 
@@ -25,6 +26,19 @@ _UNDETERMINED = 0x55C4
 _ENABLED = 1
 _LEAST = 8
 """Bytes of the smallest box."""
+
+
+class TrackMarks(NamedTuple):
+    """What ffmpeg's muxer does not say right of a track.
+
+    Attributes:
+        hidden: Whether players are not to show it unless they are told to: the muxer wants one of
+            each kind to be shown.
+        language: Three letters of ISO 639-2: in QuickTime the muxer knows a few dozen; "" for none.
+    """
+
+    hidden: bool
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +66,12 @@ class Additions:
             return {name: " " * (room + len(self._lyrics()))}
         return {name: self.lyrics} if self.lyrics else {}
 
-    def write(self, film: BinaryIO, hidden: Sequence[bool]) -> None:
+    def write(self, film: BinaryIO, tracks: Sequence[TrackMarks]) -> None:
         """Write it into a film that was muxed with `carrier`; the file's size stays as it is.
 
         Args:
             film: Open for reading and writing.
-            hidden: Of the tracks that have packets, in their order: whether players are not to show
-                it unless they are told to. ffmpeg's muxer wants one of each kind to be shown.
+            tracks: Those that have packets, in their order.
 
         Raises:
             VerificationError: The muxer has not left the room.
@@ -67,7 +80,7 @@ class Additions:
         position, size = _find_index(film)
         film.seek(position)
         index = film.read(size)
-        changed = self._changed(index, hidden)
+        changed = self._changed(index, tracks)
         spare = len(index) - len(changed)
         if spare < 0 or 0 < spare < _LEAST:
             raise VerificationError("The finished film's index has no room for its metadata")
@@ -75,13 +88,13 @@ class Additions:
         film.seek(position)
         film.write(changed + free)
 
-    def _changed(self, index: bytes, hidden: Sequence[bool]) -> bytes:
+    def _changed(self, index: bytes, tracks: Sequence[TrackMarks]) -> bytes:
         _, (_, *where) = _CARRIERS[self.container]
-        coming = iter(hidden)
+        coming = iter(tracks)
         changed = []
         for name, content in _boxes(index):
-            if name == "trak" and next(coming, False):
-                changed.append(_box(name, _switched_off(content)))
+            if name == "trak" and (marks := next(coming, None)):
+                changed.append(_box(name, _marked(content, marks)))
             elif name == "udta":
                 kept = _replaced(content, where, self._lyrics())
                 changed.append(_box(name, kept, self._place()))
@@ -157,10 +170,34 @@ def _replaced(content: bytes, where: Sequence[str], instead: bytes) -> bytes:
     return b"".join(changed)
 
 
-def _switched_off(track: bytes) -> bytes:
-    """A track's content, whose header says that it is not shown."""
-    flags: int = struct.unpack_from(">I", track, _LEAST)[0]
-    return track[:_LEAST] + struct.pack(">I", flags & ~_ENABLED) + track[_LEAST + 4 :]
+def _marked(track: bytes, marks: TrackMarks) -> bytes:
+    """A track's content; the fields that are changed are of one size."""
+    changed = b""
+    for name, content in _boxes(track):
+        field = content
+        if name == "tkhd" and marks.hidden:
+            flags: int = struct.unpack_from(">I", content)[0]
+            field = struct.pack(">I", flags & ~_ENABLED) + content[4:]
+        elif name == "mdia":
+            parts = (
+                (inner, _in_language(part, marks.language) if inner == "mdhd" else part)
+                for inner, part in _boxes(content)
+            )
+            field = b"".join(_box(inner, part) for inner, part in parts)
+        changed += _box(name, field)
+    return changed
+
+
+def _in_language(header: bytes, language: str) -> bytes:
+    """The content of a media header (`mdhd`) that states a language."""
+    if not re.fullmatch("[a-z]{3}", language):
+        return header
+    packed = sum(
+        (ord(letter) - 0x60) << shift for letter, shift in zip(language, (10, 5, 0), strict=True)
+    )
+    # Behind version and flags, two times, a scale and a duration; of 64 bits in version 1.
+    place = 20 if header[0] == 0 else 32
+    return header[:place] + struct.pack(">H", packed) + header[place + 2 :]
 
 
 def _find_index(film: BinaryIO) -> tuple[int, int]:

@@ -52,11 +52,13 @@ class Keeping:
         container: The container it is for, as users call it.
         fates: Of every part, the streams in their order.
         instead: Containers in which less would be lost, the best first.
+        unsaid: What the film will not say of itself though it is given to it, as `sayings` has it.
     """
 
     container: str
     fates: tuple[Fate, ...]
     instead: tuple[str, ...] = ()
+    unsaid: frozenset[str] = frozenset()
 
     @property
     def losses(self) -> tuple[Fate, ...]:
@@ -74,6 +76,12 @@ class Keeping:
             for fate in self.fates
         )
         return replace(self, fates=tuple(fates))
+
+    def without_saying(self, names: Collection[str]) -> "Keeping":
+        """The same, but for what the film will not say of itself."""
+        why = "it is not there when it is read back"
+        fates = (lost("metadata", f"the {name}", why) for name in names)
+        return replace(self, fates=(*self.fates, *fates), unsaid=self.unsaid | {*names})
 
     def to_json(self) -> dict[str, Any]:
         """All of it, in plain values."""

@@ -17,22 +17,14 @@ _MUXERS_OWN = {
     "compatible_brands", "timecode",
 }  # fmt: skip
 """What a muxer or demuxer says of itself, what holds no longer, and the clock: see `timecode`."""
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?")
-_NUMBER = re.compile(r"\d{1,2}|1\d\d|2[0-4]\d|25[0-5]")
-_PLACE = re.compile(r"\d{1,4}(/\d{1,4})?")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_NUMBER = re.compile(r"0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]")
+_PLACE = re.compile(r"[1-9]\d{0,3}(/[1-9]\d{0,3})?")
 _NUMBERS = {
     "compilation", "episode_sort", "gapless_playback", "hd_video", "media_type", "season_number",
 }  # fmt: skip
 _LONGEST = 0xFFFF
 """Bytes of a text in QuickTime's user data."""
-_BIBLIOGRAPHIC = {
-    "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq",
-    "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
-    "mri": "mao", "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo",
-    "sqi": "alb", "zho": "chi",
-}  # fmt: skip
-"""ISO 639-2 has two codes for these languages; QuickTime's muxer forgets all but the older ones."""
-
 
 _NONE = Disposition(0)
 
@@ -167,8 +159,6 @@ def stream_tags(stream: Stream, container: str) -> tuple[Tags, tuple[str, ...]]:
     """The metadata of a stream that the container keeps, and the keys of those that are lost."""
     holds = HOLDS.get(container, Holds())
     kept = copied(stream.metadata)
-    if container == "mov" and kept.get("language") in _BIBLIOGRAPHIC:
-        kept["language"] = _BIBLIOGRAPHIC[kept["language"]]
     if holds.of_streams is None:
         return kept, ()
     lost = tuple(key for key in kept if key.lower() not in holds.of_streams)

@@ -12,11 +12,13 @@ import av
 from nstd.errors import UnsupportedError
 from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import open_film
-from nstd.media.write.assemble import write_film
+from nstd.media.write.assemble import Written, write_film
 from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import Keeping, decide, first_packets
 from nstd.media.write.picture import Picture
+from nstd.media.write.saying import sayings, unkept
 from nstd.media.write.segment import write_trial
+from nstd.media.write.timecode import clocked
 
 
 def plan(
@@ -49,6 +51,7 @@ def plan(
         picture = Picture([gray], info, None, alive)
         while found := _culprit(source, picture, settings, keeping):
             keeping = keeping.without(*found)
+        keeping = keeping.without_saying(_unsaid(source, picture, settings, keeping))
     if not keeping.losses:
         return keeping
     others = {
@@ -90,14 +93,30 @@ def _refused(
     source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
 ) -> dict[int | None, str]:
     """The streams that are refused, and why; None stands for all of them together."""
+    try:
+        return dict(_rehearsed(BytesIO(), source, picture, settings, keeping).refused.items())
+    except (ValueError, av.FFmpegError) as error:
+        return {None: str(error)}
+
+
+def _unsaid(
+    source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+) -> list[str]:
+    """What the film does not say of itself though it is given to it."""
+    file = BytesIO()
+    promise = _rehearsed(file, source, picture, settings, keeping).promise
+    file.seek(0)
+    with av.open(file, "r", metadata_errors="replace") as film:
+        return unkept(promise.said, sayings(film, film.streams, clocked(film)))
+
+
+def _rehearsed(
+    file: BytesIO, source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+) -> Written:
     with open_film(source) as film:
 
         def first(streams: Sequence[int]) -> Iterator["av.Packet[Any]"]:
             heads = first_packets(film, source, streams, picture.alive)
             return iter([packet for head in heads.values() for packet in head])
 
-        try:
-            written = write_film(BytesIO(), film, picture, settings, keeping, read=first)
-        except (ValueError, av.FFmpegError) as error:
-            return {None: str(error)}
-    return dict(written.refused.items())
+        return write_film(file, film, picture, settings, keeping, read=first)

@@ -19,6 +19,11 @@ def clocks(film: InputContainer) -> list[str]:
     return [text for some in tags for key, text in some.items() if key.lower() == "timecode"]
 
 
+def clocked(film: InputContainer) -> dict[str, str]:
+    """A film's tags, with its timecode wherever it tells it."""
+    return film.metadata | {"timecode": next(iter(clocks(film)), "")}
+
+
 def first_frame(told: Sequence[str], rate: Fraction, skipped: int = 0) -> str:
     """The timecode of a film's first frame; "" where none is told that can be counted.
 

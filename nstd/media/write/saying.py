@@ -1,0 +1,71 @@
+"""What a written film says of itself and its streams, to be compared with what it was given."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from av.container import Container, InputContainer
+from av.stream import Disposition, Stream
+
+from nstd.media.write.metadata import copied
+
+Sayings = Mapping[str, str]
+"""What is said, in words that follow "is not kept:", and the text that says it."""
+
+_TIMED = len("2000-01-01T00:00:00")
+"""Of a moment no container keeps more."""
+_APART = {"title", "handler_name", "language", "creation_time", "filename", "mimetype"}
+
+
+def sayings(film: Container, streams: Iterable[Stream], tags: Mapping[str, str]) -> dict[str, str]:
+    """All that a film says.
+
+    Args:
+        film: One that is read, or written.
+        streams: Those of its streams that count.
+        tags: Its own.
+    """
+    said = {f"tag {_plain(key)}": _shortened(key, text) for key, text in tags.items()}
+    places: Counter[str] = Counter()
+    for stream in streams:
+        if stream.type in ("video", "audio", "subtitle"):
+            kind = "cover" if stream.disposition & Disposition.attached_pic else str(stream.type)
+            places[kind] += 1
+            # MP4's readers know a track's title as the name of its handler.
+            handler = "handler_name" if isinstance(film, InputContainer) else "title"
+            said.update(_of_stream(stream, f"{kind} {places[kind]}", handler))
+    for number, chapter in enumerate(film.chapters(), 1):
+        said[f"title of chapter {number}"] = chapter["metadata"].get("title", "")
+    return said
+
+
+def unkept(given: Sayings, found: Sayings) -> list[str]:
+    """What of all that was given is not found."""
+    return [name for name, text in given.items() if found.get(name, "") != text]
+
+
+def _of_stream(stream: Stream, name: str, handler: str) -> Iterator[tuple[str, str]]:
+    if name.startswith("cover"):
+        return
+    tags = copied(stream.metadata)
+    if title := tags.get("title", tags.get(handler, "")):
+        yield f"title of {name}", title.strip()
+    language = tags.get("language", "und")
+    if language != "und":
+        yield f"language of {name}", language
+    for key, text in tags.items():
+        if key.lower() not in _APART:
+            yield f"tag {_plain(key)} of {name}", text
+    shown = stream.disposition & Disposition.default
+    if stream.type == "subtitle":
+        yield f"whether {name} is shown by default", "yes" if shown else "no"
+    for flag in stream.disposition & ~Disposition.default:
+        yield f"flag {flag.name} of {name}", "yes"
+
+
+def _plain(key: str) -> str:
+    """Matroska writes names of tags in capitals and without spaces."""
+    return key.lower().replace(" ", "_")
+
+
+def _shortened(key: str, text: str) -> str:
+    return text[:_TIMED] if key.lower() == "creation_time" else text
