@@ -34,6 +34,7 @@ from nstd.config import (
     unpainted_from_options,
 )
 from nstd.errors import UsageError
+from nstd.media.write.codecs import CODECS, PICTURES, SAME
 from nstd.media.write.containers import CONTAINERS
 from nstd.style.recipe import FORMATS, Level, StyleRecipe
 from nstd.submit.frames import parse_frames
@@ -70,7 +71,8 @@ ENCODING_OPTIONS = {
     "codec": "h264, h265, av1, vp9, prores, dnxhr or ffv1.",
     "quality": "Rate factor on the codec's own scale: 0 is best and largest.",
     "preset": "Speed against size: ultrafast to veryslow.",
-    "container": "mp4, mov, mkv or webm; that of -o if it names one.",
+    "container": "mp4, mov, mkv or webm; gif, apng or webp; png, tif, exr or jpg for numbered"
+    " pictures; that of -o if it names one.",
     "profile": "Of prores (proxy, lt, standard, hq, 4444, 4444xq) or dnxhr (lb, sq, hq, hqx, 444).",
     "depth": "Bits of a color: 8 or 10; ffv1 also has 16.",
     "provenance": "yes or no: the film says how it was painted; see nstd show FILE.",
@@ -341,6 +343,10 @@ def parse_style(text: str) -> dict[str, Any]:
 def _output(config: Config, output: str, options: dict[str, str | None]) -> OutputConfig:
     """The configuration's encoding with the options', and the container that -o names."""
     suffix = "" if output.endswith("/") else Path(output).suffix.lower().removeprefix(".")
-    if options["container"] is None and suffix in CONTAINERS:
+    suffix = SAME.get(suffix, suffix)
+    if options["container"] is None and suffix in {*CONTAINERS, *PICTURES}:
         options = options | {"container": suffix}
+        holder, codec = CONTAINERS.get(suffix), CODECS[config.output.codec]
+        if options["codec"] is None and holder and suffix not in codec.containers:
+            options["codec"] = holder.codec
     return output_from_options(config, options)

@@ -5,10 +5,19 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from nstd.config.values import Section, Switch, WholeNumber
-from nstd.media.write.codecs import CODECS, EncodeSettings, Preset, Sound, layout_fault
+from nstd.media.write.codecs import (
+    CODECS,
+    PICTURES,
+    EncodeSettings,
+    Preset,
+    Sound,
+    layout_fault,
+)
 
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "dnxhr", "ffv1"]
-Container = Literal["mp4", "mov", "mkv", "webm"]
+Container = Literal[
+    "mp4", "mov", "mkv", "webm", "gif", "apng", "webp", "png", "tif", "exr", "jpg"
+]  # fmt: skip
 Profile = Literal[
     "auto", "proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"
 ]
@@ -69,6 +78,8 @@ class OutputConfig(Section):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Self:
+        if self.container in PICTURES:
+            return self._pictures_agree()
         codec = CODECS[self.codec]
         if self.container not in codec.containers:
             fitting = " or ".join(codec.containers)
@@ -79,6 +90,15 @@ class OutputConfig(Section):
             raise ValueError(f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest")
         if fault := layout_fault(self.codec, **self._layout()):
             raise ValueError("; ".join(fault))
+        return self
+
+    def _pictures_agree(self) -> Self:
+        depths = PICTURES[self.container].depths
+        if self.profile != "auto":
+            raise ValueError(f"{self.container} has no profile to choose")
+        if self.depth not in {"auto", *depths}:
+            known = " or ".join(str(depth) for depth in depths)
+            raise ValueError(f"there is no {self.container} of {self.depth} bits; use {known}")
         return self
 
     def overridden(self, override: OutputOverride) -> "OutputConfig":
@@ -98,7 +118,11 @@ class OutputConfig(Section):
 
     def settings(self, threads: int) -> EncodeSettings:
         """The encoder's settings, with the plan's number of threads."""
-        return EncodeSettings(**self.model_dump() | self._layout(), threads=threads)
+        given = self.model_dump() | self._layout()
+        if pictures := PICTURES.get(self.container):
+            given |= {"codec": "ffv1", "quality": 0, "container": "mkv", "profile": None}
+            given |= {"depth": given["depth"] or pictures.depths[0], "pictures": self.container}
+        return EncodeSettings(**given, threads=threads)
 
     def _layout(self) -> dict[str, Any]:
         """Profile and depth; None where they are "auto"."""

@@ -34,7 +34,7 @@ def output_extension(source: Path, encode: EncodeSettings) -> str:
     """
     kind = kind_of(source)
     if not kind.still:
-        return encode.container
+        return encode.extension
     return "jpg" if kind.format in _PAINTED_AS_JPEG and not kind.alpha else "png"
 
 

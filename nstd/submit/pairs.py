@@ -7,7 +7,9 @@ from pathlib import Path
 
 from nstd.errors import UnsupportedError, UsageError
 from nstd.media.names import STILL_SUFFIXES, Kind, kind_of
+from nstd.media.write.codecs import PICTURES, SAME
 from nstd.media.write.containers import CONTAINERS
+from nstd.media.write.numbered import first_of, for_one, has_pattern
 from nstd.submit.frames import FrameRange
 from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
@@ -51,17 +53,31 @@ def pair(
         target, kind = destination, _kind(source)
         if into_folder:
             extension = "png" if kind is None else output_extension(source, output.encode)
+            if kind is not None and not kind.still and output.encode.numbered:
+                extension = f"%06d.{output.encode.pictures}"
             stems = itertools.chain(
                 [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
             )
             targets = (destination / f"{stem}.{extension}" for stem in stems)
             target = next(target for target in targets if target not in taken)
         _check_target(source, target, output, kind)
+        if kind is not None and not kind.still and output.encode.numbered:
+            target = _numbered(target, frames)
         if target in sources:
             raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
         taken.add(target)
         pairs.append((source, target))
     return pairs
+
+
+def _numbered(target: Path, frames: FrameRange) -> Path:
+    """The first frame's file where a name stands for numbered ones, and its number is known."""
+    if frames.timed:
+        return target
+    first, last = frames.numbers()
+    if last != first and not has_pattern(target):
+        raise for_one(target)
+    return first_of(target, first)
 
 
 def _kind(source: Path) -> Kind | None:
@@ -90,8 +106,12 @@ def _check_target(source: Path, target: Path, output: OutputSpec, kind: Kind | N
     fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
     if not kind.still:
         films = frozenset(one.suffix for one in CONTAINERS.values())
-        # The name chooses the container, if that is not chosen already.
-        fitting = frozenset({f".{output.encode.container}"}) if suffix in films else films
+        pictures = frozenset(f".{one}" for one in PICTURES)
+        suffix = f".{SAME.get(suffix[1:], suffix[1:])}"
+        fitting = films
+        if suffix in films | pictures:
+            # The name chooses the container, if that is not chosen already.
+            fitting = frozenset({f".{output.encode.pictures or output.encode.container}"})
     if suffix not in fitting:
         raise UsageError(
             f"{source.name} cannot be painted as {target.name}",

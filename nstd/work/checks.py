@@ -13,6 +13,7 @@ from nstd.errors import (
     InputError,
     MountError,
     NstdError,
+    OutputExistsError,
     StorageError,
     UsageError,
     VanishedError,
@@ -22,6 +23,7 @@ from nstd.files import facts_of
 from nstd.ledger.fingerprint import fingerprint, fingerprint_opened
 from nstd.ledger.job import FileIdentity, path_of
 from nstd.media.frame import VideoInfo
+from nstd.media.write.numbered import numbered
 from nstd.submit.names import require_replaceable
 from nstd.submit.places import Places
 from nstd.work.film import Film
@@ -60,6 +62,24 @@ def require_free(film: Film) -> None:
     require_replaceable(film.store, film.target, film.output)
     if film.store.is_being_written(name, but_for=film.job.id):
         raise BusyError(f"Another job is painting {film.target} right now")
+
+
+def require_free_names(film: Film, frames: int) -> None:
+    """See that the other pictures of a film have a name each, and take no other's.
+
+    Raises:
+        UsageError: There are several, and no number in the name.
+        OutputExistsError: A file has one of the names.
+        StorageError: The folder cannot be looked into.
+    """
+    try:
+        there = {path.name for path in film.target.parent.iterdir()}
+    except OSError as error:
+        raise from_os_error(error, film.target.parent, "looking into") from error
+    for offset in range(1, frames):
+        name = numbered(film.target, offset).name
+        if name in there and not film.output.overwrite:
+            raise OutputExistsError(f"{film.target.with_name(name)} is there already")
 
 
 def require_folder(film: Film) -> None:

@@ -21,6 +21,7 @@ from nstd.errors import BusyError, from_os_error
 from nstd.files import part_path
 from nstd.ledger.job import Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.write.numbered import rest_path
 from nstd.weights.catalog import locked as locked_weights
 from nstd.weights.catalog import weights_folder
 from nstd.work.locks import locked
@@ -226,6 +227,11 @@ def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
     beside = {part_path(path_of(target)) for target in over - taken}
     # Copies of style images and weights, each named by the thread that makes it.
     frozen = {path for one in stores for path in _listed(one / "frozen") if path.suffix == ".part"}
+    for path in sorted(rest_path(path_of(target)) for target in over - taken):
+        if path.is_dir() and not path.is_symlink():
+            size, changed = _measured(path)
+            pictures = Leftover(Kind.PART, path, size, found.now - changed)
+            found.take(pictures, partial(_remove_folder, path), least=PART_SECONDS)
     for path in sorted(beside | frozen):
         with suppress(OSError):  # most are not there
             facts = path.lstat()
@@ -284,11 +290,12 @@ def _remove_stray(store: JobStore, number: int, work: Path) -> bool:
     return True
 
 
-def _remove_folder(folder: Path) -> None:
+def _remove_folder(folder: Path) -> bool:
     try:
         shutil.rmtree(folder)
     except OSError as error:
         raise from_os_error(error, folder, "removing") from error
+    return True
 
 
 def _remove_file(path: Path) -> bool:

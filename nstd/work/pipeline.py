@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError
-from nstd.files import opened, publish, removed_on_failure
+from nstd.files import opened, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.alpha import visible
 from nstd.media.names import is_still
@@ -23,11 +23,13 @@ from nstd.work.checks import (
     require_folder,
     require_frames,
     require_free,
+    require_free_names,
     require_unchanged,
 )
 from nstd.work.demand import require_affordable
 from nstd.work.film import Film
 from nstd.work.keep import plan_keeping
+from nstd.work.publish import put_in_place
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
     as_painted,
@@ -75,7 +77,7 @@ def _stylize_opened(film: Film) -> None:
         require_replaceable(film.store, film.target, film.output)
     film.require_output()
     job = _about_to_publish(film, part, origin)
-    publish(part, film.target, overwrite=film.output.overwrite)
+    put_in_place(part, film.target, overwrite=film.output.overwrite)
     film.store.done(job)
 
 
@@ -96,6 +98,8 @@ def _painted(film: Film) -> Path:
     tell_remarks(film, info)
     # What would end it is found out before the first frame is painted.
     check_size(as_painted(film, info), film.output.encode)
+    if film.output.encode.numbered:
+        require_free_names(film, film.frames_of(info))
     require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
     require_room(film, info)
     keeping = plan_keeping(film, info)

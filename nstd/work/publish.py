@@ -1,11 +1,14 @@
 """What is left to do of a job that a worker was about to publish when it was lost."""
 
 import logging
+import os
 from pathlib import Path
 
-from nstd.files import part_path, publish
+from nstd.errors import OutputExistsError, from_os_error
+from nstd.files import discard, part_path, publish
 from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.write.numbered import rest_path
 from nstd.submit.names import require_replaceable
 from nstd.submit.output import OutputSpec
 
@@ -33,8 +36,33 @@ def finish_publishing(store: JobStore, job: Job) -> None:
     else:
         output = OutputSpec.from_json(job.request.output)
         require_replaceable(store, target, output)
-        publish(part, target, overwrite=output.overwrite)
+        put_in_place(part, target, overwrite=output.overwrite)
     store.done(job)
+
+
+def put_in_place(part: Path, target: Path, *, overwrite: bool) -> None:
+    """`publish` a finished part; of numbered pictures the first is the last one, and tells of all.
+
+    Doing it again after a crash in the middle goes on with what is not in its place.
+
+    Raises:
+        OutputExistsError: A file is there already; what is not published yet is kept.
+        StorageError: The file system refused; likewise.
+    """
+    rest = rest_path(target)
+    try:
+        names = sorted(path.name for path in rest.iterdir())
+    except FileNotFoundError:
+        names = []
+    except OSError as error:
+        raise from_os_error(error, rest, "looking into") from error
+    for name in names:
+        if not overwrite and os.path.lexists(target.with_name(name)):
+            raise OutputExistsError(f"{target.with_name(name)} is there already")
+    for name in names:
+        publish(rest / name, target.with_name(name), overwrite=overwrite)
+    discard(rest)
+    publish(part, target, overwrite=overwrite)
 
 
 def _is_file(path: Path, identity: FileIdentity) -> bool:

@@ -124,16 +124,18 @@ def needed(rest: Rest) -> Need:
     The closed segments stay until the finished film, which is as large as all of them, is in place.
     The painted frames of one segment are kept besides, without loss.
     """
+    kept_bits = KEPT_BITS_PER_PIXEL + (ALPHA_BITS if rest.alpha else 0)
+    if rest.layout.bits > _SHALLOW:  # what has 10 bits is painted and kept with 16
+        kept_bits += FINER_BITS
     if rest.closed_frames and rest.closed_bytes:
         frame = rest.closed_bytes / rest.closed_frames
     else:
         frame = rest.pixels * bits_per_pixel(rest.encode, rest.layout) / 8
     coming = int(rest.frames_left * frame)
-    kept_bits = KEPT_BITS_PER_PIXEL + (ALPHA_BITS if rest.alpha else 0)
-    if rest.layout.bits > _SHALLOW:  # what has 10 bits is painted and kept with 16
-        kept_bits += FINER_BITS
     kept = min(rest.frames_left, rest.segment_frames) * rest.pixels * kept_bits / 8
     finished = rest.closed_bytes + coming + rest.sound_bytes
+    if rest.encode.pictures:  # as large as those that are kept, at most
+        finished = int((rest.closed_frames + rest.frames_left) * rest.pixels * kept_bits / 8)
     return Need(
         work=coming + max(0, int(kept) - rest.kept_bytes),
         target=max(0, finished - rest.part_bytes),

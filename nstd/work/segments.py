@@ -23,6 +23,7 @@ from nstd.media.frame import Deep, Frame, Image, Pixels, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
+from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
@@ -234,6 +235,18 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
     tell_damage(film, info, closed)
+    if film.output.encode.pictures is not None:
+        lasts = closed[-1].carried["end_pts"] - closed[0].carried["first_pts"]
+        return assemble_pictures(
+            paths,
+            as_painted(film, info),
+            film.target,
+            film.output.encode,
+            frames=closed[-1].last + 1 - closed[0].first,  # type: ignore[operator]
+            end=lasts * info.time_base,
+            note=film.note(info.note),
+            alive=film.observer.alive,
+        )
     span = None
     if not film.output.whole:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])

@@ -12,6 +12,7 @@ from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.reader import frame_times
+from nstd.media.write.numbered import first_of
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import FrameRange
 from nstd.submit.freeze import Submission, freeze, freezing_of, submit
@@ -79,6 +80,8 @@ def stylize(
                 observer.turn(number, len(pairs))
                 try:
                     spec = _cut(output, frames, source, observer)
+                    if spec.encode.numbered:
+                        target = first_of(target, spec.first)  # noqa: PLW2901
                 except NstdError as error:
                     yield Result(source, target, error)
                     continue

@@ -66,7 +66,7 @@ def take_over(film: Film) -> tuple[Path, str] | None:
 def _twin_of(film: Film) -> Job | None:
     asked = film.job.request
     done = film.store.jobs_of_content(asked.key.fingerprint)
-    if any(job.request.key == asked.key for job in done):
+    if film.output.encode.numbered or any(job.request.key == asked.key for job in done):
         return None
     for job in done:
         target = path_of(job.request.target)

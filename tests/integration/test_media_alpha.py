@@ -1,6 +1,7 @@
 """Alpha of films: kept where codec and container can, on black where not; what it hides is gone."""
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -27,7 +28,11 @@ def soft() -> Mask:
     return np.tile(ramp, (SIZE[1], 1))
 
 
-def film_with_alpha(path: Path, hidden: tuple[int, int, int] = RED) -> Path:
+def film_with_alpha(
+    path: Path,
+    hidden: tuple[int, int, int] = RED,
+    picture: Callable[[int, tuple[int, int]], Image] = clips.picture,
+) -> Path:
     """A QuickTime film whose alpha is `soft`; under full transparency it is `hidden`."""
     alpha = soft()
     with av.open(str(path), "w") as output:
@@ -36,7 +41,7 @@ def film_with_alpha(path: Path, hidden: tuple[int, int, int] = RED) -> Path:
         stream.width, stream.height = SIZE
         stream.pix_fmt = "argb"
         for index in range(6):
-            image = clips.picture(index, SIZE)
+            image = picture(index, SIZE)
             image[alpha == 0] = hidden
             straight = np.dstack([image, alpha])
             frame = av.VideoFrame.from_ndarray(straight, format="rgba").reformat(format="argb")

@@ -145,6 +145,33 @@ CODECS: dict[str, Codec] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """A way to have a film as pictures. Its segments are FFV1: what is lossy is done once, at last.
+
+    Attributes:
+        depths: Bits of a component that it can have, the usual one first.
+        numbered: It is a file for each frame; else one for all.
+    """
+
+    depths: tuple[int, ...] = (8,)
+    numbered: bool = False
+
+
+PICTURES: dict[str, Pictures] = {
+    "gif": Pictures(),
+    "apng": Pictures((8, 16)),
+    "webp": Pictures(),
+    "png": Pictures((8, 16), numbered=True),
+    "tif": Pictures((16, 8), numbered=True),
+    "exr": Pictures((16,), numbered=True),
+    "jpg": Pictures(numbered=True),
+}
+"""By suffix."""
+SAME = {"tiff": "tif", "jpeg": "jpg"}
+"""Suffixes that name one of `PICTURES` otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeSettings:
     """How a film is encoded; frozen with its job, since the bytes depend on all of it.
 
@@ -160,6 +187,8 @@ class EncodeSettings:
         provenance: The film says how it was painted.
         sound: "compatible" encodes sound again that does not play in Chromium and ffmpeg 5.1;
             "copy" keeps whatever the container holds.
+        pictures: One of `PICTURES` that the film becomes; None for a film. Then codec, container
+            and depth are those of its segments: FFV1 in Matroska.
 
     Raises:
         UsageError: A name is unknown, a number is out of range, or the container cannot hold the
@@ -175,6 +204,7 @@ class EncodeSettings:
     depth: int | None = None
     provenance: bool = True
     sound: Sound = "compatible"
+    pictures: str | None = None
 
     def __post_init__(self) -> None:
         _one_of("codec", self.codec, CODECS)
@@ -194,6 +224,8 @@ class EncodeSettings:
             )
         if not 1 <= self.threads <= 64:
             raise UsageError(f"An encoder cannot use {self.threads} threads", "Choose from 1 to 64")
+        if self.pictures is not None:
+            _one_of("kind of pictures", self.pictures, PICTURES)
         if fault := layout_fault(self.codec, self.profile, self.depth):
             raise UsageError(*fault)
 
@@ -201,6 +233,17 @@ class EncodeSettings:
     def holder(self) -> Container:
         """The container, and what it can hold."""
         return CONTAINERS[self.container]
+
+    @property
+    def numbered(self) -> bool:
+        """Whether each frame becomes a file."""
+        return self.pictures is not None and PICTURES[self.pictures].numbered
+
+    @property
+    def extension(self) -> str:
+        """Of the finished file's name, without the dot; of numbered ones the first frame's."""
+        kind = self.pictures or self.container
+        return f"{0:06}.{kind}" if self.numbered else kind
 
 
 def layout_fault(codec: str, profile: str | None, depth: int | None) -> tuple[str, str] | None:

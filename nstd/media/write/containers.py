@@ -18,6 +18,7 @@ class Container:
     Attributes:
         name: What users call it, and its files' suffix without the dot.
         format: ffmpeg's name of its muxer.
+        codec: The codec of films that are put into it unless another is asked for.
         text: The codec that text subtitles are converted to which it does not take as they are.
         plays: Codecs of sound that play in it.
         lossless: Encoders for sound from lossless codecs that does not play in it; the first that
@@ -43,6 +44,7 @@ class Container:
     lossless: tuple[str, ...] = ()
     lossy: str = "aac"
     misread: tuple[str, ...] = ()
+    codec: str = "h264"
     cover: Literal["attached", "stream", "tag", ""] = ""
     attachments: bool = False
     edit_lists: bool = False
@@ -101,6 +103,7 @@ CONTAINERS: dict[str, Container] = {
             "webvtt",
             plays=("opus", "vorbis"),
             lossy="libopus",
+            codec="vp9",
             simultaneous=True,
             side_data=True,
         ),

@@ -16,6 +16,7 @@ from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.containers import Container
 from nstd.media.write.fates import Fate, Kind, lost
+from nstd.media.write.painted import picture_fates
 from nstd.media.write.sound import add_recoded, add_sound, sound_fate
 from nstd.media.write.text import TEXT_CODECS, TextConverter
 from nstd.media.write.told import told_fates
@@ -116,6 +117,9 @@ def decide(
     """
     with open_film(source) as film:
         others = [one.index for one in film.streams if one.index != info.stream]
+        if settings.pictures is not None:
+            fates = tuple(_beside_pictures(film, others, info, settings))
+            return Keeping(settings.pictures, picture_fates(info, settings) + fates)
         heads = first_packets(film, source, others, alive)
 
         def read(index: int) -> Iterator["av.Packet[Any]"]:
@@ -130,7 +134,7 @@ def decide(
         gone = {fate.stream for fate in fates if fate.outcome == "lost"}
         kept = [stream for stream in film.streams if stream.index not in gone]
         fates += tuple(told_fates(film, kept, info, settings.container))
-    return Keeping(settings.container, fates)
+    return Keeping(settings.container, picture_fates(info, settings) + fates)
 
 
 def first_packets(
@@ -219,6 +223,19 @@ def _holds_cover(stream: Stream, container: Container, head: Sequence["av.Packet
     return container.cover == "attached" or (
         container.cover == "tag" and codec_name(stream) in _ARTWORK
     )
+
+
+def _beside_pictures(
+    film: InputContainer, streams: Sequence[int], info: VideoInfo, settings: EncodeSettings
+) -> Iterator[Fate]:
+    """What becomes of all else where a film becomes pictures."""
+    why = f"{settings.pictures} holds pictures alone"
+    for index in streams:
+        if fate := _fate(film.streams[index], settings, ()):
+            yield lost(fate.kind, fate.what, why, index)
+    if film.chapters():
+        yield lost("chapters", "chapters", why)
+    yield from told_fates(film, [], info, str(settings.pictures))
 
 
 def _held(kind: Kind, stream: Stream, container: Container, *, held: bool) -> Fate:

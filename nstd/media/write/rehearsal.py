@@ -45,6 +45,8 @@ def plan(
         StorageError: The file system failed.
     """
     keeping = decide(source, info, settings, alive=alive)
+    if settings.pictures is not None:
+        return keeping
     with TemporaryDirectory() as folder:
         gray = Path(folder) / "gray"
         write_trial(gray, info, settings)

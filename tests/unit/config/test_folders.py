@@ -22,7 +22,7 @@ from nstd.config.output import Profile
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
-from nstd.media.write.codecs import CODECS
+from nstd.media.write.codecs import CODECS, PICTURES
 from nstd.media.write.containers import CONTAINERS
 
 
@@ -317,7 +317,7 @@ def test_a_default_state_folder_inside_a_watched_one_is_refused_without_a_line(
 
 def test_codecs_and_containers_are_those_of_the_encoder() -> None:
     assert get_args(Codec) == tuple(CODECS)
-    assert set(get_args(Container)) == set(CONTAINERS)
+    assert set(get_args(Container)) == {*CONTAINERS, *PICTURES}
     assert set(get_args(Profile)) == {
         "auto",
         *(profile for codec in CODECS.values() for profile in codec.profiles),

@@ -57,7 +57,8 @@ def test_each_source_gets_a_target_of_its_own(
         (["a.mp4"], "-", "cannot be written to standard output: .* -o ./- is one of that name"),
         (["a.mp4"], "new.d", r"cannot be painted as new\.d.* or in / for a folder"),
         (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4,"),
-        (["a.mp4"], "b.png", r"cannot be painted as b\.png.* in \.mkv or \.mov or \.mp4 or"),
+        (["a.mp4"], "b.png", r"cannot be painted as b\.png\. Choose a name that ends in \.mp4,"),
+        (["a.mp4"], "b.txt", r"cannot be painted as b\.txt.* in \.mkv or \.mov or \.mp4 or"),
         (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
     ],
 )
@@ -77,3 +78,35 @@ def test_frames_of_a_picture_are_refused(tmp_path: Path, frames: str) -> None:
     with pytest.raises(UsageError, match=r"frames of films, and p\.png is a picture"):
         pair(inputs, "out/", OutputSpec(), parse_frames(frames))
     assert len(pair(inputs, "out/", OutputSpec(), parse_frames(":"))) == 2
+
+
+NUMBERED = OutputSpec(encode=EncodeSettings("ffv1", 0, container="mkv", pictures="png"))
+
+
+@pytest.mark.parametrize(
+    ("frames", "destination", "expected"),
+    [
+        ("4:5", "b.png", "b.png"),
+        ("4:9", "b_%04d.png", "b_0004.png"),
+        (None, "b_%d.png", "b_0.png"),
+        ("4:9", "folder/", "folder/a.000004.png"),
+        # Which number is first shows only once the film is read.
+        ("1s:2s", "b_%04d.png", "b_%04d.png"),
+    ],
+)
+def test_numbered_pictures_are_known_by_the_first(
+    tmp_path: Path, frames: str | None, destination: str, expected: str
+) -> None:
+    source = tmp_path / "a.mp4"
+    source.touch()
+    named = f"{tmp_path}/{destination}"
+    ((_, target),) = pair([source], named, NUMBERED, parse_frames(frames))
+    assert target == tmp_path / expected
+
+
+@pytest.mark.parametrize("frames", [None, "4:6", "4:"])
+def test_several_frames_need_a_name_each(tmp_path: Path, frames: str | None) -> None:
+    source = tmp_path / "a.mp4"
+    source.touch()
+    with pytest.raises(UsageError, match=r"b7\.png is a name for one .* as in b7_%04d\.png"):
+        pair([source], tmp_path / "b7.png", NUMBERED, parse_frames(frames))

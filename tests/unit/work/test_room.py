@@ -49,6 +49,13 @@ def test_closed_segments_are_a_better_measure_and_need_no_more_room_in_the_work_
     assert need.work == 1_000_000 + int(48 * 320 * 180 * KEPT_BITS_PER_PIXEL / 8)
 
 
+def test_pictures_take_as_much_as_they_do_where_they_are_kept() -> None:
+    encode = EncodeSettings("ffv1", 0, container="mkv", depth=16, pictures="tif")
+    whole = rest(encode=encode, layout=Layout("gbrp16le"), sound_bytes=10**6)
+    # 16 bits, as painted frames are kept; of what is lossless the lower halves are noise.
+    assert needed(whole).target == pytest.approx(325 * 320 * 180 * 43.5 / 8, rel=1e-6)
+
+
 def test_what_is_there_already_is_not_needed_again() -> None:
     kept = int(48 * 320 * 180 * KEPT_BITS_PER_PIXEL / 8)
     assert needed(rest(kept_bytes=1000)).work == needed(rest()).work - 1000

@@ -1,0 +1,58 @@
+"""Names of numbered pictures: those of a pattern such as `x_%04d.png`, one for each frame."""
+
+import re
+from pathlib import Path
+
+from nstd.errors import UsageError
+from nstd.files import hidden_path
+
+_PATTERN = re.compile(r"%(0\d{1,2})?d")
+_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+
+
+def first_of(pattern: Path, number: int) -> Path:
+    """The file that frame `number` becomes where names are made by a pattern such as `x_%04d.png`.
+
+    A path without a pattern is that file itself.
+    """
+    found = _PATTERN.search(pattern.name)
+    if found is None:
+        return pattern
+    digits = f"{number:{found[1] or ''}}"
+    return pattern.with_name(pattern.name[: found.start()] + digits + pattern.name[found.end() :])
+
+
+def has_pattern(path: Path) -> bool:
+    """Whether a name stands for numbered ones, as `x_%04d.png` does."""
+    return _PATTERN.search(path.name) is not None
+
+
+def numbered(first: Path, offset: int) -> Path:
+    """The file of the frame that is `offset` frames after that of `first`.
+
+    The last number in a name is the frame's.
+
+    Raises:
+        UsageError: There is no number in the name, and this is another frame.
+    """
+    if offset == 0:
+        return first
+    found = _NUMBER.search(first.stem)
+    if found is None:
+        raise for_one(first)
+    digits = f"{int(found[1]) + offset:0{len(found[1])}}"
+    stem = first.stem[: found.start()] + digits + first.stem[found.end() :]
+    return first.with_name(stem + first.suffix)
+
+
+def for_one(path: Path) -> UsageError:
+    """The error of there being several frames and a name for one picture."""
+    return UsageError(
+        f"{path.name} is a name for one picture, and there are several frames",
+        f"Number them, as in {path.stem}_%04d{path.suffix}, or choose one by --frames 4:5",
+    )
+
+
+def rest_path(first: Path) -> Path:
+    """The hidden folder of all other numbered pictures, until they are published with the first."""
+    return hidden_path(first, "frames")

@@ -1,0 +1,36 @@
+"""What becomes of the painted pictures themselves, beyond their colors."""
+
+from nstd.media.frame import VideoInfo
+from nstd.media.write.animation import GIF_SHORTEST, GIF_TICK
+from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.fates import Fate
+from nstd.media.write.segment import coded_layout
+
+
+def picture_fates(info: VideoInfo, settings: EncodeSettings) -> tuple[Fate, ...]:
+    """What of a film's pictures is kept otherwise than as it is painted.
+
+    Args:
+        info: Facts of the film.
+        settings: How it will be encoded.
+    """
+    fates = []
+    if info.alpha:
+        fates.append(_alpha_fate(info, settings))
+    fastest = 1 / (GIF_SHORTEST * GIF_TICK)
+    if settings.pictures == "gif" and info.frame_rate > fastest:
+        to = f"{fastest} a second at most"
+        why = "browsers slow a gif down that has more"
+        fates.append(Fate("picture", "frames", "converted", to, why, loss=True))
+    return tuple(fates)
+
+
+def _alpha_fate(info: VideoInfo, settings: EncodeSettings) -> Fate:
+    what = "transparency"
+    if settings.pictures == "gif":
+        why = "a gif's colors are there or not"
+        return Fate("picture", what, "converted", "all or nothing", why, loss=True)
+    if settings.pictures != "jpg" and coded_layout(info, settings).alpha:
+        return Fate("picture", what)
+    whose = settings.pictures or f"{settings.codec} in {settings.container}"
+    return Fate("picture", what, "converted", "black", f"{whose} has none", loss=True)

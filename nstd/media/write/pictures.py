@@ -1,0 +1,167 @@
+"""Films out as pictures: closed segments → an animation, a file for each frame, or one picture."""
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from nstd.errors import VerificationError
+from nstd.files import (
+    discard,
+    part_path,
+    removed_on_failure,
+    sync_file,
+    write_part,
+)
+from nstd.media.alpha import on_black
+from nstd.media.faults import writing_error
+from nstd.media.frame import Image, Mask, Pixels, VideoInfo
+from nstd.media.names import PILLOW_FORMATS
+from nstd.media.read.scan import open_film
+from nstd.media.still import Still
+from nstd.media.still_write import STILL_FORMATS, encode_still
+from nstd.media.write.animation import write_animation
+from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.numbered import numbered, rest_path
+from nstd.media.write.segment import origin
+
+_QUALITY = 95
+"""Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
+
+
+def assemble_pictures(
+    segments: Sequence[Path],
+    info: VideoInfo,
+    target: Path,
+    settings: EncodeSettings,
+    *,
+    frames: int,
+    end: Fraction,
+    note: str = "",
+    alive: Callable[[], object] = lambda: None,
+) -> Path:
+    """Make pictures of closed segments.
+
+    Args:
+        segments: The closed files, in order.
+        info: Facts of the film, at the painted size.
+        target: Where the result will be published: of numbered pictures the first one's file.
+        settings: Those the segments were encoded with.
+        frames: How many there are.
+        end: When the last frame ends, in seconds since the first one.
+        note: What the result says of how it was painted; "" for nothing.
+        alive: Told of each frame that there is still life.
+
+    Returns:
+        Path of the finished part. Other numbered pictures lie in `rest_path`, by their own names.
+
+    Raises:
+        VerificationError: The result is not what it should be; nothing stays behind.
+        UsageError: There are several frames and a name for one.
+        DiskFullError, StorageError: The file system failed; nothing stays behind.
+        InputError: A segment cannot be read any more.
+    """
+    part, rest = part_path(target.absolute()), rest_path(target.absolute())
+    discard(rest)
+    with removed_on_failure(part):
+        try:
+            if settings.numbered or (frames == 1 and settings.pictures == "webp"):
+                _write_numbered(segments, target.absolute(), rest, note, alive)
+            else:
+                discard(part)
+                anew = partial(_timed, segments, info, alive)
+                write_animation(part, str(settings.pictures), anew, end)
+                sync_file(part)
+        except av.FFmpegError as error:
+            raise writing_error(error, target) from error
+        except BaseException:
+            discard(rest)
+            raise
+    return part
+
+
+def _write_numbered(
+    segments: Sequence[Path], first: Path, rest: Path, note: str, alive: Callable[[], object]
+) -> None:
+    count = 0
+    for count, frame in enumerate(_decoded(segments, alive), 1):
+        path = numbered(first, count - 1)
+        if count == 1:
+            _write_one(frame, path, note)
+            continue
+        rest.mkdir(exist_ok=True)
+        part = _write_one(frame, rest / path.name, note)
+        part.replace(rest / path.name)
+    if not count:
+        raise VerificationError("There is no segment to make pictures of")
+    if count > 1:
+        sync_file(rest)
+
+
+def _write_one(frame: av.VideoFrame, path: Path, note: str) -> Path:
+    """Write a frame to the part file of `path`."""
+    pixels, alpha = _pixels_of(frame)
+    form = PILLOW_FORMATS.get(path.suffix.lower())
+    if form is None:
+        part = part_path(path)
+        write_part(part, _exr(pixels, alpha), path)
+        sync_file(part)
+        return part
+    if alpha is not None and not STILL_FORMATS[form].alpha:
+        pixels, alpha = on_black(pixels, alpha), None
+    still = Still(image=cast("Image", pixels), alpha=alpha, format=form)
+    return encode_still(pixels, still, path, quality=_QUALITY, note=note)
+
+
+def _decoded(segments: Sequence[Path], alive: Callable[[], object]) -> Iterator[av.VideoFrame]:
+    for segment in segments:
+        with open_film(segment) as container:
+            for frame in container.decode(video=0):
+                alive()
+                yield frame
+
+
+def _timed(
+    segments: Sequence[Path], info: VideoInfo, alive: Callable[[], object]
+) -> Iterator[av.VideoFrame]:
+    """All frames, timed in the film's units since the first one."""
+    start: int | None = None
+    for frame in _decoded(segments, alive):
+        unit = cast("Fraction", frame.time_base)
+        pts = round((frame.pts or 0) * unit / info.time_base) + origin(info)
+        start = pts if start is None else start
+        frame.pts, frame.time_base = pts - start, info.time_base
+        yield frame
+
+
+def _pixels_of(frame: av.VideoFrame) -> tuple[Pixels, Mask | None]:
+    deep = frame.format.components[0].bits > 8
+    has_alpha = any(part.is_alpha for part in frame.format.components)
+    layout = ("rgba64le" if deep else "rgba") if has_alpha else ("rgb48le" if deep else "rgb24")
+    planes: npt.NDArray[Any] = frame.to_ndarray(format=layout)
+    colors = np.ascontiguousarray(planes[..., :3])
+    if not has_alpha:
+        return colors, None
+    return colors, (planes[..., 3] // (257 if deep else 1)).astype(np.uint8)
+
+
+def _exr(pixels: Pixels, alpha: Mask | None) -> bytes:
+    """An OpenEXR file of half floats: linear light, multiplied by alpha, as the format has it."""
+    encoded = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    layout = "gbrpf32le"
+    if alpha is not None:
+        share = alpha[..., None].astype(np.float32) / 255
+        linear, layout = np.dstack([linear * share, share]), "gbrapf32le"
+    context = av.CodecContext.create("exr", "w")
+    context.height, context.width = pixels.shape[:2]
+    context.pix_fmt, context.time_base = layout, Fraction(1, 25)
+    context.options = {"format": "half", "compression": "zip16"}
+    frame = av.VideoFrame.from_ndarray(linear.astype(np.float32), format=layout)
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

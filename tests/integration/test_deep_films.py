@@ -1,0 +1,126 @@
+"""Films with alpha, with more than 8 bits and out as pictures, through a worker, kills included."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import PIL.Image
+import pytest
+
+from nstd.errors import Interrupted, OutputExistsError
+from nstd.ledger.store import JobStore
+from nstd.media.frame import Image
+from nstd.media.write.codecs import EncodeSettings
+from nstd.style.recipe import INDEPENDENT, Temporal
+from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest
+from tests.integration.test_media_alpha import film_with_alpha
+from tests.jobs import Onlooker
+
+PICTURES = EncodeSettings("ffv1", 0, container="mkv", depth=8, pictures="png")
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Iterator[Any]:
+    """Makes houses, each with a ledger of its own."""
+    stores: list[JobStore] = []
+
+    def new(name: str, target: str, temporal: Temporal = INDEPENDENT) -> House:
+        stores.append(JobStore(tmp_path / name / "state/ledger.sqlite3"))
+        house = House(tmp_path / name, stores[-1], temporal)
+        house.target = house.target.with_name(target)
+        return house
+
+    yield new
+    for store in stores:
+        store.close()
+
+
+def deep_film(path: Path) -> None:
+    """A gray ramp of 10 bits: in 8 its steps are four times as high."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "gbrp10le"
+        for index in range(FRAMES):
+            row = np.arange(SIZE[0], dtype=np.uint16) * 64 * 4 + index * 64
+            gray = np.broadcast_to(row[None, :, None], (SIZE[1], SIZE[0], 3))
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(gray), format="rgb48le")
+            frame = frame.reformat(format="gbrp10le")
+            frame.pts = index
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+
+
+def coarse(index: int, size: tuple[int, int]) -> Image:
+    """Squares that move to the left."""
+    random = np.random.default_rng(0)
+    squares = random.integers(0, 256, (size[1] // 8, size[0] // 8 + 2, 3)).astype(np.uint8)
+    return np.kron(squares, np.ones((8, 8, 1), np.uint8))[:, index : index + size[0]].copy()
+
+
+@pytest.mark.parametrize("temporal", [INDEPENDENT, Temporal()])
+def test_alpha_and_16_bits_are_the_same_over_a_kill(houses: Any, temporal: Temporal) -> None:
+    found = []
+    for name in ("whole", "resumed"):
+        house = houses(name, "painted.mkv", temporal)
+        house.source.unlink()
+        house.source = film_with_alpha(house.folder / "film.mov", picture=coarse)
+        encode = EncodeSettings("ffv1", 0, container="mkv", depth=16)
+        house.queue(encode=encode)
+        if name == "resumed":
+            for stopped in (2, SEGMENT):
+                onlooker = Onlooker()
+                onlooker.stop_at(stopped)
+                assert isinstance(house.work(onlooker).error, Interrupted)
+        assert house.work(Onlooker()).error is None
+        found.append(digest(house.target))
+    assert found[0] == found[1]
+    with av.open(str(house.target)) as film:
+        assert film.streams.video[0].codec_context.pix_fmt == "gbrap16le"
+        for frame in film.decode(video=0):
+            alpha = frame.to_ndarray(format="rgba64le")[..., 3]
+            assert set(np.unique(alpha % 257)) == {0}
+            assert (alpha.min(), alpha.max()) == (0, 65535)
+
+
+def test_a_deep_film_is_copied_with_all_its_bits(houses: Any) -> None:
+    house = houses("deep", "painted.mkv")
+    house.source.unlink()
+    house.source = house.folder / "film.mkv"
+    deep_film(house.source)
+    house.queue(encode=EncodeSettings("ffv1", 0, container="mkv", depth=16), copy=True)
+    assert house.work(Onlooker()).error is None
+    with av.open(str(house.source)) as before, av.open(str(house.target)) as after:
+        pairs = zip(before.decode(video=0), after.decode(video=0), strict=True)
+        for one, other in pairs:
+            wanted, got = (each.to_ndarray(format="rgb48le") for each in (one, other))
+            # 10 bits of 1023 steps: each is 64 of 65535.
+            assert np.abs(wanted.astype(int) - got).max() < 64
+
+
+def test_numbered_pictures_are_published_all_together(houses: Any) -> None:
+    house = houses("numbered", "x_0000.png")
+    house.begin(encode=PICTURES)
+    assert house.beside_the_target() == []
+    assert house.work(Onlooker()).error is None
+    assert house.beside_the_target() == [f"x_{index:04}.png" for index in range(FRAMES)]
+    for path in house.target.parent.iterdir():
+        with PIL.Image.open(path) as picture:
+            assert picture.size == SIZE
+
+
+def test_a_picture_of_somebody_elses_is_found_before_painting(houses: Any) -> None:
+    house = houses("taken", "x_0000.png")
+    other = house.target.with_name("x_0005.png")
+    other.write_bytes(b"mine")
+    house.queue(encode=PICTURES)
+    onlooker = Onlooker()
+    error = house.work(onlooker).error
+    assert isinstance(error, OutputExistsError)
+    assert "x_0005.png is there already" in str(error)
+    assert not onlooker.worked_on
+    assert house.beside_the_target() == ["x_0005.png"]
+    assert other.read_bytes() == b"mine"
