@@ -66,6 +66,16 @@ CHOICES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         "pyav",
         "OpenCV leaves out its alpha channel",
     ),
+    "alpha beside the picture": (
+        lambda folder: clips.make(
+            folder / "a.webm",
+            codec="libvpx-vp9",
+            pixel_format="yuva420p",
+            options={"auto-alt-ref": "0"},
+        ),
+        "pyav",
+        "OpenCV leaves out its alpha channel",
+    ),
     "colors of large pictures that say nothing": (
         lambda folder: clips.make(folder / "a.mp4", size=(1280, 64), pixel_format="yuv444p"),
         "pyav",
@@ -87,6 +97,8 @@ def test_the_library_that_gets_it_right_reads_it(tmp_path: Path, kind: str) -> N
     assert (info.reader, info.reader_reason) == (reader, why)
     frames = list(read_frames(film, info))
     assert len(frames) == info.frames
+    assert info.alpha == ("alpha" in kind)
+    assert all((frame.alpha is not None) == info.alpha for frame in frames)
 
 
 @pytest.mark.parametrize(

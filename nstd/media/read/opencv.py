@@ -12,7 +12,7 @@ from nstd.errors import UnsupportedError
 from nstd.media.frame import Image, Rotation, VideoInfo
 from nstd.media.read.convert import Picture
 from nstd.media.read.decoding import upright
-from nstd.media.read.pyav import PyAvDecoder, pyav_decoder
+from nstd.media.read.pyav import DECODER_THREADS, PyAvDecoder, pyav_decoder
 from nstd.media.read.timing import units
 
 _ROTATIONS: dict[int, Rotation] = {0: 0, 90: 90, 180: 180, 270: 270}
@@ -151,6 +151,7 @@ def open_capture(path: Path) -> Iterator[Capture]:
     # What OpenCV and its ffmpeg would print on stderr is raised or logged here instead. ffmpeg's
     # level is read from the environment when the first film is opened.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
+    os.environ.setdefault("OPENCV_FFMPEG_THREADS", str(DECODER_THREADS))
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     with _utf8_name(path.absolute()) as name:
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -21,9 +23,13 @@ from nstd.media.read.seek import Entry, packets_from
 LANDING = 3
 """Frames that must come as they should for a beginning to count. By them it is seen where frames
 are of two packets each, as of some interlaced films, or their times mean something else."""
-DECODER_THREADS = 2
-"""Fixed, and each with frames of its own: what a decoder makes of damage depends on the threads
-that share a frame."""
+
+DECODER_THREADS = 1
+"""What a decoder makes up where a film is damaged depends on how far its other threads have come:
+two made FFV1's frames differ from run to run. Decoding takes a hundredth of what painting does."""
+
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders of films whose alpha channel is a stream beside: ffmpeg's own leave it out."""
 
 
 @contextmanager
@@ -38,11 +44,6 @@ def open_stream(path: Path, index: int) -> Iterator[tuple[InputContainer, av.Vid
         stream = container.streams[index] if index < len(container.streams) else None
         if not isinstance(stream, av.VideoStream):
             raise UnsupportedError(f"{path} is not the film it was: stream {index} has no pictures")
-        # Frames of FFV1 refer to nothing, but to the one before where they are damaged: two threads
-        # then differ from run to run.
-        ffv1 = stream.codec_context.name == "ffv1"
-        stream.codec_context.thread_type = "SLICE" if ffv1 else "FRAME"
-        stream.codec_context.thread_count = DECODER_THREADS
         yield container, stream
 
 
@@ -81,8 +82,9 @@ def decoded(
         StorageError: The file system failed.
     """
     begin = None if entry is None else entry.pts
+    context = _context(stream)
     for packet in chain(packets_from(container, path, stream, entry), [None]):
-        for frame in _frames(stream, packet):
+        for frame in _frames(context, packet):
             if begin is None or frame.pts is None or frame.pts >= begin:
                 yield frame
 
@@ -116,11 +118,21 @@ def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = 
     return place if counted.times[place : place + len(times)].tolist() == times else None
 
 
+def _context(stream: av.VideoStream) -> av.VideoCodecContext:
+    """The decoder of a stream, not opened yet."""
+    context = stream.codec_context
+    beside = _WITH_ALPHA.get(context.name) if stream.metadata.get("alpha_mode") == "1" else None
+    if beside is not None:
+        context = cast("av.VideoCodecContext", av.CodecContext.create(beside, "r"))
+    context.thread_count = DECODER_THREADS
+    return context
+
+
 def _frames(
-    stream: av.VideoStream, packet: "av.Packet[av.VideoStream] | None"
+    context: av.VideoCodecContext, packet: "av.Packet[av.VideoStream] | None"
 ) -> list[av.VideoFrame]:
     try:
-        return stream.decode(packet)
+        return context.decode(packet)
     except av.FFmpegError:  # damage, which is counted by who compares frames with packets
         return []
 
@@ -183,4 +195,6 @@ class PyAvDecoder:
         if self._now is None:
             return None
         picture = upright(self._converter.picture(self._now.frame), self._info)
+        if not self._info.alpha:  # a palette that has transparent entries, and does not use them
+            picture = replace(picture, alpha=None)
         return fitted(picture, self._info.width, self._info.height)
