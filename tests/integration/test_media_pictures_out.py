@@ -20,8 +20,10 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.keeping import decide
 from nstd.media.write.numbered import first_of, numbered, rest_path
 from nstd.media.write.pictures import assemble_pictures
+from nstd.media.write.rehearsal import plan
 from nstd.work.publish import put_in_place
 from tests import clips, films
 
@@ -240,3 +242,38 @@ class TestPublishing:
         put_in_place(part_path(target), target, overwrite=False)
         expected = {"x_0004.png": b"4", "x_0005.png": b"5", "x_0006.png": b"6"}
         assert self.contents(tmp_path) == expected
+
+
+def test_what_pictures_do_not_hold_is_in_the_plan(tmp_path: Path) -> None:
+    source = clips.make(
+        tmp_path / "a.mp4", sound=("aac",), subtitles="mov_text", chapters=True, title="A title"
+    )
+    info = replace(probe(source), frame_rate=Fraction(60), alpha=True)
+    keeping = plan(source, info, settings("gif"))
+    assert [fate.sentence for fate in keeping.fates] == [
+        "transparency: converted to all or nothing (a gif's colors are there or not)",
+        "frames: converted to 50 a second at most (browsers slow a gif down that has more)",
+        "stream 1 (audio, aac, und): lost (gif holds pictures alone)",
+        "stream 2 (subtitle, mov_text, und): lost (gif holds pictures alone)",
+        "chapters: lost (gif holds pictures alone)",
+        "what the film says of itself (title): lost (gif cannot hold it)",
+    ]
+    assert all(fate.loss for fate in keeping.fates)
+
+
+@pytest.mark.parametrize(
+    ("encode", "outcome"),
+    [
+        (EncodeSettings(), "converted"),
+        (EncodeSettings("vp9", container="mp4"), "converted"),
+        (EncodeSettings("vp9", container="webm"), "kept"),
+        (EncodeSettings("prores", container="mov"), "kept"),
+        (EncodeSettings("prores", container="mov", profile="hq"), "converted"),
+        (settings("png"), "kept"),
+        (settings("jpg"), "converted"),
+    ],
+)
+def test_alpha_is_in_the_plan(tmp_path: Path, encode: EncodeSettings, outcome: str) -> None:
+    source = clips.make(tmp_path / "a.mp4")
+    (fate,) = decide(source, replace(probe(source), alpha=True), encode).fates
+    assert (fate.what, fate.outcome, fate.loss) == ("transparency", outcome, outcome != "kept")

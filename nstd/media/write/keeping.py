@@ -231,7 +231,7 @@ def _beside_pictures(
     """What becomes of all else where a film becomes pictures."""
     why = f"{settings.pictures} holds pictures alone"
     for index in streams:
-        if fate := _fate(film.streams[index], settings, ()):
+        if fate := _fate(film.streams[index], settings, (), lambda _: iter(())):
             yield lost(fate.kind, fate.what, why, index)
     if film.chapters():
         yield lost("chapters", "chapters", why)
