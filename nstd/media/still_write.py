@@ -16,6 +16,7 @@ from PIL import ExifTags, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from nstd.errors import UnsupportedError
 from nstd.files import part_path, removed_on_failure, sync_file, write_part
+from nstd.media.fates import Fate, lost
 from nstd.media.frame import Deep, Pixels
 from nstd.media.names import PILLOW_FORMATS
 from nstd.media.still import Still, alpha_of, on_white
@@ -70,28 +71,13 @@ STILL_FORMATS: dict[str, StillFormat] = {
 """By Pillow's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """What becomes of what belongs to a picture, when another takes its place.
-
-    Attributes:
-        kept: What the new one has as well.
-        converted: What it has otherwise.
-        lost: What it does not have.
-    """
-
-    kept: tuple[str, ...]
-    converted: tuple[str, ...]
-    lost: tuple[str, ...]
-
-
-def keeping(still: Still, target: Path) -> Keeping:
-    """What is kept, converted and lost of a picture that is written to `target`; in words."""
+def still_fates(still: Still, target: Path) -> list[Fate]:
+    """What becomes of what belongs to a picture when another, at `target`, takes its place."""
     form = _format_of(target)
     can = STILL_FORMATS[form]
     notes = still.notes
-    kept: list[str] = []
-    lost = [*still.lost]
+    cannot = f"{form} cannot hold it"
+    fates = [lost("picture", name, "it is not read") for name in still.lost]
     for there, fits, name in (
         (still.alpha is not None, can.alpha, "transparency"),
         (still.deep is not None, can.deep, "more than 8 bits a color"),
@@ -104,9 +90,10 @@ def keeping(still: Still, target: Path) -> Keeping:
         (_is_lossless(still, form), True, "lossless coding"),
     ):
         if there:
-            (kept if fits else lost).append(name)
-    converted = ("the colors, to sRGB",) if still.profiled else ()
-    return Keeping(tuple(kept), converted, tuple(lost))
+            fates.append(Fate("picture", name) if fits else lost("picture", name, cannot))
+    if still.profiled:
+        fates.append(Fate("picture", "the colors", "converted", "sRGB"))
+    return fates
 
 
 def holds_16_bits(target: Path) -> bool:
@@ -126,8 +113,8 @@ def encode_still(
     Args:
         image: uint8 or uint16 `[height, width, 3]`, sRGB, of any size. 16 bits are written as such
             where the format holds them.
-        still: The picture it was made from. What belongs to that is kept as `keeping` says; alpha
-            is scaled to fit.
+        still: The picture it was made from. What belongs to that is kept as `still_fates` says;
+            alpha is scaled to fit.
         target: Where it will be published; its suffix chooses the format.
         quality: 1 to 100, for formats that lose detail.
         note: What the result says of how it was painted; "" for nothing.

@@ -69,7 +69,6 @@ class OutputSpec:
                 siblings=plain.siblings,
                 marker=plain.marker,
                 limits=plain.limits,
-                strict=plain.strict,
                 dropped=plain.dropped,
             )
 

@@ -1,9 +1,13 @@
-"""What can be kept of a film is found out, told and noted before its first frame is painted."""
+"""What can be kept of a film or picture is found out, told and noted before it is painted."""
 
 import logging
+from collections.abc import Sequence
 
 from nstd.errors import LossError
+from nstd.media.fates import Fate
 from nstd.media.frame import VideoInfo
+from nstd.media.still import Still
+from nstd.media.still_write import still_fates
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.rehearsal import plan
 from nstd.work.film import Film
@@ -13,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def plan_keeping(film: Film, info: VideoInfo) -> Keeping:
-    """What becomes of each part of the film beside its pictures; told once, and in its report.
+    """What becomes of each part of a film beside its pictures; told once, and in its report.
 
     Raises:
         LossError: Something would be lost, and the job does not allow that.
@@ -21,19 +25,38 @@ def plan_keeping(film: Film, info: VideoInfo) -> Keeping:
     """
     facts, alive = as_painted(film, info), film.observer.alive
     keeping = plan(film.content, facts, film.output.encode, alive=alive)
-    name, losses = film.source.name, keeping.losses
-    instead = " or ".join(keeping.instead)
+    _tell(film, keeping.container, keeping.fates, keeping.instead)
+    return keeping
+
+
+def tell_of_still(film: Film, still: Still) -> None:
+    """Tell once what becomes of what belongs to a picture, and note it in its report.
+
+    Raises:
+        LossError: Something would be lost, and the job does not allow that.
+    """
+    fates = still_fates(still, film.target)
+    _tell(film, film.target.suffix.lower().removeprefix("."), fates, ())
+
+
+def _tell(film: Film, container: str, fates: Sequence[Fate], instead: Sequence[str]) -> None:
+    name, others = film.source.name, " or ".join(instead)
+    losses = [fate.sentence for fate in fates if fate.loss]
     if losses and film.output.strict:
         raise LossError(
-            [f"Not all of {name} can be kept", *(fate.sentence for fate in losses)],
-            f"Choose the container {instead}" if instead else None,
+            [f"Not all of {name} can be kept", *losses],
+            f"Choose the container {others}" if others else None,
         )
-    found = keeping.to_json()
-    if found != film.job.report.get("keeping"):
-        for fate in keeping.fates:
-            level = logging.WARNING if fate.loss else logging.INFO
-            logger.log(level, "%s: %s", name, fate.sentence)
-        if instead:
-            logger.warning("%s: more of it would be kept in %s", name, instead)
-        film.store.report(film.job, keeping=found)
-    return keeping
+    found = {
+        "container": container,
+        "fates": [fate.to_json() for fate in fates],
+        "instead": list(instead),
+    }
+    if found == film.job.report.get("keeping"):
+        return
+    for fate in fates:
+        level = logging.WARNING if fate.loss else logging.INFO
+        logger.log(level, "%s: %s", name, fate.sentence)
+    if others:
+        logger.warning("%s: more of it would be kept in %s", name, others)
+    film.store.report(film.job, keeping=found)

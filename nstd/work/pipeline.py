@@ -1,7 +1,7 @@
 """One film or picture end to end, from claimed job to published file."""
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError
@@ -11,8 +11,7 @@ from nstd.media.alpha import visible
 from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.still import Still
-from nstd.media.still_write import encode_still, holds_16_bits, keeping
+from nstd.media.still_write import encode_still, holds_16_bits
 from nstd.media.write.segment import check_size
 from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
@@ -28,7 +27,7 @@ from nstd.work.checks import (
 )
 from nstd.work.demand import require_affordable
 from nstd.work.film import Film
-from nstd.work.keep import plan_keeping
+from nstd.work.keep import plan_keeping, tell_of_still
 from nstd.work.publish import put_in_place
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
@@ -123,7 +122,7 @@ def _stylize_still(film: Film) -> Path:
     height, width, _ = still.image.shape
     require_affordable(film, width, height, 1, still=True)
     require_room_for_still(film, *film.painter.painted_size(width, height))
-    _tell_what_is_kept(film, still)
+    tell_of_still(film, still)
     film.observer.began(film.job, painted=0, total=1)
     pixels = still.image if still.deep is None else still.deep
     bits = 8 if still.deep is None or not holds_16_bits(film.target) else 16
@@ -134,13 +133,6 @@ def _stylize_still(film: Film) -> Path:
     return encode_still(
         image, still, film.target, quality=_STILL_QUALITY, note=film.note(still.note)
     )
-
-
-def _tell_what_is_kept(film: Film, still: Still) -> None:
-    found = keeping(still, film.target)
-    film.store.report(film.job, keeping=asdict(found))
-    for what in found.lost:
-        logger.warning("%s: lost is %s", film.source.name, what)
 
 
 _STILL_QUALITY = 95

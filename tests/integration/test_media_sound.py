@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
+from nstd.media.fates import Fate
 from nstd.media.read.probe import probe
 from nstd.media.write.codecs import EncodeSettings
-from nstd.media.write.fates import Fate
 from nstd.media.write.rehearsal import plan
 from tests import films
 

@@ -27,6 +27,11 @@ class Ended:
         found: Mapping[str, Any] = self.result.get("report") or {}
         return found
 
+    @property
+    def sentences(self) -> list[str]:
+        """What becomes of each part of it."""
+        return [fate["sentence"] for fate in self.report["keeping"]["fates"]]
+
 
 def at_home(patch: pytest.MonkeyPatch, home: Path) -> None:
     """Let the program have its folders below `home`."""

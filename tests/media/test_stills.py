@@ -82,7 +82,7 @@ def test_of_other_animations_the_first_picture_is_taken_and_that_is_told(
     path = save(tmp_path / f"a.{form.lower()}", form, count=3, duration=100)
     ended = copy(path, tmp_path / "b.png")
     assert ended.code == 0, ended.said
-    assert "all pictures but the first" in ended.report["keeping"]["lost"]
+    assert "all pictures but the first: lost (it is not read)" in ended.sentences
     assert "all pictures but the first" in ended.said
 
 
@@ -131,7 +131,8 @@ def test_16_bits_pass_through_all_of_the_program(tmp_path: Path, suffix: str) ->
     found = cv2.imread(f"b{suffix}", cv2.IMREAD_UNCHANGED)
     assert found is not None
     assert np.array_equal(found, codes)
-    assert ended.report["keeping"]["kept"] == ["more than 8 bits a color"]
-    assert copy(tmp_path / "a.png", tmp_path / "c.jpg").report["keeping"]["lost"] == [
-        "more than 8 bits a color"
-    ]
+    assert ended.sentences == ["more than 8 bits a color: kept"]
+    lossy = copy(tmp_path / "a.png", tmp_path / "c.jpg")
+    assert lossy.sentences == ["more than 8 bits a color: lost (JPEG cannot hold it)"]
+    strict = copy(tmp_path / "a.png", tmp_path / "d.jpg", "--strict")
+    assert (strict.result["kind"], (tmp_path / "d.jpg").exists()) == ("LossError", False)

@@ -10,12 +10,12 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Stream
 
+from nstd.media.fates import Fate, Kind, lost
 from nstd.media.frame import VideoInfo
 from nstd.media.read.probe import codec_name, is_cover
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.containers import Container
-from nstd.media.write.fates import Fate, Kind, lost
 from nstd.media.write.painted import picture_fates
 from nstd.media.write.sound import add_recoded, add_sound, sound_fate
 from nstd.media.write.text import TEXT_CODECS, TextConverter
@@ -83,14 +83,6 @@ class Keeping:
         why = "it is not there when it is read back"
         fates = (lost("metadata", f"the {name}", why) for name in names)
         return replace(self, fates=(*self.fates, *fates), unsaid=self.unsaid | {*names})
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it, in plain values."""
-        return {
-            "container": self.container,
-            "fates": [fate.to_json() for fate in self.fates],
-            "instead": list(self.instead),
-        }
 
 
 def decide(

@@ -1,9 +1,9 @@
 """What becomes of the painted pictures themselves, beyond their colors."""
 
+from nstd.media.fates import Fate
 from nstd.media.frame import VideoInfo
 from nstd.media.write.animation import GIF_SHORTEST, GIF_TICK
 from nstd.media.write.codecs import EncodeSettings
-from nstd.media.write.fates import Fate
 from nstd.media.write.segment import coded_layout
 
 

@@ -11,10 +11,10 @@ import av
 from av.container import OutputContainer
 from av.filter import Graph
 
+from nstd.media.fates import Fate, lost
 from nstd.media.read.probe import codec_name
 from nstd.media.write.codecs import Sound
 from nstd.media.write.containers import Container
-from nstd.media.write.fates import Fate, lost
 from nstd.media.write.tracks import Track, Window, add_copy, default_layout, describe, refusal
 
 _LOG = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import av
 from av.container import InputContainer
 from av.stream import Stream
 
+from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
 from nstd.media.read.pyav import decoded
-from nstd.media.write.fates import Fate, lost
 from nstd.media.write.metadata import (
     HOLDS,
     Holds,

@@ -18,8 +18,9 @@ from nstd.media.pictures import read_still, read_style_image
 from nstd.media.read.limits import Limits
 from nstd.media.still import Still
 from nstd.media.still_notes import Notes
-from nstd.media.still_write import encode_still, keeping
+from nstd.media.still_write import encode_still
 from tests.films import names
+from tests.stills import keeping
 
 
 def blocks(height: int = 32, width: int = 48) -> Image:

@@ -20,7 +20,8 @@ from PIL import ExifTags, ImageCms, IptcImagePlugin, PngImagePlugin
 from nstd.files import publish
 from nstd.media.pictures import read_still
 from nstd.media.still import Still
-from nstd.media.still_write import Keeping, encode_still, keeping
+from nstd.media.still_write import encode_still
+from tests.stills import Keeping, keeping
 
 pillow_heif.register_heif_opener()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF/></x:xmpmeta>'
@@ -224,7 +225,7 @@ def test_what_came_with_a_profile_goes_out_with_srgbs(tmp_path: Path, suffix: st
     assert "sRGB" in ImageCms.getProfileDescription(profile)
     again = written(read_still(tmp_path / "a.png"), tmp_path / f"c{suffix}")
     assert again.read_bytes() == target.read_bytes()
-    assert "the colors, to sRGB" in keeping(read_still(tmp_path / "a.png"), target).converted
+    assert "the colors" in keeping(read_still(tmp_path / "a.png"), target).converted
 
 
 def test_a_png_says_that_it_is_srgb_where_its_source_said_what_it_was(tmp_path: Path) -> None:
