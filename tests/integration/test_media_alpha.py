@@ -125,3 +125,32 @@ def test_what_alpha_hides_has_no_influence(tmp_path: Path) -> None:
     np.testing.assert_array_equal(red, green)
     # What is seen there instead is what is beside it: the picture is dark blue at its left.
     assert np.abs(red[0][40, 0].astype(int) - red[0][40, 24]).max() < 30
+
+
+ALPHA_READ = {
+    "vp9.webm": "-c:v libvpx-vp9 -pix_fmt yuva420p -b:v 0 -crf 4 -deadline realtime -cpu-used 8",
+    "vp8.webm": "-c:v libvpx -pix_fmt yuva420p -auto-alt-ref 0 -b:v 2M -deadline realtime",
+    "prores.mov": "-c:v prores_ks -profile:v 4444 -pix_fmt yuva444p10le",
+    "rle.mov": "-c:v qtrle -pix_fmt argb",
+    "png.mov": "-c:v png -pix_fmt rgba",
+    "rgb.mkv": "-c:v ffv1 -pix_fmt bgra",
+    "yuv.mkv": "-c:v ffv1 -pix_fmt yuva420p",
+    "ut.avi": "-c:v utvideo -pix_fmt gbrap",
+}
+
+
+@pytest.mark.parametrize("name", ALPHA_READ)
+def test_alpha_is_read_of_every_codec_that_has_it(tmp_path: Path, name: str) -> None:
+    ramp = "format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='2*X'"
+    source = f"testsrc2=s={SIZE[0]}x{SIZE[1]}:r=25:d=0.08,{ramp}"
+    film = tmp_path / name
+    call = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", source]
+    subprocess.run([*call, *ALPHA_READ[name].split(), str(film)], check=True)
+    info = probe(film)
+    assert info.alpha
+    frames = list(read_frames(film, info))
+    assert len(frames) == 2
+    for frame in frames:
+        assert frame.alpha is not None
+        off = np.abs(frame.alpha - 2.0 * np.arange(SIZE[0]))
+        assert off.max() <= (6 if "vp" in name else 1)
