@@ -10,6 +10,7 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.limits import Limits
 from nstd.media.read.reader import read_frames
+from nstd.media.read.reading import Reading
 from nstd.media.read.shots import read_shots
 from nstd.scoring.measuring import Matched
 from nstd.work.sequence import scaled
@@ -76,6 +77,7 @@ def match_films(
     *,
     first: int | None = None,
     limits: Limits | None = None,
+    reading: Reading | None = None,
     accept_truncated: bool = False,
 ) -> Films:
     """Find out whether `painted` can have been painted from `source`.
@@ -88,6 +90,7 @@ def match_films(
         first: Number of the source's frame that the painted film begins with; None where it has all
             of them.
         limits: What films may have at most; None for the defaults.
+        reading: How the source was read when it was painted; None for the defaults.
         accept_truncated: Take films that end early for what is there of them.
 
     Raises:
@@ -97,8 +100,8 @@ def match_films(
         StorageError: The file system failed.
     """
     own, other = (
-        probe_guarded(path, accept_truncated=accept_truncated, limits=limits)
-        for path in (painted, source)
+        probe_guarded(path, accept_truncated=accept_truncated, limits=limits, reading=how)
+        for path, how in ((painted, None), (source, reading))
     )
     shorter = 0 < own.frames < other.frames and not own.truncated
     unclear, first = first is None and shorter, first or 0

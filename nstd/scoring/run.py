@@ -27,7 +27,7 @@ def score_film(
     """Score a painted film against the film it was painted from.
 
     Args:
-        config: For limits, device, threads, and the length of segments.
+        config: For limits, how the source is read, device, threads, and the length of segments.
         painted: The painted film.
         source: What it was painted from.
         first: Number of the source's frame that the painted film begins with; None where it has all
@@ -51,6 +51,7 @@ def score_film(
         source,
         first=first,
         limits=config.limits_of(),
+        reading=config.reading_of(),
         accept_truncated=accept_truncated or config.accept_truncated,
     )
     meter = None if recipe is None else StyleMeter(make_painter(config, recipe), *films.size)

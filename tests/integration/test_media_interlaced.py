@@ -16,6 +16,8 @@ from nstd.media.read.probe import probe
 from nstd.media.read.reader import frame_times, read_frames
 from nstd.media.read.reading import Deinterlace, Reading
 from tests import films
+from tests.integration.house import House
+from tests.jobs import Onlooker
 
 FIELDS = "testsrc2=s=96x64:r=50:d=0.2"
 TOP = "tinterlace=interleave_top,setfield=tff"
@@ -138,7 +140,9 @@ def test_a_fields_time_is_midway_between_frames(ffmpeg: str, ffprobe: str, tmp_p
     assert one.duration * one.time_base == two.duration * two.time_base
 
 
-def test_each_frame_goes_by_its_own_flag(ffmpeg: str, tmp_path: Path) -> None:
+def test_each_frame_goes_by_its_own_flag(
+    ffmpeg: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     film = interlaced_later(ffmpeg, tmp_path)
     info = probe(film)
     # What comes after the first frames is not seen beforehand, and made whole all the same.
@@ -149,6 +153,7 @@ def test_each_frame_goes_by_its_own_flag(ffmpeg: str, tmp_path: Path) -> None:
     assert off(frames[:10], plain[:10]) <= 0.1
     assert off(frames[10:], theirs[10:]) <= 0.1
     assert off(frames[10:], plain[10:]) > 2
+    assert "from number 10 on some are interlaced: made whole" in caplog.text
     fields = list(read_frames(film, probe(film, reading=Reading(deinterlace="fields"))))
     assert len(fields) == len(frames)
 
@@ -210,3 +215,18 @@ def test_opencv_is_not_believed_of_a_film_that_is_interlaced_later(
     assert info.reader == "opencv"
     frames = list(read_frames(film, info))
     assert off(frames[10:], by_ffmpeg(ffmpeg, film, WAYS["auto"], (64, 96))[10:]) <= 0.1
+
+
+def test_the_whole_program_tells_of_them(ffmpeg: str, house: House) -> None:
+    made(ffmpeg, house.source, FIELDS, f"format=yuv420p,{TOP}", f"{X264} tff=1 -y")
+    job = house.queue(copy=True, reading=Reading(deinterlace="fields"))
+    assert house.work(Onlooker()).error is None
+    found = house.store.get(job.id).report
+    assert found["remarks"] == [
+        "is interlaced (top field first): each field becomes a frame, at twice the rate"
+    ]
+    assert found["reading"] == {
+        "reader": "pyav",
+        "because": "OpenCV cannot convert interlaced frames",
+    }
+    assert films.times(house.target) == [Fraction(index, 50) for index in range(10)]

@@ -33,6 +33,11 @@ class Decoder(Protocol):
         """Whether the decoder had to make up some of the frame grabbed last, as far as it tells."""
         ...
 
+    @property
+    def interlaced(self) -> bool:
+        """Whether the frame grabbed last was interlaced."""
+        ...
+
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright, in sRGB; None if it has no picture."""
         ...

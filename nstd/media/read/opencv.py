@@ -107,9 +107,14 @@ class OpenCvDecoder:
         """False: OpenCV does not tell."""
         return False
 
+    @property
+    def interlaced(self) -> bool:
+        """Whether the frame grabbed last was interlaced."""
+        return self._watch is not None and self._watch.interlaced
+
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright; None if it has no picture."""
-        if self._watch is not None and self._watch.interlaced:
+        if self._watch is not None and self.interlaced:
             return self._watch.retrieve()
         image = self._capture.retrieve()
         return None if image is None else upright(Picture(image), self._info)

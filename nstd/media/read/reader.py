@@ -141,6 +141,7 @@ class _Film:
         self._timed = begin.timed
         self._shown: Picture | None = None
         self._damaged = False
+        self._interlaced = info.field_order != "progressive"
         self.decoded = begin.index
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
@@ -148,6 +149,7 @@ class _Film:
             attempts = self._clock.remaining if len(self._counted.times) else _UNTIMED_ATTEMPTS
             if not self._decoder.grab(attempts):
                 return
+            self._note_interlaced()
             pts = self._clock.stamp(self._decoder.pts)
             self._require_counted()
             # What is left out is shown as what was before, and counts: so frames have the same
@@ -177,6 +179,14 @@ class _Film:
                 deep=None if shown.deep is None else visible(shown.deep, shown.alpha),
                 damaged=self._damaged,
             )
+
+    def _note_interlaced(self) -> None:
+        """Say that a film turns out interlaced whose first frames, which the probe saw, are not."""
+        if self._decoder.interlaced and not self._interlaced:
+            self._interlaced = True
+            becomes = {"off": "they stay as they are"}.get(self._info.deinterlace, "made whole")
+            what = f"from number {self.decoded} on some are interlaced: {becomes}"
+            _LOG.warning("%s changes its frames: %s", self._path, what)
 
     def report_losses(self) -> None:
         if self._clock.lost:
