@@ -180,7 +180,8 @@ def test_fonts_are_kept_or_named(tmp_path: Path, ffmpeg: str, ffprobe: str, cont
 def test_two_eyes_are_kept_in_matroska_and_named_elsewhere(
     tmp_path: Path, ffmpeg: str, ffprobe: str, mode: str, codec: str
 ) -> None:
-    plain = clips.make(tmp_path / "a.mkv", times=(0, 512), pixel_aspect=Fraction(4, 3))
+    aspect = Fraction(4, 3)
+    plain = clips.make(tmp_path / "a.mkv", times=(0, 512), pixel_aspect=aspect, sound=("aac",))
     stereo = ("-metadata:s:v", f"stereo_mode={mode}")
     source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *stereo)
     painted = films.round_trip(source, tmp_path, EncodeSettings(codec, container="mkv"))

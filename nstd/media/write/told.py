@@ -10,6 +10,7 @@ from av.stream import Stream
 from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
 from nstd.media.read.pyav import decoded
+from nstd.media.read.scan import open_film
 from nstd.media.write.metadata import (
     HOLDS,
     Holds,
@@ -56,12 +57,14 @@ def told_fates(
 
 
 def _spatial_fates(film: InputContainer, info: VideoInfo, container: str) -> Iterator[Fate]:
-    stream = film.streams[info.stream]
-    if not isinstance(stream, av.VideoStream):
-        return
     # ffmpeg's writers of Matroska know it by this tag alone, which its readers give.
-    tagged = "stereo_mode" in stream.metadata and HOLDS.get(container, Holds()).of_streams is None
-    frame = next(decoded(film, stream, Path(film.name)), None)
+    said = film.streams[info.stream].metadata
+    tagged = "stereo_mode" in said and HOLDS.get(container, Holds()).of_streams is None
+    path = Path(film.name)
+    with open_film(path) as again:  # what was read of this one is gone
+        stream = again.streams[info.stream]
+        frames = decoded(again, stream, path) if isinstance(stream, av.VideoStream) else iter(())
+        frame = next(frames, None)
     for kind, words in _SPATIAL.items():
         if frame is not None and frame.side_data.get(kind) is not None:
             if kind == "STEREO3D" and tagged:
