@@ -102,7 +102,12 @@ _HELD = (
     ("Cover", lambda one: _yes(one.cover)),
     ("Attachments", lambda one: _yes(one.attachments)),
     ("Text subtitles that it cannot hold", lambda one: f"→ {_NAMES[one.text]}"),
-    ("Shape of pixels", lambda one: _yes(one.states_aspect)),
+    (
+        "Shape of pixels",
+        lambda one: "exact" if one.states_aspect else "to half a pixel of the width shown",
+    ),
+    ("Display matrix", lambda one: HOLDS[one.name].matrix),
+    ("Timecode", lambda one: _yes(HOLDS[one.name].clock)),
     (
         "Keys of metadata",
         lambda one: "all" if HOLDS[one.name].known is None or HOLDS[one.name].named else "known",

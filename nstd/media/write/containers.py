@@ -33,7 +33,7 @@ class Container:
             in any unit; the others round to milliseconds and show everything.
         codec_tags: Whether a codec is named by four characters, of which there is a choice.
         simultaneous: Whether packets of a stream may share a decoding time, as a dialog's lines do.
-        states_aspect: Whether its header states the shape of a pixel of any codec.
+        states_aspect: Whether its muxer states the shape of a pixel of any codec, exactly.
         side_data: Whether it keeps what goes beside a packet, as VP9's alpha does.
     """
 
