@@ -84,6 +84,8 @@ READING_OPTIONS = {
     " PyAV's, else PyAV.",
     "deinterlace": "Of interlaced films: auto makes each frame whole, fields makes a frame of each"
     " field, at twice the rate, off leaves frames as they are.",
+    "rate": "Frames per second of numbered images, named as 'shot_%04d.png' or 'shot_*.png': 24,"
+    " 23.976, 24000/1001. [25]",
 }
 EXAMPLES = """Examples:
 

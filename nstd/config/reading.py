@@ -1,11 +1,12 @@
 """How films are read, as written down: by which library, and what interlaced ones become."""
 
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
 from nstd.config.values import Section
-from nstd.media.read.reading import Reading
+from nstd.media.read.reading import Reading, rate_of
 
 
 def _off(value: object) -> object:
@@ -17,11 +18,15 @@ Reader = Literal["auto", "opencv", "pyav"]
 Deinterlace = Annotated[Literal["auto", "fields", "off"], BeforeValidator(_off)]
 
 
+Rate = Annotated[Fraction, BeforeValidator(rate_of)]
+
+
 class ReadingOverride(Section):
     """How the films of one folder or batch entry are read otherwise. None: as all are."""
 
     reader: Reader | None = None
     deinterlace: Deinterlace | None = None
+    rate: Rate | None = None
 
 
 class ReadingConfig(Section):
@@ -29,8 +34,11 @@ class ReadingConfig(Section):
 
     reader: Reader = "auto"
     deinterlace: Deinterlace = "auto"
+    rate: Rate | None = None
 
     def reading(self, override: ReadingOverride | None = None) -> Reading:
         """The settings themselves, with the keys of `override`."""
-        given = {} if override is None else override.model_dump(exclude_none=True)
-        return Reading(**(self.model_dump() | given))
+        # Not by `model_dump`, which makes text of a fraction.
+        values = {key: getattr(self, key) for key in ReadingConfig.model_fields}
+        given = {} if override is None else {key: getattr(override, key) for key in values}
+        return Reading(**values | {key: one for key, one in given.items() if one is not None})

@@ -33,8 +33,9 @@ from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media, is_still, why_no_media
-from nstd.submit.freeze import is_dropped, output_spec, submit_entry
+from nstd.submit.freeze import output_spec, submit_entry
 from nstd.submit.inputs import watched_folder
+from nstd.submit.sources import is_dropped
 
 if TYPE_CHECKING:
     from nstd.media.frame import VideoInfo

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BufferedReader
 from pathlib import Path
 
@@ -74,6 +74,22 @@ def fingerprint_opened(
         raise from_os_error(error, source, "reading") from error
     store.record_file(name, relative, identity, digest)
     return digest
+
+
+def fingerprint_all(
+    store: JobStore,
+    folder: Path,
+    sources: Sequence[Path],
+    *,
+    dropped: bool,
+    stopping: Callable[[], bool] = lambda: False,
+) -> str:
+    """SHA-256 of the names and contents of several files; each is read once; see `fingerprint`."""
+    digest = hashlib.sha256()
+    for source in sources:
+        one = fingerprint(store, folder, source, dropped=dropped, stopping=stopping)
+        digest.update(os.fsencode(source.name) + b"\0" + one.encode() + b"\n")
+    return digest.hexdigest()
 
 
 class _Stoppable:

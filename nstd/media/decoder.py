@@ -14,6 +14,7 @@ import os
 import select
 import socket
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,7 @@ from nstd.errors import NstdError, UnreadableError
 from nstd.files import size_text
 from nstd.media.read.limits import Limits
 from nstd.media.still import Still, pack
-from nstd.media.still_read import decode_still
+from nstd.media.still_read import decode_still, look_at
 
 Json = dict[str, Any]
 
@@ -63,8 +64,11 @@ def _answer(asked: Json, source: BinaryIO, memory: int, notes: Notes) -> int:
     notes.taken.clear()
     arrays: list[bytes | memoryview] = []
     try:
-        found = _decoded(path, source, Limits.from_json(asked["limits"]), memory)
-        head: Json = {"still": pack(found, arrays)}
+        limits = Limits.from_json(asked["limits"])
+        if asked["only_look"]:
+            head: Json = {"still": asdict(look_at(source, path, limits))}
+        else:
+            head = {"still": pack(_decoded(path, source, limits, memory), arrays)}
     except NstdError as error:
         kind = type(error).__name__
         head = {"error": kind, "problem": error.problem, "remedy": error.remedy}

@@ -20,7 +20,7 @@ Pixels = Image | Deep
 """A picture of either depth."""
 
 Rotation = Literal[0, 90, 180, 270]
-ReaderName = Literal["opencv", "pyav"]
+ReaderName = Literal["opencv", "pyav", "pillow"]
 FieldOrder = Literal["progressive", "top", "bottom", "mixed"]
 Deinterlacing = Literal["off", "frames", "fields"]
 

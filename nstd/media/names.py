@@ -1,5 +1,6 @@
 """Whether a file is a film or a still picture: what its first bytes say, and else its name."""
 
+import glob
 import os
 import re
 import struct
@@ -65,6 +66,16 @@ HEAD_BYTES = 64 << 10
 """What is read to tell what a file is. That a PNG is animated stands before its pixels, and the
 items of a HEIF file before the rest; a color profile before them takes a few kilobytes."""
 
+NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
+"""Where the number stands in the pattern of numbered images, as in `shot_%04d.png`."""
+
+
+def is_numbered(path: Path) -> bool:
+    """Whether a path names numbered images, by a number field or as a glob, and no file."""
+    named = NUMBER_FIELD.search(path.name) is not None or glob.has_magic(path.name)
+    return named and path.suffix.lower() in STILL_SUFFIXES and not os.path.lexists(path)
+
+
 FILM = "film"
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -115,6 +126,8 @@ class Kind(NamedTuple):
 def kind_of(path: Path, content: Path | None = None) -> Kind:
     """What a file is: going by what is in it where that is known, and else by its name.
 
+    Numbered images together are a film.
+
     Args:
         path: The file.
         content: What is read of it, where that is not to be opened by its name.
@@ -122,6 +135,8 @@ def kind_of(path: Path, content: Path | None = None) -> Kind:
     Raises:
         UnsupportedError: It is a picture of a kind that is not read.
     """
+    if content is None and is_numbered(path):
+        return Kind(still=False)
     suffix = path.suffix.lower()
     head = _head(content or path)
     found = next((name for pattern, name in _KINDS if pattern.match(head)), None)

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from nstd.child import command, environment
 from nstd.errors import Interrupted, UnreadableError, UnsupportedError, from_os_error
@@ -30,7 +30,9 @@ from nstd.media.read.guarded import (
     too_slow,
 )
 from nstd.media.read.limits import Limits
-from nstd.media.still import Still, style_of, unpack
+from nstd.media.still import Look, Still, style_of, unpack
+
+_Answer = TypeVar("_Answer")
 
 _DECODER = "nstd.media.decoder"
 _LIBRARIES_BYTES = 1 << 30
@@ -66,7 +68,34 @@ def read_still(
             by another hand.
         Interrupted: `stopping` said so.
     """
-    limits = limits or Limits()
+    return _asked(path, limits or Limits(), stopping, alive, unpack)
+
+
+def look_at_still(
+    path: Path,
+    limits: Limits,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    alive: Callable[[], object] = lambda: None,
+) -> Look:
+    """What a picture's header tells; as `read_still`, but no pixel is decoded."""
+    return _asked(path, limits, stopping, alive, _look_of, only_look=True)
+
+
+def _look_of(values: Mapping[str, Any], _: BinaryIO) -> Look:
+    return Look(**dict(values) | {"size": tuple(values["size"])})
+
+
+def _asked(
+    path: Path,
+    limits: Limits,
+    stopping: Callable[[], bool],
+    alive: Callable[[], object],
+    told: Callable[[Mapping[str, Any], BinaryIO], _Answer],
+    *,
+    only_look: bool = False,
+) -> _Answer:
+    """What the decoder says of a picture, as `told` makes it of its answer."""
     with opened(path, beneath=None) as descriptor:
         size = os.fstat(descriptor).st_size
         limits.require_still_bytes(path, size)
@@ -74,7 +103,12 @@ def read_still(
             raise UnreadableError(f"{path} is empty")
         wait = _Wait(path, BASE_SECONDS + size / BYTES_PER_SECOND, stopping, alive)
         question = json.dumps(
-            {"path": str(path), "limits": limits.to_json(), "seconds": int(wait.seconds) + 1}
+            {
+                "path": str(path),
+                "limits": limits.to_json(),
+                "seconds": int(wait.seconds) + 1,
+                "only_look": only_look,
+            }
         )
         pixels = int(limits.still_megapixels * 1e6)
         memory = _LIBRARIES_BYTES + limits.still_bytes + pixels * _BYTES_PER_PIXEL
@@ -85,7 +119,7 @@ def read_still(
                 logging.getLogger(name).log(level, "%s", message)
             if "error" in head:
                 raise error_of(head)
-            return unpack(head["still"], file)
+            return told(head["still"], file)
 
 
 def read_style_image(path: Path, max_edge: int = 4096) -> Image:

@@ -42,6 +42,21 @@ class Still:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture's header tells.
+
+    Attributes:
+        size: Width and height, upright, in pixels.
+        alpha: Whether it may be transparent.
+        deep: Whether it has more than 8 bits a color.
+    """
+
+    size: tuple[int, int]
+    alpha: bool
+    deep: bool
+
+
 def style_of(still: Still, max_edge: int) -> Image:
     """A picture to take a style from: on white where it is transparent.
 

@@ -6,8 +6,9 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from nstd.errors import NstdError, UnreadableError, UnsupportedError
 from nstd.media.frame import Deep, Image, Mask
 from nstd.media.names import HEAD_BYTES, PILLOW_FORMATS, REFUSED_REMEDY
 from nstd.media.read.limits import Limits
-from nstd.media.still import Still
+from nstd.media.still import Look, Still
 from nstd.media.still_colors import Colors, colors_of
 from nstd.media.still_notes import as_bytes, note_in, notes_of
 
@@ -59,17 +60,42 @@ def decode_still(content: bytes, path: Path, limits: Limits) -> Still:
         UnsupportedError: It is beyond a limit, and is not decoded; or it is camera raw.
     """
     limits.require_still_bytes(path, len(content))
+    with _opened(io.BytesIO(content), path, limits) as picture:
+        return _decode(picture, content, path)
+
+
+def look_at(file: BinaryIO, path: Path, limits: Limits) -> Look:
+    """What a picture's header tells; raises as `decode_still`."""
+    with _opened(file, path, limits) as picture:
+        _, turn = _exif_of(picture, path)
+        width, height = picture.size
+        raw = _raw_mode(picture)
+        deep = picture.mode == "F" or picture.mode.startswith("I") or ";16" in raw
+        return Look(
+            size=(height, width) if turn >= _FIRST_SIDEWAYS else (width, height),
+            alpha=picture.has_transparency_data,
+            deep=deep or picture.info.get("bit_depth", 8) > 8,
+        )
+
+
+_FIRST_SIDEWAYS = 5
+"""EXIF orientations from this one on change width and height."""
+
+
+@contextmanager
+def _opened(file: BinaryIO, path: Path, limits: Limits) -> Iterator[PIL.Image.Image]:
     formats = [*_PROMISED]
-    if content[4:8] == b"ftyp":
+    if file.read(8)[4:] == b"ftyp":
         _learn_heif()
         formats.append("HEIF")
+    file.seek(0)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning)  # of odd but harmless metadata
-            with PIL.Image.open(io.BytesIO(content), formats=formats) as picture:
+            with PIL.Image.open(file, formats=formats) as picture:
                 limits.require_still_size(path, *picture.size)
                 _refuse_raw(picture, path)
-                return _decode(picture, content, path)
+                yield picture
     except (NstdError, MemoryError):
         raise
     except UnidentifiedImageError as error:

@@ -10,13 +10,12 @@ from pathlib import Path
 from nstd.config import Config, FolderConfig, MoveOriginals
 from nstd.config.sidecar import note_of_sidecar, sidecar_of, with_sidecar
 from nstd.disks.place import Place
-from nstd.errors import ConfigError, InputError, Interrupted, WeightsError
+from nstd.errors import ConfigError, InputError, Interrupted, UsageError, WeightsError
 from nstd.gallery import style_name
-from nstd.intake.writers import require_closed
-from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, Json, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.names import kind_of
+from nstd.media.names import is_numbered
+from nstd.media.numbered import stem_of
 from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
@@ -25,6 +24,7 @@ from nstd.submit.frozen import freeze_file
 from nstd.submit.names import Entry, Naming, choose_target, naming, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
+from nstd.submit.sources import files_of, is_dropped, job_key, require_ready
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
 from nstd.weights.file import inspect_weights
 
@@ -40,7 +40,7 @@ class Submission:
     """A file to be painted, and how.
 
     Attributes:
-        source: The film or picture, absolute.
+        source: The film or picture, absolute; or a pattern that names numbered images.
         folder: The folder that its relative path, and so its identity, counts from.
         recipe_name: Part of the work's identity.
         recipe: As configured; it is frozen when the job is queued.
@@ -162,8 +162,7 @@ def entry_requests(
         UnsupportedError: It is a picture of a kind that is not read.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    require_closed(source)
-    kind_of(source)  # which refuses what no decoder is for, before all of it is read
+    require_ready(source)
     requests = []
     dropped = is_dropped(entry, folder, source, named=named)
     for name in entry.recipes if recipes is None else recipes:
@@ -194,7 +193,11 @@ def with_name(
 ) -> JobRequest:
     """The request with the place of its output, as things are now; to be called while `naming`."""
     source, encode = path_of(request.source), output_spec(config, entry).encode
+    if pattern := request.output["images"]:
+        source = source.with_name(pattern)
     rule = Naming(entry, recipe, output_extension(source, encode), encode, source.parent.name)
+    if pattern:
+        source = source.with_name(stem_of(source) + source.suffix)
     chosen = choose_target(store, request.key, entry, rule, source)
     return replace(request, target=os.fsencode(chosen.target), note=chosen.note)
 
@@ -229,36 +232,11 @@ def submit(
     Raises:
         NstdError: The file, a style image or the network's weights cannot be read.
     """
-    require_closed(wanted.source)
-    kind_of(wanted.source)
+    require_ready(wanted.source)
     dropped = wanted.output.dropped
     key = job_key(store, wanted.folder, wanted.source, wanted.recipe_name, dropped=dropped)
     request = _request(wanted, key, freezing)
     return store.enqueue(request, again=again)
-
-
-def is_dropped(entry: Entry, folder: Path, source: Path, *, named: bool) -> bool:
-    """Whether others than who configures nstd may put things where the source lies.
-
-    That is so of all that lies in a watched folder; but not of a link there that a person has
-    named, since what is meant is what it leads to.
-    """
-    if not isinstance(entry, FolderConfig):
-        return False
-    real = Path(os.path.realpath(folder), source.relative_to(folder))
-    return not (named and os.path.realpath(source) != str(real))
-
-
-def job_key(
-    store: JobStore, folder: Path, source: Path, recipe_name: str, *, dropped: bool
-) -> JobKey:
-    """The identity of the work: folder, relative path, content, recipe."""
-    return JobKey(
-        folder=os.fsencode(folder),
-        relative=os.fsencode(source.relative_to(folder)),
-        fingerprint=fingerprint(store, folder, source, dropped=dropped),
-        recipe_name=recipe_name,
-    )
 
 
 def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
@@ -349,15 +327,22 @@ def _layers(
 
 
 def _request(wanted: Submission, key: JobKey, freezing: Freezing) -> JobRequest:
-    places = wanted.places
+    places, output = wanted.places, wanted.output
     if places is None:
         places = Places.of_output(wanted.folder, wanted.target.parent, wanted.output)
+    if is_numbered(wanted.source):
+        if output.originals != "keep":
+            raise UsageError(
+                f"{wanted.source} cannot be queued: numbered images are neither moved nor deleted",
+                "Say originals: keep of their folder, or name them to `nstd stylize`",
+            )
+        output = replace(output, images=wanted.source.name)
     return JobRequest(
         key=key,
-        source=os.fsencode(wanted.source),
+        source=os.fsencode(files_of(wanted.source)[0]),
         target=os.fsencode(wanted.target),
         recipe=freeze(wanted.recipe, freezing).to_json(),
-        output=wanted.output.to_json(),
+        output=output.to_json(),
         priority=wanted.priority,
         note=wanted.note,
         found={"places": places.remembered().to_json(), "sidecar": wanted.sidecar},

@@ -11,7 +11,8 @@ from nstd.config import BatchConfig, Config, FolderConfig
 from nstd.errors import MountError, UsageError, from_os_error
 from nstd.files import facts_of
 from nstd.intake.folder import HIDDEN, WatchedFolder, ignored_as
-from nstd.media.names import is_media, is_refused_picture, why_no_media
+from nstd.media.names import NUMBER_FIELD, is_media, is_numbered, is_refused_picture, why_no_media
+from nstd.media.numbered import find_numbered
 
 _LOG = logging.getLogger(__name__)
 
@@ -19,10 +20,13 @@ _LOG = logging.getLogger(__name__)
 def expand(inputs: Sequence[Path]) -> list[Path]:
     """Absolute paths, with folders replaced by the films and pictures in them.
 
+    A pattern that names numbered images stays as it is: they are one film.
+
     Of a folder counts what would count if it were watched; what is named itself always does.
 
     Raises:
         UsageError: There is no such path, or a folder holds no film and no picture.
+        StorageError: A folder of numbered images cannot be listed.
     """
     found: list[Path] = []
     for given in inputs:
@@ -35,6 +39,9 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
             if not inside:
                 raise UsageError(f"There is no film and no picture in {given}", "Name another")
             found += inside
+        elif is_numbered(path):
+            find_numbered(path)
+            found.append(path)
         elif not path.exists():
             raise _missing(given)
         else:
@@ -105,8 +112,24 @@ def watching_folder(config: Config, path: Path) -> FolderConfig | None:
     return next((one for one in config.folders if watched_folder(one).accepts(path)), None)
 
 
+def found_by(pattern: str) -> list[Path]:
+    """What an entry's pattern finds: files, or with a number field numbered images, by folder."""
+    given = Path(pattern)
+    if NUMBER_FIELD.search(given.name) is None:
+        return globbed(pattern)
+    folders = sorted(glob.glob(str(given.parent), recursive=True))  # noqa: PTH207 - see `globbed`
+    return [path for folder in folders if _is_there(path := Path(folder, given.name))]
+
+
+def _is_there(pattern: Path) -> bool:
+    try:
+        return is_numbered(pattern) and bool(find_numbered(pattern).paths)
+    except UsageError:
+        return False
+
+
 def globbed(pattern: str) -> list[Path]:
-    """What a pattern finds, but for what never counts; what it names itself does."""
+    """The files that a pattern finds, but for what never counts; what it names itself does."""
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     named = frozenset(Path(pattern).parts)
 
@@ -137,5 +160,5 @@ def batch_folder(entry: BatchConfig, path: Path) -> Path:
 
     That is the fixed part of the entry's first pattern that finds it, else its own folder.
     """
-    found = (fixed_part(pattern) for pattern in entry.input if path in globbed(pattern))
+    found = (fixed_part(pattern) for pattern in entry.input if path in found_by(pattern))
     return next(found, path.parent)

@@ -31,6 +31,8 @@ class OutputSpec:
         copy: Paint nothing: frames go through as they are, at the recipe's size.
         dropped: Others may put files where the source lies: no link there is followed.
         reading: How the source is read.
+        images: Name, as a pattern, of the numbered images that are the film, of which the source is
+            the first; "" where the source is all of it.
     """
 
     encode: EncodeSettings = field(default_factory=EncodeSettings)
@@ -49,6 +51,7 @@ class OutputSpec:
     copy: bool = False
     strict: bool = False
     reading: Reading = field(default_factory=Reading)
+    images: str = ""
 
     @property
     def whole(self) -> bool:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstd.errors import UnsupportedError, UsageError
-from nstd.media.names import STILL_SUFFIXES, Kind, kind_of
+from nstd.media.names import STILL_SUFFIXES, Kind, is_numbered, kind_of
+from nstd.media.numbered import stem_of
 from nstd.media.write.codecs import PICTURES, SAME
 from nstd.media.write.containers import CONTAINERS
-from nstd.media.write.numbered import first_of, for_one, has_pattern
+from nstd.media.write.numbered import first_of, for_one, has_pattern, numbered
 from nstd.submit.frames import FrameRange
 from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
 from nstd.submit.output import OutputSpec
+from nstd.submit.sources import files_of, number_of
 
 
 def pair(
@@ -55,14 +57,15 @@ def pair(
             extension = "png" if kind is None else output_extension(source, output.encode)
             if kind is not None and not kind.still and output.encode.numbered:
                 extension = f"%06d.{output.encode.pictures}"
+            stem = stem_of(source) if is_numbered(source) else source.stem
             stems = itertools.chain(
-                [source.stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
+                [stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
             )
             targets = (destination / f"{stem}.{extension}" for stem in stems)
             target = next(target for target in targets if target not in taken)
         _check_target(source, target, output, kind)
         if kind is not None and not kind.still and output.encode.numbered:
-            target = _numbered(target, frames)
+            target = _numbered(source, target, frames)
         if target in sources:
             raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
         taken.add(target)
@@ -70,14 +73,22 @@ def pair(
     return pairs
 
 
-def _numbered(target: Path, frames: FrameRange) -> Path:
+def _numbered(source: Path, target: Path, frames: FrameRange) -> Path:
     """The first frame's file where a name stands for numbered ones, and its number is known."""
     if frames.timed:
         return target
     first, last = frames.numbers()
     if last != first and not has_pattern(target):
         raise for_one(target)
-    return first_of(target, first)
+    target = first_of(target, number_of(source, first))
+    images = files_of(source)
+    several = 1 if last == first else len(images)
+    if any(numbered(target, offset) in images for offset in range(several)):
+        raise UsageError(
+            f"{target} and those after it would take the place of images to be painted",
+            "Choose another output",
+        )
+    return target
 
 
 def _kind(source: Path) -> Kind | None:

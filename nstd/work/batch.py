@@ -19,7 +19,7 @@ from nstd.submit.inputs import (
     absolute,
     batch_folder,
     fixed_part,
-    globbed,
+    found_by,
     warn_of_refused,
     watched_folder,
     watching_folder,
@@ -175,7 +175,7 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
     for entry in config.batch:
         bases: dict[Path, Path] = {}
         for pattern in entry.input:
-            paths = globbed(pattern)
+            paths = found_by(pattern)
             for path in paths:
                 bases.setdefault(path, fixed_part(pattern))
             if not paths:

@@ -20,7 +20,7 @@ from nstd.errors import (
     from_os_error,
 )
 from nstd.files import facts_of
-from nstd.ledger.fingerprint import fingerprint, fingerprint_opened
+from nstd.ledger.fingerprint import fingerprint, fingerprint_all, fingerprint_opened
 from nstd.ledger.job import FileIdentity, path_of
 from nstd.media.frame import VideoInfo
 from nstd.media.write.numbered import numbered
@@ -34,7 +34,10 @@ logger = logging.getLogger(__name__)
 def require_as_queued(film: Film, descriptor: int) -> None:
     """Raise VanishedError unless what was opened of the source is the film that was queued."""
     key = film.job.request.key
-    found = fingerprint_opened(film.store, path_of(key.folder), film.source, descriptor)
+    if film.output.images:
+        found = _fingerprint(film)
+    else:
+        found = fingerprint_opened(film.store, path_of(key.folder), film.source, descriptor)
     if found != key.fingerprint:
         raise VanishedError(
             f"{film.source} is not the film that was queued any more",
@@ -125,7 +128,8 @@ def require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None 
     Its owner or its other names may have changed: that is another identity, and the content is read
     again to know.
     """
-    if identity(film.source) == before:
+    # Of numbered images `before` tells of the first alone.
+    if not film.output.images and identity(film.source) == before:
         return
     if _fingerprint(film) == film.job.request.key.fingerprint:
         return
@@ -136,6 +140,8 @@ def require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None 
 
 def _fingerprint(film: Film) -> str:
     folder = path_of(film.job.request.key.folder)
+    if (images := film.images) is not None:
+        return fingerprint_all(film.store, folder, images.paths, dropped=film.output.dropped)
     return fingerprint(film.store, folder, film.source, dropped=film.output.dropped)
 
 

@@ -12,6 +12,7 @@ from nstd.flow import Estimator
 from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.frame import Image, Pixels, VideoInfo
+from nstd.media.numbered import Numbered, find_numbered
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
@@ -87,6 +88,17 @@ class Film:
     def content(self) -> Path:
         """What is read of it: the file that was opened, whatever has come to its name since."""
         return self.source if self.opened is None else readable(self.opened)
+
+    @property
+    def images(self) -> Numbered | None:
+        """The numbered images that are the film; None where it is a file.
+
+        Raises:
+            UsageError: There are none any more.
+            StorageError: Their folder cannot be listed.
+        """
+        named = self.output.images
+        return find_numbered(self.source.with_name(named)) if named else None
 
     @property
     def target(self) -> Path:

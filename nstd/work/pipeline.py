@@ -8,6 +8,8 @@ from nstd.errors import BusyError, NstdError
 from nstd.files import opened, removed_on_failure
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.alpha import visible
+from nstd.media.frame import VideoInfo
+from nstd.media.image_film import probe_images
 from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
@@ -82,17 +84,10 @@ def _stylize_opened(film: Film) -> None:
 
 def _painted(film: Film) -> Path:
     """The finished part file, beside the target."""
-    if is_still(film.source, film.content):
+    if not film.output.images and is_still(film.source, film.content):
         return _stylize_still(film)
     film.observer.doing("reading the film")
-    info = probe_guarded(
-        film.content,
-        accept_truncated=film.output.accept_truncated,
-        limits=film.output.limits,
-        reading=film.output.reading,
-        stopping=lambda: film.observer.stopping,
-        alive=film.observer.alive,
-    )
+    info = _facts(film)
     require_frames(film, info)
     tell_remarks(film, info)
     # What would end it is found out before the first frame is painted.
@@ -109,6 +104,27 @@ def _painted(film: Film) -> Path:
     film.store.renew(film.job)  # putting a long film together takes its time
     film.require_output()
     return assemble_film(film, info, keeping)
+
+
+def _facts(film: Film) -> VideoInfo:
+    """What the film is."""
+    output, alive = film.output, film.observer.alive
+    if (images := film.images) is not None:
+        return probe_images(
+            images,
+            output.reading.rate,
+            output.limits,
+            stopping=lambda: film.observer.stopping,
+            alive=alive,
+        )
+    return probe_guarded(
+        film.content,
+        accept_truncated=output.accept_truncated,
+        limits=output.limits,
+        reading=output.reading,
+        stopping=lambda: film.observer.stopping,
+        alive=alive,
+    )
 
 
 def _stylize_still(film: Film) -> Path:

@@ -12,9 +12,10 @@ import cv2
 from nstd.flow import Flow, with_flows
 from nstd.ledger.job import Segment
 from nstd.media.frame import Frame, Image, Pixels, VideoInfo
+from nstd.media.image_film import read_images
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.reader import read_frames
-from nstd.media.read.shots import ShotFrame, read_shots
+from nstd.media.read.shots import LOOK_BACK, ShotFrame, with_cuts
 from nstd.style.device import device_errors
 from nstd.temporal.shot import Predecessor
 from nstd.work.film import Film, to_tensor
@@ -65,13 +66,13 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
     flow look back.
     """
     if film.estimator is None:
-        for frame in read_frames(film.content, info, first, film.output.last):
+        for frame in film_frames(film, info, first):
             yield Coming(frame, frame.index == film.output.first, same=False, flows={}, pictures={})
         return
     distances = film.painter.recipe.temporal.distances
     begin = max(film.output.first, first - max(distances))
     size = film.painter.painted_size(info.width, info.height)
-    shots = read_shots(film.content, info, begin, film.output.last)
+    shots = with_cuts(film_frames(film, info, max(0, begin - LOOK_BACK)), begin)
     threads = flow_threads(film.plan, *size)
     flowed = with_flows(
         _seen(shots, film.output.first),
@@ -93,6 +94,13 @@ def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, 
                 return
             seen = one.frame
             yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
+
+
+def film_frames(film: Film, info: VideoInfo, first: int) -> Iterator[Frame]:
+    """The film's frames from number `first` to the last that is painted."""
+    if (images := film.images) is not None:
+        return read_images(images, info, film.output.limits, first, film.output.last)
+    return read_frames(film.content, info, first, film.output.last)
 
 
 def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:

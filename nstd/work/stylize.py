@@ -10,6 +10,9 @@ from nstd.config import Config
 from nstd.errors import NstdError, OutputExistsError
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.media.image_film import USUAL_RATE
+from nstd.media.names import is_numbered
+from nstd.media.numbered import find_numbered
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.reader import frame_times
 from nstd.media.write.numbered import first_of
@@ -20,6 +23,7 @@ from nstd.submit.inputs import ready_folder
 from nstd.submit.names import put_by
 from nstd.submit.output import OutputSpec
 from nstd.submit.pairs import pair
+from nstd.submit.sources import number_of
 from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
@@ -81,7 +85,7 @@ def stylize(
                 try:
                     spec = _cut(output, frames, source, observer)
                     if spec.encode.numbered:
-                        target = first_of(target, spec.first)  # noqa: PLW2901
+                        target = first_of(target, number_of(source, spec.first))  # noqa: PLW2901
                 except NstdError as error:
                     yield Result(source, target, error)
                     continue
@@ -94,6 +98,10 @@ def _cut(output: OutputSpec, frames: FrameRange, source: Path, observer: Observe
     """The same output, of these frames alone."""
     if not frames.timed:
         first, last = frames.numbers()
+        return replace(output, first=first, last=last)
+    if is_numbered(source):
+        count, rate = len(find_numbered(source).paths), output.reading.rate or USUAL_RATE
+        first, last = frames.numbers(range(count), 1 / rate)
         return replace(output, first=first, last=last)
     info = probe_guarded(
         source,

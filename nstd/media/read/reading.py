@@ -37,3 +37,29 @@ class Reading:
         if values.get("rate") is not None:
             values["rate"] = Fraction(values["rate"])
         return cls(**values)
+
+
+FASTEST = 1000
+"""Frames per second; the clocks of containers tell no more apart."""
+_NTSC = {"23.976": 24, "23.98": 24, "29.97": 30, "47.952": 48, "59.94": 60, "119.88": 120}
+"""Rates that are short for a thousandth less than whole ones."""
+
+
+def rate_of(value: object) -> Fraction:
+    """Frames per second as a person writes them: 24, 12.5, 23.976 (24000/1001), "24000/1001".
+
+    Raises:
+        ValueError: It is no such number.
+    """
+    text = str(value).strip()
+    if text in _NTSC:
+        return Fraction(_NTSC[text] * 1000, 1001)
+    try:
+        rate = Fraction(text).limit_denominator(FASTEST * FASTEST)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if isinstance(value, bool) or not Fraction(1, FASTEST) <= rate <= FASTEST:
+        raise ValueError(
+            f"“{text}” is no number of frames per second, such as 24, 23.976 or 24000/1001"
+        )
+    return rate

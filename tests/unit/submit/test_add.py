@@ -285,3 +285,17 @@ def test_of_a_folder_pictures_that_are_not_read_are_named(
     (tmp_path / "in/b.nef").write_bytes(b"II\x2a\0")
     assert {one.source.name for one in put(config, "in")} == {"a.png"}
     assert "b.nef is left alone: it is a picture of the kind camera raw" in caplog.text
+
+
+def test_numbered_images_are_queued_as_one_film_and_never_taken_away(
+    config: Config, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        picture(f"shots/a_{number}.png")
+        picture(f"in/a_{number}.png")
+    (one,) = put(config, "shots/a_%d.png", **PLACED)
+    assert one.job is not None
+    assert path_of(one.job.request.source) == tmp_path / "shots/a_1.png"
+    assert targets([one], tmp_path) == ["else/a.mp4"]
+    for one in put(config, "in/a_%d.png"):  # whose originals are deleted
+        assert "numbered images are neither moved nor deleted" in str(one.error)

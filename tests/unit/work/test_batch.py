@@ -25,6 +25,7 @@ from nstd.errors import (
 from nstd.intake.once import scan_once
 from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_still
+from nstd.media.read.probe import probe
 from nstd.submit.control import daemon_lock
 from nstd.submit.inputs import expand, fixed_part
 from nstd.submit.output import OutputSpec
@@ -493,3 +494,23 @@ def test_a_result_tells_frames_time_and_the_kind_of_an_error_from_the_ledger(
     (again,), _ = paint(config, tmp_path / "in/a.png", to=tmp_path / "c.png")
     assert again.kept
     assert (again.job, again.seconds) == (first.job, first.seconds)
+
+
+def test_numbered_images_are_one_film_for_each_folder(config: Config, tmp_path: Path) -> None:
+    for name, color in zip(("one/a_01.png", "one/a_02.png", "two/a_07.png"), COLORS, strict=False):
+        picture(tmp_path / "renders" / name, color)
+    picture(tmp_path / "renders/two/b.png")
+    entry = {"input": str(tmp_path / "renders/*/a_%02d.png"), "output": tmp_path / "also"}
+    entry |= {"recipe": "oil", "reading": {"rate": 24}}
+    several = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
+    (tmp_path / "also").mkdir()
+    for _ in range(2):
+        found = batch(several, [], Onlooker())
+        assert [(one.error, one.target) for one in found] == [
+            (None, tmp_path / f"also/{folder}/a.mp4") for folder in ("one", "two")
+        ]
+    assert [probe(path).frames for path in sorted((tmp_path / "also").rglob("*.mp4"))] == [2, 1]
+    assert probe(tmp_path / "also/one/a.mp4").frame_rate == 24
+    (tmp_path / "renders/one/a_02.png").unlink()
+    (one, _) = batch(several, [], Onlooker())
+    assert one.target == tmp_path / "also/one/a-2.mp4"

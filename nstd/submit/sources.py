@@ -1,0 +1,78 @@
+"""What is painted: a file, or numbered images that are one film; and what it is known by."""
+
+import os
+from pathlib import Path
+
+from nstd.config import FolderConfig
+from nstd.errors import UsageError
+from nstd.intake.writers import require_closed
+from nstd.ledger.fingerprint import fingerprint, fingerprint_all
+from nstd.ledger.job import JobKey
+from nstd.ledger.store import JobStore
+from nstd.media.names import is_numbered, kind_of
+from nstd.media.numbered import find_numbered
+from nstd.submit.names import Entry
+
+
+def files_of(source: Path) -> tuple[Path, ...]:
+    """The files that a source is: itself, or the images that it names, in their order.
+
+    Raises:
+        UsageError: It names images, and there are none.
+        StorageError: Their folder cannot be listed.
+    """
+    return find_numbered(source).paths if is_numbered(source) else (source,)
+
+
+def number_of(source: Path, frame: int) -> int:
+    """The number that a frame of a source goes by: an image's own, else the frame's.
+
+    Raises:
+        UsageError: There are no images, or not so many.
+    """
+    if not is_numbered(source):
+        return frame
+    numbers = find_numbered(source).numbers
+    if frame >= len(numbers):
+        raise UsageError(f"{source} names {len(numbers)} images: there is no frame {frame}")
+    return numbers[frame]
+
+
+def require_ready(source: Path) -> None:
+    """See that a source may be queued, before all of it is read.
+
+    Raises:
+        BeingWrittenError: A program has it, or one of its images, open for writing.
+        UnsupportedError: It is a picture of a kind that is not read.
+    """
+    for file in files_of(source):
+        require_closed(file)
+        kind_of(file)
+
+
+def is_dropped(entry: Entry, folder: Path, source: Path, *, named: bool) -> bool:
+    """Whether others than who configures nstd may put things where the source lies.
+
+    That is so of all that lies in a watched folder; but not of a link there that a person has
+    named, since what is meant is what it leads to.
+    """
+    if not isinstance(entry, FolderConfig):
+        return False
+    real = Path(os.path.realpath(folder), source.relative_to(folder))
+    return not (named and os.path.realpath(source) != str(real))
+
+
+def job_key(
+    store: JobStore, folder: Path, source: Path, recipe_name: str, *, dropped: bool
+) -> JobKey:
+    """The identity of the work: folder, relative path, content, recipe."""
+    if is_numbered(source):
+        content = fingerprint_all(store, folder, files_of(source), dropped=dropped)
+    else:
+        content = fingerprint(store, folder, source, dropped=dropped)
+    return JobKey(
+        folder=os.fsencode(folder),
+        relative=os.fsencode(source.relative_to(folder)),
+        fingerprint=content,
+        recipe_name=recipe_name,
+    )
