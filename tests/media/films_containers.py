@@ -1,0 +1,118 @@
+"""Containers and codecs that people have, into the default output: MP4 with H.264."""
+
+from tests.media.case import H264, STEREO, Case
+
+_TABLE = {
+    # name: (suffix, ffmpeg's arguments)
+    "mp4-h264-aac": ("mp4", f"{H264} -c:a aac"),
+    "mp4-h264-mp3": ("mp4", f"{H264} -c:a libmp3lame"),
+    "mp4-h264-ac3": ("mp4", f"{H264} -c:a ac3"),
+    "mp4-h264-eac3": ("mp4", f"{H264} -c:a eac3"),
+    "mp4-h264-alac": ("mp4", f"{H264} -c:a alac"),
+    "mp4-h264-opus": ("mp4", f"{H264} -c:a libopus -strict -2"),
+    "mp4-h264-flac": ("mp4", f"{H264} -c:a flac -strict -2"),
+    "mp4-h264-silent": ("mp4", f"{H264} -an"),
+    "mp4-h265-aac": ("mp4", "-c:v libx265 -x265-params log-level=none -tag:v hvc1 -c:a aac"),
+    "mp4-mpeg4-aac": ("mp4", "-c:v mpeg4 -q:v 2 -c:a aac"),
+    "mp4-av1-opus": ("mp4", "-c:v libaom-av1 -cpu-used 8 -crf 20 -c:a libopus -strict -2"),
+    "mp4-vp9-aac": ("mp4", "-c:v libvpx-vp9 -deadline realtime -crf 20 -b:v 0 -c:a aac"),
+    "mp4-fragmented": ("mp4", f"{H264} -c:a aac -movflags frag_keyframe+empty_moov"),
+    "m4v-h264-aac": ("m4v", f"{H264} -c:a aac -f mp4"),
+    "mov-h264-pcm16": ("mov", f"{H264} -c:a pcm_s16le"),
+    "mov-h264-pcm16be": ("mov", f"{H264} -c:a pcm_s16be"),
+    "mov-h264-pcm24": ("mov", f"{H264} -c:a pcm_s24be"),
+    "mov-h264-pcm32": ("mov", f"{H264} -c:a pcm_s32le"),
+    "mov-h264-float": ("mov", f"{H264} -c:a pcm_f32le"),
+    "mov-h264-alaw": ("mov", f"{H264} -c:a pcm_alaw"),
+    "mov-h264-alac": ("mov", f"{H264} -c:a alac"),
+    "mov-prores-pcm24": ("mov", "-c:v prores_ks -profile:v 3 -c:a pcm_s24le"),
+    "mov-prores-proxy": ("mov", "-c:v prores_ks -profile:v 0 -c:a pcm_s16le"),
+    "mov-dnxhr": ("mov", "-s 256x144 -c:v dnxhd -profile:v dnxhr_hq -c:a pcm_s16le"),
+    "mov-mjpeg": ("mov", "-c:v mjpeg -q:v 2 -c:a aac"),
+    "mov-qtrle": ("mov", "-c:v qtrle -c:a aac"),
+    "mov-png": ("mov", "-c:v png -c:a aac"),
+    "mov-cineform": ("mov", "-c:v cfhd -quality film3 -s 96x64 -pix_fmt yuv422p10le -c:a aac"),
+    "mov-hap": ("mov", "-c:v hap -c:a aac"),
+    "mov-v210": ("mov", "-c:v v210 -c:a pcm_s24le"),
+    "mov-h265-main10": (
+        "mov",
+        "-c:v libx265 -x265-params log-level=none -pix_fmt yuv420p10le -tag:v hvc1 -c:a aac",
+    ),
+    "avi-mpeg4-mp3": ("avi", "-c:v mpeg4 -q:v 2 -c:a libmp3lame"),
+    "avi-xvid-bframes": ("avi", "-c:v libxvid -bf 2 -q:v 2 -c:a libmp3lame"),
+    "avi-mpeg4-ac3": ("avi", "-c:v mpeg4 -q:v 2 -c:a ac3"),
+    "avi-msmpeg4-mp3": ("avi", "-c:v msmpeg4 -q:v 2 -c:a libmp3lame"),
+    "avi-mjpeg-pcm": ("avi", "-c:v mjpeg -q:v 2 -c:a pcm_s16le"),
+    "avi-huffyuv-pcm": ("avi", "-c:v huffyuv -c:a pcm_s16le"),
+    "avi-ffvhuff": ("avi", "-c:v ffvhuff -c:a pcm_u8"),
+    "avi-utvideo": ("avi", "-c:v utvideo -c:a pcm_s24le"),
+    "avi-magicyuv": ("avi", "-c:v magicyuv -c:a pcm_s16le"),
+    "avi-raw": ("avi", "-c:v rawvideo -pix_fmt bgr24 -c:a pcm_s16le"),
+    "avi-dv": ("avi", "-vf scale=720:576 -c:v dvvideo -pix_fmt yuv420p -c:a pcm_s16le -ac 2"),
+    "avi-h264-mp3": ("avi", f"{H264} -bf 0 -c:a libmp3lame"),
+    "avi-dropped": (
+        "avi",
+        "-vf select=\"'not(between(n,3,6))'\" -fps_mode vfr -c:v mjpeg -q:v 2 -c:a pcm_s16le",
+    ),
+    "avi-dropped-silent": (
+        "avi",
+        "-vf select=\"'not(between(n,3,6))'\" -fps_mode vfr -c:v mpeg4 -q:v 2 -an",
+    ),
+    "mkv-h264-ac3": ("mkv", f"{H264} -c:a ac3"),
+    "mkv-h264-dts": ("mkv", f"{H264} -c:a dca -strict -2"),
+    "mkv-h264-flac": ("mkv", f"{H264} -c:a flac"),
+    "mkv-h264-vorbis": ("mkv", f"{H264} -c:a libvorbis"),
+    "mkv-h264-opus": ("mkv", f"{H264} -c:a libopus"),
+    "mkv-h264-pcm": ("mkv", f"{H264} -c:a pcm_s16le"),
+    "mkv-h264-float": ("mkv", f"{H264} -c:a pcm_f32le"),
+    "mkv-h264-truehd": ("mkv", f"{H264} -c:a truehd -strict -2"),
+    "mkv-h264-mp2": ("mkv", f"{H264} -c:a mp2"),
+    "mkv-h264-tta": ("mkv", f"{H264} -c:a tta"),
+    "mkv-h264-wavpack": ("mkv", f"{H264} -c:a wavpack"),
+    "mkv-h264-bframes": ("mkv", "-c:v libx264 -bf 3 -pix_fmt yuv420p -crf 10 -c:a aac"),
+    "mkv-ffv1-flac": ("mkv", "-c:v ffv1 -c:a flac"),
+    "mkv-mpeg2-ac3": ("mkv", "-c:v mpeg2video -q:v 2 -c:a ac3"),
+    "mkv-vp8-vorbis": ("mkv", "-c:v libvpx -deadline realtime -b:v 2M -c:a libvorbis"),
+    "mkv-theora-vorbis": ("mkv", "-c:v libtheora -q:v 9 -c:a libvorbis"),
+    "webm-vp8-vorbis": ("webm", "-c:v libvpx -deadline realtime -b:v 2M -c:a libvorbis"),
+    "webm-vp9-opus": ("webm", "-c:v libvpx-vp9 -deadline realtime -crf 20 -b:v 0 -c:a libopus"),
+    "webm-av1-opus": ("webm", "-c:v libaom-av1 -cpu-used 8 -crf 20 -c:a libopus"),
+    "mpg-mpeg1-mp2": ("mpg", "-c:v mpeg1video -q:v 2 -c:a mp2"),
+    "mpg-mpeg2-mp2": ("mpg", "-c:v mpeg2video -q:v 2 -c:a mp2"),
+    "vob-mpeg2-ac3": ("vob", "-c:v mpeg2video -q:v 2 -c:a ac3"),
+    "ts-h264-aac": ("ts", f"{H264} -c:a aac"),
+    "ts-h264-bframes": ("ts", "-c:v libx264 -bf 2 -pix_fmt yuv420p -crf 10 -c:a aac"),
+    "ts-h265-aac": ("ts", "-c:v libx265 -x265-params log-level=none -c:a aac"),
+    "ts-mpeg2-mp2": ("ts", "-c:v mpeg2video -q:v 2 -c:a mp2"),
+    "ts-h264-latm": ("ts", f"{H264} -c:a aac -mpegts_flags latm"),
+    "m2ts-h264-ac3": ("m2ts", f"{H264} -c:a ac3"),
+    "flv-flv1-mp3": ("flv", "-c:v flv -q:v 2 -c:a libmp3lame -ar 44100"),
+    "flv-h264-aac": ("flv", f"{H264} -c:a aac"),
+    "wmv-wmv2-wmav2": ("wmv", "-c:v wmv2 -q:v 2 -c:a wmav2"),
+    "asf-msmpeg4-wmav1": ("asf", "-c:v msmpeg4 -q:v 2 -c:a wmav1"),
+    "ogv-theora-vorbis": ("ogv", "-c:v libtheora -q:v 9 -c:a libvorbis"),
+    "3gp-h263-aac": ("3gp", "-s 128x96 -c:v h263 -q:v 2 -c:a aac"),
+    "mxf-mpeg2-pcm": ("mxf", "-c:v mpeg2video -pix_fmt yuv422p -q:v 2 -c:a pcm_s16le"),
+    "nut-ffv1-pcm": ("nut", "-c:v ffv1 -c:a pcm_s16le"),
+    "dv": ("dv", "-vf scale=720:576 -c:v dvvideo -pix_fmt yuv420p -c:a pcm_s16le -ac 2"),
+    "y4m": ("y4m", "-an -pix_fmt yuv420p"),
+    "gif": ("gif", "-an"),
+}
+
+CASES = [
+    # Of a rate whose frames are not all there each lasts until the next.
+    Case(name=name, source=suffix, make=make, differs=("rate",) if "dropped" in name else ())
+    for name, (suffix, make) in _TABLE.items()
+]
+
+CASES += [
+    Case(name=f"stereo-{name}", source=suffix, make=make, sound=STEREO)
+    for name, suffix, make in (
+        ("mov-pcm24", "mov", f"{H264} -c:a pcm_s24le"),
+        ("avi-pcm", "avi", "-c:v mjpeg -q:v 2 -c:a pcm_s16le"),
+        ("mkv-pcm", "mkv", f"{H264} -c:a pcm_s16le"),
+        ("mxf-pcm", "mxf", "-c:v mpeg2video -pix_fmt yuv422p -q:v 2 -c:a pcm_s16le"),
+        ("mkv-pcm-51", "mkv", f"{H264} -c:a pcm_s16le -ac 6"),
+        ("mkv-ac3-51", "mkv", f"{H264} -c:a ac3 -ac 6"),
+    )
+]
