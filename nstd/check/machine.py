@@ -24,6 +24,7 @@ from nstd.errors import ConfigError, DeviceError, NstdError, StorageError, from_
 from nstd.files import size_text
 from nstd.log import set_up_logging
 from nstd.media.write.codecs import CODECS
+from nstd.media.write.hardware import why_no_nvenc
 from nstd.style.devices import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit.freeze import paints_on_gpu, require_depth
@@ -52,7 +53,7 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     config = config or Config()
     findings += _devices(config)
     findings += _torchvision()
-    findings += _codecs()
+    findings += _codecs(config)
     findings += _weights(config)
     findings += _networks(config)
     findings += _styles(config)
@@ -68,7 +69,7 @@ def warn(config: Config) -> None:
     """
     looks: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: _devices(config),
-        _codecs,
+        lambda: _codecs(config),
         lambda: _weights(config),
         lambda: _networks(config),
         lambda: _styles(config),
@@ -135,7 +136,7 @@ def _torchvision() -> Iterator[Finding]:
     yield Finding("torchvision", "ok", str(found.__version__))
 
 
-def _codecs() -> Iterator[Finding]:
+def _codecs(config: Config) -> Iterator[Finding]:
     missing = []
     for name, codec in CODECS.items():
         try:
@@ -146,6 +147,14 @@ def _codecs() -> Iterator[Finding]:
     yield Finding("codecs", "ok" if works else "fault", f"Encoders that work: {works or 'none'}")
     if missing:
         text = f"This build of PyAV has no encoder for {', '.join(missing)}; install PyAV's wheel."
+        yield Finding("codecs", "note", text)
+    refused = {name: why_no_nvenc(name) for name, codec in CODECS.items() if codec.nvenc}
+    hard = ", ".join(name for name, why in refused.items() if why is None)
+    if hard:
+        yield Finding("codecs", "ok", f"NVIDIA's encoders work too (encoder: nvenc): {hard}")
+    elif config.output.encoder == "nvenc":
+        why = refused[config.output.codec]
+        text = f"NVIDIA's encoder does not work here ({why}): films are encoded in software."
         yield Finding("codecs", "note", text)
 
 

@@ -74,6 +74,7 @@ ENCODING_OPTIONS = {
     "container": "mp4, mov, mkv or webm; gif, apng or webp; png, tif, exr or jpg for numbered"
     " pictures; that of -o if it names one.",
     "profile": "Of prores (proxy, lt, standard, hq, 4444, 4444xq) or dnxhr (lb, sq, hq, hqx, 444).",
+    "encoder": "software, or nvenc: NVIDIA's where it works, which is faster and larger.",
     "depth": "Bits of a color: 8 or 10; ffv1 also has 16.",
     "provenance": "yes or no: the film says how it was painted; see nstd show FILE.",
     "sound": "compatible: what does not play in Chromium and ffmpeg 5.1 is encoded again; copy:"

@@ -8,6 +8,7 @@ from nstd.config.values import Section, Switch, WholeNumber
 from nstd.media.write.codecs import (
     CODECS,
     PICTURES,
+    Encoder,
     EncodeSettings,
     Preset,
     Sound,
@@ -42,6 +43,7 @@ class OutputOverride(Section):
     profile: Profile | None = None
     depth: Depth | None = None
     provenance: Switch | None = None
+    encoder: Encoder | None = None
     sound: Sound | None = None
 
 
@@ -63,6 +65,7 @@ class OutputConfig(Section):
         container: Of the film.
         profile: The codec's, by name; None for what the film needs.
         depth: Bits of a component; None for the codec's usual ones.
+        encoder: "nvenc" for NVIDIA's, where it works.
         provenance: The film says how it was painted.
         sound: Whether sound is encoded again that does not play everywhere, or copied.
     """
@@ -74,6 +77,7 @@ class OutputConfig(Section):
     profile: Profile = "auto"
     depth: Depth = "auto"
     provenance: Switch = True
+    encoder: Encoder = "software"
     sound: Sound = "compatible"
 
     @model_validator(mode="after")
@@ -88,6 +92,8 @@ class OutputConfig(Section):
             raise ValueError(f"{self.codec} has no quality to set")
         if self.quality > codec.worst:
             raise ValueError(f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest")
+        if self.encoder == "nvenc" and codec.nvenc is None:
+            raise ValueError(f"NVIDIA's cards encode no {self.codec}; use h264, h265 or av1")
         if fault := layout_fault(self.codec, **self._layout()):
             raise ValueError("; ".join(fault))
         return self
@@ -121,6 +127,7 @@ class OutputConfig(Section):
         given = self.model_dump() | self._layout()
         if pictures := PICTURES.get(self.container):
             given |= {"codec": "ffv1", "quality": 0, "container": "mkv", "profile": None}
+            given["encoder"] = "software"
             given |= {"depth": given["depth"] or pictures.depths[0], "pictures": self.container}
         return EncodeSettings(**given, threads=threads)
 

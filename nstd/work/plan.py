@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from nstd.errors import LedgerError
+from nstd.media.write.codecs import Encoder
 from nstd.style.recipe import StyleRecipe, plan_levels
 from nstd.temporal.shot import STEPS_SHARE
 from nstd.weights.catalog import POCKET
@@ -49,6 +50,7 @@ class ExecutionPlan:
         history: L-BFGS curvature pairs.
         versions: Of `PACKAGES`.
         machine: The processor's architecture.
+        encoder: What encodes films: "software", or "nvenc" where that was asked for and worked.
     """
 
     device: str
@@ -58,6 +60,7 @@ class ExecutionPlan:
     history: int = 10
     versions: dict[str, str] = field(default_factory=installed_versions)
     machine: str = field(default_factory=platform.machine)
+    encoder: Encoder = "software"
 
     def smaller(self) -> "ExecutionPlan | None":
         """A plan with a shorter history, which takes less memory; None if it cannot be shorter."""
@@ -66,8 +69,14 @@ class ExecutionPlan:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, in plain values."""
-        return asdict(self)
+        """Everything, in plain values; without an encoder where it is the usual one.
+
+        So plans of jobs that were begun when there was no other are what they were.
+        """
+        plan = asdict(self)
+        if self.encoder == "software":
+            del plan["encoder"]
+        return plan
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ExecutionPlan":

@@ -40,6 +40,7 @@ from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.clearing import Clearing
 from nstd.work.crew import WorkerSettings, worker_settings
+from nstd.work.encoder import choose_encoder, encoded_by
 from nstd.work.film import Film, Observer
 from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
@@ -174,7 +175,7 @@ class Worker:
             store=self._store,
             work=work,
             plan=plan,
-            output=OutputSpec.from_json(job.request.output),
+            output=encoded_by(OutputSpec.from_json(job.request.output), plan.encoder),
             painter=self._ready_painter(job, recipe, plan),
             observer=LeaseKeeper(self._observer, self._store, job),
             estimator=self._estimator(recipe),
@@ -193,10 +194,14 @@ class Worker:
 
     def _plan(self, job: Job, work: Path) -> tuple[ExecutionPlan, Job]:
         """The job's frozen plan; a new one where this machine is not what it was made for."""
+        encoder, instead = choose_encoder(job)
+        if instead:
+            job = self._store.report(job, encoder=instead)
         plan = ExecutionPlan(
             device=self._torch_device.type,
             processor=self._device.processor,
             threads=self._threads,
+            encoder=encoder,
         )
         if job.plan is None:
             # It was never begun: what lies there is of a ledger that is gone, and of another film.

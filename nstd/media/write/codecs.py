@@ -15,6 +15,7 @@ PRESETS: tuple[str, ...] = (
 )  # fmt: skip
 
 
+Encoder = Literal["software", "nvenc"]
 Sound = Literal["compatible", "copy"]
 SOUND: tuple[str, ...] = ("compatible", "copy")
 
@@ -45,7 +46,7 @@ class Layout:
     @property
     def halved(self) -> bool:
         """Whether chroma has half of the picture's width."""
-        return "420" in self.pixel_format or "422" in self.pixel_format
+        return any(mark in self.pixel_format for mark in ("420", "422", "p010"))
 
 
 def _plain(*pixel_formats: str) -> tuple[Layout, ...]:
@@ -69,6 +70,8 @@ class Codec:
         smallest: Least width and height of the coded picture.
         tag: The four characters that name it in MP4 where ffmpeg's choice does not play
             everywhere.
+        nvenc: ffmpeg's name of NVIDIA's encoder; None where there is none.
+        hard_layouts: Those that this takes, like `layouts`.
         alpha_beside: Its alpha goes beside the packets, and not every container keeps that.
     """
 
@@ -80,6 +83,12 @@ class Codec:
     smallest: tuple[int, int] = (2, 2)
     tag: str | None = None
     alpha_beside: bool = False
+    nvenc: str | None = None
+    hard_layouts: tuple[Layout, ...] = ()
+
+    def encoder_for(self, kind: "Encoder") -> str:
+        """Ffmpeg's name of its encoder in software, or of NVIDIA's."""
+        return str(self.nvenc) if kind == "nvenc" else self.encoder
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -91,7 +100,15 @@ class Codec:
 # stamps are exact. Matroska's are rounded to a millisecond, and its decoding times cannot be
 # joined.
 CODECS: dict[str, Codec] = {
-    "h264": Codec("libx264", _plain("yuv420p", "yuv444p"), "mp4", ("mp4", "mov", "mkv"), 51),
+    "h264": Codec(
+        "libx264",
+        _plain("yuv420p", "yuv444p"),
+        "mp4",
+        ("mp4", "mov", "mkv"),
+        51,
+        nvenc="h264_nvenc",
+        hard_layouts=_plain("yuv420p", "yuv444p"),
+    ),
     # Apple's players know HEVC only by this tag. In pictures smaller than a block x265 and SVT-AV1
     # write beyond their buffers: seen at 48×48 and at 66×18, and the process crashes later.
     "h265": Codec(
@@ -102,6 +119,8 @@ CODECS: dict[str, Codec] = {
         51,
         (64, 64),
         "hvc1",
+        nvenc="hevc_nvenc",
+        hard_layouts=_plain("yuv420p", "yuv444p", "p010le"),
     ),
     "av1": Codec(
         "libsvtav1",
@@ -110,6 +129,8 @@ CODECS: dict[str, Codec] = {
         ("mp4", "mkv", "webm"),
         63,
         (64, 64),
+        nvenc="av1_nvenc",
+        hard_layouts=_plain("yuv420p", "p010le"),
     ),
     # PyAV's libvpx has 8 bits alone. Its alpha goes beside the packets, which MP4 drops and NUT
     # keeps; none is decoded out of order, so NUT's times are exact too.
@@ -189,6 +210,8 @@ class EncodeSettings:
             "copy" keeps whatever the container holds.
         pictures: One of `PICTURES` that the film becomes; None for a film. Then codec, container
             and depth are those of its segments: FFV1 in Matroska.
+        encoder: "nvenc" for NVIDIA's. It is fast and larger, and its bytes are those of one card
+            and driver.
 
     Raises:
         UsageError: A name is unknown, a number is out of range, or the container cannot hold the
@@ -205,6 +228,7 @@ class EncodeSettings:
     provenance: bool = True
     sound: Sound = "compatible"
     pictures: str | None = None
+    encoder: Encoder = "software"
 
     def __post_init__(self) -> None:
         _one_of("codec", self.codec, CODECS)
@@ -224,6 +248,10 @@ class EncodeSettings:
             )
         if not 1 <= self.threads <= 64:
             raise UsageError(f"An encoder cannot use {self.threads} threads", "Choose from 1 to 64")
+        if self.encoder == "nvenc" and codec.nvenc is None:
+            raise UsageError(
+                f"NVIDIA's cards encode no {self.codec}", "Choose h264, h265 or av1, or software"
+            )
         if self.pictures is not None:
             _one_of("kind of pictures", self.pictures, PICTURES)
         if fault := layout_fault(self.codec, self.profile, self.depth):
@@ -281,6 +309,9 @@ def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool 
     odd = bool(width % 2 or height % 2)
     alpha = alpha and (not CODECS[settings.codec].alpha_beside or settings.holder.side_data)
     offered = _offered(settings.codec, settings.profile, settings.depth)
+    if settings.encoder == "nvenc":
+        hard = CODECS[settings.codec].hard_layouts
+        offered = [one for one in hard if settings.depth in {None, one.bits}]
     return min(offered, key=lambda one: (one.alpha != alpha, odd and one.halved))
 
 

@@ -19,6 +19,8 @@ def encoder_options(settings: EncodeSettings, layout: Layout) -> dict[str, str]:
         settings: How to encode.
         layout: Of the coded picture.
     """
+    if settings.encoder == "nvenc":
+        return _nvenc_options(settings)
     threads, slowness = str(settings.threads), PRESETS.index(settings.preset)
     rated = {"crf": str(settings.quality), "preset": settings.preset}
     match settings.codec:
@@ -52,6 +54,18 @@ def encoder_options(settings: EncodeSettings, layout: Layout) -> dict[str, str]:
         case _:
             options = {"level": "3", "slicecrc": "1", "slices": "4", "threads": threads}
     return options
+
+
+def _nvenc_options(settings: EncodeSettings) -> dict[str, str]:
+    """Of constant quality; a group of pictures is closed there unless told otherwise."""
+    slowness = PRESETS.index(settings.preset)
+    return {
+        "rc": "vbr",
+        "cq": str(settings.quality),
+        "b": "0",
+        "preset": f"p{1 + slowness * 6 // (len(PRESETS) - 1)}",
+        "tune": "hq",
+    }
 
 
 def _same_bytes() -> str:

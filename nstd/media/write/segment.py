@@ -136,11 +136,11 @@ class SegmentWriter:
 
     def _add_stream(self) -> av.VideoStream:
         codec = CODECS[self._settings.codec]
-        rate = stated_rate(self._info)
+        rate, encoder = stated_rate(self._info), codec.encoder_for(self._settings.encoder)
         stream = cast(
             "av.VideoStream",
             self._container.add_stream(
-                codec.encoder, rate=rate, options=encoder_options(self._settings, self._layout)
+                encoder, rate=rate, options=encoder_options(self._settings, self._layout)
             ),
         )
         context = stream.codec_context

@@ -349,7 +349,8 @@ def test_an_entry_overrides_the_output(
     )
     for entry in (*config.folders, *config.batch):
         found = tuple(config.output_of(entry).model_dump().values())
-        assert found == expected + ("auto", "auto", True, "compatible")[len(expected) - 4 :]
+        usual = ("auto", "auto", True, "software", "compatible")
+        assert found == expected + usual[len(expected) - 4 :]
 
 
 def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:

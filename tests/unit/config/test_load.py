@@ -126,7 +126,7 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
     assert config.output.model_dump() == {
         "codec": "h264", "quality": 18, "preset": "medium", "container": "mp4",
         "profile": "auto", "depth": "auto", "provenance": True,
-        "sound": "compatible",
+        "encoder": "software", "sound": "compatible",
     }  # fmt: skip
 
 

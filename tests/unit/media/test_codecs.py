@@ -25,6 +25,11 @@ def test_the_defaults_play_everywhere() -> None:
         ({"quality": 52}, "quality 52 is out of range for h264", "0 .best. to 51"),
         ({"quality": -1}, "quality -1 is out of range", "0 .best."),
         ({"threads": 0}, "0 threads", "from 1 to 64"),
+        (
+            {"codec": "prores", "container": "mov", "encoder": "nvenc"},
+            "NVIDIA's cards encode no prores",
+            "h264, h265 or av1",
+        ),
         ({"profile": "hq"}, "h264 has no profile 'hq'", "Leave it out"),
         ({"codec": "dnxhr", "container": "mov", "profile": "lt"}, "no profile 'lt'", "hqx, hq, sq"),
         ({"codec": "vp9", "container": "webm", "depth": 10}, "no vp9 of 10 bits", "Choose 8"),
@@ -52,6 +57,15 @@ def test_every_encoder_is_told_its_number_of_threads(codec: str) -> None:
     few, many = (EncodeSettings(codec=codec, container=container, threads=n) for n in (1, 3))
     layout = layout_of(few, 96, 64)
     assert encoder_options(few, layout) != encoder_options(many, layout)
+
+
+def test_nvidias_encoders_have_settings_and_layouts_of_their_own() -> None:
+    settings = EncodeSettings(codec="h265", encoder="nvenc", depth=10, quality=22, preset="slow")
+    layout = layout_of(settings, 96, 64)
+    assert (layout.pixel_format, layout.bits, layout.halved) == ("p010le", 10, True)
+    options = encoder_options(settings, layout)
+    assert (options["cq"], options["preset"]) == ("22", "p5")
+    assert CODECS["h265"].encoder_for("nvenc") == "hevc_nvenc"
 
 
 @pytest.mark.parametrize(("width", "height"), [(97, 64), (96, 63), (97, 63)])

@@ -1,0 +1,35 @@
+"""NVIDIA's encoders, and whether they work here."""
+
+from fractions import Fraction
+from typing import cast
+
+import av
+import numpy as np
+
+from nstd.media.write.codecs import CODECS
+
+_SIDE = 256
+"""Of the picture that is tried: none of the encoders refuses it for its size."""
+
+
+def why_no_nvenc(codec: str) -> str | None:
+    """Why NVIDIA's encoder of a codec cannot be used here; None: it can.
+
+    Only trying tells: it needs a card that has one (the largest have none), its driver, and a
+    free session.
+    """
+    name = CODECS[codec].nvenc
+    if name is None:
+        return f"there is none for {codec}"
+    frame = av.VideoFrame.from_ndarray(np.zeros((_SIDE, _SIDE, 3), np.uint8), format="rgb24")
+    frame.pts = 0
+    try:
+        context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+        context.width = context.height = _SIDE
+        context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
+        made = [*context.encode(frame.reformat(format="yuv420p")), *context.encode(None)]
+    except av.FFmpegError as error:
+        return error.strerror or str(error)
+    except ValueError as error:  # this build of ffmpeg does not know it
+        return str(error)
+    return None if made else "it makes nothing"

@@ -1,0 +1,37 @@
+"""What encodes a film: software, or NVIDIA's encoder where that was asked for and works."""
+
+import logging
+from dataclasses import replace
+
+from nstd.ledger.job import Job, path_of
+from nstd.media.write.codecs import Encoder
+from nstd.media.write.hardware import why_no_nvenc
+from nstd.submit.output import OutputSpec
+
+logger = logging.getLogger(__name__)
+
+
+def choose_encoder(job: Job) -> tuple[Encoder, str]:
+    """What encodes a job's film, and a sentence where it is not what was asked for.
+
+    Segments of two encoders cannot be joined, so a film that was begun in software goes on so. What
+    NVIDIA's encoder has begun goes on with it as long as that works.
+
+    Raises:
+        LedgerError: The job is of another version.
+    """
+    wanted = OutputSpec.from_json(job.request.output).encode
+    begun_otherwise = job.plan is not None and job.plan.get("encoder") != wanted.encoder
+    if wanted.encoder == "software" or begun_otherwise:
+        return "software", ""
+    why = why_no_nvenc(wanted.codec)
+    if why is None:
+        return "nvenc", ""
+    said = f"software: NVIDIA's encoder does not work here ({why})"
+    logger.warning("%s is encoded in %s", path_of(job.request.source).name, said)
+    return "software", said
+
+
+def encoded_by(output: OutputSpec, encoder: Encoder) -> OutputSpec:
+    """The same output, encoded by what was chosen."""
+    return replace(output, encode=replace(output.encode, encoder=encoder))
