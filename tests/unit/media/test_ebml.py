@@ -1,6 +1,7 @@
 """The shape of a pixel in Matroska's header: written in place, all else as it was."""
 
 import io
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -40,7 +41,7 @@ def test_a_size_is_stated_in_room_that_a_title_makes(tmp_path: Path, title: str)
     assert after[end:] == before[end:]
     with av.open(io.BytesIO(after), "r") as film:
         stream = film.streams.video[0]
-        assert stream.display_aspect_ratio == 2
+        assert stream.sample_aspect_ratio == Fraction(4, 3)
         assert stream.metadata.get("title", "") == title
         assert len([packet for packet in film.demux(video=0) if packet.size]) == 2
 
