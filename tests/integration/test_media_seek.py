@@ -42,6 +42,8 @@ SOUGHT = {
     "mpeg1.mpg": "-c:v mpeg1video -q:v 3 -g 12 -bf 2",
     "interlaced.ts": f"{MPEG2} {TOP_FIRST}",
     "mpeg4.mp4": "-c:v mpeg4 -q:v 3 -g 12 -bf 2",
+    "turn.avi": "-c:v mpeg4 -q:v 3 -g 12",
+    "mjpeg.avi": "-c:v mjpeg -q:v 3",
     "vp8.webm": "-c:v libvpx -g 12 -b:v 1M -deadline realtime -cpu-used 8 -auto-alt-ref 1",
     "vp9.webm": "-c:v libvpx-vp9 -g 12 -crf 20 -b:v 0 -deadline realtime -cpu-used 8",
     "av1.mkv": "-c:v libsvtav1 -preset 12 -g 12 -crf 30",
@@ -53,7 +55,7 @@ SOUGHT = {
 }
 UNSOUGHT = {
     "refreshed.mp4": f"{X264} -bf 0 -x264-params intra-refresh=1",  # keyframes that are none
-    "open.avi": OPEN,  # no times of presentation
+    "open.avi": OPEN,  # only times of decoding, and frames are reordered
     "stream.h264": X264,  # no times at all
 }
 

@@ -112,7 +112,7 @@ def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = 
     with open_stream(path, index) as (container, stream):
         first = list(islice(decoded(container, stream, path, entry), LANDING))
     times = [frame.pts for frame in first if frame.pts is not None and not frame.is_corrupt]
-    if not counted.exact or not times or len(times) < len(first):
+    if not counted.timed or not times or len(times) < len(first):
         return None
     place = int(np.searchsorted(counted.times, times[0]))
     return place if counted.times[place : place + len(times)].tolist() == times else None

@@ -120,10 +120,10 @@ def _decoder(
 ) -> AbstractContextManager[Decoder]:
     # Where packets do not state their own times decoders tell others' times: the frames simply get
     # the stated ones in turn.
-    ordered = len(counted.times) > 0 and not counted.exact
+    untimed = len(counted.times) == 0
     if info.reader == "pyav":
-        return pyav_decoder(path, info, timed=not ordered, entry=entry)
-    return opencv_decoder(path, info, None if ordered else counted.offset)
+        return pyav_decoder(path, info, timed=untimed or counted.timed, entry=entry)
+    return opencv_decoder(path, info, counted.offset if untimed or counted.exact else None)
 
 
 class _Film:

@@ -43,6 +43,8 @@ class Scan:
         sound_bytes: Size of all packets of sound.
         exact: Every packet states its own presentation time; otherwise only the set of times is
             known, and some packets may show nothing.
+        in_turn: Every packet shows a frame when it is decoded, so that its time of decoding is that
+            of its frame: as AVI has it, which states no others, where no frame is reordered.
         torn: The file ends in the midst of its last packet.
         keyframes: int64 `[keyframes, 3]`, in the order of decoding: time stamps of presentation
             and of decoding, and size in bytes, of packets that say they need none before them.
@@ -59,8 +61,14 @@ class Scan:
     sound_bytes: int
     exact: bool
     torn: bool = False
+    in_turn: bool = False
     keyframes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
     changes: tuple[Change, ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        """Whether decoders tell each frame's time."""
+        return self.exact or self.in_turn
 
     @property
     def span(self) -> int:
@@ -233,7 +241,7 @@ class _Tally:
         self._last = (-(1 << 62), 0)
         self._end = 0.0
         self._sound_bytes = 0
-        self._torn = False
+        self._torn = self._in_turn = False
 
     @property
     def frames(self) -> int:
@@ -270,6 +278,7 @@ class _Tally:
         Args:
             delay: How many packets the decoder takes in before its first frame comes out.
         """
+        self._in_turn = delay == 0 and self._pts == self._dts and None not in self._dts
         stated = sorted(stamp for stamp in self._dts if stamp is not None)
         if stated and len(stated) == len(self._dts):
             step = max(1, self._last[1])
@@ -313,6 +322,7 @@ class _Tally:
             end=self._end,
             sound_bytes=self._sound_bytes,
             exact=complete and states_times and not filled,
+            in_turn=self._in_turn,
             # In a transport stream, what was badly received is marked so too.
             torn=self._torn and container != "mpegts",
             keyframes=np.array(self._keyframes, np.int64).reshape(-1, 3),

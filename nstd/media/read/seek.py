@@ -42,7 +42,7 @@ class Entry:
 
 def entries(counted: Scan) -> tuple[Entry, ...]:
     """The keyframes of a film whose times tell them apart, in order."""
-    if not counted.exact:
+    if not counted.timed:
         return ()
     times, pts = counted.times, counted.keyframes[:, 0]
     left, right = (np.searchsorted(times, pts, side) for side in ("left", "right"))
