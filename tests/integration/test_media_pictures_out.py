@@ -20,7 +20,6 @@ from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
-from nstd.media.write.keeping import decide
 from nstd.media.write.numbered import first_of, numbered, rest_path
 from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.rehearsal import plan
@@ -275,5 +274,5 @@ def test_what_pictures_do_not_hold_is_in_the_plan(tmp_path: Path) -> None:
 )
 def test_alpha_is_in_the_plan(tmp_path: Path, encode: EncodeSettings, outcome: str) -> None:
     source = clips.make(tmp_path / "a.mp4")
-    (fate,) = decide(source, replace(probe(source), alpha=True), encode).fates
+    (fate,) = plan(source, replace(probe(source), alpha=True), encode).fates
     assert (fate.what, fate.outcome, fate.loss) == ("transparency", outcome, outcome != "kept")

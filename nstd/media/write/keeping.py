@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,11 @@ _GOPROS = b"DEVC"
 """Begin of the packets of GoPro's telemetry, which is the one kind of data that MP4 takes."""
 _ARTWORK = {"mjpeg", "png"}
 """Pictures that QuickTime's metadata can be."""
-_SEARCHED = 5_000
-"""Packets of all streams among which those are looked for: a minute or more of a film. Of a stream
-that begins later its header alone is tried."""
+_SEARCHED = 1_000
+"""Packets of all streams but the pictures among which those are looked for: ten seconds or more of
+a film. Of a stream that begins later its header alone is tried."""
 
-Reader = Callable[[int], Iterator["av.Packet[Any]"]]
+Reader = Callable[[int], Sequence["av.Packet[Any]"]]
 """Gives all packets of the stream with a number."""
 Heads = Mapping[int, Sequence["av.Packet[Any]"]]
 
@@ -85,12 +86,28 @@ class Keeping:
         return replace(self, fates=(*self.fates, *fates), unsaid=self.unsaid | {*names})
 
 
+def reader_of(source: Path, alive: Callable[[], object]) -> Reader:
+    """Reads all packets of a stream of a film, once: the whole file may have to be gone through.
+
+    Args:
+        source: The film.
+        alive: Told of each packet that there is still life.
+    """
+
+    @cache
+    def read(index: int) -> Sequence["av.Packet[Any]"]:
+        with open_film(source) as film:
+            return list(beating(packets(film, source, index), alive))
+
+    return read
+
+
 def decide(
     source: Path,
     info: VideoInfo,
     settings: EncodeSettings,
-    *,
-    alive: Callable[[], object] = lambda: None,
+    texts: Reader,
+    alive: Callable[[], object],
 ) -> Keeping:
     """Decide what becomes of each part of a film beside its pictures.
 
@@ -101,6 +118,7 @@ def decide(
         source: The film.
         info: Its facts.
         settings: How it will be encoded.
+        texts: Gives the packets of text subtitles; see `reader_of`.
         alive: Told of each packet that there is still life.
 
     Raises:
@@ -113,15 +131,10 @@ def decide(
             fates = tuple(_beside_pictures(film, others, info, settings))
             return Keeping(settings.pictures, picture_fates(info, settings) + fates)
         heads = first_packets(film, source, others, alive)
-
-        def read(index: int) -> Iterator["av.Packet[Any]"]:
-            with open_film(source) as again:
-                yield from beating(packets(again, source, index), alive)
-
         fates = tuple(
             fate
             for index in others
-            if (fate := _fate(film.streams[index], settings, heads.get(index, ()), read))
+            if (fate := _fate(film.streams[index], settings, heads.get(index, ()), texts))
         )
         gone = {fate.stream for fate in fates if fate.outcome == "lost"}
         kept = [stream for stream in film.streams if stream.index not in gone]
@@ -134,6 +147,7 @@ def first_packets(
 ) -> Heads:
     """The first packets of each of these streams, as far as they are found without reading on."""
     heads: dict[int, list[av.Packet[Any]]] = defaultdict(list)
+    streams = [one for one in streams if film.streams[one].type != "attachment"]
     if not streams:
         return heads
     for number, packet in enumerate(beating(packets(film, source, *streams), alive)):
@@ -223,7 +237,7 @@ def _beside_pictures(
     """What becomes of all else where a film becomes pictures."""
     why = f"{settings.pictures} holds pictures alone"
     for index in streams:
-        if fate := _fate(film.streams[index], settings, (), lambda _: iter(())):
+        if fate := _fate(film.streams[index], settings, (), lambda _: ()):
             yield lost(fate.kind, fate.what, why, index)
     if film.chapters():
         yield lost("chapters", "chapters", why)

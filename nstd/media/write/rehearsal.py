@@ -14,7 +14,7 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import open_film
 from nstd.media.write.assemble import Written, write_film
 from nstd.media.write.codecs import CODECS, EncodeSettings
-from nstd.media.write.keeping import Keeping, decide, first_packets
+from nstd.media.write.keeping import Keeping, decide, first_packets, reader_of
 from nstd.media.write.picture import Picture
 from nstd.media.write.saying import sayings, unkept
 from nstd.media.write.segment import write_trial
@@ -44,7 +44,8 @@ def plan(
         InputError: The source cannot be read any more.
         StorageError: The file system failed.
     """
-    keeping = decide(source, info, settings, alive=alive)
+    texts = reader_of(source, alive)
+    keeping = decide(source, info, settings, texts, alive)
     if settings.pictures is not None:
         return keeping
     with TemporaryDirectory() as folder:
@@ -57,7 +58,7 @@ def plan(
     if not keeping.losses:
         return keeping
     others = {
-        name: len(decide(source, info, replace(settings, container=name), alive=alive).losses)
+        name: len(decide(source, info, replace(settings, container=name), texts, alive).losses)
         for name in CODECS[settings.codec].containers
     }
     better = [name for name, count in others.items() if count < len(keeping.losses)]

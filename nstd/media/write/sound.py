@@ -19,8 +19,9 @@ from nstd.media.write.tracks import Track, Window, add_copy, default_layout, des
 
 _LOG = logging.getLogger(__name__)
 
-_BITS_PER_CHANNEL = 96_000
-"""Of AAC and Opus, a second: 192,000 for stereo."""
+_BITS_PER_CHANNEL = 128_000
+"""Of AAC and Opus, a second. Of noise and chords in MP3 or AC-3 of 192 kbit/s, AAC of so many bits
+takes 0.4 to 0.5 dB more of what was there before them; of 96,000, 2.6 to 3.2 dB."""
 _RATES: dict[str, tuple[int, ...]] = {
     "aac": (
         96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
@@ -87,13 +88,12 @@ def sound_fate(
     """
     what, codec = describe(stream), codec_name(stream)
     why = unplayable(codec, container, mode)
-    if not why:
-        refused = refusal(stream, container, head)
-        if not refused:
-            return Fate("sound", what, stream=stream.index)
+    if refusal(stream, container, head):
         why = f"{container.name} cannot hold it"
+    if not why:
+        return Fate("sound", what, stream=stream.index)
     # Without channels: announced, but no packet tells what it is.
-    if codec == "unknown" or not stream.channels:
+    if codec == "unknown" or not (stream.channels and stream.rate):
         return lost("sound", what, f"{container.name} cannot hold it", stream.index)
     how = recoding(stream, container)
     if how is None:
@@ -280,7 +280,7 @@ def _sample_of(stream: av.AudioStream) -> tuple[int, bool]:
     name = codec_name(stream)
     if stated := re.match(r"pcm_([suf])(\d+)", name):
         return int(stated[2]), stated[1] == "f"
-    form = stream.format.name
+    form = getattr(stream.format, "name", "")
     if form.startswith(("flt", "dbl")):
         return {"flt": 32, "dbl": 64}[form[:3]], True
     return {"u8": 8, "s16": 16}.get(form.removesuffix("p"), 24), False
