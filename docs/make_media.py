@@ -9,7 +9,8 @@ from pathlib import Path
 
 from av.stream import Disposition
 
-from nstd.media.names import FILM_SUFFIXES, PILLOW_FORMATS, REFUSED_FORMATS
+from nstd.media.names import FILM_SUFFIXES, READ_FORMATS, REFUSED_FORMATS
+from nstd.media.still_write import STILL_FORMATS
 from nstd.media.write.codecs import CODECS, Codec
 from nstd.media.write.containers import CONTAINERS, Container
 from nstd.media.write.metadata import HOLDS
@@ -50,11 +51,18 @@ def made(text: str) -> str:
                 for codec in SOUND
             ],
         ),
+        "pictures": _table(
+            ("", *STILL_FORMATS),
+            [
+                (what, *(_yes(getattr(one, key)) for one in STILL_FORMATS.values()))
+                for key, what in _BESIDE.items()
+            ],
+        ),
         "read": _table(
             ("", "By their names"),
             [
                 ("Films", _listed(FILM_SUFFIXES)),
-                ("Pictures", _listed(PILLOW_FORMATS)),
+                ("Pictures", _listed(READ_FORMATS)),
                 ("Not read", ", ".join(REFUSED_FORMATS)),
             ],
         ),
@@ -123,6 +131,20 @@ _HELD = (
     ("Flags of streams", _flags),
 )
 """What a container holds, and how that is told of one."""
+
+
+_BESIDE = {
+    "alpha": "Transparency",
+    "deep": "16 bits a color",
+    "profile": "A statement of its colors",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC",
+    "text": "Keywords with texts",
+    "comment": "A comment",
+    "dpi": "Resolution",
+}
+"""What a format of pictures holds, by its name in `StillFormat`."""
 
 
 def _yes(held: object) -> str:

@@ -18,7 +18,7 @@ from nstd.config.recipe import RecipeConfig, TemporalConfig
 from nstd.errors import NstdError, visible
 from nstd.gallery import list_styles
 from nstd.ledger.job import JobState
-from nstd.media.names import STILL_SUFFIXES
+from nstd.media.names import READ_FORMATS
 from nstd.style.recipe import FORMATS, LAYERS
 
 Offer = tuple[str, str]
@@ -77,7 +77,7 @@ def _quiet(find: Callable[[typer.Context], Iterable[Offer]]) -> Completer:
 def styles(_: typer.Context) -> Iterator[Offer]:
     """The styles that ship, and the pictures in the working folder."""
     yield from ((style.name, style.description) for style in list_styles())
-    here = sorted(path.name for path in Path().iterdir() if path.suffix.lower() in STILL_SUFFIXES)
+    here = sorted(path.name for path in Path().iterdir() if path.suffix.lower() in READ_FORMATS)
     yield from ((name, "a picture") for name in here if not name.startswith("."))
 
 

@@ -35,6 +35,10 @@ PILLOW_FORMATS = {
 """Suffixes, in lower case, that are taken for still pictures, and Pillow's names of the formats."""
 
 STILL_SUFFIXES: frozenset[str] = frozenset(PILLOW_FORMATS)
+"""Those that pictures are written with."""
+
+READ_FORMATS = PILLOW_FORMATS | {".exr": "EXR"}
+"""Those that pictures are read with, and the names of the formats."""
 
 REFUSED_FORMATS = {
     "JPEG XL": (".jxl",),
@@ -45,7 +49,6 @@ REFUSED_FORMATS = {
         ".raf", ".pef", ".srw", ".x3f", ".3fr", ".iiq", ".rwl", ".kdc",
     ),
     "Photoshop": (".psd", ".psb"),
-    "OpenEXR": (".exr",),
     "Radiance HDR": (".hdr",),
     "GIMP": (".xcf",),
     "PDF": (".pdf",),
@@ -73,7 +76,7 @@ NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
 def is_numbered(path: Path) -> bool:
     """Whether a path names numbered images, by a number field or as a glob, and no file."""
     named = NUMBER_FIELD.search(path.name) is not None or glob.has_magic(path.name)
-    return named and path.suffix.lower() in STILL_SUFFIXES and not os.path.lexists(path)
+    return named and path.suffix.lower() in READ_FORMATS and not os.path.lexists(path)
 
 
 FILM = "film"
@@ -93,7 +96,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"\xff\x0a|\0{3}\x0cJXL ", "JPEG XL"),
     (rb"\0{3}\x0cjP  \r\n|\xff\x4f\xff\x51", "JPEG 2000"),
     (rb"8BPS", "Photoshop"),
-    (rb"\x76\x2f\x31\x01", "OpenEXR"),
+    (rb"\x76\x2f\x31\x01", "EXR"),
     (rb"#\?(?:RADIANCE|RGBE)", "Radiance HDR"),
     (rb"gimp xcf", "GIMP"),
     (rb"%PDF-", "PDF"),
@@ -143,7 +146,7 @@ def kind_of(path: Path, content: Path | None = None) -> Kind:
     if refused := _refused(suffix, found):
         raise UnsupportedError(f"{path} is {_named(refused)}, which is not read", REFUSED_REMEDY)
     if found is None:
-        found = PILLOW_FORMATS.get(suffix, FILM)
+        found = READ_FORMATS.get(suffix, FILM)
     if found == FILM or (found == "PNG" and _is_animated_png(head)):
         return Kind(still=False)
     return Kind(still=True, format=found, alpha=found == "HEIF" and _has_alpha_item(head))
@@ -163,7 +166,7 @@ NOTE_TAG = "nstd"
 
 def is_media(path: Path) -> bool:
     """Whether a file's name says that it is a film or a picture."""
-    return path.suffix.lower() in FILM_SUFFIXES | STILL_SUFFIXES
+    return path.suffix.lower() in FILM_SUFFIXES | READ_FORMATS.keys()
 
 
 def why_no_media(path: Path) -> str:

@@ -61,6 +61,15 @@ class Shaper:
         return painted
 
 
+def from_light(light: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+    """SRGB of 16 bits of linear light with its primaries, `[height, width, 3]`; 1 is white."""
+    codes = np.empty(light.shape, np.uint16)
+    for top in range(0, len(light), _ROWS):
+        rows = light[top : top + _ROWS].astype(np.float64)
+        codes[top : top + _ROWS] = np.rint(_encoded(np.clip(rows, 0, 1)) * (_CODES - 1))
+    return codes
+
+
 def of_gamma(gamma: float | None, colors: Sequence[float] | None) -> Shaper | None:
     """What PNG's gAMA and cHRM chunks say; None where that is sRGB, or nothing that makes sense.
 

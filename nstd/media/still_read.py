@@ -29,6 +29,7 @@ from nstd.media.names import HEAD_BYTES, PILLOW_FORMATS, REFUSED_REMEDY
 from nstd.media.read.limits import Limits
 from nstd.media.still import Look, Still
 from nstd.media.still_colors import Colors, colors_of
+from nstd.media.still_exr import MAGIC, decode_exr, look_at_exr
 from nstd.media.still_notes import as_bytes, note_in, notes_of
 
 _LOG = logging.getLogger(__name__)
@@ -60,12 +61,18 @@ def decode_still(content: bytes, path: Path, limits: Limits) -> Still:
         UnsupportedError: It is beyond a limit, and is not decoded; or it is camera raw.
     """
     limits.require_still_bytes(path, len(content))
+    if content.startswith(MAGIC):
+        return decode_exr(content, path, limits)
     with _opened(io.BytesIO(content), path, limits) as picture:
         return _decode(picture, content, path)
 
 
 def look_at(file: BinaryIO, path: Path, limits: Limits) -> Look:
     """What a picture's header tells; raises as `decode_still`."""
+    head = file.read(HEAD_BYTES)
+    if head.startswith(MAGIC):
+        return look_at_exr(head, path, limits)
+    file.seek(0)
     with _opened(file, path, limits) as picture:
         _, turn = _exif_of(picture, path)
         width, height = picture.size

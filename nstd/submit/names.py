@@ -15,7 +15,7 @@ from nstd.errors import BusyError, OutputExistsError, UnsupportedError, from_os_
 from nstd.files import facts_of
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.names import FILM_SUFFIXES, STILL_SUFFIXES, kind_of
+from nstd.media.names import FILM_SUFFIXES, READ_FORMATS, kind_of
 from nstd.media.write.codecs import EncodeSettings
 from nstd.submit.output import OutputSpec
 
@@ -219,7 +219,7 @@ def _is_first(entry: Entry, naming: Naming, source: Path) -> bool:
         return path.suffix.lower() != f".{naming.extension}", path.name
 
     wanted = naming(source.stem, source.suffix.removeprefix("."))
-    for suffix in FILM_SUFFIXES | STILL_SUFFIXES:
+    for suffix in FILM_SUFFIXES | READ_FORMATS.keys():
         for rival in (source.with_suffix(suffix), source.with_suffix(suffix.upper())):
             if (
                 rank(rival) < rank(source)

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import pillow_heif
 import pytest
 from PIL import ExifTags, ImageCms, IptcImagePlugin, PngImagePlugin
 
+from nstd.errors import UnreadableError, UnsupportedError
 from nstd.files import publish
 from nstd.media.pictures import read_still
+from nstd.media.read.limits import Limits
 from nstd.media.still import Still
 from nstd.media.still_write import encode_still
 from tests.stills import Keeping, keeping
@@ -388,3 +391,34 @@ def test_16_bits_under_a_table_of_colors_are_read_as_8_and_that_is_named(tmp_pat
     still = read_still(tmp_path / "a.png")
     assert still.deep is None
     assert any("more than 8 bits" in what for what in still.lost)
+
+
+def test_an_exr_is_light_that_its_alpha_was_multiplied_into(tmp_path: Path) -> None:
+    light = np.full((4, 4, 3), 0.25, np.float32)
+    alpha = np.full((4, 4, 1), 0.5, np.float32)
+    alpha[0] = 0
+    content = exr(np.dstack([light, alpha]))
+    (tmp_path / "a.exr").write_bytes(content)
+    still = read_still(tmp_path / "a.exr")
+    assert still.deep is not None
+    assert still.alpha is not None
+    assert (still.alpha[0].max(), still.alpha[1:].min()) == (0, 128)
+    # Half covered, 0.25 is what is left of 0.5: sRGB's code for that is 0.7354 (IEC 61966-2-1).
+    assert np.abs(still.deep[1:] - 0.7354 * 65535).max() < 30
+    (tmp_path / "b.exr").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UnreadableError, match="is damaged"):
+        read_still(tmp_path / "b.exr")
+    (tmp_path / "c.exr").write_bytes(exr(light * 8))
+    assert read_still(tmp_path / "c.exr").lost == ("light brighter than white",)
+    with pytest.raises(UnsupportedError, match="megapixels"):
+        read_still(tmp_path / "a.exr", Limits(still_megapixels=0.00001))
+
+
+def exr(planes: npt.NDArray[np.float32]) -> bytes:
+    layout = {3: "gbrpf32le", 4: "gbrapf32le"}[planes.shape[2]]
+    context = av.CodecContext.create("exr", "w")
+    context.height, context.width = planes.shape[:2]
+    context.pix_fmt, context.time_base = layout, Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(planes, format=layout)
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

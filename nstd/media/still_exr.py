@@ -1,0 +1,81 @@
+"""OpenEXR pictures in, with OpenCV: linear light becomes sRGB of 16 bits."""
+
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from nstd.errors import UnreadableError
+from nstd.media.names import HEAD_BYTES
+from nstd.media.read.limits import Limits
+from nstd.media.still import Look, Still
+from nstd.media.still_colors import from_light
+
+MAGIC = b"\x76\x2f\x31\x01"
+"""How such a file begins."""
+
+_WINDOW = b"dataWindow\0box2i\0"
+_CHANNELS = b"channels\0chlist\0"
+_CHANNEL_BYTES = 16
+"""What is told of a channel behind its name."""
+
+
+def look_at_exr(head: bytes, path: Path, limits: Limits) -> Look:
+    """What the header tells.
+
+    Args:
+        head: The file's first bytes, `HEAD_BYTES` of them.
+        path: Its name, for messages.
+        limits: What it may have at most.
+
+    Raises:
+        UnreadableError: It is damaged.
+        UnsupportedError: It is beyond a limit.
+    """
+    try:
+        at = head.index(_WINDOW) + len(_WINDOW) + 4
+        left, top, right, bottom = struct.unpack_from("<4i", head, at)
+        at = head.index(_CHANNELS) + len(_CHANNELS)
+        (size,) = struct.unpack_from("<I", head, at)
+    except (ValueError, struct.error) as error:
+        raise UnreadableError(f"{path} is damaged (its header is not whole)") from error
+    width, height = right - left + 1, bottom - top + 1
+    if width <= 0 or height <= 0:
+        raise UnreadableError(f"{path} is damaged (it has {width}×{height} pixels)")
+    limits.require_still_size(path, width, height)
+    names, rest = [], head[at + 4 : at + 4 + size]
+    while b"\0" in rest and not rest.startswith(b"\0"):
+        name, _, rest = rest.partition(b"\0")
+        names.append(name)
+        rest = rest[_CHANNEL_BYTES:]
+    return Look(size=(width, height), alpha=b"A" in names, deep=True)
+
+
+def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
+    """Decode a picture; raises as `look_at_exr`."""
+    look = look_at_exr(content[:HEAD_BYTES], path, limits)
+    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # which OpenCV asks for, against damaged files
+    import cv2  # noqa: PLC0415 - few pictures need it
+
+    try:
+        found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise UnreadableError(f"{path} is damaged ({error.err})") from error
+    if found is None or found.shape[1::-1] != look.size:
+        raise UnreadableError(f"{path} is damaged, or of a kind of OpenEXR that is not read")
+    light = np.nan_to_num(np.atleast_3d(found).astype(np.float32))
+    colors, alpha = light[..., :3], None
+    if light.shape[2] == 4:
+        opacity = np.clip(light[..., 3:], 0, 1)
+        colors = np.divide(colors, opacity, out=np.zeros_like(colors), where=opacity > 0)
+        alpha = np.rint(opacity[..., 0] * 255).astype(np.uint8)
+        alpha = None if alpha.min() == 255 else alpha
+    deep = from_light(np.repeat(colors, 3, axis=2) if colors.shape[2] == 1 else colors[..., ::-1])
+    return Still(
+        image=((deep.astype(np.uint32) + 128) // 257).astype(np.uint8),
+        alpha=alpha,
+        format="EXR",
+        deep=deep,
+        lost=("light brighter than white",) if float(colors.max(initial=0)) > 1 else (),
+    )
