@@ -89,6 +89,7 @@ def probe(
         if kind.peak:
             curve = {"arib-std-b67": "HLG"}.get(info.transfer, "PQ")
             remarks.append(f"is HDR ({curve}): it is painted as SDR, its highlights rolled off")
+        remarks += [str(join) for join in counted.joins]
         for change in counted.changes:
             remarks.append(str(change))
             if limits is not None:
@@ -258,7 +259,7 @@ def _note(container: Container) -> str:
 
 def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:
     """From the first frame's time to the last one's end, in the stream's units."""
-    if truncated or not stream.duration:
+    if truncated or counted.joins or not stream.duration:
         return counted.span
     duration = (counted.offset or 0) + stream.duration - start
     if not len(counted.times):

@@ -1,9 +1,10 @@
 """What is in a film, found by reading all its packets without decoding one."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from av.container import InputContainer
 from nstd.errors import from_os_error
 from nstd.media.faults import reading_error
 from nstd.media.read.changes import Change, Changes
+from nstd.media.read.joins import Join, Joins
 from nstd.media.read.limits import Limits
 
 _LOG = logging.getLogger(__name__)
@@ -49,6 +51,7 @@ class Scan:
         keyframes: int64 `[keyframes, 3]`, in the order of decoding: time stamps of presentation
             and of decoding, and size in bytes, of packets that say they need none before them.
         changes: Where the picture's size, layout or aspect changes, as far as packets tell.
+        joins: Where the clock starts anew; `times` are of one clock all the same.
     """
 
     times: npt.NDArray[np.int64]
@@ -64,6 +67,7 @@ class Scan:
     in_turn: bool = False
     keyframes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 3), np.int64))
     changes: tuple[Change, ...] = ()
+    joins: tuple[Join, ...] = ()
 
     @property
     def timed(self) -> bool:
@@ -205,10 +209,11 @@ def _read_through(
     with open_film(path) as container:
         tally = _Tally(index)
         changes = Changes(container.streams[index])
+        joins = Joins(container.format.name, index)
         promised = _promised(container, index)
         streams = [s.index for s in container.streams if s.type in ("video", "audio")]
         for packet in beating(packets(container, path, *streams), alive):
-            tally.add(packet)
+            tally.add(packet, *joins.place(packet))
             if packet.stream_index == index:
                 changes.look_at(packet)
             if limits is not None:
@@ -216,8 +221,10 @@ def _read_through(
         stream = container.streams[index]
         if container.format.name == "avi" and isinstance(stream, av.VideoStream):
             tally.show_as_decoded(stream.codec_context.reorder_depth)
+        found = joins.found(stream.time_base or Fraction(1, av.time_base))
+        tally.rejoin(found)
         counted = tally.result(promised, stream.start_time, container.format.name)
-        return replace(counted, changes=tuple(changes.found))
+        return replace(counted, changes=tuple(changes.found), joins=found)
 
 
 def _promised(container: InputContainer, index: int) -> int:
@@ -236,19 +243,21 @@ class _Tally:
         self._index = index
         self._pts: list[int | None] = []
         self._dts: list[int | None] = []
+        self._parts: list[int] = []
         self._keyframes: list[tuple[int, int, int]] = []
         self._packets = 0
         self._last = (-(1 << 62), 0)
         self._end = 0.0
         self._sound_bytes = 0
-        self._torn = self._in_turn = False
+        self._time_base = Fraction(1)
+        self._torn = self._in_turn = self._rejoined = False
 
     @property
     def frames(self) -> int:
         """How many packets that show a frame were added."""
         return len(self._pts)
 
-    def add(self, packet: "av.Packet[Any]") -> None:
+    def add(self, packet: "av.Packet[Any]", part: int, pts: int | None) -> None:
         self._torn = packet.is_corrupt
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and packet.stream.type != "attachment":
@@ -261,13 +270,31 @@ class _Tally:
         self._packets += 1
         if packet.is_discard or _hidden(packet):
             return
-        self._pts.append(packet.pts)
+        self._pts.append(pts)
         self._dts.append(packet.dts)
+        self._parts.append(part)
+        self._time_base = packet.time_base
         if packet.is_keyframe and packet.pts is not None:
             decoded = packet.pts if packet.dts is None else packet.dts
             self._keyframes.append((packet.pts, decoded, packet.size))
         if stamp is not None and stamp > self._last[0]:
             self._last = (stamp, packet.duration or 0)
+
+    def rejoin(self, joins: Sequence[Join]) -> None:
+        """Give all frames times of one clock."""
+        self._rejoined = bool(joins)
+        if not joins:
+            return
+        shifts = [0, *(round(join.shift / self._time_base) for join in joins)]
+        step = max(1, self._last[1])
+        ends: dict[int, int] = {}
+        for part, pts in zip(self._parts, self._pts, strict=True):
+            ends[part] = max(ends.get(part, 0), (pts or 0) + step)
+        for number, part in enumerate(self._parts):
+            if (pts := self._pts[number]) is None:
+                pts = ends[part]
+                ends[part] += step
+            self._pts[number] = pts + shifts[part]
 
     def show_as_decoded(self, delay: int) -> None:
         """Time frames as players do where packets state when they are decoded only, as in AVI.
@@ -321,7 +348,7 @@ class _Tally:
             tail=self._last[1],
             end=self._end,
             sound_bytes=self._sound_bytes,
-            exact=complete and states_times and not filled,
+            exact=complete and states_times and not filled and not self._rejoined,
             in_turn=self._in_turn,
             # In a transport stream, what was badly received is marked so too.
             torn=self._torn and container != "mpegts",

@@ -19,7 +19,8 @@ from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
 from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
 from nstd.media.names import NOTE_TAG
-from nstd.media.read.scan import beating, open_film, packets
+from nstd.media.read.joins import rejoined
+from nstd.media.read.scan import beating, open_film, packets, scan
 from nstd.media.write.boxes import TrackMarks
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.ebml import state_size, with_room
@@ -161,7 +162,7 @@ def write_film(
         chapters = _chapters(source, window)
         output.set_chapters(chapters)
         shift = round(window.shift / picture.info.time_base)
-        found = (read or _all_packets(source))(list(tracks)) if tracks else iter(())
+        found = (read or _all_packets(source, picture.info))(list(tracks)) if tracks else iter(())
         timed = heapq.merge(
             picture.packets(painted, shift), _others(found, tracks), key=lambda pair: pair[0]
         )
@@ -203,8 +204,10 @@ def _skipped(info: VideoInfo, span: tuple[int, int] | None) -> int:
     return round((span[0] - info.start) * info.time_base * info.frame_rate) if span else 0
 
 
-def _all_packets(source: InputContainer) -> Packets:
-    return lambda streams: packets(source, Path(source.name), *streams)
+def _all_packets(source: InputContainer, info: VideoInfo) -> Packets:
+    path = Path(source.name)
+    joins = scan(path, info.stream).joins
+    return lambda streams: rejoined(packets(source, path, *streams), joins)
 
 
 def _marks(stream: Stream) -> TrackMarks:
