@@ -79,7 +79,8 @@ def require_free_names(film: Film, frames: int) -> None:
         there = {path.name for path in film.target.parent.iterdir()}
     except OSError as error:
         raise from_os_error(error, film.target.parent, "looking into") from error
-    for offset in range(1, frames):
+    first = film.output.first
+    for offset in film.offsets(first, first + frames - 1)[1:]:
         name = numbered(film.target, offset).name
         if name in there and not film.output.overwrite:
             raise OutputExistsError(f"{film.target.with_name(name)} is there already")

@@ -131,6 +131,17 @@ class Film:
         end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
         return max(0, end - self.output.first)
 
+    def offsets(self, first: int, last: int) -> list[int]:
+        """By how much the numbers of frames are above that of the first: images keep theirs.
+
+        Args:
+            first: The first frame.
+            last: The last one.
+        """
+        images = self.images
+        numbers = range(last + 1) if images is None else images.numbers
+        return [number - numbers[first] for number in numbers[first : last + 1]]
+
     def progress(self, frame: int, total: int) -> None:
         """Note that `frame` is painted."""
         self.store.progress(self.job, frame - self.output.first + 1, total)

@@ -242,7 +242,7 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
             as_painted(film, info),
             film.target,
             film.output.encode,
-            frames=closed[-1].last + 1 - closed[0].first,  # type: ignore[operator]
+            offsets=film.offsets(closed[0].first, closed[-1].last or 0),
             end=lasts * info.time_base,
             note=film.note(info.note),
             alive=film.observer.alive,

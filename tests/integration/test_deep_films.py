@@ -9,11 +9,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from nstd.config import Config
 from nstd.errors import Interrupted, OutputExistsError
 from nstd.ledger.store import JobStore
 from nstd.media.frame import Image
 from nstd.media.write.codecs import EncodeSettings
-from nstd.style.recipe import INDEPENDENT, Temporal
+from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
+from nstd.submit.output import OutputSpec
+from nstd.work.stylize import stylize
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest
 from tests.integration.test_media_alpha import film_with_alpha
 from tests.jobs import Onlooker
@@ -124,3 +127,20 @@ def test_a_picture_of_somebody_elses_is_found_before_painting(houses: Any) -> No
     assert not onlooker.worked_on
     assert house.beside_the_target() == ["x_0005.png"]
     assert other.read_bytes() == b"mine"
+
+
+def test_images_keep_their_numbers_where_some_are_missing(tmp_path: Path) -> None:
+    for number in (7, 8, 11):
+        PIL.Image.fromarray(coarse(number, SIZE)).save(tmp_path / f"shot_{number:03}.png")
+    (tmp_path / "out").mkdir()
+    source, target = tmp_path / "shot_%03d.png", tmp_path / "out/x_%04d.png"
+    spec = OutputSpec(encode=PICTURES, copy=True)
+    config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    style = StyleSource(image=str(tmp_path / "shot_007.png"))
+    recipe = StyleRecipe(styles=(style,), temporal=INDEPENDENT)
+    (result,) = stylize(config, [source], recipe, spec, target, Onlooker())
+    assert result.error is None
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["x_0007.png", "x_0008.png", "x_0011.png"]
+    with PIL.Image.open(tmp_path / "out/x_0011.png") as picture:
+        assert np.array_equal(np.asarray(picture), coarse(11, SIZE))

@@ -59,7 +59,7 @@ def written(
         for first, last in pairwise([0, *cuts, len(frames)])
     ]
     end = Fraction(sum(DELAYS), 1000)
-    part = assemble_pictures(parts, info, target, encode, frames=len(frames), end=end)
+    part = assemble_pictures(parts, info, target, encode, offsets=range(len(frames)), end=end)
     assert part == part_path(target)
     put_in_place(part, target, overwrite=False)
     return frames
@@ -125,7 +125,7 @@ def test_a_gif_has_no_frame_that_browsers_would_slow_down(tmp_path: Path) -> Non
     segment = films.write_segment(tmp_path / "s", info, quick, encode)
     target = tmp_path / "x.gif"
     end = Fraction(140, 1000)
-    assemble_pictures([segment], info, target, encode, frames=6, end=end).rename(target)
+    assemble_pictures([segment], info, target, encode, offsets=range(6), end=end).rename(target)
     assert shown(target)[0] == [20, 40, 40, 40]
 
 

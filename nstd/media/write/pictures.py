@@ -40,7 +40,7 @@ def assemble_pictures(
     target: Path,
     settings: EncodeSettings,
     *,
-    frames: int,
+    offsets: Sequence[int],
     end: Fraction,
     note: str = "",
     alive: Callable[[], object] = lambda: None,
@@ -52,7 +52,7 @@ def assemble_pictures(
         info: Facts of the film, at the painted size.
         target: Where the result will be published: of numbered pictures the first one's file.
         settings: Those the segments were encoded with.
-        frames: How many there are.
+        offsets: By how much each frame's number is above the first one's.
         end: When the last frame ends, in seconds since the first one.
         note: What the result says of how it was painted; "" for nothing.
         alive: Told of each frame that there is still life.
@@ -70,8 +70,9 @@ def assemble_pictures(
     discard(rest)
     with removed_on_failure(part):
         try:
-            if settings.numbered or (frames == 1 and settings.pictures == "webp"):
-                _write_numbered(segments, target.absolute(), rest, note, alive)
+            if settings.numbered or (len(offsets) == 1 and settings.pictures == "webp"):
+                names = [numbered(target.absolute(), offset) for offset in offsets]
+                _write_numbered(segments, names, rest, note, alive)
             else:
                 discard(part)
                 anew = partial(_timed, segments, info, alive)
@@ -86,19 +87,22 @@ def assemble_pictures(
 
 
 def _write_numbered(
-    segments: Sequence[Path], first: Path, rest: Path, note: str, alive: Callable[[], object]
+    segments: Sequence[Path],
+    paths: Sequence[Path],
+    rest: Path,
+    note: str,
+    alive: Callable[[], object],
 ) -> None:
     count = 0
     for count, frame in enumerate(_decoded(segments, alive), 1):
-        path = numbered(first, count - 1)
         if count == 1:
-            _write_one(frame, path, note)
-            continue
-        rest.mkdir(exist_ok=True)
-        part = _write_one(frame, rest / path.name, note)
-        part.replace(rest / path.name)
-    if not count:
-        raise VerificationError("There is no segment to make pictures of")
+            _write_one(frame, paths[0], note)
+        elif count <= len(paths):
+            rest.mkdir(exist_ok=True)
+            path = rest / paths[count - 1].name
+            _write_one(frame, path, note).replace(path)
+    if count != len(paths):
+        raise VerificationError(f"There are {count} pictures instead of {len(paths)}")
     if count > 1:
         sync_file(rest)
 
