@@ -173,7 +173,7 @@ def write_film(
             output,
             [stream for stream in output.streams if stream in written],
             {**tags.all, **({"timecode": code} if code else {})},
-        )
+        ) | ({"cover": "yes"} if cover else {})
     with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
         if tags.added:
             tags.added.write(film, tracks_marks)

@@ -33,6 +33,12 @@ def sayings(film: Container, streams: Iterable[Stream], tags: Mapping[str, str])
             # MP4's readers know a track's title as the name of its handler.
             handler = "handler_name" if isinstance(film, InputContainer) else "title"
             said.update(_of_stream(stream, f"{kind} {places[kind]}", handler))
+    for stream in film.streams:
+        # Attached pictures are read as pictures, with the name of the file.
+        if name := stream.metadata.get("filename"):
+            said[f"attached file {name}"] = "yes"
+        if stream.disposition & Disposition.attached_pic:
+            said["cover"] = "yes"
     for number, chapter in enumerate(film.chapters(), 1):
         said[f"title of chapter {number}"] = chapter["metadata"].get("title", "")
     return said

@@ -177,7 +177,10 @@ class SubtitleTrack(Track):
 
 def describe(stream: Stream) -> str:
     """A stream in words, for a log line."""
-    parts = [str(stream.type), codec_name(stream), stream.metadata.get("language")]
+    name = codec_name(stream)
+    if name == "unknown":  # of data often nothing else tells what they are
+        name = stream.metadata.get("handler_name", name)
+    parts = [str(stream.type), name, stream.metadata.get("language")]
     return f"stream {stream.index} ({', '.join(part for part in parts if part)})"
 
 
