@@ -25,9 +25,7 @@ def encoder_options(settings: EncodeSettings, layout: Layout) -> dict[str, str]:
     rated = {"crf": str(settings.quality), "preset": settings.preset}
     match settings.codec:
         case "h264":
-            # Else the stream itself states the unit of time for the rate, which is 12,800 and more.
-            parameters = f"force-cfr=1:{_same_bytes()}"
-            options = rated | {"threads": threads, "x264-params": parameters}
+            options = rated | {"threads": threads, "x264-params": _same_bytes()}
         case "h265":
             parameters = f"log-level=none:open-gop=0:pools={threads}:frame-threads=1"
             options = rated | {"x265-params": parameters}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 
 from nstd.errors import VerificationError
@@ -48,6 +49,7 @@ class Picture:
         self.stamps: list[int] = []
         self.colors = (0, 0, 0, 0)
         self._header: bytes | None = None
+        self._restated: BitStreamFilterContext | None = None
         for segment in segments:
             self._read(segment)
         if not self.stamps:
@@ -69,7 +71,7 @@ class Picture:
         decode_at = iter(self._decode_at)
         for segment in self._segments:
             with open_film(segment) as container:
-                for packet in packets(container, segment, 0):
+                for packet in self._stating(packets(container, segment, 0)):
                     pts = self._units(packet)
                     packet.time_base = self.info.time_base
                     packet.pts = pts - shift
@@ -84,6 +86,10 @@ class Picture:
         with open_film(self._segments[0]) as container:
             template = container.streams.video[0]
             stream = output.add_stream_from_template(template, opaque=True)
+            if settings.codec == "h264":
+                # x264 states the unit of time for a rate, 12,800 and more: the field rate it is.
+                how = f"h264_metadata=tick_rate={2 * stated_rate(self.info)}"
+                self._restated = BitStreamFilterContext(how, template, stream)
         stream.time_base = self.info.time_base
         stream.codec_context.framerate = stated_rate(self.info)
         # Not every codec states it itself, and the template forgets what the container said.
@@ -97,6 +103,11 @@ class Picture:
             stream.metadata["alpha_mode"] = "1"
         self.colors = colors_of(stream.codec_context)
         return stream
+
+    def _stating(self, found: Iterator["av.Packet[Any]"]) -> Iterator["av.Packet[Any]"]:
+        """The packets, as they are where the stream's header states the film's rate."""
+        for packet in found:
+            yield from [packet] if self._restated is None else self._restated.filter(packet)
 
     def kept_matrix(self, settings: EncodeSettings) -> tuple[int, ...] | None:
         """The film's display matrix, where it has one that the container keeps."""
