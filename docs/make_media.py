@@ -11,7 +11,7 @@ from av.stream import Disposition
 
 from nstd.media.names import FILM_SUFFIXES, READ_FORMATS, REFUSED_FORMATS
 from nstd.media.still_write import STILL_FORMATS
-from nstd.media.write.codecs import CODECS, Codec
+from nstd.media.write.codecs import CODECS, PICTURES, Codec
 from nstd.media.write.containers import CONTAINERS, Container
 from nstd.media.write.metadata import HOLDS
 from nstd.media.write.sound import codec_is_lossless, unplayable
@@ -40,6 +40,10 @@ def made(text: str) -> str:
         "codecs": _table(
             ("Codec", "Containers", "Profiles", "Bits", "Alpha", "Quality"),
             [_codec(name, codec) for name, codec in CODECS.items()],
+        ),
+        "films as pictures": _table(
+            ("Suffix", "What it is", "Bits", "Alpha"),
+            [(name, *_pictures(name)) for name in PICTURES],
         ),
         "containers": _table(
             ("", *CONTAINERS), [(what, *map(tell, CONTAINERS.values())) for what, tell in _HELD]
@@ -83,6 +87,12 @@ def _codec(name: str, codec: Codec) -> Sequence[str]:
         _yes(any(layout.alpha for layout in codec.layouts)),
         f"0 to {codec.worst}" if codec.worst else "–",
     )
+
+
+def _pictures(name: str) -> Sequence[str]:
+    what = "a file for each frame" if PICTURES[name].numbered else "one animation"
+    alpha = {"gif": "all or nothing", "jpg": "–"}.get(name, "yes")
+    return what, ", ".join(map(str, PICTURES[name].depths)), alpha
 
 
 def _sound(codec: str, container: Container) -> str:
