@@ -59,9 +59,7 @@ def test_frames_are_what_ffmpeg_decodes(shared: Path, ffmpeg: str, name: str) ->
         assert np.abs(frame.image.astype(int) - other).mean() <= 1
 
 
-def test_of_two_pictures_the_first_is_painted(
-    shared: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_of_two_pictures_the_first_is_painted(shared: Path, tmp_path: Path) -> None:
     source = shared / "media" / "nasa_13013.mp4"
     with av.open(str(source)) as container:
         best = container.streams.best("video")
@@ -73,7 +71,8 @@ def test_of_two_pictures_the_first_is_painted(
     assert films.streams(painted) == [
         "video", "audio", "subtitle", "audio", "subtitle",
     ]  # fmt: skip
-    assert "stream 3 (video, h264, eng) is not painted, so it is left out" in caplog.text
+    lost = "stream 3 (video, h264, eng): lost (only one stream of pictures is painted)"
+    assert lost in films.sentences(source)
 
 
 def test_a_part_of_a_film_has_its_sound(shared: Path, tmp_path: Path) -> None:
