@@ -63,7 +63,12 @@ def _facts(config: "Config", path: Path) -> dict[str, Any]:
         note, (height, width, _) = still.note, still.image.shape
         facts = {"format": still.format, "width": width, "height": height}
     else:
-        info = probe_guarded(path, accept_truncated=True, limits=config.limits_of())
+        info = probe_guarded(
+            path,
+            accept_truncated=True,
+            limits=config.limits_of(),
+            reading=config.reading_of(),
+        )
         facts, note = pack(info), info.note
         del facts["note"]
     painted = parse_note(note, path.name) if note else None
