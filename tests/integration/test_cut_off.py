@@ -128,11 +128,21 @@ def test_frames_that_turn_out_to_be_missing_are_accepted_too(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     film = clips.damaged(tmp_path / "a.mp4", at=[23, 24])
-    assert not probe(film, accept_truncated=True).truncated
     with caplog.at_level(logging.WARNING):
         frames = list(read_frames(film, probe(film, accept_truncated=True)))
     assert len(frames) == 23
     assert "only 23 of 25 frames" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_an_end_that_cannot_be_decoded_is_told_of_before_painting(
+    tmp_path: Path, name: str
+) -> None:
+    options = {"preset": "ultrafast", "g": "5"}
+    film = clips.damaged(tmp_path / name, at=[22, 23, 24], options=options, **TICKS)
+    with pytest.raises(TruncatedError, match="the last 3 of 25 frames cannot be decoded"):
+        probe(film)
+    assert "the last 3 of 25" in probe(film, accept_truncated=True).remarks[0]
 
 
 class TestDroppedFramesOfAvi:

@@ -19,7 +19,7 @@ from nstd.media.read.opencv import open_capture
 from nstd.media.read.reading import Reading
 from nstd.media.read.scan import Scan, open_film, scan
 from nstd.media.read.structure import lacks_index
-from nstd.media.read.whole import what_is_missing
+from nstd.media.read.whole import what_is_lost_at_end, what_is_missing
 
 _NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
 _SAME_RATE = Fraction(1, 20)
@@ -79,6 +79,7 @@ def probe(
             limits.require_frame_size(path, stream.width, stream.height)
         counted = scan(path, stream.index, limits)
         missing = what_is_missing(path, container, counted)
+        missing = missing or what_is_lost_at_end(path, stream, counted)
         if missing and not accept_truncated:
             raise TruncatedError(f"{path} ends early: {missing}")
         remarks = [f"ends early: {missing}"] if missing else []
