@@ -32,7 +32,7 @@ from nstd.intake.watcher import Watcher
 from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
-from nstd.media.names import is_media, is_still, why_no_media
+from nstd.media.names import is_media, is_numbered, is_still, why_no_media
 from nstd.submit.freeze import output_spec, submit_entry
 from nstd.submit.inputs import watched_folder
 from nstd.submit.sources import is_dropped
@@ -108,6 +108,8 @@ class Desk:
             self.reading.pop(path, None)
 
     def _take(self, folder: WatchedFolder, path: Path) -> str | None:
+        if is_numbered(path):  # a name like a pattern's, whose file has gone
+            raise VanishedError(f"{path} was taken away")
         if not is_media(path):
             return why_no_media(path)
         if self._store.is_output(bytes(path)):

@@ -11,7 +11,7 @@ from nstd.media.still_write import still_fates
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.rehearsal import plan
 from nstd.work.film import Film
-from nstd.work.segments import as_painted
+from nstd.work.segments import as_painted, beside_pictures
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def plan_keeping(film: Film, info: VideoInfo) -> Keeping:
         NstdError: The source cannot be read, or no such film can be written.
     """
     facts, alive = as_painted(film, info), film.observer.alive
-    keeping = plan(film.content, facts, film.output.encode, alive=alive)
+    keeping = plan(beside_pictures(film, info), facts, film.output.encode, alive=alive)
     _tell(film, keeping.container, keeping.fates, keeping.instead)
     return keeping
 

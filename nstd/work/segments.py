@@ -24,7 +24,7 @@ from nstd.media.keep import FrameKeeper
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.pictures import assemble_pictures
-from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins
+from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins, write_trial
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize
@@ -252,7 +252,7 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
         span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
     return assemble(
         paths,
-        film.content,
+        beside_pictures(film, info),
         as_painted(film, info),
         film.target,
         film.output.encode,
@@ -261,6 +261,15 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
         note=film.note(info.note),
         alive=film.observer.alive,
     )
+
+
+def beside_pictures(film: Film, info: VideoInfo) -> Path:
+    """The film from which all comes but the pictures; for images one that has nothing else."""
+    if not film.output.images:
+        return film.content
+    path = film.work / "images-alone.mp4"
+    write_trial(path, as_painted(film, info), film.output.encode)
+    return path
 
 
 def as_painted(film: Film, info: VideoInfo) -> VideoInfo:

@@ -7,6 +7,7 @@ import av
 import cv2
 import numpy as np
 import PIL.Image
+import pillow_heif
 import pytest
 
 from nstd.media.frame import Image
@@ -152,3 +153,14 @@ def test_numbered_images_become_numbered_images_of_the_same_numbers(tmp_path: Pa
     ended = copy(tmp_path / "in/shot_%04d.png", tmp_path / "in/shot_%04d.png", "--overwrite")
     assert ended.code == 2
     assert "take the place of images to be painted" in ended.said
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "webp", "bmp", "heic", "avif"])
+def test_images_of_every_kind_are_films(tmp_path: Path, suffix: str) -> None:
+    pillow_heif.register_heif_opener()
+    for number in (1, 2):
+        PIL.Image.fromarray(picture(number, SIZE)).save(f"a{number}.{suffix}")
+    ended = copy(tmp_path / f"a%d.{suffix}", tmp_path / "b.mp4")
+    assert ended.code == 0, ended.said
+    assert ended.result["frames"] == 2
+    assert not [one for one in ended.sentences if "lost" in one]

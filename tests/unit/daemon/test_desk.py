@@ -14,7 +14,9 @@ from nstd.daemon.desk import Desk, Intake
 from nstd.daemon.first_look import FirstLooks
 from nstd.errors import InputError, LedgerError, NstdError, StorageError, WeightsError
 from nstd.intake.folder import WatchedFolder
+from nstd.ledger.job import path_of
 from nstd.ledger.store import JobStore
+from tests.jobs import save_picture
 
 
 @pytest.fixture
@@ -296,3 +298,17 @@ def test_a_picture_that_is_not_read_is_named_with_what_to_do(desk: Desk, tmp_pat
     with pytest.raises(InputError, match="of the kind JPEG XL, which is not read") as caught:
         desk.take(folder_of(desk), hidden)
     assert not caught.value.retryable
+
+
+def test_a_name_like_a_pattern_is_never_taken_for_all_that_it_matches(
+    desk: Desk, store: JobStore, tmp_path: Path
+) -> None:
+    for name in ("in/a1.png", "in/a2.png"):
+        save_picture(tmp_path / name)
+    with pytest.raises(InputError, match="was taken away"):
+        desk.take(folder_of(desk), tmp_path / "in/a%d.png")
+    assert not store.jobs()
+    real = save_picture(tmp_path / "in/a%d.png")
+    desk.take(folder_of(desk), real)
+    (job,) = store.jobs()
+    assert path_of(job.request.source) == real
