@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError
-from nstd.files import opened, removed_on_failure
+from nstd.files import opened
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.media.alpha import visible
 from nstd.media.frame import VideoInfo
@@ -30,7 +30,7 @@ from nstd.work.checks import (
 from nstd.work.demand import require_affordable
 from nstd.work.film import Film
 from nstd.work.keep import plan_keeping, tell_of_still
-from nstd.work.publish import put_in_place
+from nstd.work.publish import put_in_place, unpublished
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
     as_painted,
@@ -73,7 +73,7 @@ def _stylize_opened(film: Film) -> None:
     except NstdError as error:
         blame_change(film, before, error)
         raise
-    with removed_on_failure(part):
+    with unpublished(part, film.target):
         require_unchanged(film, before)
         require_replaceable(film.store, film.target, film.output)
     film.require_output()
@@ -161,6 +161,6 @@ def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
     except BusyError:
         # Canceled while it was put together. Had another worker taken over, it would be its part.
         if film.store.get(film.job.id).state is JobState.CANCELED:
-            with removed_on_failure(part):
+            with unpublished(part, film.target):
                 raise
         raise

@@ -2,10 +2,12 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nstd.errors import OutputExistsError, from_os_error
-from nstd.files import discard, part_path, publish
+from nstd.errors import NstdError, OutputExistsError, from_os_error
+from nstd.files import discard, part_path, publish, removed_on_failure
 from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.write.numbered import rest_path
@@ -38,6 +40,19 @@ def finish_publishing(store: JobStore, job: Job) -> None:
         require_replaceable(store, target, output)
         put_in_place(part, target, overwrite=output.overwrite)
     store.done(job)
+
+
+@contextmanager
+def unpublished(part: Path, target: Path) -> Iterator[None]:
+    """Remove a finished part, and the other pictures that belong to it, when the block fails."""
+    try:
+        with removed_on_failure(part):
+            yield
+    except BaseException:
+        # Where they cannot be removed, that is no news beside the error that is on its way.
+        with suppress(NstdError):
+            discard(rest_path(target))
+        raise
 
 
 def put_in_place(part: Path, target: Path, *, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from nstd.config import Config
-from nstd.errors import Interrupted, OutputExistsError
+from nstd.errors import ChangedError, Interrupted, OutputExistsError
 from nstd.ledger.store import JobStore
 from nstd.media.frame import Image
 from nstd.media.write.codecs import EncodeSettings
@@ -144,3 +144,16 @@ def test_images_keep_their_numbers_where_some_are_missing(tmp_path: Path) -> Non
     assert names == ["x_0007.png", "x_0008.png", "x_0011.png"]
     with PIL.Image.open(tmp_path / "out/x_0011.png") as picture:
         assert np.array_equal(np.asarray(picture), coarse(11, SIZE))
+
+
+def test_what_is_not_published_leaves_nothing_beside_the_target(houses: Any) -> None:
+    house = houses("changed", "x_0000.png")
+    house.queue(encode=PICTURES)
+
+    def changed(*_: Any) -> None:
+        raise ChangedError("It was changed meanwhile")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nstd.work.pipeline.require_unchanged", changed)
+        assert isinstance(house.work(Onlooker()).error, ChangedError)
+    assert house.beside_the_target() == []

@@ -247,10 +247,12 @@ def test_what_pictures_do_not_hold_is_in_the_plan(tmp_path: Path) -> None:
     source = clips.make(
         tmp_path / "a.mp4", sound=("aac",), subtitles="mov_text", chapters=True, title="A title"
     )
-    info = replace(probe(source), frame_rate=Fraction(60), alpha=True)
+    shape = Fraction(4, 3)
+    info = replace(probe(source), frame_rate=Fraction(60), alpha=True, sample_aspect_ratio=shape)
     keeping = plan(source, info, settings("gif"))
     assert [fate.sentence for fate in keeping.fates] == [
         "transparency: converted to all or nothing (a gif's colors are there or not)",
+        "pixels 4/3 as wide as high: lost (gif has square ones)",
         "frames: converted to 50 a second at most (browsers slow a gif down that has more)",
         "stream 1 (audio, aac, und): lost (gif holds pictures alone)",
         "stream 2 (subtitle, mov_text, und): lost (gif holds pictures alone)",

@@ -1,6 +1,6 @@
 """What becomes of the painted pictures themselves, beyond their colors."""
 
-from nstd.media.fates import Fate
+from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
 from nstd.media.write.animation import GIF_SHORTEST, GIF_TICK
 from nstd.media.write.codecs import EncodeSettings
@@ -17,6 +17,9 @@ def picture_fates(info: VideoInfo, settings: EncodeSettings) -> tuple[Fate, ...]
     fates = []
     if info.alpha:
         fates.append(_alpha_fate(info, settings))
+    if settings.pictures is not None and info.sample_aspect_ratio != 1:
+        why = f"{settings.pictures} has square ones"
+        fates.append(lost("picture", f"pixels {info.sample_aspect_ratio} as wide as high", why))
     fastest = 1 / (GIF_SHORTEST * GIF_TICK)
     if settings.pictures == "gif" and info.frame_rate > fastest:
         to = f"{fastest} a second at most"
