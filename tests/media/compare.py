@@ -125,7 +125,8 @@ def _rate(source: Facts, result: Facts) -> Iterator[Difference]:
 
 def _length(source: Facts, result: Facts) -> Iterator[Difference]:
     """The result lasts as long as its source, within a frame."""
-    if "duration" not in source.format or len(source.picture.frames) < 2:
+    known = all("duration" in one.format for one in (source, result))
+    if not known or len(source.picture.frames) < 2:
         return
     was, now = (Fraction(one.format["duration"]) for one in (source, result))
     times = source.picture.frames

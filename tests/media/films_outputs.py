@@ -170,3 +170,82 @@ CASES += [
          differs=("length", "rate", "stream 1: -", "stream 1: 0", "colors: of frame"))
     for suffix, make in _CUT.items()
 ]  # fmt: skip
+
+# --- other ways ----------------------------------------------------------------------------------
+
+
+def _all_fields(source: Facts, result: Facts, ended: Ended) -> None:
+    assert len(result.pictures) == len(source.pictures) == 2 * len(source.picture.frames)
+
+
+CASES += [
+    Case(name=f"fields-{name}", source=suffix, picture="testsrc2=s=96x64:r=50:d=0.48", make=make,
+         reference="bwdif=mode=send_field:deint=interlaced", to="mkv", tolerance=2.0,
+         options="--codec ffv1 --deinterlace fields", check=_all_fields,
+         differs=("frames", "rate"))
+    for name, (suffix, make) in _INTERLACED.items()
+    if name in {"h264-tff", "mpeg2-ts"}
+]  # fmt: skip
+
+CASES += [
+    Case(name=f"combs-{name}", source=suffix, picture="testsrc2=s=96x64:r=50:d=0.48", make=make,
+         to="mkv", options="--codec ffv1 --deinterlace off")
+    for name, (suffix, make) in _INTERLACED.items()
+    if name in {"h264-tff", "prores"}
+]  # fmt: skip
+
+CASES += [
+    Case(name=f"by-{reader}-{name}", source="mp4", make=f"{H264} -c:a aac", to="mkv",
+         picture=f"{PICTURE},format=gray" if name == "gray" else PICTURE,
+         options=f"--codec ffv1 --reader {reader}",
+         # It repeats samples of chroma that is halved, and cuts colors off instead of rounding.
+         differs=("colors",) if (reader, name) == ("opencv", "color") else (),
+         tolerance=1.0 if reader == "opencv" else None)
+    for reader in ("opencv", "pyav")
+    for name in ("color", "gray")
+]  # fmt: skip
+
+CASES += [
+    Case(name=f"deep-{name}", source=suffix, sound="", make=f"-frames:v 4 {make}", to="mkv",
+         options="--codec ffv1 --depth 16")
+    for name, suffix, make in (
+        ("prores", "mov", "-c:v prores_ks -profile:v 4444 -pix_fmt yuv444p10le"),
+        ("ffv1", "mkv", "-c:v ffv1 -pix_fmt gbrp16le"),
+        ("h265", "mp4", "-c:v libx265 -x265-params lossless=1:log-level=0 -pix_fmt yuv420p10le"),
+    )
+]  # fmt: skip
+
+
+def _is_copied(source: Facts, result: Facts, ended: Ended) -> None:
+    assert source.others[0].codec == result.others[0].codec
+
+
+CASES += [
+    Case(name=f"sound-copied-{codec}-{to}", source="mkv", make=f"{H264} -c:a {codec} -strict -2",
+         to=to, options="--sound copy", check=_is_copied)
+    for codec, to in (("ac3", "mp4"), ("alac", "mp4"), ("mp2", "mkv"), ("truehd", "mkv"),
+                      ("dca", "mkv"))
+]  # fmt: skip
+
+CASES += [
+    Case(name=f"into-{kind}", source="mp4", make=f"{H264} -c:a aac", to=kind,
+         picture="testsrc2=s=96x64:r=10:d=0.8", tolerance=20 if kind == "gif" else None)
+    for kind in ("gif", "apng")
+]  # fmt: skip
+
+
+def _is_said(source: Facts, result: Facts, ended: Ended) -> None:
+    assert "HDR" in str(ended.report)
+    assert result.picture.raw["color_transfer"] == "bt709"
+    # A bright scene is bright, and no channel has lost its range.
+    assert 60 < float(result.pictures.mean()) < 200
+
+
+CASES += [
+    Case(name=f"hdr-{transfer}", source="mp4", sound="", picture="smptebars=s=160x96:r=25:d=0.12",
+         make="-vf format=gbrp,scale=out_color_matrix=bt2020:out_range=tv,format=yuv420p10le"
+         " -c:v libx265 -x265-params log-level=none:colorprim=bt2020:colormatrix=bt2020nc"
+         f":transfer={transfer} -color_trc {transfer} -color_primaries bt2020 -colorspace bt2020nc",
+         differs=("colors",), check=_is_said)
+    for transfer in ("arib-std-b67", "smpte2084")
+]  # fmt: skip
