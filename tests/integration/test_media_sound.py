@@ -222,3 +222,18 @@ def test_sound_that_begins_late_stays_late(tmp_path: Path, codec: str, container
     # Matroska rounds, and moves a film whose sound begins before it.
     moved = float(films.times(painted)[0] - films.times(source)[0])
     assert abs(click(heard(painted)) - click(heard(source)) - moved) < 0.008
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "why"),
+    [
+        ("ac3", "mp4", "it does not play everywhere in mp4"),
+        ("pcm_s24le", "mp4", "many programs misread it in mp4"),
+        ("ac3", "webm", "webm cannot hold it"),
+        ("flac", "mov", "mov cannot hold it"),
+    ],
+)
+def test_why_sound_is_encoded_again_is_told(
+    tmp_path: Path, codec: str, container: str, why: str
+) -> None:
+    assert fate(make(tmp_path / "a.mkv", codec), settings(container)).why == why

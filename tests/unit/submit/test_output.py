@@ -50,3 +50,15 @@ def test_a_job_keeps_how_its_film_is_read_and_older_ones_have_the_default() -> N
     assert OutputSpec.from_json(spec.to_json()) == spec
     older = {key: value for key, value in spec.to_json().items() if key != "reading"}
     assert OutputSpec.from_json(older) == replace(spec, reading=Reading())
+
+
+def test_a_job_of_before_loses_what_it_must_and_has_sound_that_plays() -> None:
+    older = OutputSpec().to_json()
+    del older["strict"], older["encode"]["sound"]
+    found = OutputSpec.from_json(older)
+    assert (found.strict, found.encode.sound) == (False, "compatible")
+
+
+def test_a_film_that_may_lose_nothing_is_not_taken_over_from_one_that_may() -> None:
+    assert not OutputSpec(strict=True).same_film(OutputSpec())
+    assert OutputSpec(strict=True, overwrite=True).same_film(OutputSpec(strict=True))

@@ -20,6 +20,7 @@ plans = st.builds(
     history=counts,
     versions=st.dictionaries(st.text(), st.text()),
     machine=st.text(),
+    encoder=st.sampled_from(["software", "nvenc"]),
 )
 
 
@@ -32,7 +33,7 @@ def test_every_field_makes_it_another_plan() -> None:
     plan = ExecutionPlan(device="cpu", processor="AVX2")
     others = {
         "device": "cuda", "processor": "AVX512", "dtype": "float64", "threads": 2,
-        "history": 5, "versions": {"torch": "0"}, "machine": "other",
+        "history": 5, "versions": {"torch": "0"}, "machine": "other", "encoder": "nvenc",
     }  # fmt: skip
     assert others.keys() == {field.name for field in fields(ExecutionPlan)}
     for name, value in others.items():
