@@ -50,11 +50,13 @@ class Look:
         size: Width and height, upright, in pixels.
         alpha: Whether it may be transparent.
         deep: Whether it has more than 8 bits a color.
+        notes: Whether it says something of itself, as by EXIF or XMP.
     """
 
     size: tuple[int, int]
     alpha: bool
     deep: bool
+    notes: bool = False
 
 
 def style_of(still: Still, max_edge: int) -> Image:

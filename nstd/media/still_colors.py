@@ -61,6 +61,15 @@ class Shaper:
         return painted
 
 
+def to_eight(codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """A picture, or its alpha, of 16 bits rounded to 8."""
+    rounded = np.empty(codes.shape, np.uint8)
+    for top in range(0, len(codes), _ROWS):
+        rows = codes[top : top + _ROWS].astype(np.uint32)
+        rounded[top : top + _ROWS] = (rows + 128) // 257
+    return rounded
+
+
 def from_light(light: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
     """SRGB of 16 bits of linear light with its primaries, `[height, width, 3]`; 1 is white."""
     codes = np.empty(light.shape, np.uint16)

@@ -10,7 +10,7 @@ from nstd.errors import UnreadableError
 from nstd.media.names import HEAD_BYTES
 from nstd.media.read.limits import Limits
 from nstd.media.still import Look, Still
-from nstd.media.still_colors import from_light
+from nstd.media.still_colors import from_light, to_eight
 
 MAGIC = b"\x76\x2f\x31\x01"
 """How such a file begins."""
@@ -73,7 +73,7 @@ def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
         alpha = None if alpha.min() == 255 else alpha
     deep = from_light(np.repeat(colors, 3, axis=2) if colors.shape[2] == 1 else colors[..., ::-1])
     return Still(
-        image=((deep.astype(np.uint32) + 128) // 257).astype(np.uint8),
+        image=to_eight(deep),
         alpha=alpha,
         format="EXR",
         deep=deep,

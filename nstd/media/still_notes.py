@@ -2,7 +2,7 @@
 
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import PIL.Image
@@ -68,6 +68,14 @@ def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Notes:
         comment=as_bytes(info.get("comment")) if picture.format != "GIF" else None,
         text=tuple((str(k), str(v)) for k, v in texts.items() if k != _XMP_KEYWORD),
     )
+
+
+def says_something(notes: Notes) -> bool:
+    """Whether there is more than a resolution and a program's name, which each TIFF has."""
+    block = PIL.Image.Exif()
+    block.load(notes.exif or b"")
+    told = set(block) - {282, 283, 296, ExifTags.Base.Software}
+    return bool(told) or replace(notes, exif=None) != Notes()
 
 
 def exif_for(exif: bytes, width: int, height: int) -> bytes:

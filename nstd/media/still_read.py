@@ -28,9 +28,9 @@ from nstd.media.frame import Deep, Image, Mask
 from nstd.media.names import HEAD_BYTES, PILLOW_FORMATS, REFUSED_REMEDY
 from nstd.media.read.limits import Limits
 from nstd.media.still import Look, Still
-from nstd.media.still_colors import Colors, colors_of
+from nstd.media.still_colors import Colors, colors_of, to_eight
 from nstd.media.still_exr import MAGIC, decode_exr, look_at_exr
-from nstd.media.still_notes import as_bytes, note_in, notes_of
+from nstd.media.still_notes import as_bytes, note_in, notes_of, says_something
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,11 +74,12 @@ def look_at(file: BinaryIO, path: Path, limits: Limits) -> Look:
         return look_at_exr(head, path, limits)
     file.seek(0)
     with _opened(file, path, limits) as picture:
-        _, turn = _exif_of(picture, path)
+        exif, turn = _exif_of(picture, path)
         width, height = picture.size
         raw = _raw_mode(picture)
         deep = picture.mode == "F" or picture.mode.startswith("I") or ";16" in raw
         return Look(
+            notes=says_something(notes_of(picture, exif)),
             size=(height, width) if turn >= _FIRST_SIDEWAYS else (width, height),
             alpha=picture.has_transparency_data,
             deep=deep or picture.info.get("bit_depth", 8) > 8,
@@ -149,7 +150,7 @@ def _decode(picture: PIL.Image.Image, content: bytes, path: Path) -> Still:
         image, alpha = _shallow(upright, colors, path)
     else:
         deep, alpha = _deep(_TURNS[turn](codes), colors)
-        image = _to_eight(deep)
+        image = to_eight(deep)
     return Still(
         image=image,
         alpha=alpha,
@@ -279,15 +280,11 @@ def _deep(codes: Codes, colors: Colors) -> tuple[Deep, Mask | None]:
     """The picture in sRGB, and its alpha."""
     grey = codes.ndim == 2
     image = np.repeat(codes[..., None], 3, axis=2) if grey else codes[..., :3]
-    alpha = None if grey or codes.shape[2] < 4 else _to_eight(codes[..., 3])
+    alpha = None if grey or codes.shape[2] < 4 else to_eight(codes[..., 3])
     if colors.shaper is not None:
         image = colors.shaper.to_srgb(image)
     opaque = alpha is None or alpha.min(initial=255) == 255
     return np.ascontiguousarray(image), None if opaque else alpha
-
-
-def _to_eight(codes: Codes) -> npt.NDArray[np.uint8]:
-    return ((codes.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 # --- eight bits ----------------------------------------------------------------------------------

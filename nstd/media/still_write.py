@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from nstd.media.fates import Fate, lost
 from nstd.media.frame import Deep, Pixels
 from nstd.media.names import PILLOW_FORMATS
 from nstd.media.still import Still, alpha_of, on_white
+from nstd.media.still_colors import to_eight
 from nstd.media.still_notes import exif_for, iptc_segment, with_note
 
 _SEGMENT = 65_533
@@ -180,7 +181,7 @@ def _encoded(image: Pixels, still: Still, form: str, quality: int) -> bytes:
     if alpha is not None and alpha.size != (width, height):
         alpha = alpha.resize((width, height), PIL.Image.Resampling.BICUBIC)
     if image.dtype == np.uint16 and not STILL_FORMATS[form].deep:
-        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        image = to_eight(cast("Deep", image))
     if form == "TIFF":
         return _tiff(_with_alpha(image, alpha), options)
     if image.dtype == np.uint16:

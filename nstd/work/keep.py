@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nstd.errors import LossError
-from nstd.media.fates import Fate
+from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
+from nstd.media.pictures import look_at_still
 from nstd.media.still import Still
 from nstd.media.still_write import still_fates
 from nstd.media.write.keeping import Keeping
@@ -25,6 +27,12 @@ def plan_keeping(film: Film, info: VideoInfo) -> Keeping:
     """
     facts, alive = as_painted(film, info), film.observer.alive
     keeping = plan(beside_pictures(film, info), facts, film.output.encode, alive=alive)
+    if (images := film.images) is not None:
+        look = look_at_still(images.paths[0], film.output.limits, alive=alive)
+        if look.notes:
+            what = "what each image says of itself (EXIF, XMP, comments)"
+            told = lost("metadata", what, "a film says it once")
+            keeping = replace(keeping, fates=(*keeping.fates, told))
     _tell(film, keeping.container, keeping.fates, keeping.instead)
     return keeping
 

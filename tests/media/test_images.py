@@ -164,3 +164,15 @@ def test_images_of_every_kind_are_films(tmp_path: Path, suffix: str) -> None:
     assert ended.code == 0, ended.said
     assert ended.result["frames"] == 2
     assert not [one for one in ended.sentences if "lost" in one]
+
+
+def test_what_images_say_of_themselves_is_named_as_lost(tmp_path: Path) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x010F] = "Maker"
+    for number in (1, 2):
+        PIL.Image.fromarray(picture(number, SIZE)).save(f"a{number}.jpg", exif=exif)
+    ended = copy(tmp_path / "a%d.jpg", tmp_path / "b.mp4")
+    assert ended.code == 0, ended.said
+    (told,) = [one for one in ended.sentences if "lost" in one]
+    assert told.startswith("what each image says of itself")
+    assert copy(tmp_path / "a%d.jpg", tmp_path / "c.mp4", "--strict").code == 1
