@@ -66,7 +66,7 @@ def differences(
     yield from _other_streams(source, result)
     yield from _chapters(source, result)
     yield from _tags("tag", source.tags, result)
-    yield from _stream_facts("picture", source.picture, result.picture)
+    yield from _stream_facts("picture", source.picture, result, result.picture)
 
 
 def _times(source: Facts, result: Facts) -> Iterator[Difference]:
@@ -151,7 +151,7 @@ def _other_streams(source: Facts, result: Facts) -> Iterator[Difference]:
         if stream.codec != found.codec:
             yield Difference(about, f"{stream.codec} became {found.codec}")
         yield from _content(about, source, stream, result, found)
-        yield from _stream_facts(about, stream, found)
+        yield from _stream_facts(about, stream, result, found)
     for stream in left:
         if stream.kind == "data" and stream.codec == "bin_data":
             continue  # the chapters' names, in MP4
@@ -260,10 +260,15 @@ def _chapters(source: Facts, result: Facts) -> Iterator[Difference]:
             yield Difference("chapters", f"{one} became {other}")
 
 
-def _stream_facts(about: str, was: Stream, now: Stream) -> Iterator[Difference]:
+def _stream_facts(about: str, was: Stream, result: Facts, now: Stream) -> Iterator[Difference]:
     about = f"{about} " if about != "picture" else ""
     tags = {key: text for key, text in was.tags.items() if not (was.cover and key in _OF_FILES)}
-    yield from _tags(f"{about}tag", tags, now)
+    # Of a track's title ffprobe 5.1 reads in MP4 what its handler is called; and films alone have
+    # a moment of creation in Matroska.
+    named = {"title": now.tags.get("handler_name", "")}
+    if tags.get("creation_time") == result.tags.get("creation_time"):
+        named["creation_time"] = tags.get("creation_time", "")
+    yield from _tags(f"{about}tag", tags, now, named)
     lost = was.dispositions - now.dispositions - {"captions"}  # as MP4 calls what is hard to hear
     if lost - {"default"} or ("default" in lost and was.kind == "subtitle"):
         yield Difference(f"{about}disposition", f"{sorted(lost)} is lost")
@@ -281,8 +286,13 @@ def _ratio(text: str) -> Fraction:
     return Fraction(width, height) if width and height else Fraction(1)
 
 
-def _tags(about: str, was: Mapping[str, str], now: "Facts | Stream") -> Iterator[Difference]:
-    there = {key.lower(): text for key, text in now.tags.items()}
+def _tags(
+    about: str,
+    was: Mapping[str, str],
+    now: "Facts | Stream",
+    named: Mapping[str, str] | None = None,
+) -> Iterator[Difference]:
+    there = {**(named or {}), **{key.lower(): text for key, text in now.tags.items()}}
     there |= {key: there.get("location", "") for key in map(str.lower, was) if _is_place(key)}
     for key, text in was.items():
         name = key.lower()

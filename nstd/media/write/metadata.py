@@ -59,7 +59,7 @@ _ITUNES = {
     "gapless_playback", "grouping", "hd_video", "keywords", "lyrics", "media_type", "network",
     "season_number", "show", "synopsis", "track",
 }  # fmt: skip
-_OF_TRACKS = frozenset({"language", "title", "handler_name", "creation_time"})
+_OF_TRACKS = frozenset({"language", "title", "handler_name"})
 _EVERYWHERE = Disposition.default | Disposition.attached_pic
 _ROLES = (
     Disposition.forced | Disposition.hearing_impaired | Disposition.visual_impaired
@@ -159,9 +159,13 @@ def stream_tags(stream: Stream, container: str) -> tuple[Tags, tuple[str, ...]]:
     """The metadata of a stream that the container keeps, and the keys of those that are lost."""
     holds = HOLDS.get(container, Holds())
     kept = copied(stream.metadata)
+    # Films alone have a moment of creation; most have the same.
+    moment = kept.pop("creation_time", None)
+    other = moment not in (None, stream.container.metadata.get("creation_time"))
+    lost: tuple[str, ...] = ("creation_time",) if other else ()
     if holds.of_streams is None:
-        return kept, ()
-    lost = tuple(key for key in kept if key.lower() not in holds.of_streams)
+        return kept, lost
+    lost += tuple(key for key in kept if key.lower() not in holds.of_streams)
     kept = {key: text for key, text in kept.items() if key not in lost}
     if "title" in kept:
         # Where programs look that know nothing of tracks' titles.
