@@ -15,7 +15,7 @@ from nstd.media.frame import Frame
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import frame_times, read_frames
 from nstd.media.read.reading import Deinterlace, Reading
-from tests import films
+from tests import field_pictures, films
 from tests.integration.house import House
 from tests.jobs import Onlooker
 
@@ -230,3 +230,30 @@ def test_the_whole_program_tells_of_them(ffmpeg: str, house: House) -> None:
         "because": "OpenCV cannot convert interlaced frames",
     }
     assert films.times(house.target) == [Fraction(index, 50) for index in range(10)]
+
+
+@pytest.mark.parametrize("container", ["ts", "mkv", "mp4"])
+def test_two_packets_of_a_field_each_are_one_frame(
+    ffmpeg: str, tmp_path: Path, container: str
+) -> None:
+    raw, film = tmp_path / "a.h264", tmp_path / f"a.{container}"
+    raw.write_bytes(field_pictures.stream(10))
+    command = [ffmpeg, "-v", "error", "-framerate", "25", "-i", str(raw), "-c", "copy", str(film)]
+    subprocess.run(command, check=True)
+    info = probe(film)
+    assert info.frames == 10
+    assert info.frame_rate == 25
+    assert info.field_order == "top"
+    frames = list(read_frames(film, info))
+    assert [frame.seconds - frames[0].seconds for frame in frames] == [
+        Fraction(number, 25) for number in range(10)
+    ]
+    assert not any(frame.damaged for frame in frames)
+    assert off(frames, by_ffmpeg(ffmpeg, film, WAYS["auto"], (64, 96))) <= 0.1
+    part = list(read_frames(film, info, 7))
+    assert [frame.image.tobytes() for frame in part] == [
+        frame.image.tobytes() for frame in frames[7:]
+    ]
+    fields = list(read_frames(film, probe(film, reading=Reading(deinterlace="fields"))))
+    assert {later.seconds - frame.seconds for frame, later in pairwise(fields)} == {Fraction(1, 50)}
+    assert len(fields) == 20

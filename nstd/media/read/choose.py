@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 from av.filter import Graph
 
 from nstd.errors import UnsupportedError
@@ -60,6 +61,8 @@ class Kind:
         field_order: As in `VideoInfo`.
         alpha: They have an alpha channel.
         peak: As in `VideoInfo`.
+        step: The time from one frame to the next, where packets may hold single fields: of
+            interlaced H.264, as of camcorders and television; otherwise 0.
         first: No other video stream stands before it in the container.
         decoded: PyAV decodes them.
     """
@@ -73,6 +76,7 @@ class Kind:
     field_order: FieldOrder = "progressive"
     alpha: bool = False
     peak: float = 0.0
+    step: int = 0
     first: bool = True
     decoded: bool = True
 
@@ -87,11 +91,13 @@ def kind_of(path: Path, stream: int) -> Kind | None:
     first: av.VideoFrame | None = None
     orders: list[FieldOrder] = []
     transparent = False
+    times: list[int] = []
     with open_stream(path, stream) as (container, video):
         is_first = container.streams.video[0].index == stream
         for frame in islice(decoded(container, video, path), LOOKED_AT):
             first = first or frame
             orders.append(_field_order(frame))
+            times += [] if frame.pts is None else [frame.pts]
             transparent = transparent or _is_transparent(frame)
     if first is None:
         return None
@@ -108,8 +114,14 @@ def kind_of(path: Path, stream: int) -> Kind | None:
         field_order=_of_all(orders),
         alpha=transparent,
         peak=peak_of(first) if int(first.color_trc) in CURVES else 0.0,
+        step=_step(times) if video.codec.name == "h264" and _of_all(orders) != "progressive" else 0,
         first=is_first,
     )
+
+
+def _step(times: list[int]) -> int:
+    """The usual distance between frames; 0 where it is not known."""
+    return int(np.median(np.diff(times))) if len(times) > 1 else 0
 
 
 def _of_all(orders: list[FieldOrder]) -> FieldOrder:

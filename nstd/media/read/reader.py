@@ -15,7 +15,7 @@ from nstd.media.read.decoding import Decoder
 from nstd.media.read.deinterlace import NEIGHBORS
 from nstd.media.read.opencv import opencv_decoder
 from nstd.media.read.pyav import place_of_first, pyav_decoder
-from nstd.media.read.scan import Scan, of_fields, scan
+from nstd.media.read.scan import Scan, of_fields, of_whole_frames, scan
 from nstd.media.read.seek import Entry, entries
 from nstd.media.read.timing import Clock
 
@@ -77,8 +77,15 @@ def frame_times(path: Path, info: VideoInfo) -> list[int]:
 
 
 def _counted(path: Path, info: VideoInfo) -> Scan:
-    counted = scan(path, info.stream)
+    """The film's frames as they come from the reader."""
+    counted = _coded(path, info)
     return of_fields(counted) if info.deinterlace == "fields" else counted
+
+
+def _coded(path: Path, info: VideoInfo) -> Scan:
+    """The film's frames as they are coded."""
+    counted = scan(path, info.stream)
+    return of_whole_frames(counted, info.field_step) if info.field_step else counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
     """The last keyframe from which frames from `first` on come as from the film's first one on."""
     if info.reader != "pyav":
         return _Beginning()
-    counted = scan(path, info.stream)
+    counted = _coded(path, info)
     missing = place_of_first(path, info.stream, counted)
     if missing is None:
         return _Beginning()

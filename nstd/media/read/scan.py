@@ -87,6 +87,28 @@ class Scan:
         return int(np.median(np.diff(self.times))) if len(self.times) > 1 else 0
 
 
+def of_whole_frames(scan: Scan, step: int) -> Scan:
+    """The same of a film in which packets may hold single fields: two of them are one frame.
+
+    Args:
+        scan: As its packets were counted.
+        step: From one frame to the next; what follows a frame sooner is its other field.
+    """
+    whole: list[int] = []
+    for stamp in scan.times.tolist():
+        if not whole or 4 * (stamp - whole[-1]) > 3 * step:
+            whole.append(stamp)
+    second = len(scan.times) - len(whole)
+    return replace(
+        scan,
+        times=np.array(whole, dtype=np.int64),
+        packets=scan.packets - second,
+        frames=scan.frames - second,
+        promised=max(0, scan.promised - second),
+        tail=step if second else scan.tail,
+    )
+
+
 def of_fields(scan: Scan) -> Scan:
     """The two fields of each frame, in half of its unit of time: the second midway to the next."""
     times, last = scan.times, scan.tail or scan.step
