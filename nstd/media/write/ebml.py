@@ -86,9 +86,9 @@ def _with_size(track: bytes, title: str, width: int, height: int) -> bytes:
 
 
 def _element(name: bytes, content: bytes) -> bytes:
-    # Sizes of up to 7 bits take a byte, of up to 14 two; tracks' headers have no larger parts.
+    # Sizes of up to 7 bits take a byte, of up to 28 four; tracks' headers have no larger parts.
     size = len(content)
-    length = bytes([0x80 | size]) if size < 0x7F else (0x4000 | size).to_bytes(2, "big")
+    length = bytes([0x80 | size]) if size < 0x7F else (0x1000_0000 | size).to_bytes(4, "big")
     return name + length + content
 
 
