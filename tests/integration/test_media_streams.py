@@ -9,7 +9,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from nstd.errors import StorageError
+from nstd.media.read.probe import probe
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.rehearsal import plan
 from tests import clips, films
 
 LATE = tuple(range(5120, 5120 + 20 * 512, 512))
@@ -223,3 +226,12 @@ def _png() -> bytes:
     buffer = io.BytesIO()
     PIL.Image.new("RGB", (16, 16), "teal").save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_without_a_folder_for_temporary_files_nothing_can_be_tried_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = clips.make(tmp_path / "a.mp4")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(StorageError, match="a folder for temporary files"):
+        plan(source, probe(source), EncodeSettings())

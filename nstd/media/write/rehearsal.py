@@ -1,6 +1,7 @@
 """The film's end before its beginning: all streams are put together once, with hardly a packet."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import av
 
-from nstd.errors import UnsupportedError
+from nstd.errors import UnsupportedError, from_os_error
 from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import open_film
 from nstd.media.write.assemble import Written, write_film
@@ -42,14 +43,14 @@ def plan(
     Raises:
         UnsupportedError: Not even the pictures alone can be written.
         InputError: The source cannot be read any more.
-        StorageError: The file system failed.
+        StorageError: The file system failed, or there is no folder for temporary files.
     """
     texts = reader_of(source, alive)
     keeping = decide(source, info, settings, texts, alive)
     if settings.pictures is not None:
         return keeping
-    with TemporaryDirectory() as folder:
-        gray = Path(folder) / "gray"
+    with _temporary_folder() as folder:
+        gray = folder / "gray"
         write_trial(gray, info, settings)
         picture = Picture([gray], info, None, alive)
         while found := _culprit(source, picture, settings, keeping):
@@ -63,6 +64,16 @@ def plan(
     }
     better = [name for name, count in others.items() if count < len(keeping.losses)]
     return replace(keeping, instead=tuple(sorted(better, key=others.__getitem__)))
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        folder = TemporaryDirectory(prefix="nstd-")
+    except OSError as error:
+        raise from_os_error(error, "a folder for temporary files", "making") from error
+    with folder as name:
+        yield Path(name)
 
 
 def _culprit(
