@@ -132,6 +132,23 @@ def test_so_it_may_through_an_opened_file(tmp_path: Path, decoded: list[int | No
         assert len(decoded) <= 2 * GROUP + 2 * pyav.LANDING
 
 
+@pytest.mark.parametrize("name", ["open.mp4", "open.mkv", "cra.ts", "mpeg2.mpg"])
+def test_what_is_made_up_for_damage_is_the_same_wherever_reading_begins(
+    tmp_path: Path, name: str
+) -> None:
+    film = made(tmp_path / name, SOUGHT[name])
+    content = bytearray(film.read_bytes())
+    random = np.random.default_rng(0)
+    for part in (0.45, 0.6, 0.8):
+        begin = int(len(content) * part)
+        content[begin : begin + 300] = random.bytes(300)
+    film.write_bytes(content)
+    info = replace(by_pyav(film), accepts_truncated=True)
+    whole = list(read_frames(film, info))
+    for first in range(GROUP, len(whole), 5):
+        assert same(list(read_frames(film, info, first)), whole[first:])
+
+
 def test_a_resume_near_the_end_decodes_a_group_of_pictures_and_what_shots_look_back(
     tmp_path: Path, decoded: list[int | None]
 ) -> None:

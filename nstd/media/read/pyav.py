@@ -1,5 +1,6 @@
 """Films decoded by PyAV: the same `Decoder` as OpenCV's, of any stream."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +19,7 @@ from nstd.media.read.convert import Converter, Picture
 from nstd.media.read.decoding import fitted, upright
 from nstd.media.read.deinterlace import Decoded, deinterlaced
 from nstd.media.read.scan import Scan, open_film
-from nstd.media.read.seek import Entry, packets_from
+from nstd.media.read.seek import Entry, MadeUpError, packets_from
 
 LANDING = 3
 """Frames that must come as they should for a beginning to count. By them it is seen where frames
@@ -79,14 +80,23 @@ def decoded(
         entry: The keyframe to begin at: none comes that is shown before it.
 
     Raises:
+        MadeUpError: With `entry`: frames from here on may depend on damage.
         StorageError: The file system failed.
     """
-    begin = None if entry is None else entry.pts
     context = _context(stream)
+    if entry is None:
+        for packet in chain(packets_from(container, path, stream, None), [None]):
+            yield from _frames(context, packet) or ()
+        return
+    # Frames that are shown before a damaged one may be decoded after it.
+    waiting: deque[av.VideoFrame] = deque()
     for packet in chain(packets_from(container, path, stream, entry), [None]):
-        for frame in _frames(context, packet):
-            if begin is None or frame.pts is None or frame.pts >= begin:
-                yield frame
+        frames = _frames(context, packet)
+        if frames is None or any(frame.is_corrupt for frame in frames):
+            raise MadeUpError
+        waiting += [frame for frame in frames if frame.pts is None or frame.pts >= entry.pts]
+        while waiting and (packet is None or len(waiting) > context.reorder_depth):
+            yield waiting.popleft()
 
 
 @lru_cache(maxsize=16)
@@ -110,7 +120,10 @@ def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = 
         StorageError: The file system failed.
     """
     with open_stream(path, index) as (container, stream):
-        first = list(islice(decoded(container, stream, path, entry), LANDING))
+        try:
+            first = list(islice(decoded(container, stream, path, entry), LANDING))
+        except MadeUpError:
+            return None
     times = [frame.pts for frame in first if frame.pts is not None and not frame.is_corrupt]
     if not counted.timed or not times or len(times) < len(first):
         return None
@@ -130,11 +143,12 @@ def _context(stream: av.VideoStream) -> av.VideoCodecContext:
 
 def _frames(
     context: av.VideoCodecContext, packet: "av.Packet[av.VideoStream] | None"
-) -> list[av.VideoFrame]:
+) -> list[av.VideoFrame] | None:
+    """What comes out when a packet goes in; None where it is damaged."""
     try:
         return context.decode(packet)
-    except av.FFmpegError:  # damage, which is counted by who compares frames with packets
-        return []
+    except av.FFmpegError:  # which is counted by who compares frames with packets
+        return None
 
 
 class PyAvDecoder:

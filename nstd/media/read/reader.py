@@ -16,7 +16,7 @@ from nstd.media.read.deinterlace import NEIGHBORS
 from nstd.media.read.opencv import opencv_decoder
 from nstd.media.read.pyav import place_of_first, pyav_decoder
 from nstd.media.read.scan import Scan, of_fields, of_whole_frames, scan
-from nstd.media.read.seek import Entry, entries
+from nstd.media.read.seek import Entry, MadeUpError, entries
 from nstd.media.read.timing import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +58,20 @@ def read_frames(
         raise ValueError(f"no frames from {first} to {last}")
     counted = _counted(path, info)
     begin = _beginning(path, info, first)
+    following = first
+    try:
+        for frame in _read(path, info, counted, begin, (first, last)):
+            following = frame.index + 1
+            yield frame
+    except MadeUpError:
+        begin = _Beginning(timed=begin.timed)
+        yield from _read(path, info, counted, begin, (following, last))
+
+
+def _read(
+    path: Path, info: VideoInfo, counted: Scan, begin: "_Beginning", wanted: tuple[int, int | None]
+) -> Iterator[Frame]:
+    first, last = wanted
     with _decoder(path, info, counted, begin.entry) as decoder:
         film = _Film(path, info, counted, decoder, begin)
         yield from film.frames(first, last)
@@ -145,7 +159,7 @@ class _Film:
         self._decoder = decoder
         self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
         self._clock = Clock(counted.times[begin.place :], counted.offset or 0, self._step)
-        self._timed = begin.timed
+        self._timed, self._sought = begin.timed, begin.entry is not None
         self._shown: Picture | None = None
         self._damaged = False
         self._interlaced = info.field_order != "progressive"
@@ -162,6 +176,8 @@ class _Film:
             # What is left out is shown as what was before, and counts: so frames have the same
             # index wherever reading began.
             lost = self._clock.skipped if self._shown is not None else []
+            if self._sought and lost:
+                raise MadeUpError
             for stamp, following in pairwise([*lost, pts]):
                 self._damaged = True
                 yield from self._coming(stamp, following - stamp, first, last)

@@ -23,6 +23,13 @@ _EARLIER = (0, 1, 4, 16)
 have no index, are found up to a few groups of pictures too late."""
 
 
+class MadeUpError(Exception):
+    """Decoding began at a keyframe, and a frame is damaged.
+
+    What a decoder makes up for it depends on all that it decoded before.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A keyframe.
