@@ -1,7 +1,7 @@
 """Reading from the middle gives the frames of reading from the first one, and decodes few more."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,18 +81,21 @@ def same(frames: list[Frame], others: list[Frame]) -> bool:
     )
 
 
+def watched(decoding: Callable[..., Iterator[Any]], stamps: list[int | None]) -> Any:
+    def noted(*arguments: Any) -> Iterator[Any]:
+        for frame in decoding(*arguments):
+            stamps.append(frame.pts)
+            yield frame
+
+    return noted
+
+
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
     """The time stamps of the frames that decoders have given so far."""
     stamps: list[int | None] = []
-    original = pyav.decoded
-
-    def watched(*arguments: Any) -> Iterator[Any]:
-        for frame in original(*arguments):
-            stamps.append(frame.pts)
-            yield frame
-
-    monkeypatch.setattr(pyav, "decoded", watched)
+    for name in ("decoded", "undamaged"):
+        monkeypatch.setattr(pyav, name, watched(getattr(pyav, name), stamps))
     return stamps
 
 

@@ -29,6 +29,10 @@ DECODER_THREADS = 1
 """What a decoder makes up where a film is damaged depends on how far its other threads have come:
 two made FFV1's frames differ from run to run. Decoding takes a hundredth of what painting does."""
 
+SHOWN_BEFORE = 8
+"""Frames, at most, that are shown before one that was decoded before them: B-frames in a row.
+Encoders make three or four of them unless told otherwise."""
+
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders of films whose alpha channel is a stream beside: ffmpeg's own leave it out."""
 
@@ -65,7 +69,11 @@ def pyav_decoder(
         StorageError: The file system failed.
     """
     with open_stream(path, info.stream) as (container, stream):
-        yield PyAvDecoder(decoded(container, stream, path, entry), info, timed=timed)
+        if entry is None:
+            frames = decoded(container, stream, path)
+        else:
+            frames = undamaged(container, stream, path, entry)
+        yield PyAvDecoder(frames, info, timed=timed)
 
 
 def decoded(
@@ -80,22 +88,35 @@ def decoded(
         entry: The keyframe to begin at: none comes that is shown before it.
 
     Raises:
-        MadeUpError: With `entry`: frames from here on may depend on damage.
         StorageError: The file system failed.
     """
     context = _context(stream)
-    if entry is None:
-        for packet in chain(packets_from(container, path, stream, None), [None]):
-            yield from _frames(context, packet) or ()
-        return
+    begin = None if entry is None else entry.pts
+    for packet in chain(packets_from(container, path, stream, entry), [None]):
+        for frame in _frames(context, packet) or ():
+            if begin is None or frame.pts is None or frame.pts >= begin:
+                yield frame
+
+
+def undamaged(
+    container: InputContainer, stream: av.VideoStream, path: Path, entry: Entry
+) -> Iterator[av.VideoFrame]:
+    """The frames of a stream from a keyframe on, as they come from its first frame on, too.
+
+    Raises:
+        MadeUpError: The next frame may depend on damage.
+        StorageError: The file system failed.
+    """
+    context = _context(stream)
     # Frames that are shown before a damaged one may be decoded after it.
+    ahead = SHOWN_BEFORE if context.reorder_depth else 0
     waiting: deque[av.VideoFrame] = deque()
     for packet in chain(packets_from(container, path, stream, entry), [None]):
         frames = _frames(context, packet)
         if frames is None or any(frame.is_corrupt for frame in frames):
             raise MadeUpError
         waiting += [frame for frame in frames if frame.pts is None or frame.pts >= entry.pts]
-        while waiting and (packet is None or len(waiting) > context.reorder_depth):
+        while waiting and (packet is None or len(waiting) > ahead):
             yield waiting.popleft()
 
 
@@ -120,10 +141,7 @@ def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = 
         StorageError: The file system failed.
     """
     with open_stream(path, index) as (container, stream):
-        try:
-            first = list(islice(decoded(container, stream, path, entry), LANDING))
-        except MadeUpError:
-            return None
+        first = list(islice(decoded(container, stream, path, entry), LANDING))
     times = [frame.pts for frame in first if frame.pts is not None and not frame.is_corrupt]
     if not counted.timed or not times or len(times) < len(first):
         return None
