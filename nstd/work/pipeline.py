@@ -137,11 +137,11 @@ def _stylize_still(film: Film) -> Path:
     )
     height, width, _ = still.image.shape
     require_affordable(film, width, height, 1, still=True)
-    require_room_for_still(film, *film.painter.painted_size(width, height))
-    tell_of_still(film, still)
-    film.observer.began(film.job, painted=0, total=1)
     pixels = still.image if still.deep is None else still.deep
     bits = 8 if still.deep is None or not holds_16_bits(film.target) else 16
+    require_room_for_still(film, *film.painter.painted_size(width, height), bits)
+    tell_of_still(film, still)
+    film.observer.began(film.job, painted=0, total=1)
     image = paint_alone(film, visible(pixels, still.alpha), 0, bits=bits)
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)

@@ -154,15 +154,16 @@ def require_room(film: Film, info: VideoInfo) -> None:
     judge(f"Painting {film.source.name}", need, work, target, film.output.limits.free_bytes)
 
 
-def require_room_for_still(film: Film, width: int, height: int) -> None:
-    """The same for a picture of this size, which is put together in memory.
+def require_room_for_still(film: Film, width: int, height: int, bits: int) -> None:
+    """The same for a picture of this size and depth, which is put together in memory.
 
     Raises:
         DiskFullError: There is not; it says how much is needed, how much is free, and where.
         StorageError: A disk cannot be looked at.
     """
     target = look_at(film.target.parent)
-    need = Need(0, int(width * height * KEPT_BITS_PER_PIXEL / 8))
+    kept = KEPT_BITS_PER_PIXEL + (FINER_BITS if bits > _SHALLOW else 0)
+    need = Need(0, int(width * height * kept / 8))
     judge(f"Painting {film.source.name}", need, target, target, film.output.limits.free_bytes)
 
 

@@ -85,8 +85,11 @@ BAD = {
     "codec is unknown": Bad((*RECIPE, "--codec", "divx"), USAGE, ["--codec", "“divx”", "h264"]),
     "quality is text": Bad((*RECIPE, "--quality", "best"), USAGE, ["--quality", "“best”"]),
     "codec does not fit": Bad((*RECIPE, "--codec", "prores"), USAGE, ["prores does not fit"]),
-    "film cannot be a picture": Bad(
-        ("stylize", "film.mp4", *RECIPE, "-o", "out.png"), USAGE, [".mp4"], paints=False
+    "film cannot be one picture": Bad(
+        ("stylize", "film.mp4", *RECIPE, "-o", "out.png"),
+        USAGE,
+        ["out.png is a name for one picture", "out_%04d.png"],
+        paints=False,
     ),
     "output is there": Bad(
         ("stylize", "film.mp4", *RECIPE, "-o", "there.mp4"),

@@ -303,6 +303,21 @@ def test_a_picture_of_16_bits_is_painted_with_as_many_where_its_format_has_them(
         assert len(np.unique(painted % 257)) > 200
 
 
+def test_a_picture_of_16_bits_needs_twice_the_room(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width, height = SIZE
+    free = (1 << 30) + width * height * 5  # and a limit leaves a GiB free: enough for 8 bits
+    monkeypatch.setattr(room, "look_at", lambda folder: Disk(folder, 1, free))
+    house.target = house.folder / "out/painted.png"
+    cv2.imwrite(str(house.folder / "8.png"), scene(4))
+    cv2.imwrite(str(house.folder / "16.png"), scene(4).astype(np.uint16) * 257)
+    for name, fits in (("8.png", True), ("16.png", False)):
+        house.source = house.folder / name
+        house.queue(overwrite=True)
+        assert (house.work(Onlooker()).error is None) == fits
+
+
 def test_a_picture_beyond_its_limit_fails(house: House) -> None:
     house.source, house.target = house.folder / "style.png", house.folder / "out/painted.png"
     house.queue(limits=Limits(still_megapixels=0.003))
