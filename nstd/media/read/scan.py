@@ -199,6 +199,9 @@ def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["a
                     yield packet
         except av.error.EOFError:
             return
+        except IndexError:
+            # PyAV knows no stream that turns up after a film was opened, as damaged Flash has.
+            failures += 1
         except av.FFmpegError as error:
             if isinstance(error, OSError):
                 raise reading_error(error, path) from error
