@@ -106,7 +106,7 @@ def test_json_names_each_source_and_its_target_and_nothing_else_is_on_standard_o
     assert whole.ended.code == 0, whole.ended.err
     rows: list[dict[str, Any]] = json.loads(whole.ended.out)
     keys = {"source", "target", "recipe", "styles", "frames", "seconds", "error", "kind"}
-    assert all(row.keys() == keys | {"kept", "gone", "stopped"} for row in rows)
+    assert all(row.keys() == keys | {"kept", "gone", "stopped", "report"} for row in rows)
     assert all((row["error"], row["kind"]) == (None, None) for row in rows)
     assert all(row["frames"] > 0 and row["seconds"] > 0 for row in rows)
     assert not any(row["kept"] or row["stopped"] for row in rows)

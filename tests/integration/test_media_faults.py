@@ -24,7 +24,10 @@ with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
 """
 ASSEMBLE = """
 from nstd.media.write.assemble import assemble
-assemble([source.parent / "segment-000000"], source, info, folder / "film.mp4", settings)
+from nstd.media.write.rehearsal import plan
+keeping = plan(source, info, settings)
+segments = [source.parent / "segment-000000"]
+assemble(segments, source, info, folder / "film.mp4", settings, keeping)
 """
 KEEP = """
 from nstd.media.keep import FrameKeeper
