@@ -24,8 +24,8 @@ with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
 """
 ASSEMBLE = """
 from nstd.media.write.assemble import assemble
-from nstd.media.write.rehearsal import plan
-keeping = plan(source, info, settings)
+from nstd.media.write.keeping import Keeping
+keeping = Keeping("mp4", ())
 segments = [source.parent / "segment-000000"]
 assemble(segments, source, info, folder / "film.mp4", settings, keeping)
 """
