@@ -80,7 +80,7 @@ def test_one_that_is_edited_while_its_worker_is_gone_stays_too(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "publish", killed)
+    monkeypatch.setattr(pipeline, "put_in_place", killed)
     with pytest.raises(KeyboardInterrupt):
         house.work(Onlooker())
     monkeypatch.undo()
