@@ -65,7 +65,9 @@ def differences(
     yield from _length(source, result)
     yield from _other_streams(source, result)
     yield from _chapters(source, result)
-    yield from _tags("tag", source.tags, result)
+    # A film's timecode may be a stream's, and the other way around.
+    codes = {"timecode": code for code in _timecodes(result)}
+    yield from _tags("tag", source.tags, result, codes)
     yield from _stream_facts("picture", source.picture, result, result.picture)
 
 
@@ -140,7 +142,7 @@ def _other_streams(source: Facts, result: Facts) -> Iterator[Difference]:
     for stream in source.others:
         if stream.kind == "data" and stream.codec == "bin_data" and source.chapters:
             continue  # the chapters' names, in MP4
-        if stream.kind == "data" and _keeps_timecode(result, stream):
+        if stream.kind == "data" and _timecode(stream.tags) in _timecodes(result):
             continue  # it holds nothing but that
         about = f"stream {stream.index}"
         found = next((one for one in left if _same_kind(stream, one)), None)
@@ -155,16 +157,20 @@ def _other_streams(source: Facts, result: Facts) -> Iterator[Difference]:
     for stream in left:
         if stream.kind == "data" and stream.codec == "bin_data":
             continue  # the chapters' names, in MP4
+        if stream.kind == "data" and _timecode(stream.tags) in _timecodes(source):
+            continue
         yield Difference("more", f"there is a {stream.kind} {stream.codec} that was not there")
 
 
-def _keeps_timecode(result: Facts, stream: Stream) -> bool:
-    """Whether a stream is that of a timecode, and the film has the same."""
-    code = stream.tags.get("timecode")
-    tags = [result.tags, *(one.tags for one in result.streams)]
-    return code is not None and code in [
-        text for one in tags for key, text in one.items() if key.lower() == "timecode"
-    ]
+def _timecode(tags: Mapping[str, str]) -> str:
+    """What tags say that the first frame is; "none" where they do not."""
+    return next((text for key, text in tags.items() if key.lower() == "timecode"), "none")
+
+
+def _timecodes(film: Facts) -> set[str]:
+    """Those that a film states, wherever."""
+    tags = [film.tags, *(stream.tags for stream in film.streams)]
+    return {_timecode(one) for one in tags} - {"none"}
 
 
 def _same_kind(one: Stream, other: Stream) -> bool:
@@ -266,6 +272,7 @@ def _stream_facts(about: str, was: Stream, result: Facts, now: Stream) -> Iterat
     # Of a track's title ffprobe 5.1 reads in MP4 what its handler is called; and films alone have
     # a moment of creation in Matroska.
     named = {"title": now.tags.get("handler_name", "")}
+    named |= {"timecode": code for code in _timecodes(result)}
     if tags.get("creation_time") == result.tags.get("creation_time"):
         named["creation_time"] = tags.get("creation_time", "")
     yield from _tags(f"{about}tag", tags, now, named)

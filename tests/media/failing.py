@@ -2,7 +2,6 @@
 
 FAILING: dict[str, str] = {
     "avi-xvid-bframes": "a frame late against its sound",
-    "pixels-dv-411": "the rate of so few frames is guessed from times in milliseconds",
     "subtitles-idx-mp4": "kept by the plan, but its packet is not in the file",
     "cut-off-ogv-accepted": "sound of which no whole packet is left goes without a word",
 }

@@ -29,7 +29,7 @@ _FORMATS = {
     "mjpeg-422": ("avi", "-c:v mjpeg -q:v 2 -pix_fmt yuvj422p"),
     "prores-422": ("mov", "-c:v prores_ks -profile:v 3"),
     "prores-444": ("mov", "-c:v prores_ks -profile:v 4 -pix_fmt yuv444p10le"),
-    "dv-411": ("avi", "-vf scale=720:480 -r 30000/1001 -c:v dvvideo -pix_fmt yuv411p"),
+    "dv-411": ("avi", "-vf scale=720:480,setpts=N*25025/30000 -r 30000/1001 -c:v dvvideo"),
     "ffv1-420": ("mkv", "-c:v ffv1 -pix_fmt yuv420p"),
     "ffv1-410": ("mkv", "-c:v ffv1 -pix_fmt yuv410p"),
     "ffv1-411": ("mkv", "-c:v ffv1 -pix_fmt yuv411p"),
