@@ -66,7 +66,7 @@ def differences(
     yield from _other_streams(source, result)
     yield from _chapters(source, result)
     # A film's timecode may be a stream's, and the other way around.
-    codes = {"timecode": code for code in _timecodes(result)}
+    codes = {"timecode": "".join(_timecodes(result))}
     yield from _tags("tag", source.tags, result, codes)
     yield from _stream_facts("picture", source.picture, result, result.picture)
 
@@ -272,7 +272,7 @@ def _stream_facts(about: str, was: Stream, result: Facts, now: Stream) -> Iterat
     # Of a track's title ffprobe 5.1 reads in MP4 what its handler is called; and films alone have
     # a moment of creation in Matroska.
     named = {"title": now.tags.get("handler_name", "")}
-    named |= {"timecode": code for code in _timecodes(result)}
+    named["timecode"] = "".join(_timecodes(result))
     if tags.get("creation_time") == result.tags.get("creation_time"):
         named["creation_time"] = tags.get("creation_time", "")
     yield from _tags(f"{about}tag", tags, now, named)

@@ -10,6 +10,7 @@ from tests.media.program import Ended
 
 EXACT = "--codec ffv1"
 
+_DV = "-r 30000/1001 -c:v dvvideo"
 _FORMATS = {
     # name: (suffix, ffmpeg's arguments)
     "h264-420": ("mp4", "-c:v libx264 -qp 1 -preset ultrafast -pix_fmt yuv420p"),
@@ -29,7 +30,7 @@ _FORMATS = {
     "mjpeg-422": ("avi", "-c:v mjpeg -q:v 2 -pix_fmt yuvj422p"),
     "prores-422": ("mov", "-c:v prores_ks -profile:v 3"),
     "prores-444": ("mov", "-c:v prores_ks -profile:v 4 -pix_fmt yuv444p10le"),
-    "dv-411": ("avi", "-vf scale=720:480,setpts=N*25025/30000 -r 30000/1001 -c:v dvvideo"),
+    "dv-411": ("avi", f"-s ntsc -vf setpts=N*25025/30000 {_DV} -pix_fmt yuv411p"),
     "ffv1-420": ("mkv", "-c:v ffv1 -pix_fmt yuv420p"),
     "ffv1-410": ("mkv", "-c:v ffv1 -pix_fmt yuv410p"),
     "ffv1-411": ("mkv", "-c:v ffv1 -pix_fmt yuv411p"),
