@@ -228,6 +228,10 @@ def stylize_command(
             " 1.5s:4s. Either may be left out.",
         ),
     ] = None,
+    sequence: Annotated[
+        bool,
+        typer.Option("--sequence", help="The numbered images in a folder are one film."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an output that is there.")
     ] = False,
@@ -266,6 +270,10 @@ def stylize_command(
         painted_as = _recipe(settings, recipe, like, _keys(look, style))
     encoded_as = _output(settings, output, encoding)
     wanted = parse_frames(frames)
+    if sequence:
+        from nstd.media.numbered import pattern_in
+
+        inputs = [pattern_in(path) if path.is_dir() else path for path in inputs]
     from nstd.submit.freeze import ENCODER_THREADS
     from nstd.submit.output import OutputSpec
     from nstd.submit.pairs import pair

@@ -218,6 +218,7 @@ class BatchConfig(Entry):
 
     Attributes:
         input: Globs of the films, absolute; `**` is any number of folders.
+        sequence: They find folders, in each of which numbered images are one film.
     """
 
     input: Annotated[
@@ -225,3 +226,4 @@ class BatchConfig(Entry):
         ONE_OR_MANY,
         Field(min_length=1),
     ]
+    sequence: Switch = False

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import translate
@@ -9,10 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from nstd.errors import UsageError, from_os_error
-from nstd.media.names import NUMBER_FIELD
+from nstd.media.names import NUMBER_FIELD, READ_FORMATS
 
 _NUMBER = re.compile(r"(\d+)\D*$")
 """The last number in a name."""
+_PARTS = re.compile(r"(.*?)(\d+)(\D*)")
 _MOST_GAPS = 5
 """That are named."""
 
@@ -73,6 +75,35 @@ def find_numbered(pattern: Path) -> Numbered:
         raise UsageError(f"No file matches {pattern}", "Check the pattern")
     paths = tuple(pattern.with_name(name) for _, name in found)
     return Numbered(pattern, paths, tuple(number for number, _ in found))
+
+
+def pattern_in(folder: Path) -> Path:
+    """The pattern that names the numbered images of a folder.
+
+    Raises:
+        UsageError: There are none, or images of several names.
+        StorageError: The folder cannot be listed.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names are enough
+    except OSError as error:
+        raise from_os_error(error, folder, "listing") from error
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in names:
+        parts = _PARTS.fullmatch(Path(name).stem)
+        if Path(name).suffix.lower() in READ_FORMATS and parts and not name.startswith("."):
+            found[parts[1], parts[3] + Path(name).suffix].append(parts[2])
+    patterns = sorted(
+        f"{before}%0{min(map(len, numbers))}d{after}" for (before, after), numbers in found.items()
+    )
+    if not patterns:
+        raise UsageError(f"There are no numbered images in {folder}", "Name another folder")
+    if len(patterns) > 1:
+        raise UsageError(
+            f"There are images of several names in {folder}: {', '.join(patterns)}",
+            "Name those that are meant, as one of these patterns",
+        )
+    return folder / patterns[0]
 
 
 def stem_of(pattern: Path) -> str:

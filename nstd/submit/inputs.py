@@ -12,7 +12,7 @@ from nstd.errors import MountError, UsageError, from_os_error
 from nstd.files import facts_of
 from nstd.intake.folder import HIDDEN, WatchedFolder, ignored_as
 from nstd.media.names import NUMBER_FIELD, is_media, is_numbered, is_refused_picture, why_no_media
-from nstd.media.numbered import find_numbered
+from nstd.media.numbered import find_numbered, pattern_in
 
 _LOG = logging.getLogger(__name__)
 
@@ -112,13 +112,33 @@ def watching_folder(config: Config, path: Path) -> FolderConfig | None:
     return next((one for one in config.folders if watched_folder(one).accepts(path)), None)
 
 
-def found_by(pattern: str) -> list[Path]:
-    """What an entry's pattern finds: files, or with a number field numbered images, by folder."""
+def found_by(pattern: str, *, sequence: bool = False) -> list[Path]:
+    """What an entry's pattern finds: files, or with a number field numbered images, by folder.
+
+    Args:
+        pattern: The pattern.
+        sequence: It finds folders, in each of which numbered images are one film; one without
+            such images is left out, and the log says why.
+
+    Raises:
+        StorageError: A folder cannot be listed.
+    """
+    if sequence:
+        there = filter(os.path.isdir, glob.glob(pattern, recursive=True))  # noqa: PTH207 - see `globbed`
+        return sorted(found for one in there for found in _sequence_in(Path(one)))
     given = Path(pattern)
     if NUMBER_FIELD.search(given.name) is None:
         return globbed(pattern)
     folders = sorted(glob.glob(str(given.parent), recursive=True))  # noqa: PTH207 - see `globbed`
     return [path for folder in folders if _is_there(path := Path(folder, given.name))]
+
+
+def _sequence_in(folder: Path) -> list[Path]:
+    try:
+        return [pattern_in(folder)]
+    except UsageError as error:
+        _LOG.warning("%s", error)
+        return []
 
 
 def _is_there(pattern: Path) -> bool:
@@ -160,5 +180,6 @@ def batch_folder(entry: BatchConfig, path: Path) -> Path:
 
     That is the fixed part of the entry's first pattern that finds it, else its own folder.
     """
-    found = (fixed_part(pattern) for pattern in entry.input if path in found_by(pattern))
+    finding = (one for one in entry.input if path in found_by(one, sequence=entry.sequence))
+    found = (fixed_part(pattern) for pattern in finding)
     return next(found, path.parent)

@@ -175,7 +175,7 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
     for entry in config.batch:
         bases: dict[Path, Path] = {}
         for pattern in entry.input:
-            paths = found_by(pattern)
+            paths = found_by(pattern, sequence=entry.sequence)
             for path in paths:
                 bases.setdefault(path, fixed_part(pattern))
             if not paths:

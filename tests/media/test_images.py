@@ -1,5 +1,6 @@
 """Numbered images are one film."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -176,3 +177,32 @@ def test_what_images_say_of_themselves_is_named_as_lost(tmp_path: Path) -> None:
     (told,) = [one for one in ended.sentences if "lost" in one]
     assert told.startswith("what each image says of itself")
     assert copy(tmp_path / "a%d.jpg", tmp_path / "c.mp4", "--strict").code == 1
+
+
+def test_a_folder_is_a_sequence_where_that_is_asked_for(tmp_path: Path) -> None:
+    images = shots(tmp_path / "in", [8, 9, 10], "take {:03d} final.png")
+    (tmp_path / "in/notes.txt").write_text("no image")
+    (tmp_path / "in/.hidden_0001.png").write_bytes(b"")
+    ended = copy(tmp_path / "in", tmp_path / "b.mkv", "--codec", "ffv1", "--sequence")
+    assert ended.code == 0, ended.said
+    assert same(frames_of(tmp_path / "b.mkv", "rgb24"), images)
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ((), "no numbered images"),
+        (("plain.png",), "no numbered images"),
+        (("a_1.png", "b_1.png"), "several names.*a_%01d.png, b_%01d.png"),
+        (("a_1.png", "a_1.jpg"), "several names"),
+    ],
+)
+def test_a_folder_that_is_no_sequence_is_told(
+    tmp_path: Path, names: tuple[str, ...], problem: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in names:
+        PIL.Image.fromarray(picture(1, SIZE)).save(tmp_path / "in" / name)
+    ended = copy(tmp_path / "in", tmp_path / "b.mkv", "--sequence")
+    assert ended.code == 2
+    assert re.search(problem, ended.said)

@@ -47,7 +47,7 @@ def test_its_examples_validate_too(uncommented: Path) -> None:
     assert list(config.recipes) == ["night", "blend", "everything"]
     assert len(config.folders) == 2
     assert isinstance(config.folders[1].originals, MoveOriginals)
-    assert len(config.batch) == 3
+    assert len(config.batch) == 4
 
 
 def test_the_defaults_it_tells_of_recipes_are_those_of_the_code(uncommented: Path) -> None:

@@ -496,11 +496,19 @@ def test_a_result_tells_frames_time_and_the_kind_of_an_error_from_the_ledger(
     assert (again.job, again.seconds) == (first.job, first.seconds)
 
 
-def test_numbered_images_are_one_film_for_each_folder(config: Config, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "found_by",
+    [{"input": "renders/*/a_%02d.png"}, {"input": "renders/*", "sequence": True}],
+    ids=["by their name", "by their folder"],
+)
+def test_numbered_images_are_one_film_for_each_folder(
+    config: Config, tmp_path: Path, found_by: dict[str, Any]
+) -> None:
     for name, color in zip(("one/a_01.png", "one/a_02.png", "two/a_07.png"), COLORS, strict=False):
         picture(tmp_path / "renders" / name, color)
     picture(tmp_path / "renders/two/b.png")
-    entry = {"input": str(tmp_path / "renders/*/a_%02d.png"), "output": tmp_path / "also"}
+    picture(tmp_path / "renders/none/b.png")
+    entry = found_by | {"input": str(tmp_path / found_by["input"]), "output": tmp_path / "also"}
     entry |= {"recipe": "oil", "reading": {"rate": 24}}
     several = Config.model_validate(config.model_dump() | {"batch": [entry], "folders": ()})
     (tmp_path / "also").mkdir()
