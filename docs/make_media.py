@@ -120,6 +120,7 @@ _HELD = (
     ("Cover", lambda one: _yes(one.cover)),
     ("Attachments", lambda one: _yes(one.attachments)),
     ("Text subtitles that it cannot hold", lambda one: f"→ {_NAMES[one.text]}"),
+    ("Subtitles that are pictures", lambda one: _yes(one.bitmap_subtitles)),
     (
         "Shape of pixels",
         lambda one: "exact" if one.states_aspect else "to half a pixel of the width shown",

@@ -207,7 +207,7 @@ class TestOtherStreams:
         assert len(films.times(painted)) == 25
         assert films.packets(painted, "audio") == []
         (said,) = films.sentences(source)
-        assert said == "stream 1 (audio, aac): lost (mp4 cannot hold it)"
+        assert said == "stream 1 (audio, aac): lost (it is announced, and none of it is there)"
 
     def test_an_empty_track_breaks_no_promise(self, tmp_path: Path) -> None:
         source = clips.make(tmp_path / "a.mkv", sound=("aac",), subtitles="subrip")

@@ -26,6 +26,8 @@ class Container:
         lossy: Encoder for other sound that does not play in it.
         misread: Beginnings of the names of codecs that it takes, and programs read as another:
             ffmpeg 5.1 reads MP4's PCM of more than 16 bits as one of 16, which is noise.
+        bitmap_subtitles: Whether it holds subtitles that are pictures, and players show them. MP4
+            takes those of a DVD, of which ffmpeg 5.1 finds no packet again.
         cover: How it keeps the picture that belongs to a film: as a file "attached" to it, as a
             "stream" of one packet, as a "tag" of its metadata, or not at all, "".
         attachments: Whether files such as fonts can be attached.
@@ -45,6 +47,7 @@ class Container:
     lossy: str = "aac"
     misread: tuple[str, ...] = ()
     codec: str = "h264"
+    bitmap_subtitles: bool = False
     cover: Literal["attached", "stream", "tag", ""] = ""
     attachments: bool = False
     edit_lists: bool = False
@@ -92,6 +95,7 @@ CONTAINERS: dict[str, Container] = {
             "subrip",
             plays=("aac", "mp3", "opus", "flac", "vorbis", *_PCM),
             lossless=("flac", "pcm_s32le", "pcm_f32le"),
+            bitmap_subtitles=True,
             cover="attached",
             attachments=True,
             simultaneous=True,

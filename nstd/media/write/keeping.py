@@ -1,6 +1,5 @@
 """What becomes of each part of a film beside its pictures, decided before the first is painted."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -134,7 +133,7 @@ def decide(
         fates = tuple(
             fate
             for index in others
-            if (fate := _fate(film.streams[index], settings, heads.get(index, ()), texts))
+            if (fate := _fate(film.streams[index], settings, heads.get(index), texts))
         )
         gone = {fate.stream for fate in fates if fate.outcome == "lost"}
         kept = [stream for stream in film.streams if stream.index not in gone]
@@ -145,17 +144,18 @@ def decide(
 def first_packets(
     film: InputContainer, source: Path, streams: Collection[int], alive: Callable[[], object]
 ) -> Heads:
-    """The first packets of each of these streams, as far as they are found without reading on."""
-    heads: dict[int, list[av.Packet[Any]]] = defaultdict(list)
-    streams = [one for one in streams if film.streams[one].type != "attachment"]
-    if not streams:
-        return heads
-    for number, packet in enumerate(beating(packets(film, source, *streams), alive)):
+    """The first packets of each of these streams, as far as they are found without reading on.
+
+    A stream without any is named only where all of the film was read.
+    """
+    heads: dict[int, list[av.Packet[Any]]] = {index: [] for index in streams}
+    found = packets(film, source, *streams) if streams else iter(())
+    for number, packet in enumerate(beating(found, alive)):
         head = heads[packet.stream_index]
         if len(head) < _HEAD:
             head.append(packet)
-        if number > _SEARCHED or all(len(heads[one]) == _HEAD for one in streams):
-            break
+        if number > _SEARCHED or all(len(one) == _HEAD for one in heads.values()):
+            return {index: head for index, head in heads.items() if head}
     return heads
 
 
@@ -192,13 +192,16 @@ def add_track(
 def _fate(
     stream: Stream,
     settings: EncodeSettings,
-    head: Sequence["av.Packet[Any]"],
+    found: Sequence["av.Packet[Any]"] | None,
     read: Reader,
 ) -> Fate | None:
-    """What becomes of one stream; None for one that is a part of another."""
+    """What becomes of one stream, of which these packets were found; None: part of another."""
     container, what, index = settings.holder, describe(stream), stream.index
+    head = found or ()
     if isinstance(stream, av.AudioStream):
-        return sound_fate(stream, container, settings.sound, head)
+        missing = lost("sound", what, "it is announced, and none of it is there", index)
+        there = found is None or len(found) > 0
+        return sound_fate(stream, container, settings.sound, head) if there else missing
     if isinstance(stream, av.VideoStream):
         if not is_cover(stream):
             return lost("picture", what, "only one stream of pictures is painted", index)
@@ -237,7 +240,7 @@ def _beside_pictures(
     """What becomes of all else where a film becomes pictures."""
     why = f"{settings.pictures} holds pictures alone"
     for index in streams:
-        if fate := _fate(film.streams[index], settings, (), lambda _: ()):
+        if fate := _fate(film.streams[index], settings, None, lambda _: ()):
             yield lost(fate.kind, fate.what, why, index)
     if film.chapters():
         yield lost("chapters", "chapters", why)
@@ -255,10 +258,11 @@ def _subtitle_fate(
     stream: Stream, container: Container, head: Sequence["av.Packet[Any]"], read: Reader
 ) -> Fate:
     what, index = describe(stream), stream.index
-    if not refusal(stream, container, head):
+    text = codec_name(stream) in TEXT_CODECS
+    if (text or container.bitmap_subtitles) and not refusal(stream, container, head):
         return Fate("subtitles", what, stream=index)
     why = f"{container.name} cannot hold it"
-    if codec_name(stream) not in TEXT_CODECS:
+    if not text:
         return lost("subtitles", what, why, index)
     losses = TextConverter(stream, container.text).losses(read(index))
     without = f" without its {', '.join(sorted(losses))}" if losses else ""
