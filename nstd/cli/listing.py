@@ -255,7 +255,9 @@ def _style(frozen: Mapping[str, Any]) -> str:
 
 def _mapping(title: str, values: Mapping[str, Any]) -> list[str]:
     lines = [
-        f"  {key}: {visible(_words(value))}" for key, value in values.items() if value is not None
+        f"  {visible(key)}: {visible(_words(value))}"
+        for key, value in values.items()
+        if value is not None
     ]
     return [f"{title}:", *lines] if lines else []
 

@@ -118,8 +118,8 @@ class OutputConfig(Section):
         """
         given = override.model_dump(exclude_none=True)
         other_codec = given.get("codec", self.codec) != self.codec
-        kept = {"preset", "provenance"} if other_codec else set(OutputConfig.model_fields)
-        kept = {"preset", "sound"} if other_codec else set(OutputConfig.model_fields)
+        own = {"quality", "container", "profile", "depth", "encoder"}  # of a codec
+        kept = set(OutputConfig.model_fields) - (own if other_codec else set())
         return OutputConfig.model_validate(self.model_dump(include=kept) | given)
 
     def settings(self, threads: int) -> EncodeSettings:

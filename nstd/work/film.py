@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from nstd.errors import UsageError, VanishedError
 from nstd.files import readable
 from nstd.flow import Estimator
 from nstd.ledger.job import Job, path_of
@@ -94,11 +95,16 @@ class Film:
         """The numbered images that are the film; None where it is a file.
 
         Raises:
-            UsageError: There are none any more.
+            VanishedError: There are none any more.
             StorageError: Their folder cannot be listed.
         """
         named = self.output.images
-        return find_numbered(self.source.with_name(named)) if named else None
+        if not named:
+            return None
+        try:
+            return find_numbered(self.source.with_name(named))
+        except UsageError as error:  # as it would be told to who names them
+            raise VanishedError(error.problem, "Put the images back") from error
 
     @property
     def target(self) -> Path:

@@ -12,6 +12,7 @@ from nstd.ledger.job import JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.style.recipe import Temporal
+from nstd.work.originals import is_as_queued
 from tests.integration.house import FRAMES, SEGMENT, House, digest, scene, unbroken_digest
 from tests.jobs import Onlooker
 
@@ -92,3 +93,12 @@ def test_the_images_are_always_kept(studio: Studio, output: dict[str, Any]) -> N
         output = output | {"move_to": str(studio.folder / "moved")}
     with pytest.raises(UsageError, match="numbered images are neither moved nor deleted"):
         studio.queue(**output)
+
+
+def test_images_are_known_to_be_those_that_were_queued(studio: Studio) -> None:
+    job = studio.queue()
+    assert is_as_queued(studio.store, studio.store.get(job.id))
+    studio.images[-1].unlink()
+    assert not is_as_queued(studio.store, studio.store.get(job.id))
+    studio.images[0].parent.rename(studio.folder / "away")
+    assert not is_as_queued(studio.store, studio.store.get(job.id))

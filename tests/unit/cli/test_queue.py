@@ -317,3 +317,11 @@ def test_what_is_worth_knowing_of_a_job_is_in_status_jobs_and_show(
         assert note in run("show", "1")[1]
     assert json.loads(run("jobs", "--json")[1])[0]["note"] == note
     assert [one["note"] for one in json.loads(run("status", "--json")[1])["noted"]] == [note]
+
+
+def test_what_a_file_says_of_itself_moves_no_cursor_and_forges_no_line() -> None:
+    recipe = {ODD.decode("latin-1"): {ODD.decode("latin-1"): ODD.decode("latin-1")}}
+    facts = {"file": "a.mp4", "painted": {"nstd": ODD.decode("latin-1"), "recipe": recipe}}
+    text = listing.file_text(facts)
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 3

@@ -18,7 +18,7 @@ from nstd.config import (
     output_name,
 )
 from nstd.config.faults import faults_of
-from nstd.config.output import Profile
+from nstd.config.output import OutputConfig, OutputOverride, Profile
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
@@ -362,3 +362,9 @@ def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:
     folders = [_folder(encode={"quality": 60})]
     (fault,) = _faults(output={"codec": "x"}, folders=folders)
     assert fault.startswith("output.codec: ")
+
+
+def test_another_codec_changes_nothing_that_is_no_codecs() -> None:
+    output = OutputConfig(provenance=False, sound="copy", preset="slow")
+    changed = output.overridden(OutputOverride(codec="h265"))
+    assert (changed.provenance, changed.sound, changed.preset) == (False, "copy", "slow")
