@@ -10,7 +10,7 @@ from nstd.media.names import STILL_SUFFIXES, Kind, is_numbered, kind_of
 from nstd.media.numbered import stem_of
 from nstd.media.write.codecs import PICTURES, SAME
 from nstd.media.write.containers import CONTAINERS
-from nstd.media.write.numbered import first_of, for_one, has_pattern, numbered
+from nstd.media.write.numbered import first_of, for_one, has_pattern, names
 from nstd.submit.frames import FrameRange
 from nstd.submit.inputs import absolute, expand
 from nstd.submit.names import output_extension
@@ -50,7 +50,8 @@ def pair(
             f"{len(sources)} inputs cannot all become {destination.name}", "Give a folder with -o"
         )
     pairs = []
-    taken: set[Path] = set()
+    taken: list[Path] = []
+    originals = [file for source in sources for file in files_of(source)]
     for source in sources:
         target, kind = destination, _kind(source)
         if into_folder:
@@ -62,13 +63,22 @@ def pair(
                 [stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
             )
             targets = (destination / f"{stem}.{extension}" for stem in stems)
-            target = next(target for target in targets if target not in taken)
+            target = next(
+                target
+                for target in targets
+                if not any(names(target, one) or names(one, target) for one in taken)
+            )
         _check_target(source, target, output, kind)
+        taken.append(target)
         if kind is not None and not kind.still and output.encode.numbered:
+            if has_pattern(target) and any(names(target, file) for file in originals):
+                raise UsageError(
+                    f"{target} would take the place of images to be painted",
+                    "Choose another output",
+                )
             target = _numbered(source, target, frames)
-        if target in sources:
-            raise UsageError(f"{target} is itself a film to be painted", "Choose another output")
-        taken.add(target)
+        if target in sources or target in originals:
+            raise UsageError(f"{target} is itself to be painted", "Choose another output")
         pairs.append((source, target))
     return pairs
 
@@ -80,15 +90,7 @@ def _numbered(source: Path, target: Path, frames: FrameRange) -> Path:
     first, last = frames.numbers()
     if last != first and not has_pattern(target):
         raise for_one(target)
-    target = first_of(target, number_of(source, first))
-    images = files_of(source)
-    several = 1 if last == first else len(images)
-    if any(numbered(target, offset) in images for offset in range(several)):
-        raise UsageError(
-            f"{target} and those after it would take the place of images to be painted",
-            "Choose another output",
-        )
-    return target
+    return first_of(target, number_of(source, first))
 
 
 def _kind(source: Path) -> Kind | None:

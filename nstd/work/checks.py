@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from os.path import samestat
 from pathlib import Path
 
@@ -68,10 +69,11 @@ def require_free(film: Film) -> None:
 
 
 def require_free_names(film: Film, frames: int) -> None:
-    """See that the other pictures of a film have a name each, and take no other's.
+    """See that the pictures of a film have a name each, and take no other's.
 
     Raises:
-        UsageError: There are several, and no number in the name.
+        UsageError: There are several, and no number in the name; or one of the names is that of
+            a film or picture that is to be painted.
         OutputExistsError: A file has one of the names.
         StorageError: The folder cannot be looked into.
     """
@@ -80,10 +82,23 @@ def require_free_names(film: Film, frames: int) -> None:
     except OSError as error:
         raise from_os_error(error, film.target.parent, "looking into") from error
     first = film.output.first
-    for offset in film.offsets(first, first + frames - 1)[1:]:
-        name = numbered(film.target, offset).name
-        if name in there and not film.output.overwrite:
-            raise OutputExistsError(f"{film.target.with_name(name)} is there already")
+    paths = [numbered(film.target, one) for one in film.offsets(first, first + frames - 1)]
+    if taken := [path for path in paths if path.name in there]:
+        _require_no_originals(film, taken)
+    for path in taken:
+        if path != film.target and not film.output.overwrite:
+            raise OutputExistsError(f"{path} is there already")
+
+
+def _require_no_originals(film: Film, paths: Sequence[Path]) -> None:
+    images = film.images
+    originals = (film.source,) if images is None else images.paths
+    files = {(one.st_dev, one.st_ino) for one in map(facts, originals)}
+    for path in paths:
+        there = facts_of(path)
+        is_original = there is not None and (there.st_dev, there.st_ino) in files
+        if is_original or film.store.is_source(os.fsencode(path)):
+            raise UsageError(f"{path} is itself to be painted", "Choose another output")
 
 
 def require_folder(film: Film) -> None:

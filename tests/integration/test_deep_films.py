@@ -1,6 +1,7 @@
 """Films with alpha, with more than 8 bits and out as pictures, through a worker, kills included."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import PIL.Image
 import pytest
 
 from nstd.config import Config
-from nstd.errors import ChangedError, Interrupted, OutputExistsError
+from nstd.errors import ChangedError, Interrupted, OutputExistsError, UsageError
 from nstd.ledger.store import JobStore
 from nstd.media.frame import Image
 from nstd.media.write.codecs import EncodeSettings
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
+from nstd.submit.frames import FrameRange
 from nstd.submit.output import OutputSpec
 from nstd.work.stylize import stylize
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest
@@ -157,3 +159,20 @@ def test_what_is_not_published_leaves_nothing_beside_the_target(houses: Any) -> 
         patch.setattr("nstd.work.pipeline.require_unchanged", changed)
         assert isinstance(house.work(Onlooker()).error, ChangedError)
     assert house.beside_the_target() == []
+
+
+def test_an_image_is_not_replaced_by_what_is_painted_of_another(tmp_path: Path) -> None:
+    """Even where the folder goes by two names, and outputs may be replaced."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "link").symlink_to("in")
+    for number in (1, 2, 3):
+        PIL.Image.fromarray(coarse(number, SIZE)).save(tmp_path / f"in/shot_{number:02}.png")
+    before = {path: path.read_bytes() for path in (tmp_path / "in").iterdir()}
+    config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
+    recipe = StyleRecipe(styles=(StyleSource(image=str(tmp_path / "in/shot_01.png")),))
+    spec = OutputSpec(encode=PICTURES, copy=True, overwrite=True)
+    source, target = tmp_path / "in/shot_%02d.png", tmp_path / "link/shot_%02d.png"
+    frames = FrameRange(Fraction(1, 24), Fraction(3, 24))
+    (result,) = stylize(config, [source], recipe, spec, target, Onlooker(), frames)
+    assert isinstance(result.error, UsageError)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "in").iterdir()}

@@ -27,6 +27,12 @@ def has_pattern(path: Path) -> bool:
     return _PATTERN.search(path.name) is not None
 
 
+def names(pattern: Path, path: Path) -> bool:
+    """Whether `path` is `pattern`, or one of those that it stands for."""
+    numbers = re.findall(r"\d+", path.name)
+    return path == pattern or any(first_of(pattern, int(one)) == path for one in numbers)
+
+
 def numbered(first: Path, offset: int) -> Path:
     """The file of the frame that is `offset` frames after that of `first`.
 

@@ -110,3 +110,22 @@ def test_several_frames_need_a_name_each(tmp_path: Path, frames: str | None) -> 
     source.touch()
     with pytest.raises(UsageError, match=r"b7\.png is a name for one .* as in b7_%04d\.png"):
         pair([source], tmp_path / "b7.png", NUMBERED, parse_frames(frames))
+
+
+@pytest.mark.parametrize("frames", ["1s:2s", "0:2", None])
+def test_numbered_pictures_take_the_place_of_no_image(tmp_path: Path, frames: str | None) -> None:
+    files(tmp_path, ["shot_01.png", "shot_02.png", "shot_12.png"])
+    for source in ("shot_*.png", "shot_%02d.png"):
+        with pytest.raises(UsageError, match="would take the place of images to be painted"):
+            pair([tmp_path / source], tmp_path / "shot_%02d.png", NUMBERED, parse_frames(frames))
+
+
+@pytest.mark.parametrize("frames", [None, "1s:2s"])
+def test_two_films_get_numbered_pictures_of_their_own(tmp_path: Path, frames: str | None) -> None:
+    sources = files(tmp_path, ["one.mp4", "one.mov", "one.000005.bmp"])
+    if frames:
+        del sources[2]  # a picture has no range
+    found = pair(sources, "out/", NUMBERED, parse_frames(frames))
+    first = "%06d" if frames else "000000"
+    expected = [f"one.{first}.png", f"one.mov.{first}.png", "one.000005.bmp.png"]
+    assert [target.name for _, target in found] == expected[: len(sources)]
