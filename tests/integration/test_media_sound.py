@@ -237,3 +237,30 @@ def test_why_sound_is_encoded_again_is_told(
     tmp_path: Path, codec: str, container: str, why: str
 ) -> None:
     assert fate(make(tmp_path / "a.mkv", codec), settings(container)).why == why
+
+
+def test_damaged_sound_costs_no_painted_film(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, source = make(tmp_path / "whole.mov", "alac"), tmp_path / "a.mov"
+    with av.open(str(whole)) as film, av.open(str(source), "w") as output:
+        for one in film.streams:
+            output.add_stream_from_template(one, opaque=True)
+        sounds = 0
+        for packet in film.demux():
+            sounds += packet.stream.type == "audio"
+            if packet.stream.type == "audio" and sounds == 5:
+                packet.update(b"\x40" + bytes(packet)[1:])  # what ffmpeg says it has no patch for
+            if packet.size:
+                packet.stream = output.streams[packet.stream_index]
+                output.mux(packet)
+    with av.open(str(source)) as film, pytest.raises(av.error.PatchWelcomeError):
+        list(film.decode(audio=0))
+    sound = heard(films.round_trip(source, tmp_path, settings("mp4"))).copy()
+    assert caplog.text.count("what cannot be decoded of it is left out") == 1
+    before = heard(whole)
+    assert len(sound) == len(before)
+    left_out = slice(4 * 4096, 5 * 4096)
+    assert not sound[left_out].any()
+    sound[left_out] = before[left_out]
+    assert np.array_equal(sound, before)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
@@ -201,34 +201,41 @@ class SoundTrack(Track):
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
         """Encoded packets, as they become ready."""
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError as error:
-            if not self._damaged:
-                _LOG.warning("%s is damaged (%s)", describe(self.source), error.strerror)
-            self._damaged = True
-            return
-        yield from self._encode(frames)
+        yield from self._spared(self._decoded(packet))
 
     def flush(self) -> Iterator["av.Packet[Any]"]:
         """What decoder and encoder still hold."""
-        yield from self._encode(self.source.codec_context.decode(None))
-        yield from self._drained()
-        for packet in self.output.encode(None):
-            yield self._ordered(packet)
+        for rest in (self._decoded(None), self._drained(), self._encoded(None)):
+            yield from self._spared(rest)
 
-    def _encode(self, frames: Iterable[Any]) -> Iterator["av.Packet[Any]"]:
-        for frame in frames:
-            if frame.pts is None:
-                continue
-            frame.pts -= round(self.window.shift / frame.time_base)
-            kind = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
-            if kind != self._kind:  # in broadcasts it may change
-                yield from self._drained()
-                self._graph, self._kind = self._graph_for(*kind), kind
-            assert self._graph is not None  # noqa: S101 - for the type checker
-            self._graph.push(frame)
-            yield from self._pulled(self._graph)
+    def _spared(self, made: Iterator["av.Packet[Any]"]) -> Iterator["av.Packet[Any]"]:
+        """The same packets up to where damage ends them, which is told once.
+
+        Damaged sound fails anywhere on this way, with any of ffmpeg's errors: decoders say even
+        that something is not permitted. None comes from a file, as none is read or written here.
+        """
+        try:
+            yield from made
+        except av.FFmpegError as error:
+            if not self._damaged:
+                words = "%s is damaged (%s): what cannot be decoded of it is left out"
+                _LOG.warning(words, describe(self.source), error.strerror)
+            self._damaged = True
+
+    def _decoded(self, packet: "av.Packet[Any] | None") -> Iterator["av.Packet[Any]"]:
+        for frame in self.source.codec_context.decode(packet):
+            yield from self._spared(self._filtered(frame))
+
+    def _filtered(self, frame: Any) -> Iterator["av.Packet[Any]"]:
+        if frame.pts is None:
+            return
+        frame.pts -= round(self.window.shift / frame.time_base)
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
+        if kind != self._kind or self._graph is None:  # in broadcasts it may change
+            yield from self._drained()
+            self._graph, self._kind = self._graph_for(*kind), kind
+        self._graph.push(frame)
+        yield from self._pulled(self._graph)
 
     def _graph_for(self, form: str, layout: str, rate: int, time_base: Fraction) -> Graph:
         """From what is decoded to what the encoder takes; gaps become silence."""
@@ -257,10 +264,10 @@ class SoundTrack(Track):
         return ":".join(f"{name}={value:.6f}" for name, value in limits.items())
 
     def _drained(self) -> Iterator["av.Packet[Any]"]:
-        if self._graph is not None:
-            self._graph.push(None)
-            yield from self._pulled(self._graph)
-            self._graph = None
+        graph, self._graph = self._graph, None
+        if graph is not None:
+            graph.push(None)
+            yield from self._pulled(graph)
 
     def _pulled(self, graph: Graph) -> Iterator["av.Packet[Any]"]:
         while True:
@@ -268,8 +275,11 @@ class SoundTrack(Track):
                 frame = graph.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            for packet in self.output.encode(frame):  # type: ignore[arg-type]
-                yield self._ordered(packet)
+            yield from self._encoded(frame)  # type: ignore[arg-type]
+
+    def _encoded(self, frame: av.AudioFrame | None) -> Iterator["av.Packet[Any]"]:
+        for packet in self.output.encode(frame):
+            yield self._ordered(packet)
 
 
 def _sample_of(stream: av.AudioStream) -> tuple[int, bool]:
