@@ -13,6 +13,7 @@ from nstd.media.image_film import probe_images
 from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
+from nstd.media.read.scan import scan
 from nstd.media.still_write import encode_still, holds_16_bits
 from nstd.media.write.segment import check_size
 from nstd.submit.names import require_replaceable
@@ -98,6 +99,8 @@ def _painted(film: Film) -> Path:
     require_room(film, info)
     keeping = plan_keeping(film, info)
     forget_what_cannot_be_joined(film, info)
+    if film.images is None:  # read through, and remembered, while there is somebody to tell of it
+        scan(film.content, info.stream, alive=film.observer.alive)
     for segment, frames in open_segments(film, info):
         film.require_output()
         stylize_segment(film, info, segment, frames)

@@ -276,10 +276,10 @@ class _Seen:
 
 def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[_Seen]:
     """Tell of each frame whether it shows what the one before it showed."""
-    before: Image | None = None
+    before: Pixels | None = None
     for shot in shots:
-        image = shot.frame.image
+        pixels = shot.frame.pixels
         begins = shot.begins_shot or shot.frame.index == first
-        same = not begins and before is not None and bool((image == before).all())
+        same = not begins and before is not None and bool((pixels == before).all())
         yield _Seen(shot.frame, begins, same)
-        before = image
+        before = pixels

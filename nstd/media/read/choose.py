@@ -19,6 +19,7 @@ from nstd.media.color import is_yuv
 from nstd.media.frame import FieldOrder, Image, Rotation, VideoInfo
 from nstd.media.read.convert import is_large
 from nstd.media.read.decoding import Decoder
+from nstd.media.read.gamut import Gamut
 from nstd.media.read.hdr import CURVES, peak_of
 from nstd.media.read.opencv import OpenCvDecoder, open_capture
 from nstd.media.read.orientation import display_matrix, orientation
@@ -63,6 +64,7 @@ class Kind:
         peak: As in `VideoInfo`.
         step: The time from one frame to the next, where packets may hold single fields: of
             interlaced H.264, as of camcorders and television; otherwise 0.
+        wide: Their primaries are not BT.709's, nor nearly.
         first: No other video stream stands before it in the container.
         decoded: PyAV decodes them.
     """
@@ -77,6 +79,7 @@ class Kind:
     alpha: bool = False
     peak: float = 0.0
     step: int = 0
+    wide: bool = False
     first: bool = True
     decoded: bool = True
 
@@ -115,6 +118,7 @@ def kind_of(path: Path, stream: int) -> Kind | None:
         alpha=transparent,
         peak=peak_of(first) if int(first.color_trc) in CURVES else 0.0,
         step=_step(times) if video.codec.name == "h264" and _of_all(orders) != "progressive" else 0,
+        wide=Gamut.wide(int(first.color_primaries), int(first.color_trc)) is not None,
         first=is_first,
     )
 
@@ -187,13 +191,24 @@ def with_reader(path: Path, info: VideoInfo, kind: Kind, reading: Reading) -> Vi
     fault = fault or _disagreement(path, info, halved=_is_halved(kind))
     if fault is None:
         why = "its first frames are those of PyAV" if asked == "auto" else "it was asked for"
-        return replace(info, reader="opencv", reader_reason=why)
+        return _as_opencv_gives_it(replace(info, reader="opencv", reader_reason=why))
     if asked == "opencv":
         raise UnsupportedError(
             f"{path} cannot be read with OpenCV: {fault}",
             "Let nstd choose what reads it: --reader auto",
         )
     return replace(info, reader="pyav", reader_reason=fault)
+
+
+def _as_opencv_gives_it(info: VideoInfo) -> VideoInfo:
+    """The facts of a film that OpenCV reads: 8 bits, and no alpha channel."""
+    deep, lost = info.bit_depth > 8, []
+    if info.alpha:
+        lost.append("is read without its alpha channel: OpenCV knows none")
+    if deep:
+        lost.append(f"is read with 8 of its {info.bit_depth} bits: OpenCV gives no more")
+    bits = min(info.bit_depth, 8)
+    return replace(info, alpha=False, bit_depth=bits, remarks=(*info.remarks, *lost))
 
 
 def _fault_of_opencv(info: VideoInfo, kind: Kind, *, strict: bool) -> str | None:
@@ -204,6 +219,7 @@ def _fault_of_opencv(info: VideoInfo, kind: Kind, *, strict: bool) -> str | None
             info.matrix == "unknown" and is_yuv(kind.layout) and is_large(info.width, info.height)
         ),
         "OpenCV shows HDR in another way": kind.peak > 0,
+        "OpenCV leaves its wide gamut as it is": kind.wide,
         "OpenCV reads another of its pictures": not kind.first,
     }
     if strict:

@@ -98,10 +98,13 @@ def probe(
             if limits is not None:
                 limits.require_frame_size(path, change.after.width, change.after.height)
         info = replace(info, accepts_truncated=accept_truncated, remarks=tuple(remarks))
+    reading = reading or Reading()
+    if limits is not None:  # before more of it is decoded
+        limits.require(path, info)
+    info = _of_fields(with_reader(path, info, kind, reading), reading)
     if limits is not None:
         limits.require(path, info)
-    reading = reading or Reading()
-    return _of_fields(with_reader(path, info, kind, reading), reading)
+    return info
 
 
 def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:

@@ -33,6 +33,9 @@ SHOWN_BEFORE = 8
 """Frames, at most, that are shown before one that was decoded before them: B-frames in a row.
 Encoders make three or four of them unless told otherwise."""
 
+_LARGEST_PIXELS = 8192 * 4320
+"""The largest of digital cinema's pictures."""
+
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders of films whose alpha channel is a stream beside: ffmpeg's own leave it out."""
 
@@ -156,7 +159,16 @@ def _context(stream: av.VideoStream) -> av.VideoCodecContext:
     if beside is not None:
         context = cast("av.VideoCodecContext", av.CodecContext.create(beside, "r"))
     context.thread_count = DECODER_THREADS
+    context.options = context.options | {"max_pixels": str(_most_pixels(context))}
     return context
+
+
+def _most_pixels(context: av.VideoCodecContext) -> int:
+    """Pixels that a frame may have: what the film states has been looked at, and 8K is a picture.
+
+    A frame of more is damage, or a trap: some codecs' frames each state a size of their own.
+    """
+    return max(context.width * context.height, _LARGEST_PIXELS)
 
 
 def _frames(

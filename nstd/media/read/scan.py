@@ -92,11 +92,12 @@ def of_whole_frames(scan: Scan, step: int) -> Scan:
 
     Args:
         scan: As its packets were counted.
-        step: From one frame to the next; what follows a frame sooner is its other field.
+        step: From one frame to the next; what follows a frame after half of that is its other
+            field, give or take what containers round.
     """
     whole: list[int] = []
     for stamp in scan.times.tolist():
-        if not whole or 4 * (stamp - whole[-1]) > 3 * step:
+        if not whole or not 2 * step <= 5 * (stamp - whole[-1]) <= 3 * step:
             whole.append(stamp)
     second = len(scan.times) - len(whole)
     return replace(
@@ -153,7 +154,7 @@ def scan(
     stream: int,
     limits: Limits | None = None,
     *,
-    alive: Callable[[], object] | None = None,
+    alive: Callable[[], object] = lambda: None,
 ) -> Scan:
     """Read all packets of `path` and count those of the video stream with index `stream`.
 
@@ -163,7 +164,7 @@ def scan(
         path: The film.
         stream: Index of the video stream.
         limits: What it may have at most.
-        alive: Told of each packet that there is still life; with it nothing is remembered.
+        alive: Told of each packet that there is still life.
 
     Raises:
         UnsupportedError: It has more frames than `limits` allow; it is not read on then.
@@ -171,14 +172,12 @@ def scan(
         StorageError: The file system failed.
     """
     path = path.absolute()
-    if alive is not None:
-        return _read_through(path, stream, limits, alive)
     try:
         facts = path.stat()
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
     identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns)
-    return _remembered(path, stream, limits, identity)
+    return _remembered(path, stream, limits, identity, _Listener(alive))
 
 
 def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["av.Packet[Any]"]:
@@ -223,9 +222,22 @@ def beating(items: Iterable[_T], alive: Callable[[], object]) -> Iterator[_T]:
         yield item
 
 
+@dataclass(frozen=True, slots=True)
+class _Listener:
+    """Who is told that there is life: for what is remembered all of them are the same."""
+
+    alive: Callable[[], object] = field(compare=False)
+
+
 @lru_cache(maxsize=4)
-def _remembered(path: Path, index: int, limits: Limits | None, _identity: tuple[int, ...]) -> Scan:
-    return _read_through(path, index, limits, lambda: None)
+def _remembered(
+    path: Path,
+    index: int,
+    limits: Limits | None,
+    _identity: tuple[int, ...],
+    listener: _Listener,
+) -> Scan:
+    return _read_through(path, index, limits, listener.alive)
 
 
 def _read_through(
