@@ -1,5 +1,6 @@
 """Titles, places, makes, a user's own keys and flags: kept in each container, as ffprobe reads."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,78 @@ def test_what_will_not_be_said_is_named_before_painting(
     losses = plan(source, probe(source), settings).losses
     assert [fate.what for fate in losses] == [lost]
     films.round_trip(source, tmp_path, settings)
+
+
+def _with_two_subtitles(
+    ffmpeg: str, folder: Path, texts: tuple[str, str], *said: str, suffix: str = "mkv"
+) -> Path:
+    """A film of a second with two subtitles of these texts; in MP4 with a cover before them."""
+    film = clips.make(folder / "a.mp4", cover=suffix == "mp4")
+    inputs: list[object] = ["-i", film]
+    for number, text in enumerate(texts):
+        (folder / f"{number}.srt").write_text(text)
+        inputs += ["-i", folder / f"{number}.srt"]
+    target = folder / f"b.{suffix}"
+    words = "mov_text" if suffix == "mp4" else "copy"
+    maps = ["-map", "0", "-map", "1", "-map", "2"]
+    films.call(ffmpeg, *inputs, *maps, "-c", "copy", "-c:s", words, *said, target)
+    return target
+
+
+def _line(milliseconds: int) -> str:
+    first, last = (f"00:00:00,{stamp:03}" for stamp in (milliseconds, milliseconds + 1))
+    return f"1\n{first} --> {last}\nHello\n\n"
+
+
+NAMED = [
+    "-metadata:s:s:0", "title=Forced", "-metadata:s:s:0", "language=ger", "-disposition:s:0",
+    "forced", "-metadata:s:s:1", "title=Full", "-metadata:s:s:1", "language=swe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("container", "said", "lost"),
+    [
+        ("mkv", NAMED, []),
+        ("mp4", [*NAMED[:-1], "language=en-US"], ["the language of subtitle 2"]),
+    ],
+)
+def test_subtitles_of_which_a_part_holds_nothing_are_told_from_the_others(
+    tmp_path: Path, ffmpeg: str, ffprobe: str, container: str, said: list[str], lost: list[str]
+) -> None:
+    source = _with_two_subtitles(ffmpeg, tmp_path, (_line(900), _line(100)), *said)
+    settings = EncodeSettings(container=container)
+    losses = plan(source, probe(source), settings).losses
+    info = probe(source)
+    half = (info.start, info.start + round(Fraction(1, 2) / info.time_base))
+    painted = films.round_trip(source, tmp_path, settings, span=half)
+    name = "title" if container == "mkv" else "handler_name"
+    streams = films.looked(ffprobe, painted)["streams"]
+    titles = [tags_of(one)[name] for one in streams if one["codec_type"] == "subtitle"]
+    assert [fate.what for fate in losses] == lost
+    assert titles == ["Forced", "Full"]
+
+
+def test_subtitles_that_begin_late_are_not_called_lost(tmp_path: Path, ffmpeg: str) -> None:
+    # More lines than are looked through for the first one of the others.
+    full = "".join(_line(number * 4 // 5) for number in range(1_100))
+    source = _with_two_subtitles(ffmpeg, tmp_path, (_line(950), full), *NAMED)
+    assert plan(source, probe(source), EncodeSettings(container="mkv")).losses == ()
+
+
+def test_subtitles_behind_a_cover_keep_what_is_said_of_them(
+    tmp_path: Path, ffmpeg: str, ffprobe: str
+) -> None:
+    texts = (_line(100), _line(200))
+    said = ["-metadata:s:s:0", "language=ger", "-metadata:s:s:1", "language=jpn"]
+    source = _with_two_subtitles(ffmpeg, tmp_path, texts, *said, suffix="mp4")
+    settings = EncodeSettings(container="mp4")
+    losses = plan(source, probe(source), settings).losses
+    painted = films.round_trip(source, tmp_path, settings)
+    found = [
+        (tags_of(stream)["language"], stream["disposition"]["default"])
+        for stream in films.looked(ffprobe, painted)["streams"]
+        if stream["codec_type"] == "subtitle"
+    ]
+    assert losses == ()
+    assert found == [("ger", 1), ("jpn", 0)]

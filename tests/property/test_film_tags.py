@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nstd.media.write.boxes import TrackMarks
 from nstd.media.write.containers import CONTAINERS
 from nstd.media.write.metadata import film_tags
-from nstd.media.write.saying import sayings, unkept
+from nstd.media.write.saying import numbers, sayings, unkept
 from tests import clips
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
@@ -46,12 +46,13 @@ def test_any_tags_can_be_written(
         for packet in packets:
             packet.stream = copies[packet.stream_index]
             output.mux(packet)
-        given_ = sayings(output, copies, sorted_.all)
+        places = numbers(copies, copies)
+        given_ = sayings(output, copies, sorted_.all, places)
     if sorted_.added:
         sorted_.added.write(file, [TrackMarks(False, "swe"), TrackMarks(True, "")])
     file.seek(0)
     with av.open(file, "r", metadata_errors="replace") as back:
-        lost = unkept(given_, sayings(back, back.streams, back.metadata))
+        lost = unkept(given_, sayings(back, back.streams, back.metadata, places))
         read = [bytes(packet) for packet in back.demux(video=0) if packet.size]
     assert read == [bytes(packet) for packet in packets if packet.stream is copies[0]]
     if container != "mkv":

@@ -20,14 +20,16 @@ from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
 from nstd.media.names import NOTE_TAG
 from nstd.media.read.joins import rejoined
+from nstd.media.read.probe import codec_name
 from nstd.media.read.scan import beating, open_film, packets, scan
 from nstd.media.write.boxes import TrackMarks
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.containers import Container
 from nstd.media.write.ebml import state_size, with_room
 from nstd.media.write.keeping import Keeping, add_track, artwork
 from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
 from nstd.media.write.picture import Picture, Timed
-from nstd.media.write.saying import sayings
+from nstd.media.write.saying import numbers, sayings
 from nstd.media.write.segment import origin
 from nstd.media.write.timecode import clocks, first_frame
 from nstd.media.write.tracks import Track, Window, describe
@@ -147,9 +149,9 @@ def write_film(
     options = _muxer_options(source, picture.info, settings)
     if not isinstance(file, str):
         options.pop("movflags", None)  # it reads the file again by its name
-    told = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
+    own = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
     cover = artwork(source, keeping, settings.holder)
-    tags = film_tags(told | ({NOTE_TAG: note} if note else {}), settings.container, cover)
+    tags = film_tags(own | ({NOTE_TAG: note} if note else {}), settings.container, cover)
     with av.open(file, "w", format=settings.holder.format, options=options) as output:
         painted, tracks = _add_streams(source, output, picture, settings, keeping, window)
         code = first_frame(clocks(source), picture.info.frame_rate, _skipped(picture.info, span))
@@ -160,20 +162,21 @@ def write_film(
         painted.metadata.update(said | room)
         output.metadata.update(tags.muxer)
         chapters = _chapters(source, window)
-        output.set_chapters(chapters)
+        output.set_chapters([*chapters.values()])
         shift = round(window.shift / picture.info.time_base)
         found = (read or _all_packets(source, picture.info))(list(tracks)) if tracks else iter(())
         timed = heapq.merge(
             picture.packets(painted, shift), _others(found, tracks), key=lambda pair: pair[0]
         )
         written, refused = _mux_all(output, beating(timed, picture.alive), painted)
-        tracks_marks = [_marks(stream) for stream in output.streams if stream in written]
         painted.metadata.update(said)
-        marks = sayings(
-            output,
-            [stream for stream in output.streams if stream in written],
-            {**tags.all, **({"timecode": code} if code else {})},
-        ) | ({"cover": "yes"} if cover else {})
+        there = _there(output, written, settings.holder)
+        # MP4's cover is no track but a tag.
+        cover_flag = Disposition.attached_pic
+        tracks_marks = [_marks(one) for one in there if not one.disposition & cover_flag]
+        places = {**numbers(output.streams, there), "chapter": [*chapters]}
+        told = {**tags.all, **({"timecode": code} if code else {})}
+        marks = sayings(output, there, told, places) | ({"cover": "yes"} if cover else {})
     with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
         if tags.added:
             tags.added.write(film, tracks_marks)
@@ -188,6 +191,7 @@ def write_film(
         empty=[track.source.type for track in others if track.output not in written],
         chapters=len(chapters),
         said={name: text for name, text in marks.items() if name not in keeping.unsaid},
+        places=places,
         colors=picture.colors,
         aspect=picture.info.sample_aspect_ratio,
         matrix=picture.kept_matrix(settings),
@@ -239,6 +243,17 @@ def _mux_all(
         else:
             written.add(stream)
     return written, refused
+
+
+def _there(output: OutputContainer, written: set[Stream], container: Container) -> list[Stream]:
+    """The streams that will be found in the file."""
+    return [
+        stream
+        for stream in output.streams
+        if stream in written
+        or container.empty == "all"
+        or (container.empty == "text" and codec_name(stream) == container.text)
+    ]
 
 
 def _window(
@@ -318,9 +333,10 @@ def _timed(packet: "av.Packet[Any]") -> Timed:
     return (packet.dts or 0) * packet.time_base, packet
 
 
-def _chapters(source: InputContainer, window: Window) -> list[Any]:
-    kept = []
-    for chapter in source.chapters():
+def _chapters(source: InputContainer, window: Window) -> dict[int, Any]:
+    """Those that are kept, by their number in the source, from 1."""
+    kept: dict[int, Any] = {}
+    for number, chapter in enumerate(source.chapters(), 1):
         time_base = chapter["time_base"] or Fraction(1, av.time_base)
         begin, end = chapter["start"] * time_base, chapter["end"] * time_base
         if not window.holds(begin, end):
@@ -330,5 +346,5 @@ def _chapters(source: InputContainer, window: Window) -> list[Any]:
         moved = chapter.copy()
         moved["start"] = round((begin - window.shift) / time_base)
         moved["end"] = round((end - window.shift) / time_base)
-        kept.append(moved)
+        kept[number] = moved
     return kept

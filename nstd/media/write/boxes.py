@@ -71,7 +71,7 @@ class Additions:
 
         Args:
             film: Open for reading and writing.
-            tracks: Those that have packets, in their order.
+            tracks: Those that the muxer has written, in their order.
 
         Raises:
             VerificationError: The muxer has not left the room.

@@ -37,6 +37,8 @@ class Container:
         simultaneous: Whether packets of a stream may share a decoding time, as a dialog's lines do.
         states_aspect: Whether its muxer states the shape of a pixel of any codec, exactly.
         side_data: Whether it keeps what goes beside a packet, as VP9's alpha does.
+        empty: Which streams it keeps though no packet was written of them: "all", those of its
+            "text", which MP4's muxer ends with an empty packet, or none, "".
     """
 
     name: str
@@ -55,6 +57,7 @@ class Container:
     simultaneous: bool = False
     states_aspect: bool = False
     side_data: bool = False
+    empty: Literal["all", "text", ""] = ""
 
     @property
     def suffix(self) -> str:
@@ -77,6 +80,7 @@ CONTAINERS: dict[str, Container] = {
             edit_lists=True,
             codec_tags=True,
             states_aspect=True,
+            empty="text",
         ),
         Container(
             "mov",
@@ -88,6 +92,7 @@ CONTAINERS: dict[str, Container] = {
             edit_lists=True,
             codec_tags=True,
             states_aspect=True,
+            empty="text",
         ),
         Container(
             "mkv",
@@ -100,6 +105,7 @@ CONTAINERS: dict[str, Container] = {
             attachments=True,
             simultaneous=True,
             side_data=True,
+            empty="all",
         ),
         Container(
             "webm",
@@ -110,6 +116,7 @@ CONTAINERS: dict[str, Container] = {
             codec="vp9",
             simultaneous=True,
             side_data=True,
+            empty="all",
         ),
     )
 }

@@ -121,7 +121,7 @@ def _unsaid(
     promise = _rehearsed(file, source, picture, settings, keeping).promise
     file.seek(0)
     with av.open(file, "r", metadata_errors="replace") as film:
-        return unkept(promise.said, sayings(film, film.streams, clocked(film)))
+        return unkept(promise.said, sayings(film, film.streams, clocked(film), promise.places))
 
 
 def _rehearsed(

@@ -18,7 +18,7 @@ from nstd.media.read.orientation import display_matrix
 from nstd.media.read.probe import is_cover
 from nstd.media.read.scan import open_film, scan
 from nstd.media.read.structure import ends_early
-from nstd.media.write.saying import sayings, unkept
+from nstd.media.write.saying import Numbers, sayings, unkept
 from nstd.media.write.timecode import clocked
 
 _MILLISECOND = Fraction(1, 1000)
@@ -36,6 +36,7 @@ class Promise:
         empty: Those that no packet was written for: the container may keep them, or not.
         chapters: How many there are.
         said: What it says of itself and its streams, as `sayings`.
+        places: Which of the streams and chapters that are told of are in it.
         colors: What it says of its colors: primaries, transfer, matrix and range, as `colors_of`.
         aspect: Width over height of one pixel, that the container may round to a pixel's width.
         matrix: The display matrix, or None.
@@ -48,6 +49,7 @@ class Promise:
     kinds: Sequence[str]
     chapters: int
     said: Mapping[str, str]
+    places: Numbers
     colors: tuple[int, ...]
     aspect: Fraction = Fraction(1)
     matrix: Sequence[int] | None = None
@@ -90,7 +92,8 @@ def _check_streams(film: Path, promise: Promise, alive: Callable[[], object]) ->
             if kind == "data":  # MP4's muxer adds streams of it, for chapters and timecode
                 spare = max(0, found[kind] - count)
             _expect(f"{kind} streams", count, found[kind] - extra - spare)
-        for name in unkept(promise.said, sayings(container, container.streams, clocked(container))):
+        told = sayings(container, container.streams, clocked(container), promise.places)
+        for name in unkept(promise.said, told):
             raise VerificationError(f"The finished film has not the {name} that it should have")
         _expect("chapters", promise.chapters, len(container.chapters()))
         _check_end(container, promise)
