@@ -264,7 +264,7 @@ def stylize_command(
     settings = configured(config, face, level="warning", needed=recipe is not None)
     settings = with_machine(settings, device, threads)
     if copy:
-        _require_unpainted(recipe, _keys(look, style))
+        _require_unpainted({"recipe": recipe, "like": like, **_keys(look, style)})
         painted_as = unpainted_from_options(look["size"])
     else:
         painted_as = _recipe(settings, recipe, like, _keys(look, style))
@@ -328,13 +328,11 @@ def _keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:
     return keys
 
 
-def _require_unpainted(recipe: str | None, keys: Mapping[str, Any]) -> None:
+def _require_unpainted(keys: Mapping[str, Any]) -> None:
     """Of what a look is made of, only the size means something where nothing is painted."""
     given = [key for key, value in keys.items() if value is not None and key != "size"]
-    if recipe is not None or given:
-        names = {"styles": "--style"}
-        first = "recipe" if recipe is not None else given[0]
-        option = names.get(first, "--" + first.replace("_", "-"))
+    if given:
+        option = {"styles": "--style"}.get(given[0], "--" + given[0].replace("_", "-"))
         raise UsageError(f"--copy paints nothing, and {option} says how", "Leave out one of them")
 
 

@@ -100,6 +100,23 @@ def test_alpha_is_kept(
         assert off.max() <= tolerance if codec != "vp9" else off.mean() <= tolerance
         seen = np.abs(picture[..., :3].astype(int) - frame.image)[soft() > 128]
         assert seen.max() == 0 if codec == "ffv1" else seen.mean() < 4
+    assert probe(film).alpha  # and nstd itself finds it again
+
+
+@pytest.mark.parametrize("container", ["mov", "mkv"])
+@pytest.mark.parametrize(
+    ("profile", "tag"),
+    [("proxy", "apco"), ("lt", "apcs"), ("standard", "apcn"), ("hq", "apch"), ("4444", "ap4h"),
+     ("4444xq", "ap4x")],
+)  # fmt: skip
+def test_profiles_of_prores_are_told_apart_by_their_tag(
+    tmp_path: Path, profile: str, tag: str, container: str
+) -> None:
+    source = film_with_alpha(tmp_path / "a.mov")
+    settings = EncodeSettings(codec="prores", container=container, quality=0, profile=profile)
+    film, _ = written(source, tmp_path, settings)
+    with av.open(str(film)) as container_:
+        assert container_.streams.video[0].codec_context.codec_tag == tag
 
 
 @pytest.mark.parametrize(("codec", "container"), [("h264", "mp4"), ("vp9", "mp4")])

@@ -361,12 +361,15 @@ def test_a_film_that_does_not_open_yet_is_given_its_time(house: House) -> None:
     assert failed.job.state is JobState.FAILED
 
 
-def other_plan(house: House) -> None:
+def other_plan(house: House, package: str = "av", version: str = "1.0") -> None:
     """Let the job's plan, and that of its segments, be one of another version."""
     connection = sqlite3.connect(house.state / "ledger.sqlite3")
     with connection:
-        connection.execute("UPDATE jobs SET plan = json_set(plan, '$.versions.av', '1.0')")
-        connection.execute("UPDATE segments SET plan = json_set(plan, '$.versions.av', '1.0')")
+        for table in ("jobs", "segments"):
+            connection.execute(
+                f"UPDATE {table} SET plan = json_set(plan, ?, ?)",  # noqa: S608 - our own names
+                (f"$.versions.{package}", version),
+            )
     connection.close()
 
 
@@ -416,7 +419,7 @@ def test_a_turned_film_begun_when_they_were_coded_lying_is_painted_anew(
     make(house.source, times=range(0, FRAMES * 512, 512), rotation=rotation)
     house.recipe = replace(house.recipe, content_weight=0.0)
     house.begin()
-    other_plan(house)
+    other_plan(house, "nstd", "0.1.0")
     second = Onlooker()
     assert house.work(second).error is None
     assert second.worked_on == set(range(0 if anew else SEGMENT, FRAMES))

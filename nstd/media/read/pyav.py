@@ -155,7 +155,9 @@ def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = 
 def _context(stream: av.VideoStream) -> av.VideoCodecContext:
     """The decoder of a stream, not opened yet."""
     context = stream.codec_context
-    beside = _WITH_ALPHA.get(context.name) if stream.metadata.get("alpha_mode") == "1" else None
+    # In capitals, as Matroska's tags are, where a muxer has written it as a tag, too.
+    told = {key.lower(): text for key, text in stream.metadata.items()}
+    beside = _WITH_ALPHA.get(context.name) if told.get("alpha_mode") == "1" else None
     if beside is not None:
         context = cast("av.VideoCodecContext", av.CodecContext.create(beside, "r"))
     context.thread_count = DECODER_THREADS

@@ -27,10 +27,12 @@ class Layout:
     Attributes:
         pixel_format: ffmpeg's name of it.
         profile: The codec's profile that has it, as a user names it; None where it has no names.
+        tag: The four characters that name the profile in a container, where they do.
     """
 
     pixel_format: str
     profile: str | None = None
+    tag: str | None = None
 
     @property
     def bits(self) -> int:
@@ -53,8 +55,19 @@ def _plain(*pixel_formats: str) -> tuple[Layout, ...]:
     return tuple(Layout(one) for one in pixel_formats)
 
 
-def _named(profiles: str, *pixel_formats: str) -> tuple[Layout, ...]:
-    return tuple(Layout(one, profile) for profile in profiles.split() for one in pixel_formats)
+_PRORES_TAGS = {
+    "proxy": "apco", "lt": "apcs", "standard": "apcn", "hq": "apch", "4444": "ap4h",
+    "4444xq": "ap4x",
+}  # fmt: skip
+"""Apple's, by which programs tell the profiles apart: ffmpeg's muxer calls all of them HQ."""
+
+
+def _named(profiles: str, *pixel_formats: str, prores: bool = False) -> tuple[Layout, ...]:
+    return tuple(
+        Layout(one, profile, _PRORES_TAGS.get(profile) if prores else None)
+        for profile in profiles.split()
+        for one in pixel_formats
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +157,8 @@ CODECS: dict[str, Codec] = {
     ),
     "prores": Codec(
         "prores_ks",
-        _named("hq standard lt proxy", "yuv422p10le")
-        + _named("4444 4444xq", "yuv444p10le", "yuva444p10le"),
+        _named("hq standard lt proxy", "yuv422p10le", prores=True)
+        + _named("4444 4444xq", "yuv444p10le", "yuva444p10le", prores=True),
         "mov",
         ("mov", "mkv"),
         0,

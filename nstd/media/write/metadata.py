@@ -160,8 +160,8 @@ def stream_tags(stream: Stream, container: str) -> tuple[Tags, tuple[str, ...]]:
     holds = HOLDS.get(container, Holds())
     kept = copied(stream.metadata)
     # Films alone have a moment of creation; most have the same.
-    moment = kept.pop("creation_time", None)
-    other = moment not in (None, stream.container.metadata.get("creation_time"))
+    moment = _second(kept.pop("creation_time", ""))
+    other = moment and moment != _second(stream.container.metadata.get("creation_time", ""))
     lost: tuple[str, ...] = ("creation_time",) if other else ()
     if holds.of_streams is None:
         return kept, lost
@@ -199,6 +199,11 @@ def copied(metadata: Tags) -> dict[str, str]:
         for key, text in metadata.items()
         if text and key.lower() not in _MUXERS_OWN and not key.startswith(_STATISTICS)
     }
+
+
+def _second(moment: str) -> str:
+    """A moment to the second, as MP4 has it: some programs write more digits, some a blank."""
+    return moment.replace(" ", "T")[: len("2026-01-31T23:59:59")]
 
 
 def _known(name: str, text: str, holds: Holds) -> bool:

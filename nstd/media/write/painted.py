@@ -15,6 +15,20 @@ def picture_fates(info: VideoInfo, settings: EncodeSettings) -> tuple[Fate, ...]
         settings: How it will be encoded.
     """
     fates = []
+    bits = coded_layout(info, settings).bits
+    if info.bit_depth > bits:
+        whose = settings.pictures or settings.codec
+        why = f"{whose} is written with {bits}; see --depth"
+        fates.append(
+            Fate(
+                "picture",
+                f"{info.bit_depth} bits a color",
+                "converted",
+                f"{bits} bits",
+                why,
+                loss=True,
+            )
+        )
     if info.alpha:
         fates.append(_alpha_fate(info, settings))
     if settings.pictures is not None and info.sample_aspect_ratio != 1:

@@ -94,8 +94,8 @@ class Picture:
         stream.codec_context.framerate = stated_rate(self.info)
         # Not every codec states it itself, and the template forgets what the container said.
         stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
-        tag = CODECS[settings.codec].tag
-        if tag and settings.holder.codec_tags:
+        tag = CODECS[settings.codec].tag if settings.holder.codec_tags else None
+        if tag := coded_layout(self.info, settings).tag or tag:
             stream.codec_context.codec_tag = tag
         # Turns by right angles, and flips, are those of the pictures: they are coded upright.
         stream.set_display_matrix(self.kept_matrix(settings))
