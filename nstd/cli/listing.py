@@ -100,6 +100,8 @@ def details_text(found: Details) -> str:
     lines += _mapping("Output", job.request.output)
     lines += _mapping("Plan", job.plan or {})
     found_out = dict(job.report)
+    for marks in ("pictures", "earlier"):  # a line for each picture of a film
+        found_out.pop(marks, None)
     fates = found_out.pop("keeping", {}).get("fates", [])
     lines += _mapping("Found", found_out)
     lines += _section("Beside the pictures", fates)

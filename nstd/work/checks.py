@@ -28,6 +28,7 @@ from nstd.media.write.numbered import numbered
 from nstd.submit.names import require_replaceable
 from nstd.submit.places import Places
 from nstd.work.film import Film
+from nstd.work.publish import earlier_pictures
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +86,11 @@ def require_free_names(film: Film, frames: int) -> None:
     paths = [numbered(film.target, one) for one in film.offsets(first, first + frames - 1)]
     if taken := [path for path in paths if path.name in there]:
         _require_no_originals(film, taken)
+    if film.output.overwrite and not film.output.only_own:
+        return
+    own = earlier_pictures(film.store, film.job) if taken else {}
     for path in taken:
-        if path != film.target and not film.output.overwrite:
+        if path != film.target and path.name not in own:
             raise OutputExistsError(f"{path} is there already")
 
 

@@ -31,7 +31,14 @@ from nstd.work.checks import (
 from nstd.work.demand import require_affordable
 from nstd.work.film import Film
 from nstd.work.keep import plan_keeping, tell_of_still
-from nstd.work.publish import put_in_place, unpublished
+from nstd.work.publish import (
+    Pictures,
+    all_in_place,
+    is_whole,
+    note_pictures,
+    put_in_place,
+    unpublished,
+)
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
     as_painted,
@@ -62,7 +69,7 @@ def stylize_film(film: Film) -> None:
 
 def _stylize_opened(film: Film) -> None:
     before = identity(film.content)
-    if film.job.part is not None and is_at(film.target, film.job.part):
+    if film.job.part is not None and is_at(film.target, film.job.part) and is_whole(film.job):
         # Published before, but the ledger could not be told: nothing is left to paint.
         film.store.done(film.store.publishing(film.job, part=film.job.part))
         return
@@ -74,13 +81,14 @@ def _stylize_opened(film: Film) -> None:
     except NstdError as error:
         blame_change(film, before, error)
         raise
-    with unpublished(part, film.target):
+    with unpublished(part, film.target, numbered=_is_numbered(film)):
         require_unchanged(film, before)
         require_replaceable(film.store, film.target, film.output)
     film.require_output()
     job = _about_to_publish(film, part, origin)
-    put_in_place(part, film.target, overwrite=film.output.overwrite)
-    film.store.done(job)
+    pictures, alive = Pictures.of(job), film.observer.alive
+    put_in_place(part, film.target, film.output, pictures, alive=alive)
+    all_in_place(film.store, job)
 
 
 def _painted(film: Film) -> Path:
@@ -158,12 +166,20 @@ _STILL_QUALITY = 95
 """Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
 
 
+def _is_numbered(film: Film) -> bool:
+    """Whether it becomes numbered pictures: a still picture becomes one, whatever films do."""
+    still = not film.output.images and is_still(film.source, film.content)
+    return film.output.encode.numbered and not still
+
+
 def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
     try:
+        if _is_numbered(film):
+            note_pictures(film.store, film.job)
         return film.store.publishing(film.job, part=identity(part, "looking at"), reason=origin)
     except BusyError:
         # Canceled while it was put together. Had another worker taken over, it would be its part.
         if film.store.get(film.job.id).state is JobState.CANCELED:
-            with unpublished(part, film.target):
+            with unpublished(part, film.target, numbered=_is_numbered(film)):
                 raise
         raise

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nstd.errors import NstdError, OutputExistsError, from_os_error
@@ -17,18 +18,87 @@ from nstd.submit.output import OutputSpec
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Numbered pictures other than the first, which is the part that is published last.
+
+    Attributes:
+        marks: Of each, by its name, what tells it from another file of that name.
+        earlier: Likewise those beside the target that nstd put there, and that may be replaced.
+    """
+
+    marks: Mapping[str, str] = field(default_factory=dict)
+    earlier: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job: Job) -> "Pictures":
+        """Those that a job has finished, by its report."""
+        return cls(job.report.get("pictures", {}), job.report.get("earlier", {}))
+
+    @classmethod
+    def finished(cls, target: Path) -> "Pictures":
+        """Those that lie beside a target, ready to be published.
+
+        Raises:
+            StorageError: Their folder cannot be looked into.
+        """
+        rest = rest_path(target)
+        try:
+            paths = sorted(rest.iterdir())
+        except FileNotFoundError:
+            paths = []  # there is one picture alone
+        except OSError as error:
+            raise from_os_error(error, rest, "looking into") from error
+        return cls({path.name: mark for path in paths if (mark := _mark(path))})
+
+
+def note_pictures(store: JobStore, job: Job) -> Job:
+    """Note in a job's report which numbered pictures are about to be published.
+
+    Raises:
+        StorageError: The folder that they lie in cannot be looked into.
+    """
+    marks = Pictures.finished(path_of(job.request.target)).marks
+    return store.report(job, pictures=marks, earlier=earlier_pictures(store, job))
+
+
+def earlier_pictures(store: JobStore, job: Job) -> dict[str, str]:
+    """Numbered pictures beside a job's target that it may replace, and nobody has changed since.
+
+    Those that it has put there itself before it was lost; and with `overwrite` those of any job.
+    """
+    output, target = OutputSpec.from_json(job.request.output), path_of(job.request.target)
+    return {
+        name: mark
+        for one in store.jobs_for_target(job.request.target)
+        if one.id == job.id or output.overwrite
+        for known in (Pictures.of(one).marks, Pictures.of(one).earlier)
+        for name, mark in known.items()
+        if _mark(target.with_name(name)) == mark
+    }
+
+
 def is_whole(job: Job) -> bool:
-    """Whether the finished film of a job that was about to publish it is there, somewhere."""
+    """Whether all that is finished of a job that was about to publish it is there, somewhere."""
     target = path_of(job.request.target)
-    return job.part is not None and any(
-        _is_file(path, job.part) for path in (target, part_path(target))
+    rest = rest_path(target)
+    return (
+        job.part is not None
+        and any(_is_file(path, job.part) for path in (target, part_path(target)))
+        and all(
+            mark in (_mark(target.with_name(name)), _mark(rest / name))
+            for name, mark in Pictures.of(job).marks.items()
+        )
     )
 
 
-def finish_publishing(store: JobStore, job: Job) -> None:
+def finish_publishing(
+    store: JobStore, job: Job, alive: Callable[[], object] = lambda: None
+) -> None:
     """Go on where an earlier worker was lost between writing the output and saying so."""
     target = path_of(job.request.target)
     part = part_path(target)
+    output, pictures = OutputSpec.from_json(job.request.output), Pictures.of(job)
     if job.part is not None and _is_file(target, job.part):
         try:
             part.unlink(missing_ok=True)
@@ -36,26 +106,47 @@ def finish_publishing(store: JobStore, job: Job) -> None:
             # The film is in place: what is left beside it is worth a word, not a failure.
             logger.warning("%s could not be removed: %s", part, error)
     else:
-        output = OutputSpec.from_json(job.request.output)
         require_replaceable(store, target, output)
-        put_in_place(part, target, overwrite=output.overwrite)
+        put_in_place(part, target, output, pictures, alive=alive)
+    all_in_place(store, job)
+
+
+def all_in_place(store: JobStore, job: Job) -> None:
+    """Note that a job is done; of pictures of the same name that it had more of, none stays."""
+    target, pictures = path_of(job.request.target), Pictures.of(job)
+    # Where a part of a film was painted anew, those of the other parts are wanted.
+    if OutputSpec.from_json(job.request.output).whole:
+        for name in pictures.earlier.keys() - pictures.marks.keys():
+            path = target.with_name(name)
+            if _mark(path) == pictures.earlier[name]:
+                discard(path)
+    if pictures.earlier:
+        job = store.report(job, earlier=None)
     store.done(job)
 
 
 @contextmanager
-def unpublished(part: Path, target: Path) -> Iterator[None]:
+def unpublished(part: Path, target: Path, *, numbered: bool = False) -> Iterator[None]:
     """Remove a finished part, and the other pictures that belong to it, when the block fails."""
     try:
         with removed_on_failure(part):
             yield
     except BaseException:
         # Where they cannot be removed, that is no news beside the error that is on its way.
-        with suppress(NstdError):
-            discard(rest_path(target))
+        if numbered:
+            with suppress(NstdError):
+                discard(rest_path(target))
         raise
 
 
-def put_in_place(part: Path, target: Path, *, overwrite: bool) -> None:
+def put_in_place(
+    part: Path,
+    target: Path,
+    output: OutputSpec,
+    pictures: Pictures,
+    *,
+    alive: Callable[[], object] = lambda: None,
+) -> None:
     """`publish` a finished part; of numbered pictures the first is the last one, and tells of all.
 
     Doing it again after a crash in the middle goes on with what is not in its place.
@@ -65,19 +156,32 @@ def put_in_place(part: Path, target: Path, *, overwrite: bool) -> None:
         StorageError: The file system refused; likewise.
     """
     rest = rest_path(target)
-    try:
-        names = sorted(path.name for path in rest.iterdir())
-    except FileNotFoundError:
-        names = []
-    except OSError as error:
-        raise from_os_error(error, rest, "looking into") from error
-    for name in names:
-        if not overwrite and os.path.lexists(target.with_name(name)):
-            raise OutputExistsError(f"{target.with_name(name)} is there already")
-    for name in names:
+    left = {}
+    for name, mark in pictures.marks.items():
+        path = target.with_name(name)
+        there = _mark(path)
+        if there != mark:
+            # Files of others are replaced only where a person has said so of this very output.
+            left[name] = (output.overwrite and not output.only_own) or (
+                there is not None and there == pictures.earlier.get(name)
+            )
+            if os.path.lexists(path) and not left[name]:
+                raise OutputExistsError(f"{path} is there already")
+    for name, overwrite in left.items():
+        alive()
         publish(rest / name, target.with_name(name), overwrite=overwrite)
-    discard(rest)
-    publish(part, target, overwrite=overwrite)
+    if pictures.marks:
+        discard(rest)
+    publish(part, target, overwrite=output.overwrite)
+
+
+def _mark(path: Path) -> str | None:
+    """What tells a file from others of its name, wherever it is renamed to; None: there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None  # gone, or out of reach: either way nothing to go on with
+    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
 
 def _is_file(path: Path, identity: FileIdentity) -> bool:

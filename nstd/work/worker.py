@@ -149,7 +149,8 @@ class Worker:
     def _process(self, job: Job) -> None:
         use_threads(self._threads)
         if job.state is JobState.PUBLISHING:
-            finish_publishing(self._store, job)
+            keeper = LeaseKeeper(self._observer, self._store, job)
+            finish_publishing(self._store, job, keeper.alive)
         else:
             # Frames of a film that is painted are never cleared away, whatever its state was.
             with locked(self._work_dir / str(job.id), shared=True):

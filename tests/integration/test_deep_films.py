@@ -1,5 +1,6 @@
 """Films with alpha, with more than 8 bits and out as pictures, through a worker, kills included."""
 
+import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +16,12 @@ from nstd.errors import ChangedError, Interrupted, OutputExistsError, UsageError
 from nstd.ledger.store import JobStore
 from nstd.media.frame import Image
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.numbered import rest_path
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.submit.frames import FrameRange
 from nstd.submit.output import OutputSpec
 from nstd.work.stylize import stylize
+from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest
 from tests.integration.test_media_alpha import film_with_alpha
 from tests.jobs import Onlooker
@@ -176,3 +179,56 @@ def test_an_image_is_not_replaced_by_what_is_painted_of_another(tmp_path: Path) 
     (result,) = stylize(config, [source], recipe, spec, target, Onlooker(), frames)
     assert isinstance(result.error, UsageError)
     assert before == {path: path.read_bytes() for path in (tmp_path / "in").iterdir()}
+
+
+def lose(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paint, and lose the worker when all is ready to be published."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nstd.work.pipeline.put_in_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            house.work(Onlooker())
+    house.store.release(house.store._holder, reason="it ended")
+
+
+@pytest.mark.parametrize("published", [0, 2])
+def test_a_job_is_done_only_when_all_its_pictures_are_there(
+    houses: Any, monkeypatch: pytest.MonkeyPatch, published: int
+) -> None:
+    house = houses("lost", "x_0000.png")
+    house.queue(encode=PICTURES)
+    lose(house, monkeypatch)
+    rest = rest_path(house.target)
+    for path in sorted(rest.iterdir())[:published]:
+        path.rename(house.target.with_name(path.name))
+    shutil.rmtree(rest)
+    assert house.work(Onlooker()).error is None
+    assert house.beside_the_target() == [f"x_{index:04}.png" for index in range(FRAMES)]
+
+
+def test_of_a_configuration_only_own_pictures_are_replaced(
+    houses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = houses("own", "x_0000.png")
+    house.queue(encode=PICTURES)
+    assert house.work(Onlooker()).error is None
+    before = house.target.with_name("x_0003.png").stat().st_ino
+    make(house.source, times=range(0, 4 * 512, 512), size=SIZE)
+    house.queue(encode=PICTURES, overwrite=True, only_own=True)
+    other = house.target.with_name("x_0005.png")
+    other.write_bytes(b"mine")
+    lose(house, monkeypatch)
+    assert house.work(Onlooker()).error is None
+    # There are fewer now: of the others that which is nstd's has gone.
+    assert house.beside_the_target() == [*(f"x_{index:04}.png" for index in range(4)), other.name]
+    assert other.read_bytes() == b"mine"
+    assert house.target.with_name("x_0003.png").stat().st_ino != before
+    house.target.with_name("x_0002.png").write_bytes(b"mine too")
+    make(house.source, times=range(0, 5 * 512, 512), size=SIZE)
+    house.queue(encode=PICTURES, overwrite=True, only_own=True)
+    error = house.work(Onlooker()).error
+    assert isinstance(error, OutputExistsError)
+    assert house.target.with_name("x_0002.png").read_bytes() == b"mine too"

@@ -8,22 +8,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import pytest
 
 from nstd.config import OutputConfig
-from nstd.errors import OutputExistsError, UsageError
+from nstd.errors import AccessError, NstdError, OutputExistsError, UsageError
 from nstd.files import part_path
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from nstd.media.write import pictures
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.numbered import first_of, numbered, rest_path
 from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.rehearsal import plan
-from nstd.work.publish import put_in_place
+from nstd.submit.output import OutputSpec
+from nstd.work.publish import Pictures, put_in_place
 from tests import clips, films
 
 DELAYS = (40, 80, 60, 20, 120, 40)
@@ -61,7 +64,7 @@ def written(
     end = Fraction(sum(DELAYS), 1000)
     part = assemble_pictures(parts, info, target, encode, offsets=range(len(frames)), end=end)
     assert part == part_path(target)
-    put_in_place(part, target, overwrite=False)
+    put_in_place(part, target, OutputSpec(), Pictures.finished(target))
     return frames
 
 
@@ -221,26 +224,68 @@ class TestPublishing:
     ) -> None:
         target = self.finished(tmp_path)
         (tmp_path / "x_0006.png").write_bytes(b"mine")
-        with pytest.raises(OutputExistsError, match=r"x_0006\.png is there already"):
-            put_in_place(part_path(target), target, overwrite=False)
+        found = Pictures.finished(target)
+        for spec in (OutputSpec(), OutputSpec(overwrite=True, only_own=True)):
+            with pytest.raises(OutputExistsError, match=r"x_0006\.png is there already"):
+                put_in_place(part_path(target), target, spec, found)
         assert (tmp_path / "x_0006.png").read_bytes() == b"mine"
         assert not target.exists()
         assert not (tmp_path / "x_0005.png").exists()
-        put_in_place(part_path(target), target, overwrite=True)
+        put_in_place(part_path(target), target, OutputSpec(overwrite=True), found)
         expected = {"x_0004.png": b"4", "x_0005.png": b"5", "x_0006.png": b"6"}
         assert self.contents(tmp_path) == expected
 
     @pytest.mark.parametrize("published", [0, 1, 2])
+    @pytest.mark.parametrize("unlinked", [False, True])
     def test_after_a_crash_it_goes_on_with_what_is_not_in_its_place(
-        self, tmp_path: Path, published: int
+        self, tmp_path: Path, published: int, unlinked: bool
     ) -> None:
         target = self.finished(tmp_path)
+        found = Pictures.finished(target)
         for number in (5, 6)[:published]:
-            (rest_path(target) / f"x_000{number}.png").rename(tmp_path / f"x_000{number}.png")
+            hidden = rest_path(target) / f"x_000{number}.png"
+            (tmp_path / hidden.name).hardlink_to(hidden)
+            if unlinked:
+                hidden.unlink()
         assert not target.exists()  # which is the last, and tells of all
-        put_in_place(part_path(target), target, overwrite=False)
+        alive: list[int] = []
+        put_in_place(part_path(target), target, OutputSpec(), found, alive=lambda: alive.append(1))
+        assert len(alive) == 2 - published
         expected = {"x_0004.png": b"4", "x_0005.png": b"5", "x_0006.png": b"6"}
         assert self.contents(tmp_path) == expected
+
+    def test_a_folder_of_somebody_elses_is_left_alone(self, tmp_path: Path) -> None:
+        target = tmp_path / "out.mp4"
+        rest_path(target).mkdir()
+        (rest_path(target) / "other.txt").write_bytes(b"mine")
+        part_path(target).write_bytes(b"film")
+        put_in_place(part_path(target), target, OutputSpec(), Pictures())
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.frames", "out.mp4"]
+        assert (rest_path(target) / "other.txt").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_error_of_ffmpeg_leaves_nothing_beside_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    def failing(*given: Any) -> bytes:
+        if len(list(rest_path(target).glob("*.exr"))) == 2:
+            if refused:
+                monkeypatch.setattr(pictures, "discard", refusing)
+            raise av.ExternalError(1, "It failed")
+        return original(*given)
+
+    def refusing(_: Path) -> None:
+        raise AccessError("No permission")
+
+    original = pictures._exr
+    monkeypatch.setattr(pictures, "_exr", failing)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder / "x_0000.exr"
+    with pytest.raises(NstdError, match="It failed"):
+        written(tmp_path, target, settings("exr"))
+    assert refused or list(folder.iterdir()) == []
 
 
 def test_what_pictures_do_not_hold_is_in_the_plan(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Films out as pictures: closed segments → an animation, a file for each frame, or one picture."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from nstd.errors import VerificationError
+from nstd.errors import NstdError, VerificationError
 from nstd.files import (
     discard,
     part_path,
@@ -67,10 +68,12 @@ def assemble_pictures(
         InputError: A segment cannot be read any more.
     """
     part, rest = part_path(target.absolute()), rest_path(target.absolute())
-    discard(rest)
+    one_each = settings.numbered or (len(offsets) == 1 and settings.pictures == "webp")
+    if settings.numbered:
+        discard(rest)
     with removed_on_failure(part):
         try:
-            if settings.numbered or (len(offsets) == 1 and settings.pictures == "webp"):
+            if one_each:
                 names = [numbered(target.absolute(), offset) for offset in offsets]
                 _write_numbered(segments, names, rest, note, alive)
             else:
@@ -78,10 +81,13 @@ def assemble_pictures(
                 anew = partial(_timed, segments, info, alive)
                 write_animation(part, str(settings.pictures), anew, end)
                 sync_file(part)
-        except av.FFmpegError as error:
-            raise writing_error(error, target) from error
-        except BaseException:
-            discard(rest)
+        except BaseException as error:
+            if settings.numbered:
+                # Where they cannot be removed, that is no news beside the error on its way.
+                with suppress(NstdError):
+                    discard(rest)
+            if isinstance(error, av.FFmpegError):
+                raise writing_error(error, target) from error
             raise
     return part
 
