@@ -172,7 +172,8 @@ def test_an_image_is_not_replaced_by_what_is_painted_of_another(tmp_path: Path) 
         PIL.Image.fromarray(coarse(number, SIZE)).save(tmp_path / f"in/shot_{number:02}.png")
     before = {path: path.read_bytes() for path in (tmp_path / "in").iterdir()}
     config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
-    recipe = StyleRecipe(styles=(StyleSource(image=str(tmp_path / "in/shot_01.png")),))
+    style = StyleSource(image=str(tmp_path / "in/shot_01.png"))
+    recipe = StyleRecipe(styles=(style,), temporal=INDEPENDENT)
     spec = OutputSpec(encode=PICTURES, copy=True, overwrite=True)
     source, target = tmp_path / "in/shot_%02d.png", tmp_path / "link/shot_%02d.png"
     frames = FrameRange(Fraction(1, 24), Fraction(3, 24))
