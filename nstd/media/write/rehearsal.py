@@ -18,7 +18,7 @@ from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import Keeping, decide, first_packets, reader_of
 from nstd.media.write.picture import Picture
 from nstd.media.write.saying import sayings, unkept
-from nstd.media.write.segment import write_trial
+from nstd.media.write.segment import stated_rate, write_trial
 from nstd.media.write.timecode import clocked
 
 
@@ -52,7 +52,10 @@ def plan(
     with _temporary_folder() as folder:
         gray = folder / "gray"
         write_trial(gray, info, settings)
-        picture = Picture([gray], info, None, alive)
+        # As long as a frame, not as the film: MP4 takes no packet of 2³¹ units or more, and no
+        # second of so many.
+        frame = max(1, round(1 / stated_rate(info) / info.time_base))
+        picture = Picture([gray], info, (info.start, info.start + frame), alive)
         while found := _culprit(source, picture, settings, keeping):
             keeping = keeping.without(*found)
         keeping = keeping.without_saying(_unsaid(source, picture, settings, keeping))
