@@ -36,9 +36,10 @@ _GOPROS = b"DEVC"
 """Begin of the packets of GoPro's telemetry, which is the one kind of data that MP4 takes."""
 _ARTWORK = {"mjpeg", "png"}
 """Pictures that QuickTime's metadata can be."""
-_SEARCHED = 1_000
-"""Packets of all streams but the pictures among which those are looked for: ten seconds or more of
-a film. Of a stream that begins later its header alone is tried."""
+_SEARCHED = 2_000
+"""Packets of all streams among which those are looked for: ten seconds or more of a film of 60
+frames a second and two streams of sound. Of a stream that begins later its header alone is
+tried."""
 
 Reader = Callable[[int], Sequence["av.Packet[Any]"]]
 """Gives all packets of the stream with a number."""
@@ -86,19 +87,25 @@ class Keeping:
 
 
 def reader_of(source: Path, alive: Callable[[], object]) -> Reader:
-    """Reads all packets of a stream of a film, once: the whole file may have to be gone through.
+    """Reads all packets of a stream of text, once: the whole file has to be gone through for them.
 
     Args:
         source: The film.
-        alive: Told of each packet that there is still life.
+        alive: Told of each packet, of whatever stream, that there is still life.
     """
 
     @cache
-    def read(index: int) -> Sequence["av.Packet[Any]"]:
+    def texts() -> Heads:
         with open_film(source) as film:
-            return list(beating(packets(film, source, index), alive))
+            found: dict[int, list[av.Packet[Any]]] = {
+                stream.index: [] for stream in film.streams if codec_name(stream) in TEXT_CODECS
+            }
+            for packet in beating(packets(film, source), alive):
+                if packet.stream_index in found:
+                    found[packet.stream_index].append(packet)
+        return found
 
-    return read
+    return lambda index: texts()[index]
 
 
 def decide(
@@ -146,13 +153,15 @@ def first_packets(
 ) -> Heads:
     """The first packets of each of these streams, as far as they are found without reading on.
 
-    A stream without any is named only where all of the film was read.
+    A stream without any is named only where all of the film was read. The packets of all other
+    streams are read too: where these are few and far between, nothing else ends the search, or
+    tells that there is life.
     """
     heads: dict[int, list[av.Packet[Any]]] = {index: [] for index in streams}
-    found = packets(film, source, *streams) if streams else iter(())
+    found = packets(film, source) if streams else iter(())
     for number, packet in enumerate(beating(found, alive)):
-        head = heads[packet.stream_index]
-        if len(head) < _HEAD:
+        head = heads.get(packet.stream_index)
+        if head is not None and len(head) < _HEAD:
             head.append(packet)
         if number > _SEARCHED or all(len(one) == _HEAD for one in heads.values()):
             return {index: head for index, head in heads.items() if head}
