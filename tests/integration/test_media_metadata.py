@@ -219,8 +219,22 @@ def _with_two_subtitles(
     return target
 
 
+def _bring_forward(film: Path, name: bytes) -> None:
+    """Move a box of an MP4's index before its tracks: readers then find a cover before them."""
+    content = film.read_bytes()
+    begin = content.index(b"moov") + 4
+    end = begin - 8 + int.from_bytes(content[begin - 8 : begin - 4], "big")
+    track = content.index(b"trak", begin, end) - 4
+    box = content.rindex(name, begin, end) - 4
+    after = box + int.from_bytes(content[box : box + 4], "big")
+    index = content[begin:track] + content[box:after] + content[track:box] + content[after:end]
+    film.write_bytes(content[:begin] + index + content[end:])
+
+
 def _line(milliseconds: int) -> str:
-    first, last = (f"00:00:00,{stamp:03}" for stamp in (milliseconds, milliseconds + 1))
+    first, last = (
+        f"00:00:0{one // 1000},{one % 1000:03}" for one in (milliseconds, milliseconds + 1)
+    )
     return f"1\n{first} --> {last}\nHello\n\n"
 
 
@@ -255,8 +269,8 @@ def test_subtitles_of_which_a_part_holds_nothing_are_told_from_the_others(
 
 def test_subtitles_that_begin_late_are_not_called_lost(tmp_path: Path, ffmpeg: str) -> None:
     # More lines than are looked through for the first one of the others.
-    full = "".join(_line(number * 4 // 5) for number in range(1_100))
-    source = _with_two_subtitles(ffmpeg, tmp_path, (_line(950), full), *NAMED)
+    full = "".join(_line(number) for number in range(1_100))
+    source = _with_two_subtitles(ffmpeg, tmp_path, (_line(1_200), full), *NAMED)
     assert plan(source, probe(source), EncodeSettings(container="mkv")).losses == ()
 
 
@@ -266,6 +280,7 @@ def test_subtitles_behind_a_cover_keep_what_is_said_of_them(
     texts = (_line(100), _line(200))
     said = ["-metadata:s:s:0", "language=ger", "-metadata:s:s:1", "language=jpn"]
     source = _with_two_subtitles(ffmpeg, tmp_path, texts, *said, suffix="mp4")
+    _bring_forward(source, b"udta")
     settings = EncodeSettings(container="mp4")
     losses = plan(source, probe(source), settings).losses
     painted = films.round_trip(source, tmp_path, settings)
@@ -276,3 +291,23 @@ def test_subtitles_behind_a_cover_keep_what_is_said_of_them(
     ]
     assert losses == ()
     assert found == [("ger", 1), ("jpn", 0)]
+
+
+def test_chapters_of_a_part_are_told_by_their_place_in_the_film(
+    tmp_path: Path, ffmpeg: str
+) -> None:
+    film = clips.make(tmp_path / "a.mkv")
+    long = "x" * 70_000  # more than MP4 can hold
+    (tmp_path / "chapters").write_text(
+        ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/10\nSTART=0\nEND=4\ntitle=One\n"
+        f"[CHAPTER]\nTIMEBASE=1/10\nSTART=4\nEND=10\ntitle={long}\n"
+    )
+    source = tmp_path / "b.mkv"
+    films.call(
+        ffmpeg, "-i", film, "-i", tmp_path / "chapters", "-map_chapters", 1, "-c", "copy", source
+    )
+    info = probe(source)
+    half, whole = (info.start + round(part / info.time_base) for part in (Fraction(1, 2), 1))
+    films.round_trip(source, tmp_path, EncodeSettings(container="mp4"), span=(half, whole))
+    losses = plan(source, info, EncodeSettings(container="mp4")).losses
+    assert [fate.what for fate in losses] == ["the title of chapter 2"]
