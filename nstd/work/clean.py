@@ -218,8 +218,10 @@ def _look_at_strays(found: _Round, store: JobStore, folder: Path) -> None:
 
 def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
     going = found.going()
-    over, taken = {*going.values()}, set()
+    over, taken, pictures_of = {*going.values()}, set(), set()
     for job in (job for store in stores.values() for job in store.jobs()):
+        if job.request.output.get("encode", {}).get("pictures"):
+            pictures_of.add(job.request.target)
         if job.state in _ENDED:
             over.add(job.request.target)
         elif (job.request.key, job.id) not in going:
@@ -227,7 +229,7 @@ def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
     beside = {part_path(path_of(target)) for target in over - taken}
     # Copies of style images and weights, each named by the thread that makes it.
     frozen = {path for one in stores for path in _listed(one / "frozen") if path.suffix == ".part"}
-    for path in sorted(rest_path(path_of(target)) for target in over - taken):
+    for path in sorted(rest_path(path_of(target)) for target in (over & pictures_of) - taken):
         if path.is_dir() and not path.is_symlink():
             size, changed = _measured(path)
             pictures = Leftover(Kind.PART, path, size, found.now - changed)

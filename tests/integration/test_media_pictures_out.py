@@ -15,7 +15,7 @@ import PIL.Image
 import pytest
 
 from nstd.config import OutputConfig
-from nstd.errors import AccessError, NstdError, OutputExistsError, UsageError
+from nstd.errors import AccessError, NstdError, OutputExistsError, StorageError, UsageError
 from nstd.files import part_path
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.probe import probe
@@ -265,13 +265,14 @@ class TestPublishing:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_an_error_of_ffmpeg_leaves_nothing_beside_the_target(
+def test_an_error_on_the_way_leaves_nothing_beside_the_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
     def failing(*given: Any) -> bytes:
         if len(list(rest_path(target).glob("*.exr"))) == 2:
             if refused:
                 monkeypatch.setattr(pictures, "discard", refusing)
+                raise StorageError("It failed")
             raise av.ExternalError(1, "It failed")
         return original(*given)
 

@@ -13,6 +13,7 @@ from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
+from nstd.media.write.numbered import rest_path
 from nstd.weights.catalog import locked as locked_weights
 from nstd.work.clean import Kind, Leftover, clean
 from nstd.work.locks import locked
@@ -254,6 +255,17 @@ def test_unfinished_files_beside_outputs_go_and_those_of_others_stay(house: Hous
         (Kind.PART, frozen),
     ]
     assert [path.exists() for path in (*parts, foreign, frozen)] == [False, True, True, False]
+
+
+def test_a_folder_beside_an_output_that_is_no_pictures_is_somebody_elses(house: House) -> None:
+    done = house.put(house.queue, "a.mp4", JobState.FAILED)
+    folder = rest_path(Path(os.fsdecode(done.request.target)))
+    folder.mkdir(parents=True)
+    (folder / "other.txt").write_text("mine")
+    _age(folder / "other.txt", 31)
+    _age(folder, 31)
+    assert house.clean(remove=True) == []
+    assert (folder / "other.txt").read_text() == "mine"
 
 
 def test_a_part_that_may_be_written_to_stays_whatever_was_asked_for(house: House) -> None:
