@@ -311,3 +311,17 @@ def test_chapters_of_a_part_are_told_by_their_place_in_the_film(
     films.round_trip(source, tmp_path, EncodeSettings(container="mp4"), span=(half, whole))
     losses = plan(source, info, EncodeSettings(container="mp4")).losses
     assert [fate.what for fate in losses] == ["the title of chapter 2"]
+
+
+def test_of_sound_too_late_to_be_tried_nothing_is_demanded_that_mp4_cannot_say(
+    tmp_path: Path, ffmpeg: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mkv")
+    sound = clips.make(tmp_path / "b.mkv", sound=("aac",))
+    (tmp_path / "lines.srt").write_text("".join(_line(number) for number in range(2_400)))
+    source = tmp_path / "c.mkv"
+    inputs = ["-i", plain, "-itsoffset", "2.2", "-i", sound, "-i", tmp_path / "lines.srt"]
+    maps = ["-map", "0", "-map", "1:a", "-map", "2", "-metadata:s:a", "language=en-US"]
+    films.call(ffmpeg, *inputs, *maps, "-c", "copy", source)
+    painted = films.round_trip(source, tmp_path, EncodeSettings(container="mp4"))
+    assert films.packets(painted, "audio") != []

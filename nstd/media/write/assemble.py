@@ -113,10 +113,12 @@ class Written:
     Attributes:
         promise: What it has to be.
         refused: The source's streams of which it took no packet, and what it said.
+        missing: The source's streams that are not in it, since no packet was written.
     """
 
     promise: Promise
     refused: Mapping[int, str]
+    missing: frozenset[int]
 
 
 def write_film(
@@ -176,7 +178,10 @@ def write_film(
         tracks_marks = [_marks(one) for one in there if not one.disposition & cover_flag]
         places = {**numbers(output.streams, there), "chapter": [*chapters]}
         told = {**tags.all, **({"timecode": code} if code else {})}
-        marks = sayings(output, there, told, places) | ({"cover": "yes"} if cover else {})
+        untried = {tracks[index].output for index in keeping.untried & tracks.keys()}
+        sure = [stream for stream in there if stream not in untried]
+        named = {**places, **numbers(output.streams, sure)}
+        marks = sayings(output, sure, told, named) | ({"cover": "yes"} if cover else {})
     with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
         if tags.added:
             tags.added.write(film, tracks_marks)
@@ -199,7 +204,9 @@ def write_film(
     )
     sources = {track.output: index for index, track in tracks.items()}
     return Written(
-        promise, {sources[one]: why for one, why in refused.items() if one not in written}
+        promise,
+        {sources[one]: why for one, why in refused.items() if one not in written},
+        frozenset(index for index, track in tracks.items() if track.output not in there),
     )
 
 

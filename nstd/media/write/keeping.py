@@ -55,12 +55,14 @@ class Keeping:
         fates: Of every part, the streams in their order.
         instead: Containers in which less would be lost, the best first.
         unsaid: What the film will not say of itself though it is given to it, as `sayings` has it.
+        untried: Streams that begin too late to be tried: of what they say nothing is promised.
     """
 
     container: str
     fates: tuple[Fate, ...]
     instead: tuple[str, ...] = ()
     unsaid: frozenset[str] = frozenset()
+    untried: frozenset[int] = frozenset()
 
     @property
     def losses(self) -> tuple[Fate, ...]:

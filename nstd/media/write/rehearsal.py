@@ -58,7 +58,7 @@ def plan(
         picture = Picture([gray], info, (info.start, info.start + frame), alive)
         while found := _culprit(source, picture, settings, keeping):
             keeping = keeping.without(*found)
-        keeping = keeping.without_saying(_unsaid(source, picture, settings, keeping))
+        keeping = _as_read_back(source, picture, settings, keeping)
     if not keeping.losses:
         return keeping
     others = {
@@ -116,15 +116,18 @@ def _refused(
         return {None: str(error)}
 
 
-def _unsaid(
+def _as_read_back(
     source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
-) -> list[str]:
-    """What the film does not say of itself though it is given to it."""
+) -> Keeping:
+    """The same, but for what the film does not say of itself though it is given to it."""
     file = BytesIO()
-    promise = _rehearsed(file, source, picture, settings, keeping).promise
+    written = _rehearsed(file, source, picture, settings, keeping)
+    promise = written.promise
     file.seek(0)
     with av.open(file, "r", metadata_errors="replace") as film:
-        return unkept(promise.said, sayings(film, film.streams, clocked(film), promise.places))
+        told = sayings(film, film.streams, clocked(film), promise.places)
+    unsaid = unkept(promise.said, told)
+    return replace(keeping.without_saying(unsaid), untried=written.missing)
 
 
 def _rehearsed(
