@@ -1,7 +1,8 @@
 """What is found out about a film is said once, in the log, and noted with its job."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nstd.ledger.job import Segment
 from nstd.media.frame import VideoInfo
@@ -34,6 +35,17 @@ def tell_damage(film: Film, info: VideoInfo, closed: Sequence[Segment]) -> None:
     if missing:
         logger.warning("%d frames of %s cannot be decoded", missing, film.source)
     _note(film, damaged_frames=damaged, missing_frames=missing)
+
+
+def tell_again(film: Film, report: Mapping[str, Any]) -> None:
+    """Say and note of a film what was found out about the same one under another name."""
+    fates = report.get("keeping", {}).get("fates", [])
+    for sentence in [fate["sentence"] for fate in fates if fate["loss"]]:
+        logger.warning("%s: %s", film.source.name, sentence)
+    for remark in report.get("remarks", []):
+        logger.warning("%s %s", film.source, remark)
+    if report:
+        film.store.report(film.job, **report)
 
 
 def _note(film: Film, **entries: object) -> None:

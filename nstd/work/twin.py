@@ -25,6 +25,7 @@ from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film
+from nstd.work.telling import tell_again
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def take_over(film: Film) -> tuple[Path, str] | None:
             return None
     was = path_of(twin.request.source)
     logger.info("%s is the film that was %s: it is not painted again", film.source, was)
+    tell_again(film, twin.report)
     film.observer.began(film.job, painted=twin.frames_done, total=twin.frames_total)
     film.store.progress(film.job, twin.frames_done, twin.frames_total)
     return part, f"Not painted again: it is what job {twin.id} has painted of {was}"

@@ -45,6 +45,8 @@ def test_a_film_that_was_renamed_is_linked_and_the_old_output_stays(
     assert (job.state, job.frames_done, job.frames_total) == (JobState.DONE, FRAMES, FRAMES)
     was = moved.folder / "film.mp4"
     assert f"renamed.mp4 is the film that was {was}: it is not painted again" in caplog.text
+    assert job.report == moved.store.get(1).report
+    assert {"keeping", "reading"} <= job.report.keys()
     reasons = [event.reason for event in moved.store.events(job.id)]
     assert f"Not painted again: it is what job 1 has painted of {was}" in reasons
 
