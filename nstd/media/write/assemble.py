@@ -3,7 +3,7 @@
 import heapq
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
@@ -166,7 +166,7 @@ def write_film(
         chapters = _chapters(source, window)
         output.set_chapters([*chapters.values()])
         shift = round(window.shift / picture.info.time_base)
-        found = (read or _all_packets(source, picture.info))(list(tracks)) if tracks else iter(())
+        found = (read or _all_packets(source, picture))(list(tracks)) if tracks else iter(())
         timed = heapq.merge(
             picture.packets(painted, shift), _others(found, tracks), key=lambda pair: pair[0]
         )
@@ -215,10 +215,17 @@ def _skipped(info: VideoInfo, span: tuple[int, int] | None) -> int:
     return round((span[0] - info.start) * info.time_base * info.frame_rate) if span else 0
 
 
-def _all_packets(source: InputContainer, info: VideoInfo) -> Packets:
-    path = Path(source.name)
-    joins = scan(path, info.stream).joins
-    return lambda streams: rejoined(packets(source, path, *streams), joins)
+def _all_packets(source: InputContainer, picture: Picture) -> Packets:
+    path, alive = Path(source.name), picture.alive
+    joins = scan(path, picture.info.stream, alive=alive).joins
+    # All are read, since it is told of each that there is life: of subtitles an hour may be silent.
+    every = [stream.index for stream in source.streams if stream.type != "attachment"]
+
+    def wanted(streams: Collection[int]) -> Iterator["av.Packet[Any]"]:
+        found = beating(packets(source, path, *every), alive)
+        return rejoined((one for one in found if one.stream_index in streams), joins)
+
+    return wanted
 
 
 def _marks(stream: Stream) -> TrackMarks:
@@ -240,8 +247,8 @@ def _mux_all(
         stream = packet.stream
         try:
             output.mux(packet)
-        except (av.error.InvalidDataError, av.error.ArgumentError) as error:
-            if stream is painted:
+        except av.FFmpegError as error:
+            if stream is painted or isinstance(error, OSError):
                 raise
             if stream not in refused:
                 words = "%s is damaged (%s): what cannot be copied of it is left out"
