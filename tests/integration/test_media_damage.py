@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -140,6 +141,23 @@ class TestChangesOfSize:
         assert {frame.image.shape for frame in frames} == {(64, 96, 3)}
         expected = cv2.resize(clips.picture(11, (128, 96)), (96, 64), interpolation=cv2.INTER_AREA)
         assert np.abs(frames[-1].image.astype(float) - expected).mean() < 4
+
+    def test_that_no_header_tells_of_are_said_when_they_come(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        film = tmp_path / "joined.mkv"
+        with (
+            av.open(str(self.joined(tmp_path, "libx264"))) as source,
+            av.open(str(film), "w") as output,
+        ):
+            copy = output.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = copy
+                    output.mux(packet)
+        frames = list(read_frames(film, probe(film)))
+        assert {frame.image.shape for frame in frames} == {(64, 96, 3)}
+        assert caplog.text.count("changes the size of its frames: from number 12 on") == 1
 
     def test_of_aspect_and_layout_are_said_too(self, tmp_path: Path) -> None:
         film = self.joined(tmp_path, "mpeg2video", size=(96, 64), pixel_aspect=Fraction(8, 9))

@@ -38,6 +38,11 @@ class Decoder(Protocol):
         """Whether the frame grabbed last was interlaced."""
         ...
 
+    @property
+    def resized(self) -> bool:
+        """Whether the frame retrieved last had another size than the film's, as far as it tells."""
+        ...
+
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright, in sRGB; None if it has no picture."""
         ...

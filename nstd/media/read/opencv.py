@@ -112,6 +112,11 @@ class OpenCvDecoder:
         """Whether the frame grabbed last was interlaced."""
         return self._watch is not None and self._watch.interlaced
 
+    @property
+    def resized(self) -> bool:
+        """Whether the frame retrieved last had another size: not told, OpenCV scales by itself."""
+        return False
+
     def retrieve(self) -> Picture | None:
         """The frame grabbed last, upright; None if it has no picture."""
         if self._watch is not None and self.interlaced:

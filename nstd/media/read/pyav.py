@@ -204,6 +204,7 @@ class PyAvDecoder:
         self._timed = timed
         self._converter = Converter(info)
         self._now: Decoded | None = None
+        self.resized = False
 
     def grab(self, _attempts: int = 1, /) -> bool:
         """Decode the next frame; false at the film's end. Damage is gone over by itself."""
@@ -243,4 +244,5 @@ class PyAvDecoder:
         picture = upright(self._converter.picture(self._now.frame), self._info)
         if not self._info.alpha:  # a palette that has transparent entries, and does not use them
             picture = replace(picture, alpha=None)
+        self.resized = picture.image.shape[:2] != (self._info.height, self._info.width)
         return fitted(picture, self._info.width, self._info.height)

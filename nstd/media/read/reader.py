@@ -163,6 +163,7 @@ class _Film:
         self._shown: Picture | None = None
         self._damaged = False
         self._interlaced = info.field_order != "progressive"
+        self._resized = bool(counted.changes)  # which the probe has told of
         self.decoded = begin.index
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
@@ -241,6 +242,10 @@ class _Film:
         picture = self._decoder.retrieve()
         if picture is None or picture.image.shape[:2] != (self._info.height, self._info.width):
             raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")
+        if self._decoder.resized and not self._resized:
+            self._resized = True
+            what = f"from number {self.decoded} on they are scaled to the first"
+            _LOG.warning("%s changes the size of its frames: %s", self._path, what)
         return picture
 
     def _duration(self, pts: int) -> int:
