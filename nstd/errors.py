@@ -168,7 +168,10 @@ class UnreadableError(InputError):
 class TruncatedError(InputError):
     """It ends before its own header says it does."""
 
-    default_remedy = "Copy it again from its origin, or paint what is there with --accept-truncated"
+    default_remedy = (
+        "Copy it again from its origin, or paint what is there with --accept-truncated (in"
+        " config.yaml: accept_truncated: yes, then `nstd add --again`)"
+    )
 
 
 class UnsupportedError(InputError):
