@@ -18,8 +18,10 @@ _TRANSFER_SRGB = 13
 
 
 def is_yuv(pixel_format: str) -> bool:
-    """Whether pictures of this layout are luma and chroma, so that a matrix matters."""
-    return pixel_format.startswith(("yuv", "yuyv", "nv", "p0", "p2", "p4", "y2", "uyvy", "yvyu"))
+    """Whether pictures of this layout, by ffmpeg's name, are luma and chroma: a matrix matters."""
+    layout = av.VideoFormat(pixel_format, 4, 4)
+    colors = sum(not part.is_alpha for part in layout.components)
+    return colors == 3 and not (layout.is_rgb or layout.has_palette)
 
 
 def encodable(image: Pixels, pixel_format: str, alpha: Mask | None = None) -> av.VideoFrame:

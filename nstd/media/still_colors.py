@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nstd.media.names import HEAD_BYTES
-from nstd.media.read.gamut import BT709, WIDE, to_xyz
+from nstd.media.read.gamut import BT709, GAMMAS, HDR, WIDE, to_xyz
 
 Floats = npt.NDArray[np.float64]
 Codes = TypeVar("Codes", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
@@ -25,10 +25,6 @@ _ROWS = 64
 
 Chromaticities = tuple[tuple[float, float], ...]
 """x and y of red, green, blue and white (CIE 1931)."""
-
-_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
-"""Transfers of H.273 that are powers. All others of standard range are shown as sRGB's."""
-HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 
 _SAME_COLOR = 0.002
 """Chromaticities that differ by no more are the same: tools round them to three digits."""
@@ -61,6 +57,22 @@ class Shaper:
         return painted
 
 
+class ToneMapped:
+    """How codes of high dynamic range become sRGB's: as those of films do."""
+
+    def __init__(self, primaries: int, transfer: int) -> None:
+        from nstd.media.read.hdr import ToneMap  # noqa: PLC0415 - with ffmpeg, for few pictures
+
+        self._tone = ToneMap(primaries, transfer)
+
+    def to_srgb(self, image: Codes) -> Codes:
+        """Convert a picture `[height, width, 3]` of 8 or 16 bits."""
+        shown = np.empty_like(image)
+        for top in range(0, len(image), _ROWS):
+            shown[top : top + _ROWS] = self._tone.converted(image[top : top + _ROWS])
+        return shown
+
+
 def to_eight(codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     """A picture, or its alpha, of 16 bits rounded to 8."""
     rounded = np.empty(codes.shape, np.uint8)
@@ -70,11 +82,20 @@ def to_eight(codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     return rounded
 
 
-def from_light(light: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
-    """SRGB of 16 bits of linear light with its primaries, `[height, width, 3]`; 1 is white."""
+def from_light(
+    light: npt.NDArray[np.float32], chromaticities: Chromaticities | None = None
+) -> npt.NDArray[np.uint16]:
+    """SRGB of 16 bits of linear light.
+
+    Args:
+        light: `[height, width, 3]`; 1 is white.
+        chromaticities: Of its primaries and white; None, or nonsense, for sRGB's own.
+    """
+    matrix = None if chromaticities is None else _matrix_of(chromaticities)
     codes = np.empty(light.shape, np.uint16)
     for top in range(0, len(light), _ROWS):
         rows = light[top : top + _ROWS].astype(np.float64)
+        rows = rows if matrix is None else rows @ matrix.T
         codes[top : top + _ROWS] = np.rint(_encoded(np.clip(rows, 0, 1)) * (_CODES - 1))
     return codes
 
@@ -94,9 +115,11 @@ def of_gamma(gamma: float | None, colors: Sequence[float] | None) -> Shaper | No
     return _shaper(curve, (*primaries, white))
 
 
-def of_code_points(primaries: int, transfer: int) -> Shaper | None:
+def of_code_points(primaries: int, transfer: int) -> Shaper | ToneMapped | None:
     """What the numbers of ITU-T H.273 say; None where that is sRGB, or nothing that is known."""
-    gamma = _GAMMAS.get(transfer)
+    if transfer in HDR:
+        return ToneMapped(primaries, transfer)
+    gamma = GAMMAS.get(transfer)  # all others of standard range are shown as sRGB's
     return _shaper(_power(gamma) if gamma else _decoded, WIDE.get(primaries, BT709))
 
 
@@ -126,17 +149,23 @@ _SRGB_UNDER_D50 = np.array(
 """From sRGB's light to XYZ as seen under D50, as profiles have it whatever their own white is."""
 
 
+def _matrix_of(colors: Chromaticities) -> Floats | None:
+    """From linear light with these chromaticities to sRGB's; None where they make no sense."""
+    try:
+        with np.errstate(all="raise"):
+            matrix: Floats = np.linalg.inv(to_xyz(*BT709)) @ to_xyz(*colors)
+    except (np.linalg.LinAlgError, ArithmeticError):
+        return None
+    return matrix
+
+
 def _shaper(curve: Callable[[Floats], Floats], colors: Chromaticities) -> Shaper | None:
     same = np.allclose(colors, BT709, atol=_SAME_COLOR)
     if same and curve is _decoded:
         return None
-    matrix = np.eye(3)
-    if not same:
-        try:
-            with np.errstate(all="raise"):
-                matrix = np.linalg.inv(to_xyz(*BT709)) @ to_xyz(*colors)
-        except (np.linalg.LinAlgError, ArithmeticError):
-            return None
+    matrix = np.eye(3) if same else _matrix_of(colors)
+    if matrix is None:
+        return None
     light = np.asarray(curve(np.linspace(0, 1, _CODES)), np.float64)
     return Shaper((light, light, light), matrix)
 
@@ -215,7 +244,7 @@ class Colors:
 
     stated: bool = False
     profile: bytes | None = None
-    shaper: Shaper | None = None
+    shaper: Shaper | ToneMapped | None = None
     hdr: str | None = None
 
 
@@ -233,7 +262,7 @@ def colors_of(info: Mapping[Any, Any], content: bytes) -> Colors:
     if points is None and not profile:
         points = _boxed_code_points(content)
     if points is not None:
-        hdr = HDR_TRANSFERS.get(points[1])
+        hdr = HDR.get(points[1])
         return Colors(stated=True, shaper=of_code_points(*points), hdr=hdr)
     if profile:
         return Colors(stated=True, profile=profile, shaper=of_profile(profile))

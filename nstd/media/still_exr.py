@@ -10,13 +10,14 @@ from nstd.errors import UnreadableError
 from nstd.media.names import HEAD_BYTES
 from nstd.media.read.limits import Limits
 from nstd.media.still import Look, Still
-from nstd.media.still_colors import from_light, to_eight
+from nstd.media.still_colors import Chromaticities, from_light, to_eight
 
 MAGIC = b"\x76\x2f\x31\x01"
 """How such a file begins."""
 
 _WINDOW = b"dataWindow\0box2i\0"
 _CHANNELS = b"channels\0chlist\0"
+_COLORS = b"chromaticities\0chromaticities\0"
 _CHANNEL_BYTES = 16
 """What is told of a channel behind its name."""
 
@@ -71,7 +72,8 @@ def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
         colors = np.divide(colors, opacity, out=np.zeros_like(colors), where=opacity > 0)
         alpha = np.rint(opacity[..., 0] * 255).astype(np.uint8)
         alpha = None if alpha.min() == 255 else alpha
-    deep = from_light(np.repeat(colors, 3, axis=2) if colors.shape[2] == 1 else colors[..., ::-1])
+    colors = np.repeat(colors, 3, axis=2) if colors.shape[2] == 1 else colors[..., ::-1]
+    deep = from_light(colors, _chromaticities(content[:HEAD_BYTES]))
     return Still(
         image=to_eight(deep),
         alpha=alpha,
@@ -79,3 +81,12 @@ def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
         deep=deep,
         lost=("light brighter than white",) if float(colors.max(initial=0)) > 1 else (),
     )
+
+
+def _chromaticities(head: bytes) -> Chromaticities | None:
+    """What the header says of red, green, blue and white."""
+    at = head.find(_COLORS)
+    if at < 0 or at + len(_COLORS) + 36 > len(head):
+        return None
+    x_and_y = struct.unpack_from("<8f", head, at + len(_COLORS) + 4)
+    return (*zip(x_and_y[::2], x_and_y[1::2], strict=True),)

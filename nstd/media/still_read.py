@@ -266,14 +266,26 @@ def _deep_heif(content: bytes, bits: int) -> Codes | None:
 
 
 def _deep_grey(picture: PIL.Image.Image) -> Codes:
-    """Grey of 16 or 32 bits, or of floating point."""
+    """Grey of 16 or 32 bits, or of floating point; with alpha where one grey is transparent."""
     values = np.asarray(picture).astype(np.float64)
     if picture.mode == "F":
         # Floating point has no fixed white; 0 to 1 is the custom, else what there is.
-        full = 1.0 if values.max(initial=0.0) <= 1.0 else float(values.max())
+        full = max(1.0, float(values.max(initial=0.0, where=np.isfinite(values))))
+        values = np.nan_to_num(values, nan=0.0, posinf=full, neginf=0.0)
     else:
         full = 65535.0 if values.max(initial=0) <= 65535 else float(np.iinfo(np.int32).max)
-    return np.clip(np.rint(np.nan_to_num(values) * (65535.0 / full)), 0, 65535).astype(np.uint16)
+    codes = np.clip(np.rint(values * (65535.0 / full)), 0, 65535).astype(np.uint16)
+    if getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO and picture.mode != "F":
+        codes = 65535 - codes  # Pillow turns those of 8 bits around, and no others
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int):
+        alpha = np.where(values == clear, 0, 65535).astype(np.uint16)
+        return np.dstack([codes, codes, codes, alpha])
+    return codes
+
+
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+"""A TIFF's tag that says what its numbers mean, and one of its values."""
 
 
 def _deep(codes: Codes, colors: Colors) -> tuple[Deep, Mask | None]:

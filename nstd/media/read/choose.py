@@ -19,8 +19,8 @@ from nstd.media.color import is_yuv
 from nstd.media.frame import FieldOrder, Image, Rotation, VideoInfo
 from nstd.media.read.convert import is_large
 from nstd.media.read.decoding import Decoder
-from nstd.media.read.gamut import Gamut
-from nstd.media.read.hdr import CURVES, peak_of
+from nstd.media.read.gamut import HDR, Gamut
+from nstd.media.read.hdr import peak_of
 from nstd.media.read.opencv import OpenCvDecoder, open_capture
 from nstd.media.read.orientation import display_matrix, orientation
 from nstd.media.read.pyav import decoded, open_stream, pyav_decoder
@@ -116,7 +116,7 @@ def kind_of(path: Path, stream: int) -> Kind | None:
         matrix=None if oriented else matrix,
         field_order=_of_all(orders),
         alpha=transparent,
-        peak=peak_of(first) if int(first.color_trc) in CURVES else 0.0,
+        peak=peak_of(first) if int(first.color_trc) in HDR else 0.0,
         step=_step(times) if video.codec.name == "h264" and _of_all(orders) != "progressive" else 0,
         wide=Gamut.wide(int(first.color_primaries), int(first.color_trc)) is not None,
         first=is_first,

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from av.filter import Graph
 
+from nstd.media.color import is_yuv
 from nstd.media.frame import Deep, Image, Mask, VideoInfo
-from nstd.media.read.gamut import Gamut
-from nstd.media.read.hdr import CURVES, USUAL_PEAK, ToneMap
+from nstd.media.read.gamut import HDR, Gamut
+from nstd.media.read.hdr import USUAL_PEAK, ToneMap
 
 FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 """swscale's: cubic interpolation, exact rounding, chroma at every pixel."""
@@ -81,7 +82,7 @@ class Converter:
     def picture(self, frame: av.VideoFrame) -> Picture:
         """Convert one decoded frame, of any layout."""
         stated = frame.colorspace, frame.color_range
-        if _is_yuv(frame.format):
+        if is_yuv(frame.format.name):
             frame.colorspace, frame.color_range = _matrix(frame), self._range(frame)
         try:
             return self._converted_colors(frame)
@@ -103,7 +104,7 @@ class Converter:
         return replace(picture, image=_eight_bits(deep), deep=deep)
 
     def _shallow(self, frame: av.VideoFrame, _bits: int, *, alpha: bool) -> Picture:
-        if _is_yuv(frame.format):
+        if is_yuv(frame.format.name):
             planes = _planes(self._converted(frame, "gbrap" if alpha else "gbrp"))
             image, last = cv2.merge([planes[2], planes[0], planes[1]]), planes[-1]
         else:  # swscale repacks these better than it splits them
@@ -115,7 +116,7 @@ class Converter:
     def _deep(self, frame: av.VideoFrame, bits: int, *, alpha: bool) -> Picture:
         if frame.format.name.startswith(("yuv444p", "yuva444p")):
             depth, layout = bits, f"yuv{'a' * alpha}444p{bits}le"
-        elif _is_yuv(frame.format):
+        elif is_yuv(frame.format.name):
             depth, layout = 16, f"yuv{'a' * alpha}444p16le"  # where `bits` are the upper ones
         else:
             depth = bits = bits if bits in _PLANAR_BITS else 16
@@ -138,7 +139,7 @@ class Converter:
     def _gamut_of(self, frame: av.VideoFrame) -> Gamut | ToneMap | None:
         stated = int(frame.color_primaries), int(frame.color_trc)
         if self._gamut is None or self._gamut[0] != stated:
-            tone = ToneMap(*stated, self._info.peak or USUAL_PEAK) if stated[1] in CURVES else None
+            tone = ToneMap(*stated, self._info.peak or USUAL_PEAK) if stated[1] in HDR else None
             self._gamut = stated, tone or Gamut.wide(*stated)
         return self._gamut[1]
 
@@ -151,12 +152,6 @@ class Converter:
             self._graph, self._made_for = _graph(*wanted), wanted
         self._graph.push(frame)
         return self._graph.vpull()
-
-
-def _is_yuv(layout: av.VideoFormat) -> bool:
-    """Whether pictures of this layout are luma and chroma, so that a matrix matters."""
-    colors = sum(not part.is_alpha for part in layout.components)
-    return colors == 3 and not (layout.is_rgb or layout.has_palette)
 
 
 def _matrix(frame: av.VideoFrame) -> int:

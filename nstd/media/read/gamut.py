@@ -30,11 +30,13 @@ P3 of displays (ITU-T H.273, table 2). Those of old television are so near to BT
 and browsers show them as they are."""
 
 _SRGB = 13
-_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
+GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
+"""Exponents of the transfers that are powers (ITU-T H.273, table 3)."""
 _BT1886 = 2.4
 """What a display makes of everything else that is no HDR."""
 
-_HDR = (16, 18)
+HDR = {16: "PQ", 18: "HLG"}
+"""The transfers of high dynamic range, and what they are called."""
 _BLACK = 1e-12
 """Linear light that rounds to 0 in every curve; OpenCV is slow with powers of 0 itself."""
 
@@ -63,10 +65,10 @@ class Gamut:
             primaries: ffmpeg's number.
             transfer: Likewise.
         """
-        if primaries not in WIDE or transfer in _HDR:
+        if primaries not in WIDE or transfer in HDR:
             return None
         matrix = np.linalg.inv(to_xyz(*BT709)) @ to_xyz(*WIDE[primaries])
-        return cls(matrix, 0.0 if transfer == _SRGB else _GAMMAS.get(transfer, _BT1886))
+        return cls(matrix, 0.0 if transfer == _SRGB else GAMMAS.get(transfer, _BT1886))
 
     def converted(self, pixels: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
         """`[height, width, 3]`, uint8 or uint16, red first; of the same kind as it is given."""

@@ -22,9 +22,6 @@ from nstd.media.read.gamut import BT709, WIDE, to_xyz
 Values = npt.NDArray[Any]
 
 _HLG = 18
-CURVES = {16: "PQ", _HLG: "HLG"}
-"""The transfers that are HDR, by ffmpeg's number."""
-
 WHITE = 203.0
 """cd/m² that become an ordinary film's white: HDR's reference white (ITU-R BT.2408)."""
 
@@ -77,7 +74,7 @@ class ToneMap:
 
     Attributes:
         primaries: ffmpeg's number.
-        transfer: Likewise, one of `CURVES`.
+        transfer: Likewise, one of `gamut.HDR`.
         peak: cd/m² of the brightest.
     """
 

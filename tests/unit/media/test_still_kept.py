@@ -422,3 +422,69 @@ def exr(planes: npt.NDArray[np.float32]) -> bytes:
     frame = av.VideoFrame.from_ndarray(planes, format=layout)
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+def test_high_dynamic_range_is_shown_as_that_of_films_is(tmp_path: Path) -> None:
+    # Diffuse white, 203 cd/m² (ITU-R BT.2408), has the PQ code 0.5806 (SMPTE ST 2084).
+    white = np.full((4, 4), round(0.5806 * 65535), np.uint16)
+    picture = PIL.Image.fromarray(white)
+    (tmp_path / "a.png").write_bytes(png_of(picture, (b"cICP", bytes([9, 16, 0, 1]))))
+    found = read_still(tmp_path / "a.png").image
+    assert np.ptp(found) == 0
+    assert 225 <= found[0, 0, 0] <= 235  # nine tenths of white; as sRGB it would be 148
+
+
+def test_grey_of_16_bits_is_no_negative_and_keeps_what_is_transparent(tmp_path: Path) -> None:
+    values = np.array([[0, 16384], [32768, 65535]], np.uint16)
+    PIL.Image.fromarray(values).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    entry = struct.pack("<HHI", 262, 3, 1)  # what the numbers mean, a short
+    assert content.count(entry + struct.pack("<I", 1)) == 1
+    white_is_zero = content.replace(entry + struct.pack("<I", 1), entry + struct.pack("<I", 0))
+    (tmp_path / "b.tif").write_bytes(white_is_zero)
+    black, white = (read_still(tmp_path / name).deep for name in ("a.tif", "b.tif"))
+    assert black is not None
+    assert white is not None
+    np.testing.assert_array_equal(black[..., 0], values)
+    np.testing.assert_array_equal(white, 65535 - black)
+    clear = png_of(PIL.Image.fromarray(values), (b"tRNS", struct.pack(">H", 16384)))
+    (tmp_path / "c.png").write_bytes(clear)
+    alpha = read_still(tmp_path / "c.png").alpha
+    assert alpha is not None
+    np.testing.assert_array_equal(alpha, [[255, 0], [255, 255]])
+
+
+def test_one_pixel_that_is_no_number_changes_no_other(tmp_path: Path) -> None:
+    light = np.full((4, 4), 0.5, np.float32)
+    light[0, 0], light[0, 1] = np.nan, np.inf
+    PIL.Image.fromarray(light).save(tmp_path / "a.tif")
+    deep = read_still(tmp_path / "a.tif").deep
+    assert deep is not None
+    assert (deep[0, 0, 0], deep[0, 1, 0]) == (0, 65535)
+    assert np.unique(deep[1:]).tolist() == [32768]
+
+
+def test_primaries_of_an_exr_become_srgbs(tmp_path: Path) -> None:
+    light = np.zeros((4, 4, 3), np.float32)
+    light[..., 0] = 0.5
+    plain_exr = exr(light)
+    (tmp_path / "a.exr").write_bytes(plain_exr)
+    bt2020 = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
+    data = struct.pack("<8f", *bt2020)
+    added = b"chromaticities\0chromaticities\0" + struct.pack("<I", len(data)) + data
+    # Behind the header stands where each line is; what is added moves them all.
+    table = next(
+        at for at in range(len(plain_exr) - 32)
+        if struct.unpack_from("<Q", plain_exr, at) == (at + 32,)
+    )  # fmt: skip
+    lines = struct.unpack_from("<4Q", plain_exr, table)
+    moved = struct.pack("<4Q", *(line + len(added) for line in lines))
+    wide = plain_exr[:8] + added + plain_exr[8:table] + moved + plain_exr[table + 32 :]
+    (tmp_path / "b.exr").write_bytes(wide)
+    one, other = (read_still(tmp_path / name).deep for name in ("a.exr", "b.exr"))
+    assert one is not None
+    assert other is not None
+    # 0.5 × the matrix of BT.2087's first column, 1.6605 and −0.1246, −0.0182: cut off at 0.
+    assert abs(int(one[0, 0, 0]) - 0.7354 * 65535) < 30
+    assert abs(int(other[0, 0, 0]) - 0.9208 * 65535) < 60
+    assert (other[..., 1:] == 0).all()
