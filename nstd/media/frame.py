@@ -115,8 +115,6 @@ class VideoInfo:
         matrix_display: The container's display matrix, nine numbers of fixed point as ffmpeg gives
             them, where it is neither a turn by a right angle nor a flip: frames are as they are
             coded then. None otherwise.
-        field_step: The time from one frame to the next, in the container's unit, where packets may
-            hold single fields; 0 where each is a frame.
         peak: How bright the brightest of an HDR film is meant to be, in cd/m²; 0 of others.
         container: ffmpeg's name of the container's format, such as "matroska,webm".
         note: What it says of how it was painted; anybody can have written that.
@@ -149,7 +147,6 @@ class VideoInfo:
     alpha: bool = False
     mirrored: bool = False
     matrix_display: tuple[int, ...] | None = None
-    field_step: int = 0
     peak: float = 0.0
     container: str = ""
     note: str = ""

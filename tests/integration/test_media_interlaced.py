@@ -257,3 +257,40 @@ def test_two_packets_of_a_field_each_are_one_frame(
     fields = list(read_frames(film, probe(film, reading=Reading(deinterlace="fields"))))
     assert {later.seconds - frame.seconds for frame, later in pairwise(fields)} == {Fraction(1, 50)}
     assert len(fields) == 20
+
+
+FIFTY = "-c:v libx264 -preset ultrafast -g 5 -bf 2"
+
+
+@pytest.mark.parametrize("container", ["ts", "mkv", "mp4"])
+@pytest.mark.parametrize("order", ["fields first", "fields last"])
+def test_whole_frames_that_come_as_fast_as_fields_stay_whole(
+    ffmpeg: str, ffprobe: str, tmp_path: Path, order: str, container: str
+) -> None:
+    """Half a second of 50 whole frames a second, joined to 10 frames of two packets each."""
+    raw, parts = tmp_path / "a.h264", [tmp_path / "i.ts", tmp_path / "p.ts"]
+    raw.write_bytes(field_pictures.stream(10))
+    late = ["0", "0.4"] if order == "fields first" else ["0.54", "0"]
+    command = f"{ffmpeg} -v error -framerate 25 -i {raw} -c copy -output_ts_offset {late[0]}"
+    subprocess.run([*command.split(), str(parts[0])], check=True)
+    whole = f"{FIFTY} -output_ts_offset {late[1]}"
+    made(ffmpeg, parts[1], "testsrc2=s=96x64:r=50:d=0.5", "format=yuv420p", whole)
+    joined, film = tmp_path / "joined.ts", tmp_path / f"a.{container}"
+    ordered = parts if order == "fields first" else parts[::-1]
+    joined.write_bytes(b"".join(part.read_bytes() for part in ordered))
+    if container == "ts":
+        film = joined
+    else:
+        command = f"{ffmpeg} -v error -copyts -i {joined} -c copy {film}"
+        subprocess.run(command.split(), check=True)
+    info = probe(film)
+    frames = list(read_frames(film, info))
+    assert [frame.pts for frame in frames] == films.shown(film, ffprobe)
+    assert [frame.pts for frame in frames] == frame_times(film, info)
+    assert info.frames == len(frames) == 35
+    assert not any(frame.damaged for frame in frames)
+    for first in (9, 12, 30):
+        part = list(read_frames(film, info, first))
+        assert [(frame.pts, frame.image.tobytes()) for frame in part] == [
+            (frame.pts, frame.image.tobytes()) for frame in frames[first:]
+        ]

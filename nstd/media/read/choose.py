@@ -11,7 +11,6 @@ from pathlib import Path
 
 import av
 import cv2
-import numpy as np
 from av.filter import Graph
 
 from nstd.errors import UnsupportedError
@@ -62,8 +61,6 @@ class Kind:
         field_order: As in `VideoInfo`.
         alpha: They have an alpha channel.
         peak: As in `VideoInfo`.
-        step: The time from one frame to the next, where packets may hold single fields: of
-            interlaced H.264, as of camcorders and television; otherwise 0.
         wide: Their primaries are not BT.709's, nor nearly.
         first: No other video stream stands before it in the container.
         decoded: PyAV decodes them.
@@ -78,7 +75,6 @@ class Kind:
     field_order: FieldOrder = "progressive"
     alpha: bool = False
     peak: float = 0.0
-    step: int = 0
     wide: bool = False
     first: bool = True
     decoded: bool = True
@@ -94,13 +90,11 @@ def kind_of(path: Path, stream: int) -> Kind | None:
     first: av.VideoFrame | None = None
     orders: list[FieldOrder] = []
     transparent = False
-    times: list[int] = []
     with open_stream(path, stream) as (container, video):
         is_first = container.streams.video[0].index == stream
         for frame in islice(decoded(container, video, path), LOOKED_AT):
             first = first or frame
             orders.append(_field_order(frame))
-            times += [] if frame.pts is None else [frame.pts]
             transparent = transparent or _is_transparent(frame)
     if first is None:
         return None
@@ -117,15 +111,9 @@ def kind_of(path: Path, stream: int) -> Kind | None:
         field_order=_of_all(orders),
         alpha=transparent,
         peak=peak_of(first) if int(first.color_trc) in HDR else 0.0,
-        step=_step(times) if video.codec.name == "h264" and _of_all(orders) != "progressive" else 0,
         wide=Gamut.wide(int(first.color_primaries), int(first.color_trc)) is not None,
         first=is_first,
     )
-
-
-def _step(times: list[int]) -> int:
-    """The usual distance between frames; 0 where it is not known."""
-    return int(np.median(np.diff(times))) if len(times) > 1 else 0
 
 
 def _of_all(orders: list[FieldOrder]) -> FieldOrder:

@@ -17,8 +17,9 @@ from nstd.media.read.choose import ATTEMPTS, Kind, kind_of, with_reader
 from nstd.media.read.limits import Limits
 from nstd.media.read.opencv import open_capture
 from nstd.media.read.reading import Reading
-from nstd.media.read.scan import Scan, of_whole_frames, open_film, scan
+from nstd.media.read.scan import open_film, scan
 from nstd.media.read.structure import lacks_index
+from nstd.media.read.tally import Scan
 from nstd.media.read.whole import what_is_lost_at_end, what_is_missing
 
 _NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
@@ -86,8 +87,6 @@ def probe(
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
         kind = kind_of(path, stream.index) or _kind_by_opencv(stream, path)
-        if kind.step:
-            counted = of_whole_frames(counted, kind.step)
         info = _info(stream, counted, kind, truncated=bool(missing))
         if kind.peak:
             curve = {"arib-std-b67": "HLG"}.get(info.transfer, "PQ")
@@ -219,7 +218,6 @@ def _info(
         alpha=kind.alpha,
         mirrored=kind.mirrored,
         matrix_display=kind.matrix,
-        field_step=kind.step,
         peak=kind.peak,
         container=stream.container.format.name,
         note=_note(stream.container),

@@ -18,8 +18,9 @@ from nstd.media.frame import VideoInfo
 from nstd.media.read.convert import Converter, Picture
 from nstd.media.read.decoding import fitted, upright
 from nstd.media.read.deinterlace import Decoded, deinterlaced
-from nstd.media.read.scan import Scan, open_film
+from nstd.media.read.scan import open_film
 from nstd.media.read.seek import Entry, MadeUpError, packets_from
+from nstd.media.read.tally import Scan
 
 LANDING = 3
 """Frames that must come as they should for a beginning to count. By them it is seen where frames

@@ -15,8 +15,9 @@ from nstd.media.read.decoding import Decoder
 from nstd.media.read.deinterlace import NEIGHBORS
 from nstd.media.read.opencv import opencv_decoder
 from nstd.media.read.pyav import place_of_first, pyav_decoder
-from nstd.media.read.scan import Scan, of_fields, of_whole_frames, scan
+from nstd.media.read.scan import of_fields, scan
 from nstd.media.read.seek import Entry, MadeUpError, entries
+from nstd.media.read.tally import Scan
 from nstd.media.read.timing import Clock
 
 _LOG = logging.getLogger(__name__)
@@ -92,14 +93,8 @@ def frame_times(path: Path, info: VideoInfo) -> list[int]:
 
 def _counted(path: Path, info: VideoInfo) -> Scan:
     """The film's frames as they come from the reader."""
-    counted = _coded(path, info)
-    return of_fields(counted) if info.deinterlace == "fields" else counted
-
-
-def _coded(path: Path, info: VideoInfo) -> Scan:
-    """The film's frames as they are coded."""
     counted = scan(path, info.stream)
-    return of_whole_frames(counted, info.field_step) if info.field_step else counted
+    return of_fields(counted) if info.deinterlace == "fields" else counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +118,7 @@ def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
     """The last keyframe from which frames from `first` on come as from the film's first one on."""
     if info.reader != "pyav":
         return _Beginning()
-    counted = _coded(path, info)
+    counted = scan(path, info.stream)
     missing = place_of_first(path, info.stream, counted)
     if missing is None:
         return _Beginning()

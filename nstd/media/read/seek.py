@@ -16,7 +16,8 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from nstd.media.read.scan import Scan, packets
+from nstd.media.read.scan import packets
+from nstd.media.read.tally import Scan
 
 _EARLIER = (0, 1, 4, 16)
 """Seconds before a keyframe that are sought in turn, until it comes: MPEG program streams, which

@@ -8,9 +8,9 @@ from av.container import InputContainer
 
 from nstd.errors import from_os_error
 from nstd.media.read.pyav import decoded, open_stream
-from nstd.media.read.scan import Scan
 from nstd.media.read.seek import entries
 from nstd.media.read.structure import ends_early
+from nstd.media.read.tally import Scan
 
 _STATE_DURATION = ("matroska,webm", "flv", "asf")
 """Formats in whose header the duration of all of the film is; of others ffmpeg estimates it from
