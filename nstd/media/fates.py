@@ -19,7 +19,8 @@ class Fate:
         outcome: "kept" as it is, "converted" to something else, or "lost".
         to: What it is converted to.
         why: Why it is not kept as it is; a half sentence.
-        loss: Whether something is lost; never of what is kept, always of what is lost.
+        loss: Whether something of the source is lost; never of what is kept, always of what is
+            lost but for what nstd itself would add.
         stream: Its number in the source; None for what is no stream.
     """
 

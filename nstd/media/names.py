@@ -160,10 +160,6 @@ def is_still(path: Path, content: Path | None = None) -> bool:
     return kind_of(path, content).still
 
 
-NOTE_TAG = "nstd"
-"""Name of the tag, in a painted film, that says how it was painted."""
-
-
 def is_media(path: Path) -> bool:
     """Whether a file's name says that it is a film or a picture."""
     return path.suffix.lower() in FILM_SUFFIXES | READ_FORMATS.keys()

@@ -8,6 +8,7 @@ import numpy as np
 
 from nstd.errors import UnreadableError
 from nstd.media.names import HEAD_BYTES
+from nstd.media.note import note_in_exr
 from nstd.media.read.limits import Limits
 from nstd.media.still import Look, Still
 from nstd.media.still_colors import Chromaticities, from_light, to_eight
@@ -80,6 +81,7 @@ def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
         format="EXR",
         deep=deep,
         lost=("light brighter than white",) if float(colors.max(initial=0)) > 1 else (),
+        note=note_in_exr(content[:HEAD_BYTES]),
     )
 
 

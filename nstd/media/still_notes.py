@@ -8,6 +8,8 @@ from typing import Any
 import PIL.Image
 from PIL import ExifTags
 
+from nstd.media.note import NOTE_BEGINS
+
 _IPTC_RESOURCE = 0x0404
 """The number of IPTC data among the resources that Photoshop keeps in JPEG and TIFF files."""
 _XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -96,17 +98,16 @@ def exif_for(exif: bytes, width: int, height: int) -> bytes:
 
 _IMAGE_HISTORY = 0x9213
 """The EXIF tag of ISO 12234-2 (TIFF/EP) for what was done to a picture, in lines of text."""
-_NOTE = '{"nstd":'
 
 
 def note_in(exif: bytes | None) -> str:
     """What an EXIF block says of how its picture was painted; "" where it says nothing."""
-    return next((line for line in _history(exif) if line.startswith(_NOTE)), "")
+    return next((line for line in _history(exif) if line.startswith(NOTE_BEGINS)), "")
 
 
 def with_note(exif: bytes | None, note: str) -> bytes | None:
     """An EXIF block in which a note stands behind what else was done, in place of one before."""
-    lines = [line for line in _history(exif) if not line.startswith(_NOTE)]
+    lines = [line for line in _history(exif) if not line.startswith(NOTE_BEGINS)]
     lines += [note] if note else []
     block = PIL.Image.Exif()
     block.load(exif or b"")

@@ -23,6 +23,10 @@ from nstd.media.still import Still, alpha_of, on_white
 from nstd.media.still_colors import to_eight
 from nstd.media.still_notes import exif_for, iptc_segment, with_note
 
+PAINTED_QUALITY = 95
+"""For formats that lose detail. Paint strokes are high frequencies, which lower qualities smear. Of
+six styles that ship, 99 of 100 code values of a JPEG are off by 4 at most, at 90 by 10, at 85 by
+36; 98 takes a fifth more bytes to make that 3."""
 _SEGMENT = 65_533
 """Bytes that a segment of a JPEG holds."""
 _XMP_HEADER = 29
@@ -72,8 +76,14 @@ STILL_FORMATS: dict[str, StillFormat] = {
 """By Pillow's name."""
 
 
-def still_fates(still: Still, target: Path) -> list[Fate]:
-    """What becomes of what belongs to a picture when another, at `target`, takes its place."""
+def still_fates(still: Still, target: Path, note: str = "") -> list[Fate]:
+    """What becomes of what belongs to a picture when another, at `target`, takes its place.
+
+    Args:
+        still: The picture.
+        target: The other one's path; its suffix chooses the format.
+        note: What the other one is to say of how it was painted; "" for nothing.
+    """
     form = _format_of(target)
     can = STILL_FORMATS[form]
     notes = still.notes
@@ -94,6 +104,8 @@ def still_fates(still: Still, target: Path) -> list[Fate]:
             fates.append(Fate("picture", name) if fits else lost("picture", name, cannot))
     if still.profiled:
         fates.append(Fate("picture", "the colors", "converted", "sRGB"))
+    if note and not (can.exif and _fits(form, with_note(notes.exif, note), 0)):
+        fates.append(Fate("metadata", "how it was painted", "lost", why=cannot))
     return fates
 
 

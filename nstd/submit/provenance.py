@@ -26,13 +26,11 @@ from nstd.errors import ConfigError, WeightsError
 from nstd.files import has_content
 from nstd.gallery import list_styles
 from nstd.media.names import is_still
+from nstd.media.note import LONGEST_NOTE
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.style.recipe import StyleRecipe
 from nstd.weights.catalog import find_weights
-
-LONGEST_NOTE = 64 << 10
-"""Characters: 64 style images, as many as a recipe may have, take 30,000."""
 
 MOST_PARTS = 256
 """Lists and sets of values in it: one for each style image and level, and a few more. Nested as

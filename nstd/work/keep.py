@@ -43,7 +43,7 @@ def tell_of_still(film: Film, still: Still) -> None:
     Raises:
         LossError: Something would be lost, and the job does not allow that.
     """
-    fates = still_fates(still, film.target)
+    fates = still_fates(still, film.target, film.note(still.note))
     _tell(film, film.target.suffix.lower().removeprefix("."), fates, ())
 
 

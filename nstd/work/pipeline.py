@@ -14,7 +14,7 @@ from nstd.media.names import is_still
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.scan import scan
-from nstd.media.still_write import encode_still, holds_16_bits
+from nstd.media.still_write import PAINTED_QUALITY, encode_still, holds_16_bits
 from nstd.media.write.segment import check_size
 from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
@@ -158,12 +158,8 @@ def _stylize_still(film: Film) -> Path:
     film.observer.painted(0)
     film.require_output()
     return encode_still(
-        image, still, film.target, quality=_STILL_QUALITY, note=film.note(still.note)
+        image, still, film.target, quality=PAINTED_QUALITY, note=film.note(still.note)
     )
-
-
-_STILL_QUALITY = 95
-"""Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
 
 
 def _is_numbered(film: Film) -> bool:

@@ -54,3 +54,14 @@ def test_a_film_says_how_it_was_painted_and_others_are_painted_so(
     ended = program.run("stylize", source, "--like", silent, "-o", "x.mkv")
     assert ended.code == 2
     assert "does not say how it was painted" in ended.err
+
+
+def test_what_is_painted_as_pictures_says_so_too(program: Program) -> None:
+    source = make(program.work / "a.mkv", times=range(0, 120, 40), time_base=MILLISECOND, size=SIZE)
+    first, again = program.work / "first.gif", program.work / "again.gif"
+    assert program.run("stylize", source, *LOOK, "-o", first).code == 0
+    note = shown(program, first)["painted"]
+    assert program.run("stylize", source, "--like", first, "-o", again).code == 0
+    assert digest(again) == digest(first)
+    assert program.run("stylize", source, "--like", first, "-o", "x_%d.exr").code == 0
+    assert shown(program, program.work / "x_2.exr")["painted"] == note

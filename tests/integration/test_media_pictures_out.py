@@ -1,7 +1,8 @@
 """Films out as pictures: animations, numbered files, one frame."""
 
+import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -18,9 +19,12 @@ from nstd.config import OutputConfig
 from nstd.errors import AccessError, NstdError, OutputExistsError, StorageError, UsageError
 from nstd.files import part_path
 from nstd.media.frame import Frame, VideoInfo
+from nstd.media.names import is_still
+from nstd.media.pictures import read_still
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write import pictures
+from nstd.media.write.animation import write_animation
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.numbered import first_of, numbered, rest_path
 from nstd.media.write.pictures import assemble_pictures
@@ -32,6 +36,8 @@ from tests import clips, films
 DELAYS = (40, 80, 60, 20, 120, 40)
 """Milliseconds that each frame is shown."""
 SIZE = (96, 64)
+NOTE = json.dumps({"nstd": "1.0", "recipe": {"styles": ["a style"] * 60}}, separators=(",", ":"))
+"""Longer than a part of a GIF's comment."""
 
 
 def settings(kind: str, depth: int | str = "auto") -> EncodeSettings:
@@ -62,7 +68,9 @@ def written(
         for first, last in pairwise([0, *cuts, len(frames)])
     ]
     end = Fraction(sum(DELAYS), 1000)
-    part = assemble_pictures(parts, info, target, encode, offsets=range(len(frames)), end=end)
+    part = assemble_pictures(
+        parts, info, target, encode, offsets=range(len(frames)), end=end, note=NOTE
+    )
     assert part == part_path(target)
     put_in_place(part, target, OutputSpec(), Pictures.finished(target))
     return frames
@@ -118,6 +126,60 @@ def test_the_same_film_gives_the_same_bytes_however_it_was_cut(tmp_path: Path, k
         written(folder, target, settings(kind), cuts)
         found.append([path.read_bytes() for path in sorted(folder.glob("x_*"))])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kind", ["gif", "apng", "webp", "png", "tif", "exr", "jpg"])
+def test_all_pictures_say_how_they_were_painted(tmp_path: Path, kind: str, ffprobe: str) -> None:
+    target = tmp_path / f"x_0000.{kind}"
+    written(tmp_path, target, settings(kind))
+    for path in {target, *tmp_path.glob(f"x_*.{kind}")}:
+        found = read_still(path).note if is_still(path) else probe(path).note
+        assert found == NOTE
+    # Another program finds it too.
+    if kind in {"gif", "exr"}:
+        ask = [ffprobe, "-v", "error", "-show_format", "-show_frames", "-of", "json", str(target)]
+        told = json.loads(subprocess.run(ask, check=True, capture_output=True).stdout)
+        tags = (told["format"] if kind == "gif" else told["frames"][0])["tags"]
+        parts = [text for key, text in tags.items() if key.startswith(("comment", "nstd"))]
+        assert "".join(parts) == NOTE
+        return
+    with PIL.Image.open(target) as picture:
+        if kind == "apng":
+            assert picture.text == {"nstd": NOTE}  # type: ignore[attr-defined]
+        else:
+            assert NOTE in picture.getexif().values()
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_an_animation_of_one_picture_says_so_too(tmp_path: Path, alpha: bool) -> None:
+    def frames() -> Iterator[av.VideoFrame]:
+        for pts in range(3):
+            codes = np.full((SIZE[1], SIZE[0], 4), 200, np.uint8)
+            codes[:20, :30, 3] = 0 if alpha else 200
+            codes[20:, :, 3] = 255 if alpha else 200
+            frame = av.VideoFrame.from_ndarray(
+                codes if alpha else codes[..., :3].copy(), format="rgba" if alpha else "rgb24"
+            )
+            frame.pts, frame.time_base = pts, Fraction(1, 25)
+            yield frame
+
+    target = tmp_path / "x.webp"
+    write_animation(target, "webp", frames, Fraction(3, 25))
+    with PIL.Image.open(target) as picture:
+        before = np.asarray(picture.convert("RGBA"))
+    write_animation(target, "webp", frames, Fraction(3, 25), NOTE)
+    still = read_still(target)
+    assert still.note == NOTE
+    with PIL.Image.open(target) as picture:
+        assert np.array_equal(np.asarray(picture.convert("RGBA")), before)
+    assert (still.alpha is not None) == alpha
+
+
+def test_what_a_gif_says_of_its_paint_is_no_comment_of_another_film(tmp_path: Path) -> None:
+    target = tmp_path / "x.gif"
+    written(tmp_path, target, settings("gif"))
+    assert plan(target, probe(target), settings("gif")).fates == ()
+    assert plan(target, probe(target), EncodeSettings()).fates == ()
 
 
 def test_a_gif_has_no_frame_that_browsers_would_slow_down(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import av
 from av.codec.context import CodecContext
-from av.container import Container, InputContainer
+from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
 from nstd.media.frame import VideoInfo
-from nstd.media.names import NOTE_TAG
+from nstd.media.note import note_in_film
 from nstd.media.read.choose import ATTEMPTS, Kind, kind_of, with_reader
 from nstd.media.read.limits import Limits
 from nstd.media.read.opencv import open_capture
@@ -220,7 +220,7 @@ def _info(
         matrix_display=kind.matrix,
         peak=kind.peak,
         container=stream.container.format.name,
-        note=_note(stream.container),
+        note=note_in_film(stream.container.metadata, context.extradata),
     )
 
 
@@ -254,12 +254,6 @@ def _of_fields(info: VideoInfo, reading: Reading) -> VideoInfo:
         start=2 * info.start,
         duration=2 * info.duration,
     )
-
-
-def _note(container: Container) -> str:
-    # Matroska's programs write names of tags in capitals.
-    notes = (text for key, text in container.metadata.items() if key.lower() == NOTE_TAG)
-    return next(notes, "")
 
 
 def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:

@@ -1,5 +1,6 @@
 """Films as GIF, animated PNG or animated WebP: one file that any browser shows."""
 
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
@@ -12,6 +13,8 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 
 from nstd.errors import VerificationError
+from nstd.media.note import gif_comment, png_text
+from nstd.media.still_notes import with_note
 
 Frames = Callable[[], Iterable[av.VideoFrame]]
 """Gives all frames anew, each with `pts` in `time_base`, ascending from 0."""
@@ -28,11 +31,20 @@ bytes: 459 KB against 339 of 12 painted frames of 320×180."""
 _WEBP_QUALITY = "90"
 _ANMF_DURATION = 12
 """Where in a WebP frame's chunk its duration is: 24 bits, in milliseconds."""
+_WEBP_FLAGS = 20
+"""Where an extended WebP says what it holds."""
+_WEBP_EXIF, _WEBP_ALPHA = 0x08, 0x10
+_GIF_HEADER = 13
+"""Bytes of a GIF before its palette."""
+_GIF_ROUNDS = b"\x21\xff\x0bNETSCAPE2.0"
+_PNG_HEADER = 33
+"""Bytes of a PNG's signature and its first chunk."""
+_PIECE = 1 << 20
 _LARGEST_TERM = 1000
 """Of the fraction that a frame's delay is: an animated PNG has 16 bits for each."""
 
 
-def write_animation(path: Path, kind: str, frames: Frames, end: Fraction) -> None:
+def write_animation(path: Path, kind: str, frames: Frames, end: Fraction, note: str = "") -> None:
     """Write all frames to one file, which plays for ever.
 
     Args:
@@ -40,6 +52,7 @@ def write_animation(path: Path, kind: str, frames: Frames, end: Fraction) -> Non
         kind: "gif", "apng" or "webp".
         frames: All of one size and layout; "apng" keeps 16 bits.
         end: When the last one ends, in seconds.
+        note: What it says of how it was painted; "" for nothing.
 
     Raises:
         av.FFmpegError: It cannot be written.
@@ -47,6 +60,8 @@ def write_animation(path: Path, kind: str, frames: Frames, end: Fraction) -> Non
     """
     write = {"gif": _write_gif, "apng": _write_apng, "webp": _write_webp}[kind]
     count = write(path, frames, end)
+    if note:
+        _NOTED[kind](path, note)
     with PIL.Image.open(path) as written:
         found = int(getattr(written, "n_frames", 1))
     # WebP's encoder makes one of frames that are the same.
@@ -129,6 +144,67 @@ def _end_at(path: Path, end: int) -> None:
         if place:
             file.seek(place)
             file.write(max(1, end - begins).to_bytes(3, "little"))
+
+
+def _note_gif(path: Path, note: str) -> None:
+    """Put a note before a GIF's first picture: ffmpeg takes one at the end for a frame."""
+    with path.open("rb") as file:
+        flags = file.read(_GIF_HEADER)[10]
+        at = _GIF_HEADER + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+        file.seek(at)
+        # Browsers look for the number of rounds right behind the palette.
+        at += len(_GIF_ROUNDS) + 5 if file.read(len(_GIF_ROUNDS)) == _GIF_ROUNDS else 0
+    _insert(path, at, gif_comment(note))
+
+
+def _note_apng(path: Path, note: str) -> None:
+    """Put a note behind a PNG's first chunk, which is always as long."""
+    _insert(path, _PNG_HEADER, png_text(note))
+
+
+def _note_webp(path: Path, note: str) -> None:
+    """Put an EXIF block with a note at a WebP's end, and tell of it in its header."""
+    with PIL.Image.open(path) as picture:
+        size, alpha = picture.size, picture.has_transparency_data
+    with path.open("rb") as file:
+        extended = file.read(_WEBP_FLAGS)[12:16] == b"VP8X"
+    if not extended:  # its encoder has found but one picture in it
+        edges = b"".join((edge - 1).to_bytes(3, "little") for edge in size)
+        header = struct.pack("<4sII", b"VP8X", 10, _WEBP_ALPHA if alpha else 0)
+        _insert(path, 12, header + edges)
+    block = (with_note(None, note) or b"").removeprefix(b"Exif\0\0")
+    chunk = struct.pack("<4sI", b"EXIF", len(block)) + block + b"\0" * (len(block) % 2)
+    end = path.stat().st_size
+    _insert(path, end, chunk)
+    with path.open("r+b") as file:
+        file.seek(_WEBP_FLAGS)
+        flags = file.read(1)[0] | _WEBP_EXIF
+        file.seek(_WEBP_FLAGS)
+        file.write(bytes([flags]))
+        file.seek(4)
+        file.write(struct.pack("<I", end + len(chunk) - 8))
+
+
+_NOTED: dict[str, Callable[[Path, str], None]] = {
+    "gif": _note_gif,
+    "apng": _note_apng,
+    "webp": _note_webp,
+}
+
+
+def _insert(path: Path, at: int, content: bytes) -> None:
+    """Insert bytes into a file, holding a piece of it at a time."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > at:  # from the last piece on, so that none is overwritten before it has moved
+            begin = max(at, end - _PIECE)
+            file.seek(begin)
+            piece = file.read(end - begin)
+            file.seek(begin + len(content))
+            file.write(piece)
+            end = begin
+        file.seek(at)
+        file.write(content)
 
 
 def _at_ticks(

@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
 from nstd.media.faults import writing_error
 from nstd.media.frame import VideoInfo
-from nstd.media.names import NOTE_TAG
+from nstd.media.note import NOTE_TAG, without_note
 from nstd.media.read.joins import rejoined
 from nstd.media.read.probe import codec_name
 from nstd.media.read.scan import beating, open_film, packets, scan
@@ -151,7 +151,7 @@ def write_film(
     options = _muxer_options(source, picture.info, settings)
     if not isinstance(file, str):
         options.pop("movflags", None)  # it reads the file again by its name
-    own = {key: text for key, text in source.metadata.items() if key.lower() != NOTE_TAG}
+    own = without_note(source.metadata)
     cover = artwork(source, keeping, settings.holder)
     tags = film_tags(own | ({NOTE_TAG: note} if note else {}), settings.container, cover)
     with av.open(file, "w", format=settings.holder.format, options=options) as output:

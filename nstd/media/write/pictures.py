@@ -23,16 +23,14 @@ from nstd.media.alpha import on_black
 from nstd.media.faults import writing_error
 from nstd.media.frame import Image, Mask, Pixels, VideoInfo
 from nstd.media.names import PILLOW_FORMATS
+from nstd.media.note import exr_with_note
 from nstd.media.read.scan import open_film
 from nstd.media.still import Still
-from nstd.media.still_write import STILL_FORMATS, encode_still
+from nstd.media.still_write import PAINTED_QUALITY, STILL_FORMATS, encode_still
 from nstd.media.write.animation import write_animation
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.numbered import numbered, rest_path
 from nstd.media.write.segment import origin
-
-_QUALITY = 95
-"""Of a JPEG: paint strokes are high frequencies, which lower qualities smear."""
 
 
 def assemble_pictures(
@@ -79,7 +77,7 @@ def assemble_pictures(
             else:
                 discard(part)
                 anew = partial(_timed, segments, info, alive)
-                write_animation(part, str(settings.pictures), anew, end)
+                write_animation(part, str(settings.pictures), anew, end, note)
                 sync_file(part)
         except BaseException as error:
             if settings.numbered:
@@ -119,13 +117,14 @@ def _write_one(frame: av.VideoFrame, path: Path, note: str) -> Path:
     form = PILLOW_FORMATS.get(path.suffix.lower())
     if form is None:
         part = part_path(path)
-        write_part(part, _exr(pixels, alpha), path)
+        content = _exr(pixels, alpha)
+        write_part(part, exr_with_note(content, note) if note else content, path)
         sync_file(part)
         return part
     if alpha is not None and not STILL_FORMATS[form].alpha:
         pixels, alpha = on_black(pixels, alpha), None
     still = Still(image=cast("Image", pixels), alpha=alpha, format=form)
-    return encode_still(pixels, still, path, quality=_QUALITY, note=note)
+    return encode_still(pixels, still, path, quality=PAINTED_QUALITY, note=note)
 
 
 def _decoded(segments: Sequence[Path], alive: Callable[[], object]) -> Iterator[av.VideoFrame]:

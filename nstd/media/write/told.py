@@ -9,6 +9,7 @@ from av.stream import Stream
 
 from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
+from nstd.media.note import without_note
 from nstd.media.read.pyav import decoded
 from nstd.media.read.scan import open_film
 from nstd.media.write.metadata import (
@@ -37,7 +38,7 @@ def told_fates(
         container: The container it is for, as users call it.
     """
     cannot = f"{container} cannot hold it"
-    if gone := film_tags(film.metadata, container).lost:
+    if gone := film_tags(without_note(film.metadata), container).lost:
         yield lost("metadata", f"what the film says of itself ({_listed(gone)})", cannot)
     for stream in kept:
         if gone := stream_tags(stream, container)[1]:

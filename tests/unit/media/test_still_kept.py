@@ -23,7 +23,7 @@ from nstd.files import publish
 from nstd.media.pictures import read_still
 from nstd.media.read.limits import Limits
 from nstd.media.still import Still
-from nstd.media.still_write import encode_still
+from nstd.media.still_write import encode_still, still_fates
 from tests.stills import Keeping, keeping
 
 pillow_heif.register_heif_opener()
@@ -250,6 +250,16 @@ def test_xmp_is_kept(tmp_path: Path, suffix: str) -> None:
     assert read_still(target).notes.xmp == XMP
     assert XMP in target.read_bytes()
     assert kept(tmp_path / "a.jpg", tmp_path / "b.bmp").lost == ("XMP data",)
+
+
+def test_a_bmp_does_not_say_how_it_was_painted_which_is_told_and_no_loss() -> None:
+    still = Still(image=np.asarray(plain()), alpha=None, format="PNG")
+    (fate,) = still_fates(still, Path("a.bmp"), '{"nstd":"1.0"}')
+    assert fate.sentence == "how it was painted: lost (BMP cannot hold it)"
+    assert not fate.loss  # of the source
+    assert still_fates(still, Path("a.bmp")) == still_fates(still, Path("a.jpg"), "note") == []
+    (fate,) = still_fates(still, Path("a.jpg"), "n" * 70_000)
+    assert "JPEG cannot hold it" in fate.sentence
 
 
 def test_text_and_resolution_of_a_png_are_kept(tmp_path: Path) -> None:
