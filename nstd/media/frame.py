@@ -85,10 +85,10 @@ class VideoInfo:
         height: Pixels, upright.
         frame_rate: Average frames per second, exact.
         time_base: Seconds per unit of every time stamp here and of `Frame.pts`.
-        start: Time stamp of the first frame.
+        start: Time stamp of the first frame that can be decoded.
         duration: In units of `time_base`; 0 where unknown.
-        frames: How many frames there are: the packets counted, 0 where unknown. A decoder may
-            still give fewer.
+        frames: How many frames there are: the packets counted from the first frame on that can be
+            decoded, 0 where unknown. A decoder may still give fewer.
         rotation: Degrees clockwise by which the coded picture is turned to stand upright.
         sample_aspect_ratio: Width over height of one pixel of the upright picture.
         color_range: "tv", "pc" or "unknown".
@@ -115,6 +115,8 @@ class VideoInfo:
         matrix_display: The container's display matrix, nine numbers of fixed point as ffmpeg gives
             them, where it is neither a turn by a right angle nor a flip: frames are as they are
             coded then. None otherwise.
+        undecodable: Frames that are coded before the first one that can be decoded, as of a
+            recording that begins within a group of pictures: they do not count.
         peak: How bright the brightest of an HDR film is meant to be, in cd/m²; 0 of others.
         container: ffmpeg's name of the container's format, such as "matroska,webm".
         note: What it says of how it was painted; anybody can have written that.
@@ -147,6 +149,7 @@ class VideoInfo:
     alpha: bool = False
     mirrored: bool = False
     matrix_display: tuple[int, ...] | None = None
+    undecodable: int = 0
     peak: float = 0.0
     container: str = ""
     note: str = ""

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read import pyav
 from nstd.media.read.probe import probe
-from nstd.media.read.reader import read_frames
+from nstd.media.read.reader import frame_times, read_frames
 from nstd.media.read.reading import Reading
 from nstd.media.read.shots import LOOK_BACK, read_shots
 from tests import clips
@@ -171,3 +172,44 @@ def test_frames_at_the_beginning_that_cannot_be_decoded_are_not_counted(tmp_path
     assert whole[0].pts > 0
     for first in range(len(whole)):
         assert same(list(read_frames(film, info, first)), whole[first:])
+
+
+def cut_within_a_group(film: Path, target: Path) -> Path:
+    """The film from its second keyframe on, whose first frames need what came before it."""
+    with av.open(str(film)) as source, av.open(str(target), "w") as cut:
+        stream = cut.add_stream_from_template(source.streams.video[0])
+        keyframes = 0
+        for packet in source.demux(video=0):
+            keyframes += packet.is_keyframe
+            if packet.size and keyframes > 1:
+                packet.stream = stream
+                cut.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("name", "reader", "deinterlace"),
+    [
+        ("mpeg2.ts", "auto", "auto"),
+        ("mpeg2.ts", "opencv", "auto"),
+        ("interlaced.ts", "auto", "auto"),
+        ("interlaced.ts", "auto", "fields"),
+        ("open.mkv", "auto", "auto"),
+        ("open.mkv", "opencv", "auto"),
+    ],
+)
+def test_of_a_film_cut_within_a_group_of_pictures_what_can_be_decoded_counts(
+    tmp_path: Path, name: str, reader: Any, deinterlace: Any
+) -> None:
+    whole = made(tmp_path / f"whole.{name}", SOUGHT[name])
+    film = cut_within_a_group(whole, tmp_path / name)
+    info = probe(film, reading=Reading(reader, deinterlace=deinterlace))
+    frames = list(read_frames(film, info))
+    assert [frame.pts for frame in frames] == frame_times(film, info)
+    assert (info.start, info.frames) == (frames[0].pts, len(frames))
+    assert info.duration == frames[-1].pts + frames[-1].duration - info.start
+    lost = 3 if name == "open.mkv" else 2  # as many B-frames as stand in a row
+    said = f"begins with what cannot be decoded: the first {lost} of"
+    assert any(remark.startswith(said) for remark in info.remarks)
+    for first in (1, GROUP + 1, len(frames) - 1):
+        assert same(list(read_frames(film, info, first)), frames[first:])

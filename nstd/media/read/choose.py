@@ -61,6 +61,7 @@ class Kind:
         field_order: As in `VideoInfo`.
         alpha: They have an alpha channel.
         peak: As in `VideoInfo`.
+        begins: Time stamp of the first frame that can be decoded, or None.
         wide: Their primaries are not BT.709's, nor nearly.
         first: No other video stream stands before it in the container.
         decoded: PyAV decodes them.
@@ -75,6 +76,7 @@ class Kind:
     field_order: FieldOrder = "progressive"
     alpha: bool = False
     peak: float = 0.0
+    begins: int | None = None
     wide: bool = False
     first: bool = True
     decoded: bool = True
@@ -111,6 +113,7 @@ def kind_of(path: Path, stream: int) -> Kind | None:
         field_order=_of_all(orders),
         alpha=transparent,
         peak=peak_of(first) if int(first.color_trc) in HDR else 0.0,
+        begins=first.pts,
         wide=Gamut.wide(int(first.color_primaries), int(first.color_trc)) is not None,
         first=is_first,
     )

@@ -87,7 +87,14 @@ def probe(
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
         kind = kind_of(path, stream.index) or _kind_by_opencv(stream, path)
-        info = _info(stream, counted, kind, truncated=bool(missing))
+        lost = counted.place_of(kind.begins) or 0
+        if lost:
+            remarks.append(
+                f"begins with what cannot be decoded: the first {lost} of {counted.frames} frames "
+                "are left out"
+            )
+        counted = counted.from_place(lost)
+        info = replace(_info(stream, counted, kind, truncated=bool(missing)), undecodable=lost)
         if kind.peak:
             curve = {"arib-std-b67": "HLG"}.get(info.transfer, "PQ")
             remarks.append(f"is HDR ({curve}): it is painted as SDR, its highlights rolled off")

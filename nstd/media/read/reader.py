@@ -82,7 +82,7 @@ def _read(
 
 
 def frame_times(path: Path, info: VideoInfo) -> list[int]:
-    """The time stamps that `read_frames` gives, as far as packets state them; else none.
+    """The time stamps that `read_frames` gives of a sound film; none where packets state none.
 
     Raises:
         InputError: It cannot be opened as a film.
@@ -93,7 +93,7 @@ def frame_times(path: Path, info: VideoInfo) -> list[int]:
 
 def _counted(path: Path, info: VideoInfo) -> Scan:
     """The film's frames as they come from the reader."""
-    counted = scan(path, info.stream)
+    counted = scan(path, info.stream).from_place(info.undecodable)
     return of_fields(counted) if info.deinterlace == "fields" else counted
 
 
@@ -104,13 +104,11 @@ class _Beginning:
     Attributes:
         entry: The keyframe, or None for the film's first frame.
         index: Of the frame that comes first.
-        place: Of its time among the film's.
         timed: Each frame comes at a time that a packet states, of its own.
     """
 
     entry: Entry | None = None
     index: int = 0
-    place: int = 0
     timed: bool = False
 
 
@@ -119,15 +117,16 @@ def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
     if info.reader != "pyav":
         return _Beginning()
     counted = scan(path, info.stream)
-    missing = place_of_first(path, info.stream, counted)
-    if missing is None:
+    missing = info.undecodable
+    if place_of_first(path, info.stream, counted) != missing:
         return _Beginning()
     each = 2 if info.deinterlace == "fields" else 1
     before = missing + first // each - NEIGHBORS
-    for entry in reversed([entry for entry in entries(counted) if 0 < entry.place <= before][-2:]):
+    for entry in reversed(
+        [entry for entry in entries(counted) if missing < entry.place <= before][-2:]
+    ):
         if place_of_first(path, info.stream, counted, entry) == entry.place:
-            index, place = (each * (entry.place - skipped) for skipped in (missing, 0))
-            return _Beginning(entry, index, place, timed=True)
+            return _Beginning(entry, each * (entry.place - missing), timed=True)
     return _Beginning(timed=True)
 
 
@@ -153,7 +152,7 @@ class _Film:
         self._counted = counted
         self._decoder = decoder
         self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
-        self._clock = Clock(counted.times[begin.place :], counted.offset or 0, self._step)
+        self._clock = Clock(counted.times[begin.index :], counted.offset or 0, self._step)
         self._timed, self._sought = begin.timed, begin.entry is not None
         self._shown: Picture | None = None
         self._damaged = False

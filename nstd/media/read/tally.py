@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -66,6 +66,17 @@ class Scan:
     def timed(self) -> bool:
         """Whether decoders tell each frame's time."""
         return self.exact or self.in_turn
+
+    def place_of(self, stamp: int | None) -> int | None:
+        """The place among `times` of the frame of this time, where decoders tell such times."""
+        if stamp is None or not self.timed:
+            return None
+        place = int(np.searchsorted(self.times, stamp))
+        return place if place < len(self.times) and self.times[place] == stamp else None
+
+    def from_place(self, place: int) -> "Scan":
+        """The same without the frames before the one at this place."""
+        return replace(self, times=self.times[place:], frames=self.frames - place)
 
     @property
     def span(self) -> int:
