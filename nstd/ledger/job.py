@@ -1,6 +1,7 @@
 """A job: one film on its way from a dropped file to a painted one, and the states it may be in."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -210,6 +211,48 @@ class Event:
     after: JobState
     worker: str | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What holds for all frames of a shot: found in its first frame, needed by all the others.
+
+    Attributes:
+        first: Index of its first frame.
+        energies: What its content losses are divided by, at each level.
+        settled: Loss at which a later frame is as good as the first one; None where frames are
+            painted each for itself.
+        tone: Light, contrast and sharpness that later frames keep to: a number, or a few, by name;
+            None where frames are painted each for itself.
+        palette: Colors of the first frame's cells by name, each as red, green and blue; None where
+            frames are painted each for itself.
+    """
+
+    first: int
+    energies: tuple[float, ...]
+    settled: float | None = None
+    tone: Mapping[str, float | tuple[float, ...]] | None = None
+    palette: Mapping[str, tuple[tuple[float, ...], ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a closed segment leaves for the one after it, and for the film as a whole.
+
+    Attributes:
+        shot: Index of the first frame of the shot that its last frame belongs to.
+        frames: Indices of the painted frames that are kept for the next segment; empty where
+            frames are painted each for itself.
+        first_pts: Presentation time stamp of its first frame, in the source's time base.
+        end_pts: That of its last frame plus that frame's duration.
+        damaged: How many of its frames could not be decoded as they should.
+    """
+
+    shot: int
+    frames: tuple[int, ...]
+    first_pts: int
+    end_pts: int
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
