@@ -19,9 +19,10 @@ from pathlib import Path
 import torch
 from step_time import DEEPEST, WIDTHS, random_tensors
 
+from nstd.style.ladder import Level
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frame
-from nstd.style.recipe import Level, StyleRecipe, StyleSource
+from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage
 from nstd.weights.canonical import load_weights
 from nstd.weights.catalog import find_weights

@@ -19,7 +19,8 @@ from nstd.errors import NstdError, visible
 from nstd.gallery import list_styles
 from nstd.ledger.job import JobState
 from nstd.media.names import READ_FORMATS
-from nstd.style.recipe import FORMATS, LAYERS
+from nstd.style.ladder import FORMATS
+from nstd.style.recipe import LAYERS
 
 Offer = tuple[str, str]
 """A value, and what it is in a few words."""

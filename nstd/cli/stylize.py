@@ -36,7 +36,8 @@ from nstd.config import (
 from nstd.errors import UsageError
 from nstd.media.write.codecs import CODECS, PICTURES, SAME
 from nstd.media.write.containers import CONTAINERS
-from nstd.style.recipe import FORMATS, Level, StyleRecipe
+from nstd.style.ladder import FORMATS, Level
+from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import parse_frames
 
 Command = Callable[..., None]

@@ -26,14 +26,12 @@ from nstd.config.values import (
 )
 from nstd.config.words import did_you_mean, quote
 from nstd.errors import ConfigError
+from nstd.style.ladder import FORMATS, SHORTEST_EDGE_PX, Level, parse_levels
 from nstd.style.recipe import (
-    FORMATS,
     LAYERS,
-    SHORTEST_EDGE_PX,
     STRENGTHS,
     Form,
     Init,
-    Level,
     Optimizer,
     Padding,
     Pooling,
@@ -42,7 +40,6 @@ from nstd.style.recipe import (
     StyleSource,
     Temporal,
     TemporalMode,
-    parse_levels,
 )
 
 LARGEST_SEED = 2**63 - 1

@@ -7,9 +7,9 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from nstd.style.ladder import PlannedLevel
 from nstd.style.losses import pooled, relative_style_layer_loss, weighted_second_moment
 from nstd.style.optimize import Painter
-from nstd.style.recipe import PlannedLevel
 from nstd.style.targets import StyleTarget
 
 PLACES = 6

@@ -9,11 +9,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.ladder import PlannedLevel, painted_size, plan_levels
 from nstd.style.losses import feature_energy
 from nstd.style.minimize import LBFGS, Adam, Minimizer
 from nstd.style.network import Network
 from nstd.style.objective import Losses, Objective, require_finite
-from nstd.style.recipe import PlannedLevel, StyleRecipe, painted_size, plan_levels
+from nstd.style.recipe import StyleRecipe
 from nstd.style.sobolev import SobolevMetric
 from nstd.style.targets import (
     ENERGY_FLOOR,

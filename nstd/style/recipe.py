@@ -1,12 +1,12 @@
 """What a look is: every choice that changes the picture, in one frozen value. No torch here."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from nstd.errors import ConfigError
+from nstd.style.ladder import DEFAULT_LEVELS, FORMATS, SHORTEST_EDGE_PX, Level
 
 Form = Literal["relative", "literal"]
 Optimizer = Literal["lbfgs", "adam"]
@@ -40,22 +40,6 @@ LAYERS = tuple(
 )
 """All convolutions of VGG-19 in order; a layer's activations are those after its ReLU."""
 
-SHORTEST_EDGE_PX = 32
-"""No level is smaller: at conv5_1 an edge is a sixteenth of it, and reflection needs two pixels."""
-
-FORMATS = {
-    "480p": (854, 480),
-    "720p": (1280, 720),
-    "1080p": (1920, 1080),
-    "1440p": (2560, 1440),
-    "2160p": (3840, 2160),
-    "4k": (3840, 2160),
-}
-"""Long and short edge, in pixels, of the screens that a size may be named after: 16:9 all."""
-
-LEVEL_RATIO = 1.25
-"""A coarser level is worth its steps only when the next size is at least this much larger."""
-
 
 def _require(condition: bool, problem: str, remedy: str | None = None) -> None:  # noqa: FBT001
     if not condition:
@@ -86,23 +70,6 @@ class StyleSource:
     def __post_init__(self) -> None:
         _require(0 < self.weight < math.inf, f"The weight of the style {self.image} is not above 0")
         _require(0.1 <= self.scale <= 10, f"The scale of the style {self.image} is not in 0.1…10")
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One rung of the ladder from coarse to fine.
-
-    Attributes:
-        long_edge: Pixels. Absolute, since strokes are: receptive fields are constant in pixels.
-        steps: At most this many steps (forward and backward passes).
-    """
-
-    long_edge: int
-    steps: int
-
-    def __post_init__(self) -> None:
-        _require(self.long_edge >= SHORTEST_EDGE_PX, f"A level of {self.long_edge} px is too small")
-        _require(self.steps >= 1, f"The level of {self.long_edge} px has no steps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +120,6 @@ class Temporal:
 
 INDEPENDENT = Temporal(mode="independent")
 """Each frame for itself: a frozen recipe that says nothing of `temporal` means this."""
-
-DEFAULT_LEVELS = (Level(256, 80), Level(512, 30), Level(1024, 20), Level(2048, 15))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,103 +273,3 @@ def _temporal(data: Mapping[str, Any]) -> Temporal:
 
 UNPAINTED = StyleRecipe(styles=(), network="none", temporal=INDEPENDENT)
 """Frames go through as they are: for a job whose output is a copy."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedLevel:
-    """One level as it will be run on a frame of known size: pixels and steps."""
-
-    width: int
-    height: int
-    steps: int
-
-    @property
-    def long_edge(self) -> int:
-        """The longer of the two edges, in pixels."""
-        return max(self.width, self.height)
-
-
-def painted_size(size: int | str | None, width: int, height: int) -> tuple[int, int]:
-    """Width and height at which a frame of `width` × `height` pixels is painted and written.
-
-    Args:
-        size: `StyleRecipe.size`.
-        width: Of the frame, in pixels.
-        height: Likewise.
-
-    Returns:
-        The frame's own, if that is its long edge or none is wanted. Else the short edge is rounded
-        to an even number: what a player's 4:2:0 needs.
-    """
-    long_edge = max(width, height)
-    if isinstance(size, str):
-        size = _filling(*FORMATS[size], long_edge, min(width, height))
-    if size is None or size == long_edge:
-        return width, height
-    short_edge = max(2, 2 * round(min(width, height) * size / long_edge / 2))
-    if width == height:
-        return size, size
-    return (size, short_edge) if width > height else (short_edge, size)
-
-
-def _filling(long_most: int, short_most: int, long_edge: int, short_edge: int) -> int:
-    """The even long edge at which a frame of this shape just fits, upright or lying."""
-    if long_edge * short_most > long_most * short_edge:
-        return long_most
-    filled = short_most * long_edge // short_edge
-    return filled - filled % 2
-
-
-def plan_levels(
-    ladder: tuple[Level, ...], width: int, height: int, size: int | str | None = None
-) -> tuple[PlannedLevel, ...]:
-    """The levels that a frame of `width` × `height` pixels goes through, coarse to fine.
-
-    Rungs well below the painted size are taken as they are (enlarged where their short edge would
-    fall below `SHORTEST_EDGE_PX`); the last level is always the painted size, with the steps of the
-    first rung not taken. A rung has the size that a frame painted at its long edge has: what is
-    painted small is a level of what is painted large.
-
-    Args:
-        ladder: `StyleRecipe.levels`.
-        width: Of the frame, in pixels.
-        height: Likewise.
-        size: `StyleRecipe.size`.
-
-    Raises:
-        ConfigError: The painted picture itself would be smaller than that.
-    """
-    painted = painted_size(size, width, height)
-    long_edge, short_edge = max(painted), min(painted)
-    _require(
-        short_edge >= SHORTEST_EDGE_PX,
-        f"A picture of {painted[0]}×{painted[1]} px is too small: "
-        f"the network needs {SHORTEST_EDGE_PX} px",
-        "Enlarge it first, or choose a larger size",
-    )
-    smallest = math.ceil(SHORTEST_EDGE_PX * max(width, height) / min(width, height))
-    levels: list[PlannedLevel] = []
-    steps = ladder[0].steps
-    for rung in ladder:
-        steps = rung.steps
-        target = max(rung.long_edge, smallest)
-        if target * LEVEL_RATIO > long_edge:
-            break
-        if not levels or target > levels[-1].long_edge:
-            levels.append(PlannedLevel(*painted_size(target, width, height), steps))
-    return (*levels, PlannedLevel(*painted, steps))
-
-
-def parse_levels(text: str) -> tuple[Level, ...]:
-    """Levels written as on the command line: `256:80,512:30`.
-
-    Raises:
-        ConfigError: The text is not of that form.
-    """
-    levels = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+):(\d+)\s*", part)
-        if match is None:
-            raise ConfigError(f"“{part}” is no level", "Write LONG_EDGE:STEPS, as in 256:80")
-        levels.append(Level(int(match[1]), int(match[2])))
-    return tuple(levels)

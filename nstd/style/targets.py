@@ -15,9 +15,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nstd.style.device import processor_of
+from nstd.style.ladder import SHORTEST_EDGE_PX
 from nstd.style.losses import feature_energy, second_moment, squared_moment_norm
 from nstd.style.network import Network
-from nstd.style.recipe import SHORTEST_EDGE_PX, StyleRecipe
+from nstd.style.recipe import StyleRecipe
 
 CACHE_FORMAT = 2
 """Raised when what is stored under a key changes its meaning or its last digits."""

@@ -4,7 +4,7 @@ import math
 
 from nstd.errors import DeviceMemoryError, ShortMemoryError, UnsupportedError
 from nstd.files import size_text
-from nstd.style.recipe import SHORTEST_EDGE_PX
+from nstd.style.ladder import SHORTEST_EDGE_PX
 from nstd.work.film import Film
 from nstd.work.limits import require_within_limits
 from nstd.work.memory import Memory, memory_of

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from nstd.errors import ConfigError, UnsupportedError
 from nstd.media.read.limits import Limits
-from nstd.style.recipe import StyleRecipe, painted_size, plan_levels
+from nstd.style.ladder import painted_size, plan_levels
+from nstd.style.recipe import StyleRecipe
 
 
 def require_within_limits(

@@ -14,7 +14,8 @@ from typing import Any
 
 from nstd.errors import LedgerError
 from nstd.media.write.codecs import Encoder
-from nstd.style.recipe import StyleRecipe, plan_levels
+from nstd.style.ladder import plan_levels
+from nstd.style.recipe import StyleRecipe
 from nstd.temporal.shot import STEPS_SHARE
 from nstd.weights.catalog import POCKET
 

@@ -17,7 +17,8 @@ from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.style.devices import choose_devices
-from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
+from nstd.style.ladder import Level
+from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.submit.freeze import Freezing, Submission, submit
 from nstd.submit.output import OutputSpec
 from nstd.work.crew import WorkerSettings

@@ -10,7 +10,8 @@ import pytest
 from nstd.errors import DamagedError, Interrupted, UnreadableError, WeightsError
 from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
-from nstd.style.recipe import Level, Temporal
+from nstd.style.ladder import Level
+from nstd.style.recipe import Temporal
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, digest, scene, unbroken_digest, write_film
 from tests.jobs import Onlooker

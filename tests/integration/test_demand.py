@@ -9,7 +9,8 @@ import pytest
 from nstd.errors import ConfigError, ShortMemoryError, UnsupportedError
 from nstd.ledger.job import JobState
 from nstd.media.read.limits import Limits
-from nstd.style.recipe import Level, Temporal
+from nstd.style.ladder import Level
+from nstd.style.recipe import Temporal
 from nstd.work import demand
 from nstd.work.memory import Memory
 from nstd.work.plan import BASE_BYTES

@@ -24,8 +24,9 @@ from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from nstd.style.ladder import Level
 from nstd.style.optimize import Iterate
-from nstd.style.recipe import Level, Temporal
+from nstd.style.recipe import Temporal
 from nstd.style.targets import resize
 from nstd.temporal import shot
 from nstd.temporal.tone import Tone, tone_of

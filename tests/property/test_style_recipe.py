@@ -8,18 +8,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nstd.style.recipe import (
+from nstd.style.ladder import (
     FORMATS,
-    LAYERS,
     LEVEL_RATIO,
     SHORTEST_EDGE_PX,
     Level,
-    StyleRecipe,
-    StyleSource,
     painted_size,
     parse_levels,
     plan_levels,
 )
+from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 
 weights = st.floats(0, 1e6)
 positive = st.floats(1e-6, 1e6)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from nstd.style.ladder import Level
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frame
-from nstd.style.recipe import STYLE_LAYERS, Level, StyleRecipe, StyleSource
+from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage
 from nstd.weights.canonical import NetworkWeights, load_weights
 from nstd.weights.catalog import find_weights

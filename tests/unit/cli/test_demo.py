@@ -9,7 +9,7 @@ from nstd.cli import main
 from nstd.cli.demo import LOOK, NETWORK, STYLE, tell
 from nstd.config import Config, recipe_from_options
 from nstd.demo import Demo
-from nstd.style.recipe import plan_levels
+from nstd.style.ladder import plan_levels
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,11 @@ from nstd.config.faults import faults_of, shown_path
 from nstd.config.values import Context
 from nstd.errors import UsageError
 from nstd.gallery import find_style
+from nstd.style.ladder import Level
 from nstd.style.recipe import (
     INDEPENDENT,
     STRENGTHS,
     STYLE_LAYERS,
-    Level,
     StyleRecipe,
     StyleSource,
     Temporal,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
+from nstd.style.ladder import Level
 from nstd.style.objective import TERMS, Losses
 from nstd.style.optimize import Iterate, stylize_frame
-from nstd.style.recipe import Level
 from tests.unit.style import tiny
 from tests.unit.style.tiny import floats
 

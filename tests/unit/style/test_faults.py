@@ -10,10 +10,11 @@ import torch
 from nstd.errors import ConfigError, DeviceError, WeightsError
 from nstd.style.device import prepare
 from nstd.style.devices import DeviceInfo
+from nstd.style.ladder import Level
 from nstd.style.minimize import LBFGS
 from nstd.style.network import Network
 from nstd.style.optimize import Settling, stylize_frame
-from nstd.style.recipe import Level, StyleRecipe
+from nstd.style.recipe import StyleRecipe
 from tests.unit.style import tiny
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from nstd.errors import ConfigError
+from nstd.style.ladder import Level
 from nstd.style.optimize import Iterate, Painter, initialize, refine, stylize_frame
-from nstd.style.recipe import Level
 from nstd.style.targets import ENERGY_FLOOR, MemoryStore, StyleImage, resize
 from tests import reference
 from tests.unit.style import tiny

@@ -6,20 +6,15 @@ from typing import Any
 import pytest
 
 from nstd.errors import ConfigError
-from nstd.style.recipe import (
+from nstd.style.ladder import (
     DEFAULT_LEVELS,
-    INDEPENDENT,
-    LAYERS,
-    STRENGTHS,
     Level,
     PlannedLevel,
-    StyleRecipe,
-    StyleSource,
-    Temporal,
     painted_size,
     parse_levels,
     plan_levels,
 )
+from nstd.style.recipe import INDEPENDENT, LAYERS, STRENGTHS, StyleRecipe, StyleSource, Temporal
 
 STYLES = (StyleSource(image="style.png"),)
 NAN, INFINITE = float("nan"), float("inf")

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from nstd.config import Config
 from nstd.errors import ConfigError, NstdError, WeightsError
 from nstd.gallery import find_style
-from nstd.style.recipe import INDEPENDENT, Level, StyleRecipe, StyleSource, Temporal
+from nstd.style.ladder import Level
+from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.submit.freeze import Freezing, freeze
 from nstd.submit.provenance import note_of, parse_note, recipe_of_note
 

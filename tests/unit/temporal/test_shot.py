@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from nstd.errors import ConfigError
+from nstd.style.ladder import Level
 from nstd.style.losses import second_moment, weighted_second_moment
 from nstd.style.optimize import Iterate, Painter, stylize_frame
-from nstd.style.recipe import Level, Temporal
+from nstd.style.recipe import Temporal
 from nstd.style.terms import TemporalTarget
 from nstd.temporal import shot
 from nstd.temporal.disocclusion import NEW_SHARE

@@ -7,7 +7,8 @@ import pytest
 
 from nstd.errors import UnsupportedError
 from nstd.media.read.limits import Limits
-from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal, parse_levels
+from nstd.style.ladder import parse_levels
+from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.work.limits import require_within_limits
 from nstd.work.plan import BASE_BYTES, Estimate, ExecutionPlan, estimate
 
