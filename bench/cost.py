@@ -5,7 +5,7 @@
 Paints a picture for itself on one thread of the CPU, at one level, in a fresh process each: 14
 steps of L-BFGS, whose history of 10 pairs is full by then. Prints bytes of memory for each
 painted pixel, above the peak of one of 64×64 pixels, and seconds a step takes on a megapixel; and
-what `nstd.work.plan` holds against limits, which is to be more. VGG-19's weights are random:
+what `nstd.work.demand` holds against limits, which is to be more. VGG-19's weights are random:
 neither depends on their values.
 """
 
@@ -26,7 +26,7 @@ from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage
 from nstd.weights.canonical import load_weights
 from nstd.weights.catalog import find_weights
-from nstd.work.plan import FULL_COST, PAIR_BYTES, POCKET_COST
+from nstd.work.demand import FULL_COST, PAIR_BYTES, POCKET_COST
 
 HISTORY, STEPS = 10, 14
 

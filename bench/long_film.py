@@ -26,13 +26,13 @@ from PIL import Image
 from art.harbor.film import write_film
 from nstd.config import Config, recipe_from_options
 from nstd.media.write.codecs import EncodeSettings
+from nstd.paint.pictures import to_tensor
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import Matched
 from nstd.scoring.numbers import gradient_energy
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.recipe import INDEPENDENT, StyleRecipe
 from nstd.submit.output import OutputSpec
-from nstd.work.film import to_tensor
 from nstd.work.stylize import stylize
 
 LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")

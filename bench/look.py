@@ -21,14 +21,14 @@ from skimage.metrics import structural_similarity
 
 from nstd.cache import TensorCache
 from nstd.media.pictures import read_still
+from nstd.paint.painter import build_painter
+from nstd.paint.pictures import to_image, to_tensor
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.device import prepare
 from nstd.style.devices import choose_devices
 from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STRENGTHS, StyleRecipe, StyleSource
 from nstd.style.targets import resize_to_edge
-from nstd.work.film import to_image, to_tensor
-from nstd.work.painter import build_painter
-from nstd.work.plan import ExecutionPlan
 
 SHOWN = (1, 2, 5, 10, 20, 40, 60, 80)
 SMALL = 256

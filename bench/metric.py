@@ -19,10 +19,10 @@ import torch
 
 from nstd.config import Config, recipe_from_options
 from nstd.media.pictures import read_still
+from nstd.paint.pictures import to_tensor
 from nstd.scoring.style import make_painter
 from nstd.style import sobolev
 from nstd.style.optimize import Painter, stylize_frame
-from nstd.work.film import to_tensor
 
 SHOWN = (10, 20, 40, 80)
 HEADER = (

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from nstd.files import part_path, removed_on_failure, replace
 from nstd.media.pictures import read_still
+from nstd.paint.pictures import to_image, to_tensor
 from nstd.style.ladder import Level, PlannedLevel
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network
@@ -31,7 +32,6 @@ from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, resize
 from nstd.weights.canonical import load_weights
-from nstd.work.film import to_image, to_tensor
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ from nstd.files import size_text
 from nstd.log import set_up_logging
 from nstd.media.write.codecs import CODECS
 from nstd.media.write.hardware import why_no_nvenc
+from nstd.paint.plan import PACKAGES
 from nstd.style.devices import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit.freeze import paints_on_gpu, require_depth
 from nstd.weights.catalog import AUTO, POCKET, choose_network, list_weights
-from nstd.work.plan import PACKAGES
 
 logger = logging.getLogger(__name__)
 

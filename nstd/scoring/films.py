@@ -12,8 +12,8 @@ from nstd.media.read.limits import Limits
 from nstd.media.read.reader import read_frames
 from nstd.media.read.reading import Reading
 from nstd.media.read.shots import read_shots
+from nstd.paint.pictures import scaled
 from nstd.scoring.measuring import Matched
-from nstd.work.sequence import scaled
 
 _ROUNDING_PX = 2
 """What a painted edge may differ from the source's scaled one: sizes are rounded to even."""

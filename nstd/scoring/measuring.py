@@ -8,10 +8,10 @@ from torch import Tensor
 from nstd.flow import Checked, Dis, Estimator, Farneback, Flow, with_flows
 from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import Image
+from nstd.paint.pictures import to_tensor
 from nstd.scoring.numbers import compare, contrast, gradient_energy, luminance
 from nstd.scoring.result import FilmScore, FrameScore
 from nstd.scoring.style import StyleMeter
-from nstd.work.film import to_tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,8 @@ from torch import Tensor
 from nstd.cache import TensorCache
 from nstd.config import Config
 from nstd.flow import Flow
+from nstd.paint.painter import build_painter
+from nstd.paint.plan import ExecutionPlan
 from nstd.scoring.numbers import revealed
 from nstd.scoring.places import PlacesStyle
 from nstd.scoring.result import StyleScore
@@ -19,8 +21,6 @@ from nstd.style.targets import MemoryStore
 from nstd.submit.freeze import require_depth
 from nstd.weights.catalog import choose_network
 from nstd.work.crew import worker_threads
-from nstd.work.painter import build_painter
-from nstd.work.plan import ExecutionPlan
 
 
 def make_painter(config: Config, recipe: StyleRecipe) -> Painter:

@@ -4,21 +4,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import torch
-
 from nstd.errors import UsageError, VanishedError
 from nstd.files import readable
 from nstd.flow import Estimator
 from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
-from nstd.media.frame import Image, Pixels, VideoInfo
+from nstd.media.frame import VideoInfo
 from nstd.media.numbered import Numbered, find_numbered
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.submit.provenance import note_of
-from nstd.work.plan import ExecutionPlan
 
 
 class Observer(Protocol):
@@ -152,33 +149,3 @@ class Film:
         """Note that `frame` is painted."""
         self.store.progress(self.job, frame - self.output.first + 1, total)
         self.observer.painted(frame)
-
-
-def to_tensor(image: Pixels) -> torch.Tensor:
-    """A picture `[height, width, 3]` of 8 or 16 bits as float32 `[1, 3, height, width]`, 0 to 1."""
-    full = np.iinfo(image.dtype).max
-    return torch.from_numpy(image).permute(2, 0, 1)[None].contiguous().float() / full
-
-
-def to_image(tensor: torch.Tensor) -> Image:
-    """The picture of `to_tensor`, rounded to 8 bits."""
-    codes = (tensor[0].clamp(0, 1) * 255).round().to(torch.uint8)
-    return codes.permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def to_pixels(tensor: torch.Tensor, bits: int) -> Pixels:
-    """The picture of `to_tensor`, rounded to 8 or 16 bits."""
-    if bits == _EIGHT:
-        return to_image(tensor)
-    codes = (tensor[0].clamp(0, 1) * 65535).round().to(torch.int32)
-    return codes.permute(1, 2, 0).contiguous().cpu().numpy().astype(np.uint16)
-
-
-def at_depth(pixels: Pixels, bits: int) -> Pixels:
-    """A picture of 8 or 16 bits with 8 or 16."""
-    if bits == _EIGHT:
-        return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
-    return pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * np.uint16(257)
-
-
-_EIGHT = 8

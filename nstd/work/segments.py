@@ -25,22 +25,15 @@ from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins, write_trial
+from nstd.paint.pictures import at_depth, scaled, to_image, to_pixels, to_tensor
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize
 from nstd.temporal.shot import losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
-from nstd.work.film import Film, at_depth, to_image, to_pixels, to_tensor
+from nstd.work.film import Film
 from nstd.work.room import require_room
-from nstd.work.sequence import (
-    Coming,
-    Past,
-    coming_frames,
-    is_carried,
-    kept_frames,
-    scaled,
-    segment_folder,
-)
+from nstd.work.sequence import Coming, Past, coming_frames, is_carried, kept_frames, segment_folder
 from nstd.work.telling import tell_damage
 
 logger = logging.getLogger(__name__)

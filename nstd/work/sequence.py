@@ -5,9 +5,6 @@ import shutil
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-import cv2
 
 from nstd.flow import Flow, with_flows
 from nstd.ledger.job import Segment
@@ -16,15 +13,14 @@ from nstd.media.image_film import read_images
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import LOOK_BACK, ShotFrame, with_cuts
+from nstd.paint.memory import host_memory
+from nstd.paint.pictures import scaled, to_tensor
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.temporal.shot import Predecessor
-from nstd.work.film import Film, to_tensor
-from nstd.work.memory import host_memory
-from nstd.work.plan import ExecutionPlan
+from nstd.work.film import Film
 
 logger = logging.getLogger(__name__)
-
-_Plane = TypeVar("_Plane", bound=Pixels)
 
 FLOW_SHARE = 4
 """Where the CPU paints, one of so many of its threads finds the flow beside that."""
@@ -256,15 +252,6 @@ def is_carried(work: Path, segment: Segment) -> bool:
         place.is_dir() and numbers <= set(FrameKeeper(place).indices())
         for place in (folder, folder / _SHOWN)
     )
-
-
-def scaled(image: _Plane, size: tuple[int, int]) -> _Plane:
-    """A picture, or its alpha, at the size, width and height, that it is painted at."""
-    height, width = image.shape[:2]
-    if (width, height) == size:
-        return image
-    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_CUBIC
-    return cv2.resize(image, size, interpolation=way)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,8 @@ from nstd.files import empty_folder
 from nstd.flow import Estimator, choose_estimator
 from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
+from nstd.paint.painter import Told, build_painter
+from nstd.paint.plan import ExecutionPlan, differences
 from nstd.style.device import prepare, use_threads
 from nstd.style.devices import DeviceInfo, choose_devices
 from nstd.style.optimize import Painter
@@ -46,9 +48,7 @@ from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
 from nstd.work.locks import locked
 from nstd.work.originals import is_as_queued
-from nstd.work.painter import Told, build_painter
 from nstd.work.pipeline import stylize_film
-from nstd.work.plan import ExecutionPlan, differences
 from nstd.work.publish import finish_publishing, is_whole
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import PIL.Image
 import pytest
 
 from nstd.ledger.schema import MIGRATIONS
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.devices import choose_devices
-from nstd.work.plan import ExecutionPlan
 from tests.e2e.looking import pictures
 from tests.e2e.program import Ended, Program, digest
 

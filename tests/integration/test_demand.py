@@ -9,11 +9,11 @@ import pytest
 from nstd.errors import ConfigError, ShortMemoryError, UnsupportedError
 from nstd.ledger.job import JobState
 from nstd.media.read.limits import Limits
+from nstd.paint.memory import Memory
 from nstd.style.ladder import Level
 from nstd.style.recipe import Temporal
 from nstd.work import demand
-from nstd.work.memory import Memory
-from nstd.work.plan import BASE_BYTES
+from nstd.work.demand import BASE_BYTES
 from nstd.work.result import work_off
 from tests.integration.house import House
 from tests.jobs import Onlooker

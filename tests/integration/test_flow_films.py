@@ -24,6 +24,8 @@ from nstd.media.frame import Image
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from nstd.paint.pictures import to_tensor
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.ladder import Level
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Temporal
@@ -31,8 +33,6 @@ from nstd.style.targets import resize
 from nstd.temporal import shot
 from nstd.temporal.tone import Tone, tone_of
 from nstd.work import segments, sequence, worker
-from nstd.work.film import to_tensor
-from nstd.work.plan import ExecutionPlan
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, digest, scene, unbroken_digest, write_film
 from tests.jobs import Onlooker

@@ -28,11 +28,11 @@ from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings, Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
+from nstd.paint.plan import SHORTEST_HISTORY
 from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker
 from nstd.work.clearing import VANISHED_KEPT_SECONDS, Clearing
-from nstd.work.plan import SHORTEST_HISTORY
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, House
 from tests.jobs import Onlooker

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from nstd.media.frame import Image
+from nstd.paint.pictures import to_tensor
 from nstd.scoring import FilmScore, Matched, StyleMeter, measure
 from nstd.scoring.numbers import FLOOR
 from nstd.scoring.places import PlacesStyle
-from nstd.work.film import to_tensor
 from tests.scenes import scene, texture
 from tests.unit.style import tiny
 

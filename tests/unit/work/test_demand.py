@@ -7,10 +7,11 @@ import pytest
 
 from nstd.errors import UnsupportedError
 from nstd.media.read.limits import Limits
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.ladder import parse_levels
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
+from nstd.work.demand import BASE_BYTES, Estimate, estimate
 from nstd.work.limits import require_within_limits
-from nstd.work.plan import BASE_BYTES, Estimate, ExecutionPlan, estimate
 
 FILM = Path("/in/a.mp4")
 HD, FULL_HD, UHD = (1280, 720), (1920, 1080), (3840, 2160)

@@ -1,23 +1,20 @@
-"""A film in the making: its specification in the ledger, and pictures as tensors."""
+"""A film in the making: its specification in the ledger, and its progress."""
 
 import json
 from typing import Any, cast
 from unittest.mock import Mock, call
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from nstd.errors import LedgerError
 from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
 from nstd.media.write.codecs import CODECS, PRESETS, EncodeSettings
+from nstd.paint.plan import ExecutionPlan
 from nstd.submit.output import OutputSpec
-from nstd.work.film import Film, at_depth, to_image, to_pixels, to_tensor
-from nstd.work.plan import ExecutionPlan
+from nstd.work.film import Film
 
 
 @st.composite
@@ -89,22 +86,6 @@ def test_a_film_is_whole_unless_either_end_is_cut() -> None:
     assert not OutputSpec(last=7).whole
 
 
-@given(arrays(np.uint8, st.tuples(st.integers(1, 5), st.integers(1, 5), st.just(3))))
-def test_a_picture_comes_back_from_a_tensor_bit_for_bit(image: Any) -> None:
-    tensor = to_tensor(image)
-    assert tensor.shape == (1, 3, *image.shape[:2])
-    assert tensor.dtype == torch.float32
-    assert tensor.min() >= 0
-    assert tensor.max() <= 1
-    np.testing.assert_array_equal(to_image(tensor), image)
-
-
-def test_values_out_of_range_are_clamped_and_others_rounded() -> None:
-    values = torch.tensor([-1.0, 0.4 / 255, 0.6 / 255, 1.0, 2.0])
-    image = to_image(values.reshape(1, 1, 1, 5).expand(1, 3, 1, 5))
-    assert image[0, :, 0].tolist() == [0, 0, 1, 255, 255]
-
-
 NAMES = st.binary(min_size=1).filter(lambda name: b"\0" not in name and b"/" not in name)
 
 
@@ -128,13 +109,3 @@ def test_progress_counts_from_the_first_frame_asked_for() -> None:
     film.progress(14, 5)
     assert store.progress.mock_calls == [call("job", 1, 5), call("job", 5, 5)]
     assert observer.painted.mock_calls == [call(10), call(14)]
-
-
-def test_a_picture_of_sixteen_bits_and_its_tensor_are_the_same_picture() -> None:
-    random = np.random.default_rng(0)
-    deep = random.integers(0, 65536, (5, 7, 3), dtype=np.uint16)
-    np.testing.assert_array_equal(to_pixels(to_tensor(deep), 16), deep)
-    shallow = random.integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    assert torch.equal(to_tensor(shallow), to_tensor(at_depth(shallow, 16)))
-    np.testing.assert_array_equal(at_depth(at_depth(shallow, 16), 8), shallow)
-    np.testing.assert_array_equal(to_pixels(to_tensor(deep), 8), at_depth(deep, 8))

@@ -2,9 +2,9 @@
 
 import pytest
 
+from nstd.paint.memory import Memory
+from nstd.paint.plan import ExecutionPlan
 from nstd.work import sequence
-from nstd.work.memory import Memory
-from nstd.work.plan import ExecutionPlan
 from nstd.work.sequence import flow_threads
 
 HD, UHD = (1280, 720), (3840, 2160)

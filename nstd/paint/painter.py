@@ -9,14 +9,14 @@ import torch
 from nstd.errors import UnreadableError, WeightsError
 from nstd.files import file_sha256
 from nstd.media.pictures import read_style_image
+from nstd.paint.pictures import to_tensor
+from nstd.paint.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Painter
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import StyleImage, TensorStore
 from nstd.weights.canonical import load_weights
-from nstd.work.film import to_tensor
-from nstd.work.plan import ExecutionPlan
 
 
 class Told:
