@@ -10,7 +10,7 @@ from art.harbor.layers import HEIGHT, HORIZON, WIDTH, Canvas, grid
 from art.harbor.moving import boat, gulls
 from art.harbor.noise import Plane
 from art.harbor.water import Water
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 
 SIZE = (320, 180)
 """Width and height of a frame, in pixels."""
@@ -41,7 +41,7 @@ class Scene:
         edge = np.hypot(*middle)
         self._vignette = (1 - 0.45 * edge[..., None] ** 2).astype(np.float32)
 
-    def frame(self, index: int) -> Image:
+    def frame(self, index: int) -> ImageU8:
         """Draw one frame.
 
         Args:

@@ -98,10 +98,10 @@ def import_command(
     debug: DebugOption = False,
 ) -> None:
     """Take a weights file that you have; no code in it is ever run."""
-    from nstd.weights.convert import LAYOUTS, Layout, import_weights
+    from nstd.weights.convert import LAYOUTS, KeyLayout, import_weights
 
     settings = configured(config, Face(debug), level="warning")
-    known: dict[str, Layout] = {str(one): one for one in LAYOUTS}
+    known: dict[str, KeyLayout] = {str(one): one for one in LAYOUTS}
     if layout is not None and layout not in known:
         raise UsageError(f"There is no layout {layout}", f"Choose one of {', '.join(LAYOUTS)}")
     chosen = None if layout is None else known[layout]

@@ -8,7 +8,7 @@ from nstd.config.values import Section, Switch, WholeNumber
 from nstd.media.write.codecs import (
     CODECS,
     PICTURES,
-    Encoder,
+    EncoderKind,
     EncodeSettings,
     Preset,
     Sound,
@@ -43,7 +43,7 @@ class OutputOverride(Section):
     profile: Profile | None = None
     depth: Depth | None = None
     provenance: Switch | None = None
-    encoder: Encoder | None = None
+    encoder: EncoderKind | None = None
     sound: Sound | None = None
 
 
@@ -77,7 +77,7 @@ class OutputConfig(Section):
     profile: Profile = "auto"
     depth: Depth = "auto"
     provenance: Switch = True
-    encoder: Encoder = "software"
+    encoder: EncoderKind = "software"
     sound: Sound = "compatible"
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.media.frame import Mask, Pixels
+from nstd.media.frame import MaskU8, Pixels
 
 _Pixels = TypeVar("_Pixels", bound=Pixels)
 
@@ -15,7 +15,7 @@ _FAINT = 16
 255, and those of colors that were once stored multiplied by their alpha begin to be noise."""
 
 
-def visible(pixels: _Pixels, alpha: Mask | None) -> _Pixels:
+def visible(pixels: _Pixels, alpha: MaskU8 | None) -> _Pixels:
     """A picture that shows nothing that its alpha hides: there, the colors around go on.
 
     What lies under full transparency may be anything. Painted, it would draw strokes and outlines
@@ -34,7 +34,7 @@ def visible(pixels: _Pixels, alpha: Mask | None) -> _Pixels:
     return cast("_Pixels", np.rint(kept).astype(pixels.dtype))
 
 
-def on_black(pixels: _Pixels, alpha: Mask) -> _Pixels:
+def on_black(pixels: _Pixels, alpha: MaskU8) -> _Pixels:
     """A picture as players show it that has alpha, and nothing behind it: on black."""
     covered = np.rint(pixels * (alpha[..., None] / np.float32(255)))
     return cast("_Pixels", covered.astype(pixels.dtype))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
-from nstd.media.frame import Mask, Pixels
+from nstd.media.frame import MaskU8, Pixels
 
 BT709 = 1
 """ffmpeg's number of BT.709 among the primaries, the transfers and the matrices alike."""
@@ -24,7 +24,7 @@ def is_yuv(pixel_format: str) -> bool:
     return colors == 3 and not (layout.is_rgb or layout.has_palette)
 
 
-def encodable(image: Pixels, pixel_format: str, alpha: Mask | None = None) -> av.VideoFrame:
+def encodable(image: Pixels, pixel_format: str, alpha: MaskU8 | None = None) -> av.VideoFrame:
     """Convert a picture to the encoder's layout: BT.709, limited range, or RGB as it is.
 
     Args:

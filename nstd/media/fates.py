@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Kind = Literal[
+PartKind = Literal[
     "picture", "sound", "subtitles", "cover", "attachment", "data", "chapters", "metadata"
 ]
 Outcome = Literal["kept", "converted", "lost"]
@@ -24,7 +24,7 @@ class Fate:
         stream: Its number in the source; None for what is no stream.
     """
 
-    kind: Kind
+    kind: PartKind
     what: str
     outcome: Outcome = "kept"
     to: str = ""
@@ -43,6 +43,6 @@ class Fate:
         return asdict(self) | {"sentence": self.sentence}
 
 
-def lost(kind: Kind, what: str, why: str, stream: int | None = None) -> Fate:
+def lost(kind: PartKind, what: str, why: str, stream: int | None = None) -> Fate:
     """The fate of what is lost."""
     return Fate(kind, what, "lost", why=why, loss=True, stream=stream)

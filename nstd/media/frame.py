@@ -7,16 +7,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+ImageU8 = npt.NDArray[np.uint8]
 """A picture: uint8 `[height, width, 3]`, sRGB-encoded, red first, upright, 0 black, 255 full."""
 
-Mask = npt.NDArray[np.uint8]
+MaskU8 = npt.NDArray[np.uint8]
 """An alpha channel: uint8 `[height, width]`, 0 transparent, 255 opaque."""
 
-Deep = npt.NDArray[np.uint16]
-"""A picture as `Image`, with 16 bits: 65535 is full."""
+ImageU16 = npt.NDArray[np.uint16]
+"""A picture as `ImageU8`, with 16 bits: 65535 is full."""
 
-Pixels = Image | Deep
+Pixels = ImageU8 | ImageU16
 """A picture of either depth."""
 
 Rotation = Literal[0, 90, 180, 270]
@@ -43,13 +43,13 @@ class Frame:
             before once more.
     """
 
-    image: Image
+    image: ImageU8
     index: int
     pts: int
     duration: int
     time_base: Fraction
-    alpha: Mask | None = None
-    deep: Deep | None = None
+    alpha: MaskU8 | None = None
+    deep: ImageU16 | None = None
     damaged: bool = False
 
     def __post_init__(self) -> None:

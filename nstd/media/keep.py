@@ -10,7 +10,7 @@ import numpy as np
 
 from nstd.errors import DamagedError, from_os_error
 from nstd.files import discard, sync_folder, write_whole
-from nstd.media.frame import Mask, Pixels
+from nstd.media.frame import MaskU8, Pixels
 
 _NAME = re.compile(r"frame-(\d{8,})\.png")
 _LEFTOVER = re.compile(r"\.frame-\d{8,}\.png\.part")
@@ -40,7 +40,7 @@ class FrameKeeper:
         except OSError as error:
             raise from_os_error(error, folder, "making") from error
 
-    def keep(self, index: int, image: Pixels, alpha: Mask | None = None) -> None:
+    def keep(self, index: int, image: Pixels, alpha: MaskU8 | None = None) -> None:
         """Store frame `index`; when this returns, no crash can lose it.
 
         Args:
@@ -65,7 +65,7 @@ class FrameKeeper:
         """
         return self.load_with_alpha(index)[0]
 
-    def load_with_alpha(self, index: int) -> tuple[Pixels, Mask | None]:
+    def load_with_alpha(self, index: int) -> tuple[Pixels, MaskU8 | None]:
         """Frame `index` and its alpha, as they were kept.
 
         Raises:

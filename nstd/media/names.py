@@ -112,7 +112,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 _KINDS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _SIGNATURES)
 
 
-class Kind(NamedTuple):
+class FileKind(NamedTuple):
     """What a file is.
 
     Attributes:
@@ -126,7 +126,7 @@ class Kind(NamedTuple):
     alpha: bool = False
 
 
-def kind_of(path: Path, content: Path | None = None) -> Kind:
+def kind_of(path: Path, content: Path | None = None) -> FileKind:
     """What a file is: going by what is in it where that is known, and else by its name.
 
     Numbered images together are a film.
@@ -139,7 +139,7 @@ def kind_of(path: Path, content: Path | None = None) -> Kind:
         UnsupportedError: It is a picture of a kind that is not read.
     """
     if content is None and is_numbered(path):
-        return Kind(still=False)
+        return FileKind(still=False)
     suffix = path.suffix.lower()
     head = _head(content or path)
     found = next((name for pattern, name in _KINDS if pattern.match(head)), None)
@@ -148,8 +148,8 @@ def kind_of(path: Path, content: Path | None = None) -> Kind:
     if found is None:
         found = READ_FORMATS.get(suffix, FILM)
     if found == FILM or (found == "PNG" and _is_animated_png(head)):
-        return Kind(still=False)
-    return Kind(still=True, format=found, alpha=found == "HEIF" and _has_alpha_item(head))
+        return FileKind(still=False)
+    return FileKind(still=True, format=found, alpha=found == "HEIF" and _has_alpha_item(head))
 
 
 REFUSED_REMEDY = "Convert it to TIFF or PNG"

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 from nstd.child import command, environment
 from nstd.errors import Interrupted, UnreadableError, UnsupportedError, from_os_error
 from nstd.files import opened
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.read.asking import error_of
 from nstd.media.read.guarded import (
     BASE_SECONDS,
@@ -122,7 +122,7 @@ def _asked(
             return told(head["still"], file)
 
 
-def read_style_image(path: Path, max_edge: int = 4096) -> Image:
+def read_style_image(path: Path, max_edge: int = 4096) -> ImageU8:
     """Read a picture to take a style from: on white where it is transparent, never huge.
 
     Args:

@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 from PIL import ImageDraw, ImageFont
+
+from nstd.media.frame import ImageU8
 
 _GROUND = (27, 27, 29)
 _INK = (222, 220, 214)
 
-Picture = npt.NDArray[np.uint8]
-
 
 def contact_sheet(
-    pictures: Sequence[Picture], labels: Sequence[str], *, columns: int, cell: int = 256
-) -> Picture:
+    pictures: Sequence[ImageU8], labels: Sequence[str], *, columns: int, cell: int = 256
+) -> ImageU8:
     """Lay pictures out in rows, on a dark ground, each with a label below it.
 
     A picture is scaled to fit its cell, up or down, and stands in the middle of its column, just

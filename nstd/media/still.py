@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import PIL.Image
 
-from nstd.media.frame import Deep, Image, Mask
-from nstd.media.still_notes import Notes
+from nstd.media.frame import ImageU8, ImageU16, MaskU8
+from nstd.media.still_notes import StillNotes
 
 Json = dict[str, Any]
 
@@ -30,12 +30,12 @@ class Still:
         note: What it says of how it was painted; anybody can have written that.
     """
 
-    image: Image
-    alpha: Mask | None
+    image: ImageU8
+    alpha: MaskU8 | None
     format: str
     dpi: tuple[float, float] | None = None
-    notes: Notes = field(default_factory=Notes)
-    deep: Deep | None = None
+    notes: StillNotes = field(default_factory=StillNotes)
+    deep: ImageU16 | None = None
     profiled: bool = False
     lossless: bool = False
     lost: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Look:
     notes: bool = False
 
 
-def style_of(still: Still, max_edge: int) -> Image:
+def style_of(still: Still, max_edge: int) -> ImageU8:
     """A picture to take a style from: on white where it is transparent.
 
     Args:
@@ -101,7 +101,7 @@ def unpack(values: Mapping[str, Any], file: BinaryIO) -> Still:
         ValueError: It holds something else.
     """
     found = {name: _unpacked(value, file) for name, value in values.items()}
-    return Still(**found | {"notes": Notes(**found["notes"])})
+    return Still(**found | {"notes": StillNotes(**found["notes"])})
 
 
 def _packed(value: Any, arrays: list[bytes | memoryview]) -> Any:

@@ -31,7 +31,7 @@ _SRGB_SPACE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class StillNotes:
     """What belongs to a picture.
 
     Attributes:
@@ -49,7 +49,7 @@ class Notes:
     text: tuple[tuple[str, str], ...] = ()
 
 
-def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Notes:
+def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> StillNotes:
     """What stands beside the pixels of a picture that was loaded.
 
     Args:
@@ -63,7 +63,7 @@ def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Notes:
         photoshop = {}
     iptc = photoshop.get(_IPTC_RESOURCE) or tags.get(_TIFF_IPTC)
     texts = getattr(picture, "text", None) or {}
-    return Notes(
+    return StillNotes(
         exif=_exif_block(exif),
         xmp=_still_true(as_bytes(info.get("xmp") or tags.get(_TIFF_XMP))),
         iptc=as_bytes(iptc),
@@ -72,12 +72,12 @@ def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Notes:
     )
 
 
-def says_something(notes: Notes) -> bool:
+def says_something(notes: StillNotes) -> bool:
     """Whether there is more than a resolution and a program's name, which each TIFF has."""
     block = PIL.Image.Exif()
     block.load(notes.exif or b"")
     told = set(block) - {282, 283, 296, ExifTags.Base.Software}
-    return bool(told) or replace(notes, exif=None) != Notes()
+    return bool(told) or replace(notes, exif=None) != StillNotes()
 
 
 def exif_for(exif: bytes, width: int, height: int) -> bytes:

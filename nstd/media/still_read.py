@@ -24,7 +24,7 @@ from PIL import (  # the plugins by name: to open a WebP Pillow would load all t
 )
 
 from nstd.errors import NstdError, UnreadableError, UnsupportedError
-from nstd.media.frame import Deep, Image, Mask
+from nstd.media.frame import ImageU8, ImageU16, MaskU8
 from nstd.media.names import HEAD_BYTES, PILLOW_FORMATS, REFUSED_REMEDY
 from nstd.media.read.limits import Limits
 from nstd.media.still import Look, Still
@@ -178,7 +178,7 @@ def _exif_of(picture: PIL.Image.Image, path: Path) -> tuple[PIL.Image.Exif | Non
     return exif, turn if turn in _TURNS else 1
 
 
-Codes = npt.NDArray[np.uint16]
+Codes16 = npt.NDArray[np.uint16]
 
 _TURNS: dict[int, Any] = {
     1: lambda codes: codes,
@@ -228,7 +228,7 @@ def _raw_mode(picture: PIL.Image.Image) -> str:
 # --- more than eight bits ------------------------------------------------------------------------
 
 
-def _deep_codes(picture: PIL.Image.Image, content: bytes, raw: str) -> Codes | None:
+def _deep_codes(picture: PIL.Image.Image, content: bytes, raw: str) -> Codes16 | None:
     """The pixels `[height, width]` or `[…, 3 or 4]`, red first, of a picture of more than 8 bits.
 
     None of one that has 8, or that is not read at more.
@@ -250,7 +250,7 @@ def _deep_codes(picture: PIL.Image.Image, content: bytes, raw: str) -> Codes | N
     return np.asarray(found[..., [2, 1, 0, 3][:channels]], np.uint16)
 
 
-def _deep_heif(content: bytes, bits: int) -> Codes | None:
+def _deep_heif(content: bytes, bits: int) -> Codes16 | None:
     if bits <= 8:
         return None
     import pillow_heif  # noqa: PLC0415 - see `_learn_heif`
@@ -261,11 +261,11 @@ def _deep_heif(content: bytes, bits: int) -> Codes | None:
         return None
     # It puts the bits that there are on top; the highest code is to be white.
     full = (1 << bits) - 1
-    scaled: Codes = np.rint((codes >> (16 - bits)) * np.float32(65535 / full)).astype(np.uint16)
+    scaled: Codes16 = np.rint((codes >> (16 - bits)) * np.float32(65535 / full)).astype(np.uint16)
     return scaled
 
 
-def _deep_grey(picture: PIL.Image.Image) -> Codes:
+def _deep_grey(picture: PIL.Image.Image) -> Codes16:
     """Grey of 16 or 32 bits, or of floating point; with alpha where one grey is transparent."""
     values = np.asarray(picture).astype(np.float64)
     if picture.mode == "F":
@@ -288,7 +288,7 @@ _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 """A TIFF's tag that says what its numbers mean, and one of its values."""
 
 
-def _deep(codes: Codes, colors: Colors) -> tuple[Deep, Mask | None]:
+def _deep(codes: Codes16, colors: Colors) -> tuple[ImageU16, MaskU8 | None]:
     """The picture in sRGB, and its alpha."""
     grey = codes.ndim == 2
     image = np.repeat(codes[..., None], 3, axis=2) if grey else codes[..., :3]
@@ -302,7 +302,7 @@ def _deep(codes: Codes, colors: Colors) -> tuple[Deep, Mask | None]:
 # --- eight bits ----------------------------------------------------------------------------------
 
 
-def _shallow(picture: PIL.Image.Image, colors: Colors, path: Path) -> tuple[Image, Mask | None]:
+def _shallow(picture: PIL.Image.Image, colors: Colors, path: Path) -> tuple[ImageU8, MaskU8 | None]:
     """The picture in sRGB, and its alpha."""
     picture, alpha = _eight_bits(picture)
     image = np.asarray(_srgb(picture, colors.profile, path)).copy()

@@ -17,7 +17,7 @@ from PIL import ExifTags, ImageCms, PngImagePlugin, TiffImagePlugin
 from nstd.errors import UnsupportedError
 from nstd.files import part_path, removed_on_failure, sync_file, write_part
 from nstd.media.fates import Fate, lost
-from nstd.media.frame import Deep, Pixels
+from nstd.media.frame import ImageU16, Pixels
 from nstd.media.names import PILLOW_FORMATS
 from nstd.media.still import Still, alpha_of, on_white
 from nstd.media.still_colors import to_eight
@@ -193,7 +193,7 @@ def _encoded(image: Pixels, still: Still, form: str, quality: int) -> bytes:
     if alpha is not None and alpha.size != (width, height):
         alpha = alpha.resize((width, height), PIL.Image.Resampling.BICUBIC)
     if image.dtype == np.uint16 and not STILL_FORMATS[form].deep:
-        image = to_eight(cast("Deep", image))
+        image = to_eight(cast("ImageU16", image))
     if form == "TIFF":
         return _tiff(_with_alpha(image, alpha), options)
     if image.dtype == np.uint16:
@@ -288,7 +288,7 @@ def _srgb_profile() -> bytes:
 # --- what Pillow does not write -----------------------------------------------------------------
 
 
-def _deep_png(image: Deep, options: dict[str, Any]) -> bytes:
+def _deep_png(image: ImageU16, options: dict[str, Any]) -> bytes:
     """A PNG whose pixels OpenCV has encoded, and all else Pillow."""
     import cv2  # noqa: PLC0415 - few pictures need it
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from nstd.media.frame import Image, Pixels
+from nstd.media.frame import ImageU8, Pixels
 
 _Plane = TypeVar("_Plane", bound=Pixels)
 
@@ -19,7 +19,7 @@ def to_tensor(image: Pixels) -> torch.Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)[None].contiguous().float() / full
 
 
-def to_image(tensor: torch.Tensor) -> Image:
+def to_image(tensor: torch.Tensor) -> ImageU8:
     """The picture of `to_tensor`, rounded to 8 bits."""
     codes = (tensor[0].clamp(0, 1) * 255).round().to(torch.uint8)
     return codes.permute(1, 2, 0).contiguous().cpu().numpy()

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from nstd.errors import LedgerError
-from nstd.media.write.codecs import Encoder
+from nstd.media.write.codecs import EncoderKind
 
 PACKAGES = (
     "nstd",
@@ -56,7 +56,7 @@ class ExecutionPlan:
     history: int = 10
     versions: dict[str, str] = field(default_factory=installed_versions)
     machine: str = field(default_factory=platform.machine)
-    encoder: Encoder = "software"
+    encoder: EncoderKind = "software"
 
     def smaller(self) -> "ExecutionPlan | None":
         """A plan with a shorter history, which takes less memory; None if it cannot be shorter."""

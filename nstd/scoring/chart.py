@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import PIL.Image
 from PIL import ImageDraw, ImageFont
 
-Picture = npt.NDArray[np.uint8]
+from nstd.media.frame import ImageU8
+
 Color = tuple[int, int, int]
 Point = tuple[float, float]
 
@@ -58,7 +58,7 @@ class Panel:
     logarithmic: bool = False
 
 
-def draw_chart(panels: Sequence[Panel], *, marks: Sequence[int] = (), below: str = "") -> Picture:
+def draw_chart(panels: Sequence[Panel], *, marks: Sequence[int] = (), below: str = "") -> ImageU8:
     """Draw panels one above the other, on a dark ground, with one horizontal axis.
 
     Args:

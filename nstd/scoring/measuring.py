@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nstd.flow import Checked, Dis, Estimator, Farneback, Flow, with_flows
 from nstd.ledger.segments import SegmentPlanner
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.paint.pictures import to_tensor
 from nstd.scoring.numbers import compare, contrast, gradient_energy, luminance
 from nstd.scoring.result import FilmScore, FrameScore
@@ -27,8 +27,8 @@ class Matched:
 
     index: int
     begins_shot: bool
-    painted: Image
-    source: Image
+    painted: ImageU8
+    source: ImageU8
 
 
 def measure(
@@ -90,7 +90,7 @@ class _Now:
         frame: Matched,
         before: Tensor | None,
         flows: tuple[Flow, Flow] | None,
-        source_before: Image | None,
+        source_before: ImageU8 | None,
     ) -> None:
         self.frame = frame
         self.painted = to_tensor(frame.painted)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstd.errors import UnsupportedError, UsageError
-from nstd.media.names import STILL_SUFFIXES, Kind, is_numbered, kind_of
+from nstd.media.names import STILL_SUFFIXES, FileKind, is_numbered, kind_of
 from nstd.media.numbered import stem_of
 from nstd.media.write.codecs import PICTURES, SAME
 from nstd.media.write.containers import CONTAINERS
@@ -93,7 +93,7 @@ def _numbered(source: Path, target: Path, frames: FrameRange) -> Path:
     return first_of(target, number_of(source, first))
 
 
-def _kind(source: Path) -> Kind | None:
+def _kind(source: Path) -> FileKind | None:
     """What an input is; None for a picture of a kind that is refused when its turn comes."""
     try:
         return kind_of(source)
@@ -111,7 +111,7 @@ def _require_films(sources: Sequence[Path]) -> None:
             )
 
 
-def _check_target(source: Path, target: Path, output: OutputSpec, kind: Kind | None) -> None:
+def _check_target(source: Path, target: Path, output: OutputSpec, kind: FileKind | None) -> None:
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the film itself", "Choose another output")
     if kind is None:

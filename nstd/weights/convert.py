@@ -22,10 +22,10 @@ from nstd.weights.file import LAYERS, inspect_weights, present_layers, sniff
 
 logger = logging.getLogger(__name__)
 
-Layout = Literal["torchvision", "gatys", "jcjohnson", "nstd"]
+KeyLayout = Literal["torchvision", "gatys", "jcjohnson", "nstd"]
 """A project's conventions: names of tensors, order of channels, range and mean of the input."""
 
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+LAYOUTS: tuple[KeyLayout, ...] = get_args(KeyLayout)
 
 Tensors = dict[str, torch.Tensor]
 
@@ -38,7 +38,7 @@ IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 DEEPEST = "conv5_1"
 """The deepest layer nstd uses; what lies behind it is not kept."""
 
-KNOWN_HASHES: dict[str, Layout] = {"dcbb9e9d": "torchvision", "d01eb7cb": "jcjohnson"}
+KNOWN_HASHES: dict[str, KeyLayout] = {"dcbb9e9d": "torchvision", "d01eb7cb": "jcjohnson"}
 """How the SHA-256 of well-known files begins, and the layout it proves."""
 
 # torchvision's index of each convolution in vgg19().features: a ReLU follows each, a pool each
@@ -68,7 +68,7 @@ _UNREADABLE = (
 
 
 def import_weights(
-    source: Path, cache_dir: Path, *, name: str | None = None, layout: Layout | None = None
+    source: Path, cache_dir: Path, *, name: str | None = None, layout: KeyLayout | None = None
 ) -> Path:
     """Convert a user's own weights file into `cache_dir/weights/NAME.safetensors`.
 
@@ -153,7 +153,7 @@ def read_tensors(source: Path) -> Tensors:
 
 def canonical_tensors(
     tensors: Mapping[str, torch.Tensor],
-    layout: Layout,
+    layout: KeyLayout,
     source: Path,
     normalization: Normalization = IMAGENET,
 ) -> Tensors:
@@ -178,7 +178,7 @@ def canonical_tensors(
 
 
 def provenance(
-    layout: Layout, origin: str, sha256: str, normalization: Normalization = IMAGENET
+    layout: KeyLayout, origin: str, sha256: str, normalization: Normalization = IMAGENET
 ) -> dict[str, str]:
     """Say in a canonical file's metadata where its weights come from."""
     metadata = {"layout": layout, "imported_from": origin, "source_sha256": sha256}
@@ -213,7 +213,7 @@ def _is_plain(value: object) -> bool:
     )
 
 
-def _known_layout(source: Path, digest: str, *, is_safe: bool) -> Layout | None:
+def _known_layout(source: Path, digest: str, *, is_safe: bool) -> KeyLayout | None:
     """Give the layout that a file's hash, or nstd's own names in it, prove."""
     for prefix, layout in KNOWN_HASHES.items():
         if digest.startswith(prefix):
@@ -229,7 +229,7 @@ def _known_layout(source: Path, digest: str, *, is_safe: bool) -> Layout | None:
         raise from_os_error(error, source, "reading") from error
 
 
-def _settle_layout(source: Path, known: Layout | None, said: Layout | None) -> Layout:
+def _settle_layout(source: Path, known: KeyLayout | None, said: KeyLayout | None) -> KeyLayout:
     """Combine what the file proves and what the user says."""
     if known is not None and said is not None and known != said:
         raise WeightsError(
@@ -299,7 +299,7 @@ def _from_gatys(key: str) -> str | None:
 def _renamed(
     tensors: Mapping[str, torch.Tensor],
     rename: Callable[[str], str | None],
-    layout: Layout,
+    layout: KeyLayout,
     source: Path,
 ) -> Tensors:
     """Rename and copy the tensors of the layers that are kept (copied: no storage is shared)."""

@@ -4,14 +4,14 @@ import logging
 from dataclasses import replace
 
 from nstd.ledger.job import Job, path_of
-from nstd.media.write.codecs import Encoder
+from nstd.media.write.codecs import EncoderKind
 from nstd.media.write.hardware import why_no_nvenc
 from nstd.submit.output import OutputSpec
 
 logger = logging.getLogger(__name__)
 
 
-def choose_encoder(job: Job) -> tuple[Encoder, str]:
+def choose_encoder(job: Job) -> tuple[EncoderKind, str]:
     """What encodes a job's film, and a sentence where it is not what was asked for.
 
     Segments of two encoders cannot be joined, so a film that was begun in software goes on so. What
@@ -32,6 +32,6 @@ def choose_encoder(job: Job) -> tuple[Encoder, str]:
     return "software", said
 
 
-def encoded_by(output: OutputSpec, encoder: Encoder) -> OutputSpec:
+def encoded_by(output: OutputSpec, encoder: EncoderKind) -> OutputSpec:
     """The same output, encoded by what was chosen."""
     return replace(output, encode=replace(output.encode, encoder=encoder))

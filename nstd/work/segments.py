@@ -19,7 +19,7 @@ from nstd.errors import DamagedError, Interrupted, LedgerError, UnreadableError
 from nstd.files import discard, file_sha256, has_content
 from nstd.ledger.job import Segment
 from nstd.ledger.segments import SegmentPlanner
-from nstd.media.frame import Deep, Frame, Image, Pixels, VideoInfo
+from nstd.media.frame import Frame, ImageU8, ImageU16, Pixels, VideoInfo
 from nstd.media.keep import FrameKeeper
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
@@ -212,8 +212,8 @@ def _encode(
     with SegmentWriter(path, facts, film.output.encode, alive=alive) as writer:
         for time in times:
             pixels, alpha = keeper.load_with_alpha(time.index)
-            deep = None if pixels.dtype == np.uint8 else cast("Deep", pixels)
-            image = cast("Image", at_depth(pixels, 8))
+            deep = None if pixels.dtype == np.uint8 else cast("ImageU16", pixels)
+            image = cast("ImageU8", at_depth(pixels, 8))
             writer.write(replace(time, image=image, deep=deep, alpha=alpha))
     return path
 
@@ -344,5 +344,5 @@ def _energies(film: Film, frame: Frame) -> tuple[float, ...]:
         return film.painter.content_energies(to_tensor(frame.pixels))
 
 
-_NO_PIXELS: Image = np.zeros((0, 0, 3), dtype=np.uint8)
+_NO_PIXELS: ImageU8 = np.zeros((0, 0, 3), dtype=np.uint8)
 """Stands for the pixels of a frame of which only the time is still needed."""

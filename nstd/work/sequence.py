@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nstd.flow import Flow, with_flows
 from nstd.ledger.job import Segment
-from nstd.media.frame import Frame, Image, Pixels, VideoInfo
+from nstd.media.frame import Frame, ImageU8, Pixels, VideoInfo
 from nstd.media.image_film import read_images
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.reader import read_frames
@@ -52,7 +52,7 @@ class Coming:
     begins_shot: bool
     same: bool
     flows: Mapping[int, tuple[Flow, Flow]]
-    pictures: Mapping[int, Image]
+    pictures: Mapping[int, ImageU8]
 
 
 def coming_frames(film: Film, info: VideoInfo, first: int) -> Generator[Coming, None, None]:
@@ -153,7 +153,7 @@ class Past:
             shown=to_tensor(self._shown_by(index)),
         )
 
-    def keep(self, coming: Coming, painted: Pixels, shown: Image | None) -> None:
+    def keep(self, coming: Coming, painted: Pixels, shown: ImageU8 | None) -> None:
         """Keep a frame that was painted, with its source's alpha.
 
         Args:

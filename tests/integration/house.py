@@ -11,7 +11,7 @@ import PIL.Image
 
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
@@ -48,7 +48,7 @@ def unbroken_digest(
         return digest(house.target)
 
 
-def scene(seed: int, shift: int = 0) -> Image:
+def scene(seed: int, shift: int = 0) -> ImageU8:
     """A picture with structure that its seed alone decides, moved to the left by `shift`."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (9, 20, 3)).astype(np.uint8)
@@ -117,7 +117,7 @@ class House:
         return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def write_film(house: House, images: list[Image]) -> None:
+def write_film(house: House, images: list[ImageU8]) -> None:
     """A film of these pictures, without loss."""
     info = replace(probe(house.source), frames=len(images))
     target = house.source.with_name("made.mp4")

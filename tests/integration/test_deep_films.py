@@ -14,7 +14,7 @@ import pytest
 from nstd.config import Config
 from nstd.errors import ChangedError, Interrupted, OutputExistsError, UsageError
 from nstd.ledger.store import JobStore
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.numbered import rest_path
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
@@ -62,7 +62,7 @@ def deep_film(path: Path) -> None:
         output.mux(stream.encode(None))
 
 
-def coarse(index: int, size: tuple[int, int]) -> Image:
+def coarse(index: int, size: tuple[int, int]) -> ImageU8:
     """Squares that move to the left."""
     random = np.random.default_rng(0)
     squares = random.integers(0, 256, (size[1] // 8, size[0] // 8 + 2, 3)).astype(np.uint8)

@@ -20,7 +20,7 @@ from nstd.errors import (
 from nstd.flow import Checked, with_flows
 from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
@@ -177,7 +177,7 @@ def test_what_fails_on_the_device_while_the_flow_is_computed_is_the_devices_faul
     house: House, monkeypatch: pytest.MonkeyPatch, raised: Exception, due: type[Exception]
 ) -> None:
     class Failing:
-        def estimate(self, earlier: Image, later: Image) -> Any:
+        def estimate(self, earlier: ImageU8, later: ImageU8) -> Any:
             raise raised
 
     def failing(*_: object, **__: object) -> Checked:
@@ -261,11 +261,11 @@ def test_frames_that_stand_still_cost_no_step_and_come_out_identical(house: Hous
     write_film(house, [scene(1)] * 6)
     house.queue()
     steps: dict[int, int] = {}
-    painted: dict[int, Image] = {}
+    painted: dict[int, ImageU8] = {}
     with pytest.MonkeyPatch.context() as patch:
         original = FrameKeeper.keep
 
-        def keep(keeper: Any, index: int, image: Image, *alpha: Any) -> None:
+        def keep(keeper: Any, index: int, image: ImageU8, *alpha: Any) -> None:
             if keeper._folder.name != "shown":
                 painted.setdefault(index, image)
             original(keeper, index, image, *alpha)
@@ -305,10 +305,10 @@ def test_a_range_begins_a_shot_wherever_it_begins(house: House) -> None:
 # --- tone ----------------------------------------------------------------------------------------
 
 
-def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], list[Image]]:
+def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], list[ImageU8]]:
     """What each later frame was held to, and the painted frames, over as many attempts."""
     tones: list[Tone | None] = []
-    painted: dict[int, Image] = {}
+    painted: dict[int, ImageU8] = {}
     with pytest.MonkeyPatch.context() as patch:
         paint, original = shot.stylize_next, FrameKeeper.keep
 
@@ -316,7 +316,7 @@ def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], l
             tones.append(given[5])
             return paint(*given)
 
-        def keep(keeper: Any, index: int, image: Image, *alpha: Any) -> None:
+        def keep(keeper: Any, index: int, image: ImageU8, *alpha: Any) -> None:
             if keeper._folder.name != "shown":
                 painted.setdefault(index, image)
             original(keeper, index, image, *alpha)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from nstd.media.frame import Frame, Image, Mask, VideoInfo
+from nstd.media.frame import Frame, ImageU8, MaskU8, VideoInfo
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
@@ -22,7 +22,7 @@ SIZE = (96, 64)
 RED = (255, 0, 0)
 
 
-def soft() -> Mask:
+def soft() -> MaskU8:
     """From transparent at the left to opaque at the right, in every value there is."""
     ramp = np.clip(np.linspace(-60, 315, SIZE[0]), 0, 255).astype(np.uint8)
     return np.tile(ramp, (SIZE[1], 1))
@@ -31,7 +31,7 @@ def soft() -> Mask:
 def film_with_alpha(
     path: Path,
     hidden: tuple[int, int, int] = RED,
-    picture: Callable[[int, tuple[int, int]], Image] = clips.picture,
+    picture: Callable[[int, tuple[int, int]], ImageU8] = clips.picture,
 ) -> Path:
     """A QuickTime film whose alpha is `soft`; under full transparency it is `hidden`."""
     alpha = soft()
@@ -133,7 +133,7 @@ def test_what_is_transparent_is_black_where_there_is_no_alpha(
 
 
 def test_what_alpha_hides_has_no_influence(tmp_path: Path) -> None:
-    def frames(name: str, hidden: tuple[int, int, int]) -> list[Image]:
+    def frames(name: str, hidden: tuple[int, int, int]) -> list[ImageU8]:
         source = film_with_alpha(tmp_path / name, hidden)
         info: VideoInfo = replace(probe(source), reader="pyav", alpha=True)
         return [frame.image for frame in read_frames(source, info)]

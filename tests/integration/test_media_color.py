@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from nstd.media.frame import Frame, Image
+from nstd.media.frame import Frame, ImageU8
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
@@ -21,11 +21,11 @@ MUTED = (
 """Colors that BT.601 does not clip when they were encoded with BT.709."""
 
 
-def first_picture(film: Path) -> Image:
+def first_picture(film: Path) -> ImageU8:
     return next(read_frames(film, probe(film))).image
 
 
-def worst(image: Image, colors: tuple[tuple[int, int, int], ...]) -> int:
+def worst(image: ImageU8, colors: tuple[tuple[int, int, int], ...]) -> int:
     values = clips.patch_values(image, len(colors))
     return int(np.abs(np.array(values) - np.array(colors)).max())
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import read_shots
@@ -37,7 +37,7 @@ FLASH = {12: 200.0, 13: 120.0}
 @pytest.fixture(scope="module")
 def spliced(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
     """The film, and the frames at which it is cut hard."""
-    pictures: list[Image] = []
+    pictures: list[ImageU8] = []
     cuts = []
     for number, (name, first, end) in enumerate(SHOTS):
         shot = _clip(shared / "media" / name, first, end)
@@ -53,14 +53,14 @@ def spliced(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return path, cuts
 
 
-def _clip(path: Path, first: int, end: int) -> list[Image]:
+def _clip(path: Path, first: int, end: int) -> list[ImageU8]:
     return [
         np.asarray(cv2.resize(frame.image, SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         for frame in read_frames(path, probe(path), first, end - 1)
     ]
 
 
-def _write(path: Path, pictures: list[Image]) -> None:
+def _write(path: Path, pictures: list[ImageU8]) -> None:
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25, options={"crf": "20", "preset": "veryfast"})
         assert isinstance(stream, av.VideoStream)

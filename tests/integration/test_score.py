@@ -14,7 +14,7 @@ import pytest
 
 from nstd.cli import main
 from nstd.config import Config
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.scoring import score_film
 from tests.scenes import texture
 
@@ -29,14 +29,14 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def two_shots() -> list[Image]:
+def two_shots() -> list[ImageU8]:
     """A camera that moves by a pixel a frame over one picture, then over another."""
     one = texture(HEIGHT, WIDTH + LENGTH, 1, slope=2.0)
     other = 255 - texture(HEIGHT, WIDTH + LENGTH, 5, slope=2.0) // 3
     return [(one if n < CUT else other)[:, n : n + WIDTH] for n in range(LENGTH)]
 
 
-def write(path: Path, pictures: Sequence[Image]) -> Path:
+def write(path: Path, pictures: Sequence[ImageU8]) -> Path:
     """A film without loss."""
     with av.open(str(path), "w") as output:
         options = {"crf": "0", "preset": "ultrafast"}
@@ -56,7 +56,7 @@ def source(tmp_path: Path) -> Path:
     return write(tmp_path / "film.mp4", two_shots())
 
 
-def inverted(pictures: Sequence[Image]) -> list[Image]:
+def inverted(pictures: Sequence[ImageU8]) -> list[ImageU8]:
     return [255 - picture for picture in pictures]
 
 
@@ -170,7 +170,7 @@ def test_the_source_is_scaled_to_the_painted_size(source: Path, tmp_path: Path) 
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(
-    pictures: list[Image],
+    pictures: list[ImageU8],
     arguments: list[str],
     part: str,
     source: Path,

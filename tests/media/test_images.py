@@ -11,14 +11,14 @@ import PIL.Image
 import pillow_heif
 import pytest
 
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from tests.clips import picture
 from tests.media.program import copy
 
 SIZE = (64, 48)
 
 
-def shots(folder: Path, numbers: list[int], name: str = "shot_{:04d}.png") -> list[Image]:
+def shots(folder: Path, numbers: list[int], name: str = "shot_{:04d}.png") -> list[ImageU8]:
     """Images of these numbers, in a folder; and what they show."""
     folder.mkdir(exist_ok=True)
     images = [picture(number, SIZE) for number in numbers]
@@ -32,7 +32,7 @@ def frames_of(path: Path, layout: str = "gbrp") -> list[np.ndarray]:
         return [frame.to_ndarray(format=layout) for frame in container.decode(video=0)]
 
 
-def same(found: list[np.ndarray], images: list[Image]) -> bool:
+def same(found: list[np.ndarray], images: list[ImageU8]) -> bool:
     return len(found) == len(images) and all(
         np.array_equal(one, other) for one, other in zip(found, images, strict=True)
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from nstd.media.frame import VideoInfo
-from nstd.media.read.convert import Converter, Picture
+from nstd.media.read.convert import Converted, Converter
 
 Values = npt.NDArray[np.float64]
 
@@ -65,13 +65,13 @@ def ffmpeg(*arguments: str) -> None:
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments], check=True)
 
 
-def converted(path: Path, layout: str, size: tuple[int, int]) -> Picture:
+def converted(path: Path, layout: str, size: tuple[int, int]) -> Converted:
     stated = {"pixel_format": layout, "video_size": "{}x{}".format(*size)}
     with av.open(str(path), format="rawvideo", options=stated) as container:
         return picture_of(next(container.decode(video=0)))
 
 
-def picture_of(frame: av.VideoFrame) -> Picture:
+def picture_of(frame: av.VideoFrame) -> Converted:
     rate = Fraction(25)
     info = VideoInfo(0, frame.width, frame.height, rate, 1 / rate, 0, 1, 1, alpha=True)
     return Converter(info).picture(frame)

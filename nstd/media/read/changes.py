@@ -36,7 +36,7 @@ _MOST = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class CodedPicture:
     """What a picture is.
 
     Attributes:
@@ -67,8 +67,8 @@ class Change:
     """
 
     seconds: float
-    before: Kind
-    after: Kind
+    before: CodedPicture
+    after: CodedPicture
 
     def __str__(self) -> str:
         words = [str(self.before), str(self.after)]
@@ -108,7 +108,7 @@ class Changes:
         self._header, self._keyframe = header, packet
 
 
-def _kind_of(packet: "av.Packet[Any]") -> Kind | None:
+def _kind_of(packet: "av.Packet[Any]") -> CodedPicture | None:
     """What a keyframe shows; None where it is damaged."""
     own = packet.stream.codec_context
     context = CodecContext.create(own.name, "r")
@@ -124,4 +124,4 @@ def _kind_of(packet: "av.Packet[Any]") -> Kind | None:
         return None
     first = frames[0]
     aspect = Fraction(context.sample_aspect_ratio or 0)
-    return Kind(first.width, first.height, first.format.name, aspect)
+    return CodedPicture(first.width, first.height, first.format.name, aspect)

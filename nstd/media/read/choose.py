@@ -15,7 +15,7 @@ from av.filter import Graph
 
 from nstd.errors import UnsupportedError
 from nstd.media.color import is_yuv
-from nstd.media.frame import FieldOrder, Image, Rotation, VideoInfo
+from nstd.media.frame import FieldOrder, ImageU8, Rotation, VideoInfo
 from nstd.media.read.convert import is_large
 from nstd.media.read.decoding import Decoder
 from nstd.media.read.gamut import HDR, Gamut
@@ -48,7 +48,7 @@ memory dozens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class StreamFacts:
     """What the first frames of a stream are.
 
     Attributes:
@@ -82,7 +82,7 @@ class Kind:
     decoded: bool = True
 
 
-def kind_of(path: Path, stream: int) -> Kind | None:
+def facts_of_stream(path: Path, stream: int) -> StreamFacts | None:
     """Look at the first frames of a stream; None where PyAV decodes none.
 
     Raises:
@@ -103,7 +103,7 @@ def kind_of(path: Path, stream: int) -> Kind | None:
     matrix = display_matrix(first)
     oriented = orientation(matrix) if matrix else (False, 0)
     mirrored, rotation = oriented or (False, 0)
-    return Kind(
+    return StreamFacts(
         width=first.width,
         height=first.height,
         layout=first.format.name,
@@ -157,7 +157,7 @@ def _is_transparent(frame: av.VideoFrame) -> bool:
     return any(part.is_alpha for part in layout.components)
 
 
-def with_reader(path: Path, info: VideoInfo, kind: Kind, reading: Reading) -> VideoInfo:
+def with_reader(path: Path, info: VideoInfo, kind: StreamFacts, reading: Reading) -> VideoInfo:
     """The film's facts, and with them which library is to decode it, and why.
 
     Args:
@@ -202,7 +202,7 @@ def _as_opencv_gives_it(info: VideoInfo) -> VideoInfo:
     return replace(info, alpha=False, bit_depth=bits, remarks=(*info.remarks, *lost))
 
 
-def _fault_of_opencv(info: VideoInfo, kind: Kind, *, strict: bool) -> str | None:
+def _fault_of_opencv(info: VideoInfo, kind: StreamFacts, *, strict: bool) -> str | None:
     """What OpenCV is known to get wrong of such frames; if `strict`, also what others do better."""
     faults = {
         "OpenCV cannot convert interlaced frames": kind.field_order != "progressive",
@@ -222,7 +222,7 @@ def _fault_of_opencv(info: VideoInfo, kind: Kind, *, strict: bool) -> str | None
     return next((fault for fault, met in faults.items() if met), None)
 
 
-def _is_halved(kind: Kind) -> bool:
+def _is_halved(kind: StreamFacts) -> bool:
     layout = av.VideoFormat(kind.layout, 4, 4)
     return layout.chroma_width(4) < 4 or layout.chroma_height(4) < 4
 
@@ -248,7 +248,7 @@ def _disagreement(path: Path, info: VideoInfo, *, halved: bool) -> str | None:
     return None
 
 
-def _pictures(decoder: Decoder) -> Iterator[Image | None]:
+def _pictures(decoder: Decoder) -> Iterator[ImageU8 | None]:
     for _ in range(COMPARED):
         if not decoder.grab(ATTEMPTS):
             return
@@ -256,7 +256,7 @@ def _pictures(decoder: Decoder) -> Iterator[Image | None]:
         yield None if picture is None else picture.image
 
 
-def _difference(one: Image, other: Image, shrunk: int) -> float:
+def _difference(one: ImageU8, other: ImageU8, shrunk: int) -> float:
     """Code values by which two pictures differ, on average."""
     height, width, _ = one.shape
     size = (max(1, width // shrunk), max(1, height // shrunk))

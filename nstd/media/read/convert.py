@@ -20,7 +20,7 @@ import numpy.typing as npt
 from av.filter import Graph
 
 from nstd.media.color import is_yuv
-from nstd.media.frame import Deep, Image, Mask, VideoInfo
+from nstd.media.frame import ImageU8, ImageU16, MaskU8, VideoInfo
 from nstd.media.read.gamut import HDR, Gamut
 from nstd.media.read.hdr import USUAL_PEAK, ToneMap
 
@@ -47,7 +47,7 @@ _RANGE_TV, _RANGE_PC = 1, 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Converted:
     """One picture in its coded orientation.
 
     Attributes:
@@ -57,9 +57,9 @@ class Picture:
         alpha: uint8 `[height, width]`, straight, where the film has it; else None.
     """
 
-    image: Image
-    deep: Deep | None = None
-    alpha: Mask | None = None
+    image: ImageU8
+    deep: ImageU16 | None = None
+    alpha: MaskU8 | None = None
 
 
 class Converter:
@@ -79,7 +79,7 @@ class Converter:
         self._made_for: tuple[int | str, ...] = ()
         self._gamut: tuple[tuple[int, int], Gamut | ToneMap | None] | None = None
 
-    def picture(self, frame: av.VideoFrame) -> Picture:
+    def picture(self, frame: av.VideoFrame) -> Converted:
         """Convert one decoded frame, of any layout."""
         stated = frame.colorspace, frame.color_range
         if is_yuv(frame.format.name):
@@ -89,7 +89,7 @@ class Converter:
         finally:
             frame.colorspace, frame.color_range = stated
 
-    def _converted_colors(self, frame: av.VideoFrame) -> Picture:
+    def _converted_colors(self, frame: av.VideoFrame) -> Converted:
         layout = frame.format
         bits = max((part.bits for part in layout.components), default=8)
         transparent = layout.has_palette or any(part.is_alpha for part in layout.components)
@@ -103,7 +103,7 @@ class Converter:
         deep = gamut.converted(picture.deep)
         return replace(picture, image=_eight_bits(deep), deep=deep)
 
-    def _shallow(self, frame: av.VideoFrame, _bits: int, *, alpha: bool) -> Picture:
+    def _shallow(self, frame: av.VideoFrame, _bits: int, *, alpha: bool) -> Converted:
         if is_yuv(frame.format.name):
             planes = _planes(self._converted(frame, "gbrap" if alpha else "gbrp"))
             image, last = cv2.merge([planes[2], planes[0], planes[1]]), planes[-1]
@@ -111,9 +111,9 @@ class Converter:
             packed = self._converted(frame, "rgba" if alpha else "rgb24").to_ndarray()
             image, last = np.ascontiguousarray(packed[..., :3]), packed[..., -1]
         mask = np.ascontiguousarray(last, np.uint8) if alpha else None
-        return Picture(cast("Image", image), alpha=mask)
+        return Converted(cast("ImageU8", image), alpha=mask)
 
-    def _deep(self, frame: av.VideoFrame, bits: int, *, alpha: bool) -> Picture:
+    def _deep(self, frame: av.VideoFrame, bits: int, *, alpha: bool) -> Converted:
         if frame.format.name.startswith(("yuv444p", "yuva444p")):
             depth, layout = bits, f"yuv{'a' * alpha}444p{bits}le"
         elif is_yuv(frame.format.name):
@@ -124,9 +124,9 @@ class Converter:
         full = ((1 << bits) - 1) << (depth - bits)
         matrix = _from_yuv(frame, full, depth) if layout.startswith("yuv") else _from_gbr(full)
         planes = _planes(self._converted(frame, layout))
-        deep = cast("Deep", cv2.transform(cv2.merge(planes[:3]), matrix))
+        deep = cast("ImageU16", cv2.transform(cv2.merge(planes[:3]), matrix))
         mask = cv2.convertScaleAbs(planes[3], alpha=255 / full) if alpha else None
-        return Picture(_eight_bits(deep), deep, cast("Mask | None", mask))
+        return Converted(_eight_bits(deep), deep, cast("MaskU8 | None", mask))
 
     def _range(self, frame: av.VideoFrame) -> int:
         if frame.format.name.startswith("yuvj"):
@@ -223,5 +223,5 @@ def _planes(frame: av.VideoFrame) -> list["npt.NDArray[Any]"]:
     ]
 
 
-def _eight_bits(deep: Deep) -> Image:
-    return cast("Image", cv2.convertScaleAbs(deep, alpha=255 / _FULL))
+def _eight_bits(deep: ImageU16) -> ImageU8:
+    return cast("ImageU8", cv2.convertScaleAbs(deep, alpha=255 / _FULL))

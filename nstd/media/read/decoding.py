@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nstd.media.frame import VideoInfo
-from nstd.media.read.convert import Picture
+from nstd.media.read.convert import Converted
 
 _Code = TypeVar("_Code", np.uint8, np.uint16)
 
@@ -43,12 +43,12 @@ class Decoder(Protocol):
         """Whether the frame retrieved last had another size than the film's, as far as it tells."""
         ...
 
-    def retrieve(self) -> Picture | None:
+    def retrieve(self) -> Converted | None:
         """The frame grabbed last, upright, in sRGB; None if it has no picture."""
         ...
 
 
-def fitted(picture: Picture, width: int, height: int) -> Picture:
+def fitted(picture: Converted, width: int, height: int) -> Converted:
     """A picture at the film's size: as players do, what comes after a change of size is scaled."""
     there = picture.image.shape
     if there[:2] == (height, width):
@@ -60,10 +60,10 @@ def fitted(picture: Picture, width: int, height: int) -> Picture:
 
     deep = None if picture.deep is None else scaled(picture.deep)
     alpha = None if picture.alpha is None else scaled(picture.alpha)
-    return Picture(scaled(picture.image), deep, alpha)
+    return Converted(scaled(picture.image), deep, alpha)
 
 
-def upright(picture: Picture, info: VideoInfo) -> Picture:
+def upright(picture: Converted, info: VideoInfo) -> Converted:
     """A picture in its coded orientation, flipped and turned as the film's display matrix says."""
     if not info.mirrored and not info.rotation:
         return picture
@@ -74,4 +74,4 @@ def upright(picture: Picture, info: VideoInfo) -> Picture:
 
     deep = None if picture.deep is None else turned(picture.deep)
     alpha = None if picture.alpha is None else turned(picture.alpha)
-    return Picture(turned(picture.image), deep, alpha)
+    return Converted(turned(picture.image), deep, alpha)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
+ColorMatrix = npt.NDArray[np.float64]
 
 _D65, _DCI_WHITE, _WHITE_C, _WHITE_E = (
     (0.3127, 0.3290), (0.314, 0.351), (0.310, 0.316), (1 / 3, 1 / 3),
@@ -54,7 +54,7 @@ class Gamut:
         gamma: Exponent from code values to linear light, or 0 for sRGB's curve.
     """
 
-    matrix: Matrix
+    matrix: ColorMatrix
     gamma: float
 
     @classmethod
@@ -79,7 +79,7 @@ class Gamut:
         kind = cv2.CV_8U if pixels.dtype == np.uint8 else cv2.CV_16U
         return cast("npt.NDArray[Any]", cv2.addWeighted(encoded, full, encoded, 0, 0, dtype=kind))
 
-    def _linear(self, codes: Matrix) -> Matrix:
+    def _linear(self, codes: ColorMatrix) -> ColorMatrix:
         if self.gamma:
             return codes**self.gamma
         return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
@@ -91,7 +91,7 @@ class Gamut:
         return np.where(linear <= 0.0031308, linear * 12.92, curve)
 
 
-def to_xyz(*chromaticities: tuple[float, float]) -> Matrix:
+def to_xyz(*chromaticities: tuple[float, float]) -> ColorMatrix:
     """From linear RGB to XYZ, its white adapted to D65 (Bradford).
 
     Args:
@@ -102,4 +102,4 @@ def to_xyz(*chromaticities: tuple[float, float]) -> Matrix:
     to_xyz = primaries * np.linalg.solve(primaries, white)
     d65 = np.array([_D65[0], _D65[1], 1 - sum(_D65)]) / _D65[1]
     gains = (_BRADFORD @ d65) / (_BRADFORD @ white)
-    return cast("Matrix", np.linalg.inv(_BRADFORD) @ np.diag(gains) @ _BRADFORD @ to_xyz)
+    return cast("ColorMatrix", np.linalg.inv(_BRADFORD) @ np.diag(gains) @ _BRADFORD @ to_xyz)

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 
 from nstd.errors import UnsupportedError
-from nstd.media.frame import Image, Rotation, VideoInfo
-from nstd.media.read.convert import Picture
+from nstd.media.frame import ImageU8, Rotation, VideoInfo
+from nstd.media.read.convert import Converted
 from nstd.media.read.decoding import upright
 from nstd.media.read.pyav import DECODER_THREADS, PyAvDecoder, pyav_decoder
 from nstd.media.read.timing import units
@@ -54,7 +54,7 @@ class Capture:
         """Time of the frame grabbed last, since the stream's start."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC)
 
-    def retrieve(self) -> Image | None:
+    def retrieve(self) -> ImageU8 | None:
         """The frame grabbed last, as coded: uint8 `[height, width, 3]`, red first, or None."""
         there, picture = self._capture.retrieve()
         if not there:
@@ -117,12 +117,12 @@ class OpenCvDecoder:
         """Whether the frame retrieved last had another size: not told, OpenCV scales by itself."""
         return False
 
-    def retrieve(self) -> Picture | None:
+    def retrieve(self) -> Converted | None:
         """The frame grabbed last, upright; None if it has no picture."""
         if self._watch is not None and self.interlaced:
             return self._watch.retrieve()
         image = self._capture.retrieve()
-        return None if image is None else upright(Picture(image), self._info)
+        return None if image is None else upright(Converted(image), self._info)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from av.sidedata.sidedata import SideData
 
 from nstd.media.frame import Rotation
 
-Matrix = tuple[int, ...]
+DisplayMatrix = tuple[int, ...]
 """Nine numbers, row by row, as ffmpeg gives them: of fixed point, the last column's finer."""
 
 _TURNS: tuple[Rotation, ...] = (0, 90, 180, 270)
@@ -18,7 +18,7 @@ _EXACT = 1.0
 """Degrees off within which a turn is one by a right angle, as it is for ffmpeg's programs."""
 
 
-def display_matrix(frame: av.VideoFrame) -> Matrix | None:
+def display_matrix(frame: av.VideoFrame) -> DisplayMatrix | None:
     """The display matrix of a decoded picture, its container's or its own; None for none."""
     data = frame.side_data.get("DISPLAYMATRIX")
     return struct.unpack("=9i", bytes(cast("SideData", data))) if data else None

@@ -13,7 +13,7 @@ from av.stream import Disposition, Stream
 from nstd.errors import TruncatedError, UnreadableError, UnsupportedError, from_os_error
 from nstd.media.frame import VideoInfo
 from nstd.media.note import note_in_film
-from nstd.media.read.choose import ATTEMPTS, Kind, kind_of, with_reader
+from nstd.media.read.choose import ATTEMPTS, StreamFacts, facts_of_stream, with_reader
 from nstd.media.read.limits import Limits
 from nstd.media.read.opencv import open_capture
 from nstd.media.read.reading import Reading
@@ -86,7 +86,7 @@ def probe(
         remarks = [f"ends early: {missing}"] if missing else []
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
-        kind = kind_of(path, stream.index) or _kind_by_opencv(stream, path)
+        kind = facts_of_stream(path, stream.index) or _kind_by_opencv(stream, path)
         lost = counted.place_of(kind.begins) or 0
         if lost:
             remarks.append(
@@ -168,7 +168,7 @@ def _require_decoder(stream: av.VideoStream, path: Path) -> None:
         raise UnsupportedError(f"{path} is of a kind of video that ffmpeg does not know")
 
 
-def _kind_by_opencv(stream: av.VideoStream, path: Path) -> Kind:
+def _kind_by_opencv(stream: av.VideoStream, path: Path) -> StreamFacts:
     """What OpenCV knows of a stream that PyAV decodes no frame of.
 
     Raises:
@@ -178,7 +178,7 @@ def _kind_by_opencv(stream: av.VideoStream, path: Path) -> Kind:
         with open_capture(path) as capture:
             if capture.grab(ATTEMPTS):
                 layout = stream.codec_context.format
-                return Kind(
+                return StreamFacts(
                     width=capture.width,
                     height=capture.height,
                     layout=layout.name if layout else "unknown",
@@ -191,7 +191,7 @@ def _kind_by_opencv(stream: av.VideoStream, path: Path) -> Kind:
 def _info(
     stream: av.VideoStream,
     counted: Scan,
-    kind: Kind,
+    kind: StreamFacts,
     *,
     truncated: bool,
 ) -> VideoInfo:

@@ -15,11 +15,11 @@ from av.container import InputContainer
 
 from nstd.errors import UnsupportedError
 from nstd.media.frame import VideoInfo
-from nstd.media.read.convert import Converter, Picture
+from nstd.media.read.convert import Converted, Converter
 from nstd.media.read.decoding import fitted, upright
 from nstd.media.read.deinterlace import Decoded, deinterlaced
 from nstd.media.read.scan import open_film
-from nstd.media.read.seek import Entry, MadeUpError, packets_from
+from nstd.media.read.seek import EntryPoint, MadeUpError, packets_from
 from nstd.media.read.tally import Scan
 
 LANDING = 3
@@ -58,7 +58,7 @@ def open_stream(path: Path, index: int) -> Iterator[tuple[InputContainer, av.Vid
 
 @contextmanager
 def pyav_decoder(
-    path: Path, info: VideoInfo, *, timed: bool = True, entry: Entry | None = None
+    path: Path, info: VideoInfo, *, timed: bool = True, entry: EntryPoint | None = None
 ) -> Iterator["PyAvDecoder"]:
     """Open a film to decode the stream that `info` names with PyAV.
 
@@ -81,7 +81,7 @@ def pyav_decoder(
 
 
 def decoded(
-    container: InputContainer, stream: av.VideoStream, path: Path, entry: Entry | None = None
+    container: InputContainer, stream: av.VideoStream, path: Path, entry: EntryPoint | None = None
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream; what cannot be decoded is left out.
 
@@ -103,7 +103,7 @@ def decoded(
 
 
 def undamaged(
-    container: InputContainer, stream: av.VideoStream, path: Path, entry: Entry
+    container: InputContainer, stream: av.VideoStream, path: Path, entry: EntryPoint
 ) -> Iterator[av.VideoFrame]:
     """The frames of a stream from a keyframe on, as they come from its first frame on, too.
 
@@ -125,7 +125,9 @@ def undamaged(
 
 
 @lru_cache(maxsize=16)
-def place_of_first(path: Path, index: int, counted: Scan, entry: Entry | None = None) -> int | None:
+def place_of_first(
+    path: Path, index: int, counted: Scan, entry: EntryPoint | None = None
+) -> int | None:
     """The place among the film's times of the frame that comes first, if each comes at its time.
 
     The last few answers are remembered, as long as `scan` gives the same.
@@ -238,7 +240,7 @@ class PyAvDecoder:
         """Whether the decoder had to make up some of the frame grabbed last."""
         return self._now is not None and self._now.damaged
 
-    def retrieve(self) -> Picture | None:
+    def retrieve(self) -> Converted | None:
         """The frame grabbed last, upright, at the film's size."""
         if self._now is None:
             return None

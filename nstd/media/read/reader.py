@@ -10,13 +10,13 @@ from pathlib import Path
 from nstd.errors import TruncatedError, UnsupportedError
 from nstd.media.alpha import visible
 from nstd.media.frame import Frame, VideoInfo
-from nstd.media.read.convert import Picture
+from nstd.media.read.convert import Converted
 from nstd.media.read.decoding import Decoder
 from nstd.media.read.deinterlace import NEIGHBORS
 from nstd.media.read.opencv import opencv_decoder
 from nstd.media.read.pyav import place_of_first, pyav_decoder
 from nstd.media.read.scan import of_fields, scan
-from nstd.media.read.seek import Entry, MadeUpError, entries
+from nstd.media.read.seek import EntryPoint, MadeUpError, entries
 from nstd.media.read.tally import Scan
 from nstd.media.read.timing import Clock
 
@@ -107,7 +107,7 @@ class _Beginning:
         timed: Each frame comes at a time that a packet states, of its own.
     """
 
-    entry: Entry | None = None
+    entry: EntryPoint | None = None
     index: int = 0
     timed: bool = False
 
@@ -131,7 +131,7 @@ def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
 
 
 def _decoder(
-    path: Path, info: VideoInfo, counted: Scan, entry: Entry | None
+    path: Path, info: VideoInfo, counted: Scan, entry: EntryPoint | None
 ) -> AbstractContextManager[Decoder]:
     # Where packets do not state their own times decoders tell others' times: the frames simply get
     # the stated ones in turn.
@@ -154,7 +154,7 @@ class _Film:
         self._step = counted.step or max(1, round(1 / (info.frame_rate * info.time_base)))
         self._clock = Clock(counted.times[begin.index :], counted.offset or 0, self._step)
         self._timed, self._sought = begin.timed, begin.entry is not None
-        self._shown: Picture | None = None
+        self._shown: Converted | None = None
         self._damaged = False
         self._interlaced = info.field_order != "progressive"
         self._resized = bool(counted.changes)  # which the probe has told of
@@ -232,7 +232,7 @@ class _Film:
                 f"has {self._counted.frames}"
             )
 
-    def _picture(self) -> Picture:
+    def _picture(self) -> Converted:
         picture = self._decoder.retrieve()
         if picture is None or picture.image.shape[:2] != (self._info.height, self._info.width):
             raise UnsupportedError(f"{self._path} changes the kind or size of its picture midway")

@@ -32,7 +32,7 @@ class MadeUpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EntryPoint:
     """A keyframe.
 
     Attributes:
@@ -48,7 +48,7 @@ class Entry:
     size: int
 
 
-def entries(counted: Scan) -> tuple[Entry, ...]:
+def entries(counted: Scan) -> tuple[EntryPoint, ...]:
     """The keyframes of a film whose times tell them apart, in order."""
     if not counted.timed:
         return ()
@@ -61,7 +61,7 @@ def entries(counted: Scan) -> tuple[Entry, ...]:
     return tuple(
         sorted(
             (
-                Entry(int(place), *map(int, keyframe))
+                EntryPoint(int(place), *map(int, keyframe))
                 for place, alike, keyframe in found
                 if alike == 1 and not put_off[place]
             ),
@@ -71,7 +71,7 @@ def entries(counted: Scan) -> tuple[Entry, ...]:
 
 
 def packets_from(
-    container: InputContainer, path: Path, stream: av.VideoStream, entry: Entry | None
+    container: InputContainer, path: Path, stream: av.VideoStream, entry: EntryPoint | None
 ) -> Iterator["av.Packet[Any]"]:
     """The packets of one stream, from that of a keyframe on; none where it is not found again.
 

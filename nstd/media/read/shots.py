@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nstd.errors import NstdError
-from nstd.media.frame import Frame, Image, VideoInfo
+from nstd.media.frame import Frame, ImageU8, VideoInfo
 from nstd.media.read.reader import read_frames
 
 LONGEST_FLASH = 6
@@ -128,12 +128,12 @@ class _Look:
         change: Content score against the frame before, once it was asked for.
     """
 
-    small: Image
+    small: ImageU8
     gradient: npt.NDArray[np.float32]
     change: float | None = field(default=None)
 
     @classmethod
-    def at(cls, image: Image) -> "_Look":
+    def at(cls, image: ImageU8) -> "_Look":
         small = _reduced(image)
         square = (_GRADIENT_EDGE_PX, _GRADIENT_EDGE_PX)
         gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
@@ -143,7 +143,7 @@ class _Look:
         return cls(blue_first, gradient.astype(np.float32))
 
 
-def _reduced(image: Image) -> Image:
+def _reduced(image: ImageU8) -> ImageU8:
     """`image` with about `_SCORE_EDGE_PX` on its long edge.
 
     By a whole number, what is over at the right and the bottom left out, and by twos first: that
@@ -154,7 +154,7 @@ def _reduced(image: Image) -> Image:
         step = 2 if by % 2 == 0 else by
         rows, columns = (max(1, length // step) for length in image.shape[:2])
         whole = image[: rows * step, : columns * step]
-        image = cast("Image", cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
+        image = cast("ImageU8", cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA))
         by //= step
     return image
 
@@ -222,7 +222,7 @@ def _change(looks: dict[int, _Look], index: int) -> float:
     return look.change
 
 
-def _content_score(before: Image, after: Image) -> float:
+def _content_score(before: ImageU8, after: ImageU8) -> float:
     """PySceneDetect's content score of two pictures, 0…255."""
     # Imported where it is used: that takes half a second, and PySceneDetect starts ffmpeg then.
     from scenedetect import ContentDetector, FrameTimecode, StatsManager  # noqa: PLC0415

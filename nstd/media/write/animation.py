@@ -16,7 +16,7 @@ from nstd.errors import VerificationError
 from nstd.media.note import gif_comment, png_text
 from nstd.media.still_notes import with_note
 
-Frames = Callable[[], Iterable[av.VideoFrame]]
+AllFrames = Callable[[], Iterable[av.VideoFrame]]
 """Gives all frames anew, each with `pts` in `time_base`, ascending from 0."""
 
 GIF_TICK = Fraction(1, 100)
@@ -44,7 +44,9 @@ _LARGEST_TERM = 1000
 """Of the fraction that a frame's delay is: an animated PNG has 16 bits for each."""
 
 
-def write_animation(path: Path, kind: str, frames: Frames, end: Fraction, note: str = "") -> None:
+def write_animation(
+    path: Path, kind: str, frames: AllFrames, end: Fraction, note: str = ""
+) -> None:
     """Write all frames to one file, which plays for ever.
 
     Args:
@@ -69,7 +71,7 @@ def write_animation(path: Path, kind: str, frames: Frames, end: Fraction, note: 
         raise VerificationError(f"The finished {kind} has {found} frames instead of {count}")
 
 
-def _write_gif(path: Path, frames: Frames, end: Fraction) -> int:
+def _write_gif(path: Path, frames: AllFrames, end: Fraction) -> int:
     """With one palette for all of the film: where each frame has its own, colors flicker."""
     times = [time for time, _ in _at_ticks(frames(), GIF_TICK, GIF_SHORTEST)]
     last = max(GIF_SHORTEST, round(end / GIF_TICK) - times[-1])
@@ -95,7 +97,7 @@ def _write_gif(path: Path, frames: Frames, end: Fraction) -> int:
     return _encode(path, "gif", "pal8", GIF_TICK, timed, {"final_delay": str(last)})
 
 
-def _palette(frames: Frames) -> av.VideoFrame:
+def _palette(frames: AllFrames) -> av.VideoFrame:
     graph = Graph()
     first = next(iter(frames()))
     source = _buffer(graph, first)
@@ -108,7 +110,7 @@ def _palette(frames: Frames) -> av.VideoFrame:
     return palette
 
 
-def _write_apng(path: Path, frames: Frames, end: Fraction) -> int:
+def _write_apng(path: Path, frames: AllFrames, end: Fraction) -> int:
     first = next(iter(frames()))
     deep = first.format.components[0].bits > 8
     alpha = any(part.is_alpha for part in first.format.components)
@@ -120,7 +122,7 @@ def _write_apng(path: Path, frames: Frames, end: Fraction) -> int:
     return _encode(path, "apng", layout, unit, timed, {"final_delay": str(delay)})
 
 
-def _write_webp(path: Path, frames: Frames, end: Fraction) -> int:
+def _write_webp(path: Path, frames: AllFrames, end: Fraction) -> int:
     timed = _at_ticks(frames(), _MILLISECOND, 1)
     count = _encode(path, "webp", "bgra", _MILLISECOND, timed, {})
     _end_at(path, round(end / _MILLISECOND))

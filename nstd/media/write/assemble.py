@@ -28,7 +28,7 @@ from nstd.media.write.containers import Container
 from nstd.media.write.ebml import state_size, with_room
 from nstd.media.write.keeping import Keeping, add_track, artwork
 from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
-from nstd.media.write.picture import Picture, Timed
+from nstd.media.write.picture import PaintedStream, Timed
 from nstd.media.write.saying import numbers, sayings
 from nstd.media.write.segment import origin
 from nstd.media.write.timecode import clocks, first_frame
@@ -85,7 +85,7 @@ def assemble(  # noqa: PLR0913 - a film's parts, each by name
         StorageError: The file system failed.
     """
     part = part_path(target.absolute())
-    picture = Picture(segments, info, span, alive)
+    picture = PaintedStream(segments, info, span, alive)
     with removed_on_failure(part):
         with open_film(source) as original:
             try:
@@ -124,7 +124,7 @@ class Written:
 def write_film(
     file: str | BytesIO,
     source: InputContainer,
-    picture: Picture,
+    picture: PaintedStream,
     settings: EncodeSettings,
     keeping: Keeping,
     *,
@@ -215,7 +215,7 @@ def _skipped(info: VideoInfo, span: tuple[int, int] | None) -> int:
     return round((span[0] - info.start) * info.time_base * info.frame_rate) if span else 0
 
 
-def _all_packets(source: InputContainer, picture: Picture) -> Packets:
+def _all_packets(source: InputContainer, picture: PaintedStream) -> Packets:
     path, alive = Path(source.name), picture.alive
     joins = scan(path, picture.info.stream, alive=alive).joins
     # All are read, since it is told of each that there is life: of subtitles an hour may be silent.
@@ -315,7 +315,7 @@ def _muxer_options(
 def _add_streams(
     source: InputContainer,
     output: OutputContainer,
-    picture: Picture,
+    picture: PaintedStream,
     settings: EncodeSettings,
     keeping: Keeping,
     window: Window,

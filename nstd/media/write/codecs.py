@@ -15,7 +15,7 @@ PRESETS: tuple[str, ...] = (
 )  # fmt: skip
 
 
-Encoder = Literal["software", "nvenc"]
+EncoderKind = Literal["software", "nvenc"]
 Sound = Literal["compatible", "copy"]
 SOUND: tuple[str, ...] = ("compatible", "copy")
 
@@ -99,7 +99,7 @@ class Codec:
     nvenc: str | None = None
     hard_layouts: tuple[Layout, ...] = ()
 
-    def encoder_for(self, kind: "Encoder") -> str:
+    def encoder_for(self, kind: "EncoderKind") -> str:
         """Ffmpeg's name of its encoder in software, or of NVIDIA's."""
         return str(self.nvenc) if kind == "nvenc" else self.encoder
 
@@ -241,7 +241,7 @@ class EncodeSettings:
     provenance: bool = True
     sound: Sound = "compatible"
     pictures: str | None = None
-    encoder: Encoder = "software"
+    encoder: EncoderKind = "software"
 
     def __post_init__(self) -> None:
         _one_of("codec", self.codec, CODECS)

@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import AttachmentStream, Stream
 
-from nstd.media.fates import Fate, Kind, lost
+from nstd.media.fates import Fate, PartKind, lost
 from nstd.media.frame import VideoInfo
 from nstd.media.read.probe import codec_name, is_cover
 from nstd.media.read.scan import beating, open_film, packets
@@ -41,7 +41,7 @@ _SEARCHED = 2_000
 frames a second and two streams of sound. Of a stream that begins later its header alone is
 tried."""
 
-Reader = Callable[[int], Sequence["av.Packet[Any]"]]
+PacketsOf = Callable[[int], Sequence["av.Packet[Any]"]]
 """Gives all packets of the stream with a number."""
 Heads = Mapping[int, Sequence["av.Packet[Any]"]]
 
@@ -88,7 +88,7 @@ class Keeping:
         return replace(self, fates=(*self.fates, *fates), unsaid=self.unsaid | {*names})
 
 
-def reader_of(source: Path, alive: Callable[[], object]) -> Reader:
+def reader_of(source: Path, alive: Callable[[], object]) -> PacketsOf:
     """Reads all packets of a stream of text, once: the whole file has to be gone through for them.
 
     Args:
@@ -114,7 +114,7 @@ def decide(
     source: Path,
     info: VideoInfo,
     settings: EncodeSettings,
-    texts: Reader,
+    texts: PacketsOf,
     alive: Callable[[], object],
 ) -> Keeping:
     """Decide what becomes of each part of a film beside its pictures.
@@ -195,7 +195,7 @@ def add_track(
     elif fate.kind == "cover" and container.cover == "attached":
         _attach_cover(stream, output)
     elif fate.kind != "cover" or container.cover == "stream":
-        kinds: dict[Kind, type[Track]] = {"cover": CoverTrack, "subtitles": SubtitleTrack}
+        kinds: dict[PartKind, type[Track]] = {"cover": CoverTrack, "subtitles": SubtitleTrack}
         return kinds.get(fate.kind, Track)(stream, add_copy(stream, output), container, window)
     return None
 
@@ -204,7 +204,7 @@ def _fate(
     stream: Stream,
     settings: EncodeSettings,
     found: Sequence["av.Packet[Any]"] | None,
-    read: Reader,
+    read: PacketsOf,
 ) -> Fate | None:
     """What becomes of one stream, of which these packets were found; None: part of another."""
     container, what, index = settings.holder, describe(stream), stream.index
@@ -258,7 +258,7 @@ def _beside_pictures(
     yield from told_fates(film, [], info, str(settings.pictures))
 
 
-def _held(kind: Kind, stream: Stream, container: Container, *, held: bool) -> Fate:
+def _held(kind: PartKind, stream: Stream, container: Container, *, held: bool) -> Fate:
     what = describe(stream)
     if held:
         return Fate(kind, what, stream=stream.index)
@@ -266,7 +266,7 @@ def _held(kind: Kind, stream: Stream, container: Container, *, held: bool) -> Fa
 
 
 def _subtitle_fate(
-    stream: Stream, container: Container, head: Sequence["av.Packet[Any]"], read: Reader
+    stream: Stream, container: Container, head: Sequence["av.Packet[Any]"], read: PacketsOf
 ) -> Fate:
     what, index = describe(stream), stream.index
     text = codec_name(stream) in TEXT_CODECS

@@ -25,7 +25,7 @@ Timed = tuple[Fraction, "av.Packet[Any]"]
 """A packet, and the second at which it is decoded."""
 
 
-class Picture:
+class PaintedStream:
     """The painted stream: the packets of all segments, timed anew as one.
 
     Attributes:

@@ -21,7 +21,7 @@ from nstd.files import (
 )
 from nstd.media.alpha import on_black
 from nstd.media.faults import writing_error
-from nstd.media.frame import Image, Mask, Pixels, VideoInfo
+from nstd.media.frame import ImageU8, MaskU8, Pixels, VideoInfo
 from nstd.media.names import PILLOW_FORMATS
 from nstd.media.note import exr_with_note
 from nstd.media.read.scan import open_film
@@ -123,7 +123,7 @@ def _write_one(frame: av.VideoFrame, path: Path, note: str) -> Path:
         return part
     if alpha is not None and not STILL_FORMATS[form].alpha:
         pixels, alpha = on_black(pixels, alpha), None
-    still = Still(image=cast("Image", pixels), alpha=alpha, format=form)
+    still = Still(image=cast("ImageU8", pixels), alpha=alpha, format=form)
     return encode_still(pixels, still, path, quality=PAINTED_QUALITY, note=note)
 
 
@@ -148,7 +148,7 @@ def _timed(
         yield frame
 
 
-def _pixels_of(frame: av.VideoFrame) -> tuple[Pixels, Mask | None]:
+def _pixels_of(frame: av.VideoFrame) -> tuple[Pixels, MaskU8 | None]:
     deep = frame.format.components[0].bits > 8
     has_alpha = any(part.is_alpha for part in frame.format.components)
     layout = ("rgba64le" if deep else "rgba") if has_alpha else ("rgb48le" if deep else "rgb24")
@@ -159,7 +159,7 @@ def _pixels_of(frame: av.VideoFrame) -> tuple[Pixels, Mask | None]:
     return colors, (planes[..., 3] // (257 if deep else 1)).astype(np.uint8)
 
 
-def _exr(pixels: Pixels, alpha: Mask | None) -> bytes:
+def _exr(pixels: Pixels, alpha: MaskU8 | None) -> bytes:
     """An OpenEXR file of half floats: linear light, multiplied by alpha, as the format has it."""
     encoded = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

@@ -16,7 +16,7 @@ from nstd.media.read.scan import open_film
 from nstd.media.write.assemble import Written, write_film
 from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import Keeping, decide, first_packets, reader_of
-from nstd.media.write.picture import Picture
+from nstd.media.write.picture import PaintedStream
 from nstd.media.write.saying import sayings, unkept
 from nstd.media.write.segment import stated_rate, write_trial
 from nstd.media.write.timecode import clocked
@@ -55,7 +55,7 @@ def plan(
         # As long as a frame, not as the film: MP4 takes no packet of 2³¹ units or more, and no
         # second of so many.
         frame = max(1, round(1 / stated_rate(info) / info.time_base))
-        picture = Picture([gray], info, (info.start, info.start + frame), alive)
+        picture = PaintedStream([gray], info, (info.start, info.start + frame), alive)
         while found := _culprit(source, picture, settings, keeping):
             keeping = keeping.without(*found)
         keeping = _as_read_back(source, picture, settings, keeping)
@@ -80,7 +80,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _culprit(
-    source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+    source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
 ) -> tuple[int, str] | None:
     """The stream for which the film cannot be written as it is to be, and why; None: it can."""
     refused = _refused(source, picture, settings, keeping)
@@ -107,7 +107,7 @@ def _culprit(
 
 
 def _refused(
-    source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+    source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
 ) -> dict[int | None, str]:
     """The streams that are refused, and why; None stands for all of them together."""
     try:
@@ -117,7 +117,7 @@ def _refused(
 
 
 def _as_read_back(
-    source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+    source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
 ) -> Keeping:
     """The same, but for what the film does not say of itself though it is given to it."""
     file = BytesIO()
@@ -131,7 +131,7 @@ def _as_read_back(
 
 
 def _rehearsed(
-    file: BytesIO, source: Path, picture: Picture, settings: EncodeSettings, keeping: Keeping
+    file: BytesIO, source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
 ) -> Written:
     with open_film(source) as film:
 

@@ -9,7 +9,7 @@ from nstd.media.write.metadata import copied
 
 Sayings = Mapping[str, str]
 """What is said, in words that follow "is not kept:", and the text that says it."""
-Numbers = Mapping[str, Sequence[int]]
+Numbering = Mapping[str, Sequence[int]]
 """By kind, "chapter" too: which of all that a film was to have are in it, counted from 1."""
 
 _KINDS = ("video", "audio", "subtitle")
@@ -34,7 +34,7 @@ def numbers(streams: Iterable[Stream], there: Collection[Stream]) -> dict[str, l
 
 
 def sayings(
-    film: Container, streams: Iterable[Stream], tags: Mapping[str, str], places: Numbers
+    film: Container, streams: Iterable[Stream], tags: Mapping[str, str], places: Numbering
 ) -> dict[str, str]:
     """All that a film says.
 

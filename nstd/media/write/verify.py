@@ -18,7 +18,7 @@ from nstd.media.read.orientation import display_matrix
 from nstd.media.read.probe import is_cover
 from nstd.media.read.scan import open_film, scan
 from nstd.media.read.structure import ends_early
-from nstd.media.write.saying import Numbers, sayings, unkept
+from nstd.media.write.saying import Numbering, sayings, unkept
 from nstd.media.write.timecode import clocked
 
 _MILLISECOND = Fraction(1, 1000)
@@ -49,7 +49,7 @@ class Promise:
     kinds: Sequence[str]
     chapters: int
     said: Mapping[str, str]
-    places: Numbers
+    places: Numbering
     colors: tuple[int, ...]
     aspect: Fraction = Fraction(1)
     matrix: Sequence[int] | None = None

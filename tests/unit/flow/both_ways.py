@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from nstd.flow.differences import Plane
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 
 Mend = Callable[[Plane, Plane, Plane], Plane]
 
 
 def both_ways(
-    mend: Mend, earlier: Image, later: Image, backward: Tensor, forward: Tensor
+    mend: Mend, earlier: ImageU8, later: ImageU8, backward: Tensor, forward: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Backward and forward flow, `[1, 2, height, width]`, each mended."""
     own, other = later.astype(np.float32), earlier.astype(np.float32)

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.errors import DamagedError, StorageError
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.keep import FrameKeeper
 from tests.films import names
 
 
-def noise(seed: int, height: int = 37, width: int = 53) -> Image:
+def noise(seed: int, height: int = 37, width: int = 53) -> ImageU8:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 

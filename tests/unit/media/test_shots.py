@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nstd.errors import TruncatedError
-from nstd.media.frame import Frame, Image
+from nstd.media.frame import Frame, ImageU8
 from nstd.media.read.shots import LONGEST_FLASH, LOOK_AHEAD, LOOK_BACK, ShotFrame, with_cuts
 from tests.scenes import texture
 
@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 90, 160
 
 def shot(
     seed: int, length: int, speed: int = 1, level: int = 128, contrast: float = 1.0
-) -> list[Image]:
+) -> list[ImageU8]:
     """A pan over a textured wall, `speed` pixels a frame, with sensor noise of 2 code values."""
     wall = texture(HEIGHT, WIDTH + length * speed, seed).astype(np.float64)
     wall = 0.3 * wall + 0.7 * wall.mean(axis=2, keepdims=True)  # colors of a scene are akin
@@ -28,11 +28,11 @@ def shot(
     ]
 
 
-def _codes(values: object) -> Image:
+def _codes(values: object) -> ImageU8:
     return np.rint(np.clip(np.asarray(values, dtype=np.float64), 0, 255)).astype(np.uint8)
 
 
-def dissolve(before: list[Image], after: list[Image], length: int) -> list[Image]:
+def dissolve(before: list[ImageU8], after: list[ImageU8], length: int) -> list[ImageU8]:
     """`before` turns into `after` in `length` mixed frames."""
     mixed = []
     for n, (a, b) in enumerate(zip(before[-length:], after[:length], strict=True), start=1):
@@ -41,17 +41,17 @@ def dissolve(before: list[Image], after: list[Image], length: int) -> list[Image
     return before[:-length] + mixed + after[length:]
 
 
-def lit(image: Image, factor: float, offset: float = 0.0) -> Image:
+def lit(image: ImageU8, factor: float, offset: float = 0.0) -> ImageU8:
     return _codes(image * factor + offset)
 
 
-def frames(images: Sequence[Image], first: int = 0) -> Iterator[Frame]:
+def frames(images: Sequence[ImageU8], first: int = 0) -> Iterator[Frame]:
     for index, image in enumerate(images):
         if index >= first:
             yield Frame(image, index, index, 1, Fraction(1, 25))
 
 
-def cuts(images: Sequence[Image]) -> list[int]:
+def cuts(images: Sequence[ImageU8]) -> list[int]:
     found = list(with_cuts(frames(images)))
     assert [one.frame.index for one in found] == list(range(len(images)))
     assert found[0].begins_shot

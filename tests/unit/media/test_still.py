@@ -12,18 +12,18 @@ from PIL import ImageCms
 
 from nstd.errors import UnreadableError, UnsupportedError, VanishedError
 from nstd.files import publish
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.media.names import STILL_SUFFIXES
 from nstd.media.pictures import read_still, read_style_image
 from nstd.media.read.limits import Limits
 from nstd.media.still import Still
-from nstd.media.still_notes import Notes
+from nstd.media.still_notes import StillNotes
 from nstd.media.still_write import encode_still
 from tests.films import names
 from tests.stills import keeping
 
 
-def blocks(height: int = 32, width: int = 48) -> Image:
+def blocks(height: int = 32, width: int = 48) -> ImageU8:
     """Even 16×16 blocks, so that JPEG keeps their colors."""
     rng = np.random.default_rng(3)
     colors = rng.integers(30, 226, (height // 16, width // 16, 3), dtype=np.uint8)
@@ -33,13 +33,13 @@ def blocks(height: int = 32, width: int = 48) -> Image:
 pillow_heif.register_heif_opener()
 
 
-def saved(path: Path, image: Image | PIL.Image.Image, **options: Any) -> Path:
+def saved(path: Path, image: ImageU8 | PIL.Image.Image, **options: Any) -> Path:
     picture = image if isinstance(image, PIL.Image.Image) else PIL.Image.fromarray(image)
     picture.save(path, **options)
     return path
 
 
-def difference(one: Image, other: Image) -> int:
+def difference(one: ImageU8, other: ImageU8) -> int:
     return int(np.abs(one.astype(int) - other.astype(int)).max())
 
 
@@ -254,7 +254,7 @@ def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path) -> None:
 def test_exif_too_long_for_jpeg_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     exif = PIL.Image.Exif()
     exif[0x010F] = "M" * 70_000
-    still = Still(blocks(), None, "PNG", notes=Notes(exif=exif.tobytes()))
+    still = Still(blocks(), None, "PNG", notes=StillNotes(exif=exif.tobytes()))
     part = encode_still(blocks(), still, tmp_path / "a.jpg", quality=90)
     assert read_still(part).notes.exif is None
     assert keeping(still, tmp_path / "a.jpg").lost == ("EXIF data",)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.media.frame import Image
+from nstd.media.frame import ImageU8
 from nstd.paint.pictures import to_tensor
 from nstd.scoring import FilmScore, Matched, StyleMeter, measure
 from nstd.scoring.numbers import FLOOR
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 48, 64
 LENGTH = 8
 
 
-def panned(seed: int, frames: int = LENGTH) -> list[Image]:
+def panned(seed: int, frames: int = LENGTH) -> list[ImageU8]:
     """A camera that moves by half a pixel a frame over a smooth picture."""
     whole = texture(2 * HEIGHT, 2 * WIDTH + frames, seed, slope=2.0)
     views = [whole[:, n : n + 2 * WIDTH].astype(np.float64) for n in range(frames)]
@@ -32,8 +32,8 @@ SOURCE = panned(1)
 
 
 def score(
-    painted: Sequence[Image],
-    source: Sequence[Image] = SOURCE,
+    painted: Sequence[ImageU8],
+    source: Sequence[ImageU8] = SOURCE,
     *,
     cuts: Sequence[int] = (),
     segment_frames: int = 100,
@@ -44,7 +44,7 @@ def score(
     return measure(frames, segment_frames=segment_frames, style=style)
 
 
-def each(change: Callable[[int, Image], np.ndarray]) -> list[Image]:
+def each(change: Callable[[int, ImageU8], np.ndarray]) -> list[ImageU8]:
     """The source's frames, changed."""
     changed = [change(n, image.astype(np.float64)) for n, image in enumerate(SOURCE)]
     return [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in changed]

@@ -13,7 +13,7 @@ from nstd.errors import BusyError, NstdError, UsageError, WeightsError
 from nstd.files import file_sha256
 from nstd.weights import catalog, convert
 from nstd.weights.canonical import load_weights
-from nstd.weights.convert import Layout, import_weights
+from nstd.weights.convert import KeyLayout, import_weights
 from nstd.weights.file import LAYERS
 from tests.networks import (
     activations,
@@ -28,7 +28,7 @@ from tests.unit.weights.conftest import WIDTHS
 def test_imports_of_one_network_in_three_conventions_compute_the_same(
     torchvision_file: Path, tmp_path: Path, cache: Path
 ) -> None:
-    files: dict[Layout, Path] = {
+    files: dict[KeyLayout, Path] = {
         "torchvision": torchvision_file,
         "gatys": make_gatys(tmp_path / "gatys.pth", torchvision_file),
         "jcjohnson": make_jcjohnson(tmp_path / "jcjohnson.pth", torchvision_file),
