@@ -1,0 +1,106 @@
+"""`nstd.stylize`: a film or a picture, from a file into a file."""
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from nstd.api.progress import OnProgress
+from nstd.api.recipes import (
+    ENCODING,
+    LOOK,
+    MACHINE,
+    READING,
+    Style,
+    configured,
+    look_of,
+    require_known,
+)
+from nstd.api.running import Watcher, run
+from nstd.config import output_from_options, reading_from_options
+from nstd.errors import UsageError
+from nstd.media.numbered import stem_of
+from nstd.style.recipe import StyleRecipe
+from nstd.submit.frames import parse_frames
+from nstd.submit.freeze import ENCODER_THREADS
+from nstd.submit.names import output_extension
+from nstd.submit.output import OutputSpec
+from nstd.work.result import Result
+from nstd.work.stylize import stylize as paint_files
+
+FILES = ("accept_truncated", "strict")
+"""Keys of the configuration that say what becomes of odd sources."""
+
+OPTIONS = (*LOOK, *ENCODING, *READING, *MACHINE, *FILES, "config", "frames", "overwrite")
+
+
+def stylize(
+    source: str | PathLike[str],
+    *,
+    output: str | PathLike[str] | None = None,
+    style: Style | Sequence[Style] | None = None,
+    recipe: StyleRecipe | str | None = None,
+    on_progress: OnProgress | None = None,
+    **options: Any,
+) -> Result:
+    """Paint a film or a picture; the same as the command `nstd stylize`.
+
+    What is interrupted or killed goes on where it stopped when the same is asked for again, by this
+    function or the command; what is finished is left as it is. Needs no daemon, and leaves the
+    caller's logging and signal handlers alone.
+
+    Args:
+        source: A film, a picture, or numbered images as `shot_%04d.png`.
+        output: The file it becomes, or a folder: one that is there, or a name that ends in "/".
+            None: beside the source, as `NAME-painted` with a suffix of its own.
+        style: As `nstd.recipe` has it.
+        recipe: The whole look instead of `style` and a recipe's keys; or the name of a recipe of
+            the configuration, with which these may be given.
+        on_progress: Called in the calling thread with a `Progress` after each step and frame. What
+            it raises ends painting at the next step, and is raised here.
+        **options: The other options of `nstd stylize`, as docs/python.md lists them: keys of a
+            recipe (`strength`, `size`…), of the output (`codec`, `quality`…) and of reading
+            (`deinterlace`…); `frames`, `overwrite`, `accept_truncated`, `strict`; `device`,
+            `threads`, `config`, `state_dir`, `cache_dir`.
+
+    Returns:
+        What became of it; its `error` is None.
+
+    Raises:
+        UsageError: An option is unknown or wrong, or the output is there already.
+        InputError: The source cannot be used.
+        NstdError: Anything else that `nstd.errors` lists.
+        KeyboardInterrupt: The user interrupted it; what is painted is kept.
+    """
+    require_known(options, OPTIONS)
+    config = configured(options)
+    look = look_of(config, style, recipe, {key: options.get(key) for key in LOOK})
+    given = {key: None if options.get(key) is None else str(options[key]) for key in ENCODING}
+    spec = OutputSpec(
+        encode=output_from_options(config, given).settings(ENCODER_THREADS),
+        segment_frames=config.segment_frames,
+        accept_truncated=options.get("accept_truncated") or config.accept_truncated,
+        strict=options.get("strict") or config.strict,
+        overwrite=bool(options.get("overwrite")),
+        limits=config.limits_of(),
+        reading=reading_from_options(config, {key: options.get(key) for key in READING}),
+    )
+    frames = parse_frames(options.get("frames"))
+    path = Path(source)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "Name one film or picture in it")
+    destination = _beside(path, spec) if output is None else fspath(output)
+
+    def work(watcher: Watcher) -> list[Result]:
+        return paint_files(config, [path], look, spec, destination, watcher, frames=frames)
+
+    (result,) = run(work, on_progress)
+    if result.error is not None:
+        raise result.error
+    return result
+
+
+def _beside(source: Path, spec: OutputSpec) -> Path:
+    """Where a painted file goes if nobody says so."""
+    stem = stem_of(source) if "%" in source.name else source.stem
+    return source.with_name(f"{stem}-painted.{output_extension(source, spec.encode)}")

@@ -1,0 +1,107 @@
+"""Keyword arguments → configuration, look and encoding. Their names are the keys of config.yaml."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from nstd.config import Config, OutputOverride, RecipeConfig, load_config, recipe_from_options
+from nstd.config.reading import ReadingOverride
+from nstd.config.values import Context
+from nstd.config.words import did_you_mean, quote
+from nstd.errors import UsageError
+from nstd.style.recipe import StyleRecipe
+
+Style = str | PathLike[str] | Mapping[str, Any]
+"""A style image: the name of one that ships, a file, or `{"image": …, "weight": …, "scale": …}`."""
+
+Keys = dict[str, Any]
+
+MACHINE = ("device", "threads", "state_dir", "cache_dir")
+"""Where painting is done, and where it keeps what it needs."""
+
+LOOK, ENCODING, READING = RecipeConfig.keys(), OutputOverride.keys(), ReadingOverride.keys()
+
+
+def recipe(style: Style | Sequence[Style] | None = None, **keys: Any) -> StyleRecipe:
+    """A look, from the keys that a recipe has in config.yaml.
+
+    Args:
+        style: The style image: the name of one that ships (`nstd styles`), a file, or a mapping of
+            `image`, `weight` and `scale`. Of several, in a list, the look is a blend.
+        **keys: The recipe's other keys, such as `strength`, `size` or `levels`.
+
+    Raises:
+        UsageError: A key is unknown, or a value is wrong.
+    """
+    require_known(keys, LOOK)
+    return look_of(configured({}), style, None, keys)
+
+
+def look_of(
+    config: Config,
+    style: Style | Sequence[Style] | None,
+    base: StyleRecipe | str | None,
+    keys: Mapping[str, Any],
+) -> StyleRecipe:
+    """The look that is asked for.
+
+    Args:
+        config: For its recipes and its network.
+        style: As `recipe` has it.
+        base: A whole recipe, or the name of one in `config`; None for the defaults.
+        keys: Further keys of a recipe, None where not given.
+
+    Raises:
+        UsageError: A value is wrong, or there is no such recipe; or `base` is a whole recipe and
+            there is more to be said of the look.
+    """
+    given = {key: value for key, value in keys.items() if value is not None}
+    if style is not None:
+        given["styles"] = _styles(style)
+    if not isinstance(base, StyleRecipe):
+        return recipe_from_options(config, name=base, overrides=given)
+    if given:
+        raise UsageError(
+            f"The recipe is given whole, and {next(iter(given))} besides",
+            "Give one of them; dataclasses.replace makes another recipe of one",
+        )
+    return base
+
+
+def configured(options: Mapping[str, Any]) -> Config:
+    """The configuration file that is named, or the defaults, with the options about the machine.
+
+    No file is looked for: what a program paints must not depend on where it was started.
+
+    Args:
+        options: May have `config`, the file, and keys of `MACHINE`.
+
+    Raises:
+        ConfigError: Something in the file is wrong.
+        UsageError: An option is wrong.
+    """
+    context = Context(base=Path.cwd())
+    given = {key: options[key] for key in MACHINE if options.get(key) is not None}
+    if "device" in given:
+        given["devices"] = given.pop("device")
+    own = Config.model_validate(given, context=context)
+    if options.get("config") is None:
+        return own
+    file = load_config(Path(options["config"]))
+    return file.model_copy(update={key: getattr(own, key) for key in given})
+
+
+def require_known(keys: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raise UsageError where one of `keys` is none that is `known`."""
+    for key in keys:
+        if key not in known:
+            raise UsageError(
+                f"There is no option {quote(key)}{did_you_mean(key, known)}",
+                "docs/python.md lists them",
+            )
+
+
+def _styles(style: Style | Sequence[Style]) -> list[Any]:
+    several = [style] if isinstance(style, str | PathLike | Mapping) else style
+    return [dict(one) if isinstance(one, Mapping) else fspath(one) for one in several]

@@ -1,0 +1,117 @@
+"""A run in a thread of its own, so that its caller can be interrupted and it ends cleanly.
+
+Python delivers Ctrl-C to the main thread, in the middle of whatever that does. Painting is to stop
+between two steps instead, with its ledger in order. So it runs in a thread of its own, and the
+caller's thread waits for it: `on_progress` is called there, and errors are raised there.
+"""
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import TypeVar
+
+from nstd.api.progress import OnProgress, Progress, stepped
+from nstd.errors import Interrupted
+from nstd.ledger.job import Job
+from nstd.style.optimize import Iterate
+
+_Made = TypeVar("_Made")
+
+
+class Watcher:
+    """The observer of one input: passes on what it sees, and stops when it is told to.
+
+    Args:
+        tell: Given what it sees; called by the thread that paints.
+    """
+
+    def __init__(self, tell: Callable[[Progress], object]) -> None:
+        self._tell = tell
+        self._stop = Event()
+        self._painted = 0
+        self._total: int | None = None
+
+    def stop(self) -> None:
+        """Ask painting to end at its next step."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.is_set()
+
+    def began(self, job: Job, *, painted: int, total: int) -> None:
+        """A film begins, or goes on."""
+        del job
+        self._painted, self._total = painted, total or None
+        self._tell(Progress(painted=painted, total=self._total))
+
+    def turn(self, number: int, count: int) -> None:
+        """Nothing to tell: there is one input alone."""
+
+    def doing(self, what: str) -> None:
+        """Something begins that takes a while before the next step.
+
+        Raises:
+            Interrupted: `stop` was called: better now than after that.
+        """
+        if self.stopping:
+            raise Interrupted(f"It was stopped before {what}")
+        self._tell(Progress(painted=self._painted, total=self._total, doing=what))
+
+    def alive(self) -> None:
+        """Nothing to tell."""
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """A step was taken."""
+        self._tell(stepped(self._painted, self._total, frame, iterate))
+
+    def painted(self, frame: int) -> None:
+        """A frame is finished, or one that was kept is passed by."""
+        del frame
+        self._painted += 1
+        self._tell(Progress(painted=self._painted, total=self._total))
+
+
+def run(work: Callable[[Watcher], _Made], on_progress: OnProgress | None) -> _Made:
+    """Do `work` in a thread, and pass on what it tells and gives.
+
+    Whatever `on_progress` raises ends the work at its next step, and so does an interrupt by the
+    user (`KeyboardInterrupt`); it is raised once the work has ended, a second interrupt at once.
+
+    Args:
+        work: Called with its observer.
+        on_progress: Called by this thread; None where nobody wants to know.
+
+    Raises:
+        NstdError: What `work` raises.
+    """
+    told: SimpleQueue[Progress | None] = SimpleQueue()
+    watcher = Watcher(told.put if on_progress else lambda _: None)
+    made: list[_Made] = []
+    failed: list[BaseException] = []
+
+    def worked() -> None:
+        try:
+            made.append(work(watcher))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            failed.append(error)
+        finally:
+            told.put(None)
+
+    # A daemon: a process that is to end at once need not wait for a step, since a kill is safe.
+    thread = Thread(target=worked, name="nstd", daemon=True)
+    try:
+        thread.start()
+        while (progress := told.get()) is not None:
+            if on_progress is not None:
+                on_progress(progress)
+    except BaseException:
+        watcher.stop()
+        if thread.ident is not None:
+            thread.join()
+        raise
+    thread.join()
+    if failed:
+        raise failed[0]
+    return made[0]
