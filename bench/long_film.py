@@ -26,7 +26,7 @@ from PIL import Image
 from art.harbor.film import write_film
 from nstd.config import Config, recipe_from_options
 from nstd.media.write.codecs import EncodeSettings
-from nstd.paint.pictures import to_tensor
+from nstd.painting.pictures import to_tensor
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import Matched
 from nstd.scoring.numbers import gradient_energy

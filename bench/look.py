@@ -21,9 +21,9 @@ from skimage.metrics import structural_similarity
 
 from nstd.cache import TensorCache
 from nstd.media.pictures import read_still
-from nstd.paint.painter import build_painter
-from nstd.paint.pictures import to_image, to_tensor
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.painter import build_painter
+from nstd.painting.pictures import to_image, to_tensor
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.device import prepare
 from nstd.style.devices import choose_devices
 from nstd.style.optimize import Painter, stylize_frame

@@ -19,7 +19,7 @@ import torch
 
 from nstd.config import Config, recipe_from_options
 from nstd.media.pictures import read_still
-from nstd.paint.pictures import to_tensor
+from nstd.painting.pictures import to_tensor
 from nstd.scoring.style import make_painter
 from nstd.style import sobolev
 from nstd.style.optimize import Painter, stylize_frame

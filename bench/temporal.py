@@ -60,7 +60,7 @@ from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import read_shots
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
-from nstd.paint.pictures import to_image, to_tensor
+from nstd.painting.pictures import to_image, to_tensor
 from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore

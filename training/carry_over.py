@@ -24,7 +24,7 @@ from torch import Tensor
 
 from nstd.files import part_path, removed_on_failure, replace
 from nstd.media.pictures import read_still
-from nstd.paint.pictures import to_image, to_tensor
+from nstd.painting.pictures import to_image, to_tensor
 from nstd.style.ladder import Level, PlannedLevel
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network

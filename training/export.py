@@ -11,7 +11,7 @@ from torch import Tensor
 from nstd.files import file_sha256
 from nstd.gallery import list_styles
 from nstd.media.pictures import read_still
-from nstd.paint.pictures import to_tensor
+from nstd.painting.pictures import to_tensor
 from nstd.style.network import Network, readout_factor
 from nstd.style.recipe import STYLE_LAYERS
 from nstd.style.targets import resize_to_edge

@@ -25,7 +25,7 @@ from nstd.files import size_text
 from nstd.log import set_up_logging
 from nstd.media.write.codecs import CODECS
 from nstd.media.write.hardware import why_no_nvenc
-from nstd.paint.plan import PACKAGES
+from nstd.painting.plan import PACKAGES
 from nstd.style.devices import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit.freeze import paints_on_gpu, require_depth

@@ -12,7 +12,7 @@ from nstd.media.read.limits import Limits
 from nstd.media.read.reader import read_frames
 from nstd.media.read.reading import Reading
 from nstd.media.read.shots import read_shots
-from nstd.paint.pictures import scaled
+from nstd.painting.pictures import scaled
 from nstd.scoring.measuring import Matched
 
 _ROUNDING_PX = 2

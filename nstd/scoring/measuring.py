@@ -8,7 +8,7 @@ from torch import Tensor
 from nstd.flow import Checked, Dis, Estimator, Farneback, Flow, with_flows
 from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import ImageU8
-from nstd.paint.pictures import to_tensor
+from nstd.painting.pictures import to_tensor
 from nstd.scoring.numbers import compare, contrast, gradient_energy, luminance
 from nstd.scoring.result import FilmScore, FrameScore
 from nstd.scoring.style import StyleMeter

@@ -8,8 +8,8 @@ from torch import Tensor
 from nstd.cache import TensorCache
 from nstd.config import Config
 from nstd.flow import Flow
-from nstd.paint.painter import build_painter
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.painter import build_painter
+from nstd.painting.plan import ExecutionPlan
 from nstd.scoring.numbers import revealed
 from nstd.scoring.places import PlacesStyle
 from nstd.scoring.result import StyleScore

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from nstd.errors import DeviceMemoryError, ShortMemoryError, UnsupportedError
 from nstd.files import size_text
-from nstd.paint.memory import Memory, memory_of
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.memory import Memory, memory_of
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import SHORTEST_EDGE_PX, plan_levels
 from nstd.style.recipe import StyleRecipe
 from nstd.temporal.shot import STEPS_SHARE

@@ -11,7 +11,7 @@ from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.frame import VideoInfo
 from nstd.media.numbered import Numbered, find_numbered
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places

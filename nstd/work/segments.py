@@ -25,7 +25,7 @@ from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins, write_trial
-from nstd.paint.pictures import at_depth, scaled, to_image, to_pixels, to_tensor
+from nstd.painting.pictures import at_depth, scaled, to_image, to_pixels, to_tensor
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, stylize_frame
 from nstd.style.targets import resize

@@ -13,9 +13,9 @@ from nstd.media.image_film import read_images
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import LOOK_BACK, ShotFrame, with_cuts
-from nstd.paint.memory import host_memory
-from nstd.paint.pictures import scaled, to_tensor
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.memory import host_memory
+from nstd.painting.pictures import scaled, to_tensor
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.temporal.shot import Predecessor
 from nstd.work.film import Film

@@ -30,8 +30,8 @@ from nstd.files import empty_folder
 from nstd.flow import Estimator, choose_estimator
 from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
-from nstd.paint.painter import Told, build_painter
-from nstd.paint.plan import ExecutionPlan, differences
+from nstd.painting.painter import Told, build_painter
+from nstd.painting.plan import ExecutionPlan, differences
 from nstd.style.device import prepare, use_threads
 from nstd.style.devices import DeviceInfo, choose_devices
 from nstd.style.optimize import Painter

@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 from nstd.ledger.schema import MIGRATIONS
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.devices import choose_devices
 from tests.e2e.looking import pictures
 from tests.e2e.program import Ended, Program, digest

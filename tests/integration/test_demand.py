@@ -9,7 +9,7 @@ import pytest
 from nstd.errors import ConfigError, ShortMemoryError, UnsupportedError
 from nstd.ledger.job import JobState
 from nstd.media.read.limits import Limits
-from nstd.paint.memory import Memory
+from nstd.painting.memory import Memory
 from nstd.style.ladder import Level
 from nstd.style.recipe import Temporal
 from nstd.work import demand

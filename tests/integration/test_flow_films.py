@@ -24,8 +24,8 @@ from nstd.media.frame import ImageU8
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.paint.pictures import to_tensor
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.pictures import to_tensor
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import Level
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Temporal

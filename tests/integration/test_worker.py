@@ -28,7 +28,7 @@ from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings, Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
-from nstd.paint.plan import SHORTEST_HISTORY
+from nstd.painting.plan import SHORTEST_HISTORY
 from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nstd.media.frame import ImageU8
-from nstd.paint.pictures import to_tensor
+from nstd.painting.pictures import to_tensor
 from nstd.scoring import FilmScore, Matched, StyleMeter, measure
 from nstd.scoring.numbers import FLOOR
 from nstd.scoring.places import PlacesStyle

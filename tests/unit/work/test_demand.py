@@ -7,7 +7,7 @@ import pytest
 
 from nstd.errors import UnsupportedError
 from nstd.media.read.limits import Limits
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import parse_levels
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.work.demand import BASE_BYTES, Estimate, estimate

@@ -12,7 +12,7 @@ from nstd.errors import LedgerError
 from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
 from nstd.media.write.codecs import CODECS, PRESETS, EncodeSettings
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.plan import ExecutionPlan
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from nstd.paint.memory import Memory
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.memory import Memory
+from nstd.painting.plan import ExecutionPlan
 from nstd.work import sequence
 from nstd.work.sequence import flow_threads
 

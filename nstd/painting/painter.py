@@ -9,8 +9,8 @@ import torch
 from nstd.errors import UnreadableError, WeightsError
 from nstd.files import file_sha256
 from nstd.media.pictures import read_style_image
-from nstd.paint.pictures import to_tensor
-from nstd.paint.plan import ExecutionPlan
+from nstd.painting.pictures import to_tensor
+from nstd.painting.plan import ExecutionPlan
 from nstd.style.device import device_errors
 from nstd.style.network import Network
 from nstd.style.optimize import Painter

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nstd.paint.pictures import at_depth, to_image, to_pixels, to_tensor
+from nstd.painting.pictures import at_depth, to_image, to_pixels, to_tensor
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 5), st.integers(1, 5), st.just(3))))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.errors import LedgerError
-from nstd.paint.plan import PACKAGES, ExecutionPlan, installed_versions
+from nstd.painting.plan import PACKAGES, ExecutionPlan, installed_versions
 
 counts = st.integers(1, 1024)
 plans = st.builds(

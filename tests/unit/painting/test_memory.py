@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nstd.errors import StorageError
-from nstd.paint.memory import Memory, host_memory, memory_of
+from nstd.painting.memory import Memory, host_memory, memory_of
 
 MIB = 1 << 20
 
