@@ -17,13 +17,13 @@ from nstd.errors import (
     contained,
 )
 from nstd.files import facts_of, opened, readable
+from nstd.intake.stability import opens_later, seconds_of_grace
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.output import OutputSpec
-from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.limits import require_within_limits
 
 if TYPE_CHECKING:

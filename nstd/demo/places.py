@@ -1,13 +1,12 @@
 """Files of the demonstration, none of which takes the place of a user's own."""
 
-import fcntl
 import filecmp
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from nstd.disks.locks import locked
 from nstd.errors import BusyError, OutputExistsError, from_os_error
 from nstd.files import publish
 
@@ -37,39 +36,18 @@ class Places:
         """Both side by side."""
         return self.folder / "sheet.png"
 
-    def make(self) -> None:
-        """Make the folder.
-
-        Raises:
-            StorageError: The file system refused.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise from_os_error(error, self.folder, "making the folder") from error
-
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep another demonstration out of the folder.
+        """Make the folder, and keep another demonstration out of it.
 
         Raises:
             BusyError: One is at work there.
-            StorageError: The folder cannot be locked.
+            StorageError: The folder cannot be made or locked.
         """
-        try:
-            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            raise from_os_error(error, self.folder, "opening") from error
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f"Another demonstration is at work in {self.folder}") from error
-        except OSError as error:
-            raise from_os_error(error, self.folder, "locking") from error
-        else:
+        with locked(self.folder) as mine:
+            if not mine:
+                raise BusyError(f"Another demonstration is at work in {self.folder}")
             yield
-        finally:
-            os.close(folder)
 
     def require_in_order(self) -> None:
         """See that a later file is not there without the earlier one: it would be somebody else's.

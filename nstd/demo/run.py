@@ -77,7 +77,6 @@ def make_demo(
     device_names(config)
     choose_network(recipe.network, config.cache_dir, gpu=paints_on_gpu(config))
     places = Places(absolute(folder))
-    places.make()
     with places.held():
         if not overwrite:
             places.require_in_order()

@@ -1,1 +1,1 @@
-"""Which file system a folder is on, and whether it is the one that it was on before."""
+"""Which file system a folder is on, whether it is the one it was on before, and locks there."""

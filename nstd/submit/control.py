@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nstd.config import Config
+from nstd.disks.locks import locked
 from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
 from nstd.ledger.job import Event, Job, JobKey, JobState, Json, Segment
 from nstd.ledger.store import BEGUN_ANEW, JobStore
@@ -19,9 +20,10 @@ from nstd.submit.notice import announced
 
 UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 
+_LOCK = "daemon.lock"
+
 LOCK_SECONDS = 1.0
 """How long the lock is tried for where it is required: who only looks holds it for a moment."""
-
 
 NOTED_SECONDS = 86_400.0
 """How long a job that is over is among those that something is worth knowing of."""
@@ -114,27 +116,15 @@ def daemon_lock(config: Config, *, required: bool) -> Iterator[bool]:
     Raises:
         BusyError: Another process holds it, and `required` is true.
     """
-    path = _lock_path(config)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise from_os_error(error, path, "opening") from error
-    with file:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if not required:
-                    yield False
-                    return
-                if time.monotonic() >= deadline:
-                    raise BusyError(f"Another nstd works on {config.state_dir} already") from error
-                time.sleep(0.02)
-        with announced(config):
-            yield True
+    seconds = LOCK_SECONDS if required else 0.0
+    with locked(config.state_dir, _LOCK, seconds=seconds, mode=0o644) as mine:
+        if mine:
+            with announced(config):
+                yield True
+        elif required:
+            raise BusyError(f"Another nstd works on {config.state_dir} already")
+        else:
+            yield False
 
 
 def is_worked_on(config: Config) -> bool:
@@ -143,7 +133,7 @@ def is_worked_on(config: Config) -> bool:
     Raises:
         StorageError: The lock cannot be looked at.
     """
-    path = _lock_path(config)
+    path = config.state_dir / _LOCK
     try:
         with path.open("rb") as file:
             # Shared, so that two that look are not taken for a daemon by each other.
@@ -391,7 +381,3 @@ def _no_such_job(number: int) -> LedgerError:
 
 def _ledger_path(config: Config) -> Path:
     return config.state_dir / "ledger.sqlite3"
-
-
-def _lock_path(config: Config) -> Path:
-    return config.state_dir / "daemon.lock"

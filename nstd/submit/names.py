@@ -1,9 +1,7 @@
 """What outputs are called."""
 
-import fcntl
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +9,8 @@ from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 from nstd.config import BatchConfig, FolderConfig, output_name
-from nstd.errors import BusyError, OutputExistsError, UnsupportedError, from_os_error
+from nstd.disks.locks import locked
+from nstd.errors import BusyError, OutputExistsError, UnsupportedError
 from nstd.files import facts_of
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -53,24 +52,10 @@ def naming(state_dir: Path) -> Iterator[None]:
         BusyError: Another one takes that long.
         StorageError: The state folder cannot be written to.
     """
-    path = state_dir / "naming.lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise from_os_error(error, path, "opening") from error
-    deadline = time.monotonic() + NAMING_SECONDS
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    raise BusyError(f"Another nstd queues films in {state_dir}") from error
-                time.sleep(0.01)
+    with locked(state_dir, "naming.lock", seconds=NAMING_SECONDS) as mine:
+        if not mine:
+            raise BusyError(f"Another nstd queues films in {state_dir}")
         yield
-    finally:
-        os.close(descriptor)  # which gives the lock back
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Networks by name: where they lie, which are at hand, whether they are sound."""
 
 import difflib
-import fcntl
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nstd.disks.locks import locked
 from nstd.errors import BusyError, UsageError, WeightsError, from_os_error
 from nstd.files import file_sha256
 from nstd.weights.file import inspect_weights
@@ -181,7 +181,7 @@ def check_name(name: str) -> None:
 
 
 @contextmanager
-def locked(cache_dir: Path) -> Iterator[None]:
+def writing(cache_dir: Path) -> Iterator[None]:
     """Hold the folder of networks for writing; other processes that want it are told so.
 
     Raises:
@@ -189,21 +189,12 @@ def locked(cache_dir: Path) -> Iterator[None]:
         StorageError: The folder cannot be made or written.
     """
     folder = weights_folder(cache_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("wb")
-    except OSError as error:
-        raise from_os_error(error, folder, "writing to") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with locked(folder, ".lock") as mine:
+        if not mine:
             raise BusyError(
                 f"Another nstd is fetching or importing weights into {folder}",
                 "Wait for it to end, then try again",
-            ) from error
-        except OSError as error:
-            raise from_os_error(error, folder, "locking") from error
+            )
         yield
 
 

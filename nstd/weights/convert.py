@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from nstd.errors import StorageError, UsageError, WeightsError, from_os_error
 from nstd.files import file_sha256
 from nstd.weights.canonical import save_weights, tensors_digest
-from nstd.weights.catalog import check_name, locked, shipped, weights_path
+from nstd.weights.catalog import check_name, shipped, weights_path, writing
 from nstd.weights.file import LAYERS, inspect_weights, present_layers, sniff
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def import_weights(
     if layout == "nstd" and is_safe:
         metadata = {**_own_metadata(source), **metadata}
     tensors = canonical_tensors(read_tensors(source), layout, source)
-    with locked(cache_dir):
+    with writing(cache_dir):
         return store(tensors, name, cache_dir, metadata)
 
 

@@ -9,7 +9,7 @@ import torch
 
 from nstd.errors import DownloadError, WeightsError
 from nstd.files import file_sha256
-from nstd.weights.catalog import VGG19, locked, weights_folder, weights_path
+from nstd.weights.catalog import VGG19, weights_folder, weights_path, writing
 from nstd.weights.convert import Normalization, canonical_tensors, provenance, read_tensors, store
 from nstd.weights.download import Progress, discard, download
 from nstd.weights.file import inspect_weights
@@ -59,7 +59,7 @@ def fetch_vgg19(
     url = url or origin.url
     prefix = (sha256_prefix or origin.sha256_prefix).lower()
     part = weights_folder(cache_dir) / f"vgg19-{prefix}.pth.part"
-    with locked(cache_dir):
+    with writing(cache_dir):
         download(url, part, progress=progress, timeout=timeout, reserve=_CONVERTED_BYTES)
         digest = _checked_hash(part, url, prefix)
         tensors = _converted(part, origin)

@@ -25,9 +25,9 @@ from nstd.submit.inputs import (
     watching_folder,
 )
 from nstd.submit.names import Entry
-from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
+from nstd.work.originals import Clearing
 from nstd.work.result import Result, paths_of, result_of, until_stopped, why_not, work_off
 from nstd.work.worker import Worker, make_worker
 

@@ -17,14 +17,13 @@ from functools import partial
 from pathlib import Path
 
 from nstd.config import Config
+from nstd.disks.locks import locked
 from nstd.errors import BusyError, from_os_error
 from nstd.files import part_path
 from nstd.ledger.job import Job, JobKey, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.write.numbered import rest_path
-from nstd.weights.catalog import locked as locked_weights
-from nstd.weights.catalog import weights_folder
-from nstd.work.locks import locked
+from nstd.weights.catalog import weights_folder, writing
 
 PART_SECONDS = 86400.0
 """A part file is never taken for abandoned before it is this old: none is written to for so long,
@@ -255,7 +254,7 @@ def _look_at_downloads(found: _Round, cache: Path) -> None:
 
 def _remove_download(part: Path, cache: Path) -> bool:
     try:
-        with locked_weights(cache):
+        with writing(cache):
             return _remove_file(part)
     except BusyError:
         return False

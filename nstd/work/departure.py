@@ -48,7 +48,7 @@ _CHUNK = 1 << 20
 class Departure:
     """One file on its way out of its folder.
 
-    Nothing here keeps others away that have the same file in hand: see `nstd.work.locks`.
+    Nothing here keeps others away that have the same file in hand: see `nstd.disks.locks`.
 
     Args:
         source: The file, under its own name.

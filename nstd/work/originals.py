@@ -1,12 +1,19 @@
-"""What becomes of an original once its painted film is in place: it stays, goes, or is moved."""
+"""What becomes of an original once its painted film is in place: it stays, goes, or is moved.
+
+After that its job's work folder goes too. None of this needs a device: whoever starts does first
+what was left undone of jobs that are over, whether there is anything to paint or not.
+"""
 
 import logging
 import os
+import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from nstd.config import SIDECAR_SUFFIX, sidecar_of
+from nstd.disks.locks import locked
 from nstd.errors import (
     BeingWrittenError,
     BusyError,
@@ -16,6 +23,7 @@ from nstd.errors import (
     OutputExistsError,
     StorageError,
     UsageError,
+    from_os_error,
 )
 from nstd.files import file_sha256
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
@@ -27,15 +35,20 @@ from nstd.media.numbered import find_numbered
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.departure import Departure, short_hash
-from nstd.work.locks import locked
 
 logger = logging.getLogger(__name__)
 
-LOCK_PREFIX = "original-"
+_LOCK_PREFIX = "original-"
 """Of the folders that are locked while an original is in hand, among the jobs' work folders."""
 
 _SETTLED = frozenset({JobState.DONE, JobState.CANCELED})
 """States of a film's other jobs in which they need the original no more."""
+
+VANISHED_KEPT_SECONDS = 7 * 86400.0
+"""How long the frames of a film that has vanished are kept: it may come back."""
+
+_OVER = frozenset({JobState.DONE, JobState.CANCELED, JobState.VANISHED})
+"""States of jobs whose work folders are needed no more."""
 
 
 class Settlement:
@@ -82,7 +95,7 @@ class Settlement:
         if self._output.originals == "keep":
             return None
         # One film may have several jobs, and one name may be that of several films in turn.
-        lock = self._work.with_name(LOCK_PREFIX + short_hash(self._job.request.source))
+        lock = self._work.with_name(_LOCK_PREFIX + short_hash(self._job.request.source))
         try:
             with locked(lock) as mine:
                 if not mine:
@@ -224,6 +237,94 @@ class Settlement:
             logger.warning(
                 "%s is not what was painted any more, and was left where it is", self._film.source
             )
+
+
+class Clearing:
+    """Clears up after jobs that are over.
+
+    Args:
+        store: The ledger.
+        work_dir: Holds the jobs' work folders.
+        unsure_seconds: See `Settlement`.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        work_dir: Path,
+        unsure_seconds: float = UNSURE_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._unsure_seconds = unsure_seconds
+        self._work_dir = work_dir
+        self._clock = clock
+
+    def clear_up_all(self) -> None:
+        """Do what a worker that was lost just after its last word to the ledger has left undone.
+
+        Also the frames of jobs that were canceled while nobody painted them.
+
+        Raises:
+            LedgerError, StorageError: The ledger cannot be used.
+        """
+        try:
+            names = sorted(path.name for path in self._work_dir.iterdir())
+        except FileNotFoundError:
+            return  # nothing was ever painted
+        except OSError as error:
+            raise from_os_error(error, self._work_dir, "looking into") from error
+        for name in names:
+            if name.startswith(_LOCK_PREFIX):
+                self._remove_lock(self._work_dir / name)
+        # Numbers of jobs that there are not are of a ledger that is gone.
+        for job in self._store.jobs_of(int(name) for name in names if name.isdecimal()):
+            if job.state in _OVER and not self._may_come_back(job):
+                self.clear_up(job)
+
+    def clear_up(self, job: Job) -> None:
+        """Settle the original and remove the work folder, unless another worker has it in hand.
+
+        Raises:
+            LedgerError, StorageError: The ledger cannot be used.
+        """
+        folder = self._work_dir / str(job.id)
+        with locked(folder) as mine:
+            if not mine:
+                return
+            # It may have been retried, or its film may be back, since the job was read.
+            now = self._store.get(job.id)
+            if now.state not in _OVER:
+                return
+            # The work folder goes last: as long as it is there, something is left to be done.
+            if now.state is not JobState.DONE or self._is_settled(now, folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_settled(self, job: Job, folder: Path) -> bool:
+        """Settle the original; where it has to wait that is said once, and noted."""
+        now, rest = self._clock(), self._unsure_seconds
+        try:
+            waits = Settlement(self._store, job, folder, unsure_seconds=rest, now=now).settle()
+        except BusyError:
+            return False
+        if waits != job.hold_reason:
+            if waits is not None:
+                logger.warning("Job %d is done. %s", job.id, waits)
+            self._store.remark(job, waits)
+        return waits is None
+
+    def _may_come_back(self, job: Job) -> bool:
+        # A disk that was unmounted under a bare mount point looks like films that were deleted.
+        fresh = self._clock() - job.updated < VANISHED_KEPT_SECONDS
+        return job.state is JobState.VANISHED and fresh
+
+    def _remove_lock(self, folder: Path) -> None:
+        """Of a worker that was killed while it held it."""
+        with locked(folder) as mine:
+            if mine:
+                with suppress(OSError):  # an empty folder is no loss
+                    folder.rmdir()
 
 
 def _waiting(error: Exception) -> str:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from nstd.config import Config
+from nstd.disks.locks import locked
 from nstd.errors import NstdError, OutputExistsError
 from nstd.ledger.job import FileIdentity, Job, JobState
 from nstd.ledger.store import JobStore
@@ -24,10 +26,9 @@ from nstd.submit.names import put_by
 from nstd.submit.output import OutputSpec
 from nstd.submit.pairs import pair
 from nstd.submit.sources import number_of
-from nstd.work.clearing import Clearing
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
-from nstd.work.locks import locked
+from nstd.work.originals import Clearing
 from nstd.work.result import Result, result_of, until_stopped, work_off
 from nstd.work.worker import Worker, make_worker
 
@@ -71,7 +72,10 @@ def stylize(
         ready_folder(folder, destination)
     own = config.model_copy(update={"state_dir": config.state_dir / "stylize"})
     # Shared, so that nobody cleans up between one film and the next.
-    with locked(own.state_dir, shared=True), JobStore(own.state_dir / "ledger.sqlite3") as store:
+    with (
+        locked(own.state_dir, shared=True, seconds=math.inf),
+        JobStore(own.state_dir / "ledger.sqlite3") as store,
+    ):
         Clearing(store, own.state_dir / "work").clear_up_all()
         for _, target in pairs:
             if target.exists() and not output.overwrite and put_by(store, target) is None:

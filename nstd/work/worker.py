@@ -1,6 +1,7 @@
 """Claim, stylize, finish or fail: what happens to one job after the other on one device."""
 
 import logging
+import math
 import os
 import shutil
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from nstd.cache import TensorCache
 from nstd.config import Config
+from nstd.disks.locks import locked
 from nstd.errors import (
     BusyError,
     DeviceError,
@@ -28,6 +30,7 @@ from nstd.errors import (
 )
 from nstd.files import empty_folder
 from nstd.flow import Estimator, choose_estimator
+from nstd.intake.stability import opens_later, seconds_of_grace
 from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
 from nstd.painting.painter import Told, build_painter
@@ -40,14 +43,11 @@ from nstd.style.targets import MemoryStore
 from nstd.submit.frozen import restore_frozen
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
-from nstd.work.clearing import Clearing
 from nstd.work.crew import WorkerSettings, worker_settings
 from nstd.work.encoder import choose_encoder, encoded_by
 from nstd.work.film import Film, Observer
-from nstd.work.grace import opens_later, seconds_of_grace
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
-from nstd.work.locks import locked
-from nstd.work.originals import is_as_queued
+from nstd.work.originals import Clearing, is_as_queued
 from nstd.work.pipeline import stylize_film
 from nstd.work.publish import finish_publishing, is_whole
 
@@ -153,7 +153,7 @@ class Worker:
             finish_publishing(self._store, job, keeper.alive)
         else:
             # Frames of a film that is painted are never cleared away, whatever its state was.
-            with locked(self._work_dir / str(job.id), shared=True):
+            with locked(self._work_dir / str(job.id), shared=True, seconds=math.inf):
                 stylize_film(self._film(self._with_places(job)))
         self.clearing.clear_up(job)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from nstd.disks.locks import locked
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
-from nstd.work.clearing import Clearing
-from nstd.work.locks import locked
+from nstd.work.originals import Clearing
 from tests.integration.house import House
 from tests.jobs import Onlooker
 

@@ -15,8 +15,8 @@ from nstd.style.devices import choose_devices
 from nstd.submit.control import open_ledger
 from nstd.submit.output import OutputSpec
 from nstd.work.batch import batch
-from nstd.work.clearing import Clearing
 from nstd.work.crew import worker_settings
+from nstd.work.originals import Clearing
 from nstd.work.result import Result
 from nstd.work.stylize import stylize
 from nstd.work.worker import Worker

@@ -322,7 +322,7 @@ def test_a_cache_folder_that_cannot_be_made_is_said(server: Server, tmp_path: Pa
 
 
 def test_two_do_not_fetch_into_one_folder(server: Server, cache: Path) -> None:
-    with catalog.locked(cache), pytest.raises(BusyError):
+    with catalog.writing(cache), pytest.raises(BusyError):
         fetch(server, cache)
     assert server.origin.ranges == []
 

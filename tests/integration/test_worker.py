@@ -32,7 +32,7 @@ from nstd.painting.plan import SHORTEST_HISTORY
 from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker
-from nstd.work.clearing import VANISHED_KEPT_SECONDS, Clearing
+from nstd.work.originals import VANISHED_KEPT_SECONDS, Clearing
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, House
 from tests.jobs import Onlooker

@@ -56,8 +56,8 @@ def test_a_folder_in_the_way_is_told(part: Path) -> None:
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file")
-    with pytest.raises(StorageError):
-        Places(tmp_path / "demo").make()
+    with pytest.raises(StorageError), Places(tmp_path / "demo").held():
+        pass
 
 
 def test_two_demonstrations_do_not_work_in_one_folder(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_a_damaged_network_is_replaced_by_importing_it_again(
 
 def test_the_folder_is_written_by_one_at_a_time(torchvision_file: Path, cache: Path) -> None:
     with (
-        catalog.locked(cache),
+        catalog.writing(cache),
         pytest.raises(BusyError, match="Another nstd is fetching or importing"),
     ):
         import_weights(torchvision_file, cache, layout="torchvision")

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from nstd.config import Config
+from nstd.disks.locks import locked
 from nstd.files import part_path
 from nstd.ledger.fingerprint import fingerprint
 from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, JobState
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
 from nstd.media.write.numbered import rest_path
-from nstd.weights.catalog import locked as locked_weights
+from nstd.weights.catalog import writing
 from nstd.work.clean import Kind, Leftover, clean
-from nstd.work.locks import locked
 
 DAY = 86400.0
 NOW = time.time()
@@ -307,7 +307,7 @@ def test_weights_that_were_fetched_in_part_go(house: House) -> None:
     for path in (part, notes, whole):
         path.write_bytes(bytes(100))
         _age(path, 31)
-    with locked_weights(house.config.cache_dir):
+    with writing(house.config.cache_dir):
         assert [one.kept for one in house.clean(remove=True)] == ["it is in use"] * 2
     found = house.clean(remove=True)
     assert [(one.kind, one.path, one.bytes) for one in found] == [

@@ -4,7 +4,10 @@ import threading
 import time
 from pathlib import Path
 
-from nstd.work.locks import locked
+import pytest
+
+from nstd.disks.locks import locked
+from nstd.errors import StorageError
 
 
 def test_a_lock_is_held_alone_or_shared_and_its_folder_is_there(tmp_path: Path) -> None:
@@ -22,7 +25,7 @@ def test_a_lock_waited_for_is_of_the_folder_that_is_there(tmp_path: Path) -> Non
     held: list[bool] = []
 
     def wait() -> None:
-        with locked(folder, shared=True) as mine:
+        with locked(folder, shared=True, seconds=10) as mine:
             held.append(mine and folder.is_dir())
 
     thread = threading.Thread(target=wait)
@@ -34,3 +37,20 @@ def test_a_lock_waited_for_is_of_the_folder_that_is_there(tmp_path: Path) -> Non
     assert held == [True]
     with locked(folder) as free:
         assert free
+
+
+def test_a_file_can_be_locked_instead_and_is_waited_for_as_long_as_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    with locked(folder, "lock", mode=0o644) as alone, locked(folder) as folder_too:
+        began = time.monotonic()
+        with locked(folder, "lock", seconds=0.05) as another:
+            waited = time.monotonic() - began
+    assert (alone, folder_too, another) == (True, True, False)
+    assert waited >= 0.05
+    assert (folder / "lock").stat().st_mode & 0o600 == 0o600
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(StorageError, match="a/lock"), locked(tmp_path / "a", "lock"):
+        pass
