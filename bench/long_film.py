@@ -33,7 +33,7 @@ from nstd.scoring.numbers import gradient_energy
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.recipe import INDEPENDENT, StyleRecipe
 from nstd.submit.output import OutputSpec
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 
 LOSSLESS = EncodeSettings(codec="ffv1", container="mkv")
 COLUMNS = 4
@@ -72,7 +72,7 @@ class Shot:
     def _painted(self, recipe: StyleRecipe, first: int, last: int, name: str) -> list[Matched]:
         target = self._folder / f"{self._source.stem}-{name}.mkv"
         spec = OutputSpec(encode=LOSSLESS, first=first, last=last, overwrite=True)
-        (result,) = stylize(self.config, [self._source], recipe, spec, target, Steps())
+        (result,) = stylize(self.config, [self._source], Wanted(recipe, spec), target, Steps())
         if result.error is not None:
             raise result.error
         return list(match_films(target, self._source, first=first).frames())

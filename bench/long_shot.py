@@ -36,7 +36,7 @@ from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.targets import resize
 from nstd.submit.output import OutputSpec
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 
 SIZE = (192, 108)
 TRAVEL = (120, 36)
@@ -107,7 +107,7 @@ def measured(arguments: argparse.Namespace) -> tuple[FilmScore, float, Path, Pat
     )
     spec = OutputSpec(encode=LOSSLESS, overwrite=True, segment_frames=SEGMENT_FRAMES)
     observer = Steps()
-    (result,) = stylize(config, [source], recipe, spec, target, observer)
+    (result,) = stylize(config, [source], Wanted(recipe, spec), target, observer)
     if result.error is not None:
         raise result.error
     films = match_films(target, source)

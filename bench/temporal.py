@@ -70,7 +70,7 @@ from nstd.style.recipe import INDEPENDENT, StyleRecipe
 from nstd.style.targets import resize
 from nstd.submit.output import OutputSpec
 from nstd.temporal.warp import warp
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 
 TRIPLED = 2
 """Frames that are painted at three times the steps: the last ones, which were warped most often."""
@@ -406,7 +406,7 @@ class Case:
             overwrite=True,
         )
         target, steps = self._target(mode), Steps()
-        (result,) = stylize(self.config, [scene.path], recipe, spec, target, steps)
+        (result,) = stylize(self.config, [scene.path], Wanted(recipe, spec), target, steps)
         if result.error is not None:
             raise result.error
         films = match_films(target, scene.path, first=first)

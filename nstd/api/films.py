@@ -26,6 +26,7 @@ from nstd.submit.freeze import ENCODER_THREADS
 from nstd.submit.names import output_extension
 from nstd.submit.output import OutputSpec
 from nstd.work.result import Result
+from nstd.work.stylize import Wanted
 from nstd.work.stylize import stylize as paint_files
 
 FILES = ("accept_truncated", "strict")
@@ -92,7 +93,7 @@ def stylize(
     destination = _beside(path, spec) if output is None else fspath(output)
 
     def work(watcher: Watcher) -> list[Result]:
-        return paint_files(config, [path], look, spec, destination, watcher, frames=frames)
+        return paint_files(config, [path], Wanted(look, spec, frames), destination, watcher)
 
     (result,) = run(work, on_progress)
     if result.error is not None:

@@ -292,9 +292,9 @@ def stylize_command(
     pair(inputs, output, spec, wanted)  # what is wrong with them shows before anything is loaded
     with reporting(face) as reporter:
         reporter.doing(LOADING)
-        from nstd.work.stylize import stylize
+        from nstd.work.stylize import Wanted, stylize
 
-        results = stylize(settings, inputs, painted_as, spec, output, reporter, frames=wanted)
+        results = stylize(settings, inputs, Wanted(painted_as, spec, wanted), output, reporter)
     report(results, face, lambda _: recipe)
 
 

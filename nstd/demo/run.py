@@ -18,7 +18,7 @@ from nstd.weights.catalog import choose_network
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.result import Result
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 
 FILM = Path(__file__).parents[1] / "data/demo.mp4"
 """A harbor at dusk, drawn by `art/harbor` in the repository."""
@@ -137,7 +137,7 @@ def _paint(
         overwrite=overwrite,
         limits=config.limits_of(),
     )
-    (result,) = stylize(config, [places.sample], recipe, output, places.painted, observer)
+    (result,) = stylize(config, [places.sample], Wanted(recipe, output), places.painted, observer)
     return result
 
 

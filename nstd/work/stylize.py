@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nstd.config import Config
@@ -33,14 +33,27 @@ from nstd.work.result import Result, result_of, until_stopped, work_off
 from nstd.work.worker import Worker, make_worker
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is wanted of each input.
+
+    Attributes:
+        recipe: The look.
+        output: How to encode.
+        frames: Which frames of each film; None for those that `output` says.
+    """
+
+    recipe: StyleRecipe
+    output: OutputSpec = field(default_factory=OutputSpec)
+    frames: FrameRange | None = None
+
+
 def stylize(
     config: Config,
     inputs: Sequence[Path],
-    recipe: StyleRecipe,
-    output: OutputSpec,
+    wanted: Wanted,
     destination: str | Path,
     observer: Observer,
-    frames: FrameRange | None = None,
 ) -> list[Result]:
     """Paint files right now, one after the other.
 
@@ -50,12 +63,10 @@ def stylize(
     Args:
         config: For its folders, devices and threads.
         inputs: Films, pictures, and folders of such.
-        recipe: The look.
-        output: How to encode.
+        wanted: What is wanted of each.
         destination: A file for one input, or a folder: one that is there, or a name that has no
             suffix or ends in a slash. Folders below the working folder are made, and no others.
         observer: Who looks on.
-        frames: Which frames of each film; None for those that `output` says.
 
     Raises:
         UsageError: Several inputs go to one file, or an output is there already.
@@ -65,6 +76,7 @@ def stylize(
     Returns:
         What became of each input; where the observer asked to stop, the last says so.
     """
+    output, frames = wanted.output, wanted.frames
     if frames is None:
         frames = FrameRange(output.first, None if output.last is None else output.last + 1)
     pairs = pair(inputs, destination, output, frames)
@@ -80,7 +92,7 @@ def stylize(
         for _, target in pairs:
             if target.exists() and not output.overwrite and put_by(store, target) is None:
                 raise OutputExistsError(f"{target} is there already")
-        recipe = freeze(recipe, freezing_of(own, recipe))
+        recipe = freeze(wanted.recipe, freezing_of(own, wanted.recipe))
         worker = make_worker(own, store, device_names(config)[0], observer)
 
         def results() -> Iterator[Result]:

@@ -20,7 +20,7 @@ from nstd.media.write.numbered import rest_path
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.submit.frames import FrameRange
 from nstd.submit.output import OutputSpec
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, SIZE, House, digest
 from tests.integration.test_media_alpha import film_with_alpha
@@ -143,7 +143,7 @@ def test_images_keep_their_numbers_where_some_are_missing(tmp_path: Path) -> Non
     config = Config(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache")
     style = StyleSource(image=str(tmp_path / "shot_007.png"))
     recipe = StyleRecipe(styles=(style,), temporal=INDEPENDENT)
-    (result,) = stylize(config, [source], recipe, spec, target, Onlooker())
+    (result,) = stylize(config, [source], Wanted(recipe, spec), target, Onlooker())
     assert result.error is None
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["x_0007.png", "x_0008.png", "x_0011.png"]
@@ -177,7 +177,7 @@ def test_an_image_is_not_replaced_by_what_is_painted_of_another(tmp_path: Path) 
     spec = OutputSpec(encode=PICTURES, copy=True, overwrite=True)
     source, target = tmp_path / "in/shot_%02d.png", tmp_path / "link/shot_%02d.png"
     frames = FrameRange(Fraction(1, 24), Fraction(3, 24))
-    (result,) = stylize(config, [source], recipe, spec, target, Onlooker(), frames)
+    (result,) = stylize(config, [source], Wanted(recipe, spec, frames), target, Onlooker())
     assert isinstance(result.error, UsageError)
     assert before == {path: path.read_bytes() for path in (tmp_path / "in").iterdir()}
 

@@ -9,7 +9,7 @@ from nstd.media.write.codecs import EncodeSettings
 from nstd.submit.frames import parse_frames
 from nstd.submit.output import OutputSpec
 from nstd.work.result import Result
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 from tests.clips import VFR_TIMES, vfr
 from tests.films import times
 from tests.jobs import Onlooker, small_config
@@ -22,7 +22,7 @@ def paint(folder: Path, *films: Path, frames: str) -> list[Result]:
     spec = OutputSpec(encode=EncodeSettings(container="mkv"))
     wanted = parse_frames(frames)
     (folder / "painted").mkdir()
-    return stylize(config, films, recipe, spec, f"{folder}/painted/", Onlooker(), frames=wanted)
+    return stylize(config, films, Wanted(recipe, spec, wanted), f"{folder}/painted/", Onlooker())
 
 
 def test_the_frames_shown_in_that_time_are_painted_of_a_film_of_varying_rate(

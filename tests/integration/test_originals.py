@@ -18,7 +18,7 @@ from nstd.work.batch import batch
 from nstd.work.crew import worker_settings
 from nstd.work.originals import Clearing
 from nstd.work.result import Result
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 from nstd.work.worker import Worker
 from tests.jobs import Onlooker, small_config
 from tests.jobs import save_picture as picture
@@ -139,7 +139,8 @@ def test_inputs_of_one_name_each_get_a_result(
     recipe = recipe_from_options(config, name="oil", overrides={})
     spec = OutputSpec(overwrite=True)
     (tmp_path / "out").mkdir()
-    results = stylize(config, [*inputs, inputs[0]], recipe, spec, tmp_path / "out", Onlooker())
+    wanted = Wanted(recipe, spec)
+    results = stylize(config, [*inputs, inputs[0]], wanted, tmp_path / "out", Onlooker())
     assert errors(results) == [None] * 4
     assert len({result.target for result in results}) == 4
     assert len(list((tmp_path / "out").iterdir())) == 4
@@ -171,7 +172,7 @@ def test_a_chmod_while_a_film_is_painted_costs_nothing(
     film = picture(tmp_path / "a.png")
     recipe = recipe_from_options(config, name="oil", overrides={})
     onlooker = Onlooker(when_begun=lambda: film.chmod(0o640))
-    (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
+    (result,) = stylize(config, [film], Wanted(recipe), tmp_path / "b.png", onlooker)
     assert result.error is None
     assert (tmp_path / "b.png").exists()
 
@@ -183,7 +184,7 @@ def test_what_a_program_has_open_for_writing_is_not_begun(
     film = picture(tmp_path / "a.png")
     recipe = recipe_from_options(config, name="oil", overrides={})
     with film.open("ab"):
-        (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", Onlooker())
+        (result,) = stylize(config, [film], Wanted(recipe), tmp_path / "b.png", Onlooker())
     assert isinstance(result.error, BeingWrittenError)
     assert not (tmp_path / "b.png").exists()
 
@@ -200,7 +201,7 @@ def test_an_error_that_a_changed_film_caused_is_told_as_that(
         raise StorageError("Reading failed")
 
     onlooker = Onlooker(when_begun=change_and_fail)
-    (result,) = stylize(config, [film], recipe, OutputSpec(), tmp_path / "b.png", onlooker)
+    (result,) = stylize(config, [film], Wanted(recipe), tmp_path / "b.png", onlooker)
     assert isinstance(result.error, ChangedError)
 
 
@@ -212,7 +213,7 @@ def test_a_frame_range_of_a_still_is_refused(
     spec = OutputSpec(first=5, last=9)
     source = picture(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"frames of films, and a\.png is a picture"):
-        stylize(config, [source], recipe, spec, tmp_path / "b.png", Onlooker())
+        stylize(config, [source], Wanted(recipe, spec), tmp_path / "b.png", Onlooker())
 
 
 def test_a_new_version_takes_the_place_of_one_that_never_came_to_be(
@@ -254,7 +255,7 @@ def test_what_a_lost_ledger_left_behind_gets_into_no_film(
     picture(leftover, "white")
     picture(tmp_path / "state/stylize/work/77/segment-000001.mp4.png")  # of no job at all
     source = picture(tmp_path / "a.png")
-    (result,) = stylize(config, [source], recipe, OutputSpec(), tmp_path / "b.png", Onlooker())
+    (result,) = stylize(config, [source], Wanted(recipe), tmp_path / "b.png", Onlooker())
     assert result.error is None
     assert not leftover.exists()
 

@@ -33,7 +33,7 @@ from nstd.work import batch as batching
 from nstd.work.batch import batch
 from nstd.work.crew import device_names, worker_threads
 from nstd.work.result import Result, why_not
-from nstd.work.stylize import stylize
+from nstd.work.stylize import Wanted, stylize
 from tests.jobs import Onlooker, small_config
 from tests.jobs import save_picture as picture
 
@@ -61,7 +61,7 @@ def paint(
         onlooker.stop_at(0)
     recipe = recipe_from_options(config, name="oil", overrides=look)
     spec = OutputSpec(overwrite=overwrite)
-    return stylize(config, inputs, recipe, spec, to, onlooker), onlooker.frames
+    return stylize(config, inputs, Wanted(recipe, spec), to, onlooker), onlooker.frames
 
 
 def test_what_is_finished_stays_finished_though_another_look_was_refused_in_between(
@@ -259,7 +259,7 @@ def test_a_pattern_that_matches_nothing_fails_and_the_others_are_painted(
 def test_a_folder_that_is_named_with_a_slash_is_made(config: Config, tmp_path: Path) -> None:
     source = picture(tmp_path / "a.png")
     recipe = recipe_from_options(config, name="oil", overrides={})
-    (result,) = stylize(config, [source], recipe, OutputSpec(), "made/new.d/", Onlooker())
+    (result,) = stylize(config, [source], Wanted(recipe), "made/new.d/", Onlooker())
     assert (result.error, result.target) == (None, tmp_path / "made/new.d/a.png")
     assert (tmp_path / "made/new.d/a.png").is_file()
 
@@ -272,7 +272,7 @@ def test_a_folder_elsewhere_is_not_made(config: Config, tmp_path: Path, given: s
     to = given.format(tmp_path, name=tmp_path.name)
     before = sorted(tmp_path.iterdir()), sorted(tmp_path.parent.iterdir())
     with pytest.raises(MountError, match=r"There is no folder .*away\. Make it, or mount its disk"):
-        stylize(config, [source], recipe, OutputSpec(), to, Onlooker())
+        stylize(config, [source], Wanted(recipe), to, Onlooker())
     assert (sorted(tmp_path.iterdir()), sorted(tmp_path.parent.iterdir())) == before
 
 
