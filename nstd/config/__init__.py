@@ -12,7 +12,7 @@ from nstd.config.load import (
 from nstd.config.model import Config, default_cache_dir, default_state_dir
 from nstd.config.output import Codec, Container, OutputConfig, OutputOverride
 from nstd.config.places import BatchConfig, FolderConfig, MoveOriginals, output_name
-from nstd.config.recipe import LevelConfig, RecipeConfig, StyleImage
+from nstd.config.recipe import LevelConfig, RecipeConfig, StyleConfig
 from nstd.config.sidecar import SIDECAR_SUFFIX, sidecar_of, with_sidecar
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "OutputConfig",
     "OutputOverride",
     "RecipeConfig",
-    "StyleImage",
+    "StyleConfig",
     "default_cache_dir",
     "default_state_dir",
     "find_config",

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from nstd.config.words import did_you_mean, quote
+from nstd.config.words import did_you_mean, nearest, quote
 from nstd.errors import NstdError
 from nstd.files import opened
 from nstd.gallery import find_style, is_bare, list_styles
@@ -233,6 +233,27 @@ def _network(value: object, info: ValidationInfo) -> str:
     if "/" not in text and not text.endswith((".safetensors", ".pth", ".pt")):
         return text
     return str(existing_file(as_path(text, info)))
+
+
+def one_of(names: Sequence[str], kind: str = "") -> BeforeValidator:
+    """Takes one of these words, and names the nearest for any other.
+
+    Args:
+        names: The words.
+        kind: What each is called, where they are too many to be listed: the first and the last are.
+    """
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and value in names:
+            return value
+        near = nearest(value, names) if isinstance(value, str) else None
+        hint = "" if near is None else f"; did you mean “{near}”?"
+        if not kind:
+            raise ValueError(f"{quote(value)} is none of {', '.join(names)}{hint}")
+        hint = hint or f"; they are {names[0]} to {names[-1]}"
+        raise ValueError(f"{quote(value)} is no {kind}{hint}")
+
+    return BeforeValidator(check)
 
 
 def _text(value: object) -> str:

@@ -3,11 +3,19 @@
 import math
 import re
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
 
 from nstd.errors import ConfigError
+from nstd.style.keys import Key, require_valid
 
 SHORTEST_EDGE_PX = 32
 """No level is smaller: at conv5_1 an edge is a sixteenth of it, and reflection needs two pixels."""
+
+LONGEST_EDGE_PX = 65536
+"""No level and no painted picture is larger, whatever its shape: WebP, JPEG and most codecs stop
+below, and no device holds one."""
 
 FORMATS = {
     "480p": (854, 480),
@@ -25,21 +33,20 @@ LEVEL_RATIO = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One rung of the ladder from coarse to fine.
+    """One rung of the ladder from coarse to fine."""
 
-    Attributes:
-        long_edge: Pixels. Absolute, since strokes are: receptive fields are constant in pixels.
-        steps: At most this many steps (forward and backward passes).
-    """
-
-    long_edge: int
-    steps: int
+    long_edge: Annotated[
+        int,
+        Key("Pixels. Absolute, since strokes are: receptive fields are constant in pixels."),
+        Ge(SHORTEST_EDGE_PX),
+        Le(LONGEST_EDGE_PX),
+    ]
+    steps: Annotated[
+        int, Key("At most so many steps (forward and backward passes)."), Ge(1), Le(100_000)
+    ]
 
     def __post_init__(self) -> None:
-        if self.long_edge < SHORTEST_EDGE_PX:
-            raise ConfigError(f"A level of {self.long_edge} px is too small")
-        if self.steps < 1:
-            raise ConfigError(f"The level of {self.long_edge} px has no steps")
+        require_valid(self, f"level {self.long_edge}:{self.steps}: ")
 
 
 DEFAULT_LEVELS = (Level(256, 80), Level(512, 30), Level(1024, 20), Level(2048, 15))

@@ -1,12 +1,25 @@
-"""What a look is: every choice that changes the picture, in one frozen value. No torch here."""
+"""What a look is: every choice that changes the picture, in one frozen value. No torch here.
 
-import math
+Every key of a recipe is written once, here: a field with a `Key` is one that config.yaml, sidecars,
+notes and the options of `nstd stylize` have, with the range that its annotation gives. A field that
+is added needs a value for recipes that were frozen before: `Absent`.
+"""
+
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len
 
 from nstd.errors import ConfigError
-from nstd.style.ladder import DEFAULT_LEVELS, FORMATS, SHORTEST_EDGE_PX, Level
+from nstd.style.keys import Absent, Key, OneOf, from_values, require_valid, to_values
+from nstd.style.ladder import (
+    DEFAULT_LEVELS,
+    FORMATS,
+    LONGEST_EDGE_PX,
+    SHORTEST_EDGE_PX,
+    Level,
+)
 
 Form = Literal["relative", "literal"]
 Optimizer = Literal["lbfgs", "adam"]
@@ -15,14 +28,6 @@ Pooling = Literal["max", "average"]
 Padding = Literal["reflect", "replicate"]
 Strength = Literal["subtle", "normal", "strong"]
 TemporalMode = Literal["flow", "independent"]
-
-_WORDS = {
-    "form": Form,
-    "optimizer": Optimizer,
-    "init": Init,
-    "pooling": Pooling,
-    "padding": Padding,
-}
 
 STRENGTHS: dict[Strength, float] = {"subtle": 0.5, "normal": 0.05, "strong": 0.005}
 """Content weight α of each preset, for the relative form; chosen by looking at 27 pictures."""
@@ -40,77 +45,87 @@ LAYERS = tuple(
 )
 """All convolutions of VGG-19 in order; a layer's activations are those after its ReLU."""
 
+MOST_STYLES = 64
+"""Each is looked at by the network before painting begins; of so many none is seen any more."""
 
-def _require(condition: bool, problem: str, remedy: str | None = None) -> None:  # noqa: FBT001
-    if not condition:
-        raise ConfigError(problem, remedy)
+LARGEST_SEED = 2**63 - 1
+"""torch's generators take no larger one."""
+
+_REMEDY = "Finish the job with the version that queued it, or queue the film again"
+
+Layer = Annotated[str, OneOf(LAYERS, "layer of VGG-19")]
+Weight = Annotated[float, Ge(0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleSource:
-    """One style image of a recipe.
+    """One style image of a recipe."""
 
-    Attributes:
-        image: Path of the file.
-        weight: Its share in the blend of the style images' statistics; shares are normalized.
-        scale: Long edge at which it is looked at, as a factor of the level's long edge. Larger
-            makes larger strokes.
-        sha256: Hash of the file, once it is frozen into a job.
-        name: What it was called before: a frozen file is called by its hash. For people alone.
-        origin: Where it was frozen from: it is copied again from there if it is damaged.
-    """
-
-    image: str
-    weight: float = 1.0
-    scale: float = 1.0
+    image: Annotated[str, Key("Path of the file.")]
+    weight: Annotated[
+        float,
+        Key("Its share in the blend of the style images' statistics; shares are normalized."),
+        Gt(0),
+    ] = 1.0
+    scale: Annotated[
+        float,
+        Key(
+            "Long edge at which it is looked at, as a factor of the level's long edge. Larger"
+            " makes larger strokes."
+        ),
+        Ge(0.1),
+        Le(10),
+    ] = 1.0
     sha256: str | None = None
-    name: str | None = None
-    origin: str | None = None
+    """Hash of the file, once it is frozen into a job."""
+    name: Annotated[str | None, Absent(None)] = None
+    """What it was called before: a frozen file is called by its hash. For people alone."""
+    origin: Annotated[str | None, Absent(None)] = None
+    """Where it was frozen from: it is copied again from there if it is damaged."""
 
     def __post_init__(self) -> None:
-        _require(0 < self.weight < math.inf, f"The weight of the style {self.image} is not above 0")
-        _require(0.1 <= self.scale <= 10, f"The scale of the style {self.image} is not in 0.1…10")
+        require_valid(self, f"The style {self.image}: ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Temporal:
-    """How the frames of a film hold together.
+    """How the frames of a film hold together."""
 
-    Attributes:
-        mode: "flow" paints each frame from the ones before it in its shot, warped along the optical
-            flow; "independent" paints each from its own content alone.
-        weight: γ, of the mean squared difference from the warped earlier frames, where the source
-            is lively; where it hardly changes, up to `pace.FIRMEST` times as much. With 0 paint is
-            begun from them, and keeps their broad colors.
-        long_term: Distances in frames, beyond 1, of earlier frames that are looked at too.
-        estimator: Of the flow: "dis", "raft", or one that another package brings.
-        settled: A frame ends when its loss is at most this share above that of the shot's first
-            frame (what earlier frames gave it is as good as that), or has all but stopped falling.
-            With 0 it takes all its steps.
-    """
-
-    mode: TemporalMode = "flow"
-    weight: float = 3.0
-    long_term: tuple[int, ...] = ()
-    estimator: str = "dis"
-    settled: float = 0.05
+    mode: Annotated[
+        TemporalMode,
+        Key(
+            '"flow" paints each frame from the ones before it in its shot, warped along the optical'
+            ' flow; "independent" paints each from its own content alone.'
+        ),
+    ] = "flow"
+    weight: Annotated[
+        Weight,
+        Key(
+            "γ, of the mean squared difference from the warped earlier frames, where the source is"
+            " lively; where it hardly changes, up to `pace.FIRMEST` times as much. With 0 paint is"
+            " begun from them, and keeps their broad colors."
+        ),
+    ] = 3.0
+    long_term: Annotated[
+        tuple[Annotated[int, Ge(2), Le(1000)], ...],
+        Key("Distances in frames, beyond 1, of earlier frames that are looked at too."),
+    ] = ()
+    estimator: Annotated[
+        str, Key('Of the flow: "dis", "raft", or one that another package brings.'), Len(1)
+    ] = "dis"
+    settled: Annotated[
+        Weight,
+        Key(
+            "A frame ends when its loss is at most this share above that of the shot's first frame"
+            " (what earlier frames gave it is as good as that), or has all but stopped falling."
+            " With 0 it takes all its steps."
+        ),
+    ] = 0.05
 
     def __post_init__(self) -> None:
-        words = get_args(TemporalMode)
-        _require(self.mode in words, f"temporal: mode is {self.mode}, not {' or '.join(words)}")
-        _require(
-            math.isfinite(self.weight) and self.weight >= 0,
-            f"temporal: weight is {self.weight}, not 0 or above",
-        )
-        _require(
-            list(self.long_term) == sorted({*self.long_term} - {*range(2)}),
-            "temporal: long_term is no list of growing distances from 2 frames on",
-        )
-        _require(bool(self.estimator), "temporal: estimator names none")
-        _require(
-            math.isfinite(self.settled) and self.settled >= 0,
-            f"temporal: settled is {self.settled}, not 0 or above",
-        )
+        require_valid(self, "temporal: ")
+        if list(self.long_term) != sorted(set(self.long_term)):
+            raise ConfigError("temporal: long_term is no list of growing distances")
 
     @property
     def distances(self) -> tuple[int, ...]:
@@ -124,99 +139,106 @@ INDEPENDENT = Temporal(mode="independent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleRecipe:
-    """A look. The same recipe, source, plan and device kind give the same bytes.
+    """A look. The same recipe, source, plan and device kind give the same bytes."""
 
-    Attributes:
-        styles: The style images, blended by weight; none where nothing is painted (`UNPAINTED`).
-        network: A network's name, the path of its weights, or "auto".
-        network_name: What it was called before it was frozen into a job by content.
-        network_sha256: Hash of the weights file, once it is frozen into a job.
-        form: "relative" divides each term by its target's own squared norm, so that weights mean
-            the same on every network and size; "literal" is Gatys et al. 2016, equations 1 to 7.
-        content_layer: Layer of the content loss.
-        content_weight: α.
-        style_layers: Layers of the style loss.
-        layer_weights: w_l, one for each style layer.
-        style_weight: β.
-        tv_weight: τ, of the mean squared difference between neighboring pixels.
-        range_weight: ρ, of the mean squared excess over [0, 1].
-        size: Long edge of the painted picture, in pixels, or one of `FORMATS`, which it then fills
-            as far as its shape allows; None is the frame's own. A picture painted at 256 px is the
-            coarsest level of the same picture at 1024 px.
-        levels: The ladder; see `plan_levels`.
-        optimizer: "lbfgs" or "adam".
-        learning_rate: Adam's, in units of the pixel range [0, 1].
-        init: What the coarsest level starts from.
-        pooling: "max" as trained, or "average".
-        padding: Of the convolutions; zeros would paint a border.
-        tolerance: A level ends early when its loss falls by less than this share of itself over
-            `tolerance_window` steps (Ruder et al. 2016: 1e-4 over 50); 0 never ends early.
-        tolerance_window: Steps.
-        seed: Of the noise.
-        temporal: How the frames of a film hold together.
-    """
-
-    styles: tuple[StyleSource, ...]
-    network: str = "auto"
+    styles: Annotated[
+        tuple[StyleSource, ...],
+        Key("The style images, blended by weight; none where nothing is painted (`UNPAINTED`)."),
+        Len(0, MOST_STYLES),
+    ]
+    size: Annotated[
+        int | str | None,
+        Key(
+            "Long edge of the painted film in pixels, or the screen that it fills: "
+            f"{', '.join(FORMATS)}. Its own size if not given."
+        ),
+    ] = None
+    """A picture painted at 256 px is the coarsest level of the same picture at 1024 px."""
+    temporal: Annotated[
+        Temporal,
+        Key("flow: frames follow the film's motion; independent: each for itself, which flickers."),
+        Absent(INDEPENDENT),
+    ] = Temporal()
+    levels: Annotated[
+        tuple[Level, ...],
+        Key("LONG_EDGE:STEPS from coarse to fine, separated by commas; fewer steps are faster."),
+        Len(1),
+    ] = DEFAULT_LEVELS
+    """The ladder; see `plan_levels`."""
+    network: Annotated[str, Key("Its name (`nstd weights list`), or a weights file.")] = "auto"
     network_name: str | None = None
+    """What it was called before it was frozen into a job by content."""
     network_sha256: str | None = None
-    form: Form = "relative"
-    content_layer: str = CONTENT_LAYER
-    content_weight: float = STRENGTHS["normal"]
-    style_layers: tuple[str, ...] = STYLE_LAYERS
-    layer_weights: tuple[float, ...] = (0.2, 0.2, 0.2, 0.2, 0.2)
-    style_weight: float = 1.0
-    tv_weight: float = 1.0
-    range_weight: float = 100.0
-    size: int | str | None = None
-    levels: tuple[Level, ...] = DEFAULT_LEVELS
-    optimizer: Optimizer = "lbfgs"
-    learning_rate: float = 0.05
-    init: Init = "content"
-    pooling: Pooling = "max"
-    padding: Padding = "reflect"
-    tolerance: float = 1e-4
-    tolerance_window: int = 50
-    seed: int = 0
-    temporal: Temporal = Temporal()
+    """Hash of the weights file, once it is frozen into a job."""
+    content_weight: Annotated[
+        Weight, Key("α: more keeps more of the film; instead of --strength.")
+    ] = STRENGTHS["normal"]
+    content_layer: Annotated[Layer, Key("The layer whose activations are the content.")] = (
+        CONTENT_LAYER
+    )
+    style_weight: Annotated[Weight, Key("β: how much the style counts.")] = 1.0
+    style_layers: Annotated[
+        tuple[Layer, ...],
+        Key("The layers whose statistics are the style, separated by commas."),
+        Len(1),
+    ] = STYLE_LAYERS
+    layer_weights: Annotated[
+        tuple[Weight, ...], Key("w_l, one for each style layer, separated by commas.")
+    ] = (0.2, 0.2, 0.2, 0.2, 0.2)
+    tv_weight: Annotated[Weight, Key("τ, total variation: more is smoother.")] = 1.0
+    """Of the mean squared difference between neighboring pixels."""
+    range_weight: Annotated[Weight, Key("ρ: keeps colors within what a picture can hold.")] = 100.0
+    """Of the mean squared excess over [0, 1]."""
+    form: Annotated[
+        Form,
+        Key(
+            "relative: weights mean the same at every size and network; literal: the equations of"
+            " Gatys et al."
+        ),
+    ] = "relative"
+    """Relative divides each term by its target's own squared norm; literal is Gatys et al. 2016,
+    equations 1 to 7."""
+    optimizer: Annotated[Optimizer, Key("lbfgs or adam.")] = "lbfgs"
+    learning_rate: Annotated[
+        float, Key("Adam's step size, in units of the pixel range [0, 1]."), Gt(0)
+    ] = 0.05
+    init: Annotated[Init, Key("What the coarsest level starts from: content, style or noise.")] = (
+        "content"
+    )
+    pooling: Annotated[Pooling, Key("Of the network: max (as trained) or average.")] = "max"
+    padding: Annotated[Padding, Key("Of the network's convolutions: reflect or replicate.")] = (
+        "reflect"
+    )
+    """Zeros would paint a border."""
+    tolerance: Annotated[
+        Weight,
+        Key(
+            "A level ends early when its loss falls by a smaller share than this over"
+            " --tolerance-window steps; 0 never ends it early."
+        ),
+    ] = 1e-4
+    """Ruder et al. 2016: 1e-4 over 50."""
+    tolerance_window: Annotated[int, Key("Steps over which the fall is measured."), Ge(1)] = 50
+    seed: Annotated[int, Key("Of the noise; a whole number."), Ge(0), Le(LARGEST_SEED)] = 0
 
     def __post_init__(self) -> None:
-        _require(bool(self.style_layers), "The recipe names no style layer")
-        for layer in (*self.style_layers, self.content_layer):
-            _require(
-                layer in LAYERS, f"{layer} is no layer of VGG-19", f"Use {LAYERS[0]}…{LAYERS[-1]}"
+        require_valid(self)
+        if len(self.layer_weights) != len(self.style_layers):
+            raise ConfigError(
+                f"There are {len(self.layer_weights)} weights for {len(self.style_layers)} layers"
             )
-        _require(
-            len(self.layer_weights) == len(self.style_layers),
-            f"There are {len(self.layer_weights)} weights for {len(self.style_layers)} layers",
-        )
-        _require(
-            len(set(self.style_layers)) == len(self.style_layers), "A style layer is named twice"
-        )
-        for name in ("content_weight", "style_weight", "tv_weight", "range_weight", "tolerance"):
-            value = getattr(self, name)
-            _require(math.isfinite(value) and value >= 0, f"{name} is {value}, not 0 or above")
-        _require(
-            all(0 <= weight < math.inf for weight in self.layer_weights),
-            "A layer weight is below 0, or is no number",
-        )
-        _require(0 < self.learning_rate < math.inf, "learning_rate is not above 0")
-        for name, words in _WORDS.items():
-            value = getattr(self, name)
-            _require(
-                value in get_args(words), f"{name} is {value}, not {' or '.join(get_args(words))}"
-            )
-        _require(self.tolerance_window >= 1, "tolerance_window is not at least 1")
-        named = isinstance(self.size, str) and self.size in FORMATS
-        _require(
-            self.size is None
-            or named
-            or (isinstance(self.size, int) and self.size >= SHORTEST_EDGE_PX),
-            f"size is {self.size}: neither {SHORTEST_EDGE_PX} or more, nor {', '.join(FORMATS)}",
-        )
+        if len(set(self.style_layers)) < len(self.style_layers):
+            raise ConfigError("A style layer is named twice")
         edges = [level.long_edge for level in self.levels]
-        _require(bool(edges), "The recipe has no levels")
-        _require(edges == sorted(set(edges)), "The levels do not grow from coarse to fine")
+        if edges != sorted(set(edges)):
+            raise ConfigError("The levels do not grow from coarse to fine")
+        size = self.size
+        pixels = isinstance(size, int) and SHORTEST_EDGE_PX <= size <= LONGEST_EDGE_PX
+        if size is not None and not pixels and size not in FORMATS:
+            raise ConfigError(
+                f"size is {size}: neither {SHORTEST_EDGE_PX} to {LONGEST_EDGE_PX} px,"
+                f" nor one of {', '.join(FORMATS)}"
+            )
 
     def without_names(self) -> "StyleRecipe":
         """The same look, but for what its network and style images are called and come from."""
@@ -224,19 +246,8 @@ class StyleRecipe:
         return replace(self, network_name=None, styles=styles)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, in plain values; `from_json` gives the same recipe back.
-
-        `INDEPENDENT` is left out, and name and origin of a style that has none: ledgers hold
-        recipes so, and one must always be written the same.
-        """
-        values = asdict(self)
-        for style in values["styles"]:
-            for key in ("name", "origin"):
-                if style[key] is None:
-                    del style[key]
-        if self.temporal == INDEPENDENT:
-            del values["temporal"]
-        return values
+        """Everything, in plain values; `from_json` gives the same recipe back."""
+        return to_values(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StyleRecipe":
@@ -245,30 +256,14 @@ class StyleRecipe:
         Raises:
             ConfigError: It was written by a version with other keys, or was damaged.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(data) - known):
-            raise ConfigError(
-                f"The frozen recipe has keys this version does not know: {', '.join(unknown)}",
-                "Finish the job with the version that queued it, or queue the film again",
-            )
-        values = dict(data)
         try:
-            values["styles"] = tuple(StyleSource(**style) for style in data["styles"])
-            for key in ("style_layers", "layer_weights"):
-                values[key] = tuple(data[key])
-            values["levels"] = tuple(Level(**level) for level in data["levels"])
-            temporal = values.get("temporal")
-            values["temporal"] = INDEPENDENT if temporal is None else _temporal(temporal)
-            return cls(**values)
-        except (KeyError, TypeError) as error:
-            raise ConfigError(
-                f"The frozen recipe is not one of this version: {error}",
-                "Finish the job with the version that queued it, or queue the film again",
-            ) from error
-
-
-def _temporal(data: Mapping[str, Any]) -> Temporal:
-    return Temporal(**{**data, "long_term": tuple(data["long_term"])})
+            return from_values(cls, data)
+        except KeyError as error:
+            problem = f"The frozen recipe has keys this version does not know: {error.args[0]}"
+            raise ConfigError(problem, _REMEDY) from error
+        except (AttributeError, TypeError) as error:
+            problem = f"The frozen recipe is not one of this version: {error}"
+            raise ConfigError(problem, _REMEDY) from error
 
 
 UNPAINTED = StyleRecipe(styles=(), network="none", temporal=INDEPENDENT)

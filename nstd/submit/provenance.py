@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from nstd.media.names import is_still
 from nstd.media.note import LONGEST_NOTE
 from nstd.media.pictures import read_still
 from nstd.media.read.guarded import probe_guarded
+from nstd.style.keys import absent_values, to_values
 from nstd.style.recipe import StyleRecipe
 from nstd.weights.catalog import find_weights
 
@@ -116,7 +117,8 @@ def recipe_of_note(note: Json, name: str, config: Config, given: Mapping[str, An
     """
     recipe: Json = note["recipe"]
     keys = {key: value for key, value in recipe.items() if key not in {"styles", "network"}}
-    keys.setdefault("temporal", {"mode": "independent"})  # which `StyleRecipe.to_json` leaves out
+    for key, meant in absent_values(StyleRecipe).items():
+        keys.setdefault(key, to_values(meant) if is_dataclass(meant) else meant)
     styles = recipe.get("styles")
     if not (given.get("styles") or isinstance(styles, list)):
         raise ConfigError(f"{name} does not say in which style it was painted")

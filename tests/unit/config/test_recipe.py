@@ -236,7 +236,7 @@ def test_style_layers_without_weights_share_equally() -> None:
         ({"style_layers": []}, "style_layers: it is empty"),
         ({"levels": "256x80"}, "levels: “256x80” is no level. Write LONG_EDGE:STEPS"),
         ({"levels": "512:3,256:3"}, ": the levels do not grow from coarse to fine"),
-        ({"levels": "16:3"}, "levels: A level of 16 px is too small"),
+        ({"levels": "16:3"}, "levels: level 16:3: long_edge is 16, not 32 or above"),
         ({"levels": []}, "levels: it is empty"),
         ({"levels": [{"long_edge": 31, "steps": 1}]}, "levels[0].long_edge: 31 is not at least 32"),
         ({"levels": [{"long_edge": 32, "step": 1}]}, "levels[0].step: unknown key; did you mean"),

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nstd.config import RecipeConfig, StyleImage, sidecar_of, with_sidecar
+from nstd.config import RecipeConfig, StyleConfig, sidecar_of, with_sidecar
 from nstd.config.sidecar import LARGEST_SIDECAR
 from nstd.errors import ConfigError
 from nstd.gallery import find_style
+from nstd.style.ladder import Level
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recipe(folder: Path) -> RecipeConfig:
-    style = StyleImage(image=folder.parent / "a.jpg")
-    return RecipeConfig(styles=(style,), strength="strong", seed=7)
+    style = StyleConfig(image=folder.parent / "a.jpg")
+    return RecipeConfig.model_validate({"styles": (style,), "strength": "strong", "seed": 7})
 
 
 def put(folder: Path, text: str | bytes, name: str = "night.mp4.nstd.yaml") -> Path:
@@ -57,16 +58,17 @@ def test_a_sidecar_changes_what_it_names_and_nothing_else(
 ) -> None:
     changed = with_sidecar(recipe, put(folder, "levels: 64:5\nseed:\ntv_weight: 3"), folder)
     assert changed.strength == "strong"
-    assert changed.seed == 7  # a key without a value is as good as left out
-    assert changed.tv_weight == 3
-    assert [level.long_edge for level in changed.levels or ()] == [64]
+    meant = changed.recipe("auto")
+    assert meant.seed == 7  # a key without a value is as good as left out
+    assert meant.tv_weight == 3
+    assert meant.levels == (Level(64, 5),)
     assert changed.styles == recipe.styles
 
 
 def test_style_in_a_sidecar_takes_the_place_of_styles(folder: Path, recipe: RecipeConfig) -> None:
     changed = with_sidecar(recipe, put(folder, "style: b.jpg"), folder)
     assert [style.image for style in changed.styles] == [folder / "b.jpg"]
-    assert changed.seed == recipe.seed
+    assert changed.recipe("auto").seed == 7
 
 
 def test_paths_are_relative_to_the_sidecar(folder: Path, recipe: RecipeConfig) -> None:
@@ -98,7 +100,7 @@ def test_a_sidecar_names_files_below_its_own_folder_alone(
 def test_a_sidecar_may_name_what_ships_and_what_the_configuration_names(
     folder: Path, recipe: RecipeConfig
 ) -> None:
-    other = StyleImage(image=folder.parent / "in/b.jpg")
+    other = StyleConfig(image=folder.parent / "in/b.jpg")
     weights = folder.parent / "mine.safetensors"
     weights.touch()
     known = RecipeConfig(styles=(other,), network=str(weights))

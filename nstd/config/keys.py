@@ -1,0 +1,70 @@
+"""Sections made of what frozen values say of their own fields: see `nstd.style.keys`."""
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import create_model
+
+from nstd.config.values import ONE_OR_MANY, Number, Section, Switch, WholeNumber, one_of
+from nstd.style.keys import OneOf, hints_of, keys_of, marks_of, plain_type
+
+_MANY: Any = tuple
+_READ = {float: Number, int: WholeNumber, bool: Switch, str: str}
+"""How a value of each type is read; a text from the command line is one of each."""
+
+
+class HeldSection(Section):
+    """A section that becomes a frozen value.
+
+    Its keys are the value's fields with a `Key` and a plain type: numbers, yes and no, texts,
+    words, and lists of these. One that is written otherwise is declared by the subclass. A key
+    that is not given is None here, and has the value's own default.
+    """
+
+    held: ClassVar[type]
+
+    @classmethod
+    def of(cls, held: type) -> type[Self]:
+        """A section with the keys of a frozen dataclass, to derive another one from."""
+        hints = hints_of(held)
+        known = {name: _read_as(hints[name]) for name in keys_of(held)}
+        needed = {field.name for field in fields(held) if field.default is MISSING}
+        keys: dict[str, Any] = {
+            name: (read, ...) if name in needed else (read | None, None)
+            for name, read in known.items()
+            if read is not None
+        }
+        section = create_model(f"{held.__name__}Keys", __base__=cls, **keys)
+        section.held = held
+        return section
+
+    def given(self) -> dict[str, Any]:
+        """The keys that are given, with what is frozen of their values."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: _frozen(value) for name, value in values if value is not None}
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, HeldSection):
+        return value.held(**value.given())
+    if isinstance(value, tuple):
+        return tuple(_frozen(one) for one in value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read_as(hint: Any) -> Any:
+    """How a field is read that has this annotation; None where its type does not tell."""
+    kind = plain_type(hint)
+    read: Any = kind if get_origin(kind) is Literal else _READ.get(kind)
+    if get_origin(kind) is tuple and (one := _read_as(get_args(kind)[0])) is not None:
+        read = Annotated[_MANY[one, ...], ONE_OR_MANY]
+    if read is None:
+        return None
+    for mark in marks_of(hint):
+        if isinstance(mark, Ge | Gt | Le | Len):
+            read = Annotated[read, mark]
+        elif isinstance(mark, OneOf):
+            read = Annotated[read, one_of(mark.names, mark.kind)]
+    return read
