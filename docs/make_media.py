@@ -7,13 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from av.stream import Disposition
-
 from nstd.media.names import FILM_SUFFIXES, READ_FORMATS, REFUSED_FORMATS
 from nstd.media.still_write import STILL_FORMATS
-from nstd.media.write.codecs import CODECS, PICTURES, Codec
-from nstd.media.write.containers import CONTAINERS, Container
-from nstd.media.write.metadata import HOLDS
+from nstd.media.write.codecs import CODECS, Codec
+from nstd.media.write.containers import FILMS, PICTURES, Container, PictureForm
 from nstd.media.write.sound import codec_is_lossless, unplayable
 
 DOCUMENT = Path(__file__).with_name("media.md")
@@ -43,17 +40,14 @@ def made(text: str) -> str:
         ),
         "films as pictures": _table(
             ("Suffix", "What it is", "Bits", "Alpha"),
-            [(name, *_pictures(name)) for name in PICTURES],
+            [(name, *_pictures(form)) for name, form in PICTURES.items()],
         ),
         "containers": _table(
-            ("", *CONTAINERS), [(what, *map(tell, CONTAINERS.values())) for what, tell in _HELD]
+            ("", *FILMS), [(what, *map(tell, FILMS.values())) for what, tell in _HELD]
         ),
         "sound": _table(
-            ("Sound", *CONTAINERS),
-            [
-                (_NAMES[codec], *(_sound(codec, one) for one in CONTAINERS.values()))
-                for codec in SOUND
-            ],
+            ("Sound", *FILMS),
+            [(_NAMES[codec], *(_sound(codec, one) for one in FILMS.values())) for codec in SOUND],
         ),
         "pictures": _table(
             ("", *STILL_FORMATS),
@@ -89,10 +83,9 @@ def _codec(name: str, codec: Codec) -> Sequence[str]:
     )
 
 
-def _pictures(name: str) -> Sequence[str]:
-    what = "a file for each frame" if PICTURES[name].numbered else "one animation"
-    alpha = {"gif": "all or nothing", "jpg": "–"}.get(name, "yes")
-    return what, ", ".join(map(str, PICTURES[name].depths)), alpha
+def _pictures(form: PictureForm) -> Sequence[str]:
+    what = "one animation" if form.animation else "a file for each frame"
+    return what, ", ".join(map(str, form.depths)), form.alpha or "–"
 
 
 def _sound(codec: str, container: Container) -> str:
@@ -110,9 +103,8 @@ def _lossless(container: Container) -> str:
 
 def _flags(container: Container) -> str:
     """Dispositions by name; not that of covers, nor those that MP4 tells in others' words."""
-    held = HOLDS[container.name].flags
-    names = {one.name or "" for one in Disposition if one in held}
-    return ", ".join(sorted(names - {"attached_pic", "captions", "descriptions"}))
+    told = container.holds.flags - {"attached_pic", "captions", "descriptions"}
+    return ", ".join(sorted(told))
 
 
 _HELD = (
@@ -125,18 +117,16 @@ _HELD = (
         "Shape of pixels",
         lambda one: "exact" if one.states_aspect else "to half a pixel of the width shown",
     ),
-    ("Display matrix", lambda one: HOLDS[one.name].matrix),
-    ("Timecode", lambda one: _yes(HOLDS[one.name].clock)),
+    ("Display matrix", lambda one: one.holds.matrix),
+    ("Timecode", lambda one: _yes(one.holds.clock)),
     (
         "Keys of metadata",
-        lambda one: "all" if HOLDS[one.name].known is None or HOLDS[one.name].named else "known",
+        lambda one: "all" if one.holds.known is None or one.boxes else "known",
     ),
     (
         "Keys of streams",
         lambda one: (
-            "all"
-            if HOLDS[one.name].of_streams is None
-            else ", ".join(sorted(HOLDS[one.name].of_streams or ()))
+            "all" if one.holds.of_streams is None else ", ".join(sorted(one.holds.of_streams))
         ),
     ),
     ("Flags of streams", _flags),

@@ -64,7 +64,10 @@ def _fill(container: OutputContainer, frames: int) -> None:
 
 def _picture_stream(container: OutputContainer) -> av.VideoStream:
     layout = layout_of(_ENCODE, *SIZE)
-    encoder, options = CODECS[_ENCODE.codec].encoder, encoder_options(_ENCODE, layout)
+    encoder, options = (
+        CODECS[_ENCODE.codec].encoders["software"].name,
+        encoder_options(_ENCODE, layout),
+    )
     stream = container.add_stream(encoder, rate=FRAME_RATE, options=options)
     picture = cast("av.VideoStream", stream)
     context = picture.codec_context

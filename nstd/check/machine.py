@@ -140,7 +140,7 @@ def _codecs(config: Config) -> Iterator[Finding]:
     missing = []
     for name, codec in CODECS.items():
         try:
-            av.Codec(codec.encoder, "w")
+            av.Codec(codec.encoders["software"].name, "w")
         except ValueError:
             missing.append(name)
     works = ", ".join(name for name in CODECS if name not in missing)
@@ -148,7 +148,9 @@ def _codecs(config: Config) -> Iterator[Finding]:
     if missing:
         text = f"This build of PyAV has no encoder for {', '.join(missing)}; install PyAV's wheel."
         yield Finding("codecs", "note", text)
-    refused = {name: why_no_nvenc(name) for name, codec in CODECS.items() if codec.nvenc}
+    refused = {
+        name: why_no_nvenc(name) for name, codec in CODECS.items() if "nvenc" in codec.encoders
+    }
     hard = ", ".join(name for name, why in refused.items() if why is None)
     if hard:
         yield Finding("codecs", "ok", f"NVIDIA's encoders work too (encoder: nvenc): {hard}")

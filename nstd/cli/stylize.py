@@ -34,8 +34,7 @@ from nstd.config import (
     unpainted_from_options,
 )
 from nstd.errors import UsageError
-from nstd.media.write.codecs import CODECS, PICTURES, SAME
-from nstd.media.write.containers import CONTAINERS
+from nstd.media.write.containers import container_of
 from nstd.style.ladder import FORMATS, Level
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import parse_frames
@@ -352,11 +351,9 @@ def parse_style(text: str) -> dict[str, Any]:
 
 def _output(config: Config, output: str, options: dict[str, str | None]) -> OutputConfig:
     """The configuration's encoding with the options', and the container that -o names."""
-    suffix = "" if output.endswith("/") else Path(output).suffix.lower().removeprefix(".")
-    suffix = SAME.get(suffix, suffix)
-    if options["container"] is None and suffix in {*CONTAINERS, *PICTURES}:
-        options = options | {"container": suffix}
-        holder, codec = CONTAINERS.get(suffix), CODECS[config.output.codec]
-        if options["codec"] is None and holder and suffix not in codec.containers:
-            options["codec"] = holder.codec
+    named = None if output.endswith("/") else container_of(Path(output).suffix)
+    if options["container"] is None and named:
+        options = options | {"container": named.name}
+        if options["codec"] is None and named.codecs and config.output.codec not in named.codecs:
+            options["codec"] = named.codecs[0]
     return output_from_options(config, options)

@@ -10,7 +10,7 @@ from nstd.config.load import (
     unpainted_from_options,
 )
 from nstd.config.model import Config, default_cache_dir, default_state_dir
-from nstd.config.output import Codec, Container, OutputConfig, OutputOverride
+from nstd.config.output import OutputConfig, OutputOverride
 from nstd.config.places import BatchConfig, FolderConfig, MoveOriginals, output_name
 from nstd.config.recipe import LevelConfig, RecipeConfig, StyleConfig
 from nstd.config.sidecar import SIDECAR_SUFFIX, sidecar_of, with_sidecar
@@ -18,9 +18,7 @@ from nstd.config.sidecar import SIDECAR_SUFFIX, sidecar_of, with_sidecar
 __all__ = [
     "SIDECAR_SUFFIX",
     "BatchConfig",
-    "Codec",
     "Config",
-    "Container",
     "FolderConfig",
     "LevelConfig",
     "LimitsConfig",

@@ -1,33 +1,30 @@
 """How films are encoded: codec, quality, container."""
 
-from typing import Annotated, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from nstd.config.values import Section, Switch, WholeNumber
 from nstd.media.write.codecs import (
     CODECS,
-    PICTURES,
+    PICTURE_SEGMENTS,
     EncoderKind,
     EncodeSettings,
-    Preset,
     Sound,
+    encoder_fault,
     layout_fault,
 )
+from nstd.media.write.containers import CONTAINERS, PICTURES
+from nstd.media.write.encoders import Preset
 
-Codec = Literal["h264", "h265", "av1", "vp9", "prores", "dnxhr", "ffv1"]
-Container = Literal[
-    "mp4", "mov", "mkv", "webm", "gif", "apng", "webp", "png", "tif", "exr", "jpg"
-]  # fmt: skip
-Profile = Literal[
-    "auto", "proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"
-]
-
-QUALITIES: dict[Codec, int] = {
-    "h264": 18, "h265": 20, "av1": 24, "vp9": 28, "prores": 0, "dnxhr": 0, "ffv1": 0,
-}  # fmt: skip
-"""The usual rate factor of each codec, on the good side: paintings are fine grain all over, which
-is what encoders save on first. ProRes, DNxHR and FFV1 have none."""
+if TYPE_CHECKING:
+    CodecName = str
+    ContainerName = str
+    ProfileName = str
+else:  # what the tables have
+    CodecName = Literal[tuple(CODECS)]
+    ContainerName = Literal[tuple(CONTAINERS)]
+    ProfileName = Literal[("auto", *(one for codec in CODECS.values() for one in codec.profiles))]
 
 Depth = Literal["auto"] | WholeNumber
 Quality = Annotated[WholeNumber, Field(ge=0)]
@@ -36,23 +33,23 @@ Quality = Annotated[WholeNumber, Field(ge=0)]
 class OutputOverride(Section):
     """What one folder or batch entry encodes otherwise. A key that is not given is None."""
 
-    codec: Codec | None = None
+    codec: CodecName | None = None
     quality: Quality | None = None
     preset: Preset | None = None
-    container: Container | None = None
-    profile: Profile | None = None
+    container: ContainerName | None = None
+    profile: ProfileName | None = None
     depth: Depth | None = None
     provenance: Switch | None = None
     encoder: EncoderKind | None = None
     sound: Sound | None = None
 
 
-def _usual_container(data: dict[str, Any]) -> Container:
-    return cast("Container", CODECS[data["codec"]].containers[0])
+def _usual_container(data: dict[str, Any]) -> str:
+    return CODECS[data["codec"]].containers[0]
 
 
 def _usual_quality(data: dict[str, Any]) -> int:
-    return QUALITIES[data["codec"]]
+    return CODECS[data["codec"]].quality
 
 
 class OutputConfig(Section):
@@ -70,11 +67,11 @@ class OutputConfig(Section):
         sound: Whether sound is encoded again that does not play everywhere, or copied.
     """
 
-    codec: Codec = "h264"
+    codec: CodecName = "h264"
     quality: Quality = Field(default_factory=_usual_quality)
     preset: Preset = "medium"
-    container: Container = Field(default_factory=_usual_container)
-    profile: Profile = "auto"
+    container: ContainerName = Field(default_factory=_usual_container)
+    profile: ProfileName = "auto"
     depth: Depth = "auto"
     provenance: Switch = True
     encoder: EncoderKind = "software"
@@ -92,8 +89,8 @@ class OutputConfig(Section):
             raise ValueError(f"{self.codec} has no quality to set")
         if self.quality > codec.worst:
             raise ValueError(f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest")
-        if self.encoder == "nvenc" and codec.nvenc is None:
-            raise ValueError(f"NVIDIA's cards encode no {self.codec}; use h264, h265 or av1")
+        if fault := encoder_fault(self.codec, self.encoder):
+            raise ValueError("; use ".join(fault))
         if fault := layout_fault(self.codec, **self._layout()):
             raise ValueError("; ".join(fault))
         return self
@@ -126,9 +123,8 @@ class OutputConfig(Section):
         """The encoder's settings, with the plan's number of threads."""
         given = self.model_dump() | self._layout()
         if pictures := PICTURES.get(self.container):
-            given |= {"codec": "ffv1", "quality": 0, "container": "mkv", "profile": None}
-            given["encoder"] = "software"
-            given |= {"depth": given["depth"] or pictures.depths[0], "pictures": self.container}
+            depth = given["depth"] or pictures.depths[0]
+            given |= PICTURE_SEGMENTS | {"depth": depth, "pictures": self.container}
         return EncodeSettings(**given, threads=threads)
 
     def _layout(self) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from nstd.errors import UnsupportedError, UsageError
 from nstd.media.names import STILL_SUFFIXES, FileKind, is_numbered, kind_of
 from nstd.media.numbered import stem_of
-from nstd.media.write.codecs import PICTURES, SAME
-from nstd.media.write.containers import CONTAINERS
+from nstd.media.write.containers import FILMS, container_of
 from nstd.media.write.numbered import first_of, for_one, has_pattern, names
 from nstd.submit.frames import FrameRange
 from nstd.submit.inputs import absolute, expand
@@ -118,13 +117,10 @@ def _check_target(source: Path, target: Path, output: OutputSpec, kind: FileKind
         return
     fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
     if not kind.still:
-        films = frozenset(one.suffix for one in CONTAINERS.values())
-        pictures = frozenset(f".{one}" for one in PICTURES)
-        suffix = f".{SAME.get(suffix[1:], suffix[1:])}"
-        fitting = films
-        if suffix in films | pictures:
+        fitting = frozenset(one.suffix for one in FILMS.values())
+        if named := container_of(suffix):
             # The name chooses the container, if that is not chosen already.
-            fitting = frozenset({f".{output.encode.pictures or output.encode.container}"})
+            suffix, fitting = named.suffix, frozenset({output.encode.result.suffix})
     if suffix not in fitting:
         raise UsageError(
             f"{source.name} cannot be painted as {target.name}",

@@ -8,53 +8,12 @@ from pathlib import Path
 from nstd.errors import DiskFullError, from_os_error
 from nstd.files import part_path, size_text
 from nstd.media.frame import VideoInfo
-from nstd.media.write.codecs import EncodeSettings, Layout, layout_of
+from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
+from nstd.media.write.encoders import Layout
 from nstd.work.film import Film
 
-# Measured on 12 painted frames of 320×180, where strokes are finest; larger frames take half of it:
-#   nstd stylize bigbuckbunny.mp4 --style impasto --frames 30:42 --size 320 --codec ffv1 -o p.mkv
-# each codec at its usual quality and at others, preset medium, through SegmentWriter. A whole film
-# of 325 such frames has 1.93 bits a pixel in h264 of quality 18, its sound included.
 KEPT_BITS_PER_PIXEL = 18.5
-"""Of the lossless PNG files that painted frames are kept in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Bits a pixel of painted frames takes: `bits` at the `usual` quality.
-
-    A quality smaller by `doubled_by` takes twice as much, one larger by `halved_by` half of it.
-    Alpha takes `alpha` besides: much in ProRes, whose encoder makes the colors finer then.
-    """
-
-    bits: float
-    usual: int = 0
-    doubled_by: float = 1.0
-    halved_by: float = 1.0
-    alpha: float = 2.0
-
-
-# VP9 was added when painted films held together better and took a third of that: it is set beside
-# what h264 took then, 0.65 to 0.63 bits.
-RATES: dict[tuple[str, str | None], Rate] = {
-    ("h264", None): Rate(1.93, 18, 8, 6),
-    ("h265", None): Rate(1.5, 20, 7.5, 6),
-    ("av1", None): Rate(1.6, 24, 15, 10),
-    ("vp9", None): Rate(2.0, 28, 14, 11.5),
-    ("prores", "proxy"): Rate(1.31),
-    ("prores", "lt"): Rate(3.02),
-    ("prores", "standard"): Rate(4.36),
-    ("prores", "hq"): Rate(6.5),
-    ("prores", "4444"): Rate(9.75, alpha=17),
-    ("prores", "4444xq"): Rate(14.5, alpha=17),
-    ("dnxhr", "lb"): Rate(1.15),
-    ("dnxhr", "sq"): Rate(2.28),
-    ("dnxhr", "hq"): Rate(3.99),
-    ("dnxhr", "hqx"): Rate(3.99),
-    ("dnxhr", "444"): Rate(7.4),
-    ("ffv1", None): Rate(15.5),
-}
-"""By codec and profile."""
+"""Of the lossless PNG files that painted frames are kept in; measured as what codecs take."""
 FINER_BITS = 25.0
 """What a lossless pixel takes besides at 16 bits: the lower halves of three colors are noise."""
 ALPHA_BITS = 5.0
@@ -231,11 +190,12 @@ def look_at(folder: Path) -> Disk:
 
 def bits_per_pixel(settings: EncodeSettings, layout: Layout) -> float:
     """What a pixel of a painted frame takes once it is encoded, from measurements."""
-    rate = RATES[settings.codec, layout.profile]
-    bits = rate.bits * (_FAST_IS_LARGER if settings.preset in _FAST else 1)
-    finer = rate.usual - settings.quality
-    bits *= 2 ** (finer / (rate.doubled_by if finer > 0 else rate.halved_by))
-    bits = min(bits, KEPT_BITS_PER_PIXEL) + (rate.alpha if layout.alpha else 0)
+    codec = CODECS[settings.codec]
+    known = codec.bits[layout.profile]
+    bits = known.bits * (_FAST_IS_LARGER if settings.preset in _FAST else 1)
+    finer = codec.quality - settings.quality
+    bits *= 2 ** (finer / (known.doubled_by if finer > 0 else known.halved_by))
+    bits = min(bits, KEPT_BITS_PER_PIXEL) + (known.alpha if layout.alpha else 0)
     return bits + (FINER_BITS if layout.bits == _DEEP else 0)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nstd.media.read.probe import probe
 from nstd.media.write.codecs import EncodeSettings
-from nstd.media.write.metadata import HOLDS
+from nstd.media.write.containers import FILMS
 from nstd.media.write.rehearsal import plan
 from tests import clips, films
 
@@ -111,7 +111,7 @@ def test_subtitles_and_sound_keep_their_flags(
     marked = ("-disposition:s:0", flags, "-disposition:a:0", "default", "-disposition:a:1", flags)
     source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *marked)
     painted = films.round_trip(source, tmp_path, EncodeSettings(container=container))
-    kept = {name for name in FLAGS if name in {flag.name for flag in HOLDS[container].flags}}
+    kept = FILMS[container].holds.flags & {*FLAGS}
     before, after = (
         [
             {name for name in kept if stream["disposition"][name]}

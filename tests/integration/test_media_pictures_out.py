@@ -26,6 +26,7 @@ from nstd.media.read.reader import read_frames
 from nstd.media.write import pictures
 from nstd.media.write.animation import write_animation
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.containers import CONTAINERS
 from nstd.media.write.numbered import first_of, numbered, rest_path
 from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.rehearsal import plan
@@ -164,10 +165,10 @@ def test_an_animation_of_one_picture_says_so_too(tmp_path: Path, alpha: bool) ->
             yield frame
 
     target = tmp_path / "x.webp"
-    write_animation(target, "webp", frames, Fraction(3, 25))
+    write_animation(target, CONTAINERS["webp"], frames, Fraction(3, 25))
     with PIL.Image.open(target) as picture:
         before = np.asarray(picture.convert("RGBA"))
-    write_animation(target, "webp", frames, Fraction(3, 25), NOTE)
+    write_animation(target, CONTAINERS["webp"], frames, Fraction(3, 25), NOTE)
     still = read_still(target)
     assert still.note == NOTE
     with PIL.Image.open(target) as picture:

@@ -25,7 +25,8 @@ from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.media.write.codecs import EncodeSettings, Layout
+from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
 from nstd.painting.plan import SHORTEST_HISTORY

@@ -38,7 +38,7 @@ def test_any_tags_can_be_written(
     film: Path, container: str, tags: dict[str, str], cover: bytes
 ) -> None:
     file = io.BytesIO()
-    sorted_ = film_tags(tags, container, cover if container == "mov" else b"")
+    sorted_ = film_tags(tags, CONTAINERS[container], cover if container == "mov" else b"")
     with av.open(str(film)) as source, av.open(file, "w", CONTAINERS[container].format) as output:
         copies = [output.add_stream_from_template(one, opaque=True) for one in source.streams]
         output.metadata.update(sorted_.muxer)

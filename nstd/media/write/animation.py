@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,20 +16,18 @@ from av.filter.context import FilterContext
 from nstd.errors import VerificationError
 from nstd.media.note import gif_comment, png_text
 from nstd.media.still_notes import with_note
+from nstd.media.write.containers import Animation, Container
 
 AllFrames = Callable[[], Iterable[av.VideoFrame]]
 """Gives all frames anew, each with `pts` in `time_base`, ascending from 0."""
-
-GIF_TICK = Fraction(1, 100)
-GIF_SHORTEST = 2
-"""Ticks that a GIF's frame lasts at least: browsers make a tenth of a second of less."""
 
 _MILLISECOND = Fraction(1, 1000)
 _DITHER = "bayer:bayer_scale=4"
 """A pattern that stands still. Diffused errors flicker from frame to frame, and take 1.4 times the
 bytes: 459 KB against 339 of 12 painted frames of 320×180."""
 
-_WEBP_QUALITY = "90"
+_HEAD = 12
+"""Bytes by which formats are told apart."""
 _ANMF_DURATION = 12
 """Where in a WebP frame's chunk its duration is: 24 bits, in milliseconds."""
 _WEBP_FLAGS = 20
@@ -45,14 +44,14 @@ _LARGEST_TERM = 1000
 
 
 def write_animation(
-    path: Path, kind: str, frames: AllFrames, end: Fraction, note: str = ""
+    path: Path, form: Container, frames: AllFrames, end: Fraction, note: str = ""
 ) -> None:
     """Write all frames to one file, which plays for ever.
 
     Args:
         path: The file.
-        kind: "gif", "apng" or "webp".
-        frames: All of one size and layout; "apng" keeps 16 bits.
+        form: What it is: a container with an animation.
+        frames: All of one size and layout.
         end: When the last one ends, in seconds.
         note: What it says of how it was painted; "" for nothing.
 
@@ -60,21 +59,29 @@ def write_animation(
         av.FFmpegError: It cannot be written.
         VerificationError: It does not have the frames that it should have.
     """
-    write = {"gif": _write_gif, "apng": _write_apng, "webp": _write_webp}[kind]
-    count = write(path, frames, end)
-    if note:
-        _NOTED[kind](path, note)
+    how = form.pictures.animation if form.pictures else None
+    if how is None:
+        raise ValueError(f"{form.name} is no animation")
+    count = _encode(path, form.format, how, frames, end)
+    _finish(path, how, end, note)
     with PIL.Image.open(path) as written:
         found = int(getattr(written, "n_frames", 1))
-    # WebP's encoder makes one of frames that are the same.
-    if found != count and not (kind == "webp" and 0 < found < count):
-        raise VerificationError(f"The finished {kind} has {found} frames instead of {count}")
+    if found != count and not (how.merges and 0 < found < count):
+        raise VerificationError(f"The finished {form.name} has {found} frames instead of {count}")
 
 
-def _write_gif(path: Path, frames: AllFrames, end: Fraction) -> int:
-    """With one palette for all of the film: where each frame has its own, colors flicker."""
-    times = [time for time, _ in _at_ticks(frames(), GIF_TICK, GIF_SHORTEST)]
-    last = max(GIF_SHORTEST, round(end / GIF_TICK) - times[-1])
+def _timed(how: Animation, frames: AllFrames) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Each frame with its time; those that come too soon after the one before are left out."""
+    last: int | None = None
+    for frame in frames():
+        time = round((frame.pts or 0) * _unit(frame) / (how.unit or _unit(frame)))
+        if last is None or time >= last + how.shortest:
+            last = time
+            yield time, frame
+
+
+def _reduced(how: Animation, frames: AllFrames) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Each frame with its time, in the colors of one palette for all of them."""
     palette = _palette(frames)
     graph = Graph()
     source, colors = _buffer(graph, next(iter(frames()))), _buffer(graph, palette)
@@ -85,16 +92,13 @@ def _write_gif(path: Path, frames: AllFrames, end: Fraction) -> int:
     graph.configure()
     colors.push(palette)
     colors.push(None)
-
-    def reduced() -> Iterator[av.VideoFrame]:
-        for _, frame in _at_ticks(frames(), GIF_TICK, GIF_SHORTEST):
-            source.push(frame)
-            yield from _pulled(sink)
-        source.push(None)
-        yield from _pulled(sink)
-
-    timed = zip(times, reduced(), strict=True)
-    return _encode(path, "gif", "pal8", GIF_TICK, timed, {"final_delay": str(last)})
+    times: deque[int] = deque()
+    for time, frame in _timed(how, frames):
+        times.append(time)
+        source.push(frame)
+        yield from ((times.popleft(), one) for one in _pulled(sink))
+    source.push(None)
+    yield from ((times.popleft(), one) for one in _pulled(sink))
 
 
 def _palette(frames: AllFrames) -> av.VideoFrame:
@@ -110,23 +114,33 @@ def _palette(frames: AllFrames) -> av.VideoFrame:
     return palette
 
 
-def _write_apng(path: Path, frames: AllFrames, end: Fraction) -> int:
-    first = next(iter(frames()))
-    deep = first.format.components[0].bits > 8
-    alpha = any(part.is_alpha for part in first.format.components)
-    layout = ("rgba64be" if alpha else "rgb48be") if deep else ("rgba" if alpha else "rgb24")
-    unit = _unit(first)
-    *_, last = (frame.pts or 0 for frame in frames())
+def _last_delay(how: Animation, unit: Fraction, frames: AllFrames, end: Fraction) -> dict[str, str]:
+    """What the muxer is told of how long the last frame lasts."""
+    if not how.ends:
+        return {}
+    *_, (last, _) = _timed(how, frames)
+    if how.ends == "units":
+        return {"final_delay": str(max(how.shortest, round(end / unit) - last))}
     delay = max(_MILLISECOND, (end - last * unit).limit_denominator(_LARGEST_TERM))
-    timed = ((frame.pts or 0, frame) for frame in frames())
-    return _encode(path, "apng", layout, unit, timed, {"final_delay": str(delay)})
+    return {"final_delay": str(delay)}
 
 
-def _write_webp(path: Path, frames: AllFrames, end: Fraction) -> int:
-    timed = _at_ticks(frames(), _MILLISECOND, 1)
-    count = _encode(path, "webp", "bgra", _MILLISECOND, timed, {})
-    _end_at(path, round(end / _MILLISECOND))
-    return count
+def _layout(how: Animation, like: av.VideoFrame) -> str:
+    """What the encoder is given for such frames."""
+    deep = like.format.components[0].bits > 8
+    alpha = any(part.is_alpha for part in like.format.components)
+    return how.layouts[0] if len(how.layouts) == 1 else how.layouts[2 * deep + alpha]
+
+
+def _finish(path: Path, how: Animation, end: Fraction, note: str) -> None:
+    """Write into a finished file what its muxer has no words for."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head[8:12] == b"WEBP" and how.unit:
+        _end_at(path, round(end / how.unit))
+    for begin, write in _NOTED.items():
+        if note and head.startswith(begin):
+            write(path, note)
 
 
 def _end_at(path: Path, end: int) -> None:
@@ -187,11 +201,12 @@ def _note_webp(path: Path, note: str) -> None:
         file.write(struct.pack("<I", end + len(chunk) - 8))
 
 
-_NOTED: dict[str, Callable[[Path, str], None]] = {
-    "gif": _note_gif,
-    "apng": _note_apng,
-    "webp": _note_webp,
+_NOTED: dict[bytes, Callable[[Path, str], None]] = {
+    b"GIF8": _note_gif,
+    b"\x89PNG": _note_apng,
+    b"RIFF": _note_webp,
 }
+"""By how files begin."""
 
 
 def _insert(path: Path, at: int, content: bytes) -> None:
@@ -209,40 +224,21 @@ def _insert(path: Path, at: int, content: bytes) -> None:
         file.write(content)
 
 
-def _at_ticks(
-    frames: Iterable[av.VideoFrame], tick: Fraction, shortest: int
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Each frame's time in ticks; those that come too soon after the one before are left out."""
-    last: int | None = None
-    for frame in frames:
-        time = round((frame.pts or 0) * _unit(frame) / tick)
-        if last is None or time >= last + shortest:
-            last = time
-            yield time, frame
-
-
-def _encode(
-    path: Path,
-    kind: str,
-    layout: str,
-    time_base: Fraction,
-    timed: Iterable[tuple[int, av.VideoFrame]],
-    options: dict[str, str],
-) -> int:
-    """Write frames that are timed in `time_base`; gives how many."""
-    encoder = {"webp": "libwebp_anim"}.get(kind, kind)
-    forever = {"plays": "0"} if kind == "apng" else {"loop": "0"}
-    count = 0
-    with av.open(str(path), "w", format=kind, options=forever | options) as output:
-        quality = {"quality": _WEBP_QUALITY} if kind == "webp" else {}
-        stream = cast("av.VideoStream", output.add_stream(encoder, rate=25, options=quality))
-        for time, frame in timed:
+def _encode(path: Path, muxer: str, how: Animation, frames: AllFrames, end: Fraction) -> int:
+    """Write frames; gives how many."""
+    first = next(iter(frames()))
+    layout, unit, count = _layout(how, first), how.unit or _unit(first), 0
+    options = {**how.options, **_last_delay(how, unit, frames, end)}
+    with av.open(str(path), "w", format=muxer, options=options) as output:
+        encoding = dict(how.encoding)
+        stream = cast("av.VideoStream", output.add_stream(how.encoder, rate=25, options=encoding))
+        for time, frame in (_reduced if how.palette else _timed)(how, frames):
             if not count:
                 stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, layout
-                stream.codec_context.time_base = time_base
+                stream.codec_context.time_base = unit
             count += 1
             coded = frame if frame.format.name == layout else frame.reformat(format=layout)
-            coded.pts, coded.time_base = time, time_base
+            coded.pts, coded.time_base = time, unit
             for packet in stream.encode(coded):
                 output.mux(packet)
         for packet in stream.encode(None):

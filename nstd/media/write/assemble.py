@@ -153,7 +153,7 @@ def write_film(
         options.pop("movflags", None)  # it reads the file again by its name
     own = without_note(source.metadata)
     cover = artwork(source, keeping, settings.holder)
-    tags = film_tags(own | ({NOTE_TAG: note} if note else {}), settings.container, cover)
+    tags = film_tags(own | ({NOTE_TAG: note} if note else {}), settings.holder, cover)
     with av.open(file, "w", format=settings.holder.format, options=options) as output:
         painted, tracks = _add_streams(source, output, picture, settings, keeping, window)
         code = first_frame(clocks(source), picture.info.frame_rate, _skipped(picture.info, span))
@@ -324,8 +324,8 @@ def _add_streams(
     for stream in source.streams:
         if stream.index == picture.info.stream:
             painted = picture.add_to(output, settings)
-            painted.metadata.update(stream_tags(stream, settings.container)[0])
-            painted.disposition = stream_flags(stream, settings.container)[0]
+            painted.metadata.update(stream_tags(stream, settings.holder.holds)[0])
+            painted.disposition = stream_flags(stream, settings.holder.holds)[0]
         elif (fate := keeping.of(stream.index)) and (
             track := add_track(stream, fate, output, settings.holder, window)
         ):

@@ -12,12 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from nstd.errors import VerificationError
-
-_CARRIERS = {
-    "mp4": ("lyrics", ("udta", "meta", "ilst", "\xa9lyr")),
-    "mov": ("xmp", ("udta", "XMP_")),
-}
-"""By container: a tag whose text may have any length, and where in the index the muxer puts it."""
+from nstd.media.write.containers import Boxes
 
 _TEXT, _JPEG, _PNG = 1, 13, 14
 """QuickTime's numbers of the kinds of values."""
@@ -46,14 +41,14 @@ class Additions:
     """What is added to a finished film.
 
     Attributes:
-        container: "mp4" or "mov".
+        boxes: How they are added to the container.
         keys: Names and texts of any kind: Apple's and Android's own, a user's.
         location: Where it was taken, as ISO 6709 writes it; "" for nowhere.
         lyrics: The film's own, in MP4: their place is what room is made with.
         artwork: In QuickTime: the cover, a JPEG or PNG file.
     """
 
-    container: str
+    boxes: Boxes
     keys: Mapping[str, str] = field(default_factory=dict)
     location: str = ""
     lyrics: str = ""
@@ -61,10 +56,9 @@ class Additions:
 
     def carrier(self) -> dict[str, str]:
         """The tag, for the muxer, that makes room for all of it."""
-        name, _ = _CARRIERS[self.container]
         if room := len(self._place() + self._keys()):
-            return {name: " " * (room + len(self._lyrics()))}
-        return {name: self.lyrics} if self.lyrics else {}
+            return {self.boxes.carrier: " " * (room + len(self._lyrics()))}
+        return {self.boxes.carrier: self.lyrics} if self.lyrics else {}
 
     def write(self, film: BinaryIO, tracks: Sequence[TrackMarks]) -> None:
         """Write it into a film that was muxed with `carrier`; the file's size stays as it is.
@@ -89,7 +83,7 @@ class Additions:
         film.write(changed + free)
 
     def _changed(self, index: bytes, tracks: Sequence[TrackMarks]) -> bytes:
-        _, (_, *where) = _CARRIERS[self.container]
+        _, *where = self.boxes.place
         coming = iter(tracks)
         changed = []
         for name, content in _boxes(index):
@@ -128,7 +122,7 @@ class Additions:
         ]
         return _box(
             "meta",
-            bytes(4) if self.container == "mp4" else b"",
+            bytes(4) if self.boxes.versioned else b"",
             _box("hdlr", bytes(8), b"mdta", bytes(13)),
             _box("keys", bytes(4), struct.pack(">I", len(names)), *names),
             _box("ilst", *values),

@@ -1,107 +1,102 @@
-"""How films are encoded: the codecs on offer, and what each needs."""
+"""How films are encoded: the codecs on offer, one entry each, and the settings of a film."""
 
-import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from nstd.errors import UsageError
-from nstd.media.write.containers import CONTAINERS, Container
-
-Preset = Literal[
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-]
-PRESETS: tuple[str, ...] = (
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
-)  # fmt: skip
-
+from nstd.media.write import encoders as use
+from nstd.media.write.containers import CONTAINERS, FILMS, PICTURES, Container
+from nstd.media.write.encoders import PRESETS, Encoder, Layout, named, plain
 
 EncoderKind = Literal["software", "nvenc"]
 Sound = Literal["compatible", "copy"]
-SOUND: tuple[str, ...] = ("compatible", "copy")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """A layout of coded pictures that an encoder takes.
+class SegmentForm:
+    """The container that a codec's segments are kept in.
 
     Attributes:
-        pixel_format: ffmpeg's name of it.
-        profile: The codec's profile that has it, as a user names it; None where it has no names.
-        tag: The four characters that name the profile in a container, where they do.
+        format: ffmpeg's name of its muxer.
+        options: For it, beside the film's unit of time.
+        timed: It is told that unit.
     """
 
-    pixel_format: str
-    profile: str | None = None
-    tag: str | None = None
-
-    @property
-    def bits(self) -> int:
-        """Of each component."""
-        depth = re.search(r"p(\d+)le$", self.pixel_format)
-        return int(depth[1]) if depth else 8
-
-    @property
-    def alpha(self) -> bool:
-        """Whether it has a plane of alpha."""
-        return self.pixel_format.startswith(("yuva", "gbrap", "bgra"))
-
-    @property
-    def halved(self) -> bool:
-        """Whether chroma has half of the picture's width."""
-        return any(mark in self.pixel_format for mark in ("420", "422", "p010"))
+    format: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    timed: bool = False
 
 
-def _plain(*pixel_formats: str) -> tuple[Layout, ...]:
-    return tuple(Layout(one) for one in pixel_formats)
-
-
-_PRORES_TAGS = {
-    "proxy": "apco", "lt": "apcs", "standard": "apcn", "hq": "apch", "4444": "ap4h",
-    "4444xq": "ap4x",
-}  # fmt: skip
-"""Apple's, by which programs tell the profiles apart: ffmpeg's muxer calls all of them HQ."""
-
-
-def _named(profiles: str, *pixel_formats: str, prores: bool = False) -> tuple[Layout, ...]:
-    return tuple(
-        Layout(one, profile, _PRORES_TAGS.get(profile) if prores else None)
-        for profile in profiles.split()
-        for one in pixel_formats
-    )
+# With the movie's time scale set, MP4's and QuickTime's time stamps are exact. Matroska's are
+# rounded to a millisecond, and its decoding times cannot be joined.
+_MP4 = SegmentForm("mp4", timed=True)
+_QUICKTIME = SegmentForm("mov", timed=True)
+_NUT = SegmentForm("nut", {"syncpoints": "none", "strict": "experimental"})
+"""Only its version without syncpoints keeps what goes beside a packet."""
 
 
 @dataclass(frozen=True, slots=True)
+class PixelBits:
+    """Bits that a pixel of painted frames takes: `bits` at the codec's usual quality.
+
+    A quality smaller by `doubled_by` takes twice as much, one larger by `halved_by` half of it.
+    Alpha takes `alpha` besides: much in ProRes, whose encoder makes the colors finer then.
+    """
+
+    bits: float
+    doubled_by: float = 1.0
+    halved_by: float = 1.0
+    alpha: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
     """One codec on offer.
 
     Attributes:
-        encoder: ffmpeg's name of the encoder.
-        layouts: Of the coded picture, the usual one first.
-        segment_format: ffmpeg's name of the container its segments are kept in.
-        containers: The containers a finished film may have, the usual one first.
-        worst: The largest `quality` (CRF); 0 for a codec that has none.
+        name: What users call it.
+        encoders: By kind; that in software always.
+        segments: What its segments are kept in.
+        bits: What it takes, by profile; for an estimate before a film is begun.
+        quality: The usual rate factor, on the good side: paintings are fine grain all over, which
+            is what encoders save on first. 0 for a codec that has none.
+        worst: The largest rate factor (CRF); 0 for a codec that has none.
+        preferred: Of the containers that take it, those that are named first; the first of all is
+            the usual one.
         smallest: Least width and height of the coded picture.
         tag: The four characters that name it in MP4 where ffmpeg's choice does not play
             everywhere.
-        nvenc: ffmpeg's name of NVIDIA's encoder; None where there is none.
-        hard_layouts: Those that this takes, like `layouts`.
+        states_aspect: It carries the shape of a pixel itself: PyAV cannot set it in Matroska's
+            header.
+        states_rate: ffmpeg's filter of its packets that states twice the film's rate, which is
+            put behind it; "" where that is not needed.
         alpha_beside: Its alpha goes beside the packets, and not every container keeps that.
     """
 
-    encoder: str
-    layouts: tuple[Layout, ...]
-    segment_format: str
-    containers: tuple[str, ...]
-    worst: int
+    name: str
+    encoders: Mapping[EncoderKind, Encoder]
+    segments: SegmentForm
+    bits: Mapping[str | None, PixelBits]
+    quality: int = 0
+    worst: int = 0
+    preferred: tuple[str, ...] = ()
     smallest: tuple[int, int] = (2, 2)
     tag: str | None = None
+    states_aspect: bool = False
+    states_rate: str = ""
     alpha_beside: bool = False
-    nvenc: str | None = None
-    hard_layouts: tuple[Layout, ...] = ()
 
-    def encoder_for(self, kind: "EncoderKind") -> str:
-        """Ffmpeg's name of its encoder in software, or of NVIDIA's."""
-        return str(self.nvenc) if kind == "nvenc" else self.encoder
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Those that software takes, the usual one first."""
+        return self.encoders["software"].layouts
+
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """The containers that a finished film may have, the usual one first."""
+        taking = (name for name, one in FILMS.items() if self.name in one.codecs)
+        return tuple(dict.fromkeys([*self.preferred, *taking]))
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -109,100 +104,140 @@ class Codec:
         return tuple(dict.fromkeys(one.profile for one in self.layouts if one.profile))
 
 
-# Segments are MP4 (QuickTime for ProRes and DNxHR): with the movie's time scale set, its time
-# stamps are exact. Matroska's are rounded to a millisecond, and its decoding times cannot be
-# joined.
-CODECS: dict[str, Codec] = {
-    "h264": Codec(
-        "libx264",
-        _plain("yuv420p", "yuv444p"),
-        "mp4",
-        ("mp4", "mov", "mkv"),
-        51,
-        nvenc="h264_nvenc",
-        hard_layouts=_plain("yuv420p", "yuv444p"),
+def _prores(profile: str, tag: str, *pixel_formats: str) -> tuple[Layout, ...]:
+    """A profile with Apple's name, which tells it apart: ffmpeg's muxer calls all of them HQ."""
+    return tuple(Layout(one, profile, tag) for one in pixel_formats)
+
+
+_FINE = ("yuv444p10le", "yuva444p10le")
+
+# What codecs take was measured on 12 painted frames of 320×180, where strokes are finest; larger
+# frames take half of it:
+#   nstd stylize bigbuckbunny.mp4 --style impasto --frames 30:42 --size 320 --codec ffv1 -o p.mkv
+# each codec at its usual quality and at others, preset medium, through SegmentWriter. A whole film
+# of 325 such frames has 1.93 bits a pixel in h264 of quality 18, its sound included. VP9 was added
+# when painted films held together better and took a third of that: it is set beside what h264 took
+# then, 0.65 to 0.63 bits.
+_ALL_CODECS = (
+    Codec(
+        name="h264",
+        encoders={
+            "software": Encoder("libx264", plain("yuv420p", "yuv444p"), use.x264),
+            "nvenc": Encoder("h264_nvenc", plain("yuv420p", "yuv444p"), use.nvenc),
+        },
+        segments=_MP4,
+        bits={None: PixelBits(1.93, 8, 6)},
+        quality=18,
+        worst=51,
+        states_aspect=True,
+        # x264 states the unit of time for a rate, 12,800 and more: the field rate it is.
+        states_rate="h264_metadata=tick_rate=",
     ),
     # Apple's players know HEVC only by this tag. In pictures smaller than a block x265 and SVT-AV1
     # write beyond their buffers: seen at 48×48 and at 66×18, and the process crashes later.
-    "h265": Codec(
-        "libx265",
-        _plain("yuv420p", "yuv444p", "yuv420p10le", "yuv444p10le"),
-        "mp4",
-        ("mp4", "mov", "mkv"),
-        51,
-        (64, 64),
-        "hvc1",
-        nvenc="hevc_nvenc",
-        hard_layouts=_plain("yuv420p", "yuv444p", "p010le"),
+    Codec(
+        name="h265",
+        encoders={
+            "software": Encoder(
+                "libx265", plain("yuv420p", "yuv444p", "yuv420p10le", "yuv444p10le"), use.x265
+            ),
+            "nvenc": Encoder("hevc_nvenc", plain("yuv420p", "yuv444p", "p010le"), use.nvenc),
+        },
+        segments=_MP4,
+        bits={None: PixelBits(1.5, 7.5, 6)},
+        quality=20,
+        worst=51,
+        smallest=(64, 64),
+        tag="hvc1",
+        states_aspect=True,
     ),
-    "av1": Codec(
-        "libsvtav1",
-        _plain("yuv420p", "yuv420p10le"),
-        "mp4",
-        ("mp4", "mkv", "webm"),
-        63,
-        (64, 64),
-        nvenc="av1_nvenc",
-        hard_layouts=_plain("yuv420p", "p010le"),
+    Codec(
+        name="av1",
+        encoders={
+            "software": Encoder("libsvtav1", plain("yuv420p", "yuv420p10le"), use.svt_av1),
+            "nvenc": Encoder("av1_nvenc", plain("yuv420p", "p010le"), use.nvenc),
+        },
+        segments=_MP4,
+        bits={None: PixelBits(1.6, 15, 10)},
+        quality=24,
+        worst=63,
+        smallest=(64, 64),
     ),
     # PyAV's libvpx has 8 bits alone. Its alpha goes beside the packets, which MP4 drops and NUT
     # keeps; none is decoded out of order, so NUT's times are exact too.
-    "vp9": Codec(
-        "libvpx-vp9",
-        _plain("yuv420p", "yuva420p"),
-        "nut",
-        ("webm", "mkv", "mp4"),
-        63,
+    Codec(
+        name="vp9",
+        encoders={"software": Encoder("libvpx-vp9", plain("yuv420p", "yuva420p"), use.libvpx)},
+        segments=_NUT,
+        bits={None: PixelBits(2.0, 14, 11.5)},
+        quality=28,
+        worst=63,
+        preferred=("webm", "mkv"),
         alpha_beside=True,
     ),
-    "prores": Codec(
-        "prores_ks",
-        _named("hq standard lt proxy", "yuv422p10le", prores=True)
-        + _named("4444 4444xq", "yuv444p10le", "yuva444p10le", prores=True),
-        "mov",
-        ("mov", "mkv"),
-        0,
+    Codec(
+        name="prores",
+        encoders={
+            "software": Encoder(
+                "prores_ks",
+                _prores("hq", "apch", "yuv422p10le")
+                + _prores("standard", "apcn", "yuv422p10le")
+                + _prores("lt", "apcs", "yuv422p10le")
+                + _prores("proxy", "apco", "yuv422p10le")
+                + _prores("4444", "ap4h", *_FINE)
+                + _prores("4444xq", "ap4x", *_FINE),
+                use.prores,
+            )
+        },
+        segments=_QUICKTIME,
+        bits={
+            "proxy": PixelBits(1.31),
+            "lt": PixelBits(3.02),
+            "standard": PixelBits(4.36),
+            "hq": PixelBits(6.5),
+            "4444": PixelBits(9.75, alpha=17),
+            "4444xq": PixelBits(14.5, alpha=17),
+        },
     ),
     # hqx takes as many bytes as hq: the encoder's rate is constant.
-    "dnxhr": Codec(
-        "dnxhd",
-        _named("hqx", "yuv422p10le") + _named("hq sq lb", "yuv422p") + _named("444", "yuv444p10le"),
-        "mov",
-        ("mov",),
-        0,
-        (256, 120),
+    Codec(
+        name="dnxhr",
+        encoders={
+            "software": Encoder(
+                "dnxhd",
+                named("hqx", "yuv422p10le")
+                + named("hq sq lb", "yuv422p")
+                + named("444", "yuv444p10le"),
+                use.dnxhr,
+            )
+        },
+        segments=_QUICKTIME,
+        bits={
+            "lb": PixelBits(1.15),
+            "sq": PixelBits(2.28),
+            "hq": PixelBits(3.99),
+            "hqx": PixelBits(3.99),
+            "444": PixelBits(7.4),
+        },
+        smallest=(256, 120),
     ),
-    "ffv1": Codec(
-        "ffv1", _plain("bgr0", "bgra", "gbrp16le", "gbrap16le"), "mp4", ("mkv", "mp4"), 0
+    Codec(
+        name="ffv1",
+        encoders={
+            "software": Encoder("ffv1", plain("bgr0", "bgra", "gbrp16le", "gbrap16le"), use.ffv1)
+        },
+        segments=_MP4,
+        bits={None: PixelBits(15.5)},
+        preferred=("mkv",),
     ),
-}
+)
+CODECS: dict[str, Codec] = {one.name: one for one in _ALL_CODECS}
+"""By name."""
 
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """A way to have a film as pictures. Its segments are FFV1: what is lossy is done once, at last.
-
-    Attributes:
-        depths: Bits of a component that it can have, the usual one first.
-        numbered: It is a file for each frame; else one for all.
-    """
-
-    depths: tuple[int, ...] = (8,)
-    numbered: bool = False
-
-
-PICTURES: dict[str, Pictures] = {
-    "gif": Pictures(),
-    "apng": Pictures((8, 16)),
-    "webp": Pictures(),
-    "png": Pictures((8, 16), numbered=True),
-    "tif": Pictures((16, 8), numbered=True),
-    "exr": Pictures((16,), numbered=True),
-    "jpg": Pictures(numbered=True),
-}
-"""By suffix."""
-SAME = {"tiff": "tif", "jpeg": "jpg"}
-"""Suffixes that name one of `PICTURES` otherwise."""
+PICTURE_SEGMENTS = {
+    "codec": "ffv1", "quality": 0, "container": "mkv", "profile": None, "encoder": "software",
+}  # fmt: skip
+"""What the segments of a film are that becomes pictures: what is lossy is done once, at last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +249,7 @@ class EncodeSettings:
         quality: Constant rate factor: 0 is best, 18 is hard to tell from the original. ProRes,
             DNxHR and FFV1 have none.
         preset: x264's names, "ultrafast" to "veryslow": slower is smaller.
-        container: One of `CONTAINERS`.
+        container: One of `FILMS`.
         threads: How many the encoder uses; x264's bytes change with it.
         profile: The codec's, by name; None for what the film needs.
         depth: Bits of a component, one of the codec's `depths`; None for the codec's usual one.
@@ -245,9 +280,9 @@ class EncodeSettings:
 
     def __post_init__(self) -> None:
         _one_of("codec", self.codec, CODECS)
-        _one_of("container", self.container, CONTAINERS)
+        _one_of("container", self.container, FILMS)
         _one_of("preset", self.preset, PRESETS)
-        _one_of("way with sound", self.sound, SOUND)
+        _one_of("way with sound", self.sound, get_args(Sound))
         codec = CODECS[self.codec]
         if self.container not in codec.containers:
             raise UsageError(
@@ -261,10 +296,8 @@ class EncodeSettings:
             )
         if not 1 <= self.threads <= 64:
             raise UsageError(f"An encoder cannot use {self.threads} threads", "Choose from 1 to 64")
-        if self.encoder == "nvenc" and codec.nvenc is None:
-            raise UsageError(
-                f"NVIDIA's cards encode no {self.codec}", "Choose h264, h265 or av1, or software"
-            )
+        if fault := encoder_fault(self.codec, self.encoder):
+            raise UsageError(fault[0], f"Choose {fault[1]}, or software")
         if self.pictures is not None:
             _one_of("kind of pictures", self.pictures, PICTURES)
         if fault := layout_fault(self.codec, self.profile, self.depth):
@@ -276,15 +309,27 @@ class EncodeSettings:
         return CONTAINERS[self.container]
 
     @property
+    def result(self) -> Container:
+        """What the finished film or picture is."""
+        return CONTAINERS[self.pictures or self.container]
+
+    @property
     def numbered(self) -> bool:
         """Whether each frame becomes a file."""
-        return self.pictures is not None and PICTURES[self.pictures].numbered
+        return self.result.numbered
 
     @property
     def extension(self) -> str:
         """Of the finished file's name, without the dot; of numbered ones the first frame's."""
-        kind = self.pictures or self.container
-        return f"{0:06}.{kind}" if self.numbered else kind
+        return f"{0:06}.{self.result.name}" if self.numbered else self.result.name
+
+
+def encoder_fault(codec: str, kind: EncoderKind) -> tuple[str, str] | None:
+    """What is wrong with a kind of encoder for a codec, and the codecs it has; None: it is fine."""
+    if kind in CODECS[codec].encoders:
+        return None
+    *others, last = (name for name, one in CODECS.items() if kind in one.encoders)
+    return f"NVIDIA's cards encode no {codec}", f"{', '.join(others)} or {last}"
 
 
 def layout_fault(codec: str, profile: str | None, depth: int | None) -> tuple[str, str] | None:
@@ -293,19 +338,16 @@ def layout_fault(codec: str, profile: str | None, depth: int | None) -> tuple[st
     if profile is not None and profile not in profiles:
         choice = f"Choose one of {', '.join(profiles)}" if profiles else "Leave it out"
         return f"{codec} has no profile {profile!r}", choice
-    if depth is not None and not _offered(codec, profile, depth):
+    layouts = CODECS[codec].layouts
+    if depth is not None and not _fitting(layouts, profile, depth):
         whose = codec if profile is None else f"{codec}'s {profile}"
-        has = sorted({one.bits for one in _offered(codec, profile, None)})
+        has = sorted({one.bits for one in _fitting(layouts, profile, None)})
         return f"There is no {whose} of {depth} bits", f"Choose {' or '.join(map(str, has))}"
     return None
 
 
-def _offered(codec: str, profile: str | None, depth: int | None) -> list[Layout]:
-    return [
-        one
-        for one in CODECS[codec].layouts
-        if profile in {None, one.profile} and depth in {None, one.bits}
-    ]
+def _fitting(layouts: Iterable[Layout], profile: str | None, depth: int | None) -> list[Layout]:
+    return [one for one in layouts if profile in {None, one.profile} and depth in {None, one.bits}]
 
 
 def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool = False) -> Layout:
@@ -321,10 +363,8 @@ def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool 
     """
     odd = bool(width % 2 or height % 2)
     alpha = alpha and (not CODECS[settings.codec].alpha_beside or settings.holder.side_data)
-    offered = _offered(settings.codec, settings.profile, settings.depth)
-    if settings.encoder == "nvenc":
-        hard = CODECS[settings.codec].hard_layouts
-        offered = [one for one in hard if settings.depth in {None, one.bits}]
+    layouts = CODECS[settings.codec].encoders[settings.encoder].layouts
+    offered = _fitting(layouts, settings.profile, settings.depth)
     return min(offered, key=lambda one: (one.alpha != alpha, odd and one.halved))
 
 

@@ -18,13 +18,13 @@ def why_no_nvenc(codec: str) -> str | None:
     Only trying tells: it needs a card that has one (the largest have none), its driver, and a
     free session.
     """
-    name = CODECS[codec].nvenc
-    if name is None:
+    encoder = CODECS[codec].encoders.get("nvenc")
+    if encoder is None:
         return f"there is none for {codec}"
     frame = av.VideoFrame.from_ndarray(np.zeros((_SIDE, _SIDE, 3), np.uint8), format="rgb24")
     frame.pts = 0
     try:
-        context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+        context = cast("av.VideoCodecContext", av.CodecContext.create(encoder.name, "w"))
         context.width = context.height = _SIDE
         context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
         made = [*context.encode(frame.reformat(format="yuv420p")), *context.encode(None)]

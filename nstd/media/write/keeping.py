@@ -146,7 +146,7 @@ def decide(
         )
         gone = {fate.stream for fate in fates if fate.outcome == "lost"}
         kept = [stream for stream in film.streams if stream.index not in gone]
-        fates += tuple(told_fates(film, kept, info, settings.container))
+        fates += tuple(told_fates(film, kept, info, settings.holder))
     return Keeping(settings.container, picture_fates(info, settings) + fates)
 
 
@@ -249,13 +249,13 @@ def _beside_pictures(
     film: InputContainer, streams: Sequence[int], info: VideoInfo, settings: EncodeSettings
 ) -> Iterator[Fate]:
     """What becomes of all else where a film becomes pictures."""
-    why = f"{settings.pictures} holds pictures alone"
+    why = f"{settings.result.name} holds pictures alone"
     for index in streams:
         if fate := _fate(film.streams[index], settings, None, lambda _: ()):
             yield lost(fate.kind, fate.what, why, index)
     if film.chapters():
         yield lost("chapters", "chapters", why)
-    yield from told_fates(film, [], info, str(settings.pictures))
+    yield from told_fates(film, [], info, settings.result)
 
 
 def _held(kind: PartKind, stream: Stream, container: Container, *, held: bool) -> Fate:

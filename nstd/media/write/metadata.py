@@ -1,13 +1,13 @@
 """Titles, places, makes and flags: what of them a container keeps, where, and what is lost."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from av.stream import Disposition, Stream
 
 from nstd.media.write.boxes import Additions
+from nstd.media.write.containers import Container, Holds
 
 Tags = Mapping[str, str]
 
@@ -25,78 +25,6 @@ _NUMBERS = {
 }  # fmt: skip
 _LONGEST = 0xFFFF
 """Bytes of a text in QuickTime's user data."""
-
-_NONE = Disposition(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """What of metadata a container keeps.
-
-    Attributes:
-        known: The film's keys that the muxer itself puts where players look for them; None: all.
-        of_streams: Keys of streams that are kept; None: all.
-        flags: Dispositions of streams that are kept.
-        named: Whether other keys of the film are kept under their own names.
-        matrix: Which display matrices are kept: "any", or those that only turn and mirror.
-        clock: Whether a timecode is kept.
-    """
-
-    known: frozenset[str] | None = frozenset()
-    of_streams: frozenset[str] | None = frozenset()
-    flags: Disposition = _NONE
-    named: bool = False
-    matrix: Literal["any", "turns", ""] = ""
-    clock: bool = False
-
-
-_BASIC = {
-    "album", "artist", "comment", "copyright", "creation_time", "date", "genre", "location",
-    "title",
-}  # fmt: skip
-_ITUNES = {
-    "album_artist", "compilation", "composer", "description", "disc", "episode_id", "episode_sort",
-    "gapless_playback", "grouping", "hd_video", "keywords", "lyrics", "media_type", "network",
-    "season_number", "show", "synopsis", "track",
-}  # fmt: skip
-_OF_TRACKS = frozenset({"language", "title", "handler_name"})
-_EVERYWHERE = Disposition.default | Disposition.attached_pic
-_ROLES = (
-    Disposition.forced | Disposition.hearing_impaired | Disposition.visual_impaired
-    | Disposition.comment | Disposition.dub
-)  # fmt: skip
-_TOLD_TWICE = Disposition.captions | Disposition.descriptions
-"""What MP4 tells in the same words as who is to read or hear it."""
-_MATROSKA = Holds(
-    known=None,
-    of_streams=None,
-    flags=_EVERYWHERE | _ROLES | Disposition.original,
-    matrix="turns",
-    clock=True,
-)
-
-# Found by writing each with ffmpeg 8.1 and reading it with 5.1.
-HOLDS: dict[str, Holds] = {
-    "mp4": Holds(
-        known=frozenset(_BASIC | _ITUNES),
-        of_streams=_OF_TRACKS,
-        flags=_EVERYWHERE | _ROLES | _TOLD_TWICE,
-        named=True,
-        matrix="any",
-        clock=True,
-    ),
-    "mov": Holds(
-        known=frozenset(_BASIC | {"make", "model"}),
-        of_streams=_OF_TRACKS,
-        flags=_EVERYWHERE,
-        named=True,
-        matrix="any",
-        clock=True,
-    ),
-    "mkv": _MATROSKA,
-    "webm": _MATROSKA,
-}
-"""By the container's name; of one that is not here nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,37 +55,35 @@ class FilmTags:
         return {**self.known, **self.added.keys, **{key: text for key, text in own.items() if text}}
 
 
-def film_tags(source: Tags, container: str, artwork: bytes = b"") -> FilmTags:
+def film_tags(source: Tags, container: Container, artwork: bytes = b"") -> FilmTags:
     """Sort the metadata of a film by where they are kept.
 
     Args:
         source: The source's.
-        container: The output's, as users call it.
+        container: The output's.
         artwork: The film's cover, where it is kept among the metadata.
     """
-    holds = HOLDS.get(container, Holds())
     kept = copied(source)
-    if holds.known is None:
+    if container.holds.known is None:
         return FilmTags(kept, None, ())
-    if not holds.named:
+    if container.boxes is None:
         return FilmTags({}, None, tuple(kept))
     known: dict[str, str] = {}
     others: dict[str, str] = {}
     for key, text in kept.items():
         name = key.lower()
-        fits = name not in known and _known(name, text, holds)
+        fits = name not in known and _known(name, text, container.holds.known)
         (known if fits else others)[name if fits else key] = text
     place, lyrics = (known.pop(name, "") for name in ("location", "lyrics"))
     # Demuxers tell a place again, with its language.
     again = [key for key, text in others.items() if key.startswith("location") and text == place]
     for key in again:
         del others[key]
-    return FilmTags(known, Additions(container, others, place, lyrics, artwork), ())
+    return FilmTags(known, Additions(container.boxes, others, place, lyrics, artwork), ())
 
 
-def stream_tags(stream: Stream, container: str) -> tuple[Tags, tuple[str, ...]]:
-    """The metadata of a stream that the container keeps, and the keys of those that are lost."""
-    holds = HOLDS.get(container, Holds())
+def stream_tags(stream: Stream, holds: Holds) -> tuple[Tags, tuple[str, ...]]:
+    """The metadata of a stream that a container keeps, and the keys of those that are lost."""
     kept = copied(stream.metadata)
     # Films alone have a moment of creation; most have the same.
     moment = _second(kept.pop("creation_time", ""))
@@ -173,15 +99,16 @@ def stream_tags(stream: Stream, container: str) -> tuple[Tags, tuple[str, ...]]:
     return kept, lost
 
 
-def stream_flags(stream: Stream, container: str) -> tuple[Disposition, Disposition]:
-    """The dispositions of a stream that the container keeps, and those that are lost."""
-    holds = HOLDS.get(container, Holds())
-    return stream.disposition & holds.flags, stream.disposition & ~holds.flags
+def stream_flags(stream: Stream, holds: Holds) -> tuple[Disposition, Disposition]:
+    """The dispositions of a stream that a container keeps, and those that are lost."""
+    kept = Disposition(0)
+    for name in holds.flags:
+        kept |= Disposition[name]
+    return stream.disposition & kept, stream.disposition & ~kept
 
 
-def keeps_matrix(matrix: Sequence[int], container: str) -> bool:
+def keeps_matrix(matrix: Sequence[int], holds: Holds) -> bool:
     """Whether a container keeps this display matrix."""
-    holds = HOLDS.get(container, Holds())
     return holds.matrix == "any" or (holds.matrix == "turns" and _turns_alone(matrix))
 
 
@@ -206,9 +133,9 @@ def _second(moment: str) -> str:
     return moment.replace(" ", "T")[: len("2026-01-31T23:59:59")]
 
 
-def _known(name: str, text: str, holds: Holds) -> bool:
+def _known(name: str, text: str, known: Collection[str]) -> bool:
     """Whether the muxer keeps this under a name of its own, and exactly."""
-    if holds.known is None or name not in holds.known:
+    if name not in known:
         return False
     if name in _NUMBERS:
         return bool(_NUMBER.fullmatch(text))

@@ -2,7 +2,6 @@
 
 from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
-from nstd.media.write.animation import GIF_SHORTEST, GIF_TICK
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import coded_layout
 
@@ -14,7 +13,7 @@ def picture_fates(info: VideoInfo, settings: EncodeSettings) -> tuple[Fate, ...]
         info: Facts of the film.
         settings: How it will be encoded.
     """
-    fates = []
+    fates, result = [], settings.result
     bits = coded_layout(info, settings).bits
     if info.bit_depth > bits:
         whose = settings.pictures or settings.codec
@@ -31,23 +30,24 @@ def picture_fates(info: VideoInfo, settings: EncodeSettings) -> tuple[Fate, ...]
         )
     if info.alpha:
         fates.append(_alpha_fate(info, settings))
-    if settings.pictures is not None and info.sample_aspect_ratio != 1:
-        why = f"{settings.pictures} has square ones"
+    if result.pictures and info.sample_aspect_ratio != 1:
+        why = f"{result.name} has square ones"
         fates.append(lost("picture", f"pixels {info.sample_aspect_ratio} as wide as high", why))
-    fastest = 1 / (GIF_SHORTEST * GIF_TICK)
-    if settings.pictures == "gif" and info.frame_rate > fastest:
+    fastest = result.pictures.fastest if result.pictures else None
+    if fastest and info.frame_rate > fastest:
         to = f"{fastest} a second at most"
-        why = "browsers slow a gif down that has more"
+        why = f"browsers slow a {result.name} down that has more"
         fates.append(Fate("picture", "frames", "converted", to, why, loss=True))
     return tuple(fates)
 
 
 def _alpha_fate(info: VideoInfo, settings: EncodeSettings) -> Fate:
-    what = "transparency"
-    if settings.pictures == "gif":
-        why = "a gif's colors are there or not"
-        return Fate("picture", what, "converted", "all or nothing", why, loss=True)
-    if settings.pictures != "jpg" and coded_layout(info, settings).alpha:
+    what, result = "transparency", settings.result
+    kept = result.pictures.alpha if result.pictures else "yes"
+    if kept == "all or nothing":
+        why = f"a {result.name}'s colors are there or not"
+        return Fate("picture", what, "converted", kept, why, loss=True)
+    if kept and coded_layout(info, settings).alpha:
         return Fate("picture", what)
     whose = settings.pictures or f"{settings.codec} in {settings.container}"
     return Fate("picture", what, "converted", "black", f"{whose} has none", loss=True)

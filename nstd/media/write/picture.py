@@ -18,9 +18,6 @@ from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.metadata import keeps_matrix
 from nstd.media.write.segment import coded_layout, mend_alpha, origin, stated_rate
 
-_STATES_ASPECT = {"h264", "h265"}
-"""Codecs that carry the shape of a pixel themselves: PyAV cannot set it in Matroska's header."""
-
 Timed = tuple[Fraction, "av.Packet[Any]"]
 """A packet, and the second at which it is decoded."""
 
@@ -86,9 +83,8 @@ class PaintedStream:
         with open_film(self._segments[0]) as container:
             template = container.streams.video[0]
             stream = output.add_stream_from_template(template, opaque=True)
-            if settings.codec == "h264":
-                # x264 states the unit of time for a rate, 12,800 and more: the field rate it is.
-                how = f"h264_metadata=tick_rate={2 * stated_rate(self.info)}"
+            if filter_of_rate := CODECS[settings.codec].states_rate:
+                how = f"{filter_of_rate}{2 * stated_rate(self.info)}"
                 self._restated = BitStreamFilterContext(how, template, stream)
         stream.time_base = self.info.time_base
         stream.codec_context.framerate = stated_rate(self.info)
@@ -112,7 +108,7 @@ class PaintedStream:
     def kept_matrix(self, settings: EncodeSettings) -> tuple[int, ...] | None:
         """The film's display matrix, where it has one that the container keeps."""
         matrix = self.info.matrix_display
-        return matrix if matrix and keeps_matrix(matrix, settings.container) else None
+        return matrix if matrix and keeps_matrix(matrix, settings.holder.holds) else None
 
     def lacks_aspect(self, settings: EncodeSettings, stereo: str) -> bool:
         """Whether the shape of a pixel is still to be written into the finished file.
@@ -121,7 +117,7 @@ class PaintedStream:
             settings: How the film is encoded.
             stereo: As for `display_size`. Of such a film the muxer states a size of its own.
         """
-        by_codec = settings.codec in _STATES_ASPECT and not stereo
+        by_codec = CODECS[settings.codec].states_aspect and not stereo
         stated = settings.holder.states_aspect or by_codec
         return not stated and self.info.sample_aspect_ratio != 1
 

@@ -22,7 +22,7 @@ from nstd.files import (
 from nstd.media.alpha import on_black
 from nstd.media.faults import writing_error
 from nstd.media.frame import ImageU8, MaskU8, Pixels, VideoInfo
-from nstd.media.names import PILLOW_FORMATS
+from nstd.media.names import PILLOW_FORMATS, STILL_SUFFIXES
 from nstd.media.note import exr_with_note
 from nstd.media.read.scan import open_film
 from nstd.media.still import Still
@@ -66,7 +66,8 @@ def assemble_pictures(
         InputError: A segment cannot be read any more.
     """
     part, rest = part_path(target.absolute()), rest_path(target.absolute())
-    one_each = settings.numbered or (len(offsets) == 1 and settings.pictures == "webp")
+    one = len(offsets) == 1 and settings.result.suffix in STILL_SUFFIXES
+    one_each = settings.numbered or one
     if settings.numbered:
         discard(rest)
     with removed_on_failure(part):
@@ -77,7 +78,7 @@ def assemble_pictures(
             else:
                 discard(part)
                 anew = partial(_timed, segments, info, alive)
-                write_animation(part, str(settings.pictures), anew, end, note)
+                write_animation(part, settings.result, anew, end, note)
                 sync_file(part)
         except BaseException as error:
             if settings.numbered:

@@ -21,7 +21,8 @@ from nstd.media.color import encodable, tag
 from nstd.media.faults import writing_error
 from nstd.media.frame import Frame, VideoInfo
 from nstd.media.read.scan import open_film
-from nstd.media.write.codecs import CODECS, EncodeSettings, Layout, layout_of
+from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
+from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 
 _LOG = logging.getLogger(__name__)
@@ -127,16 +128,15 @@ class SegmentWriter:
 
     def _open(self) -> OutputContainer:
         ticks = str(self._info.time_base.denominator)
-        form = CODECS[self._settings.codec].segment_format
-        options = {"movie_timescale": ticks, "video_track_timescale": ticks}
-        if form not in {"mp4", "mov"}:
-            # Only the version of NUT without syncpoints keeps what goes beside a packet.
-            options = {"syncpoints": "none", "strict": "experimental"}
-        return av.open(str(self._part), "w", format=form, options=options)
+        form = CODECS[self._settings.codec].segments
+        options = dict(form.options)
+        if form.timed:
+            options |= {"movie_timescale": ticks, "video_track_timescale": ticks}
+        return av.open(str(self._part), "w", format=form.format, options=options)
 
     def _add_stream(self) -> av.VideoStream:
         codec = CODECS[self._settings.codec]
-        rate, encoder = stated_rate(self._info), codec.encoder_for(self._settings.encoder)
+        rate, encoder = stated_rate(self._info), codec.encoders[self._settings.encoder].name
         stream = cast(
             "av.VideoStream",
             self._container.add_stream(

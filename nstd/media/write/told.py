@@ -12,9 +12,8 @@ from nstd.media.frame import VideoInfo
 from nstd.media.note import without_note
 from nstd.media.read.pyav import decoded
 from nstd.media.read.scan import open_film
+from nstd.media.write.containers import Container, Holds
 from nstd.media.write.metadata import (
-    HOLDS,
-    Holds,
     film_tags,
     keeps_matrix,
     stream_flags,
@@ -27,7 +26,7 @@ _SPATIAL = {"STEREO3D": "pictures for two eyes", "SPHERICAL": "pictures all arou
 
 
 def told_fates(
-    film: InputContainer, kept: Sequence[Stream], info: VideoInfo, container: str
+    film: InputContainer, kept: Sequence[Stream], info: VideoInfo, container: Container
 ) -> Iterator[Fate]:
     """What becomes of what a film tells beside its streams' packets; nothing of what it lacks.
 
@@ -35,32 +34,31 @@ def told_fates(
         film: Open.
         kept: Its streams that are kept, the painted one too.
         info: Its facts.
-        container: The container it is for, as users call it.
+        container: The container it is for.
     """
-    cannot = f"{container} cannot hold it"
+    cannot, holds = f"{container.name} cannot hold it", container.holds
     if gone := film_tags(without_note(film.metadata), container).lost:
         yield lost("metadata", f"what the film says of itself ({_listed(gone)})", cannot)
     for stream in kept:
-        if gone := stream_tags(stream, container)[1]:
+        if gone := stream_tags(stream, holds)[1]:
             yield lost("metadata", f"what {describe(stream)} says ({_listed(gone)})", cannot)
-        if flags := stream_flags(stream, container)[1]:
+        if flags := stream_flags(stream, holds)[1]:
             names = _listed([flag.name or "" for flag in flags])
             yield lost("metadata", f"that {describe(stream)} is marked {names}", cannot)
     if told := clocks(film):
-        holds = HOLDS.get(container, Holds())
         counted = first_frame(told, info.frame_rate) if holds.clock else ""
         why = cannot if not holds.clock else "no clock counts at this frame rate"
         what = f"timecode {told[0]}"
         yield Fate("metadata", what) if counted else lost("metadata", what, why)
-    if info.matrix_display and not keeps_matrix(info.matrix_display, container):
+    if info.matrix_display and not keeps_matrix(info.matrix_display, holds):
         yield lost("picture", "how the picture is turned, sheared or stretched", cannot)
-    yield from _spatial_fates(film, info, container)
+    yield from _spatial_fates(film, info, holds)
 
 
-def _spatial_fates(film: InputContainer, info: VideoInfo, container: str) -> Iterator[Fate]:
+def _spatial_fates(film: InputContainer, info: VideoInfo, holds: Holds) -> Iterator[Fate]:
     # ffmpeg's writers of Matroska know it by this tag alone, which its readers give.
     said = film.streams[info.stream].metadata
-    tagged = "stereo_mode" in said and HOLDS.get(container, Holds()).of_streams is None
+    tagged = "stereo_mode" in said and holds.of_streams is None
     path = Path(film.name)
     with open_film(path) as again:  # what was read of this one is gone
         stream = again.streams[info.stream]

@@ -58,8 +58,8 @@ class Track:
         self.container = container
         self.window = window
         self._previous: int | None = None
-        output.metadata.update(stream_tags(source, container.name)[0])
-        output.disposition = stream_flags(source, container.name)[0]
+        output.metadata.update(stream_tags(source, container.holds)[0])
+        output.disposition = stream_flags(source, container.holds)[0]
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
         """The packets to write for one that was read."""

@@ -92,7 +92,7 @@ def test_on_a_cpu_it_says_that_a_gpu_is_faster(config: Config) -> None:
 def test_encoders_that_are_missing_are_named(
     config: Config, monkeypatch: pytest.MonkeyPatch, missing: set[str]
 ) -> None:
-    lacking = {CODECS[name].encoder for name in missing}
+    lacking = {CODECS[name].encoders["software"].name for name in missing}
 
     def codec(encoder: str, mode: str) -> None:
         assert mode == "w"

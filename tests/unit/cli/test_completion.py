@@ -13,7 +13,9 @@ from nstd.cli import main
 from nstd.gallery import list_styles
 from nstd.ledger.job import Job, JobKey, JobRequest
 from nstd.ledger.store import JobStore
-from nstd.media.write.codecs import CODECS, PRESETS
+from nstd.media.write.codecs import CODECS
+from nstd.media.write.containers import CONTAINERS
+from nstd.media.write.encoders import PRESETS
 
 STYLES = [style.name for style in list_styles()]
 
@@ -67,6 +69,7 @@ def put(store: JobStore, name: str) -> Job:
         ("nstd stylize --codec ", list(CODECS)),
         ("nstd stylize --preset very", [one for one in PRESETS if one.startswith("very")]),
         ("nstd stylize --container m", ["mp4", "mov", "mkv"]),
+        ("nstd stylize --container ", list(CONTAINERS)),
         ("nstd stylize --strength ", ["subtle", "normal", "strong"]),
         ("nstd stylize --temporal ", ["flow", "independent"]),
         ("nstd stylize --size 1", ["1080p", "1440p"]),

@@ -2,27 +2,25 @@
 
 import os
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
 from pydantic import ValidationError
 
 from nstd.config import (
-    Codec,
     Config,
-    Container,
     FolderConfig,
     MoveOriginals,
     load_config,
     output_name,
 )
 from nstd.config.faults import faults_of
-from nstd.config.output import OutputConfig, OutputOverride, Profile
+from nstd.config.output import OutputConfig, OutputOverride
 from nstd.errors import ConfigError
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
-from nstd.media.write.codecs import CODECS, PICTURES
+from nstd.media.write.codecs import CODECS
 from nstd.media.write.containers import CONTAINERS
 
 
@@ -315,13 +313,26 @@ def test_a_default_state_folder_inside_a_watched_one_is_refused_without_a_line(
         load_config()
 
 
-def test_codecs_and_containers_are_those_of_the_encoder() -> None:
-    assert get_args(Codec) == tuple(CODECS)
-    assert set(get_args(Container)) == {*CONTAINERS, *PICTURES}
-    assert set(get_args(Profile)) == {
-        "auto",
-        *(profile for codec in CODECS.values() for profile in codec.profiles),
-    }
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_every_container_of_the_table_can_be_asked_for(name: str) -> None:
+    first = next(iter(CONTAINERS[name].codecs), "h264")
+    settings = OutputConfig(container=name, codec=first).settings(threads=1)
+    assert settings.result is CONTAINERS[name]
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_every_codec_of_the_table_can_be_asked_for_in_its_own_usual_way(name: str) -> None:
+    codec = CODECS[name]
+    for profile in ("auto", *codec.profiles):
+        settings = OutputConfig(codec=name, profile=profile).settings(threads=1)
+        assert (settings.codec, settings.quality) == (name, codec.quality)
+        assert settings.container == codec.containers[0]
+
+
+def test_what_no_table_has_is_refused_and_all_that_there_is_is_named() -> None:
+    for key, known in (("codec", CODECS), ("container", CONTAINERS)):
+        (fault,) = _faults(output={key: "ogg"})
+        assert all(one in fault for one in known)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from nstd.config import Config, FolderConfig, MoveOriginals, load_config
 from nstd.config.faults import sections_in
 from nstd.config.values import Section
 from nstd.media.read.limits import Limits
-from nstd.media.write.codecs import PRESETS
+from nstd.media.write.encoders import PRESETS
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource, Temporal
 
 SHIPPED = Path(__file__).resolve().parents[3] / "config.yaml"

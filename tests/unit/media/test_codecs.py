@@ -4,7 +4,8 @@ import cv2
 import pytest
 
 from nstd.errors import UsageError
-from nstd.media.write.codecs import CODECS, EncodeSettings, Layout, layout_of
+from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
+from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 
 
@@ -65,7 +66,7 @@ def test_nvidias_encoders_have_settings_and_layouts_of_their_own() -> None:
     assert (layout.pixel_format, layout.bits, layout.halved) == ("p010le", 10, True)
     options = encoder_options(settings, layout)
     assert (options["cq"], options["preset"]) == ("22", "p5")
-    assert CODECS["h265"].encoder_for("nvenc") == "hevc_nvenc"
+    assert CODECS["h265"].encoders["nvenc"].name == "hevc_nvenc"
 
 
 @pytest.mark.parametrize(("width", "height"), [(97, 64), (96, 63), (97, 63)])

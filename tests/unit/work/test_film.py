@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from nstd.errors import LedgerError
 from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
-from nstd.media.write.codecs import CODECS, PRESETS, EncodeSettings
+from nstd.media.write.codecs import CODECS, EncodeSettings
+from nstd.media.write.encoders import PRESETS
 from nstd.painting.plan import ExecutionPlan
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nstd.errors import DiskFullError, StorageError
-from nstd.media.write.codecs import EncodeSettings, Layout, layout_of
+from nstd.media.write.codecs import EncodeSettings, layout_of
+from nstd.media.write.encoders import Layout
 from nstd.work.room import (
     KEPT_BITS_PER_PIXEL,
     Disk,
