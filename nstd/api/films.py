@@ -9,8 +9,8 @@ from nstd.api.progress import OnProgress
 from nstd.api.recipes import (
     ENCODING,
     LOOK,
-    MACHINE,
     READING,
+    SETTINGS,
     Style,
     configured,
     look_of,
@@ -18,6 +18,7 @@ from nstd.api.recipes import (
 )
 from nstd.api.running import Watcher, run
 from nstd.config import output_from_options, reading_from_options
+from nstd.config.faults import shown_path
 from nstd.errors import UsageError
 from nstd.media.numbered import stem_of
 from nstd.style.recipe import StyleRecipe
@@ -29,10 +30,10 @@ from nstd.work.result import Result
 from nstd.work.stylize import Wanted
 from nstd.work.stylize import stylize as paint_files
 
-FILES = ("accept_truncated", "strict")
-"""Keys of the configuration that say what becomes of odd sources."""
+HOUSE = ("state_dir", "segment_frames", "accept_truncated", "strict")
+"""Keys of the configuration that may be given besides."""
 
-OPTIONS = (*LOOK, *ENCODING, *READING, *MACHINE, *FILES, "config", "frames", "overwrite")
+OPTIONS = (*LOOK, *ENCODING, *READING, *SETTINGS, *HOUSE, "frames", "overwrite")
 
 
 def stylize(
@@ -62,7 +63,7 @@ def stylize(
         **options: The other options of `nstd stylize`, as docs/python.md lists them: keys of a
             recipe (`strength`, `size`…), of the output (`codec`, `quality`…) and of reading
             (`deinterlace`…); `frames`, `overwrite`, `accept_truncated`, `strict`; `device`,
-            `threads`, `config`, `state_dir`, `cache_dir`.
+            `threads`, `config`, `state_dir`, `cache_dir`, `segment_frames`.
 
     Returns:
         What became of it; its `error` is None.
@@ -74,17 +75,19 @@ def stylize(
         KeyboardInterrupt: The user interrupted it; what is painted is kept.
     """
     require_known(options, OPTIONS)
-    config = configured(options)
+    config = configured(options, HOUSE)
     look = look_of(config, style, recipe, {key: options.get(key) for key in LOOK})
     given = {key: None if options.get(key) is None else str(options[key]) for key in ENCODING}
     spec = OutputSpec(
-        encode=output_from_options(config, given).settings(ENCODER_THREADS),
+        encode=output_from_options(config, given, shown_path).settings(ENCODER_THREADS),
         segment_frames=config.segment_frames,
-        accept_truncated=options.get("accept_truncated") or config.accept_truncated,
-        strict=options.get("strict") or config.strict,
+        accept_truncated=config.accept_truncated,
+        strict=config.strict,
         overwrite=bool(options.get("overwrite")),
         limits=config.limits_of(),
-        reading=reading_from_options(config, {key: options.get(key) for key in READING}),
+        reading=reading_from_options(
+            config, {key: options.get(key) for key in READING}, shown_path
+        ),
     )
     frames = parse_frames(options.get("frames"))
     path = Path(source)

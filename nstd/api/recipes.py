@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from nstd.config import Config, OutputOverride, RecipeConfig, load_config, recipe_from_options
+from nstd.config.faults import shown_path
+from nstd.config.load import usage_errors
 from nstd.config.reading import ReadingOverride
 from nstd.config.values import Context
 from nstd.config.words import did_you_mean, quote
+from nstd.config.yaml_lines import KeyPath
 from nstd.errors import UsageError
 from nstd.style.recipe import StyleRecipe
 
 Style = str | PathLike[str] | Mapping[str, Any]
 """A style image: the name of one that ships, a file, or `{"image": …, "weight": …, "scale": …}`."""
 
-Keys = dict[str, Any]
-
-MACHINE = ("device", "threads", "state_dir", "cache_dir")
-"""Where painting is done, and where it keeps what it needs."""
+SETTINGS = ("device", "threads", "cache_dir", "config")
+"""Where painting is done, and what it needs for that."""
 
 LOOK, ENCODING, READING = RecipeConfig.keys(), OutputOverride.keys(), ReadingOverride.keys()
+"""Keys by what they are about."""
 
 
 def recipe(style: Style | Sequence[Style] | None = None, **keys: Any) -> StyleRecipe:
@@ -60,7 +62,7 @@ def look_of(
     if style is not None:
         given["styles"] = _styles(style)
     if not isinstance(base, StyleRecipe):
-        return recipe_from_options(config, name=base, overrides=given)
+        return recipe_from_options(config, name=base, overrides=given, named=shown_path)
     if given:
         raise UsageError(
             f"The recipe is given whole, and {next(iter(given))} besides",
@@ -69,27 +71,32 @@ def look_of(
     return base
 
 
-def configured(options: Mapping[str, Any]) -> Config:
-    """The configuration file that is named, or the defaults, with the options about the machine.
+def configured(options: Mapping[str, Any], keys: Sequence[str] = ()) -> Config:
+    """The configuration file that is named, or the defaults, with the options that are keys of one.
 
-    No file is looked for: what a program paints must not depend on where it was started.
+    No file is looked for: what a program paints must not depend on where it is started.
 
     Args:
-        options: May have `config`, the file, and keys of `MACHINE`.
+        options: May have the keys of `SETTINGS`, and others.
+        keys: Further keys of a configuration that may be among them.
 
     Raises:
         ConfigError: Something in the file is wrong.
         UsageError: An option is wrong.
     """
-    context = Context(base=Path.cwd())
-    given = {key: options[key] for key in MACHINE if options.get(key) is not None}
-    if "device" in given:
-        given["devices"] = given.pop("device")
-    own = Config.model_validate(given, context=context)
+    given = {key: options[key] for key in ("threads", "cache_dir", *keys) if key in options}
+    if options.get("device") is not None:
+        given["devices"] = [options["device"]]
+    with usage_errors(Config, _device):
+        own = Config.model_validate(given, context=Context(base=Path.cwd()))
     if options.get("config") is None:
         return own
     file = load_config(Path(options["config"]))
     return file.model_copy(update={key: getattr(own, key) for key in given})
+
+
+def _device(path: KeyPath) -> str:
+    return "device" if path[0] == "devices" else shown_path(path)
 
 
 def require_known(keys: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -5,10 +5,13 @@ between two steps instead, with its ledger in order. So it runs in a thread of i
 caller's thread waits for it: `on_progress` is called there, and errors are raised there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TypeVar
+
+import torch
 
 from nstd.api.progress import OnProgress, Progress, stepped
 from nstd.errors import Interrupted
@@ -73,6 +76,19 @@ class Watcher:
         self._tell(Progress(painted=self._painted, total=self._total))
 
 
+@contextmanager
+def torch_settings() -> Iterator[None]:
+    """Give back torch's settings as they were: those of the whole process are the caller's."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    flags = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = flags
+
+
 def run(work: Callable[[Watcher], _Made], on_progress: OnProgress | None) -> _Made:
     """Do `work` in a thread, and pass on what it tells and gives.
 
@@ -93,7 +109,8 @@ def run(work: Callable[[Watcher], _Made], on_progress: OnProgress | None) -> _Ma
 
     def worked() -> None:
         try:
-            made.append(work(watcher))
+            with torch_settings():
+                made.append(work(watcher))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             failed.append(error)
         finally:

@@ -1,7 +1,8 @@
 """Reading config.yaml; recipes from the command line."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from nstd.config.model import Config
 from nstd.config.output import OutputConfig, OutputOverride
 from nstd.config.reading import ReadingOverride
 from nstd.config.recipe import RecipeConfig, as_size
-from nstd.config.values import Context
+from nstd.config.values import Context, Section
 from nstd.config.words import did_you_mean, quote
-from nstd.config.yaml_lines import Document, Fault, read_yaml
+from nstd.config.yaml_lines import Document, Fault, KeyPath, read_yaml
 from nstd.errors import ConfigError, UsageError
 from nstd.media.read.reading import Reading
 from nstd.style.recipe import UNPAINTED, StyleRecipe
@@ -26,6 +27,15 @@ MOST_FAULTS = 50
 """That are told of one file: so many a person mends, and so long a message a log takes."""
 
 _logger = logging.getLogger(__name__)
+
+Named = Callable[[KeyPath], str]
+"""What the value at a path of keys is called by whoever gives it."""
+
+
+def as_option(path: KeyPath) -> str:
+    """By the command line: `--style-layers`."""
+    key = str(path[0])
+    return "--style" if key == "styles" else f"--{key.replace('_', '-')}"
 
 
 def load_config(path: Path | None = None, *, needed: bool = True) -> Config:
@@ -78,8 +88,9 @@ def recipe_from_options(
     name: str | None,
     overrides: Mapping[str, Any],
     like: RecipeConfig | None = None,
+    named: Named = as_option,
 ) -> StyleRecipe:
-    """The recipe that the command line asks for.
+    """The recipe that the command line, or a program, asks for.
 
     Args:
         config: The configuration.
@@ -87,6 +98,7 @@ def recipe_from_options(
         overrides: Values by key of `RecipeConfig`; None is not given. Relative paths are relative
             to the working folder. `strength` and `content_weight` replace each other.
         like: The recipe to begin with where `name` names none.
+        named: What errors call a key.
 
     Raises:
         UsageError: There is no such recipe, or an option is wrong.
@@ -104,15 +116,13 @@ def recipe_from_options(
     if not given.get("styles") and chosen is None:
         raise UsageError(
             "No style image is given",
-            "Name one with --style (`nstd styles` lists those that come with nstd), or a --recipe",
+            f"Name one with {named(('styles',))} (`nstd styles` lists those that come with nstd), "
+            f"or a {named(('recipe',))}",
         )
     if chosen is not None:
         given = overridden(chosen, given)
-    try:
+    with usage_errors(RecipeConfig, named):
         recipe = RecipeConfig.model_validate(given, context=Context(base=Path.cwd()))
-    except ValidationError as error:
-        faults = faults_of(error, RecipeConfig)
-        raise UsageError([_option_sentence(fault) for fault in faults]) from error
     return recipe.recipe(config.network)
 
 
@@ -145,39 +155,58 @@ def unpainted_from_options(size: object) -> StyleRecipe:
         raise UsageError(f"--size: {error}") from error
 
 
-def output_from_options(config: Config, overrides: Mapping[str, Any]) -> OutputConfig:
+def output_from_options(
+    config: Config, overrides: Mapping[str, Any], named: Named = as_option
+) -> OutputConfig:
     """How the command line wants films encoded, where it differs from the configuration.
 
     Args:
         config: The configuration.
         overrides: Values by key of `OutputOverride`; None is not given.
+        named: What errors call a key.
 
     Raises:
         UsageError: An option is wrong, or they do not fit together.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
-    try:
+    with usage_errors(OutputConfig, named):
         return config.output.overridden(OutputOverride.model_validate(given))
-    except ValidationError as error:
-        faults = faults_of(error, OutputConfig)
-        raise UsageError([_option_sentence(fault) for fault in faults]) from error
 
 
-def reading_from_options(config: Config, overrides: Mapping[str, Any]) -> Reading:
+def reading_from_options(
+    config: Config, overrides: Mapping[str, Any], named: Named = as_option
+) -> Reading:
     """How the command line wants films read, where it differs from the configuration.
 
     Args:
         config: The configuration.
         overrides: Values by key of `ReadingOverride`; None is not given.
+        named: What errors call a key.
 
     Raises:
         UsageError: An option is wrong.
     """
-    try:
+    with usage_errors(ReadingOverride, named):
         return config.reading.reading(ReadingOverride.model_validate(dict(overrides)))
+
+
+@contextmanager
+def usage_errors(section: type[Section], named: Named) -> Iterator[None]:
+    """Make one UsageError of all that is wrong with the keys of a section.
+
+    Args:
+        section: What is validated.
+        named: What the error calls a key.
+    """
+    try:
+        yield
     except ValidationError as error:
-        faults = faults_of(error, ReadingOverride)
-        raise UsageError([_option_sentence(fault) for fault in faults]) from error
+        faults = faults_of(error, section)
+        sentences = [
+            f"{named(fault.path)}: {fault.sentence}" if fault.path else fault.sentence
+            for fault in faults
+        ]
+        raise UsageError(sentences) from error
 
 
 def _read(path: Path) -> str:
@@ -231,11 +260,3 @@ def listing(faults: list[Fault], document: Document, name: str) -> list[str]:
     told = [text for _, text in listed[:MOST_FAULTS]]
     more = len(listed) - len(told)
     return [*told, f"{name}: and {more:,} more"] if more else told
-
-
-def _option_sentence(fault: Fault) -> str:
-    if not fault.path:
-        return fault.sentence
-    key = str(fault.path[0])
-    option = "--style" if key == "styles" else f"--{key.replace('_', '-')}"
-    return f"{option}: {fault.sentence}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nstd.errors import BusyError, DeviceMemoryError, InputError, Interrupted, NstdError
-from nstd.ledger.job import Job, JobState, path_of
+from nstd.ledger.job import Job, JobState, Json, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.control import seconds_spent
 from nstd.work.worker import Outcome, Worker
@@ -31,8 +31,18 @@ class Result:
     error: NstdError | None
     kept: bool = False
     gone: bool = False
-    job: Job | None = field(default=None, compare=False)
+    job: Job | None = field(default=None, compare=False, repr=False)
     seconds: float | None = field(default=None, compare=False)
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames are painted; None where there is no job."""
+        return None if self.job is None else self.job.frames_done
+
+    @property
+    def report(self) -> Json:
+        """What the ledger says of it: how it was read, and what became of its other streams."""
+        return {} if self.job is None else self.job.report
 
 
 def result_of(
