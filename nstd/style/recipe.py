@@ -132,6 +132,11 @@ class Temporal:
         """All distances at which earlier frames are looked at, the closest first."""
         return (1, *self.long_term) if self.mode == "flow" else ()
 
+    @property
+    def reach(self) -> int:
+        """How many frames back the farthest of them lies; 0 where none is looked at."""
+        return max(self.distances, default=0)
+
 
 INDEPENDENT = Temporal(mode="independent")
 """Each frame for itself: a frozen recipe that says nothing of `temporal` means this."""

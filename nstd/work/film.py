@@ -1,16 +1,17 @@
-"""A film in the making: who looks on, everything at hand to paint it, pictures as tensors."""
+"""A film in the making: who looks on, and everything at hand to paint it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from nstd.errors import UsageError, VanishedError
+from nstd.errors import Interrupted, UsageError, VanishedError
 from nstd.files import readable
 from nstd.flow import Estimator
 from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.frame import VideoInfo
 from nstd.media.numbered import Numbered, find_numbered
+from nstd.painting.frames import FilmSource
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
@@ -129,6 +130,22 @@ class Film:
         """
         return Places.of(self.job).output.found().folder
 
+    def read_as(self, info: VideoInfo) -> FilmSource:
+        """What is read and painted of a film with these facts."""
+        return FilmSource(
+            path=self.content,
+            info=info,
+            images=self.images,
+            limits=self.output.limits,
+            first=self.output.first,
+            last=self.output.last,
+        )
+
+    def as_painted(self, info: VideoInfo) -> VideoInfo:
+        """The facts of the source, at the size it is painted and written at."""
+        width, height = self.painter.painted_size(info.width, info.height)
+        return replace(info, width=width, height=height)
+
     def frames_of(self, info: VideoInfo) -> int:
         """How many frames are painted of a film with these facts, by its own count."""
         end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
@@ -149,3 +166,13 @@ class Film:
         """Note that `frame` is painted."""
         self.store.progress(self.job, frame - self.output.first + 1, total)
         self.observer.painted(frame)
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """Tell that a step was taken on `frame`.
+
+        Raises:
+            Interrupted: Who looks on wants it to stop.
+        """
+        self.observer.stepped(frame, iterate)
+        if self.observer.stopping:
+            raise Interrupted(f"Painting {self.source.name} was stopped at frame {frame}")

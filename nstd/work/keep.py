@@ -13,7 +13,7 @@ from nstd.media.still_write import still_fates
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.rehearsal import plan
 from nstd.work.film import Film
-from nstd.work.segments import as_painted, beside_pictures
+from nstd.work.segments import beside_pictures
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def plan_keeping(film: Film, info: VideoInfo) -> Keeping:
         LossError: Something would be lost, and the job does not allow that.
         NstdError: The source cannot be read, or no such film can be written.
     """
-    facts, alive = as_painted(film, info), film.observer.alive
+    facts, alive = film.as_painted(info), film.observer.alive
     keeping = plan(beside_pictures(film, info), facts, film.output.encode, alive=alive)
     if (images := film.images) is not None:
         look = look_at_still(images.paths[0], film.output.limits, alive=alive)

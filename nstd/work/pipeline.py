@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from nstd.errors import BusyError, NstdError
@@ -16,6 +17,7 @@ from nstd.media.read.guarded import probe_guarded
 from nstd.media.read.scan import scan
 from nstd.media.still_write import PAINTED_QUALITY, encode_still, holds_16_bits
 from nstd.media.write.segment import check_size
+from nstd.painting.segment import paint_picture
 from nstd.submit.names import require_replaceable
 from nstd.work.checks import (
     blame_change,
@@ -41,12 +43,10 @@ from nstd.work.publish import (
 )
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
-    as_painted,
+    SegmentRun,
     assemble_film,
     forget_what_cannot_be_joined,
     open_segments,
-    paint_alone,
-    stylize_segment,
 )
 from nstd.work.telling import tell_remarks
 from nstd.work.twin import take_over
@@ -100,7 +100,7 @@ def _painted(film: Film) -> Path:
     require_frames(film, info)
     tell_remarks(film, info)
     # What would end it is found out before the first frame is painted.
-    check_size(as_painted(film, info), film.output.encode)
+    check_size(film.as_painted(info), film.output.encode)
     if film.output.encode.numbered:
         require_free_names(film, film.frames_of(info))
     require_affordable(film, info.width, info.height, film.frames_of(info), still=False)
@@ -109,9 +109,10 @@ def _painted(film: Film) -> Path:
     forget_what_cannot_be_joined(film, info)
     if film.images is None:  # read through, and remembered, while there is somebody to tell of it
         scan(film.content, info.stream, alive=film.observer.alive)
-    for segment, frames in open_segments(film, info):
+    source = film.read_as(info)
+    for segment, frames in open_segments(film, source):
         film.require_output()
-        stylize_segment(film, info, segment, frames)
+        SegmentRun(film, source, segment).paint(frames)
     film.store.renew(film.job)  # putting a long film together takes its time
     film.require_output()
     return assemble_film(film, info, keeping)
@@ -153,7 +154,9 @@ def _stylize_still(film: Film) -> Path:
     require_room_for_still(film, *film.painter.painted_size(width, height), bits)
     tell_of_still(film, still)
     film.observer.began(film.job, painted=0, total=1)
-    image = paint_alone(film, visible(pixels, still.alpha), 0, bits=bits)
+    image = paint_picture(
+        film.painter, visible(pixels, still.alpha), partial(film.stepped, 0), bits=bits
+    )
     film.store.progress(film.job, 1, 1)
     film.observer.painted(0)
     film.require_output()

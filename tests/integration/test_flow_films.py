@@ -24,6 +24,7 @@ from nstd.media.frame import ImageU8
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from nstd.painting import frames, segment
 from nstd.painting.pictures import to_tensor
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import Level
@@ -32,7 +33,7 @@ from nstd.style.recipe import Temporal
 from nstd.style.targets import resize
 from nstd.temporal import shot
 from nstd.temporal.tone import Tone, tone_of
-from nstd.work import segments, sequence, worker
+from nstd.work import worker
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, digest, scene, unbroken_digest, write_film
 from tests.jobs import Onlooker
@@ -90,8 +91,8 @@ def test_however_many_threads_find_the_flow_the_film_is_the_same(
         begun.append(threads)
         return with_flows(*arguments, threads=threads, **options)
 
-    monkeypatch.setattr(sequence, "flow_threads", three)
-    monkeypatch.setattr(sequence, "with_flows", noted)
+    monkeypatch.setattr(frames, "flow_threads", three)
+    monkeypatch.setattr(frames, "with_flows", noted)
     house.queue()
     assert house.work(Onlooker()).error is None
     assert digest(house.target) == unbroken
@@ -296,7 +297,7 @@ def test_a_range_begins_a_shot_wherever_it_begins(house: House) -> None:
             seen.append(1)
             return original(painter, *rest)
 
-        patch.setattr(segments, "stylize_next", note)
+        patch.setattr(segment, "stylize_next", note)
         assert house.work(Onlooker()).error is None
     assert len(seen) == 3  # of four frames
     assert probe(house.target).frames == 4
@@ -321,7 +322,7 @@ def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], l
                 painted.setdefault(index, image)
             original(keeper, index, image, *alpha)
 
-        patch.setattr(segments, "stylize_next", note)
+        patch.setattr(segment, "stylize_next", note)
         patch.setattr(FrameKeeper, "keep", keep)
         for onlooker in onlookers:
             house.work(onlooker)
@@ -367,7 +368,7 @@ def test_in_a_film_that_is_scaled_what_stands_still_is_the_same_twice(house: Hou
             seen.extend(before)
             return original(painter, frame, before, *rest)
 
-        patch.setattr(segments, "stylize_next", note)
+        patch.setattr(segment, "stylize_next", note)
         assert house.work(Onlooker()).error is None
     (only,) = seen
     earlier, later = only.sources

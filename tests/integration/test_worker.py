@@ -6,8 +6,11 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any, cast
 
 import pytest
@@ -23,12 +26,14 @@ from nstd.errors import (
 from nstd.files import part_path
 from nstd.ledger.job import Job, JobState
 from nstd.ledger.store import JobStore
+from nstd.media.frame import Frame
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
+from nstd.painting import segment
 from nstd.painting.plan import SHORTEST_HISTORY
 from nstd.style import optimize
 from nstd.style.optimize import Painter
@@ -54,7 +59,7 @@ def small_memory(monkeypatch: pytest.MonkeyPatch, largest_history: int) -> list[
             raise DeviceMemoryError("The memory of cpu is too small: 1 GiB more")
         return original(painter, *arguments)
 
-    monkeypatch.setattr(segments, "stylize_frame", stylize_frame)
+    monkeypatch.setattr(segment, "stylize_frame", stylize_frame)
     return tried
 
 
@@ -110,7 +115,7 @@ def test_a_device_that_fails_costs_the_film_no_attempt(
     def broken(*_: Any) -> None:
         raise DeviceError("The device cpu failed: it is on fire")
 
-    monkeypatch.setattr(segments, "stylize_frame", broken)
+    monkeypatch.setattr(segment, "stylize_frame", broken)
     house.queue()
     outcome = house.work(Onlooker())
     assert (outcome.job.state, outcome.job.attempts) == (JobState.QUEUED, 0)
@@ -124,7 +129,7 @@ def test_a_full_disk_is_waited_for_however_often(
     def full(*_: Any) -> None:
         raise DiskFullError("No space is left for writing segment-000001.mp4")
 
-    monkeypatch.setattr(segments, "_encode", full)
+    monkeypatch.setattr(SegmentWriter, "write", full)
     house.queue()
     for _ in range(7):
         outcome = house.work(Onlooker())
@@ -182,7 +187,7 @@ def test_the_error_in_hand_is_kept_where_the_film_cannot_be_looked_at(
         raise DiskFullError("No space is left for writing segment-000001.mp4")
 
     house.queue()
-    monkeypatch.setattr(segments, "_encode", full)
+    monkeypatch.setattr(SegmentWriter, "write", full)
     outcome = house.work(Onlooker())
     assert isinstance(outcome.error, DiskFullError)
     assert outcome.job.state is JobState.QUEUED
@@ -434,24 +439,40 @@ def test_encoding_and_joining_give_signs_of_life(
     phase = ""
     onlooker = Onlooker()
 
-    def during(name: str, original: Any) -> Any:
-        def call(*arguments: Any) -> Any:
-            nonlocal phase
-            phase = name
-            try:
-                return original(*arguments)
-            finally:
-                phase = ""
+    @contextmanager
+    def during(name: str) -> Iterator[None]:
+        nonlocal phase
+        phase = name
+        try:
+            yield
+        finally:
+            phase = ""
 
-        return call
+    class Writer(SegmentWriter):
+        def __exit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> None:
+            with during("encoding"):
+                super().__exit__(kind, error, trace)
+
+        def write(self, frame: Frame) -> None:
+            with during("encoding"):
+                super().write(frame)
+
+    def joined(*arguments: Any) -> Path:
+        with during("joining"):
+            return segments.assemble_film(*arguments)
 
     def alive() -> None:
         if phase:
             given[phase] += 1
 
     monkeypatch.setattr(onlooker, "alive", alive)
-    monkeypatch.setattr(segments, "_encode", during("encoding", segments._encode))
-    monkeypatch.setattr(pipeline, "assemble_film", during("joining", segments.assemble_film))
+    monkeypatch.setattr(segments, "SegmentWriter", Writer)
+    monkeypatch.setattr(pipeline, "assemble_film", joined)
     house.queue()
     assert house.work(onlooker).error is None
     # Written and flushed; read, joined and verified.
@@ -536,7 +557,7 @@ def test_a_worker_that_lost_its_job_meddles_no_more_for_want_of_memory(
         held.append(house.store.claim("another", lease_seconds=60))
         raise DeviceMemoryError("The memory of cpu is too small")
 
-    monkeypatch.setattr(segments, "stylize_frame", too_small)
+    monkeypatch.setattr(segment, "stylize_frame", too_small)
     house.work(Onlooker())
     (claimed,) = held
     assert claimed is not None

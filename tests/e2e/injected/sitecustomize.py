@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 STORE = "nstd.ledger.store:JobStore"
 KEEPER = "nstd.media.keep:FrameKeeper"
-PAINT = "nstd.work.segments:_paint"
+PAINT = "nstd.work.film:Film.stepped"
 
 
 class Point(NamedTuple):
@@ -55,7 +55,7 @@ POINTS = {
     ),
     "it is queued": Point(f"{STORE}.enqueue", "after", in_worker=False),
     "it is claimed and not probed": Point("nstd.work.pipeline:probe_guarded", "before"),
-    "a frame is in hand": Point("nstd.work.segments:stylize_frame", "after", 2),
+    "a frame is in hand": Point("nstd.painting.segment:stylize_frame", "after", 2),
     "a segment is opened and its first frame not kept": Point(f"{KEEPER}.keep", "before", 5),
     "a file is written and has no name yet": Point("nstd.files:replace", "before", 3),
     "a frame is kept and not counted": Point(f"{STORE}.progress", "before", 4),
@@ -139,12 +139,15 @@ def _wrap_all(module: ModuleType, steps: Sequence[str], folder: Path) -> None:
 
 def _counting(step: str, original: Function, folder: Path) -> Function:
     del step
+    in_hand = None
 
     @functools.wraps(original)
-    def counted(film: Any, iterates: Any, index: int) -> Any:
-        with (folder / "painted").open("a") as lines:
-            lines.write(f"{film.target}\t{index}\n")
-        return original(film, iterates, index)
+    def counted(film: Any, frame: int, iterate: Any) -> None:
+        nonlocal in_hand
+        if in_hand != (in_hand := (film.target, frame)):
+            with (folder / "painted").open("a") as lines:
+                lines.write(f"{film.target}\t{frame}\n")
+        original(film, frame, iterate)
 
     return counted
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from nstd.painting import frames
+from nstd.painting.frames import flow_threads
 from nstd.painting.memory import Memory
 from nstd.painting.plan import ExecutionPlan
-from nstd.work import sequence
-from nstd.work.sequence import flow_threads
 
 HD, UHD = (1280, 720), (3840, 2160)
 GIB = 1 << 30
@@ -32,6 +32,6 @@ def test_as_many_threads_find_the_flow_as_cores_and_memory_have_to_spare(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sequence, "host_memory", lambda: Memory(16 * GIB, 0))
+    monkeypatch.setattr(frames, "host_memory", lambda: Memory(16 * GIB, 0))
     plan = ExecutionPlan(device=device, processor="any", threads=threads)
     assert flow_threads(plan, *size) == expected

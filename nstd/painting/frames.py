@@ -1,0 +1,190 @@
+"""The frames that are to be painted, each with its shot, and the flow to those before it."""
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from nstd.flow import Estimator, Flow, with_flows
+from nstd.media.frame import Frame, ImageU8, Pixels, VideoInfo
+from nstd.media.image_film import read_images
+from nstd.media.numbered import Numbered
+from nstd.media.read.limits import Limits
+from nstd.media.read.reader import read_frames
+from nstd.media.read.shots import LOOK_BACK, ShotFrame, with_cuts
+from nstd.painting.memory import host_memory
+from nstd.painting.pictures import scaled
+from nstd.painting.plan import ExecutionPlan
+from nstd.style.device import device_errors
+from nstd.style.optimize import Painter
+
+FLOW_SHARE = 4
+"""Where the CPU paints, one of so many of its threads finds the flow beside that."""
+
+FLOW_THREADS = 8
+"""At most. Two on two cores find the flow 1.5 times as fast as one (`bench/flow_time.py`)."""
+
+FLOW_BYTES = 220
+"""That each pixel may take while its flow is found."""
+
+FLOW_MEMORY = 4
+"""One of so many parts of the machine's memory may be taken so; other workers take as much."""
+
+
+class Source(Protocol):
+    """Where frames come from, in their order."""
+
+    @property
+    def first(self) -> int:
+        """Number of the first frame that is painted."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all frames, in pixels."""
+        ...
+
+    def frames(self, first: int) -> Iterator[Frame]:
+        """The frames from number `first` to the last that is painted.
+
+        Raises:
+            InputError: The film cannot be read.
+            StorageError: The file system failed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilmSource:
+    """A film that is read, and which of its frames are painted. Plain: it can be pickled.
+
+    Attributes:
+        path: The file.
+        info: What it is.
+        images: The numbered images that are read instead of a file, or None.
+        limits: What each of these may have at most.
+        first: Number of the first frame that is painted.
+        last: Number of the last one; None for the film's end.
+    """
+
+    path: Path
+    info: VideoInfo
+    images: Numbered | None = None
+    limits: Limits = field(default_factory=Limits)
+    first: int = 0
+    last: int | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all frames, in pixels."""
+        return self.info.width, self.info.height
+
+    def frames(self, first: int) -> Iterator[Frame]:
+        """The frames from number `first` on; see `Source.frames`."""
+        if self.images is not None:
+            return read_images(self.images, self.info, self.limits, first, self.last)
+        return read_frames(self.path, self.info, first, self.last)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coming:
+    """A frame that is to be painted.
+
+    Attributes:
+        frame: The frame.
+        begins_shot: Whether a shot begins with it.
+        same: Whether its picture is that of the frame before, to the bit.
+        flows: Backward and forward flow to earlier frames of the shot, by distance in frames; empty
+            where the frame is painted from its own content alone.
+        pictures: Those earlier frames, not painted, at the painted size; by 0 the frame itself.
+    """
+
+    frame: Frame
+    begins_shot: bool
+    same: bool
+    flows: Mapping[int, tuple[Flow, Flow]]
+    pictures: Mapping[int, ImageU8]
+
+
+def coming_frames(
+    source: Source,
+    first: int,
+    painter: Painter,
+    estimator: Estimator | None,
+    plan: ExecutionPlan,
+) -> Generator[Coming, None, None]:
+    """The frames from number `first` on, with their flow computed ahead.
+
+    Where each frame is painted for itself all of them are one shot. What comes of a frame does not
+    depend on `first`: reading begins as far before it as shots and flow look back.
+
+    Args:
+        source: The film.
+        first: Number of the first frame to come.
+        painter: Who will paint them.
+        estimator: Of the flow; None where each frame is painted for itself.
+        plan: Tells how many threads find the flow.
+    """
+    if estimator is None:
+        for frame in source.frames(first):
+            yield Coming(frame, frame.index == source.first, same=False, flows={}, pictures={})
+        return
+    begin = max(source.first, first - painter.recipe.temporal.reach)
+    shots = with_cuts(source.frames(max(0, begin - LOOK_BACK)), begin)
+    size = painter.painted_size(*source.size)
+    threads = flow_threads(plan, *size)
+    flowed = with_flows(
+        _seen(shots, source.first),
+        estimator,
+        painter.recipe.temporal.distances,
+        image=lambda seen: scaled(seen.frame.image, size),
+        begins_shot=lambda seen: seen.begins_shot,
+        wanted=lambda seen: seen.frame.index >= first,
+        depth=threads + 3,
+        threads=threads,
+    )
+    device = str(painter.network.device)
+    with flowed:
+        while True:
+            # The estimator may compute on the device too.
+            with device_errors(device):
+                one = next(flowed, None)
+            if one is None:
+                return
+            seen = one.frame
+            yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
+
+
+def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
+    """How many threads find the flow; no byte of the film depends on it.
+
+    A frame's flow takes a thread 3 s at 1280 × 720, longer than a fast card paints it. So where a
+    card paints, the threads of the CPU that do not drive it look for the flow, as far as
+    `FLOW_THREADS` and memory allow.
+
+    Args:
+        plan: How the film is computed.
+        width: Of the painted frames, in pixels.
+        height: Likewise.
+    """
+    free = plan.threads // FLOW_SHARE if plan.device == "cpu" else plan.threads - 1
+    fitting = host_memory().total // FLOW_MEMORY // (FLOW_BYTES * width * height)
+    return max(1, min(free, FLOW_THREADS, fitting))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    frame: Frame
+    begins_shot: bool
+    same: bool
+
+
+def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[_Seen]:
+    """Tell of each frame whether it shows what the one before it showed."""
+    before: Pixels | None = None
+    for shot in shots:
+        pixels = shot.frame.pixels
+        begins = shot.begins_shot or shot.frame.index == first
+        same = not begins and before is not None and bool((pixels == before).all())
+        yield _Seen(shot.frame, begins, same)
+        before = pixels

@@ -1,0 +1,328 @@
+"""One segment of a film: frames in, painted frames out, and what is carried to the next one.
+
+A segment is a pure function of (source, first frame, frozen recipe, execution plan, carried state).
+Nothing here knows a ledger or a folder: whoever calls keeps each painted frame as it is handed
+over, and hands in again what was painted before.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from fractions import Fraction
+from functools import partial
+from typing import Protocol, cast
+
+import numpy as np
+
+from nstd.ledger.job import Carried, Shot
+from nstd.media.frame import Frame, ImageU8, ImageU16, MaskU8, Pixels
+from nstd.painting.frames import Coming, FilmSource
+from nstd.painting.pictures import at_depth, scaled, to_image, to_pixels, to_tensor
+from nstd.painting.plan import ExecutionPlan
+from nstd.style.device import device_errors
+from nstd.style.optimize import Iterate, Painter, stylize_frame
+from nstd.style.recipe import StyleRecipe
+from nstd.style.targets import resize
+from nstd.temporal.shot import Predecessor, losses_of, settled_loss, stylize_next
+from nstd.temporal.tone import Tone, tone_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSpec:
+    """All that the bytes of a segment depend on but what is carried. Plain: it can be pickled.
+
+    Attributes:
+        source: The film.
+        recipe: The look, frozen.
+        plan: How it is computed.
+        first: Number of the segment's first frame.
+        last: Number of its last one; None where that shows only while frames come.
+        bits: Of a color of painted frames, 8 or 16.
+    """
+
+    source: FilmSource
+    recipe: StyleRecipe
+    plan: ExecutionPlan
+    first: int
+    last: int | None = None
+    bits: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTime:
+    """When a frame is shown.
+
+    Attributes:
+        index: Number of the frame in the film.
+        pts: Time stamp, in units of the film's time base.
+        duration: How long it is shown, likewise; 0 where that is not known.
+    """
+
+    index: int
+    pts: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedFrame:
+    """A painted frame, as it is written.
+
+    Attributes:
+        index: Number of the frame in the film.
+        pixels: uint8 or uint16 `[height, width, 3]`, sRGB, at the painted size.
+        alpha: The source's, uint8 `[height, width]`, at the painted size; None where it has none.
+        shown: uint8 `[height, width, 3]`: what each place of it was painted for. None where frames
+            are painted each for itself, and of frames that none is painted from any more.
+    """
+
+    index: int
+    pixels: Pixels
+    alpha: MaskU8 | None = None
+    shown: ImageU8 | None = None
+
+    def shown_at(self, time: FrameTime, time_base: Fraction) -> Frame:
+        """The frame with the time that it is shown at.
+
+        Args:
+            time: Of it.
+            time_base: Seconds per unit of that.
+        """
+        deep = None if self.pixels.dtype == np.uint8 else cast("ImageU16", self.pixels)
+        return Frame(
+            image=cast("ImageU8", at_depth(self.pixels, 8)),
+            index=time.index,
+            pts=time.pts,
+            duration=time.duration,
+            time_base=time_base,
+            alpha=self.alpha,
+            deep=deep,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SegmentInputs:
+    """What a segment is painted with and from.
+
+    Attributes:
+        painter: The recipe on its device.
+        frames: The segment's frames, in their order.
+        shot: The shot that goes on with its first frame; None where one begins.
+        earlier: The last painted frames of that shot before the segment, by number, as far back as
+            the recipe looks.
+        kept: Frames of the segment that were painted before, by number, and are not painted again;
+            the last of them with `shown`, as far back as the recipe looks.
+    """
+
+    painter: Painter
+    frames: Iterable[Coming]
+    shot: Shot | None = None
+    earlier: Mapping[int, PaintedFrame] = field(default_factory=dict)
+    kept: Mapping[int, PaintedFrame] = field(default_factory=dict)
+
+
+class SegmentObserver(Protocol):
+    """Who looks on while a segment is painted; what it raises ends that."""
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        """A step was taken on `frame`."""
+        ...
+
+    def painted(self, frame: PaintedFrame) -> None:
+        """`frame` is painted, and is yours to keep: it is in no result."""
+        ...
+
+    def passed(self, frame: int) -> None:
+        """`frame` is done: painted just now, or kept from before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentResult:
+    """What a painted segment leaves beside its frames.
+
+    Attributes:
+        times: Of all of its frames, in their order.
+        shot: The shot that its last frame belongs to.
+        carried: What the ledger notes of it.
+        last_frames: What the next segment of the shot is painted from, its `earlier`.
+    """
+
+    times: tuple[FrameTime, ...]
+    shot: Shot
+    carried: Carried
+    last_frames: tuple[PaintedFrame, ...]
+
+
+def paint_segment(
+    spec: SegmentSpec, inputs: SegmentInputs, observer: SegmentObserver
+) -> SegmentResult:
+    """Paint the frames of one segment.
+
+    Args:
+        spec: The segment.
+        inputs: What it is painted with and from.
+        observer: Gets each frame as soon as it is painted.
+
+    Raises:
+        DeviceError: The device failed, or its memory is too small.
+        NstdError: Whatever reading the frames, or the observer, raises.
+    """
+    painting = ShotPainter(inputs, observer, spec.bits)
+    times: list[FrameTime] = []
+    damaged = 0
+    for coming in inputs.frames:
+        frame, shot = coming.frame, painting.take(coming)
+        times.append(FrameTime(frame.index, frame.pts, frame.duration))
+        damaged += frame.damaged
+        observer.passed(frame.index)
+    left = painting.last_frames(times[-1].index)
+    carried = Carried(
+        shot=shot.first,
+        frames=tuple(one.index for one in left),
+        first_pts=times[0].pts,
+        end_pts=times[-1].pts + times[-1].duration,
+        damaged=damaged,
+    )
+    return SegmentResult(tuple(times), shot, carried, left)
+
+
+class ShotPainter:
+    """Paints frames one after the other, each from those of its shot before it.
+
+    Args:
+        inputs: What they are painted with and from; `frames` are not taken.
+        observer: Gets each frame as soon as it is painted.
+        bits: Of a color of painted frames.
+    """
+
+    def __init__(self, inputs: SegmentInputs, observer: SegmentObserver, bits: int) -> None:
+        self._painter = inputs.painter
+        self._observer = observer
+        self._bits = bits
+        self._shot = inputs.shot
+        self._kept = inputs.kept
+        self._new: dict[int, PaintedFrame] = {}
+        self._known = (self._new, inputs.kept, inputs.earlier)
+        self._reach = inputs.painter.recipe.temporal.reach
+
+    def take(self, coming: Coming) -> Shot:
+        """Paint the next frame, unless it is kept; gives its shot."""
+        frame = coming.frame
+        shot = self._shot
+        if shot is None or coming.begins_shot:
+            shot = Shot(frame.index, self._energies(frame))
+        if frame.index not in self._kept:
+            painted = self._paint(coming, shot)
+            self._observer.painted(painted)
+            self._new[frame.index] = painted
+            for number in [one for one in self._new if one <= frame.index - self._reach]:
+                del self._new[number]
+        self._shot = self._judged(frame, shot)
+        return self._shot
+
+    def last_frames(self, last: int) -> tuple[PaintedFrame, ...]:
+        """What frames after `last` of its shot are painted from."""
+        assert self._shot is not None  # noqa: S101 - for the type checker
+        numbers = range(max(self._shot.first, last - self._reach + 1), last + 1)
+        return tuple(self._painted(number) for number in numbers) if self._reach else ()
+
+    def _paint(self, coming: Coming, shot: Shot) -> PaintedFrame:
+        frame, stepped = coming.frame, partial(self._observer.stepped, coming.frame.index)
+        shown = coming.pictures.get(0)
+        if coming.flows:
+            picture, before = to_tensor(frame.pixels), self._predecessors(coming)
+            tone, settled = _tone_of(shot), shot.settled or 0.0
+            iterates = stylize_next(self._painter, picture, before, shot.energies, settled, tone)
+            last = _last_of(iterates, self._painter, stepped)
+            pixels = to_pixels(last.image, self._bits)
+            shown = shown if last.shown is None else to_image(last.shown)
+        else:
+            pixels = paint_picture(
+                self._painter, frame.pixels, stepped, energies=shot.energies, bits=self._bits
+            )
+        height, width, _ = pixels.shape
+        alpha = None if frame.alpha is None else scaled(frame.alpha, (width, height))
+        return PaintedFrame(frame.index, pixels, alpha, shown)
+
+    def _predecessors(self, coming: Coming) -> list[Predecessor]:
+        """What a frame is painted from, the closest first."""
+        found = []
+        for distance in sorted(coming.flows):
+            before = self._painted(coming.frame.index - distance)
+            assert before.shown is not None  # noqa: S101 - `SegmentInputs` says so
+            found.append(
+                Predecessor(
+                    to_tensor(before.pixels),
+                    *coming.flows[distance],
+                    same=coming.same and distance == 1,
+                    sources=(to_tensor(coming.pictures[distance]), to_tensor(coming.pictures[0])),
+                    shown=to_tensor(before.shown),
+                )
+            )
+        return found
+
+    def _painted(self, index: int) -> PaintedFrame:
+        return next(known[index] for known in self._known if index in known)
+
+    def _energies(self, frame: Frame) -> tuple[float, ...]:
+        if not self._painter.styles:
+            return ()
+        with device_errors(str(self._painter.network.device)):
+            return self._painter.content_energies(to_tensor(frame.pixels))
+
+    def _judged(self, frame: Frame, shot: Shot) -> Shot:
+        """The shot, with what its first frame has reached, as it was written.
+
+        As written and not as painted: so a film that goes on here finds the same.
+        """
+        if not self._reach or shot.settled is not None:
+            return shot
+        painted, source = to_tensor(self._painted(shot.first).pixels), to_tensor(frame.pixels)
+        with device_errors(str(self._painter.network.device)):
+            found = losses_of(self._painter, source, painted, shot.energies)
+            device, (height, width) = self._painter.network.device, painted.shape[2:]
+            tone = asdict(tone_of(painted.to(device), resize(source.to(device), width, height)))
+        palette = tone.pop("palette")
+        return replace(shot, settled=settled_loss(self._painter, found), tone=tone, palette=palette)
+
+
+def paint_picture(
+    painter: Painter,
+    image: Pixels,
+    stepped: Callable[[Iterate], object],
+    *,
+    energies: Sequence[float] | None = None,
+    bits: int = 8,
+) -> Pixels:
+    """A picture painted from its own content alone; without a style as it is, at the painted size.
+
+    Args:
+        painter: The recipe on its device.
+        image: uint8 or uint16 `[height, width, 3]`, sRGB.
+        stepped: Told of each step; what it raises ends the painting.
+        energies: Of its shot; None: its own.
+        bits: Of a color of the result, 8 or 16.
+
+    Raises:
+        ConfigError: It is too small for the network.
+        DeviceError: The device failed, or its memory is too small.
+    """
+    if not painter.styles:
+        height, width, _ = image.shape
+        return at_depth(scaled(image, painter.painted_size(width, height)), bits)
+    iterates = stylize_frame(painter, to_tensor(image), energies)
+    return to_pixels(_last_of(iterates, painter, stepped).image, bits)
+
+
+def _last_of(
+    iterates: Iterator[Iterate], painter: Painter, stepped: Callable[[Iterate], object]
+) -> Iterate:
+    last: Iterate | None = None
+    with device_errors(str(painter.network.device)):
+        for last in iterates:
+            stepped(last)
+    assert last is not None  # noqa: S101 - for the type checker: there is always a last one
+    return last
+
+
+def _tone_of(shot: Shot) -> Tone | None:
+    return None if shot.tone is None else Tone.of({**shot.tone, "palette": shot.palette})
