@@ -3,7 +3,7 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from nstd.media.read.reader import read_frames
 from nstd.media.write.assemble import assemble
 from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.rehearsal import plan
-from nstd.media.write.segment import SegmentWriter
+from nstd.media.write.segment import Assembly, SegmentWriter
 
 QUICK = EncodeSettings(preset="ultrafast")
 
@@ -73,11 +73,14 @@ def joined(
     info: VideoInfo,
     target: Path,
     settings: EncodeSettings,
-    **more: Any,
+    *,
+    span: tuple[int, int] | None = None,
+    alive: Callable[[], object] = lambda: None,
 ) -> Path:
     """Join segments with what is kept of their source."""
     keeping = plan(source, info, settings)
-    return assemble(segments, source, info, target, settings, keeping, **more)
+    whole = Assembly(segments=segments, info=info, settings=settings, alive=alive)
+    return assemble(whole, source, target, keeping, span=span)
 
 
 def sentences(source: Path, settings: EncodeSettings = QUICK) -> list[str]:

@@ -17,7 +17,14 @@ from nstd.media.frame import VideoInfo
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.pictures import assemble_pictures
-from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout, joins, write_trial
+from nstd.media.write.segment import (
+    EIGHT_BITS,
+    Assembly,
+    SegmentWriter,
+    coded_layout,
+    joins,
+    write_trial,
+)
 from nstd.painting.frames import Coming, FilmSource, coming_frames
 from nstd.painting.segment import (
     FrameTime,
@@ -166,32 +173,21 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
     tell_damage(film, info, closed)
-    if film.output.encode.pictures is not None:
-        lasts = closed[-1].carried["end_pts"] - closed[0].carried["first_pts"]
-        return assemble_pictures(
-            paths,
-            film.as_painted(info),
-            film.target,
-            film.output.encode,
-            offsets=film.offsets(closed[0].first, closed[-1].last or 0),
-            end=lasts * info.time_base,
-            note=film.note(info.note),
-            alive=film.observer.alive,
-        )
-    span = None
-    if not film.output.whole:
-        span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
-    return assemble(
-        paths,
-        beside_pictures(film, info),
-        film.as_painted(info),
-        film.target,
-        film.output.encode,
-        keeping,
-        span=span,
+    whole = Assembly(
+        segments=paths,
+        info=film.as_painted(info),
+        settings=film.output.encode,
         note=film.note(info.note),
         alive=film.observer.alive,
     )
+    if film.output.encode.pictures is not None:
+        lasts = closed[-1].carried["end_pts"] - closed[0].carried["first_pts"]
+        offsets = film.offsets(closed[0].first, closed[-1].last or 0)
+        return assemble_pictures(whole, film.target, offsets=offsets, end=lasts * info.time_base)
+    span = None
+    if not film.output.whole:
+        span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
+    return assemble(whole, beside_pictures(film, info), film.target, keeping, span=span)
 
 
 def beside_pictures(film: Film, info: VideoInfo) -> Path:

@@ -25,9 +25,11 @@ with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
 ASSEMBLE = """
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
+from nstd.media.write.segment import Assembly
 keeping = Keeping("mp4", ())
 segments = [source.parent / "segment-000000"]
-assemble(segments, source, info, folder / "film.mp4", settings, keeping)
+whole = Assembly(segments=segments, info=info, settings=settings)
+assemble(whole, source, folder / "film.mp4", keeping)
 """
 KEEP = """
 from nstd.media.keep import FrameKeeper

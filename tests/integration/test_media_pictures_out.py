@@ -30,6 +30,7 @@ from nstd.media.write.containers import CONTAINERS
 from nstd.media.write.numbered import first_of, numbered, rest_path
 from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.rehearsal import plan
+from nstd.media.write.segment import Assembly
 from nstd.submit.output import OutputSpec
 from nstd.work.publish import Pictures, put_in_place
 from tests import clips, films
@@ -69,9 +70,8 @@ def written(
         for first, last in pairwise([0, *cuts, len(frames)])
     ]
     end = Fraction(sum(DELAYS), 1000)
-    part = assemble_pictures(
-        parts, info, target, encode, offsets=range(len(frames)), end=end, note=NOTE
-    )
+    whole = Assembly(segments=parts, info=info, settings=encode, note=NOTE)
+    part = assemble_pictures(whole, target, offsets=range(len(frames)), end=end)
     assert part == part_path(target)
     put_in_place(part, target, OutputSpec(), Pictures.finished(target))
     return frames
@@ -191,7 +191,8 @@ def test_a_gif_has_no_frame_that_browsers_would_slow_down(tmp_path: Path) -> Non
     segment = films.write_segment(tmp_path / "s", info, quick, encode)
     target = tmp_path / "x.gif"
     end = Fraction(140, 1000)
-    assemble_pictures([segment], info, target, encode, offsets=range(6), end=end).rename(target)
+    whole = Assembly(segments=[segment], info=info, settings=encode)
+    assemble_pictures(whole, target, offsets=range(6), end=end).rename(target)
     assert shown(target)[0] == [20, 40, 40, 40]
 
 

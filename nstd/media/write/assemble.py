@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -17,20 +17,17 @@ from av.stream import Disposition, Stream
 
 from nstd.files import begun, part_path, readable, removed_on_failure, sync_file
 from nstd.media.faults import writing_error
-from nstd.media.frame import VideoInfo
 from nstd.media.note import NOTE_TAG, without_note
 from nstd.media.read.joins import rejoined
 from nstd.media.read.probe import codec_name
 from nstd.media.read.scan import beating, open_film, packets, scan
 from nstd.media.write.boxes import TrackMarks
-from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.containers import Container
-from nstd.media.write.ebml import state_size, with_room
 from nstd.media.write.keeping import Keeping, add_track, artwork
 from nstd.media.write.metadata import film_tags, stream_flags, stream_tags
-from nstd.media.write.picture import PaintedStream, Timed
-from nstd.media.write.saying import numbers, sayings
-from nstd.media.write.segment import origin
+from nstd.media.write.picture import PaintedStream, PixelShape, Span, Timed
+from nstd.media.write.saying import Numbering, numbers, sayings
+from nstd.media.write.segment import Assembly, origin
 from nstd.media.write.timecode import clocks, first_frame
 from nstd.media.write.tracks import Track, Window, describe
 from nstd.media.write.verify import Promise, verify
@@ -45,17 +42,8 @@ _OWN_EPOCH = {"mpegts", "mpeg"}
 Packets = Callable[[Sequence[int]], Iterator["av.Packet[Any]"]]
 
 
-def assemble(  # noqa: PLR0913 - a film's parts, each by name
-    segments: Sequence[Path],
-    source: Path,
-    info: VideoInfo,
-    target: Path,
-    settings: EncodeSettings,
-    keeping: Keeping,
-    *,
-    span: tuple[int, int] | None = None,
-    note: str = "",
-    alive: Callable[[], object] = lambda: None,
+def assemble(
+    whole: Assembly, source: Path, target: Path, keeping: Keeping, *, span: Span | None = None
 ) -> Path:
     """Join closed segments, without encoding again, and add the source's other streams.
 
@@ -63,17 +51,12 @@ def assemble(  # noqa: PLR0913 - a film's parts, each by name
     The result is verified.
 
     Args:
-        segments: The closed files, in order.
-        source: The film they were painted from.
-        info: Its facts.
+        whole: What is put together.
+        source: The film it was painted from.
         target: Where the film will be published; the part is written beside it.
-        settings: Those the segments were encoded with.
         keeping: What becomes of each part of the source beside its pictures.
-        span: First time stamp and end (exclusive) of the part of the film that is meant, in
-            `info.time_base`; it begins at 0 in the result, and all else is cut to it. None for the
-            whole film, whose time stamps stay as they are if none is negative.
-        note: What the result says of how it was painted, whatever the source says; "" for nothing.
-        alive: Told of each packet that there is still life.
+        span: The part of the film that is meant; it begins at 0 in the result, and all else is cut
+            to it. None for the whole film, whose time stamps stay as they are if none is negative.
 
     Returns:
         Path of the finished part, on the disk, ready for `publish`.
@@ -85,23 +68,16 @@ def assemble(  # noqa: PLR0913 - a film's parts, each by name
         StorageError: The file system failed.
     """
     part = part_path(target.absolute())
-    picture = PaintedStream(segments, info, span, alive)
+    picture = PaintedStream(whole, span)
     with removed_on_failure(part):
         with open_film(source) as original:
             try:
                 with begun(part, target) as descriptor:
-                    written = write_film(
-                        str(readable(descriptor)),
-                        original,
-                        picture,
-                        settings,
-                        keeping,
-                        span=span,
-                        note=note,
-                    )
+                    file = str(readable(descriptor))
+                    written = write_film(file, original, picture, keeping)
             except av.FFmpegError as error:
                 raise writing_error(error, target) from error
-        verify(part, written.promise, alive)
+        verify(part, written.promise, whole.alive)
         sync_file(part)
     return part
 
@@ -125,11 +101,8 @@ def write_film(
     file: str | BytesIO,
     source: InputContainer,
     picture: PaintedStream,
-    settings: EncodeSettings,
     keeping: Keeping,
     *,
-    span: tuple[int, int] | None = None,
-    note: str = "",
     read: Packets | None = None,
 ) -> Written:
     """Write the painted stream and all that is kept of the source.
@@ -138,85 +111,140 @@ def write_film(
         file: Its path, or where to in memory.
         source: The film it was painted from, open.
         picture: The painted stream.
-        settings: Those it was encoded with.
         keeping: What becomes of each part of the source beside its pictures.
-        span: As for `assemble`.
-        note: Likewise.
         read: Gives the source's packets of the streams with these numbers; None for all there are.
 
     Raises:
         av.FFmpegError: For the caller to translate.
     """
-    window = _window(source, picture.info, span)
-    options = _muxer_options(source, picture.info, settings)
+    writing = _Writing(source, picture, keeping)
+    options = _muxer_options(source, picture)
     if not isinstance(file, str):
         options.pop("movflags", None)  # it reads the file again by its name
-    own = without_note(source.metadata)
-    cover = artwork(source, keeping, settings.holder)
-    tags = film_tags(own | ({NOTE_TAG: note} if note else {}), settings.holder, cover)
-    with av.open(file, "w", format=settings.holder.format, options=options) as output:
-        painted, tracks = _add_streams(source, output, picture, settings, keeping, window)
-        code = first_frame(clocks(source), picture.info.frame_rate, _skipped(picture.info, span))
-        said = dict(painted.metadata) | ({"timecode": code} if code else {})
-        stereo = said.get("stereo_mode", "")
-        lacks_aspect = picture.lacks_aspect(settings, stereo)
-        room = {"title": with_room(said.get("title", ""))} if lacks_aspect else {}
-        painted.metadata.update(said | room)
-        output.metadata.update(tags.muxer)
-        chapters = _chapters(source, window)
-        output.set_chapters([*chapters.values()])
-        shift = round(window.shift / picture.info.time_base)
-        found = (read or _all_packets(source, picture))(list(tracks)) if tracks else iter(())
-        timed = heapq.merge(
-            picture.packets(painted, shift), _others(found, tracks), key=lambda pair: pair[0]
-        )
-        written, refused = _mux_all(output, beating(timed, picture.alive), painted)
-        painted.metadata.update(said)
-        there = _there(output, written, settings.holder)
-        # MP4's cover is no track but a tag.
-        cover_flag = Disposition.attached_pic
-        tracks_marks = [_marks(one) for one in there if not one.disposition & cover_flag]
-        places = {**numbers(output.streams, there), "chapter": [*chapters]}
-        told = {**tags.all, **({"timecode": code} if code else {})}
-        untried = {tracks[index].output for index in keeping.untried & tracks.keys()}
-        sure = [stream for stream in there if stream not in untried]
-        named = {**places, **numbers(output.streams, sure)}
-        marks = sayings(output, sure, told, named) | ({"cover": "yes"} if cover else {})
+    with av.open(file, "w", format=picture.settings.holder.format, options=options) as output:
+        writing.begin(output)
+        writing.mux(output, read or _all_packets(source, picture))
+        promise = writing.promise(output)
     with open(file, "r+b") if isinstance(file, str) else nullcontext(file) as film:  # noqa: PTH123 - it may be a descriptor's name
-        if tags.added:
-            tags.added.write(film, tracks_marks)
-        if lacks_aspect:
-            state_size(film, said.get("title", ""), *picture.display_size(stereo))
-    others = tracks.values()
-    promise = Promise(
-        info=picture.info,
-        times=[pts - shift for pts in sorted(picture.stamps)],
-        end=picture.end - shift,
-        kinds=[track.source.type for track in others if track.output in written],
-        empty=[track.source.type for track in others if track.output not in written],
-        chapters=len(chapters),
-        said={name: text for name, text in marks.items() if name not in keeping.unsaid},
-        places=places,
-        colors=picture.colors,
-        aspect=picture.info.sample_aspect_ratio,
-        matrix=picture.kept_matrix(settings),
-        rounds_to_milliseconds=not settings.holder.edit_lists,
-    )
-    sources = {track.output: index for index, track in tracks.items()}
-    return Written(
-        promise,
-        {sources[one]: why for one, why in refused.items() if one not in written},
-        frozenset(index for index, track in tracks.items() if track.output not in there),
-    )
+        writing.finish(film)
+    return Written(promise, *writing.left_out())
 
 
-def _skipped(info: VideoInfo, span: tuple[int, int] | None) -> int:
+class _Writing:
+    """One film on its way into a file.
+
+    Args:
+        source: As for `write_film`.
+        picture: As for `write_film`.
+        keeping: As for `write_film`.
+    """
+
+    def __init__(self, source: InputContainer, picture: PaintedStream, keeping: Keeping) -> None:
+        self._source, self._picture, self._keeping = source, picture, keeping
+        self._holder = picture.settings.holder
+        self._window = _window(source, picture)
+        self._shift = round(self._window.shift / picture.info.time_base)
+        own, note = without_note(source.metadata), picture.whole.note
+        self._cover = artwork(source, keeping, self._holder)
+        self._tags = film_tags(own | ({NOTE_TAG: note} if note else {}), self._holder, self._cover)
+        skipped = _skipped(picture)
+        code = first_frame(clocks(source), picture.info.frame_rate, skipped)
+        self._clock = {"timecode": code} if code else {}
+        self._chapters = _chapters(source, self._window)
+        self._tracks: dict[int, Track] = {}
+        self._written: set[Stream] = set()
+        self._refused: dict[Stream, str] = {}
+        self._there: list[Stream] = []
+
+    def begin(self, output: OutputContainer) -> None:
+        """Add all streams, chapters, and what the film says of itself."""
+        for stream in self._source.streams:
+            if stream.index == self._picture.info.stream:
+                self._add_painted(stream, output)
+            elif (fate := self._keeping.of(stream.index)) and (
+                track := add_track(stream, fate, output, self._holder, self._window)
+            ):
+                self._tracks[stream.index] = track
+        output.metadata.update(self._tags.muxer)
+        output.set_chapters([*self._chapters.values()])
+
+    def _add_painted(self, stream: Stream, output: OutputContainer) -> None:
+        painted = self._painted = self._picture.add_to(output)
+        painted.metadata.update(stream_tags(stream, self._holder.holds)[0])
+        painted.disposition = stream_flags(stream, self._holder.holds)[0]
+        self._said = dict(painted.metadata) | self._clock
+        self._shape = PixelShape(self._picture, self._said)
+        painted.metadata.update(self._said | self._shape.room)
+
+    def mux(self, output: OutputContainer, read: Packets) -> None:
+        """Write all packets, in the order they are decoded in."""
+        found = read(list(self._tracks)) if self._tracks else iter(())
+        timed = heapq.merge(
+            self._picture.packets(self._painted, self._shift),
+            _others(found, self._tracks),
+            key=lambda pair: pair[0],
+        )
+        beaten = beating(timed, self._picture.whole.alive)
+        self._written, self._refused = _mux_all(output, beaten, self._painted)
+        self._painted.metadata.update(self._said)
+        self._there = _there(output, self._written, self._holder)
+
+    def promise(self, output: OutputContainer) -> Promise:
+        """What the film has to be."""
+        picture, info = self._picture, self._picture.info
+        places = {**numbers(output.streams, self._there), "chapter": [*self._chapters]}
+        others = self._tracks.values()
+        return Promise(
+            info=info,
+            times=[pts - self._shift for pts in sorted(picture.stamps)],
+            end=picture.end - self._shift,
+            kinds=[one.source.type for one in others if one.output in self._written],
+            empty=[one.source.type for one in others if one.output not in self._written],
+            chapters=len(self._chapters),
+            said=self._sayings(output, places),
+            places=places,
+            colors=picture.colors,
+            aspect=info.sample_aspect_ratio,
+            matrix=picture.kept_matrix,
+            rounds_to_milliseconds=not self._holder.edit_lists,
+        )
+
+    def _sayings(self, output: OutputContainer, places: Numbering) -> dict[str, str]:
+        """What the film says, but for what it was found not to say."""
+        untried = {self._tracks[one].output for one in self._keeping.untried & self._tracks.keys()}
+        sure = [stream for stream in self._there if stream not in untried]
+        named = {**places, **numbers(output.streams, sure)}
+        said = sayings(output, sure, {**self._tags.all, **self._clock}, named)
+        said |= {"cover": "yes"} if self._cover else {}
+        return {name: text for name, text in said.items() if name not in self._keeping.unsaid}
+
+    def finish(self, film: BinaryIO) -> None:
+        """Write into the closed file what its muxer has no words for."""
+        if self._tags.added:
+            # MP4's cover is no track but a tag.
+            cover = Disposition.attached_pic
+            tracks = [_marks(one) for one in self._there if not one.disposition & cover]
+            self._tags.added.write(film, tracks)
+        self._shape.write(film)
+
+    def left_out(self) -> tuple[dict[int, str], frozenset[int]]:
+        """The source's streams that were refused, and why; and those that are not there."""
+        sources = {track.output: index for index, track in self._tracks.items()}
+        refused = {
+            sources[one]: why for one, why in self._refused.items() if one not in self._written
+        }
+        missing = (index for one, index in sources.items() if one not in self._there)
+        return refused, frozenset(missing)
+
+
+def _skipped(picture: PaintedStream) -> int:
     """How many frames of the film stand before those that are meant."""
+    info, span = picture.info, picture.span
     return round((span[0] - info.start) * info.time_base * info.frame_rate) if span else 0
 
 
 def _all_packets(source: InputContainer, picture: PaintedStream) -> Packets:
-    path, alive = Path(source.name), picture.alive
+    path, alive = Path(source.name), picture.whole.alive
     joins = scan(path, picture.info.stream, alive=alive).joins
     # All are read, since it is told of each that there is life: of subtitles an hour may be silent.
     every = [stream.index for stream in source.streams if stream.type != "attachment"]
@@ -270,13 +298,10 @@ def _there(output: OutputContainer, written: set[Stream], container: Container) 
     ]
 
 
-def _window(
-    source: InputContainer,
-    info: VideoInfo,
-    span: tuple[int, int] | None,
-) -> Window:
-    if span:
-        first, end = (stamp * info.time_base for stamp in span)
+def _window(source: InputContainer, picture: PaintedStream) -> Window:
+    info = picture.info
+    if picture.span:
+        first, end = (stamp * info.time_base for stamp in picture.span)
         return Window(first, first, end)
     if source.format.name not in _OWN_EPOCH:
         # What is to be shown before 0 would not be shown at all.
@@ -290,14 +315,12 @@ def _window(
     return Window(math.floor(min(starts, default=0) / info.time_base) * info.time_base)
 
 
-def _muxer_options(
-    source: InputContainer, info: VideoInfo, settings: EncodeSettings
-) -> dict[str, str]:
+def _muxer_options(source: InputContainer, picture: PaintedStream) -> dict[str, str]:
     # Without it Matroska's muxer numbers its tracks at random.
     options = {"fflags": "+bitexact"}
-    if not settings.holder.edit_lists:
+    if not picture.settings.holder.edit_lists:
         return options
-    ticks = info.time_base.denominator
+    ticks = picture.info.time_base.denominator
     # Edit lists, which carry every stream's start, are written in the movie's time scale: it has
     # to fit the picture's times exactly, and the sound's too where that stays a sane number.
     # Sound of a codec that ffmpeg does not know has no rate.
@@ -310,27 +333,6 @@ def _muxer_options(
         "movie_timescale": str(movie),
         "video_track_timescale": str(ticks),
     }
-
-
-def _add_streams(
-    source: InputContainer,
-    output: OutputContainer,
-    picture: PaintedStream,
-    settings: EncodeSettings,
-    keeping: Keeping,
-    window: Window,
-) -> tuple[av.VideoStream, dict[int, Track]]:
-    tracks: dict[int, Track] = {}
-    for stream in source.streams:
-        if stream.index == picture.info.stream:
-            painted = picture.add_to(output, settings)
-            painted.metadata.update(stream_tags(stream, settings.holder.holds)[0])
-            painted.disposition = stream_flags(stream, settings.holder.holds)[0]
-        elif (fate := keeping.of(stream.index)) and (
-            track := add_track(stream, fate, output, settings.holder, window)
-        ):
-            tracks[stream.index] = track
-    return painted, tracks
 
 
 def _others(found: Iterator["av.Packet[Any]"], tracks: dict[int, Track]) -> Iterator[Timed]:

@@ -1,9 +1,9 @@
 """The painted stream: the packets of all segments, timed anew as one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.bitstream import BitStreamFilterContext
@@ -11,13 +11,15 @@ from av.container import OutputContainer
 
 from nstd.errors import VerificationError
 from nstd.media.color import colors_of
-from nstd.media.frame import VideoInfo
 from nstd.media.read.scan import beating, open_film, packets
 from nstd.media.read.timing import decoding_times
-from nstd.media.write.codecs import CODECS, EncodeSettings
+from nstd.media.write.codecs import CODECS
+from nstd.media.write.ebml import state_size, with_room
 from nstd.media.write.metadata import keeps_matrix
-from nstd.media.write.segment import coded_layout, mend_alpha, origin, stated_rate
+from nstd.media.write.segment import Assembly, coded_layout, mend_alpha, origin, stated_rate
 
+Span = tuple[int, int]
+"""First time stamp and end (exclusive) of a part of a film, in its time base."""
 Timed = tuple[Fraction, "av.Packet[Any]"]
 """A packet, and the second at which it is decoded."""
 
@@ -25,34 +27,35 @@ Timed = tuple[Fraction, "av.Packet[Any]"]
 class PaintedStream:
     """The painted stream: the packets of all segments, timed anew as one.
 
+    Args:
+        whole: What is put together. It is told of each packet that there is still life, when that
+            is first looked at and when it is written.
+        span: First time stamp and end (exclusive) of the part of the film that is meant, in
+            `info.time_base`; None for the whole film.
+
     Attributes:
+        whole: As above.
+        span: As above.
         info: The source's facts.
-        alive: Told of each packet, when it is first looked at and when it is written.
+        settings: How it is encoded.
         stamps: Presentation time stamps in decoding order, in `info.time_base`.
         end: When the last frame ends.
         colors: What the segments state, once it is added to the output.
     """
 
-    def __init__(
-        self,
-        segments: Sequence[Path],
-        info: VideoInfo,
-        span: tuple[int, int] | None,
-        alive: Callable[[], object],
-    ) -> None:
-        self.info = info
-        self.alive = alive
-        self._segments = segments
+    def __init__(self, whole: Assembly, span: Span | None = None) -> None:
+        self.whole, self.span = whole, span
+        self.info, self.settings = whole.info, whole.settings
         self.stamps: list[int] = []
         self.colors = (0, 0, 0, 0)
         self._header: bytes | None = None
         self._restated: BitStreamFilterContext | None = None
-        for segment in segments:
+        for segment in whole.segments:
             self._read(segment)
         if not self.stamps:
             raise VerificationError("There is no segment to join")
         shown = sorted(self.stamps)
-        stated = span[1] if span else info.start + info.duration
+        stated = span[1] if span else self.info.start + self.info.duration
         self.end = max(stated, shown[-1] + 1)
         ends = [*shown[1:], self.end]
         self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
@@ -66,7 +69,7 @@ class PaintedStream:
     def packets(self, output: av.VideoStream, shift: int) -> Iterator[Timed]:
         """All packets, moved back by `shift` units, with the time each is to be decoded at."""
         decode_at = iter(self._decode_at)
-        for segment in self._segments:
+        for segment in self.whole.segments:
             with open_film(segment) as container:
                 for packet in self._stating(packets(container, segment, 0)):
                     pts = self._units(packet)
@@ -78,24 +81,25 @@ class PaintedStream:
                     packet.stream = output
                     yield packet.dts * self.info.time_base, packet
 
-    def add_to(self, output: OutputContainer, settings: EncodeSettings) -> av.VideoStream:
+    def add_to(self, output: OutputContainer) -> av.VideoStream:
         """Add the stream that `packets` belong to."""
-        with open_film(self._segments[0]) as container:
+        codec, layout = CODECS[self.settings.codec], coded_layout(self.info, self.settings)
+        with open_film(self.whole.segments[0]) as container:
             template = container.streams.video[0]
             stream = output.add_stream_from_template(template, opaque=True)
-            if filter_of_rate := CODECS[settings.codec].states_rate:
-                how = f"{filter_of_rate}{2 * stated_rate(self.info)}"
+            if codec.states_rate:
+                how = f"{codec.states_rate}{2 * stated_rate(self.info)}"
                 self._restated = BitStreamFilterContext(how, template, stream)
         stream.time_base = self.info.time_base
         stream.codec_context.framerate = stated_rate(self.info)
         # Not every codec states it itself, and the template forgets what the container said.
         stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
-        tag = CODECS[settings.codec].tag if settings.holder.codec_tags else None
-        if tag := coded_layout(self.info, settings).tag or tag:
+        tag = codec.tag if self.settings.holder.codec_tags else None
+        if tag := layout.tag or tag:
             stream.codec_context.codec_tag = tag
         # Turns by right angles, and flips, are those of the pictures: they are coded upright.
-        stream.set_display_matrix(self.kept_matrix(settings))
-        if CODECS[settings.codec].alpha_beside and coded_layout(self.info, settings).alpha:
+        stream.set_display_matrix(self.kept_matrix)
+        if codec.alpha_beside and layout.alpha:
             stream.metadata["alpha_mode"] = "1"
         self.colors = colors_of(stream.codec_context)
         return stream
@@ -105,32 +109,12 @@ class PaintedStream:
         for packet in found:
             yield from [packet] if self._restated is None else self._restated.filter(packet)
 
-    def kept_matrix(self, settings: EncodeSettings) -> tuple[int, ...] | None:
+    @property
+    def kept_matrix(self) -> tuple[int, ...] | None:
         """The film's display matrix, where it has one that the container keeps."""
         matrix = self.info.matrix_display
-        return matrix if matrix and keeps_matrix(matrix, settings.holder.holds) else None
-
-    def lacks_aspect(self, settings: EncodeSettings, stereo: str) -> bool:
-        """Whether the shape of a pixel is still to be written into the finished file.
-
-        Args:
-            settings: How the film is encoded.
-            stereo: As for `display_size`. Of such a film the muxer states a size of its own.
-        """
-        by_codec = CODECS[settings.codec].states_aspect and not stereo
-        stated = settings.holder.states_aspect or by_codec
-        return not stated and self.info.sample_aspect_ratio != 1
-
-    def display_size(self, stereo: str) -> tuple[int, int]:
-        """Width and height at which the film is shown, of one eye's picture.
-
-        Args:
-            stereo: How Matroska says that the pictures of two eyes are put together; "" for one.
-        """
-        side = 2 if stereo.startswith(("left_", "right_", "col_")) else 1
-        above = 2 if stereo.startswith(("top_", "bottom_", "row_")) else 1
-        width = self.info.width * self.info.sample_aspect_ratio
-        return round(width / side), round(Fraction(self.info.height, above))
+        holds = self.settings.holder.holds
+        return matrix if matrix and keeps_matrix(matrix, holds) else None
 
     def _read(self, segment: Path) -> None:
         with open_film(segment) as container:
@@ -142,7 +126,7 @@ class PaintedStream:
                 raise VerificationError(
                     f"{segment} was encoded with other settings than the segments before it"
                 )
-            found = beating(packets(container, segment, 0), self.alive)
+            found = beating(packets(container, segment, 0), self.whole.alive)
             stamps = [self._units(packet) for packet in found]
         if not stamps or (self.stamps and min(stamps) <= max(self.stamps)):
             raise VerificationError(f"{segment} does not follow the segments before it")
@@ -155,3 +139,46 @@ class PaintedStream:
         if units.denominator != 1:
             raise VerificationError("A segment's times do not fit the film's time base")
         return units.numerator + origin(self.info)
+
+
+class PixelShape:
+    """The shape of a pixel where neither codec nor muxer states it: in Matroska's header.
+
+    It is written into the finished film, where the muxer has made room with a longer title.
+
+    Args:
+        picture: The painted stream.
+        said: Its metadata.
+    """
+
+    def __init__(self, picture: PaintedStream, said: Mapping[str, str]) -> None:
+        self._picture = picture
+        self._title, self._stereo = said.get("title", ""), said.get("stereo_mode", "")
+        # Of pictures for two eyes the muxer states a size of its own.
+        by_codec = CODECS[picture.settings.codec].states_aspect and not self._stereo
+        stated = by_codec or picture.settings.holder.states_aspect
+        self._lacking = not stated and picture.info.sample_aspect_ratio != 1
+
+    @property
+    def room(self) -> dict[str, str]:
+        """The metadata that make room."""
+        return {"title": with_room(self._title)} if self._lacking else {}
+
+    def write(self, film: BinaryIO) -> None:
+        """Write it into the finished film.
+
+        Raises:
+            VerificationError: There is no room.
+            OSError: The file system failed.
+        """
+        if self._lacking:
+            state_size(film, self._title, *self._display_size())
+
+    def _display_size(self) -> tuple[int, int]:
+        """Width and height at which the film is shown, of one eye's picture."""
+        side = 2 if self._stereo.startswith(("left_", "right_", "col_")) else 1
+        above = 2 if self._stereo.startswith(("top_", "bottom_", "row_")) else 1
+        info = self._picture.info
+        return round(info.width * info.sample_aspect_ratio / side), round(
+            Fraction(info.height, above)
+        )

@@ -1,6 +1,6 @@
 """Films out as pictures: closed segments → an animation, a file for each frame, or one picture."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -21,40 +21,27 @@ from nstd.files import (
 )
 from nstd.media.alpha import on_black
 from nstd.media.faults import writing_error
-from nstd.media.frame import ImageU8, MaskU8, Pixels, VideoInfo
+from nstd.media.frame import ImageU8, MaskU8, Pixels
 from nstd.media.names import PILLOW_FORMATS, STILL_SUFFIXES
 from nstd.media.note import exr_with_note
 from nstd.media.read.scan import open_film
 from nstd.media.still import Still
 from nstd.media.still_write import PAINTED_QUALITY, STILL_FORMATS, encode_still
 from nstd.media.write.animation import write_animation
-from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.numbered import numbered, rest_path
-from nstd.media.write.segment import origin
+from nstd.media.write.segment import Assembly, origin
 
 
 def assemble_pictures(
-    segments: Sequence[Path],
-    info: VideoInfo,
-    target: Path,
-    settings: EncodeSettings,
-    *,
-    offsets: Sequence[int],
-    end: Fraction,
-    note: str = "",
-    alive: Callable[[], object] = lambda: None,
+    whole: Assembly, target: Path, *, offsets: Sequence[int], end: Fraction
 ) -> Path:
     """Make pictures of closed segments.
 
     Args:
-        segments: The closed files, in order.
-        info: Facts of the film, at the painted size.
+        whole: What is put together.
         target: Where the result will be published: of numbered pictures the first one's file.
-        settings: Those the segments were encoded with.
         offsets: By how much each frame's number is above the first one's.
         end: When the last frame ends, in seconds since the first one.
-        note: What the result says of how it was painted; "" for nothing.
-        alive: Told of each frame that there is still life.
 
     Returns:
         Path of the finished part. Other numbered pictures lie in `rest_path`, by their own names.
@@ -66,22 +53,21 @@ def assemble_pictures(
         InputError: A segment cannot be read any more.
     """
     part, rest = part_path(target.absolute()), rest_path(target.absolute())
-    one = len(offsets) == 1 and settings.result.suffix in STILL_SUFFIXES
-    one_each = settings.numbered or one
-    if settings.numbered:
+    form = whole.settings.result
+    alone = len(offsets) == 1 and form.suffix in STILL_SUFFIXES
+    if form.numbered:
         discard(rest)
     with removed_on_failure(part):
         try:
-            if one_each:
+            if form.numbered or alone:
                 names = [numbered(target.absolute(), offset) for offset in offsets]
-                _write_numbered(segments, names, rest, note, alive)
+                _write_numbered(whole, names, rest)
             else:
                 discard(part)
-                anew = partial(_timed, segments, info, alive)
-                write_animation(part, settings.result, anew, end, note)
+                write_animation(part, form, partial(_timed, whole), end, whole.note)
                 sync_file(part)
         except BaseException as error:
-            if settings.numbered:
+            if form.numbered:
                 # Where they cannot be removed, that is no news beside the error on its way.
                 with suppress(NstdError):
                     discard(rest)
@@ -91,15 +77,9 @@ def assemble_pictures(
     return part
 
 
-def _write_numbered(
-    segments: Sequence[Path],
-    paths: Sequence[Path],
-    rest: Path,
-    note: str,
-    alive: Callable[[], object],
-) -> None:
-    count = 0
-    for count, frame in enumerate(_decoded(segments, alive), 1):
+def _write_numbered(whole: Assembly, paths: Sequence[Path], rest: Path) -> None:
+    count, note = 0, whole.note
+    for count, frame in enumerate(_decoded(whole), 1):
         if count == 1:
             _write_one(frame, paths[0], note)
         elif count <= len(paths):
@@ -128,20 +108,19 @@ def _write_one(frame: av.VideoFrame, path: Path, note: str) -> Path:
     return encode_still(pixels, still, path, quality=PAINTED_QUALITY, note=note)
 
 
-def _decoded(segments: Sequence[Path], alive: Callable[[], object]) -> Iterator[av.VideoFrame]:
-    for segment in segments:
+def _decoded(whole: Assembly) -> Iterator[av.VideoFrame]:
+    for segment in whole.segments:
         with open_film(segment) as container:
             for frame in container.decode(video=0):
-                alive()
+                whole.alive()
                 yield frame
 
 
-def _timed(
-    segments: Sequence[Path], info: VideoInfo, alive: Callable[[], object]
-) -> Iterator[av.VideoFrame]:
+def _timed(whole: Assembly) -> Iterator[av.VideoFrame]:
     """All frames, timed in the film's units since the first one."""
     start: int | None = None
-    for frame in _decoded(segments, alive):
+    info = whole.info
+    for frame in _decoded(whole):
         unit = cast("Fraction", frame.time_base)
         pts = round((frame.pts or 0) * unit / info.time_base) + origin(info)
         start = pts if start is None else start

@@ -18,7 +18,7 @@ from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.keeping import Keeping, decide, first_packets, reader_of
 from nstd.media.write.picture import PaintedStream
 from nstd.media.write.saying import sayings, unkept
-from nstd.media.write.segment import stated_rate, write_trial
+from nstd.media.write.segment import Assembly, stated_rate, write_trial
 from nstd.media.write.timecode import clocked
 
 
@@ -55,10 +55,11 @@ def plan(
         # As long as a frame, not as the film: MP4 takes no packet of 2³¹ units or more, and no
         # second of so many.
         frame = max(1, round(1 / stated_rate(info) / info.time_base))
-        picture = PaintedStream([gray], info, (info.start, info.start + frame), alive)
-        while found := _culprit(source, picture, settings, keeping):
+        whole = Assembly(segments=[gray], info=info, settings=settings, alive=alive)
+        picture = PaintedStream(whole, (info.start, info.start + frame))
+        while found := _culprit(source, picture, keeping):
             keeping = keeping.without(*found)
-        keeping = _as_read_back(source, picture, settings, keeping)
+        keeping = _as_read_back(source, picture, keeping)
     if not keeping.losses:
         return keeping
     others = {
@@ -79,11 +80,9 @@ def _temporary_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _culprit(
-    source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
-) -> tuple[int, str] | None:
+def _culprit(source: Path, picture: PaintedStream, keeping: Keeping) -> tuple[int, str] | None:
     """The stream for which the film cannot be written as it is to be, and why; None: it can."""
-    refused = _refused(source, picture, settings, keeping)
+    refused, settings = _refused(source, picture, keeping), picture.settings
     if not refused:
         return None
     if None not in refused:
@@ -93,9 +92,7 @@ def _culprit(
     # The header or the end does not say whose fault it is: whoever is missed by nobody.
     held = [fate.stream for fate in keeping.fates if fate.outcome != "lost"]
     for index in held:
-        if index is not None and None not in _refused(
-            source, picture, settings, keeping.without(index, "")
-        ):
+        if index is not None and None not in _refused(source, picture, keeping.without(index, "")):
             return index, f"{settings.container} refuses it: {refused[None]}"
     if (last := next((one for one in reversed(held) if one is not None), None)) is None:
         raise UnsupportedError(
@@ -106,22 +103,18 @@ def _culprit(
     return last, f"{settings.container} refuses it: {refused[None]}"
 
 
-def _refused(
-    source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
-) -> dict[int | None, str]:
+def _refused(source: Path, picture: PaintedStream, keeping: Keeping) -> dict[int | None, str]:
     """The streams that are refused, and why; None stands for all of them together."""
     try:
-        return dict(_rehearsed(BytesIO(), source, picture, settings, keeping).refused.items())
+        return dict(_rehearsed(BytesIO(), source, picture, keeping).refused.items())
     except (ValueError, av.FFmpegError) as error:
         return {None: str(error)}
 
 
-def _as_read_back(
-    source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
-) -> Keeping:
+def _as_read_back(source: Path, picture: PaintedStream, keeping: Keeping) -> Keeping:
     """The same, but for what the film does not say of itself though it is given to it."""
     file = BytesIO()
-    written = _rehearsed(file, source, picture, settings, keeping)
+    written = _rehearsed(file, source, picture, keeping)
     promise = written.promise
     file.seek(0)
     with av.open(file, "r", metadata_errors="replace") as film:
@@ -130,13 +123,11 @@ def _as_read_back(
     return replace(keeping.without_saying(unsaid), untried=written.missing)
 
 
-def _rehearsed(
-    file: BytesIO, source: Path, picture: PaintedStream, settings: EncodeSettings, keeping: Keeping
-) -> Written:
+def _rehearsed(file: BytesIO, source: Path, picture: PaintedStream, keeping: Keeping) -> Written:
     with open_film(source) as film:
 
         def first(streams: Sequence[int]) -> Iterator["av.Packet[Any]"]:
-            heads = first_packets(film, source, streams, picture.alive)
+            heads = first_packets(film, source, streams, picture.whole.alive)
             return iter([packet for head in heads.values() for packet in head])
 
-        return write_film(file, film, picture, settings, keeping, read=first)
+        return write_film(file, film, picture, keeping, read=first)

@@ -1,8 +1,9 @@
 """One run of frames → one closed video file, that is there whole or not at all."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,25 @@ EIGHT_BITS = 8
 _NEVER_REORDERED = 2
 """No frame of so few is coded before an earlier one. x265 (4.2) computes the decoding times of so
 few from a delay that it has never set: they are random, and the container may refuse them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """The closed segments of a film, to be put together.
+
+    Attributes:
+        segments: Their files, in order.
+        info: Facts of the film, at the painted size.
+        settings: Those they were encoded with.
+        note: What the result says of how it was painted, whatever the source says; "" for nothing.
+        alive: Told of each packet or frame that there is still life.
+    """
+
+    segments: Sequence[Path]
+    info: VideoInfo
+    settings: EncodeSettings
+    note: str = ""
+    alive: Callable[[], object] = lambda: None
 
 
 class SegmentWriter:
