@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.intake.watcher import WatchedFolder, Watcher
+from nstd.intake.watcher import WatchedFolder, Watcher, WatchSettings
 
 SETTLE = 0.15
 PATIENCE = 20.0
@@ -39,10 +39,12 @@ class Intake:
         self.watcher = Watcher(
             [folder],
             self._take,
-            settle_seconds=SETTLE,
-            unsure_seconds=unsure_seconds,
-            reconcile_seconds=reconcile_seconds,
-            polling=polling,
+            WatchSettings(
+                settle_seconds=SETTLE,
+                unsure_seconds=unsure_seconds,
+                reconcile_seconds=reconcile_seconds,
+                polling=polling,
+            ),
         )
 
     def run(self, seconds: float) -> list[str]:

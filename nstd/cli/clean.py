@@ -76,13 +76,13 @@ def _queue(own: Config, path: Path | None, face: Face, *, changes: bool) -> Conf
 
 
 def _tell(found: Sequence["Leftover"], *, removed: bool) -> None:
-    from nstd.work.clean import Kind
+    from nstd.work.clean import LeftoverKind
 
     titles = {
-        Kind.BEGUN: "Begun by `nstd stylize` and never finished",
-        Kind.FRAMES: "Painted frames of jobs that failed",
-        Kind.STRAY: "Frames of jobs that no ledger knows",
-        Kind.PART: "Unfinished files of runs that were killed",
+        LeftoverKind.BEGUN: "Begun by `nstd stylize` and never finished",
+        LeftoverKind.FRAMES: "Painted frames of jobs that failed",
+        LeftoverKind.STRAY: "Frames of jobs that no ledger knows",
+        LeftoverKind.PART: "Unfinished files of runs that were killed",
     }
     for kind, title in titles.items():
         rows = [one for one in found if one.kind is kind]
@@ -90,7 +90,7 @@ def _tell(found: Sequence["Leftover"], *, removed: bool) -> None:
             typer.echo(f"{title}:")
         for one in rows:
             typer.echo("  " + "  ".join(_cells(one, decimal(one.bytes))))
-    records = [one for one in found if one.kind is Kind.RECORD]
+    records = [one for one in found if one.kind is LeftoverKind.RECORD]
     if records:
         typer.echo(f"Jobs whose film and painting are gone: {len(records)}")
     going = [one for one in found if one.kept is None]

@@ -27,8 +27,8 @@ from nstd.errors import (
 )
 from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
-from nstd.intake.unpainted import Kind
-from nstd.intake.watcher import Watcher
+from nstd.intake.unpainted import Why
+from nstd.intake.watcher import Watcher, WatchSettings
 from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
@@ -200,10 +200,12 @@ class Intake(threading.Thread):
         self._watcher = Watcher(
             list(self._desk.entries),
             self._readers.submit,
-            settle_seconds=config.settle_seconds,
-            unsure_seconds=config.unsure_seconds,
-            reconcile_seconds=config.reconcile_seconds,
-            polling=None if config.polling == "auto" else config.polling,
+            WatchSettings(
+                settle_seconds=config.settle_seconds,
+                unsure_seconds=config.unsure_seconds,
+                reconcile_seconds=config.reconcile_seconds,
+                polling=None if config.polling == "auto" else config.polling,
+            ),
         )
         self.scanned = threading.Event()
         self.error: NstdError | None = None
@@ -245,7 +247,7 @@ class Intake(threading.Thread):
     @property
     def refused(self) -> list[str]:
         """Why films are not queued: a style image or a sidecar is to be mended, for one."""
-        return self._watcher.unpainted.told(Kind.REFUSED, MOST_WAITING)
+        return self._watcher.unpainted.told(Why.REFUSED, MOST_WAITING)
 
     @property
     def unpainted(self) -> dict[str, Any]:

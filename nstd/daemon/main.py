@@ -15,7 +15,7 @@ from nstd.check.start import require_folders, warn_in_background
 from nstd.config import Config
 from nstd.daemon.desk import Intake
 from nstd.daemon.notify import ServiceManager
-from nstd.daemon.supervisor import UNKILLABLE_SECONDS, Supervisor, Voice
+from nstd.daemon.supervisor import UNKILLABLE_SECONDS, LogSettings, Supervisor
 from nstd.errors import ConfigError, NstdError, visible
 from nstd.ledger.store import JobStore
 from nstd.submit.control import daemon_lock, open_ledger
@@ -92,7 +92,7 @@ class _Daemon:
         self._reported: dict[str, Any] | None = None
         self._intake = Intake(config, store)
         self._supervisor = Supervisor(
-            store, crew(config), self._voice(), timeout=config.worker_timeout_seconds
+            store, crew(config), self._log_settings(), timeout=config.worker_timeout_seconds
         )
 
     def run(self) -> None:
@@ -178,7 +178,9 @@ class _Daemon:
             self._config = config
             if not self._debug:
                 logging.getLogger().setLevel(config.log_level.upper())
-            self._supervisor.change(workers, self._voice(), timeout=config.worker_timeout_seconds)
+            self._supervisor.change(
+                workers, self._log_settings(), timeout=config.worker_timeout_seconds
+            )
             self._lost_before += self._intake.lost_events
             self._overflows_before += self._intake.overflows
             self._intake.leave()
@@ -194,8 +196,8 @@ class _Daemon:
         self._supervisor.stop(STOP_SECONDS, lambda: self._signals.hurried)
         self._intake.leave()
 
-    def _voice(self) -> Voice:
-        return Voice(self._config.log_level, self._debug)
+    def _log_settings(self) -> LogSettings:
+        return LogSettings(self._config.log_level, self._debug)
 
     @property
     def _watching(self) -> str:

@@ -32,7 +32,7 @@ nothing can be done for its device but to start the machine, or the service, ane
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class LogSettings:
     """How a worker is to log.
 
     Attributes:
@@ -50,7 +50,7 @@ class WorkerProcess:
     Args:
         device: Where it paints.
         settings: What it goes by.
-        voice: How it logs.
+        log: How it logs.
         now: The time, of the supervisor's clock.
 
     Attributes:
@@ -66,7 +66,7 @@ class WorkerProcess:
         killed: When it was killed, or None.
     """
 
-    def __init__(self, device: str, settings: WorkerSettings, voice: Voice, now: float) -> None:
+    def __init__(self, device: str, settings: WorkerSettings, log: LogSettings, now: float) -> None:
         self.device = device
         self.ready = self.painted = False
         self.status = ""
@@ -92,8 +92,8 @@ class WorkerProcess:
             parent=os.getpid(),
             device=device,
             settings=settings.to_json(),
-            log_level=voice.level,
-            debug=voice.debug,
+            log_level=log.level,
+            debug=log.debug,
         )
         self.pid = self._process.pid
         self.holder = _holder(self.pid)
@@ -143,7 +143,7 @@ class Supervisor:
     Args:
         store: The ledger, where the jobs of dead workers are given back.
         crew: The settings of each device's worker, by the device's name.
-        voice: How workers log.
+        log: How workers log.
         timeout: Seconds without a sign of life after which a worker is replaced.
         clock: Seconds of a clock that runs evenly.
         hire: Starts a worker process.
@@ -153,18 +153,18 @@ class Supervisor:
         self,
         store: JobStore,
         crew: Mapping[str, WorkerSettings],
-        voice: Voice,
+        log: LogSettings,
         *,
         timeout: float,
         clock: Callable[[], float] = time.monotonic,
-        hire: Callable[[str, WorkerSettings, Voice, float], WorkerProcess] = WorkerProcess,
+        hire: Callable[[str, WorkerSettings, LogSettings, float], WorkerProcess] = WorkerProcess,
     ) -> None:
         self._store = store
-        self._voice = voice
+        self._log = log
         self._timeout = timeout
         self._clock = clock
         self._hire = hire
-        self._places = {device: _Place(settings) for device, settings in crew.items()}
+        self._places = {device: _Post(settings) for device, settings in crew.items()}
 
     @property
     def ready(self) -> bool:
@@ -217,18 +217,20 @@ class Supervisor:
             elif place.worker is None and now >= place.not_before:
                 self._fill(device, place, now)
 
-    def change(self, crew: Mapping[str, WorkerSettings], voice: Voice, *, timeout: float) -> None:
+    def change(
+        self, crew: Mapping[str, WorkerSettings], log: LogSettings, *, timeout: float
+    ) -> None:
         """Go by another crew from now on; a worker that is to go finishes the job in hand."""
         self._timeout = timeout
         for device, place in self._places.items():
             wanted = crew.get(device)
             place.leaving = wanted is None
-            if (wanted, voice) != (place.settings, self._voice) and place.worker is not None:
+            if (wanted, log) != (place.settings, self._log) and place.worker is not None:
                 place.worker.ask("retire")
             place.settings = wanted or place.settings
         for device, settings in crew.items():
-            self._places.setdefault(device, _Place(settings))
-        self._voice = voice
+            self._places.setdefault(device, _Post(settings))
+        self._log = log
 
     def stop(self, seconds: float, meanwhile: Callable[[], bool]) -> None:
         """End all workers: at their next step, or at once after so many seconds.
@@ -257,10 +259,10 @@ class Supervisor:
             worker.close()
             self._give_back(worker, "nstd was stopped", counted=False)
 
-    def _fill(self, device: str, place: "_Place", now: float) -> None:
+    def _fill(self, device: str, place: "_Post", now: float) -> None:
         """Start a worker; where the system has no room for a process, a little later."""
         try:
-            place.worker = self._hire(device, place.settings, self._voice, now)
+            place.worker = self._hire(device, place.settings, self._log, now)
             place.problem = None
         except OSError as error:
             place.failures += 1
@@ -273,7 +275,7 @@ class Supervisor:
                 pause,
             )
 
-    def _look_after(self, device: str, place: "_Place", worker: WorkerProcess, now: float) -> None:
+    def _look_after(self, device: str, place: "_Post", worker: WorkerProcess, now: float) -> None:
         worker.listen(now)
         if worker.painted:
             place.failures = 0
@@ -291,7 +293,7 @@ class Supervisor:
             )
             worker.kill(now)
 
-    def _bury(self, device: str, place: "_Place", worker: WorkerProcess, code: int) -> None:
+    def _bury(self, device: str, place: "_Post", worker: WorkerProcess, code: int) -> None:
         """Give back what a dead worker held, and decide when the next one starts."""
         how = _how_it_ended(worker, code)
         broken_device = isinstance(worker.error, DeviceError)
@@ -328,7 +330,7 @@ class Supervisor:
             logger.warning("Jobs of process %d are given back later: %s", worker.pid, error)
 
 
-class _Place:
+class _Post:
     """A device and its worker, if there is one just now."""
 
     def __init__(self, settings: WorkerSettings) -> None:

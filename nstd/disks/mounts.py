@@ -120,7 +120,7 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _MountLine:
     """A line of `mountinfo`."""
 
     number: str
@@ -132,17 +132,17 @@ class _Entry:
     source: str
 
 
-def _entries(mounts: Path) -> Iterator[_Entry]:
+def _entries(mounts: Path) -> Iterator[_MountLine]:
     for line in mounts.read_bytes().splitlines():
         mounted, _, rest = line.partition(b" - ")
         fields, more = mounted.split(b" "), rest.split(b" ")
         if len(fields) < 5 or len(more) < 2:
             continue
         number, parent, device, root, point, kind, source = map(_unescape, fields[:5] + more[:2])
-        yield _Entry(number, parent, device, Path(root), Path(point), kind, source)
+        yield _MountLine(number, parent, device, Path(root), Path(point), kind, source)
 
 
-def _innermost(entries: list[_Entry], path: Path) -> _Entry | None:
+def _innermost(entries: list[_MountLine], path: Path) -> _MountLine | None:
     best = None
     for entry in entries:
         # Of two mounts at one point the later one hides the earlier.
@@ -152,7 +152,7 @@ def _innermost(entries: list[_Entry], path: Path) -> _Entry | None:
     return best
 
 
-def _outermost(entries: list[_Entry], entry: _Entry) -> _Entry:
+def _outermost(entries: list[_MountLine], entry: _MountLine) -> _MountLine:
     """The mount that shows the same at this point, had the inner ones not been made.
 
     A service's sandbox mounts the folders that it may write to on themselves.

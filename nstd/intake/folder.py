@@ -8,6 +8,7 @@ from fnmatch import translate
 from functools import cache
 from pathlib import Path
 
+from nstd.intake.writers import UNSURE_SECONDS
 from nstd.ledger.job import FileIdentity
 
 HIDDEN = "hidden"
@@ -50,6 +51,24 @@ def is_sidecar_of(path: Path, film: Path) -> bool:
     """Whether a path is that of a film's sidecar: `night.mp4.nstd.yaml` or `night.nstd.yaml`."""
     places = (film.with_name(f"{name}.nstd.yaml") for name in (film.name, film.stem))
     return path in places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """How folders are watched.
+
+    Attributes:
+        settle_seconds: How long a file must look the same.
+        unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
+        reconcile_seconds: Time between two reconciliation scans.
+        polling: Whether to scan every `settle_seconds` instead of using events; None decides for
+            each folder by its file system.
+    """
+
+    settle_seconds: float
+    unsure_seconds: float = UNSURE_SECONDS
+    reconcile_seconds: float
+    polling: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from nstd.intake.feed import EventFeed
 from nstd.intake.folder import (
     Listing,
     WatchedFolder,
+    WatchSettings,
     identify,
     is_sidecar_of,
     oddity,
@@ -23,7 +24,7 @@ from nstd.intake.folder import (
     walk,
 )
 from nstd.intake.stability import StabilityTracker
-from nstd.intake.unpainted import Kind, Unpainted
+from nstd.intake.unpainted import Unpainted, Why
 from nstd.intake.writers import Standing, standing_of, why_it_waits
 from nstd.ledger.job import FileIdentity
 
@@ -42,7 +43,13 @@ _SCANS_AFTER_OVERFLOW = 2
 
 
 class FolderWatch:
-    """Watches one folder; see `Watcher` for the arguments.
+    """Watches one folder.
+
+    Args:
+        folder: The folder.
+        on_settled: See `Watcher`.
+        unpainted: Where it is noted what is not handed out, or was left alone.
+        settings: How it is watched.
 
     Attributes:
         folder: The folder.
@@ -56,11 +63,7 @@ class FolderWatch:
         folder: WatchedFolder,
         on_settled: OnSettled,
         unpainted: Unpainted,
-        *,
-        settle_seconds: float,
-        unsure_seconds: float,
-        reconcile_seconds: float,
-        polling: bool | None,
+        settings: WatchSettings,
     ) -> None:
         self.folder = folder
         self.caught = 0
@@ -68,14 +71,11 @@ class FolderWatch:
         self.problem: str | None = None
         self._on_settled = on_settled
         self._unpainted = unpainted
-        self._unsure_seconds = max(unsure_seconds, settle_seconds)
-        self._deaf = DeafFolders(folder, settle_seconds)
+        self._settings = settings
+        self._deaf = DeafFolders(folder, settings.settle_seconds)
         self._odd: set[Path] = set()
-        self._settle_seconds = settle_seconds
-        self._reconcile_seconds = reconcile_seconds
-        self._polling = polling
         self._polls = False
-        self._tracker = StabilityTracker(settle_seconds, unsure_seconds=unsure_seconds)
+        self._tracker = StabilityTracker(settings.settle_seconds, settings.unsure_seconds)
         self._feed: EventFeed | None = None
         self._listen_after: float | None = None
         self._root: tuple[int, int] | None = None
@@ -120,9 +120,8 @@ class FolderWatch:
                 continue
             told, standing = self._standing(path)
             if self._tracker.must_wait(path, standing, clock()):
-                self._unpainted.note(
-                    path, Kind.WAITING, why_it_waits(told, standing, self._unsure_seconds)
-                )
+                reason = why_it_waits(told, standing, self._tracker.unsure_seconds)
+                self._unpainted.note(path, Why.WAITING, reason)
             elif path in self._in_hand:
                 # Its last version is still being read: this one's turn comes after that.
                 self._tracker.failed(path, clock())
@@ -137,8 +136,8 @@ class FolderWatch:
         else:
             if isinstance(found, Future):
                 self._in_hand[path] = found
-                if self._unpainted.kind(path) is Kind.WAITING:  # and not refused before
-                    self._unpainted.note(path, Kind.WAITING, "it is being read")
+                if self._unpainted.kind(path) is Why.WAITING:  # and not refused before
+                    self._unpainted.note(path, Why.WAITING, "it is being read")
             else:
                 self._taken(path, found)
 
@@ -158,14 +157,14 @@ class FolderWatch:
     def _taken(self, path: Path, left_alone: str | None) -> None:
         if left_alone is None:
             self._unpainted.drop(path)
-        elif self._unpainted.note(path, Kind.UNKNOWN, left_alone):
+        elif self._unpainted.note(path, Why.UNKNOWN, left_alone):
             log.info("%s is left alone: %s", path, left_alone)
 
     def _not_taken(self, path: Path, error: NstdError, now: float) -> None:
         if path not in self._tracker and isinstance(error, InputError):
             return  # taken away while it was read
-        kinds = ((BeingWrittenError, Kind.WAITING), (AccessError, Kind.UNREADABLE))
-        kind = next((kind for one, kind in kinds if isinstance(error, one)), Kind.REFUSED)
+        kinds = ((BeingWrittenError, Why.WAITING), (AccessError, Why.UNREADABLE))
+        kind = next((kind for one, kind in kinds if isinstance(error, one)), Why.REFUSED)
         news = self._unpainted.note(path, kind, str(error))
         if isinstance(error, InputError) and not error.retryable:
             log.warning("%s is left alone: %s", path, error)
@@ -224,7 +223,7 @@ class FolderWatch:
             self._root, self._scanned, self._counting = root, None, False
             self._listen_after, self.problem = None, None
             # Asked anew: what is there now may be a network mount.
-            asked = self._polling
+            asked = self._settings.polling
             self._polls = needs_polling(self.folder.path) if asked is None else asked
         return True
 
@@ -249,14 +248,14 @@ class FolderWatch:
             self._scanned = None
         if (
             self._listen_after is not None
-            and 0 < self._listen_after - now <= self._reconcile_seconds
+            and 0 < self._listen_after - now <= self._settings.reconcile_seconds
         ):
             return
         try:
             self._feed = EventFeed(self.folder.path, recursive=self.folder.recursive)
         except OSError as error:
             self._do_without_events(error)
-            self._listen_after = now + self._reconcile_seconds
+            self._listen_after = now + self._settings.reconcile_seconds
         else:
             self.problem, self._listen_after = None, None
 
@@ -264,7 +263,7 @@ class FolderWatch:
         if self.problem is None:
             self.problem = (
                 f"The folder {self.folder.path} has no events ({error.strerror or error}): it is"
-                f" scanned every {self._settle_seconds:g} s instead"
+                f" scanned every {self._settings.settle_seconds:g} s instead"
             )
             # Both of inotify's limits are the user's to raise; to go deaf silently is no choice.
             log.warning(
@@ -315,7 +314,7 @@ class FolderWatch:
         if self._scanned is None or now < self._scanned:
             return True
         soon = self._feed is None or self._extra_scans > 0 or self._deaf.suspected
-        every = self._settle_seconds if soon else self._reconcile_seconds
+        every = self._settings.settle_seconds if soon else self._settings.reconcile_seconds
         return now - self._scanned >= every
 
     def _scan(self, now: float) -> None:
@@ -325,7 +324,7 @@ class FolderWatch:
         self._deaf.check(listing, self._feed, now)
         if self._counting and self._feed is not None:
             self._unannounced.update(path for path in news if path.parent not in self._deaf)
-        self._unpainted.found(self.folder.path, Kind.IGNORED, listing.passed)
+        self._unpainted.found(self.folder.path, Why.IGNORED, listing.passed)
         for path in self._odd - set(listing.odd):
             self._unpainted.drop(path)
         self._odd = set(listing.odd)
@@ -344,7 +343,7 @@ class FolderWatch:
         for path, what in listing.odd.items():
             self._leave_alone(path, what)
         for path, what in listing.passed.items():
-            self._unpainted.note(path, Kind.IGNORED, what)
+            self._unpainted.note(path, Why.IGNORED, what)
         for path in listing.folders:
             if path not in listing.unlisted:
                 self._unpainted.drop(path)
@@ -353,9 +352,10 @@ class FolderWatch:
     def _see(self, path: Path, identity: FileIdentity | None, now: float) -> bool:
         """Give the tracker what a look found, and say whether that is news."""
         news = self._tracker.look(path, identity, now)
-        if news and self._unpainted.kind(path) is not Kind.WAITING:
-            reason = f"it changed less than {self._settle_seconds:g} s ago (settle_seconds)"
-            self._unpainted.note(path, Kind.WAITING, reason)
+        if news and self._unpainted.kind(path) is not Why.WAITING:
+            seconds = self._settings.settle_seconds
+            reason = f"it changed less than {seconds:g} s ago (settle_seconds)"
+            self._unpainted.note(path, Why.WAITING, reason)
         return news
 
     def _look(self, path: Path, now: float) -> None:
@@ -382,17 +382,17 @@ class FolderWatch:
         """Note what does not count by its name, or that it is gone."""
         what = self.folder.leaves_out(path, is_folder=self._is_folder(path))
         if what is not None and os.path.lexists(path):
-            self._unpainted.note(path, Kind.IGNORED, what)
+            self._unpainted.note(path, Why.IGNORED, what)
         else:
             self._unpainted.drop(path)
 
     def _leave_alone(self, path: Path, what: str) -> None:
         """Name what is no file, once."""
-        if self._unpainted.note(path, Kind.UNKNOWN, f"it is {what}"):
+        if self._unpainted.note(path, Why.UNKNOWN, f"it is {what}"):
             log.info("%s is %s, and is left alone", path, what)
 
     def _complain(self, path: Path, problem: str, error: OSError) -> None:
         """Say what is wrong with a path, once; it is tried again without a word."""
         reason = error.strerror or str(error)
-        if self._unpainted.note(path, Kind.UNREADABLE, f"it {problem}: {reason}"):
+        if self._unpainted.note(path, Why.UNREADABLE, f"it {problem}: {reason}"):
             log.warning("%s %s for now: %s", path, problem, reason)

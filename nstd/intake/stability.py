@@ -70,13 +70,13 @@ class StabilityTracker:
     def __init__(
         self,
         settle_seconds: float,
-        *,
         unsure_seconds: float = 0.0,
+        *,
         longest_backoff: float = LONGEST_BACKOFF,
     ) -> None:
         self.settle_seconds = settle_seconds
-        self._unsure_seconds = max(unsure_seconds, settle_seconds)
-        self._longest_backoff = max(longest_backoff, self._unsure_seconds)
+        self.unsure_seconds = max(unsure_seconds, settle_seconds)
+        self._longest_backoff = max(longest_backoff, self.unsure_seconds)
         self._files: dict[Path, _Watched] = {}
         # Those with something due: of thousands of files at rest none is touched by an idle tick.
         self._active: dict[Path, _Watched] = {}
@@ -188,7 +188,7 @@ class StabilityTracker:
         if is_open or file.open:
             file.since = now
         file.open = is_open
-        rest = self.settle_seconds if standing is not Standing.UNKNOWN else self._unsure_seconds
+        rest = self.settle_seconds if standing is not Standing.UNKNOWN else self.unsure_seconds
         if now - file.since >= rest:
             return False
         self._follow(path)

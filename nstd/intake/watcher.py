@@ -8,12 +8,11 @@ their place.
 import time
 from collections.abc import Callable, Iterable
 
-from nstd.intake.folder import WatchedFolder
+from nstd.intake.folder import WatchedFolder, WatchSettings
 from nstd.intake.folder_watch import FolderWatch, OnSettled
 from nstd.intake.unpainted import Unpainted
-from nstd.intake.writers import UNSURE_SECONDS
 
-__all__ = ["WatchedFolder", "Watcher"]
+__all__ = ["WatchSettings", "WatchedFolder", "Watcher"]
 
 
 class Watcher:
@@ -29,11 +28,7 @@ class Watcher:
             again after a growing wait. An `InputError` is logged, and that identity is done with.
             Any other error ends the tick. It may give a future instead, whose result or error is
             taken likewise when it is there.
-        settle_seconds: How long a file must look the same.
-        unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
-        reconcile_seconds: Time between two reconciliation scans.
-        polling: Whether to scan every `settle_seconds` instead of using events; None decides for
-            each folder by its file system.
+        settings: How they are watched.
         clock: Seconds of a clock that runs evenly.
 
     Attributes:
@@ -44,26 +39,14 @@ class Watcher:
         self,
         folders: Iterable[WatchedFolder],
         on_settled: OnSettled,
+        settings: WatchSettings,
         *,
-        settle_seconds: float,
-        unsure_seconds: float = UNSURE_SECONDS,
-        reconcile_seconds: float,
-        polling: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self.unpainted = Unpainted()
         self._folders = [
-            FolderWatch(
-                folder,
-                on_settled,
-                self.unpainted,
-                settle_seconds=settle_seconds,
-                unsure_seconds=unsure_seconds,
-                reconcile_seconds=reconcile_seconds,
-                polling=polling,
-            )
-            for folder in folders
+            FolderWatch(folder, on_settled, self.unpainted, settings) for folder in folders
         ]
 
     @property

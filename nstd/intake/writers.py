@@ -86,7 +86,7 @@ def require_closed(path: Path) -> None:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Heard:
     """What events have told of the file at one path.
 
     Attributes:
@@ -119,7 +119,7 @@ class Handles:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[Path, _Seen] = {}
+        self._seen: dict[Path, _Heard] = {}
 
     def standing(self, path: Path) -> Standing:
         """What is known of the file at this path."""
@@ -128,7 +128,7 @@ class Handles:
 
     def created(self, path: Path) -> None:
         """A file has come to be at this path: made, linked or moved from where nobody listens."""
-        self._seen[path] = _Seen(created=True)
+        self._seen[path] = _Heard(created=True)
 
     def opened(self, path: Path) -> None:
         """It was opened, for whatever."""
@@ -164,8 +164,8 @@ class Handles:
         """Events were lost: what was known is not any more."""
         self._seen.clear()
 
-    def _at(self, path: Path) -> _Seen:
-        return self._seen.setdefault(path, _Seen())
+    def _at(self, path: Path) -> _Heard:
+        return self._seen.setdefault(path, _Heard())
 
 
 def why_it_waits(told: Standing, standing: Standing, unsure_seconds: float) -> str:

@@ -4,7 +4,7 @@ from nstd.scoring.curves import draw_score, require_writable
 from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import Matched, measure
 from nstd.scoring.report import as_data, as_text
-from nstd.scoring.result import FilmScore, FrameScore, Shot, StyleScore
+from nstd.scoring.result import FilmScore, FrameScore, ShotScore, StyleScore
 from nstd.scoring.run import score_film
 from nstd.scoring.style import StyleMeter, make_painter
 
@@ -13,7 +13,7 @@ __all__ = [
     "Films",
     "FrameScore",
     "Matched",
-    "Shot",
+    "ShotScore",
     "StyleMeter",
     "StyleScore",
     "as_data",

@@ -42,7 +42,7 @@ class FrameScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class ShotScore:
     """How one shot drifts.
 
     Attributes:
@@ -128,7 +128,7 @@ class FilmScore:
         return self.energy / self.source_energy if self.source_energy > 0 else math.nan
 
     @cached_property
-    def shots(self) -> list[Shot]:
+    def shots(self) -> list[ShotScore]:
         """The shots, in order."""
         starts = [n for n, frame in enumerate(self.frames) if frame.begins_shot]
         ends = [*starts[1:], len(self.frames)]
@@ -175,8 +175,8 @@ class FilmScore:
         return self.style.new / self.style.shifted
 
 
-def _shot(frames: Sequence[FrameScore]) -> Shot:
-    return Shot(
+def _shot(frames: Sequence[FrameScore]) -> ShotScore:
+    return ShotScore(
         frames[0].index,
         frames[-1].index,
         drift([one.luminance for one in frames], [one.source_luminance for one in frames]),

@@ -53,7 +53,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Belonging:
     """Where a file belongs: the entry it goes by, and whether that was made for it."""
 
     entry: Entry
@@ -96,7 +96,7 @@ def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
 
 
 def _add_one(
-    store: JobStore, config: Config, source: Path, place: _Place, wish: Wish
+    store: JobStore, config: Config, source: Path, place: _Belonging, wish: Wish
 ) -> list[Added]:
     entry = place.entry
     if wish.overwrite:
@@ -140,7 +140,7 @@ def _is_queued_anew(job: Job, wish: Wish) -> bool:
     return job.state is JobState.VANISHED or (wish.again and job.state not in UNFINISHED)
 
 
-def _place(config: Config, source: Path, wish: Wish) -> _Place:
+def _place(config: Config, source: Path, wish: Wish) -> _Belonging:
     if not is_media(source):
         raise UsageError(f"{source} {why_no_media(source).removeprefix('it ')}", "Name another")
     for name in wish.recipes:
@@ -155,13 +155,13 @@ def _place(config: Config, source: Path, wish: Wish) -> _Place:
                 f"{folder.output}",
                 "Leave -o out, or use `nstd stylize`",
             )
-        return _Place(folder, folder.watch, _some(folder, wish, str(folder.watch)), made=False)
+        return _Belonging(folder, folder.watch, _some(folder, wish, str(folder.watch)), made=False)
     if wish.output is not None and wish.recipes:
-        return _Place(_made_entry(config, source, wish), source.parent, wish.recipes, made=True)
+        return _Belonging(_made_entry(config, source, wish), source.parent, wish.recipes, made=True)
     if len(config.batch) == 1 and wish.output is None:
         (entry,) = config.batch
         recipes = _some(entry, wish, "the batch entry")
-        return _Place(entry, batch_folder(entry, source), recipes, made=False)
+        return _Belonging(entry, batch_folder(entry, source), recipes, made=False)
     raise UsageError(
         f"{source} lies in no watched folder",
         "Move it into one, or say both -o FOLDER and --recipe NAME",

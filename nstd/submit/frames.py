@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from nstd.errors import UsageError
 
-Place = int | Fraction
+FrameOrTime = int | Fraction
 """A frame by its number, from 0, or by its time: seconds since the film's first frame."""
 
 _NUMBER = re.compile(r"\d{1,18}")
@@ -24,8 +24,8 @@ class FrameRange:
         end: The first one left out; None for the film's end.
     """
 
-    first: Place = 0
-    end: Place | None = None
+    first: FrameOrTime = 0
+    end: FrameOrTime | None = None
 
     @property
     def whole(self) -> bool:
@@ -50,7 +50,7 @@ class FrameRange:
             UsageError: No frame is shown in that time.
         """
 
-        def number(place: Place) -> int:
+        def number(place: FrameOrTime) -> int:
             if isinstance(place, int):
                 return place
             start = times[0] if len(times) else 0
@@ -84,7 +84,7 @@ def parse_frames(text: str | None) -> FrameRange:
     return found
 
 
-def _place(text: str, whole: str) -> Place:
+def _place(text: str, whole: str) -> FrameOrTime:
     if _NUMBER.fullmatch(text):
         return int(text)
     if seconds := _SECONDS.fullmatch(text):

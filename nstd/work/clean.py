@@ -35,7 +35,7 @@ _IN_USE = "it is in use"
 _ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELED, JobState.VANISHED})
 
 
-class Kind(StrEnum):
+class LeftoverKind(StrEnum):
     """What is left over."""
 
     BEGUN = "begun"
@@ -63,7 +63,7 @@ class Leftover:
         kept: Why it stays, in words; None where it goes, or is gone.
     """
 
-    kind: Kind
+    kind: LeftoverKind
     path: Path
     bytes: int
     age: float
@@ -118,7 +118,7 @@ class _Round:
         return {
             (one.job.request.key, one.job.id): one.job.request.target
             for one in self.found
-            if one.job is not None and one.kept is None and one.kind is not Kind.FRAMES
+            if one.job is not None and one.kept is None and one.kind is not LeftoverKind.FRAMES
         }
 
 
@@ -178,10 +178,10 @@ def _look_at_begun(found: _Round, store: JobStore, folder: Path, kept: str | Non
             if job.state is not JobState.DONE:
                 finished = job.state is JobState.PUBLISHING
                 why = "it is painted: the same command puts it in its place" if finished else kept
-                begun = _leftover(Kind.BEGUN, job, work, found.now)
+                begun = _leftover(LeftoverKind.BEGUN, job, work, found.now)
                 found.take(begun, partial(_forget, store, job, work), kept=why)
         elif job.state is not JobState.DONE or _is_surely_gone(*_painting(job)):
-            records.append(_leftover(Kind.RECORD, job, work, found.now))
+            records.append(_leftover(LeftoverKind.RECORD, job, work, found.now))
     found.take_jobs(store, records, kept)
 
 
@@ -194,13 +194,13 @@ def _look_at_queue(found: _Round, store: JobStore, folder: Path) -> None:
             continue  # its original is still to be settled
         gone = _is_surely_gone(path_of(job.request.source), store.device_of(job.request.key))
         if gone and (job.state is not JobState.DONE or _is_surely_gone(*_painting(job))):
-            record = _leftover(Kind.RECORD, job, work, found.now)
+            record = _leftover(LeftoverKind.RECORD, job, work, found.now)
             if there:
                 found.take(record, partial(_forget, store, job, work))
             else:
                 records.append(record)
         elif there:
-            frames = _leftover(Kind.FRAMES, job, work, found.now)
+            frames = _leftover(LeftoverKind.FRAMES, job, work, found.now)
             found.take(frames, partial(_remove_frames, store, job, work))
     found.take_jobs(store, records, None)
 
@@ -211,7 +211,7 @@ def _look_at_strays(found: _Round, store: JobStore, folder: Path) -> None:
     for number in sorted(numbered.keys() - known):
         work = numbered[number]
         size, changed = _measured(work)
-        stray = Leftover(Kind.STRAY, work, size, found.now - changed)
+        stray = Leftover(LeftoverKind.STRAY, work, size, found.now - changed)
         found.take(stray, partial(_remove_stray, store, number, work))
 
 
@@ -231,13 +231,13 @@ def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
     for path in sorted(rest_path(path_of(target)) for target in (over & pictures_of) - taken):
         if path.is_dir() and not path.is_symlink():
             size, changed = _measured(path)
-            pictures = Leftover(Kind.PART, path, size, found.now - changed)
+            pictures = Leftover(LeftoverKind.PART, path, size, found.now - changed)
             found.take(pictures, partial(_remove_folder, path), least=PART_SECONDS)
     for path in sorted(beside | frozen):
         with suppress(OSError):  # most are not there
             facts = path.lstat()
             if stat.S_ISREG(facts.st_mode):
-                part = Leftover(Kind.PART, path, facts.st_size, found.now - facts.st_mtime)
+                part = Leftover(LeftoverKind.PART, path, facts.st_size, found.now - facts.st_mtime)
                 found.take(part, partial(_remove_file, path), least=PART_SECONDS)
 
 
@@ -248,7 +248,7 @@ def _look_at_downloads(found: _Round, cache: Path) -> None:
             continue
         with suppress(FileNotFoundError):  # fetched just now
             facts = part.lstat()
-            download = Leftover(Kind.PART, part, facts.st_size, found.now - facts.st_mtime)
+            download = Leftover(LeftoverKind.PART, part, facts.st_size, found.now - facts.st_mtime)
             found.take(download, partial(_remove_download, part, cache), least=PART_SECONDS)
 
 
@@ -260,7 +260,7 @@ def _remove_download(part: Path, cache: Path) -> bool:
         return False
 
 
-def _leftover(kind: Kind, job: Job, work: Path, now: float) -> Leftover:
+def _leftover(kind: LeftoverKind, job: Job, work: Path, now: float) -> Leftover:
     size, _ = _measured(work)
     return Leftover(kind, path_of(job.request.source), size, now - job.updated, job)
 

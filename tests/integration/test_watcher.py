@@ -13,7 +13,7 @@ import pytest
 from nstd.errors import StorageError
 from nstd.intake import folder_watch
 from nstd.intake.feed import EventFeed
-from nstd.intake.watcher import WatchedFolder, Watcher
+from nstd.intake.watcher import WatchedFolder, Watcher, WatchSettings
 from tests.watching import PATIENCE, QUIET, SETTLE, Intake, overflow
 
 # pytest makes errors of warnings, and this one would end watchdog's thread; see nstd.intake.feed.
@@ -333,9 +333,11 @@ def test_a_film_waits_no_longer_once_its_sidecar_changes(root: Path, name: str) 
     watcher = Watcher(
         [WatchedFolder(root)],
         take,
-        settle_seconds=1.0,
-        reconcile_seconds=1e6,
-        polling=False,
+        WatchSettings(
+            settle_seconds=1.0,
+            reconcile_seconds=1e6,
+            polling=False,
+        ),
         clock=lambda: now[0],
     )
     try:

@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-from nstd.daemon.supervisor import PATIENCE, UNKILLABLE_SECONDS, Supervisor, Voice, WorkerProcess
+from nstd.daemon.supervisor import (
+    PATIENCE,
+    UNKILLABLE_SECONDS,
+    LogSettings,
+    Supervisor,
+    WorkerProcess,
+)
 from nstd.errors import (
     DeviceError,
     DiskFullError,
@@ -25,7 +31,7 @@ from nstd.ledger.leases import Holder
 from nstd.work.crew import WorkerSettings
 
 SETTINGS = WorkerSettings(state_dir=Path("/state"), cache_dir=Path("/cache"), threads=1)
-VOICE = Voice("info", debug=False)
+VOICE = LogSettings("info", debug=False)
 TIMEOUT = 100.0
 
 
@@ -99,7 +105,9 @@ class Yard:
         )
         self.supervisor.tick()
 
-    def _hire(self, device: str, settings: WorkerSettings, voice: Voice, now: float) -> FakeProcess:
+    def _hire(
+        self, device: str, settings: WorkerSettings, voice: LogSettings, now: float
+    ) -> FakeProcess:
         self.started.append(FakeProcess(device, settings, now, 100 + len(self.started)))
         return self.started[-1]
 
@@ -111,7 +119,7 @@ class Yard:
         self.now += seconds
         self.supervisor.tick()
 
-    def change(self, crew: Mapping[str, WorkerSettings], voice: Voice = VOICE) -> None:
+    def change(self, crew: Mapping[str, WorkerSettings], voice: LogSettings = VOICE) -> None:
         self.supervisor.change(crew, voice, timeout=TIMEOUT)
 
 
@@ -378,11 +386,11 @@ def test_a_worker_ends_when_its_supervisor_does(tmp_path: Path) -> None:
     script = (
         "import os, sys, time\n"
         "from pathlib import Path\n"
-        "from nstd.daemon.supervisor import WorkerProcess, Voice\n"
+        "from nstd.daemon.supervisor import WorkerProcess, LogSettings\n"
         "from nstd.work.crew import WorkerSettings\n"
         "folder = Path(sys.argv[1])\n"
         "settings = WorkerSettings(state_dir=folder, cache_dir=folder, threads=1)\n"
-        "worker = WorkerProcess('cpu', settings, Voice('info', False), 0.0)\n"
+        "worker = WorkerProcess('cpu', settings, LogSettings('info', False), 0.0)\n"
         "while not worker.ready:\n"
         "    worker.listen(0.0)\n"
         "    time.sleep(0.01)\n"

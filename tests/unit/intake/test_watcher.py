@@ -16,7 +16,7 @@ from nstd.errors import (
     StorageError,
     UnreadableError,
 )
-from nstd.intake.watcher import WatchedFolder, Watcher
+from nstd.intake.watcher import WatchedFolder, Watcher, WatchSettings
 from tests.unprivileged import give_away, unprivileged
 
 SETTLE = 5.0
@@ -80,9 +80,11 @@ def watch(clock: Clock, desk: Desk) -> Callable[..., Watcher]:
         return Watcher(
             folders,
             desk,
-            settle_seconds=SETTLE,
-            reconcile_seconds=60.0,
-            polling=True,
+            WatchSettings(
+                settle_seconds=SETTLE,
+                reconcile_seconds=60.0,
+                polling=True,
+            ),
             clock=clock,
         )
 

@@ -16,7 +16,7 @@ from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
 from nstd.media.write.numbered import rest_path
 from nstd.weights.catalog import writing
-from nstd.work.clean import Kind, Leftover, clean
+from nstd.work.clean import Leftover, LeftoverKind, clean
 
 DAY = 86400.0
 NOW = time.time()
@@ -101,7 +101,11 @@ def test_what_stylize_began_and_nobody_goes_on_with_is_shown_and_goes(
     house.alive = False
     house.now += 40 * DAY
     (found,) = house.clean()
-    assert (found.kind, found.path, found.kept) == (Kind.BEGUN, house.folder / "in/a.mp4", None)
+    assert (found.kind, found.path, found.kept) == (
+        LeftoverKind.BEGUN,
+        house.folder / "in/a.mp4",
+        None,
+    )
     assert found.bytes >= 8192
     assert 39 * DAY < found.age < 41 * DAY
     assert work.exists()  # it was only looked at
@@ -165,7 +169,7 @@ def test_frames_of_a_failed_job_go_and_the_job_stays(house: House) -> None:
     job = house.put(house.queue, "a.mp4", JobState.FAILED, frames=3)
     house.now += 40 * DAY
     (found,) = house.clean(remove=True)
-    assert (found.kind, found.kept) == (Kind.FRAMES, None)
+    assert (found.kind, found.kept) == (LeftoverKind.FRAMES, None)
     assert not house.work(house.queue, job).exists()
     assert house.queue.get(job.id) == job  # else the film, which is there, would be queued again
 
@@ -179,7 +183,7 @@ def test_a_job_is_forgotten_once_its_film_and_its_painting_are_gone(
     assert house.clean(remove=True) == []
     house.lose(job)
     (found,) = house.clean(remove=True)
-    assert (found.kind, found.bytes, found.kept) == (Kind.RECORD, 0, None)
+    assert (found.kind, found.bytes, found.kept) == (LeftoverKind.RECORD, 0, None)
     assert house.queue.jobs() == []
 
 
@@ -227,7 +231,7 @@ def test_frames_of_a_ledger_that_is_gone_go(house: House) -> None:
     stray.mkdir(parents=True)
     (stray / "segment.mp4").write_bytes(bytes(5000))
     (found,) = house.clean(remove=True)
-    assert (found.kind, found.path, found.kept) == (Kind.STRAY, stray, "it is younger")
+    assert (found.kind, found.path, found.kept) == (LeftoverKind.STRAY, stray, "it is younger")
     house.now += 40 * DAY
     (found,) = house.clean(remove=True)
     assert found.kept is None
@@ -251,8 +255,8 @@ def test_unfinished_files_beside_outputs_go_and_those_of_others_stay(house: Hous
         _age(path, 31)
     found = house.clean(remove=True)
     assert [(one.kind, one.path) for one in found] == [
-        (Kind.PART, parts[0]),
-        (Kind.PART, frozen),
+        (LeftoverKind.PART, parts[0]),
+        (LeftoverKind.PART, frozen),
     ]
     assert [path.exists() for path in (*parts, foreign, frozen)] == [False, True, True, False]
 
@@ -291,9 +295,9 @@ def test_the_unfinished_file_of_what_is_forgotten_goes_with_it(house: House, rem
         _age(path, 10)
     found = house.clean(remove=remove)
     assert [(one.kind, one.kept) for one in found] == [
-        (Kind.BEGUN, None),
-        (Kind.BEGUN, "it is younger"),
-        (Kind.PART, None),
+        (LeftoverKind.BEGUN, None),
+        (LeftoverKind.BEGUN, "it is younger"),
+        (LeftoverKind.PART, None),
     ]
     assert [path.exists() for path in parts] == [not remove, True]
 
@@ -311,8 +315,8 @@ def test_weights_that_were_fetched_in_part_go(house: House) -> None:
         assert [one.kept for one in house.clean(remove=True)] == ["it is in use"] * 2
     found = house.clean(remove=True)
     assert [(one.kind, one.path, one.bytes) for one in found] == [
-        (Kind.PART, part, 100),
-        (Kind.PART, notes, 100),
+        (LeftoverKind.PART, part, 100),
+        (LeftoverKind.PART, notes, 100),
     ]
     assert [path.exists() for path in (part, notes, whole)] == [False, False, True]
 
@@ -324,7 +328,7 @@ def test_what_the_queue_s_own_user_began_is_found_beside_one_s_own(
     house.now += 40 * DAY
     mine = Config(state_dir=tmp_path / "mine", cache_dir=tmp_path / "cache")
     found = clean(house.config, mine, older_than=DAY, remove=False, clock=lambda: house.now)
-    assert [(one.kind, one.job) for one in found] == [(Kind.BEGUN, job)]
+    assert [(one.kind, one.job) for one in found] == [(LeftoverKind.BEGUN, job)]
 
 
 def test_where_there_is_no_ledger_there_is_nothing_and_none_is_made(tmp_path: Path) -> None:
