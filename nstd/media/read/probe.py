@@ -1,6 +1,7 @@
 """path → VideoInfo: the facts of a film, and every reason why it cannot be painted."""
 
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -83,34 +84,38 @@ def probe(
         missing = missing or what_is_lost_at_end(path, stream, counted)
         if missing and not accept_truncated:
             raise TruncatedError(f"{path} ends early: {missing}")
-        remarks = [f"ends early: {missing}"] if missing else []
         if not counted.frames:
             raise UnreadableError(f"{path} has no picture in it")
         kind = facts_of_stream(path, stream.index) or _kind_by_opencv(stream, path)
         lost = counted.place_of(kind.begins) or 0
-        if lost:
-            remarks.append(
-                f"begins with what cannot be decoded: the first {lost} of {counted.frames} frames "
-                "are left out"
-            )
-        counted = counted.from_place(lost)
-        info = replace(_info(stream, counted, kind, truncated=bool(missing)), undecodable=lost)
-        if kind.peak:
-            curve = {"arib-std-b67": "HLG"}.get(info.transfer, "PQ")
-            remarks.append(f"is HDR ({curve}): it is painted as SDR, its highlights rolled off")
-        remarks += [str(join) for join in counted.joins]
-        for change in counted.changes:
-            remarks.append(str(change))
-            if limits is not None:
-                limits.require_frame_size(path, change.after.width, change.after.height)
-        info = replace(info, accepts_truncated=accept_truncated, remarks=tuple(remarks))
+        info = _info(stream, counted.from_place(lost), kind, truncated=bool(missing))
+        info = replace(info, undecodable=lost, accepts_truncated=accept_truncated)
+        info = replace(info, remarks=tuple(_remarks(info, counted, missing)))
     reading = reading or Reading()
     if limits is not None:  # before more of it is decoded
+        for change in counted.changes:
+            limits.require_frame_size(path, change.after.width, change.after.height)
         limits.require(path, info)
     info = _of_fields(with_reader(path, info, kind, reading), reading)
     if limits is not None:
         limits.require(path, info)
     return info
+
+
+def _remarks(info: VideoInfo, counted: Scan, missing: str | None) -> Iterator[str]:
+    """What is unusual about a film, in half sentences that follow its name."""
+    if missing:
+        yield f"ends early: {missing}"
+    if lost := info.undecodable:
+        yield (
+            f"begins with what cannot be decoded: the first {lost} of {counted.frames} frames "
+            "are left out"
+        )
+    if info.peak:
+        curve = {"arib-std-b67": "HLG"}.get(info.transfer, "PQ")
+        yield f"is HDR ({curve}): it is painted as SDR, its highlights rolled off"
+    yield from map(str, counted.joins)
+    yield from map(str, counted.changes)
 
 
 def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:

@@ -239,24 +239,26 @@ def _flv_ends_early(file: BinaryIO, size: int) -> bool | None:
 
 def _ogg_ends_early(file: BinaryIO, size: int) -> bool:
     """Ogg: its last page says that it is the last one of its stream."""
-    start = max(0, size - _WINDOW)
-    file.seek(start)
-    tail = file.read()
-    page = tail.rfind(b"OggS")
-    if page < 0:
+    page = _from_last(b"OggS", file, size)
+    if not page:
         return False
-    segments = tail[page + 26] if page + 27 <= len(tail) else 0
-    end = page + 27 + segments + sum(tail[page + 27 : page + 27 + segments])
-    return end > len(tail) or not tail[page + 5] & 4 or b"OggS".startswith(tail[end:] or b"-")
+    segments = page[26] if len(page) > 26 else 0
+    end = 27 + segments + sum(page[27 : 27 + segments])
+    return end > len(page) or not page[5] & 4 or b"OggS".startswith(page[end:] or b"-")
+
+
+def _from_last(mark: bytes, file: BinaryIO, size: int) -> bytes:
+    """What a file ends with, from the last `mark` in its end on; b"" where there is none."""
+    file.seek(max(0, size - _WINDOW))
+    tail = file.read()
+    begin = tail.rfind(mark)
+    return tail[begin:] if begin >= 0 else b""
 
 
 def _packs_end_early(file: BinaryIO, size: int) -> bool:
     """MPEG's program stream: every packet states its length."""
-    start = max(0, size - _WINDOW)
-    file.seek(start)
-    tail = file.read()
-    position = tail.rfind(b"\0\0\1\xba")
-    if position < 0:
+    tail, position = _from_last(b"\0\0\1\xba", file, size), 0
+    if not tail:
         return False
     while position < len(tail):
         code = tail[position : position + 4]
