@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from nstd.errors import (
     OutputExistsError,
@@ -17,6 +18,9 @@ from nstd.errors import (
     from_os_error,
     shown_as,
 )
+
+Json = dict[str, Any]
+"""An object of JSON, as it is read and written."""
 
 _NAME_MAX = 255
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from nstd.errors import LedgerError
-
-Json = dict[str, Any]
+from nstd.files import Json as Json
 
 
 class JobState(StrEnum):

@@ -16,16 +16,14 @@ import socket
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from nstd.child import Notes, confine, limit_time
 from nstd.errors import NstdError, UnreadableError
-from nstd.files import size_text
+from nstd.files import Json, size_text
 from nstd.media.read.limits import Limits
 from nstd.media.still import Still, pack
 from nstd.media.still_read import decode_still, look_at
-
-Json = dict[str, Any]
 
 LONGEST_MESSAGE = 64 << 10
 """Bytes of a question: a path of 4,096, each of which may be escaped, and some numbers."""

@@ -7,10 +7,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import PIL.Image
 
+from nstd.files import Json
 from nstd.media.frame import ImageU8, ImageU16, MaskU8
 from nstd.media.still_notes import StillNotes
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,7 @@ from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Context
 from nstd.config.words import quote
 from nstd.errors import ConfigError, WeightsError
-from nstd.files import has_content
+from nstd.files import Json, has_content
 from nstd.gallery import list_styles
 from nstd.media.names import is_still
 from nstd.media.note import LONGEST_NOTE
@@ -36,8 +36,6 @@ from nstd.weights.catalog import find_weights
 MOST_PARTS = 256
 """Lists and sets of values in it: one for each style image and level, and a few more. Nested as
 deeply as that they can still be walked through."""
-
-Json = dict[str, Any]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

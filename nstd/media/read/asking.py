@@ -13,11 +13,10 @@ from typing import Any
 
 import nstd.errors
 from nstd.errors import NstdError
+from nstd.files import Json
 from nstd.media.frame import VideoInfo
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
-
-Json = dict[str, Any]
 
 
 def question(

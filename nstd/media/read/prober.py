@@ -15,9 +15,9 @@ import cv2
 
 from nstd.child import Notes, confine, limit_time
 from nstd.errors import NstdError, UnreadableError
-from nstd.files import size_text
+from nstd.files import Json, size_text
 from nstd.media.frame import VideoInfo
-from nstd.media.read.asking import Json, pack
+from nstd.media.read.asking import pack
 from nstd.media.read.limits import Limits
 from nstd.media.read.probe import probe
 from nstd.media.read.reading import Reading
