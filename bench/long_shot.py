@@ -34,7 +34,7 @@ from nstd.scoring.films import match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
-from nstd.style.targets import resize
+from nstd.style.canvas import resize
 from nstd.submit.output import OutputSpec
 from nstd.work.stylize import Wanted, stylize
 

@@ -28,7 +28,6 @@ from nstd.style.device import prepare
 from nstd.style.devices import choose_devices
 from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STRENGTHS, StyleRecipe, StyleSource
-from nstd.style.targets import resize_to_edge
 
 SHOWN = (1, 2, 5, 10, 20, 40, 60, 80)
 SMALL = 256
@@ -39,7 +38,7 @@ def paint(painter: Painter, frame: torch.Tensor, *, show: bool) -> torch.Tensor:
     start = time.perf_counter()
     for iterate in stylize_frame(painter, frame):
         if show and (iterate.final or (iterate.step in SHOWN and iterate.level == 0)):
-            terms = "  ".join(f"{k} {v:8.5f}" for k, v in iterate.losses.floats().items())
+            terms = "  ".join(f"{k} {float(v):8.5f}" for k, v in iterate.losses.terms.items())
             print(f"  {'clamped' if iterate.final else f'step {iterate.step:2}':8} {terms}")
     print(f"  {time.perf_counter() - start:.1f} s")
     return iterate.image

@@ -17,9 +17,9 @@ import torch
 from nstd.style.device import prepare
 from nstd.style.devices import choose_devices
 from nstd.style.network import Network
-from nstd.style.objective import Objective
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, content_target, style_target
+from nstd.style.terms import Objective, frame_terms
 from nstd.weights.canonical import load_weights
 from nstd.weights.catalog import find_weights
 
@@ -56,7 +56,7 @@ def step_seconds(network: Network, width: int, height: int, repeats: int) -> flo
     style = StyleImage(torch.rand(1, 3, 256, 256, generator=generator), "random")
     target = style_target((style,), max(width, height), network, "random", recipe, MemoryStore())
     content = content_target(frame, network, recipe.content_layer, target.energy)
-    objective = Objective(network, recipe, target, content)
+    objective = Objective(network, frame_terms(network, recipe, target, content))
     times = []
     for _ in range(repeats + 2):
         start = time.perf_counter()

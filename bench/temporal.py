@@ -65,9 +65,9 @@ from nstd.scoring.films import Films, match_films
 from nstd.scoring.measuring import measure
 from nstd.scoring.result import FilmScore
 from nstd.scoring.style import StyleMeter, make_painter
+from nstd.style.canvas import resize
 from nstd.style.ladder import Level
 from nstd.style.recipe import INDEPENDENT, StyleRecipe
-from nstd.style.targets import resize
 from nstd.submit.output import OutputSpec
 from nstd.temporal.warp import warp
 from nstd.work.stylize import Wanted, stylize

@@ -122,7 +122,6 @@ class Terms:
     style: float
     tv: float
     range: float
-    temporal: float
     total: float
 
 
@@ -156,7 +155,7 @@ def objective(
     tv, excess = total_variation(image), range_loss(image)
     total = total_loss(content_term, style_term, recipe.content_weight, recipe.style_weight)
     total += recipe.tv_weight * tv + recipe.range_weight * excess
-    return Terms(content_term, style_term, tv, excess, 0.0, total)
+    return Terms(content_term, style_term, tv, excess, total)
 
 
 def _wide(weights: Weights, name: str) -> Array:

@@ -25,12 +25,13 @@ from torch import Tensor
 from nstd.files import part_path, removed_on_failure, replace
 from nstd.media.pictures import read_still
 from nstd.painting.pictures import to_image, to_tensor
+from nstd.style.canvas import resize
 from nstd.style.ladder import Level, PlannedLevel
 from nstd.style.losses import second_moment, squared_moment_distance
 from nstd.style.network import Network
 from nstd.style.optimize import Painter, stylize_frame
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, StyleSource
-from nstd.style.targets import MemoryStore, StyleImage, resize
+from nstd.style.targets import MemoryStore, StyleImage
 from nstd.weights.canonical import load_weights
 
 

@@ -12,9 +12,9 @@ from nstd.files import file_sha256
 from nstd.gallery import list_styles
 from nstd.media.pictures import read_still
 from nstd.painting.pictures import to_tensor
+from nstd.style.canvas import resize_to_edge
 from nstd.style.network import Network, readout_factor
 from nstd.style.recipe import STYLE_LAYERS
-from nstd.style.targets import resize_to_edge
 from nstd.weights.canonical import load_weights, save_weights
 from training.student import BUILT, MATCHED, Student
 from training.teacher import Teacher

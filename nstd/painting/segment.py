@@ -18,10 +18,10 @@ from nstd.media.frame import Frame, ImageU8, ImageU16, MaskU8, Pixels
 from nstd.painting.frames import Coming, FilmSource
 from nstd.painting.pictures import at_depth, scaled, to_image, to_pixels, to_tensor
 from nstd.painting.plan import ExecutionPlan
+from nstd.style.canvas import resize
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import StyleRecipe
-from nstd.style.targets import resize
 from nstd.temporal.shot import Predecessor, losses_of, settled_loss, stylize_next
 from nstd.temporal.tone import Tone, tone_of
 

@@ -59,7 +59,7 @@ class StyleMeter:
         self._painter = own
         self._level = own.levels(width, height)[-1]
         self._device = str(own.network.device)
-        self._energy: float | None = None
+        self._energy = 0.0
         with device_errors(self._device):
             self._new = PlacesStyle(own, self._level)
 
@@ -82,15 +82,14 @@ class StyleMeter:
         """
         with device_errors(self._device), torch.no_grad():
             if begins_shot:
-                self._energy = None
+                self._energy = self._painter.content_energies(source)[-1]
             network = self._painter.network
             contents = source.to(network.device, network.dtype)
             objective = level_objective(self._painter, self._level, contents, self._energy)
-            self._energy = float(objective.content.energy[0])
-            losses = objective(painted.to(network.device, network.dtype))
+            losses = objective(painted.to(network.device, network.dtype)).terms
             if flows is not None:
                 self._new.add(painted, revealed(*flows))
-            return float(losses.style[0]), float(losses.content[0])
+            return float(losses["style"][0]), float(losses["content"][0])
 
     def result(self) -> StyleScore:
         """What all frames come to."""

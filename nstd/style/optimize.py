@@ -9,25 +9,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.errors import ConfigError
+from nstd.style.canvas import ImageTensor, refine, resize
 from nstd.style.ladder import PlannedLevel, painted_size, plan_levels
 from nstd.style.losses import feature_energy
 from nstd.style.minimize import LBFGS, Adam, Minimizer
 from nstd.style.network import Network
-from nstd.style.objective import Losses, Objective, require_finite
 from nstd.style.recipe import StyleRecipe
 from nstd.style.sobolev import SobolevMetric
 from nstd.style.targets import (
     ENERGY_FLOOR,
-    OtherSize,
     StyleImage,
     StyleTarget,
     TensorStore,
     content_target,
-    resize,
     style_target,
 )
-
-Image = Float[Tensor, "1 3 height width"]
+from nstd.style.terms import Losses, Objective, Term, frame_terms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +50,9 @@ class Iterate:
     step: int
     steps: int
     losses: Losses
-    image: Image
+    image: ImageTensor
     final: bool = False
-    shown: Image | None = None
+    shown: ImageTensor | None = None
 
     @property
     def done(self) -> float:
@@ -101,7 +99,7 @@ class Painter:
             self.store,
         )
 
-    def content_energies(self, frame: Float[Tensor, "1 3 height width"]) -> tuple[float, ...]:
+    def content_energies(self, frame: ImageTensor) -> tuple[float, ...]:
         """‖F(C)‖²/M of `frame` at each level: what a shot's content losses are divided by.
 
         Taken from the first frame of a shot and held constant over it; see `ENERGY_FLOOR`.
@@ -120,7 +118,7 @@ class Painter:
 
 
 def stylize_frame(
-    painter: Painter, frame: Image, energies: Sequence[float] | None = None
+    painter: Painter, frame: ImageTensor, energies: Sequence[float] | None = None
 ) -> Iterator[Iterate]:
     """Paint a frame for itself; yields after every step, last of all the result.
 
@@ -143,15 +141,19 @@ def stylize_frame(
         content = resize(frame, level.width, level.height)
         objective = level_objective(painter, level, content, energies[number] if energies else None)
         start = refine(image, content) if number else initialize(painter, content)
-        for step, found, image in minimize_level(painter, objective, start, level.steps):
-            yield Iterate(number, len(levels), step, level.steps, found, image)
+        settling = Settling(painter.recipe.tolerance, painter.recipe.tolerance_window)
+        for step in minimize(painter, objective, start, level.steps):
+            image, taken = step.image, step.number
+            yield Iterate(number, len(levels), taken, level.steps, step.losses, image)
+            if settling.after(float(step.tried.total)):
+                break
     result = image.clamp(0, 1)
     with torch.no_grad():
         found = objective(result)
-    yield Iterate(len(levels) - 1, len(levels), step, level.steps, found, result, final=True)
+    yield Iterate(number, len(levels), taken, level.steps, found, result, final=True)
 
 
-def initialize(painter: Painter, content: Image) -> Image:
+def initialize(painter: Painter, content: ImageTensor) -> ImageTensor:
     """What the coarsest level starts from: the content, the style or seeded noise.
 
     The noise is the same for every frame and on every device: it is drawn on the CPU.
@@ -171,46 +173,109 @@ def initialize(painter: Painter, content: Image) -> Image:
     return covering[:, :, top : top + height, left : left + width]
 
 
-def refine(coarser: OtherSize, content: Image) -> Image:
-    """What a finer level starts from: the coarser result enlarged, with the content's own detail.
-
-    The detail is what the coarser level could not show: the content less its own enlargement from
-    that size, one band of a Laplacian pyramid (Burt and Adelson 1983). Against plain enlargement
-    it ended 7 and 9 % lower after 20 steps of plain L-BFGS at 1024 px, and nearer to the coarse
-    level's look.
-    """
-    height, width = content.shape[2:]
-    shown = resize(resize(content, coarser.shape[3], coarser.shape[2]), width, height)
-    return (resize(coarser.clamp(0, 1), width, height) + content - shown).clamp(0, 1)
-
-
 def level_objective(
-    painter: Painter, level: PlannedLevel, content: Image, energy: float | None
+    painter: Painter, level: PlannedLevel, content: ImageTensor, energy: float | None
 ) -> Objective:
     """What is minimized at `level`; `energy` is the shot's at this level, None the frame's own."""
     style = painter.style_target(level)
     layer = painter.recipe.content_layer
     target = content_target(content, painter.network, layer, style.energy, energy)
-    return Objective(painter.network, painter.recipe, style, target)
+    return Objective(painter.network, frame_terms(painter.network, painter.recipe, style, target))
 
 
-def minimize_level(
-    painter: Painter, objective: Objective, start: Image, steps: int
-) -> Iterator[tuple[int, Losses, Image]]:
-    """Steps of one level, which ends early once the loss has settled."""
-    minimizer = new_minimizer(painter, start[0])
-    settling = Settling(painter.recipe.tolerance, painter.recipe.tolerance_window)
-    latest = None
-    for step in range(1, steps + 1):
-        found, gradient = objective.with_gradient(minimizer.point[None])
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step of minimizing.
+
+    Attributes:
+        number: From 1.
+        tried: Losses at the point that the step tried.
+        losses: Losses of `image`.
+        image: The best picture so far.
+    """
+
+    number: int
+    tried: Losses
+    losses: Losses
+    image: ImageTensor
+
+
+def minimize(
+    painter: Painter,
+    objective: Objective,
+    start: ImageTensor,
+    steps: int,
+    share: Float[Tensor, "1 1 height width"] | None = None,
+) -> Iterator[Step]:
+    """Minimize `objective` from `start` on, step by step.
+
+    Args:
+        painter: Whose recipe tells the optimizer.
+        objective: What is minimized.
+        start: Where to begin.
+        steps: At most.
+        share: How far a step moves each place: what is minimized is a function of z, and the
+            picture is `start` + share · z, in the pixels' own metric. By default z is the picture
+            itself, and L-BFGS goes by `SobolevMetric`.
+
+    Raises:
+        ConfigError: The recipe's weights, or its learning rate, lead beyond what float32 can hold.
+    """
+    if share is None:
+        minimizer = new_minimizer(painter, start[0])
+    else:
+        minimizer = new_minimizer(painter, torch.zeros_like(start[0]), sobolev=False)
+
+    def picture(z: Tensor) -> ImageTensor:
+        return z[None] if share is None else start + share * z
+
+    best: Losses | None = None
+    for number in range(1, steps + 1):
+        tried, gradient = objective.with_gradient(picture(minimizer.point))
         # L-BFGS takes no step that leads beyond numbers; Adam goes wherever its rate takes it.
-        if step == 1 or isinstance(minimizer, Adam):
-            require_finite(painter.recipe, found, gradient, first=step == 1)
-        accepted = minimizer.tell(float(found.total), gradient[0])
-        latest = found if accepted or latest is None else latest
-        yield step, latest, minimizer.best[None]
-        if settling.after(float(found.total)):
-            return
+        if number == 1 or isinstance(minimizer, Adam):
+            _require_finite(painter, objective, tried, gradient, first=number == 1)
+        slope = gradient[0] if share is None else gradient[0] * share[0]
+        accepted = minimizer.tell(float(tried.total), slope)
+        best = tried if accepted or best is None else best
+        yield Step(number, tried, best, picture(minimizer.best))
+
+
+def _require_finite(
+    painter: Painter, objective: Objective, found: Losses, gradient: Tensor, *, first: bool
+) -> None:
+    """Refuse a recipe by which no step can be taken: its loss is beyond what float32 can hold.
+
+    Args:
+        painter: For the learning rate.
+        objective: For the terms' weights.
+        found: At a point of the minimizing.
+        gradient: Of the total there.
+        first: Whether it is the first point. At a later one the optimizer has gone too far.
+
+    Raises:
+        ConfigError: It names the weight of the largest term, or the rate.
+    """
+    # Its square is what optimizers go by.
+    if math.isfinite(float(found.total)) and math.isfinite(float(gradient.square().sum())):
+        return
+    if not first:
+        raise ConfigError(
+            "The recipe overflows: its loss is no number any more, by a learning_rate of "
+            f"{painter.recipe.learning_rate:g}",
+            "Give learning_rate a smaller value",
+        )
+
+    def size(term: Term) -> float:
+        weighed = float(term.weight * found.terms[term.name])
+        return abs(weighed) if math.isfinite(weighed) else math.inf
+
+    key, value = max(objective.terms, key=size).largest_factor
+    raise ConfigError(
+        f"The recipe overflows at its first step: its loss is {float(found.total):g}, most of it "
+        f"by {key}, which is {value:g}",
+        f"Give {key} a smaller value",
+    )
 
 
 def new_minimizer(painter: Painter, start: Tensor, *, sobolev: bool = True) -> Minimizer:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.canvas import ImageBatch, ImageTensor, resize_to_edge
 from nstd.style.device import processor_of
 from nstd.style.ladder import SHORTEST_EDGE_PX
 from nstd.style.losses import feature_energy, second_moment, squared_moment_norm
@@ -26,10 +25,6 @@ CACHE_FORMAT = 2
 ENERGY_FLOOR = 0.25
 """The content term is divided by the content's energy, but never by less than this share of the
 style image's: a film that fades in from black would otherwise stay unpainted to its end."""
-
-Images = Float[Tensor, "batch 3 height width"]
-OtherSize = Float[Tensor, "batch 3 _height _width"]
-"""The same pictures; an underscore keeps an axis from being compared."""
 
 
 @runtime_checkable
@@ -93,7 +88,7 @@ class StyleImage:
         scale: Factor of the level's long edge at which it is looked at.
     """
 
-    image: Float[Tensor, "1 3 height width"]
+    image: ImageTensor
     sha256: str
     weight: float = 1.0
     scale: float = 1.0
@@ -167,7 +162,7 @@ def style_target(
 
 
 def content_target(
-    frames: Images,
+    frames: ImageBatch,
     network: Network,
     layer: str,
     style_energy: Tensor,
@@ -192,23 +187,6 @@ def content_target(
     # Of a picture that excites nothing: 0 by 0 would be no number.
     own = own.clamp(min=torch.finfo(own.dtype).tiny)
     return ContentTarget(features.to(style_energy.dtype), own)
-
-
-def resize(images: Images, width: int, height: int) -> OtherSize:
-    """`images` at another size: bicubic, low-pass filtered when it shrinks, clamped to [0, 1]."""
-    if (images.shape[3], images.shape[2]) == (width, height):
-        return images
-    resized = F.interpolate(
-        images, (height, width), mode="bicubic", align_corners=False, antialias=True
-    )
-    return resized.clamp(0, 1)
-
-
-def resize_to_edge(images: Images, long_edge: int, shortest: int) -> OtherSize:
-    """`images` with a long edge of `long_edge` pixels, and no edge under `shortest`."""
-    height, width = images.shape[2:]
-    scale = max(long_edge / max(width, height), shortest / min(width, height))
-    return resize(images, max(shortest, round(width * scale)), max(shortest, round(height * scale)))
 
 
 def target_key(

@@ -1,109 +1,205 @@
-"""What earlier frames of a shot add to the objective of a later one.
+"""The objective: terms, each with its weight, and the one number they sum up to [Gatys, eq. 7].
 
-[Ruder] is Ruder, Dosovitskiy and Brox, "Artistic style transfer for videos", GCPR 2016.
+A new term is a class here, its entry in `frame_terms`, and its weight's key in `StyleRecipe`.
+What earlier frames of a shot add is in `nstd.temporal.terms`.
 """
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.losses import Activations, Moment, pooled, weighted_second_moment
-
-Trust = Float[Tensor, "batch height width"]
-"""c of [Ruder, eq. 5], in [0, 1]: how far the warped earlier frame is to be believed."""
-
-Images = Float[Tensor, "batch 3 height width"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pace:
-    """How source frames change since the earlier ones, warped to them, where these are trusted.
-
-    Attributes:
-        broad: Their change of color, averaged broadly, at each place.
-        change: Mean squared change of all, broad or fine.
-        firmness: What the temporal loss is to be multiplied by for that.
-    """
-
-    broad: Float[Tensor, "batch 3 height width"]
-    change: Float[Tensor, " batch"]
-    firmness: Float[Tensor, " batch"]
+from nstd.style import losses
+from nstd.style.canvas import ImageBatch
+from nstd.style.losses import Activations, Moment, PerFrame
+from nstd.style.network import Features, Network
+from nstd.style.recipe import StyleRecipe
+from nstd.style.targets import ContentTarget, StyleTarget
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TemporalTarget:
-    """What a frame is to be like, where earlier ones of its shot say so.
-
-    Attributes:
-        warped: ω_j, the earlier painted frames warped to this one, the closest first.
-        trusts: c_j of `long_term_trust`.
-        shown: What each place is painted for: the source of the frame where nothing is trusted,
-            elsewhere what the earlier paint was painted for, warped like it; None if that is not
-            known.
-        pace: How the source changes since the earlier frames; None if that is not known.
-    """
-
-    warped: Float[Tensor, "distances batch 3 height width"]
-    trusts: Float[Tensor, "distances batch height width"]
-    shown: Float[Tensor, "batch 3 height width"] | None = None
-    pace: Pace | None = None
-
-    @property
-    def trust(self) -> Trust:
-        """Σ c_j: how far a place is known from any earlier frame."""
-        return self.trusts.sum(dim=0)
-
-
-def temporal_loss(
-    images: Images,
-    warped: Float[Tensor, "distances batch 3 height width"],
-    trusts: Float[Tensor, "distances batch height width"],
-) -> Float[Tensor, " batch"]:
-    """Σ_j 1/D Σ c_j (x − ω_j)², D = 3HW [Ruder, eq. 4 and 7].
+class Term(ABC):
+    """One term of the objective.
 
     Args:
-        images: x, `[batch, 3, height, width]`.
-        warped: ω_j, the earlier painted frames warped to x, `[distances, batch, 3, height, width]`.
-        trusts: c_j, `[distances, batch, height, width]`.
+        weight: What the term's loss is multiplied by in the total.
+        layers: Layers of the network whose activations the term looks at.
 
-    Returns:
-        One value a frame.
+    Attributes:
+        name: Under which its loss is found in `Losses.terms`.
+        key: Of its weight in the recipe, as messages call it.
     """
-    squares = trusts[:, :, None] * (images - warped).square()
-    return squares.mean(dim=(2, 3, 4)).sum(dim=0)
 
+    name: ClassVar[str]
+    key: ClassVar[str]
 
-_NOTHING = 1e-6
-"""Share of a layer's positions below which none is new."""
+    def __init__(self, weight: float, layers: tuple[str, ...] = ()) -> None:
+        self.weight = weight
+        self.layers = layers
+
+    @abstractmethod
+    def loss(self, images: ImageBatch, features: Features) -> PerFrame:
+        """The term's loss of each picture, before its weight; differentiable.
+
+        Args:
+            images: `[batch, 3, height, width]`, sRGB, in float32 or better; mostly in [0, 1].
+            features: The pictures' activations at `layers`, and at those of other terms.
+        """
+
+    @property
+    def largest_factor(self) -> tuple[str, float]:
+        """The recipe's key by which the term weighs most, and its value."""
+        return self.key, self.weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NewPlaces:
-    """Where a frame shows what no earlier one did.
+class Losses:
+    """What an objective makes of pictures.
 
     Attributes:
-        places: 1 where all is new, 0 where nothing is, `[batch, height, width]`.
-        weights: Of their style loss, `[batch]`; 0 where too little is new.
+        total: The sum of all terms, each times its weight, `[batch]`.
+        terms: By name, the loss of each term before its weight, `[batch]`.
     """
 
-    places: Float[Tensor, "batch height width"]
-    weights: Float[Tensor, " batch"]
-    _guides: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False)
-    """By a layer's size: they are the same at each step."""
-
-    def moment(self, features: Activations, *, augmented: bool) -> Moment:
-        """`second_moment` of what is new alone [Gatys 2017, eq. 5]; of all if nothing is."""
-        size = (features.shape[2], features.shape[3])
-        if size not in self._guides:
-            self._guides[size] = _guide(pooled(self.places, features))
-        return weighted_second_moment(features, self._guides[size], augmented=augmented)
+    total: PerFrame
+    terms: Mapping[str, PerFrame]
 
 
-def _guide(
-    places: Float[Tensor, "batch height width"],
-) -> Float[Tensor, "batch height width"]:
-    """`places`, scaled to mean 1; 1 everywhere where nothing is new."""
-    share = places.mean(dim=(1, 2), keepdim=True)
-    return torch.where(share > _NOTHING, places / share.clamp(min=_NOTHING), 1.0)
+@dataclass(frozen=True, slots=True, eq=False)
+class Objective:
+    """The function of a picture that is minimized, at one level.
+
+    Attributes:
+        network: On the device to compute on.
+        terms: Summed up in this order, which the last digits depend on; at least one.
+    """
+
+    network: Network
+    terms: tuple[Term, ...]
+
+    def __call__(self, images: ImageBatch) -> Losses:
+        """All terms."""
+        layers = {layer for term in self.terms for layer in term.layers}
+        features = self.network.features(images, layers)
+        exact = images.to(torch.promote_types(images.dtype, torch.float32))
+        found = {term.name: term.loss(exact, features) for term in self.terms}
+        weighted = [term.weight * found[term.name] for term in self.terms]
+        return Losses(sum(weighted[1:], start=weighted[0]), found)
+
+    def with_gradient(
+        self, images: ImageBatch
+    ) -> tuple[Losses, Float[Tensor, "batch 3 height width"]]:
+        """The terms, detached, and the gradient of their total: one step's work."""
+        images = images.detach().requires_grad_()
+        found = self(images)
+        (gradient,) = torch.autograd.grad(found.total.sum(), images)
+        terms = {name: loss.detach() for name, loss in found.terms.items()}
+        return Losses(found.total.detach(), terms), gradient
+
+
+def frame_terms(
+    network: Network, recipe: StyleRecipe, style: StyleTarget, content: ContentTarget
+) -> tuple[Term, ...]:
+    """All terms of the objective of a frame that is painted for itself, at one level.
+
+    Args:
+        network: On the device to compute on.
+        recipe: For weights, layers and the form of the losses.
+        style: At the level.
+        content: Of the frame, at the level.
+    """
+    return (
+        Content(network, recipe, content),
+        Style(network, recipe, style),
+        TotalVariation(recipe.tv_weight),
+        OutOfRange(recipe.range_weight),
+    )
+
+
+class Content(Term):
+    """How far the picture's activations are from the frame's, in the recipe's form."""
+
+    name = "content"
+    key = "content_weight"
+
+    def __init__(self, network: Network, recipe: StyleRecipe, target: ContentTarget) -> None:
+        super().__init__(recipe.content_weight, (recipe.content_layer,))
+        self._literal = recipe.form == "literal"
+        self._factor = network.metric_factor(recipe.content_layer)
+        self._target = target
+
+    def loss(self, images: ImageBatch, features: Features) -> PerFrame:  # noqa: ARG002
+        """[Gatys, eq. 1], or relative to the frame's energy."""
+        (layer,) = self.layers
+        target = self._target
+        if self._literal:
+            return losses.content_loss(features[layer], target.features, self._factor)
+        return losses.relative_content_loss(
+            features[layer], target.features, target.energy, self._factor
+        )
+
+
+class Style(Term):
+    """How far the picture's second moments are from the style's: Σ w_l E_l."""
+
+    name = "style"
+    key = "style_weight"
+
+    def __init__(self, network: Network, recipe: StyleRecipe, target: StyleTarget) -> None:
+        super().__init__(recipe.style_weight, recipe.style_layers)
+        self.network = network
+        self.recipe = recipe
+        self.target = target
+
+    @property
+    def largest_factor(self) -> tuple[str, float]:
+        """`style_weight`, or `layer_weights` if one of these is larger."""
+        largest = max(self.recipe.layer_weights)
+        return max(super().largest_factor, ("layer_weights", largest), key=lambda one: one[1])
+
+    def loss(self, images: ImageBatch, features: Features) -> PerFrame:  # noqa: ARG002
+        """[Gatys, eq. 5], with E_l relative to the style's own norm or as eq. 4 has it."""
+        weights = zip(self.layers, self.recipe.layer_weights, strict=True)
+        found = [weight * self.layer_loss(layer, features[layer]) for layer, weight in weights]
+        return sum(found[1:], start=found[0])
+
+    def layer_loss(self, layer: str, features: Activations) -> PerFrame:
+        """E_l of a layer's activations."""
+        return self.distance(layer, losses.second_moment(features, augmented=self.augmented(layer)))
+
+    def augmented(self, layer: str) -> bool:
+        """Whether second moments of `layer` are those of [F; 1]."""
+        return self.network.metric_factor(layer) is not None
+
+    def distance(self, layer: str, moment: Moment) -> PerFrame:
+        """E_l of a second moment."""
+        factor, target = self.network.metric_factor(layer), self.target.moments[layer]
+        if self.recipe.form == "literal":
+            width = self.network.full_width(layer)
+            return losses.style_layer_loss(moment, target, width, factor)
+        return losses.relative_style_layer_loss(moment, target, self.target.norms[layer], factor)
+
+
+class TotalVariation(Term):
+    """How much neighboring pixels differ."""
+
+    name = "tv"
+    key = "tv_weight"
+
+    def loss(self, images: ImageBatch, features: Features) -> PerFrame:  # noqa: ARG002
+        """`total_variation_loss`."""
+        return losses.total_variation_loss(images)
+
+
+class OutOfRange(Term):
+    """How far pixels lie outside [0, 1]."""
+
+    name = "range"
+    key = "range_weight"
+
+    def loss(self, images: ImageBatch, features: Features) -> PerFrame:  # noqa: ARG002
+        """`range_loss`."""
+        return losses.range_loss(images)

@@ -7,7 +7,7 @@ else lacks, and screams. So its own statistics are compared with the style's.
 
 import torch
 
-from nstd.style.terms import NewPlaces, Trust
+from nstd.temporal.terms import Disocclusion, Trust
 
 NEW_SHARE = 0.005
 """Of the frame: if less is new, nothing is done for it."""
@@ -23,7 +23,7 @@ GAIN, AT_MOST = 5.0, 0.15
 this share of the picture."""
 
 
-def new_places(known: Trust) -> NewPlaces | None:
+def disocclusion(known: Trust) -> Disocclusion | None:
     """What is not known from earlier frames; None if that is too little.
 
     If what is new counted for the share s of the frame, and its statistics were off by d, the
@@ -36,4 +36,4 @@ def new_places(known: Trust) -> NewPlaces | None:
     share = places.mean(dim=(1, 2))
     weights = WEIGHT * (GAIN * share).clamp(max=AT_MOST).square()
     weights = torch.where(share > NEW_SHARE, weights, torch.zeros_like(weights))
-    return NewPlaces(places, weights) if bool(weights.any()) else None
+    return Disocclusion(places, weights) if bool(weights.any()) else None

@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.canvas import ImageTensor, square_means
 from nstd.style.recipe import Temporal
-from nstd.style.terms import Pace, TemporalTarget, temporal_loss
-from nstd.temporal.areas import square_means
+from nstd.temporal.terms import Pace, TemporalTarget, temporal_loss
 from nstd.temporal.warp import NOTHING, ROUNDING
-
-Image = Float[Tensor, "1 3 height width"]
 
 LIVELY, FIRMEST = 1e-4, 120.0
 """Mean squared change of a source, in [0, 1], from which on the temporal loss has its plain weight
@@ -42,7 +40,7 @@ COLOR_PX = 16.0
 
 
 def source_pace(
-    source: Image,
+    source: ImageTensor,
     warped: Float[Tensor, "distances 1 3 height width"],
     trusts: Float[Tensor, "distances 1 height width"],
 ) -> Pace:
@@ -63,7 +61,7 @@ def source_pace(
     return Pace(broad, change, firmness)
 
 
-def keep_colors(painted: Image, target: TemporalTarget) -> Image:
+def keep_colors(painted: ImageTensor, target: TemporalTarget) -> ImageTensor:
     """`painted`, its broad colors those of the warped frames, but where the source's have changed.
 
     Statistics of style leave open how bright a frame is as a whole, so that small moves add up over
@@ -83,7 +81,7 @@ def keep_colors(painted: Image, target: TemporalTarget) -> Image:
     return (exact - known * (broad - _followed(broad, target.pace))).clamp(0, 1).to(painted.dtype)
 
 
-def keep_pace(painted: Image, target: TemporalTarget, weight: float) -> Image:
+def keep_pace(painted: ImageTensor, target: TemporalTarget, weight: float) -> ImageTensor:
     """`painted`, where it is trusted changing no more than its source, in mean square.
 
     That is beside broad colors, which follow the source's as far as these go: in a fade, paint may
@@ -110,10 +108,10 @@ def keep_pace(painted: Image, target: TemporalTarget, weight: float) -> Image:
 
 
 def _moved(
-    frame: Image,
+    frame: ImageTensor,
     warped: Float[Tensor, "distances 1 3 height width"],
     trusts: Float[Tensor, "distances 1 height width"],
-) -> tuple[Float[Tensor, "1 1 height width"], Image]:
+) -> tuple[Float[Tensor, "1 1 height width"], ImageTensor]:
     """How far each place is known, and its change from the warped frames, times that."""
     known = trusts.sum(dim=0).clamp(max=1)[:, None]
     return known, (trusts[:, :, None] * (frame - warped)).sum(dim=0)

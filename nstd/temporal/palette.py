@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.temporal.areas import square_means
+from nstd.style.canvas import ImageTensor, square_means
 
-Image = Float[Tensor, "1 3 height width"]
 Color = tuple[float, ...]
 
 CELLS = 24
@@ -50,7 +49,7 @@ class Palette:
         """What `dataclasses.asdict` and JSON have made of one."""
         return cls(**{key: tuple(map(tuple, value)) for key, value in values.items()})
 
-    def change(self, content: Image) -> tuple[Image, Float[Tensor, "1 1 height width"]]:
+    def change(self, content: ImageTensor) -> tuple[ImageTensor, Float[Tensor, "1 1 height width"]]:
         """How `content` is to change its color, times how far that is known; and that, 0…1.
 
         A mean of what became of the first frame's cells, those counting more that look more alike.
@@ -75,17 +74,17 @@ class Palette:
         return whole[:, :3], whole[:, 3:]
 
 
-def palette_of(painted: Image, source: Image) -> Palette:
+def palette_of(painted: ImageTensor, source: ImageTensor) -> Palette:
     """The palette of a shot whose first frame was painted so, both pictures of one size."""
     return Palette(_colors(source), _colors(painted))
 
 
-def _colors(image: Image) -> tuple[Color, ...]:
+def _colors(image: ImageTensor) -> tuple[Color, ...]:
     cells: Sequence[Sequence[float]] = _cells(image)[0].flatten(1).T.tolist()
     # A hundredth of a code value is enough, and a ledger's row need not be long.
     return tuple(tuple(round(value, 5) for value in color) for color in cells)
 
 
-def _cells(image: Image) -> Float[Tensor, "1 3 rows columns"]:
+def _cells(image: ImageTensor) -> Float[Tensor, "1 3 rows columns"]:
     exact = image.to(torch.promote_types(image.dtype, torch.float32))
     return square_means(exact, max(image.shape[2:]) / CELLS)

@@ -14,27 +14,24 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.minimize import Adam
-from nstd.style.objective import Losses, Objective, require_finite
-from nstd.style.optimize import Iterate, Painter, Settling, level_objective, new_minimizer
-from nstd.style.targets import OtherSize, resize
-from nstd.style.terms import TemporalTarget, Trust
-from nstd.temporal.disocclusion import NEW_SHARE, new_places
+from nstd.style.canvas import ImageTensor, OtherSize, resize
+from nstd.style.optimize import Iterate, Painter, Settling, level_objective, minimize
+from nstd.style.terms import Losses
+from nstd.temporal.disocclusion import NEW_SHARE, disocclusion
 from nstd.temporal.pace import keep_colors, keep_pace, source_pace
 from nstd.temporal.palette import Palette
+from nstd.temporal.terms import TemporalConsistency, TemporalTarget, Trust, later_terms
 from nstd.temporal.tone import Tone, hold_tone
-from nstd.temporal.trust import agreement, faithfulness, resemblance
+from nstd.temporal.trust import agreement, faithfulness, photo_consistency
 from nstd.temporal.warp import (
     NOTHING,
     Flow,
-    disocclusion,
+    disoccluded_smoothly,
     initial_image,
     long_term_trust,
     trust,
     warp_sharp,
 )
-
-Image = Float[Tensor, "1 3 height width"]
 
 STEPS_SHARE = 6
 """A later frame takes at most a sixth of the first one's steps; where something is new, half as
@@ -73,17 +70,17 @@ class Predecessor:
         shown: What each place of this one was painted for, `Iterate.shown`; if None, its source.
     """
 
-    painted: Image
+    painted: ImageTensor
     backward: Flow
     forward: Flow
     same: bool = False
-    sources: tuple[Image, Image] | None = None
-    shown: Image | None = None
+    sources: tuple[ImageTensor, ImageTensor] | None = None
+    shown: ImageTensor | None = None
 
 
 def stylize_next(
     painter: Painter,
-    frame: Image,
+    frame: ImageTensor,
     predecessors: Sequence[Predecessor],
     energies: Sequence[float],
     settled: float = 0.0,
@@ -109,29 +106,30 @@ def stylize_next(
     levels = painter.levels(frame.shape[3], frame.shape[2])
     content = resize(frame, levels[-1].width, levels[-1].height)
     target = temporal_target(predecessors, content)
-    objective = replace(
-        level_objective(painter, levels[-1], content, energies[-1]),
-        temporal=target,
-        new=new_places(target.trust),
-    )
+    alone = level_objective(painter, levels[-1], content, energies[-1])
+    terms = later_terms(painter.recipe, alone.terms, target, disocclusion(target.trust))
+    objective = replace(alone, terms=terms)
     few, new = later_steps([one.steps for one in levels], target.trust)
     here = (len(levels) - 1, len(levels))
-    start, taken = predecessors[0].painted.to(content), 0
+    image, taken = predecessors[0].painted.to(content), 0
     if predecessors[0].same:
         few = new = 0
         target = replace(target, shown=_shown_before(predecessors[0]))
     else:
-        start = start_image(content, target, tone.palette if tone else None)
-    images, falling = start, Settling(SETTLED_FALL if settled else 0.0, SETTLED_STEPS)
-    for found, images in _minimize_change(painter, objective, start, few + new):
-        taken += 1
-        yield Iterate(*here, taken, few + new, found, images)
-        settles = falling.after(float(found.total))
-        settles |= _without_temporal(painter, found) <= settled
+        image = start_image(content, target, tone.palette if tone else None)
+    falling = Settling(SETTLED_FALL if settled else 0.0, SETTLED_STEPS)
+    # In the pixels' own metric: broad changes of what is known are taken back at last, and had
+    # better not come first.
+    share = _shares(target.trust, image.dtype)
+    for step in minimize(painter, objective, image, few + new, share):
+        image, taken = step.image, step.number
+        yield Iterate(*here, taken, few + new, step.losses, image)
+        settles = falling.after(float(step.losses.total))
+        settles |= _without_temporal(painter, step.losses) <= settled
         # As a whole it may be as good while what is new is raw.
         if settles and taken >= new:
             break
-    result = images.clamp(0, 1)
+    result = image.clamp(0, 1)
     if few:
         result = keep_colors(result, target)
         result = hold_tone(result, content, tone) if tone else result
@@ -143,7 +141,7 @@ def stylize_next(
 
 
 def losses_of(
-    painter: Painter, frame: Image, painted: OtherSize, energies: Sequence[float]
+    painter: Painter, frame: ImageTensor, painted: OtherSize, energies: Sequence[float]
 ) -> Losses:
     """The losses of a painted frame at the finest level, without the temporal one.
 
@@ -167,7 +165,7 @@ def settled_loss(painter: Painter, losses: Losses) -> float:
     return min(loss, sys.float_info.max)  # JSON knows no infinity
 
 
-def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> TemporalTarget:
+def temporal_target(predecessors: Sequence[Predecessor], like: ImageTensor) -> TemporalTarget:
     """The predecessors warped to the frame, and how far each is to be believed."""
     device, dtype = like.device, torch.promote_types(like.dtype, torch.float32)
     warped, trusts, sources, shown = [], [], [], []
@@ -178,9 +176,9 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
         if one.sources is not None:
             earlier, later = (source.to(device, dtype) for source in one.sources)
             known = known * agreement(earlier, later, backward)
-            resembling = resemblance(earlier, later, backward)
-            resembling = resembling * (1 - DOUBTED * disocclusion(backward, forward))
-            known = torch.maximum(known, resembling)
+            consistent = photo_consistency(earlier, later, backward)
+            doubt = DOUBTED * disoccluded_smoothly(backward, forward)
+            known = torch.maximum(known, consistent * (1 - doubt))
             sources.append(warp_sharp(earlier, backward))
             before = None if one.shown is None else warp_sharp(one.shown.to(later), backward)
             shown.append(sources[-1] if before is None else before)
@@ -194,7 +192,9 @@ def temporal_target(predecessors: Sequence[Predecessor], like: Image) -> Tempora
     return replace(target, shown=blended.clamp(0, 1), pace=pace)
 
 
-def start_image(content: Image, target: TemporalTarget, palette: Palette | None = None) -> Image:
+def start_image(
+    content: ImageTensor, target: TemporalTarget, palette: Palette | None = None
+) -> ImageTensor:
     """The warped frames where they are trusted; elsewhere the content in the shot's own colors.
 
     What is new starts from the content, in the colors that the shot's first frame was painted in
@@ -229,37 +229,23 @@ def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:
     return few, math.ceil(few / 2) if new > NEW_SHARE else 0
 
 
-def _minimize_change(
-    painter: Painter, objective: Objective, start: Image, steps: int
-) -> Iterator[tuple[Losses, Image]]:
-    """Minimize over a change of `start`, what is known taking `KNOWN_STEP` of it.
-
-    Yields after each step the picture that is best so far, and its losses.
-    """
-    assert objective.temporal is not None  # noqa: S101 - for the type checker
-    known = objective.temporal.trust.clamp(0, 1).to(start.dtype)
-    share = KNOWN_STEP + (1 - KNOWN_STEP) * (1 - known)
-    # Broad changes of what is known are taken back at last: they had better not come first.
-    minimizer = new_minimizer(painter, torch.zeros_like(start[0]), sobolev=False)
-    best = None
-    for step in range(steps):
-        found, gradient = objective.with_gradient(start + share * minimizer.point)
-        if step == 0 or isinstance(minimizer, Adam):
-            require_finite(painter.recipe, found, gradient, first=step == 0)
-        accepted = minimizer.tell(float(found.total), gradient[0] * share[0])
-        best = found if accepted or best is None else best
-        yield best, start + share * minimizer.best
+def _shares(known: Trust, dtype: torch.dtype) -> Float[Tensor, "1 1 height width"]:
+    """How far a step moves each place: what is new by 1, what is known by `KNOWN_STEP`."""
+    return KNOWN_STEP + (1 - KNOWN_STEP) * (1 - known.clamp(0, 1).to(dtype)[:, None])
 
 
-def _shown_before(one: Predecessor) -> Image | None:
+def _shown_before(one: Predecessor) -> ImageTensor | None:
     return one.sources[0] if one.shown is None and one.sources is not None else one.shown
 
 
 def _without_temporal(painter: Painter, losses: Losses) -> float:
-    return float(losses.total - painter.recipe.temporal.weight * losses.temporal)
+    temporal = losses.terms.get(TemporalConsistency.name)
+    if temporal is None:
+        return float(losses.total)
+    return float(losses.total - painter.recipe.temporal.weight * temporal)
 
 
-def _spread(values: Image, weights: Float[Tensor, "1 1 height width"]) -> Image:
+def _spread(values: ImageTensor, weights: Float[Tensor, "1 1 height width"]) -> ImageTensor:
     """`values` where their weight is 1; where it is less, more and more of what is around.
 
     By pushing weighed means up a pyramid and pulling them down again (Gortler et al., "The

@@ -13,11 +13,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.style.canvas import ImageTensor, square_means
 from nstd.style.losses import total_variation_loss
-from nstd.temporal.areas import square_means
 from nstd.temporal.palette import Palette, palette_of
 
-Image = Float[Tensor, "1 3 height width"]
 Statistics = Float[Tensor, " 5"]
 """Mean linear red, green and blue; standard deviation of the luminance; gradient energy."""
 
@@ -88,7 +87,7 @@ class Tone:
         return cls(**(given | {"palette": Palette.of(values["palette"])}))
 
 
-def tone_of(painted: Image, source: Image) -> Tone:
+def tone_of(painted: ImageTensor, source: ImageTensor) -> Tone:
     """The tone of a shot whose first frame was painted so, both pictures in [0, 1] and sRGB."""
     images = [_exact(image) for image in (painted, source)]
     lights = [linear_light(image) for image in images]
@@ -113,7 +112,7 @@ def tone_of(painted: Image, source: Image) -> Tone:
     )
 
 
-def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
+def hold_tone(painted: ImageTensor, source: ImageTensor, begin: Tone) -> ImageTensor:
     """`painted`, a little nearer to the tone of the shot's first frame where it has drifted away.
 
     A gain, an offset of each color, and sharpening or blurring, of all of the picture: the five
@@ -146,17 +145,17 @@ def hold_tone(painted: Image, source: Image, begin: Tone) -> Image:
     return (image + amounts[2:, None, None]).clamp(0, 1).to(painted.dtype)
 
 
-def linear_light(image: Image) -> Image:
+def linear_light(image: ImageTensor) -> ImageTensor:
     """Linear light of sRGB in [0, 1] (IEC 61966-2-1)."""
     return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
 
 
-def relative_luminance(linear: Image) -> Float[Tensor, "1 height width"]:
+def relative_luminance(linear: ImageTensor) -> Float[Tensor, "1 height width"]:
     """Y of linear light (BT.709)."""
     return (linear * linear.new_tensor(LUMA)[:, None, None]).sum(dim=1)
 
 
-def _exact(image: Image) -> Image:
+def _exact(image: ImageTensor) -> ImageTensor:
     return image.to(torch.promote_types(image.dtype, torch.float32))
 
 
@@ -178,19 +177,19 @@ def _wanted(now: Statistics, source: Statistics, begin: Tone) -> Statistics:
     return torch.cat([light, rest])
 
 
-def _statistics(image: Image, linear: Image) -> Statistics:
+def _statistics(image: ImageTensor, linear: ImageTensor) -> Statistics:
     spread = relative_luminance(linear).std(correction=0)
     light = linear.mean(dim=(0, 2, 3))
     return torch.cat([light, spread[None], total_variation_loss(image)])
 
 
-def _detail(image: Image) -> Image:
+def _detail(image: ImageTensor) -> ImageTensor:
     padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
     return image - F.avg_pool2d(padded, 3, stride=1)
 
 
 def _effects(
-    image: Image, linear: Image, changes: Sequence[Image]
+    image: ImageTensor, linear: ImageTensor, changes: Sequence[ImageTensor]
 ) -> Float[Tensor, "statistics amounts"]:
     """How fast each statistic grows with each of the changes, and with each color.
 
@@ -212,7 +211,7 @@ def _effects(
     return torch.cat([torch.stack(columns, dim=1), colors], dim=1)
 
 
-def _blocks(linear: Image) -> Float[Tensor, "3 blocks"]:
+def _blocks(linear: ImageTensor) -> Float[Tensor, "3 blocks"]:
     """Means over squares of `BLOCK_PX`, less the mean of all."""
     means = square_means(linear, BLOCK_PX)[0].flatten(1)
     return means - means.mean(dim=1, keepdim=True)

@@ -8,10 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.style.terms import Trust
+from nstd.style.canvas import ImageBatch
+from nstd.temporal.terms import Trust
 from nstd.temporal.warp import Flow, leaves_frame, warp
-
-Images = Float[Tensor, "batch 3 height width"]
 
 SAME, OTHER = 3 / 255, 25 / 255
 """Root mean square differences of source frames, of the range [0, 1]: up to the first they show the
@@ -34,7 +33,7 @@ LIGHT_PX = 31
 """Square over which a difference is one of the light."""
 
 
-def resemblance(earlier: Images, later: Images, backward: Flow) -> Trust:
+def photo_consistency(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
     """How far the earlier source frame, warped, shows what the later one does; 0 beyond its border.
 
     Where the flow doubts itself the pictures may still agree: in even and dark places it finds
@@ -51,7 +50,7 @@ def resemblance(earlier: Images, later: Images, backward: Flow) -> Trust:
     return _falling(off, SAME, OTHER) * ~leaves_frame(backward)
 
 
-def agreement(earlier: Images, later: Images, backward: Flow) -> Trust:
+def agreement(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
     """How far the source frames bear out a flow that leads from one into the other.
 
     What turns into something else in its place, as the digits of a clock do, has a flow that is
@@ -67,7 +66,7 @@ def agreement(earlier: Images, later: Images, backward: Flow) -> Trust:
     return _falling(off, AGREES, CONTRADICTS)
 
 
-def faithfulness(shown: Images, later: Images) -> Trust:
+def faithfulness(shown: ImageBatch, later: ImageBatch) -> Trust:
     """How far paint is of what is here now, however it came here.
 
     Flow errs by a fraction of a pixel a frame, too little for any two frames to show it; over
@@ -87,11 +86,11 @@ def _falling(off: Trust, upto: float, nothing: float) -> Trust:
     return ((nothing - off) / (nothing - upto)).clamp(0, 1)
 
 
-def _without_light(difference: Images) -> Images:
+def _without_light(difference: ImageBatch) -> ImageBatch:
     return difference - _mean_nearby(difference, LIGHT_PX)
 
 
-def _size_nearby(difference: Images) -> Trust:
+def _size_nearby(difference: ImageBatch) -> Trust:
     """Root mean square of all colors over squares of `NEARBY_PX`."""
     squares = difference.square().mean(dim=1, keepdim=True)
     return _mean_nearby(squares, NEARBY_PX)[:, 0].sqrt()

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from nstd.style.terms import Images, Trust
+from nstd.style.canvas import ImageBatch
+from nstd.temporal.terms import Trust
 
 Flow = Float[Tensor, "batch 2 height width"]
 """In pixels, x then y. A backward flow is on the current frame's grid and points into the earlier
@@ -80,7 +81,7 @@ def trust(backward: Flow, forward: Flow) -> Trust:
     return _smooth(known).clamp(0, 1)
 
 
-def disocclusion(backward: Flow, forward: Flow) -> Trust:
+def disoccluded_smoothly(backward: Flow, forward: Flow) -> Trust:
     """`disoccluded`, smoothed as `trust` is."""
     return _smooth(disoccluded(backward, forward).to(backward.dtype)).clamp(0, 1)
 
@@ -137,10 +138,10 @@ def long_term_trust(trusts: Sequence[Trust]) -> list[Trust]:
 
 
 def initial_image(
-    elsewhere: Images,
+    elsewhere: ImageBatch,
     warped: Float[Tensor, "distances batch 3 height width"],
     trusts: Float[Tensor, "distances batch height width"],
-) -> Images:
+) -> ImageBatch:
     """Σ_j c_j ω_j + (1 − Σ_j c_j) · elsewhere: what is known from before, and the rest.
 
     Args:

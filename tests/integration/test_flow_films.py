@@ -27,10 +27,10 @@ from nstd.media.read.reader import read_frames
 from nstd.painting import frames, segment
 from nstd.painting.pictures import to_tensor
 from nstd.painting.plan import ExecutionPlan
+from nstd.style.canvas import resize
 from nstd.style.ladder import Level
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Temporal
-from nstd.style.targets import resize
 from nstd.temporal import shot
 from nstd.temporal.tone import Tone, tone_of
 from nstd.work import worker

@@ -10,11 +10,12 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from nstd.style.canvas import resize
 from nstd.style.ladder import Level
 from nstd.style.network import Network
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import StyleRecipe, StyleSource
-from nstd.style.targets import MemoryStore, StyleImage, resize
+from nstd.style.targets import MemoryStore, StyleImage
 from nstd.weights.canonical import load_weights
 from tests.threads import one_thread
 from tests.unit.style.tiny import floats

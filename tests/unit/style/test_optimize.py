@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from nstd.errors import ConfigError
+from nstd.style.canvas import refine, resize
 from nstd.style.ladder import Level
-from nstd.style.optimize import Iterate, Painter, initialize, refine, stylize_frame
-from nstd.style.targets import ENERGY_FLOOR, MemoryStore, StyleImage, resize
+from nstd.style.optimize import Iterate, Painter, initialize, stylize_frame
+from nstd.style.targets import ENERGY_FLOOR, MemoryStore, StyleImage
 from tests import reference
 from tests.unit.style import tiny
 from tests.unit.style.tiny import floats

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from nstd.style.network import Network
-from nstd.style.objective import TERMS, Losses, Objective
 from nstd.style.optimize import Painter
 from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import MemoryStore, StyleImage, content_target, style_target
+from nstd.style.terms import Losses, Objective, frame_terms
 from tests.networks import RGB_MEAN, RGB_STD, random_layers
 
 WIDTHS = (4, 6, 8, 10, 10)
@@ -109,7 +109,7 @@ def objective(
     edge = max(style.shape[2:])
     target = style_target((StyleImage(style, "style"),), edge, net, "weights", look, MemoryStore())
     contents = content_target(content.to(dtype), net, look.content_layer, target.energy)
-    return Objective(net, look, target, contents)
+    return Objective(net, frame_terms(net, look, target, contents))
 
 
 def painter(
@@ -129,4 +129,9 @@ def painter(
 
 def floats(losses: Losses) -> dict[str, float]:
     """The losses by name."""
-    return {name: float(getattr(losses, name)) for name in TERMS}
+    return {name: float(loss) for name, loss in named(losses).items()}
+
+
+def named(losses: Losses) -> dict[str, Tensor]:
+    """All losses, and their total."""
+    return {**losses.terms, "total": losses.total}

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from nstd.style.recipe import Temporal
-from nstd.style.terms import Pace, TemporalTarget
 from nstd.temporal.pace import (
     FADES,
     FIRMEST,
@@ -15,6 +14,7 @@ from nstd.temporal.pace import (
     keep_pace,
     source_pace,
 )
+from nstd.temporal.terms import Pace, TemporalTarget
 from nstd.temporal.warp import ROUNDING
 from tests.unit.style import tiny
 

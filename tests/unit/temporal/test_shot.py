@@ -13,7 +13,6 @@ from nstd.style.ladder import Level
 from nstd.style.losses import second_moment, weighted_second_moment
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import Temporal
-from nstd.style.terms import TemporalTarget
 from nstd.temporal import shot
 from nstd.temporal.disocclusion import NEW_SHARE
 from nstd.temporal.pace import COLOR_PX, UNSEEN
@@ -29,6 +28,7 @@ from nstd.temporal.shot import (
     stylize_next,
     temporal_target,
 )
+from nstd.temporal.terms import TemporalTarget
 from nstd.temporal.tone import tone_of
 from tests.unit.style import tiny
 from tests.unit.style.tiny import floats
@@ -138,7 +138,7 @@ def test_a_frame_is_as_good_as_others_by_what_they_too_are_measured_by() -> None
     ready = painter(temporal=Temporal(weight=weight), levels=(Level(64, 60),))
     first = follow(ready, speck())[0]
     total = float(first.losses.total)
-    plain = total - weight * float(first.losses.temporal)
+    plain = total - weight * float(first.losses.terms["temporal"])
     assert plain < 0.1 * total
     settled = 2 * plain
     steps = [one.step for one in follow(ready, speck(), settled=settled)]
@@ -176,7 +176,7 @@ def test_what_settles_a_frame_is_the_first_one_s_loss_and_a_share() -> None:
     *_, result = stylize_frame(ready, FRAME, ENERGIES)
     assert settled_loss(ready, result.losses) == pytest.approx(1.5 * float(result.losses.total))
     *_, result = follow(ready, half_new())
-    plain = float(result.losses.total) - 1000 * float(result.losses.temporal)
+    plain = float(result.losses.total) - 1000 * float(result.losses.terms["temporal"])
     assert settled_loss(ready, result.losses) == pytest.approx(1.5 * plain)
 
 

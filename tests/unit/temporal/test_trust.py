@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.terms import TemporalTarget
 from nstd.temporal.shot import Predecessor, temporal_target
+from nstd.temporal.terms import TemporalTarget
 from nstd.temporal.trust import (
     AGREES,
     CONTRADICTS,
@@ -17,7 +17,7 @@ from nstd.temporal.trust import (
     SAME,
     agreement,
     faithfulness,
-    resemblance,
+    photo_consistency,
 )
 from nstd.temporal.warp import warp, warp_sharp
 from tests.unit.style import tiny
@@ -54,7 +54,7 @@ def thresholds(full: float, none: float) -> list[tuple[float, float]]:
     return [(0, 1), (full, 1), *between, (none, 0), (2 * none, 0)]
 
 
-# --- resemblance ---------------------------------------------------------------------------------
+# --- photo_consistency ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("off", "known"), thresholds(SAME, OTHER))
@@ -63,7 +63,7 @@ def test_frames_resemble_each_other_by_the_size_of_their_difference(
     off: float, known: float, sign: int
 ) -> None:
     for difference in (torch.ones_like(board()), board()):
-        found = resemblance(GRAY + sign * off * difference, GRAY, uniform())
+        found = photo_consistency(GRAY + sign * off * difference, GRAY, uniform())
         assert found.shape == (1, HEIGHT, WIDTH)
         assert float(found[CENTER]) == pytest.approx(known, abs=1e-9)
 
@@ -74,9 +74,9 @@ def test_what_has_moved_as_the_flow_says_resembles_itself_but_beyond_the_border(
     later = warp(earlier, flow)
     inside = torch.zeros(1, HEIGHT, WIDTH, dtype=torch.bool)
     inside[:, 3:, :-5] = True
-    assert torch.equal(resemblance(earlier, later, flow) == 1, inside)
-    assert torch.equal(resemblance(earlier, later, flow) == 0, ~inside)
-    assert float(resemblance(earlier, later, -flow)[:, 8:-8, 8:-8].mean()) < 0.01
+    assert torch.equal(photo_consistency(earlier, later, flow) == 1, inside)
+    assert torch.equal(photo_consistency(earlier, later, flow) == 0, ~inside)
+    assert float(photo_consistency(earlier, later, -flow)[:, 8:-8, 8:-8].mean()) < 0.01
 
 
 # --- agreement -----------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def test_light_over_the_whole_picture_speaks_neither_against_flow_nor_against_pa
     picture = tiny.picture(1, HEIGHT, WIDTH)
     assert bool((faithfulness(picture, picture + light) == 1).all())
     assert bool((agreement(picture, picture + light, uniform()) == 1).all())
-    assert bool((resemblance(picture, picture + light, uniform()) == 0).all())
+    assert bool((photo_consistency(picture, picture + light, uniform()) == 0).all())
 
 
 def test_texture_that_wavers_about_the_same_mean_is_no_other_thing() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.terms import temporal_loss
+from nstd.temporal.terms import temporal_loss
 from nstd.temporal.warp import (
     ROUNDING,
     SMOOTHING_SIGMA,

@@ -10,9 +10,9 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from nstd.style.objective import Objective
 from nstd.style.recipe import STYLE_LAYERS
 from nstd.style.targets import content_target
+from nstd.style.terms import Objective, frame_terms
 from tests.networks import make_quarter_network
 from tests.unit.training import tiny
 from training import carry_over
@@ -41,10 +41,11 @@ def test_the_judge_gives_the_objectives_own_style_terms(tmp_path: Path, readout:
     (level,) = painter.levels(EDGE, EDGE)
     target = painter.style_target(level)
     content = content_target(picture, painter.network, "conv4_2", target.energy)
-    found = Objective(painter.network, painter.recipe, target, content)(picture)
+    terms = frame_terms(painter.network, painter.recipe, target, content)
+    found = Objective(painter.network, terms)(picture)
     weighed = sum(w * loss for w, loss in zip(painter.recipe.layer_weights, losses, strict=True))
     assert len(set(losses)) == len(STYLE_LAYERS)
-    assert weighed == pytest.approx(float(found.style), rel=1e-5)  # float32 sums
+    assert weighed == pytest.approx(float(found.terms["style"]), rel=1e-5)  # float32 sums
 
 
 def judge(files: Path, student: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> float:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nstd.temporal.areas import square_means
+from nstd.style.canvas import square_means
 
 HEIGHT, WIDTH = 96, 128
 IMAGE = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(5))

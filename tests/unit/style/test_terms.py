@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.objective import TERMS, Objective
-from nstd.style.recipe import STYLE_LAYERS, StyleRecipe, Temporal
+from nstd.errors import ConfigError
+from nstd.style.network import Features
+from nstd.style.optimize import minimize
+from nstd.style.recipe import STYLE_LAYERS, StyleRecipe
 from nstd.style.targets import ENERGY_FLOOR
-from nstd.style.terms import Pace, TemporalTarget, temporal_loss
+from nstd.style.terms import Objective, Term
 from tests import reference
 from tests.unit.style import tiny
 
@@ -40,7 +42,7 @@ def test_every_term_is_that_of_the_reference(form: Form, readout: bool) -> None:
     found = tiny.objective(tensors, look, contents, style)(images)
     for frame, (image, content) in enumerate(zip(images, contents, strict=True)):
         expected = expected_terms(tensors, look, image, content, style[0])
-        own = {term: float(getattr(found, term)[frame]) for term in TERMS}
+        own = {term: float(loss[frame]) for term, loss in tiny.named(found).items()}
         assert own == pytest.approx(expected, rel=AGREES)
 
 
@@ -79,8 +81,7 @@ def test_the_gradient_of_every_term_is_the_numerical_one(form: Form, readout: bo
     objective = small_objective(readout, form=form)
 
     def all_terms(images: Tensor) -> tuple[Tensor, ...]:
-        found = objective(images)
-        return tuple(getattr(found, term) for term in TERMS)
+        return tuple(tiny.named(objective(images)).values())
 
     # torch's defaults for float64. With steps of 1e-6 no ReLU or maximum of this seed is crossed.
     assert torch.autograd.gradcheck(all_terms, (SMALL.clone().requires_grad_(),))
@@ -122,7 +123,7 @@ def test_the_total_s_gradient_is_the_weighed_sum_of_the_terms(form: Form) -> Non
     expected = torch.zeros_like(gradient)
     for term, weight in weights.items():
         images = SMALL.clone().requires_grad_()
-        (own,) = torch.autograd.grad(getattr(objective(images), term).sum(), images)
+        (own,) = torch.autograd.grad(objective(images).terms[term].sum(), images)
         expected = expected + weight * own
     torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-12)
 
@@ -130,16 +131,16 @@ def test_the_total_s_gradient_is_the_weighed_sum_of_the_terms(form: Form) -> Non
 def test_the_style_image_itself_has_no_style_loss() -> None:
     tensors, style = tiny.tiny_tensors(readout=True), tiny.picture(3, 32, 40)
     found = tiny.objective(tensors, tiny.recipe(), style, style)(style)
-    assert found.style.tolist() == [0.0]
+    assert found.terms["style"].tolist() == [0.0]
 
 
 def test_the_losses_with_a_gradient_are_detached_and_those_without() -> None:
     objective = small_objective()
     found, gradient = objective.with_gradient(SMALL)
-    plain = objective(SMALL)
-    for term in TERMS:
-        assert torch.equal(getattr(found, term), getattr(plain, term))
-        assert not getattr(found, term).requires_grad
+    plain = tiny.named(objective(SMALL))
+    for term, loss in tiny.named(found).items():
+        assert torch.equal(loss, plain[term])
+        assert not loss.requires_grad
     assert not gradient.requires_grad
     assert not SMALL.requires_grad
 
@@ -149,51 +150,39 @@ def test_losses_are_float32_where_the_pictures_are_narrower() -> None:
     content, style = tiny.picture(2, 32, 32).bfloat16(), tiny.picture(3, 32, 32).bfloat16()
     objective = tiny.objective(tensors, look, content, style, torch.bfloat16)
     found, gradient = objective.with_gradient(tiny.picture(1, 32, 32).bfloat16())
-    assert {getattr(found, term).dtype for term in TERMS} == {torch.float32}
+    assert {loss.dtype for loss in tiny.named(found).values()} == {torch.float32}
     assert gradient.dtype == torch.bfloat16
     assert gradient.isfinite().all()
 
 
-def with_predecessors(objective: Objective) -> Objective:
-    """The same with two earlier frames."""
-    generator = torch.Generator().manual_seed(5)
-    options: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
-    warped = torch.rand((2, *SMALL.shape), **options)
-    trusts = torch.rand((2, SMALL.shape[0], *SMALL.shape[2:]), **options) / 2
-    return replace(objective, temporal=TemporalTarget(warped, trusts))
+class Brightness(Term):
+    """A term that nothing else knows of: how far a picture's mean is from a gray."""
+
+    name = "brightness"
+    key = "brightness_weight"
+
+    def loss(self, images: Tensor, features: Features) -> Tensor:
+        assert set(features) >= set(self.layers)
+        return (images.mean(dim=(1, 2, 3)) - 0.25).square()
 
 
-def held(**changes: Any) -> Objective:
-    return with_predecessors(small_objective(readout=True, **changes))
+def with_brightness(weight: float, layers: tuple[str, ...] = ()) -> Objective:
+    plain = small_objective(readout=True)
+    return replace(plain, terms=(*plain.terms, Brightness(weight, layers)))
 
 
-def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -> None:
-    look = {"temporal": Temporal(weight=3.0)}
-    plain, both = small_objective(readout=True, **look), held(**look)
-    found = both(SMALL)
-    assert both.temporal is not None
-    due = temporal_loss(SMALL, both.temporal.warped, both.temporal.trusts)
-    torch.testing.assert_close(found.temporal, due)
-    assert float(due.min()) > 0
-    torch.testing.assert_close(found.total, plain(SMALL).total + 3 * due)
-    assert plain(SMALL).temporal.tolist() == [0.0]
+def test_a_new_term_has_its_part_of_losses_total_and_gradient() -> None:
+    plain, both = small_objective(readout=True), with_brightness(5.0, ("conv2_1",))
+    found, gradient = both.with_gradient(SMALL)
+    due, others = plain.with_gradient(SMALL)
+    off = SMALL.mean() - 0.25
+    assert found.terms.keys() == {*due.terms, "brightness"}
+    torch.testing.assert_close(found.terms["brightness"], off.square()[None])
+    torch.testing.assert_close(found.total, due.total + 5 * off.square())
+    torch.testing.assert_close(gradient, others + 5 * 2 * off / SMALL.numel())
 
 
-def test_what_hardly_changes_weighs_more_in_the_temporal_term() -> None:
-    """And only there."""
-    plain = held(temporal=Temporal(weight=3.0))
-    assert plain.temporal is not None
-    count = SMALL.shape[0]
-    pace = Pace(torch.zeros_like(SMALL), torch.zeros(count), torch.full((count,), 8.0))
-    firm = replace(plain, temporal=replace(plain.temporal, pace=pace))
-    found, due = firm(SMALL), plain(SMALL)
-    torch.testing.assert_close(found.temporal, 8 * due.temporal)
-    torch.testing.assert_close(found.total, due.total + 3 * 7 * due.temporal)
-
-
-def test_with_predecessors_the_gradient_is_right() -> None:
-    objective = held(temporal=Temporal(weight=3.0))
-    image = SMALL.clone().requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda x: objective(x).total, (image,), fast_mode=True, eps=1e-7, atol=1e-6
-    )
+def test_a_new_term_that_overflows_is_named_by_its_own_key() -> None:
+    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW))
+    with pytest.raises(ConfigError, match=r"by brightness_weight, which is 1e\+300"):
+        next(minimize(ready, with_brightness(1e300), SMALL, 1))
