@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from nstd.errors import LedgerError
-from nstd.files import Json as Json
+from nstd.files import Json
 
 
 class JobState(StrEnum):

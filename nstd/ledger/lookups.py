@@ -6,9 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nstd.files import Json
 from nstd.ledger import queueing
 from nstd.ledger.database import Database
-from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Json, Segment
+from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Segment
 from nstd.ledger.rows import event_of, file_values, job_of, no_such_job, to_text
 from nstd.ledger.segment_rows import segment_of
 

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Callable
 
 from nstd.errors import LedgerError
-from nstd.ledger.job import LEGAL, Event, Job, JobKey, JobRequest, JobState, Json
+from nstd.files import Json
+from nstd.ledger.job import LEGAL, Event, Job, JobKey, JobRequest, JobState
 from nstd.ledger.rows import HELD, add_event, found_json, move, record, row_of, to_json, to_text
 
 LATEST = """

@@ -9,16 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from nstd.errors import BusyError, LedgerError
-from nstd.ledger.job import (
-    Event,
-    FileIdentity,
-    Job,
-    JobKey,
-    JobRequest,
-    JobState,
-    Json,
-    check_transition,
-)
+from nstd.files import Json
+from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobRequest, JobState, check_transition
 
 HELD = frozenset({JobState.RUNNING, JobState.PUBLISHING})
 """The states in which a worker holds the job."""

@@ -3,9 +3,10 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 
+from nstd.files import Json
 from nstd.ledger import queueing
 from nstd.ledger.claiming import is_held
-from nstd.ledger.job import Job, JobRequest, Json
+from nstd.ledger.job import Job, JobRequest
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.lookups import Lookups
 from nstd.ledger.rows import job_of

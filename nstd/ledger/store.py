@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nstd.errors import LedgerError
+from nstd.files import Json
 from nstd.ledger import segment_rows
 from nstd.ledger.claiming import Claim, release_process, take
-from nstd.ledger.job import FileIdentity, Job, JobState, Json, Segment
+from nstd.ledger.job import FileIdentity, Job, JobState, Segment
 from nstd.ledger.leases import Holder, Presence, presence, this_process
 from nstd.ledger.rows import (
     fenced_row,

@@ -14,7 +14,8 @@ from pathlib import Path
 from nstd.config import Config
 from nstd.disks.locks import locked
 from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
-from nstd.ledger.job import Event, Job, JobKey, JobState, Json, Segment
+from nstd.files import Json
+from nstd.ledger.job import Event, Job, JobKey, JobState, Segment
 from nstd.ledger.store import BEGUN_ANEW, JobStore
 from nstd.submit.notice import announced
 

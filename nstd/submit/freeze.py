@@ -11,8 +11,9 @@ from nstd.config import Config, FolderConfig, MoveOriginals
 from nstd.config.sidecar import note_of_sidecar, sidecar_of, with_sidecar
 from nstd.disks.place import Place
 from nstd.errors import ConfigError, InputError, Interrupted, UsageError, WeightsError
+from nstd.files import Json
 from nstd.gallery import style_name
-from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, Json, path_of
+from nstd.ledger.job import FileIdentity, Job, JobKey, JobRequest, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_numbered
 from nstd.media.numbered import stem_of

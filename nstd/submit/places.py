@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nstd.disks.place import Place
-from nstd.ledger.job import Job, Json, path_of
+from nstd.files import Json
+from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.output import OutputSpec
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nstd.errors import BusyError, DeviceMemoryError, InputError, Interrupted, NstdError
-from nstd.ledger.job import Job, JobState, Json, path_of
+from nstd.files import Json
+from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.submit.control import seconds_spent
 from nstd.work.worker import Outcome, Worker

@@ -28,10 +28,10 @@ from nstd.errors import (
     VerificationError,
     unforeseen,
 )
-from nstd.files import empty_folder
+from nstd.files import Json, empty_folder
 from nstd.flow import Estimator, choose_estimator
 from nstd.intake.stability import opens_later, seconds_of_grace
-from nstd.ledger.job import Job, JobState, Json, path_of
+from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.painting.painter import Told, build_painter
 from nstd.painting.plan import ExecutionPlan, differences
