@@ -13,17 +13,18 @@ from nstd.painting.memory import Memory
 from nstd.style.ladder import Level
 from nstd.style.recipe import Temporal
 from nstd.work import demand
-from nstd.work.demand import BASE_BYTES
 from nstd.work.result import work_off
 from tests.integration.house import House
 from tests.jobs import Onlooker
 
 GIB = 1 << 30
+LIBRARIES = 600 << 20
+"""What a worker takes before it paints."""
 
 
 def have(monkeypatch: pytest.MonkeyPatch, total: int, free: int | None = None) -> None:
     """A machine with so much memory above what libraries take, all of it free unless said."""
-    found = Memory(BASE_BYTES + total, BASE_BYTES + (total if free is None else free))
+    found = Memory(LIBRARIES + total, LIBRARIES + (total if free is None else free))
     monkeypatch.setattr(demand, "memory_of", lambda _: found)
 
 

@@ -15,11 +15,13 @@ from nstd.media.read import pyav
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import frame_times, read_frames
 from nstd.media.read.reading import Reading
-from nstd.media.read.shots import LOOK_BACK, read_shots
+from nstd.media.read.shots import read_shots
 from tests import clips
 
 FRAMES = 48
 GROUP = 12
+LOOKED_AT = 3
+"""Frames by which it is seen that a place to begin at is what it should be."""
 X264 = "-c:v libx264 -preset ultrafast -bf 3 -g 12 -refs 3"
 OPEN = f"{X264} -x264-params open-gop=1:b-adapt=0:scenecut=0"
 MPEG2 = "-c:v mpeg2video -q:v 3 -g 12 -bf 2"
@@ -111,7 +113,7 @@ def test_reading_may_begin_anywhere(tmp_path: Path, name: str, decoded: list[int
     decoded.clear()
     list(read_frames(film, info, last))
     # The keyframe before; what is looked at to know that all is well, there and at the beginning.
-    most = 2 * GROUP + 2 * pyav.LANDING
+    most = 2 * GROUP + 2 * LOOKED_AT
     assert (len(decoded) <= most) == (name in SOUGHT)
 
 
@@ -133,7 +135,7 @@ def test_so_it_may_through_an_opened_file(tmp_path: Path, decoded: list[int | No
         info = by_pyav(path)
         decoded.clear()
         assert same(list(read_frames(path, info, FRAMES - 5)), whole[-5:])
-        assert len(decoded) <= 2 * GROUP + 2 * pyav.LANDING
+        assert len(decoded) <= 2 * GROUP + 2 * LOOKED_AT
 
 
 @pytest.mark.parametrize("name", ["open.mp4", "open.mkv", "cra.ts", "mpeg2.mpg"])
@@ -160,7 +162,8 @@ def test_a_resume_near_the_end_decodes_a_group_of_pictures_and_what_shots_look_b
     info = by_pyav(film)
     decoded.clear()
     assert [shot.frame.index for shot in read_shots(film, info, FRAMES - 1)] == [FRAMES - 1]
-    assert len(decoded) <= 6 + LOOK_BACK + 1 + 2 * pyav.LANDING
+    # A cut is told by nine frames before it.
+    assert len(decoded) <= 6 + 9 + 1 + 2 * LOOKED_AT
 
 
 def test_frames_at_the_beginning_that_cannot_be_decoded_are_not_counted(tmp_path: Path) -> None:

@@ -34,11 +34,10 @@ from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
 from nstd.painting import segment
-from nstd.painting.plan import SHORTEST_HISTORY
 from nstd.style import optimize
 from nstd.style.optimize import Painter
 from nstd.work import lease, pipeline, publish, segments, worker
-from nstd.work.originals import VANISHED_KEPT_SECONDS, Clearing
+from nstd.work.originals import Clearing
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, House
 from tests.jobs import Onlooker
@@ -106,7 +105,7 @@ def test_where_no_plan_is_small_enough_the_job_fails_with_a_sentence(
     assert job.state is JobState.FAILED
     assert job.error is not None
     assert job.error.startswith("The memory of cpu is too small: 1 GiB more. Lower the levels'")
-    assert tried == [10, 5, SHORTEST_HISTORY]
+    assert tried == [10, 5, 3]
 
 
 def test_a_device_that_fails_costs_the_film_no_attempt(
@@ -605,7 +604,7 @@ def test_after_that_they_go(house: House) -> None:
     house.worker(onlooker).work_one()
     house.source.unlink()
     house.work(Onlooker())
-    later = time.time() + VANISHED_KEPT_SECONDS + 1
+    later = time.time() + 8 * 86400
     Clearing(house.store, house.state / "work", clock=lambda: later).clear_up_all()
     assert not (house.state / f"work/{job.id}").exists()
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from nstd.gallery import FOLDER, find_style, is_bare, list_styles, style_name
+from nstd.gallery import find_style, is_bare, list_styles, style_name
 
 STYLES = list_styles()
 NAMES = [style.name for style in STYLES]
+FOLDER = STYLES[0].path.parent
 
 
 def test_there_are_at_least_six_each_with_its_file_and_no_file_without_a_name() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from nstd.check import machine as checking
 from nstd.check.finding import Finding
-from nstd.check.machine import LOW_DISK_BYTES, check, warn
+from nstd.check.machine import check, warn
 from nstd.check.start import require_folders
 from nstd.config import Config, MoveOriginals
 from nstd.errors import ConfigError
@@ -127,12 +127,12 @@ def test_torchvision_is_nothing_that_painting_needs(
 def test_a_disk_that_is_nearly_full_is_noted(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = SimpleNamespace(free=LOW_DISK_BYTES - 1)
+    usage = SimpleNamespace(free=1 << 30)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     found = check(config, None)
     assert all("Free some space" in text for text in about("folder", found, "note"))
     assert len(about("folder", found, "note")) == 3  # the output, the state and the cache
-    usage.free = LOW_DISK_BYTES
+    usage.free = 100 << 30
     assert about("folder", check(config, None), "note") == []
 
 

@@ -1,15 +1,18 @@
 """`nstd demo`: what it says, and what it refuses before anything is drawn."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from art.harbor.scene import SIZE
 from nstd.cli import main
-from nstd.cli.demo import LOOK, NETWORK, STYLE, tell
-from nstd.config import Config, recipe_from_options
+from nstd.cli.demo import tell
+from nstd.config import Config
 from nstd.demo import Demo
+from nstd.gallery import list_styles, style_name
 from nstd.style.ladder import plan_levels
+from nstd.style.recipe import StyleRecipe
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +49,21 @@ def test_what_to_do_next_is_called_as_the_demo_was(
     assert ": nstd stylize FILM --style impasto -o painted.mp4" in capsys.readouterr().out
 
 
-def test_its_look_is_a_sound_recipe_of_a_style_that_ships() -> None:
-    overrides = LOOK | {"styles": [STYLE], "network": NETWORK}
-    recipe = recipe_from_options(Config(), name=None, overrides=overrides)
+def test_its_look_is_a_sound_recipe_of_a_style_that_ships(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[StyleRecipe] = []
+
+    def noted(config: Config, recipe: StyleRecipe, folder: Path, *_: Any, **__: Any) -> Demo:
+        asked.append(recipe)
+        return Demo(folder / "sample.mp4", folder / "painted.mp4", folder / "sheet.png", kept=())
+
+    monkeypatch.setattr("nstd.demo.make_demo", noted)
+    with pytest.raises(SystemExit) as ended:
+        main(["demo"])
+    assert ended.value.code in {None, 0}
+    (recipe,) = asked
+    assert style_name(recipe.styles[0].image) in {style.name for style in list_styles()}
     levels = plan_levels(recipe.levels, *SIZE)
     assert levels[-1].long_edge == SIZE[0]
     # What two cores do in about a minute: 24 frames, and 0.1 s for a step of 320 × 180 pixels.

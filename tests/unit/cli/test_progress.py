@@ -10,9 +10,12 @@ from unittest.mock import Mock
 import pytest
 
 from nstd.cli.options import Face
-from nstd.cli.progress import LINE_SECONDS, Reporter, reporting
+from nstd.cli.progress import Reporter, reporting
 from nstd.config.words import duration_text
 from nstd.errors import Interrupted
+
+LINE_SECONDS = 15
+"""A line comes at most this often."""
 
 
 class Clock:

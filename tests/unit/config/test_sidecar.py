@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from nstd.config import RecipeConfig, StyleConfig, sidecar_of, with_sidecar
-from nstd.config.sidecar import LARGEST_SIDECAR
 from nstd.errors import ConfigError
 from nstd.gallery import find_style
 from nstd.style.ladder import Level
@@ -167,7 +166,7 @@ def test_one_that_says_nothing_may_still_be_coming(
 
 
 def test_a_film_in_its_place_is_refused_unread(folder: Path, recipe: RecipeConfig) -> None:
-    (told,) = sentences(recipe, put(folder, bytes(LARGEST_SIDECAR + 1)), folder)
+    (told,) = sentences(recipe, put(folder, bytes(16 * 1024 + 1)), folder)
     assert told.endswith("is larger than 16 KiB: no configuration")
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstd.config.yaml_lines import MAX_DEPTH, Fault, read_yaml
+from nstd.config.yaml_lines import Fault, read_yaml
 from nstd.errors import ConfigError
 
 
@@ -161,7 +161,7 @@ def test_an_alias_within_what_it_names_is_refused(text: str) -> None:
 
 
 def test_deep_nesting_is_refused_before_the_stack_ends() -> None:
-    assert read_yaml("[" * MAX_DEPTH + "]" * MAX_DEPTH, "f").faults == []
+    assert read_yaml("[" * 20 + "]" * 20, "f").faults == []
     with pytest.raises(ConfigError, match="nests too deeply"):
         read_yaml("[" * 5000, "f")
 

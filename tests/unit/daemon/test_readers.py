@@ -17,7 +17,7 @@ from nstd.daemon import first_look
 from nstd.daemon import readers as readers_module
 from nstd.daemon.desk import Intake
 from nstd.daemon.first_look import FirstLooks
-from nstd.daemon.readers import LARGE_BYTES, Readers
+from nstd.daemon.readers import Readers
 from nstd.errors import InputError, Interrupted, NstdError
 from nstd.intake.folder import WatchedFolder
 from nstd.ledger.fingerprint import fingerprint
@@ -29,6 +29,9 @@ from tests.clips import make
 from tests.jobs import save_picture, small_config
 
 PATIENCE = 30.0
+
+LARGE_BYTES = 300 << 20
+"""Of a file that takes seconds to read from a slow disk."""
 
 
 def sparse(path: Path, size: int = LARGE_BYTES) -> Path:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.daemon import worker_process
-from nstd.daemon.channel import LONGEST_MESSAGE, Channel
+from nstd.daemon.channel import Channel
 from nstd.errors import (
     DeviceError,
     DeviceMemoryError,
@@ -116,7 +116,7 @@ def test_a_worker_does_not_wait_for_a_supervisor_that_does_not_listen(
     ends: tuple[Channel, Channel],
 ) -> None:
     for _ in range(1000):
-        ends[1].say(kind="status", text="x" * (LONGEST_MESSAGE // 4))
+        ends[1].say(kind="status", text="x" * 16_000)
     assert 0 < len(ends[0].pending()) < 1000
 
 

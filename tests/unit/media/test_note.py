@@ -5,12 +5,14 @@ import struct
 import pytest
 
 from nstd.media.note import (
-    LONGEST_NOTE,
     note_in_exr,
     note_in_film,
     png_text,
     without_note,
 )
+
+LONGEST_NOTE = 64 << 10
+"""Characters, of which one more is read: it shows that there are too many."""
 
 NOTE = '{"nstd":"1.0","recipe":{}}'
 LONG = '{"nstd":' + "x" * (2 * LONGEST_NOTE)

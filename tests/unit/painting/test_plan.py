@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstd.errors import LedgerError
-from nstd.painting.plan import PACKAGES, ExecutionPlan, installed_versions
+from nstd.painting.plan import ExecutionPlan, installed_versions
 
 counts = st.integers(1, 1024)
 plans = st.builds(
@@ -52,6 +52,5 @@ def test_a_plan_of_another_version_is_refused_with_what_to_do() -> None:
 
 def test_the_versions_are_those_of_what_computes() -> None:
     versions = installed_versions()
-    assert tuple(versions) == PACKAGES
-    assert {"torch", "av", "nstd"} <= set(PACKAGES)
+    assert {"torch", "av", "nstd"} <= set(versions)
     assert all(version[0].isdigit() for version in versions.values())

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from nstd.scoring.numbers import (
-    FLOOR,
     Pair,
     compare,
     contrast,
@@ -119,8 +118,10 @@ def test_strokes_of_black_and_white_are_not_moved_beyond_them() -> None:
 
 def test_the_ratio_is_of_the_means_with_a_floor_under_both() -> None:
     assert warp_ratio([Pair(3e-4, 1e-4, 1), Pair(1e-4, 3e-4, 1)]) == pytest.approx(1)
-    assert warp_ratio([Pair(2e-4, 0.0, 1)]) == pytest.approx(2e-4 / FLOOR)
-    assert warp_ratio([Pair(0.0, 2e-4, 1)]) == pytest.approx(FLOOR / 2e-4)
+    rounded_twice = 2 / 12 / 255**2  # the mean square of an error that is even over a step of 1/255
+    for pair in (Pair(2e-4, 0.0, 1), Pair(2e-4, rounded_twice / 2, 1)):
+        assert warp_ratio([pair]) == pytest.approx(2e-4 / rounded_twice, rel=0.02)
+    assert warp_ratio([Pair(0.0, 2e-4, 1)]) == pytest.approx(rounded_twice / 2e-4, rel=0.02)
     assert math.isnan(warp_ratio([]))
 
 

@@ -10,7 +10,7 @@ from nstd.media.read.limits import Limits
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import parse_levels
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
-from nstd.work.demand import BASE_BYTES, Estimate, estimate
+from nstd.work.demand import Estimate, estimate
 from nstd.work.limits import require_within_limits
 
 FILM = Path("/in/a.mp4")
@@ -26,11 +26,14 @@ def of(recipe: StyleRecipe, size: tuple[int, int], frames: int = 1, **plan: obje
 def test_what_needs_more_of_anything_takes_more_of_it() -> None:
     usual = of(USUAL, HD)
     assert (usual.width, usual.height, usual.steps) == (*HD, 145)
-    assert of(USUAL, UHD).memory - BASE_BYTES == 9 * (usual.memory - BASE_BYTES)
+    # So much for each pixel, above what is taken whatever the size is: these have 4 : 9 : 36 parts.
+    hd, full_hd, uhd = (of(USUAL, size).memory for size in (HD, FULL_HD, UHD))
+    assert uhd - full_hd == pytest.approx((full_hd - hd) * 27 / 5)
     assert of(USUAL, UHD).frame_seconds > 5 * usual.frame_seconds
     assert of(replace(USUAL, size=640), HD).memory < usual.memory
     full = of(replace(USUAL, network_name="vgg19"), HD)
-    assert full.memory > 2 * usual.memory - BASE_BYTES
+    larger = of(replace(USUAL, network_name="vgg19"), FULL_HD)
+    assert larger.memory - full.memory > 2 * (full_hd - hd)
     assert full.frame_seconds > 5 * usual.frame_seconds
     # Of a network that nobody has measured the larger is believed.
     assert of(replace(USUAL, network_name="mine"), HD) == full

@@ -11,7 +11,6 @@ from nstd.errors import DiskFullError, StorageError
 from nstd.media.write.codecs import EncodeSettings, layout_of
 from nstd.media.write.encoders import Layout
 from nstd.work.room import (
-    KEPT_BITS_PER_PIXEL,
     Disk,
     Need,
     Rest,
@@ -22,6 +21,9 @@ from nstd.work.room import (
 )
 
 GIB = 1 << 30
+KEPT = 48 * 320 * 180 * 18.5 / 8
+"""Bytes of a segment of frames that are kept as PNG, of which a pixel takes 18.5 bits."""
+
 WORK, OUT = Path("/state/work/1"), Path("/films/out")
 
 
@@ -40,14 +42,13 @@ def test_a_film_not_begun_is_estimated_near_what_it_turned_out_to_take() -> None
     # The film the rate was measured on: 325 frames of 320×180 in h264 came to 4.51 MB with sound.
     need = needed(rest(sound_bytes=0))
     assert need.target == pytest.approx(4.51e6, rel=0.02)
-    kept = 48 * 320 * 180 * KEPT_BITS_PER_PIXEL / 8
-    assert need.work == pytest.approx(need.target + kept, rel=1e-6)
+    assert need.work == pytest.approx(need.target + KEPT, rel=1e-6)
 
 
 def test_closed_segments_are_a_better_measure_and_need_no_more_room_in_the_work_folder() -> None:
     need = needed(rest(frames_left=100, closed_frames=200, closed_bytes=2_000_000))
     assert need.target == 3_000_000
-    assert need.work == 1_000_000 + int(48 * 320 * 180 * KEPT_BITS_PER_PIXEL / 8)
+    assert need.work == 1_000_000 + int(KEPT)
 
 
 def test_pictures_take_as_much_as_they_do_where_they_are_kept() -> None:
@@ -58,7 +59,7 @@ def test_pictures_take_as_much_as_they_do_where_they_are_kept() -> None:
 
 
 def test_what_is_there_already_is_not_needed_again() -> None:
-    kept = int(48 * 320 * 180 * KEPT_BITS_PER_PIXEL / 8)
+    kept = int(KEPT)
     assert needed(rest(kept_bytes=1000)).work == needed(rest()).work - 1000
     assert needed(rest(kept_bytes=kept + 10)).work == needed(rest()).work - kept
     assert needed(rest(part_bytes=1000)).target == needed(rest()).target - 1000
@@ -100,7 +101,7 @@ def test_the_estimate_is_near_what_was_measured(settings: EncodeSettings, bits: 
 
 def test_no_encoding_takes_more_than_the_lossless_frames() -> None:
     settings = EncodeSettings(quality=0, preset="ultrafast")
-    assert bits_per_pixel(settings, Layout("yuv420p")) <= KEPT_BITS_PER_PIXEL
+    assert bits_per_pixel(settings, Layout("yuv420p")) <= 18.5
 
 
 def test_the_sentence_says_how_much_is_needed_how_much_is_free_and_where() -> None:
