@@ -265,8 +265,7 @@ class Segment:
         depends_on: Index of the segment whose carried state it needs, or None.
         path: Name of the closed file in the job's work folder, or None until it is complete.
         digest: Content hash of that file, or None.
-        carried: State for the segments that depend on this one, as JSON.
-        plan: The execution plan it is painted by, as JSON; the ledger fills it in.
+        carried: What it leaves for the next one, or None until it is complete.
     """
 
     index: int
@@ -275,8 +274,7 @@ class Segment:
     depends_on: int | None = None
     path: str | None = None
     digest: str | None = None
-    carried: Json = field(default_factory=dict)
-    plan: Json | None = field(default=None, compare=False)
+    carried: Carried | None = None
 
     @property
     def complete(self) -> bool:

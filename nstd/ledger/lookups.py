@@ -9,9 +9,9 @@ from typing import Self
 from nstd.files import Json
 from nstd.ledger import queueing
 from nstd.ledger.database import Database
-from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Segment
+from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Segment, Shot
 from nstd.ledger.rows import event_of, file_values, job_of, no_such_job, to_text
-from nstd.ledger.segment_rows import segment_of
+from nstd.ledger.segment_rows import segment_of, shot_of
 
 
 class Lookups:
@@ -160,6 +160,34 @@ class Lookups:
             "SELECT * FROM segments WHERE job_id = :id ORDER BY number", {"id": job_id}
         )
         return [segment_of(row) for row in found]
+
+    def segment(self, job_id: int, number: int) -> Segment | None:
+        """One of the job's segments, or None where there is no such one yet."""
+        found = self._database.read(
+            "SELECT * FROM segments WHERE job_id = :id AND number = :number",
+            {"id": job_id, "number": number},
+        )
+        return segment_of(found[0]) if found else None
+
+    def shot(self, job_id: int, first: int) -> Shot | None:
+        """What holds for a shot, by its first frame; None where no segment of it is closed yet.
+
+        None too for a shot that has ended, and for one that another version has noted otherwise.
+        """
+        found = self._database.read(
+            "SELECT * FROM shots WHERE job_id = :id AND first = :first",
+            {"id": job_id, "first": first},
+        )
+        return shot_of(found[0]) if found else None
+
+    def plans(self, job_id: int) -> list[Json]:
+        """The execution plans of the job's segments, each once, that of the earliest first."""
+        found = self._database.read(
+            "SELECT plans.plan FROM segments JOIN plans ON plans.id = segments.plan"
+            " WHERE job_id = :id GROUP BY plans.id ORDER BY min(number)",
+            {"id": job_id},
+        )
+        return [json.loads(row["plan"]) for row in found]
 
     # --- paths and files ---------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def event_of(row: sqlite3.Row) -> Event:
     )
 
 
-def to_json(value: Json) -> str:
+def to_json(value: object) -> str:
     """Canonical JSON: equal values give equal text.
 
     Raises:

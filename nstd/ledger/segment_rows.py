@@ -1,4 +1,4 @@
-"""The segments of a job in the ledger.
+"""The segments and shots of a job in the ledger.
 
 They are painted by whoever holds the job, and its token fences them: a worker that was given up
 for lost can no longer open or close one. Every function takes a connection inside a transaction of
@@ -7,25 +7,46 @@ for lost can no longer open or close one. Every function takes a connection insi
 
 import json
 import sqlite3
+from dataclasses import asdict
 
 from nstd.errors import LedgerError
-from nstd.ledger.job import Segment
+from nstd.ledger.job import Carried, Segment, Shot
 from nstd.ledger.rows import to_json, to_text
 
+_NOTE_PLAN = """
+    INSERT OR IGNORE INTO plans (plan) SELECT plan FROM jobs WHERE id = ? AND plan IS NOT NULL
+"""
+
 _OPEN = """
-    INSERT INTO segments (job_id, number, first, last, depends_on, carried, plan, opened)
-    SELECT :job_id, :number, :first, :last, :depends_on, :carried, plan, :now
-    FROM jobs WHERE id = :job_id
+    INSERT INTO segments (job_id, number, first, last, depends_on, plan, opened)
+    SELECT :job_id, :number, :first, :last, :depends_on, plans.id, :now
+    FROM jobs LEFT JOIN plans ON plans.plan = jobs.plan WHERE jobs.id = :job_id
     ON CONFLICT (job_id, number) DO UPDATE SET
         first = excluded.first, last = excluded.last, depends_on = excluded.depends_on,
-        carried = excluded.carried, plan = excluded.plan, opened = excluded.opened
+        plan = excluded.plan, opened = excluded.opened
     WHERE path IS NULL
 """
 
 _CLOSE = """
     UPDATE segments SET
-        last = :last, path = :path, digest = :digest, carried = :carried, closed = :now
+        last = :last, path = :path, digest = :digest, shot = :shot, frames = :frames,
+        first_pts = :first_pts, end_pts = :end_pts, damaged = :damaged, closed = :now
     WHERE job_id = :job_id AND number = :number AND first = :first AND path IS NULL
+"""
+
+# A shot does not change once it is noted: all of its segments go on with what is there.
+_NOTE_SHOT = """
+    INSERT OR IGNORE INTO shots (job_id, first, energies, settled, tone, palette)
+    VALUES (:job_id, :first, :energies, :settled, :tone, :palette)
+"""
+
+# Its last segment is closed, and the next one begins another shot: nothing will need it any more.
+_FORGET_ENDED_SHOTS = """
+    DELETE FROM shots WHERE job_id = :job_id AND first IN (
+        SELECT ended.shot FROM segments AS ended JOIN segments AS after
+            ON after.job_id = ended.job_id AND after.number = ended.number + 1
+        WHERE ended.job_id = :job_id AND ended.number IN (:number - 1, :number)
+            AND after.depends_on IS NULL)
 """
 
 
@@ -35,26 +56,52 @@ def open_segment(connection: sqlite3.Connection, job_id: int, segment: Segment, 
     Raises:
         LedgerError: It is closed already.
     """
-    if connection.execute(_OPEN, _values(job_id, segment, now)).rowcount != 1:
+    connection.execute(_NOTE_PLAN, (job_id,))
+    values = _values(job_id, segment, now)
+    if connection.execute(_OPEN, values).rowcount != 1:
         raise LedgerError(f"Segment {segment.index} of job {job_id} is closed already")
+    connection.execute(_FORGET_ENDED_SHOTS, values)
 
 
 def close_segment(
-    connection: sqlite3.Connection, job_id: int, segment: Segment, now: float
+    connection: sqlite3.Connection, job_id: int, segment: Segment, shot: Shot | None, now: float
 ) -> None:
-    """Note what became of an open segment.
+    """Note what became of an open segment, and what the next ones of its shot need.
 
     Raises:
         LedgerError: It has no file, or is not open.
     """
     if segment.path is None or segment.digest is None or segment.last is None:
         raise LedgerError(f"Segment {segment.index} of job {job_id} has no file to close with")
-    if connection.execute(_CLOSE, _values(job_id, segment, now)).rowcount != 1:
+    values = _values(job_id, segment, now)
+    if connection.execute(_CLOSE, values).rowcount != 1:
         raise LedgerError(f"Segment {segment.index} of job {job_id} is not open")
+    if shot is not None:
+        connection.execute(_NOTE_SHOT, _shot_values(job_id, shot))
+    connection.execute(_FORGET_ENDED_SHOTS, values)
+
+
+def clear_segments(connection: sqlite3.Connection, job_id: int, kept: int) -> None:
+    """Forget all segments but the first `kept`, and the shots that begin with one of them."""
+    connection.execute(
+        "DELETE FROM shots WHERE job_id = :job_id AND first >="
+        " (SELECT min(first) FROM segments WHERE job_id = :job_id AND number >= :kept)",
+        {"job_id": job_id, "kept": kept},
+    )
+    connection.execute("DELETE FROM segments WHERE job_id = ? AND number >= ?", (job_id, kept))
+
+
+def forget_shots(connection: sqlite3.Connection, job_id: int) -> None:
+    """Forget what the shots of a film hold whose segments are all painted."""
+    connection.execute("DELETE FROM shots WHERE job_id = ?", (job_id,))
 
 
 def segment_of(row: sqlite3.Row) -> Segment:
     """The segment a row of `segments` holds."""
+    carried = None
+    if None not in (row["shot"], row["first_pts"], row["end_pts"]):
+        frames = tuple(json.loads(row["frames"]))
+        carried = Carried(row["shot"], frames, row["first_pts"], row["end_pts"], row["damaged"])
     return Segment(
         index=row["number"],
         first=row["first"],
@@ -62,12 +109,41 @@ def segment_of(row: sqlite3.Row) -> Segment:
         depends_on=row["depends_on"],
         path=row["path"],
         digest=row["digest"],
-        carried=json.loads(row["carried"]),
-        plan=None if row["plan"] is None else json.loads(row["plan"]),
+        carried=carried,
     )
 
 
+def shot_of(row: sqlite3.Row) -> Shot:
+    """The shot a row of `shots` holds."""
+    tone, palette = (row[name] and json.loads(row[name]) for name in ("tone", "palette"))
+    return Shot(
+        first=row["first"],
+        energies=tuple(json.loads(row["energies"])),
+        settled=None if row["settled"] is None else float(json.loads(row["settled"])),
+        tone=tone and {name: _fixed(numbers) for name, numbers in tone.items()},
+        palette=palette and {name: tuple(map(tuple, colors)) for name, colors in palette.items()},
+    )
+
+
+def _fixed(numbers: float | list[float]) -> float | tuple[float, ...]:
+    return tuple(numbers) if isinstance(numbers, list) else numbers
+
+
+def _shot_values(job_id: int, shot: Shot) -> dict[str, str | int | None]:
+    later = {name: getattr(shot, name) for name in ("settled", "tone", "palette")}
+    return {
+        "job_id": job_id,
+        "first": shot.first,
+        "energies": to_json(shot.energies),
+        **{name: None if value is None else to_json(value) for name, value in later.items()},
+    }
+
+
 def _values(job_id: int, segment: Segment, now: float) -> dict[str, str | int | float | None]:
+    carried = segment.carried
+    left: dict[str, str | int | None] = dict.fromkeys(("shot", "frames", "first_pts", "end_pts"))
+    if carried is not None:
+        left = asdict(carried) | {"frames": to_json(carried.frames)}
     return {
         "job_id": job_id,
         "number": segment.index,
@@ -76,6 +152,7 @@ def _values(job_id: int, segment: Segment, now: float) -> dict[str, str | int | 
         "depends_on": segment.depends_on,
         "path": None if segment.path is None else to_text(segment.path),
         "digest": segment.digest,
-        "carried": to_json(segment.carried),
         "now": now,
+        "damaged": 0,
+        **left,
     }

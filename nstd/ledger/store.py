@@ -10,7 +10,7 @@ from nstd.errors import LedgerError
 from nstd.files import Json
 from nstd.ledger import segment_rows
 from nstd.ledger.claiming import Claim, release_process, take
-from nstd.ledger.job import FileIdentity, Job, JobState, Segment
+from nstd.ledger.job import FileIdentity, Job, JobState, Segment, Shot
 from nstd.ledger.leases import Holder, Presence, presence, this_process
 from nstd.ledger.rows import (
     fenced_row,
@@ -256,6 +256,7 @@ class JobStore(Steering):
         """Note that the output is in place."""
         with self._database.transaction() as connection:
             row = held_row(connection, job)
+            segment_rows.forget_shots(connection, job.id)
             return job_of(move(connection, row, JobState.DONE, self._clock()))
 
     def remark(self, job: Job, waits: str | None) -> Job:
@@ -314,20 +315,25 @@ class JobStore(Steering):
             _running_row(connection, job)
             segment_rows.open_segment(connection, job.id, segment, self._clock())
 
-    def close_segment(self, job: Job, segment: Segment) -> None:
-        """Note a segment's file, digest, last frame and carried state, all at once."""
+    def close_segment(self, job: Job, segment: Segment, shot: Shot | None = None) -> None:
+        """Note a segment's file, digest, last frame and what it leaves, all at once.
+
+        Args:
+            job: The claim.
+            segment: With its file.
+            shot: Of its last frame: the next segment asks for it. Once noted it stays as it is, and
+                is forgotten when no segment can ask for it any more.
+        """
         with self._database.transaction() as connection:
             _running_row(connection, job)
-            segment_rows.close_segment(connection, job.id, segment, self._clock())
+            segment_rows.close_segment(connection, job.id, segment, shot, self._clock())
 
     def clear_segments(self, job: Job, kept: int = 0) -> None:
         """Forget all of the job's segments but the first `kept`, and the frames painted of them."""
         now = self._clock()
         with self._database.transaction() as connection:
             row = _running_row(connection, job)
-            connection.execute(
-                "DELETE FROM segments WHERE job_id = ? AND number >= ?", (job.id, kept)
-            )
+            segment_rows.clear_segments(connection, job.id, kept)
             connection.execute(
                 "UPDATE jobs SET updated = :now, frames_done = coalesce((SELECT"
                 " sum(last - first + 1) FROM segments WHERE job_id = :id), 0) WHERE id = :id",

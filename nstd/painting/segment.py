@@ -230,7 +230,7 @@ class ShotPainter:
         shown = coming.pictures.get(0)
         if coming.flows:
             picture, before = to_tensor(frame.pixels), self._predecessors(coming)
-            tone, settled = _tone_of(shot), shot.settled or 0.0
+            tone, settled = known_tone(shot), shot.settled or 0.0
             iterates = stylize_next(self._painter, picture, before, shot.energies, settled, tone)
             last = _last_of(iterates, self._painter, stepped)
             pixels = to_pixels(last.image, self._bits)
@@ -324,5 +324,10 @@ def _last_of(
     return last
 
 
-def _tone_of(shot: Shot) -> Tone | None:
+def known_tone(shot: Shot) -> Tone | None:
+    """What later frames of a shot keep to, from its plain numbers.
+
+    Raises:
+        AttributeError, KeyError, TypeError: Another version has noted others.
+    """
     return None if shot.tone is None else Tone.of({**shot.tone, "palette": shot.palette})

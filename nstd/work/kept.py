@@ -133,7 +133,7 @@ def carried_frames(work: Path, segment: Segment) -> PaintedFrames:
 
 def is_carried(work: Path, segment: Segment) -> bool:
     """Whether all that a closed segment leaves for the next one is there."""
-    numbers = segment.carried.get("frames", [])
+    numbers = segment.carried.frames if segment.carried else ()
     if not numbers:  # frames stand each for itself
         return True
     left = carried_frames(work, segment)

@@ -4,10 +4,9 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from nstd.errors import DamagedError, LedgerError, UnreadableError
 from nstd.files import discard, file_sha256, has_content
@@ -30,8 +29,8 @@ from nstd.painting.segment import (
     FrameTime,
     PaintedFrame,
     SegmentInputs,
-    SegmentResult,
     SegmentSpec,
+    known_tone,
     paint_segment,
 )
 from nstd.style.optimize import Iterate
@@ -118,9 +117,9 @@ class SegmentRun:
             last=result.times[-1].index,
             path=path.name,
             digest=file_sha256(path),
-            carried=_noted(result),
+            carried=result.carried,
         )
-        film.store.close_segment(film.job, closed)
+        film.store.close_segment(film.job, closed, result.shot)
         shutil.rmtree(segment_folder(film.work, segment.index), ignore_errors=True)
         if segment.index:
             before = carried_folder(film.work, segment.index - 1)
@@ -173,6 +172,7 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
     tell_damage(film, info, closed)
+    span = _span(film, closed)
     whole = Assembly(
         segments=paths,
         info=film.as_painted(info),
@@ -181,13 +181,19 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
         alive=film.observer.alive,
     )
     if film.output.encode.pictures is not None:
-        lasts = closed[-1].carried["end_pts"] - closed[0].carried["first_pts"]
+        lasts = span[1] - span[0]
         offsets = film.offsets(closed[0].first, closed[-1].last or 0)
         return assemble_pictures(whole, film.target, offsets=offsets, end=lasts * info.time_base)
-    span = None
-    if not film.output.whole:
-        span = (closed[0].carried["first_pts"], closed[-1].carried["end_pts"])
-    return assemble(whole, beside_pictures(film, info), film.target, keeping, span=span)
+    beside, limits = beside_pictures(film, info), None if film.output.whole else span
+    return assemble(whole, beside, film.target, keeping, span=limits)
+
+
+def _span(film: Film, closed: Sequence[Segment]) -> tuple[int, int]:
+    """From the first time stamp of a film's segments to the end of the last one."""
+    first, last = closed[0].carried, closed[-1].carried
+    if first is None or last is None:
+        raise _another_version(film)
+    return first.first_pts, last.end_pts
 
 
 def beside_pictures(film: Film, info: VideoInfo) -> Path:
@@ -229,14 +235,14 @@ def _closed_segments(film: Film) -> list[Segment]:
 
 def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
     """Begin anew where another version's encoder has made the closed segments, and otherwise."""
-    plan = film.plan.to_json()
-    if all(segment.plan == plan for segment in film.store.segments(film.job.id)):
+    plans = film.store.plans(film.job.id)
+    if plans in ([], [film.plan.to_json()]):
         return
     closed = _closed_segments(film)
     if not closed:
         return
     first = film.work / str(closed[0].path)
-    versions = (closed[0].plan or {}).get("versions", {})
+    versions = plans[0].get("versions", {})
     lying = info.rotation and versions.get("nstd") == _CODED_LYING
     if lying or not joins(first, film.as_painted(info), film.output.encode):
         logger.warning(
@@ -255,30 +261,20 @@ def _left_by_the_one_before(
     """The shot that a segment goes on with, and its last painted frames."""
     if segment.depends_on is None:
         return None, {}
-    before = film.store.segments(film.job.id)[segment.depends_on]
+    before = film.store.segment(film.job.id, segment.depends_on)
+    carried = None if before is None else before.carried
+    shot = None if carried is None else film.store.shot(film.job.id, carried.shot)
+    if before is None or shot is None:
+        raise _another_version(film)
     try:
-        shot = _shot_of(before.carried["shot"])
+        known_tone(shot)
     except (AttributeError, KeyError, TypeError) as error:
-        raise LedgerError(
-            f"Another version has begun {film.source.name}, and this one cannot go on with it: "
-            f"{error}",
-            f"`nstd cancel {film.job.id}`, then queue it again; or go on with that version",
-        ) from error
+        raise _another_version(film) from error
     return shot, carried_frames(film.work, before) if film.painter.recipe.temporal.reach else {}
 
 
-def _noted(result: SegmentResult) -> dict[str, Any]:
-    shot, carried = asdict(result.shot), asdict(result.carried)
-    palette = shot.pop("palette")
-    if shot["tone"]:
-        shot["tone"] = shot["tone"] | {"palette": palette}
-    del carried["shot"]
-    if not carried["damaged"]:
-        del carried["damaged"]
-    return {"shot": shot, **carried}
-
-
-def _shot_of(noted: Mapping[str, Any]) -> Shot:
-    tone = None if noted["tone"] is None else dict(noted["tone"])
-    palette = tone and tone.pop("palette")
-    return Shot(noted["first"], tuple(noted["energies"]), noted["settled"], tone, palette)
+def _another_version(film: Film) -> LedgerError:
+    return LedgerError(
+        f"Another version has begun {film.source.name}, and this one cannot go on with it",
+        f"`nstd cancel {film.job.id}`, then queue it again; or go on with that version",
+    )

@@ -27,7 +27,7 @@ def tell_damage(film: Film, info: VideoInfo, closed: Sequence[Segment]) -> None:
 
     Counted with each segment: so a film that was gone on with gives the same numbers.
     """
-    damaged = sum(segment.carried.get("damaged", 0) for segment in closed)
+    damaged = sum(segment.carried.damaged for segment in closed if segment.carried)
     painted = sum((segment.last or 0) - segment.first + 1 for segment in closed)
     missing = max(0, film.frames_of(info) - painted)
     if damaged:

@@ -1,10 +1,15 @@
-"""Makes `state-0.1.0` again: the home of an nstd of an earlier commit, with work in every state.
+"""Makes a stored home again: that of an nstd of an earlier commit, with work in every state.
 
-    python -m tests.data.make_state CHECKOUT
+    python -m tests.data.make_state CHECKOUT NAME
 
-CHECKOUT holds fba7938, whose ledger has version 2. The program is run from there by this Python,
-in `HOME`; what it leaves there is stored. Of what is stored only the ledger names `HOME`, and the
-configuration: see `tests/e2e/test_carried_over.py`, which carries both over.
+NAME is that of a folder beside this file, and CHECKOUT holds the commit that it is of:
+
+    state-0.1.0      fba7938, whose ledger has version 2
+    state-ledger-10  4031b7b, the last one whose segments carry their shot's palette
+
+The program is run from there by this Python, in a home of its own below /tmp; what it leaves there
+is stored. Of what is stored only the ledger names that home, and the configuration: see
+`tests/e2e/test_carried_over.py`, which carries both over.
 """
 
 import os
@@ -23,19 +28,20 @@ from tests.e2e.conftest import WIDTHS
 from tests.e2e.program import Program, Running
 from tests.networks import make_quarter_network
 
-HOME = Path("/tmp/nstd-0.1.0")  # noqa: S108 - the same wherever it is made
-STORED = Path(__file__).parent / "state-0.1.0"
 SEGMENT_FRAMES = 3
 
 
 def main() -> None:
-    """Make the state of `HOME`, and store it."""
-    shutil.rmtree(HOME, ignore_errors=True)
-    program, checkout = Program(HOME), {"PYTHONPATH": str(Path(sys.argv[1]).absolute())}
+    """Make the state of a home, and store it."""
+    commit, name = sys.argv[1:]
+    stored = Path(__file__).parent / name
+    home = made_in(name)
+    shutil.rmtree(home, ignore_errors=True)
+    program, checkout = Program(home), {"PYTHONPATH": str(Path(commit).absolute())}
     watched = program.work / "in"
     watched.mkdir()
-    network = make_quarter_network(HOME / "tiny.safetensors", 0, WIDTHS, readout=False)
-    style = HOME / "style.png"
+    network = make_quarter_network(home / "tiny.safetensors", 0, WIDTHS, readout=False)
+    style = home / "style.png"
     PIL.Image.fromarray(picture(7, (64, 48))[:, ::-1].copy()).save(style)
     program.configure(
         network=str(network),
@@ -58,13 +64,18 @@ def main() -> None:
     with closing(sqlite3.connect(program.state / "ledger.sqlite3")) as ledger:
         ledger.execute("PRAGMA journal_mode = DELETE")  # all of it is in one file
         ledger.execute("VACUUM")
-    for path in (program.cache.parent, *HOME.glob("*.out"), *HOME.glob("*.err")):
+    for path in (program.cache.parent, home / "run", *home.glob("*.out"), *home.glob("*.err")):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
-    shutil.rmtree(STORED, ignore_errors=True)
-    shutil.copytree(HOME, STORED)
+    shutil.rmtree(stored, ignore_errors=True)
+    shutil.copytree(home, stored)
+
+
+def made_in(name: str) -> Path:
+    """The home of a stored state: the same wherever it is made."""
+    return Path("/tmp") / name.replace("state", "nstd")  # noqa: S108
 
 
 def film(path: Path, frames: int = 10) -> None:

@@ -16,14 +16,14 @@ import pytest
 from nstd.ledger.schema import MIGRATIONS
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.devices import choose_devices
+from tests.data.make_state import made_in
 from tests.e2e.looking import pictures
 from tests.e2e.program import Ended, Program, digest
 
-STORED = Path(__file__).parents[1] / "data/state-0.1.0"
-"""A whole home as `tests/data/make_state.py` has left it: of four films one is done, one half
-painted by a process that was killed, one queued, one paused."""
+STATES = {"state-0.1.0": 2, "state-ledger-10": 10}
+"""Whole homes as `tests/data/make_state.py` has left them, and the versions of their ledgers: of
+four films one is done, one half painted by a process that was killed, one queued, one paused."""
 
-MADE_IN = "/tmp/nstd-0.1.0"  # noqa: S108 - only a text to be replaced
 FRAMES = 10
 HALF, PAUSED = 2, 4
 KEPT_FRAME = 3
@@ -43,6 +43,7 @@ class Carried:
     """A home that was carried over.
 
     Attributes:
+        stored: The home it is a copy of.
         program: The program in it.
         changed: Whether the work was begun with another plan than this machine's.
         resumed: How `resume` ended.
@@ -50,6 +51,7 @@ class Carried:
         closed: The half-painted film's closed segments, before.
     """
 
+    stored: Path
     program: Program
     changed: bool
     resumed: Ended
@@ -57,27 +59,34 @@ class Carried:
     closed: Rows
 
 
-def carry_over(home: Path, changes: Mapping[str, str]) -> Carried:
-    """Copy the stored home, and let the program as it is now finish what it finds.
+def carry_over(home: Path, name: str, changes: Mapping[str, str]) -> Carried:
+    """Copy a stored home, and let the program as it is now finish what it finds.
 
     Args:
         home: Where to.
+        name: Of the stored one.
         changes: Of the plan of this machine, to the one that the work was begun with.
     """
     program = Program(home)
-    shutil.copytree(STORED, home, dirs_exist_ok=True)
-    program.config.write_text(program.config.read_text().replace(MADE_IN, str(home)))
+    stored, its_home = Path(__file__).parents[1] / "data" / name, str(made_in(name))
+    shutil.copytree(stored, home, dirs_exist_ok=True)
+    program.config.write_text(program.config.read_text().replace(its_home, str(home)))
     plan = ExecutionPlan(device="cpu", processor=choose_devices(("cpu",))[0].processor)
-    begun = {"batch": 1, **plan.to_json(), **changes}
+    begun = {**plan.to_json(), **changes}
+    version = STATES[name]
+    if version == 2:
+        begun["batch"] = 1
     with closing(sqlite3.connect(program.state / "ledger.sqlite3")) as ledger, ledger:
-        assert ledger.execute("PRAGMA user_version").fetchone() == (2,)
+        assert ledger.execute("PRAGMA user_version").fetchone() == (version,)
+        if version > 2:
+            ledger.execute("UPDATE jobs SET found = NULL")  # disks of where it was made
         for table, columns in NAMED.items():
             for column in columns:
                 kind = "BLOB" if column not in {"recipe", "output"} else "TEXT"
                 ledger.execute(
                     f"UPDATE {table} SET {column} ="  # noqa: S608 - the names are our own
                     f" CAST(replace(CAST({column} AS TEXT), ?, ?) AS {kind})",
-                    (MADE_IN, str(home)),
+                    (its_home, str(home)),
                 )
         for table in ("jobs", "segments"):
             ledger.execute(
@@ -91,14 +100,14 @@ def carry_over(home: Path, changes: Mapping[str, str]) -> Carried:
     closed = closed_segments(program)
     assert closed
     resumed, batch = program.run("resume", str(PAUSED)), program.run("batch")
-    return Carried(program, bool(changes), resumed, batch, closed)
+    return Carried(stored, program, bool(changes), resumed, batch, closed)
 
 
 def closed_segments(program: Program) -> Rows:
     """Of the half-painted film."""
     return asked(
         program,
-        "SELECT number, first, last, depends_on, path, digest, carried, opened, closed"
+        "SELECT number, first, last, depends_on, path, digest, opened, closed"
         " FROM segments WHERE job_id = ? AND closed IS NOT NULL ORDER BY number",
         HALF,
     )
@@ -115,10 +124,19 @@ def is_magenta(picture: "np.ndarray[Any, np.dtype[np.uint8]]") -> bool:
 
 
 @pytest.fixture(scope="module", params=["other plan", "same plan"])
-def carried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Carried:
-    """A home that was begun on another machine, and one that was begun on this."""
-    changes = {"processor": "one of long ago"} if request.param == "other plan" else {}
-    return carry_over(tmp_path_factory.mktemp("carried") / "home", changes)
+def changes(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Of a home that was begun on another machine, and of one that was begun on this."""
+    return {"processor": "one of long ago"} if request.param == "other plan" else {}
+
+
+@pytest.fixture(scope="module", params=STATES)
+def carried(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    changes: dict[str, str],
+) -> Carried:
+    """Each stored home, carried over."""
+    return carry_over(tmp_path_factory.mktemp("carried") / "home", request.param, changes)
 
 
 def test_all_work_is_finished_in_a_ledger_of_the_newest_version(carried: Carried) -> None:
@@ -142,7 +160,7 @@ def test_all_work_is_finished_in_a_ledger_of_the_newest_version(carried: Carried
 
 def test_what_was_done_is_not_painted_again(carried: Carried) -> None:
     out = carried.program.work / "out/done.mp4"
-    assert digest(out) == digest(STORED / "work/out/done.mp4")
+    assert digest(out) == digest(carried.stored / "work/out/done.mp4")
     (painted,) = asked(carried.program, "SELECT count(*) FROM segments WHERE job_id = 1")
     ((before,),) = asked(carried.program, "SELECT attempts FROM jobs WHERE id = 1")
     assert (painted, before) == ((2,), 1)
@@ -150,7 +168,7 @@ def test_what_was_done_is_not_painted_again(carried: Carried) -> None:
 
 def test_what_was_closed_stays_as_it_was(carried: Carried) -> None:
     assert closed_segments(carried.program)[: len(carried.closed)] == carried.closed
-    before = pictures(STORED / f"state/nstd/work/{HALF}/segment-000001.mp4")
+    before = pictures(carried.stored / f"state/nstd/work/{HALF}/segment-000001.mp4")
     after = pictures(carried.program.work / "out/half.mp4")
     assert len(before) == KEPT_FRAME
     assert all(np.array_equal(*pair) for pair in zip(before, after, strict=False))

@@ -82,9 +82,11 @@ def test_segments_end_after_their_frames_and_carry_what_the_next_one_needs(house
     assert first.complete
     assert not second.complete
     # Of each level, 48 px and the frame's own 64, the first frame's content energy.
-    energies = first.carried["shot"]["energies"]
-    assert len(energies) == 2
-    assert all(energy > 0 for energy in energies)
+    assert first.carried is not None
+    shot = house.store.shot(job.id, first.carried.shot)
+    assert shot is not None
+    assert len(shot.energies) == 2
+    assert all(energy > 0 for energy in shot.energies)
     assert onlooker.total == FRAMES
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nstd.errors import BusyError, LedgerError
-from nstd.ledger.job import FileIdentity, JobRequest, JobState, Segment
+from nstd.ledger.job import Carried, FileIdentity, Job, JobRequest, JobState, Segment, Shot
 from nstd.ledger.leases import Holder
 from nstd.ledger.store import JobStore
 from tests.unit.ledger.conftest import claim, claimed, in_state
@@ -16,7 +16,7 @@ from tests.unit.ledger.conftest import claim, claimed, in_state
 Film = Callable[..., JobRequest]
 Open = Callable[..., JobStore]
 IDENTITY = FileIdentity(1, 2, 3, 4, 5)
-CLOSED = Segment(0, 0, 9, path="segment-000000.mkv", digest="abc", carried={"frames": ["f"]})
+CLOSED = Segment(0, 0, 9, path="segment-000000.mkv", digest="abc", carried=Carried(0, (9,), 0, 400))
 
 
 def test_a_job_goes_all_the_way(store: JobStore, film: Film) -> None:
@@ -145,7 +145,7 @@ def test_an_open_segment_may_be_begun_anew_and_a_closed_one_not(
     store: JobStore, film: Film
 ) -> None:
     job = claimed(store, film())
-    store.open_segment(job, Segment(0, 0, carried={"frames": ["old"]}))
+    store.open_segment(job, Segment(0, 0))
     store.open_segment(job, Segment(0, 0))
     assert store.segments(job.id) == [Segment(0, 0)]
     store.close_segment(job, CLOSED)
@@ -180,6 +180,81 @@ def test_a_job_begun_anew_has_no_segments(store: JobStore, film: Film) -> None:
     store.clear_segments(job)
     assert store.segments(job.id) == []
     assert store.get(job.id).frames_done == 0
+
+
+SHOT = Shot(
+    0,
+    (0.1 + 0.2, 1e-17),
+    settled=1 / 3,
+    tone={"light": (0.2, 2 / 3), "contrast": 0.1},
+    palette={"source": ((0.1, 0.2, 0.3), (1.0, 0.0, 1.0))},
+)
+
+
+def close(store: JobStore, job: Job, segment: Segment, shot: Shot | None = None) -> None:
+    """Open a segment, and close it."""
+    store.open_segment(job, segment)
+    last, carried = segment.first + 9, Carried(shot.first if shot else 0, (), 0, 400, damaged=1)
+    name = f"{segment.index}.mp4"
+    whole = replace(segment, last=last, path=name, digest="d", carried=carried)
+    store.close_segment(job, whole, shot)
+
+
+def test_a_shot_is_given_back_to_the_bit_and_stays_as_it_was_noted(
+    open_store: Open, film: Film
+) -> None:
+    store = open_store()
+    job = claimed(store, film())
+    assert store.shot(job.id, 0) is None
+    close(store, job, Segment(0, 0), SHOT)
+    assert open_store(101).shot(job.id, 0) == SHOT
+    close(store, job, Segment(1, 10, depends_on=0), replace(SHOT, settled=0.5))
+    assert store.shot(job.id, 0) == SHOT
+    assert store.segment(job.id, 0) == store.segments(job.id)[0]
+    assert store.segment(job.id, 2) is None
+
+
+def test_of_a_shot_that_needs_neither_tone_nor_palette_none_is_noted(
+    store: JobStore, film: Film
+) -> None:
+    job = claimed(store, film())
+    close(store, job, Segment(0, 0), Shot(0, (1.0,)))
+    assert store.shot(job.id, 0) == Shot(0, (1.0,))
+
+
+def test_a_shot_is_noted_as_long_as_a_segment_may_ask_for_it(store: JobStore, film: Film) -> None:
+    job = claimed(store, film())
+    later = replace(SHOT, first=20)
+    close(store, job, Segment(0, 0), SHOT)
+    close(store, job, Segment(2, 20), later)  # by another device, say: the first shot goes on
+    assert store.shot(job.id, 0) == SHOT
+    close(store, job, Segment(1, 10, depends_on=0), SHOT)
+    assert store.shot(job.id, 0) is None
+    assert store.shot(job.id, 20) == later
+    store.open_segment(job, Segment(3, 30))
+    assert store.shot(job.id, 20) is None
+    close(store, job, Segment(3, 30), replace(SHOT, first=30))
+    store.done(store.publishing(job))
+    assert store.shot(job.id, 30) is None
+
+
+def test_a_shot_goes_with_the_segment_that_begins_it(store: JobStore, film: Film) -> None:
+    job = claimed(store, film())
+    close(store, job, Segment(0, 0), SHOT)
+    close(store, job, Segment(1, 10, depends_on=0), SHOT)
+    store.clear_segments(job, 1)
+    assert store.shot(job.id, 0) == SHOT
+    store.clear_segments(job)
+    assert store.shot(job.id, 0) is None
+
+
+def test_plans_are_told_each_once_the_earliest_first(store: JobStore, film: Film) -> None:
+    job = claimed(store, film())
+    assert store.plans(job.id) == []
+    for number, plan in enumerate(({"history": 9}, {"history": 5}, {"history": 9})):
+        store.set_plan(job, plan)
+        close(store, job, Segment(number, 10 * number), replace(SHOT, first=10 * number))
+    assert store.plans(job.id) == [{"history": 9}, {"history": 5}]
 
 
 @pytest.mark.parametrize(("counted", "attempts"), [(True, 1), (False, 0)])
