@@ -1,12 +1,11 @@
 """`nstd check`: what works, what does not, what to do."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
+from nstd.cli.options import Common, Telling, configured, print_data
 from nstd.config import Config
 from nstd.errors import ConfigError, UsageError
 from nstd.log import set_up_logging
@@ -34,9 +33,8 @@ def check_command(
     make: Annotated[
         bool, typer.Option("--make", help="First make the configured folders that are not there.")
     ] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """Look at configuration, devices, codecs, weights, folders and disks.
 
@@ -44,13 +42,12 @@ def check_command(
     """
     if unit is not None and not service:
         raise UsageError(f"The unit {unit} is named without --service", "Add --service")
-    if config is not None and service:
+    if common.config is not None and service:
         raise UsageError("--config and --service name two configurations", "Give one of them")
     if make and service:
         raise UsageError("--make makes folders here, and --service looks", "Give one of them")
-    face = Face(debug)
-    findings = _of_service(unit, face) if service else _of_machine(config, face, run, make)
-    if json:
+    findings = _of_service(unit, common) if service else _of_machine(common, run, make)
+    if common.json:
         print_data([asdict(finding) for finding in findings])
     else:
         for finding in findings:
@@ -60,14 +57,14 @@ def check_command(
         raise typer.Exit(faults[0].exit_code)
 
 
-def _of_machine(path: Path | None, face: Face, run: bool, make: bool) -> list["Finding"]:
+def _of_machine(common: Common, run: bool, make: bool) -> list["Finding"]:
     from nstd.check.machine import check, make_folders
     from nstd.check.start import require_folders
 
     settings: Config | None = None
     problem: ConfigError | None = None
     try:
-        settings = configured(path, face, level="warning", needed=run)
+        settings = configured(common, level="warning", needed=run)
         if run:
             require_folders(settings)
     except ConfigError as error:
@@ -76,8 +73,8 @@ def _of_machine(path: Path | None, face: Face, run: bool, make: bool) -> list["F
     return made + check(settings, problem)
 
 
-def _of_service(unit: str | None, face: Face) -> list["Finding"]:
+def _of_service(unit: str | None, common: Common) -> list["Finding"]:
     from nstd.check.service import DEFAULT_UNIT, check_service
 
-    set_up_logging("warning", debug=face.debug)
+    set_up_logging("warning", debug=common.debug)
     return check_service(unit or DEFAULT_UNIT)

@@ -1,22 +1,12 @@
 """`nstd clean`: what is abandoned, and its removal."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.filesize import decimal
 
-from nstd.cli.options import (
-    ConfigOption,
-    DebugOption,
-    Face,
-    JsonOption,
-    configured,
-    note,
-    print_data,
-    shown,
-)
+from nstd.cli.options import Common, Telling, configured, note, print_data, shown
 from nstd.cli.queue import queue_of
 from nstd.config import Config
 from nstd.config.words import duration_text, parse_duration
@@ -40,9 +30,8 @@ def clean_command(
     yes: Annotated[
         bool, typer.Option("--yes/--dry-run", "-y", help="Remove it, or only show it.")
     ] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """Show what is abandoned, and remove it with --yes.
 
@@ -53,20 +42,19 @@ def clean_command(
     from nstd.work.clean import clean
 
     age = parse_duration(older_than, "--older-than")
-    face = Face(debug)
-    own = configured(config, face, level="warning")
-    queue = _queue(own, config, face, changes=yes)
+    own = configured(common, level="warning")
+    queue = _queue(own, common, changes=yes)
     found = clean(queue, own, older_than=age, remove=yes)
-    if json:
+    if common.json:
         print_data([_as_data(one) for one in found])
     else:
         _tell(found, removed=yes)
 
 
-def _queue(own: Config, path: Path | None, face: Face, *, changes: bool) -> Config:
+def _queue(own: Config, common: Common, *, changes: bool) -> Config:
     """The queue that is meant; the user's own where that one is closed to them."""
     try:
-        found = queue_of(path, face, changes=changes)
+        found = queue_of(common, changes=changes)
     except AccessError as error:
         note(f"Only your own is looked at: {error.problem}")
         return own

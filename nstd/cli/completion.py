@@ -120,12 +120,12 @@ def jobs(*states: JobState, paused: bool | None = None) -> Completer:
 
     @_quiet
     def complete(ctx: typer.Context) -> Iterator[Offer]:
-        from nstd.cli.options import Face
+        from nstd.cli.options import Common
         from nstd.cli.queue import queue_of
         from nstd.submit.control import list_jobs
 
         given = ctx.params.get("jobs") or []
-        config = queue_of(ctx.params.get("config"), Face(debug=False))
+        config = queue_of(Common(config=ctx.params.get("config")))
         for job in list_jobs(config, states or None, MOST_JOBS):
             if job.id not in given and paused in {None, job.paused}:
                 yield str(job.id), f"{job.state}: {visible(job.request.key.relative)}"

@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nstd.cli import completion
-from nstd.cli.options import (
-    ConfigOption,
-    DebugOption,
-    DeviceOption,
-    Face,
-    JsonOption,
-    QuietOption,
-    ThreadsOption,
-    configured,
-    print_data,
-    shown,
-    with_machine,
-)
+from nstd.cli.options import Machine, Working, configured, print_data, shown
 from nstd.cli.progress import LOADING, reporting
 from nstd.config import recipe_from_options
 
@@ -64,25 +52,21 @@ def demo_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are there.")
     ] = False,
-    device: DeviceOption = None,
-    threads: ThreadsOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    *,
+    machine: Machine,
+    common: Working,
 ) -> None:
     """Paint a small film that comes with nstd, and show both side by side; needs no network."""
-    face = Face(debug, json, quiet)
-    settings = with_machine(configured(config, face, level="warning"), device, threads)
+    settings = configured(common, machine, level="warning")
     given = {"styles": [{"image": style, "scale": STYLE_SCALE}], "network": network}
     recipe = recipe_from_options(settings, name=None, overrides=given | LOOK)
-    with reporting(face) as reporter:
+    with reporting(common) as reporter:
         reporter.doing(LOADING)
         from nstd.demo import FRAME_RATE, make_demo
 
         frames = round(seconds * FRAME_RATE)
         demo = make_demo(settings, recipe, output, reporter, frames=frames, overwrite=overwrite)
-    if json:
+    if common.json:
         print_data(_as_data(demo))
     else:
         tell(demo, style, network)

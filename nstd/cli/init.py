@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from nstd.cli.options import DebugOption, Face, JsonOption, print_data, shown
+from nstd.cli.options import Common, print_data, shown
+from nstd.cli.spread import Only
 from nstd.log import set_up_logging
 
 
@@ -18,8 +19,8 @@ def init_command(
             help="Also a systemd unit for it, nstd.service; that alone beside an nstd.yaml.",
         ),
     ] = False,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Annotated[Common, Only(("json", "debug"))],
 ) -> None:
     """Write a commented configuration, nstd.yaml, and make the folders it names: in and out.
 
@@ -27,13 +28,13 @@ def init_command(
     """
     from nstd.config.sample import begin
 
-    set_up_logging("warning", debug=Face(debug).debug)
+    set_up_logging("warning", debug=common.debug)
     made = begin(folder, service=service)
     config = shown(made.config)
     unit, watched, painted = (
         None if path is None else shown(path) for path in (made.unit, made.watched, made.painted)
     )
-    if json:
+    if common.json:
         print_data({"config": config, "unit": unit, "watched": watched, "painted": painted})
         return
     if watched is None:

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from nstd.cli import check, clean, demo, init, queue, score, service, show, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand, GroupedCommands
 from nstd.cli.options import error_data, print_data, print_event
+from nstd.cli.spread import Command, spread
 from nstd.errors import NstdError, UsageError, from_os_error
 from nstd.log import is_journal
 
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 _PAINT, _SERVE, _QUEUE, _CARE = "Paint now", "Watch folders", "The queue", "Housekeeping"
 
-_COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
+_COMMANDS: tuple[tuple[str, str, Command, str], ...] = (
     (_PAINT, "stylize", stylize.stylize_command, "Paint films and pictures."),
     (_PAINT, "demo", demo.demo_command, "Paint a small film that comes with nstd."),
     (_PAINT, "styles", styles.styles_command, "List the styles that come with nstd."),
@@ -53,10 +54,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[..., None], str], ...] = (
     (_QUEUE, "status", queue.status_command, "Say what runs, what waits, and why."),
     (_QUEUE, "jobs", queue.jobs_command, "List jobs."),
     (_QUEUE, "show", show.show_command, "Show everything of one job, or of a file."),
-    (_QUEUE, "pause", queue.pause_command, "Keep jobs from being painted."),
-    (_QUEUE, "resume", queue.resume_command, "Let paused jobs go on."),
-    (_QUEUE, "cancel", queue.cancel_command, "Give jobs up."),
-    (_QUEUE, "retry", queue.retry_command, "Queue jobs again."),
+    *((_QUEUE, name, verb.command(), verb.words) for name, verb in queue.VERBS.items()),
     (_CARE, "clean", clean.clean_command, "Show what is abandoned, and remove it if told to."),
 )
 """Group, name, function and a few words of each command, in the order of help."""
@@ -68,7 +66,7 @@ for _group, _name, _function, _words in _COMMANDS:
         short_help=_words,
         rich_help_panel=_group,
         epilog=stylize.EXAMPLES if _name == "stylize" else None,
-    )(_function)
+    )(spread(_function))
 app.add_typer(weights.app, name="weights", rich_help_panel=_CARE)
 
 

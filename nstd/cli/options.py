@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nstd.cli import completion
+from nstd.cli.spread import Only
 from nstd.config import Config, load_config
 from nstd.errors import Interrupted, NstdError, visible
 from nstd.log import set_up_logging
@@ -27,70 +28,77 @@ logger = logging.getLogger(__name__)
 GENERAL = "General"
 """The group of options that many commands have, where help shows groups."""
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help="Configuration file; else ./nstd.yaml, ./config.yaml, the XDG folder's, /etc/nstd's.",
-        rich_help_panel=GENERAL,
-    ),
-]
-DebugOption = Annotated[
-    bool,
-    typer.Option(
-        "--debug",
-        help="Log everything, and show the traceback of an error.",
-        rich_help_panel=GENERAL,
-    ),
-]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", help="Print data as JSON on standard output.", rich_help_panel=GENERAL),
-]
-JsonProgressOption = Annotated[
-    bool,
-    typer.Option(
-        "--json-progress",
-        help="Print events as JSON on standard output, one a line; the last one has the results.",
-        rich_help_panel=GENERAL,
-    ),
-]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=GENERAL)
-]
-DeviceOption = Annotated[
-    str | None,
-    typer.Option(
-        help="cpu, cuda:N (a GPU, counted from 0) or mps; the configuration's if not given.",
-        rich_help_panel=GENERAL,
-        autocompletion=completion.devices,
-    ),
-]
-ThreadsOption = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads; all if not given.", rich_help_panel=GENERAL)
-]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """What most commands are told: which configuration, and how to talk."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="Configuration file; else ./nstd.yaml, ./config.yaml, the XDG folder's,"
+            " /etc/nstd's.",
+            rich_help_panel=GENERAL,
+        ),
+    ] = None
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print data as JSON on standard output.", rich_help_panel=GENERAL
+        ),
+    ] = False
+    json_progress: Annotated[
+        bool,
+        typer.Option(
+            "--json-progress",
+            help="Print events as JSON on standard output, one a line; the last one has the"
+            " results.",
+            rich_help_panel=GENERAL,
+        ),
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=GENERAL)
+    ] = False
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Log everything, and show the traceback of an error.",
+            rich_help_panel=GENERAL,
+        ),
+    ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
-    """How a command is to talk.
+Plain = Annotated[Common, Only(("config", "debug"))]
+"""Of commands that print a line or two."""
+Telling = Annotated[Common, Only(("config", "json", "debug"))]
+"""Of commands that print what they find."""
+Working = Annotated[Common, Only(("config", "json", "quiet", "debug"))]
+"""Of commands that take a while."""
 
-    Attributes:
-        debug: Log everything.
-        json: Print what comes of it as JSON.
-        quiet: Show no progress.
-        events: Print progress and what comes of it as JSON, a line each.
-    """
 
-    debug: bool
-    json: bool = False
-    quiet: bool = False
-    events: bool = False
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Where and how to compute, instead of what the configuration says."""
+
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="cpu, cuda:N (a GPU, counted from 0) or mps; the configuration's if not given.",
+            rich_help_panel=GENERAL,
+            autocompletion=completion.devices,
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads; all if not given.", rich_help_panel=GENERAL),
+    ] = None
 
 
 def configured(
-    path: Path | None,
-    face: Face,
+    common: Common,
+    machine: Machine | None = None,
     *,
     level: str | None = None,
     needed: bool = False,
@@ -99,8 +107,8 @@ def configured(
     """Read the configuration and set up logging as it says.
 
     Args:
-        path: Of `--config`.
-        face: How to talk.
+        common: Which one, and how to talk.
+        machine: Where to compute; None for what the configuration says.
         level: Least severity to log, instead of the configuration's.
         needed: Whether the command can do nothing without one: else another program's
             `config.yaml` in the working folder is passed over, with a note.
@@ -109,22 +117,17 @@ def configured(
     Raises:
         ConfigError: Something in the configuration is wrong.
     """
-    config = load_config(path, needed=needed)
-    if config.ignored is not None and not face.quiet:
+    config = load_config(common.config, needed=needed)
+    if config.ignored is not None and not common.quiet:
         note(f"{shown(config.ignored)} is not nstd's, and is left alone")
-    set_up_logging(level or config.log_level, debug=face.debug, dated=dated)
-    if not face.quiet:
+    set_up_logging(level or config.log_level, debug=common.debug, dated=dated)
+    if not common.quiet:
         logging.getLogger("nstd.network").setLevel(min(logging.INFO, logging.root.level))
-    return config
-
-
-def with_machine(config: Config, device: str | None, threads: int | None) -> Config:
-    """The configuration with what `--device` and `--threads` say, where they are given."""
     update: dict[str, Any] = {}
-    if device is not None:
-        update["devices"] = (device,)
-    if threads is not None:
-        update["threads"] = threads
+    if machine is not None and machine.device is not None:
+        update["devices"] = (machine.device,)
+    if machine is not None and machine.threads is not None:
+        update["threads"] = machine.threads
     return config.model_copy(update=update)
 
 
@@ -145,21 +148,21 @@ def print_data(data: Any) -> None:
     sys.stdout.write(_as_json(data, indent=2))
 
 
-def report(results: Sequence["Result"], face: Face, recipe: "RecipeOf | None" = None) -> None:
+def report(results: Sequence["Result"], common: Common, recipe: "RecipeOf | None" = None) -> None:
     """Tell what became of each input; ends the command by the worst of them.
 
     Args:
         results: Of each.
-        face: How to talk.
+        common: How to talk.
         recipe: Gives the name of a job's recipe; None for what the job's identity says.
 
     Raises:
         Exit: With code 1, or the error's own code where there was one input.
     """
     rows = [_as_data(result, recipe or _named) for result in results]
-    if face.events:
+    if common.json_progress:
         print_event({"event": "ended", "results": rows})
-    elif face.json:
+    elif common.json:
         print_data(rows)
     failed = [result for result in results if result.error is not None]
     for result in results:
@@ -174,12 +177,12 @@ def report(results: Sequence["Result"], face: Face, recipe: "RecipeOf | None" = 
                 f"{shown(result.target)} was painted before, and is not there any more. "
                 f"`nstd add --again` queues {shown(result.source)} anew.\n"
             )
-        elif not (face.json or face.events):
+        elif not (common.json or common.json_progress):
             sys.stdout.write(f"{shown(result.target)}\n")
-    if not (results or face.quiet):
+    if not (results or common.quiet):
         sys.stderr.write("There is nothing to paint\n")
     kept = [result for result in results if result.kept and not result.gone]
-    if kept and not face.quiet:
+    if kept and not common.quiet:
         were = "was" if len(kept) == 1 else "were"
         count = f"{len(kept)} of {len(results)} " if len(results) > 1 else "It "
         left = "is left as it is" if len(kept) == 1 else "are left as they are"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from nstd.cli.options import Face, print_event
+from nstd.cli.options import Common, print_event
 from nstd.config.words import duration_text
 from nstd.errors import Interrupted, visible
 from nstd.ledger.job import Job
@@ -37,10 +37,10 @@ class Reporter:
     from an earlier one are passed by in moments.
     """
 
-    def __init__(self, face: Face) -> None:
+    def __init__(self, common: Common) -> None:
         console = Console(stderr=True)
-        self._events = face.events
-        self._quiet = face.quiet or face.events
+        self._events = common.json_progress
+        self._quiet = common.quiet or common.json_progress
         self._live = console.is_terminal and not self._quiet
         self._progress = Progress(
             TextColumn("{task.fields[name]}", markup=False),
@@ -238,9 +238,9 @@ class Reporter:
 
 
 @contextmanager
-def reporting(face: Face) -> Iterator[Reporter]:
+def reporting(common: Common) -> Iterator[Reporter]:
     """A reporter that SIGINT and SIGTERM stop; a second signal ends the process at once."""
-    with Reporter(face) as reporter:
+    with Reporter(common) as reporter:
 
         def handle(number: int, frame: FrameType | None) -> None:
             del frame

@@ -1,9 +1,10 @@
-"""The queue: `add`, `status`, `jobs`, `show`, `retry`, `cancel`, `pause`, `resume`."""
+"""The queue: `add`, `status`, `jobs`, and the verbs that steer jobs: one table."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,37 +18,108 @@ from nstd.cli.listing import (
     print_table,
     standing,
 )
-from nstd.cli.options import (
-    ConfigOption,
-    DebugOption,
-    Face,
-    JsonOption,
-    configured,
-    note,
-    print_data,
-    shown,
-)
+from nstd.cli.options import Common, Telling, configured, note, print_data, shown
+from nstd.cli.spread import Command
 from nstd.config import Config, find_config
 from nstd.errors import ConfigError, UsageError, visible
 from nstd.ledger.job import JobState
 from nstd.log import set_up_logging
+from nstd.submit import control
+from nstd.submit.control import Answer
 
 if TYPE_CHECKING:
     from nstd.errors import NstdError
     from nstd.submit.add import Added
-    from nstd.submit.control import Answer
 
 
-WAITING = (JobState.QUEUED, JobState.RUNNING)
-CANCELABLE = (*WAITING, JobState.FAILED)
-AGAIN = (JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED)
-"""Jobs that a verb is offered for when its numbers are completed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """A command that does one thing to jobs by their numbers, or to every job of a kind.
+
+    Attributes:
+        does: Does it; of `nstd.submit.control`.
+        words: What it is, in the list of commands.
+        help: What it does.
+        offered: Completes the numbers.
+        flag: The option for every job of a kind.
+        flag_help: Of which kind.
+    """
+
+    does: Callable[..., list[Answer]]
+    words: str
+    help: str
+    offered: completion.Completer
+    flag: str
+    flag_help: str
+
+    def command(self) -> Command:
+        """The command itself."""
+
+        def command(
+            jobs: Annotated[
+                list[int] | None,
+                typer.Argument(
+                    metavar="JOB",
+                    help="Their numbers, as `nstd jobs` lists them.",
+                    autocompletion=self.offered,
+                ),
+            ] = None,
+            every: Annotated[bool, typer.Option(self.flag, help=self.flag_help)] = False,
+            *,
+            common: Telling,
+        ) -> None:
+            settings = queue_of(common, changes=True)
+            if not (jobs or every):
+                raise UsageError("No job is named", f"Give its number, or {self.flag}")
+            _tell(settings, self.does(settings, jobs or [], every=every), json=common.json)
+
+        command.__doc__ = self.help
+        return command
 
 
-def _numbers(offered: completion.Completer) -> Any:
-    return typer.Argument(
-        metavar="JOB", help="Their numbers, as `nstd jobs` lists them.", autocompletion=offered
-    )
+_WAITING = (JobState.QUEUED, JobState.RUNNING)
+
+VERBS = {
+    "pause": Verb(
+        does=control.pause,
+        words="Keep jobs from being painted.",
+        help="Keep jobs from being painted; one that runs stops, and keeps its painted frames.",
+        offered=completion.jobs(*_WAITING, paused=False),
+        flag="--all",
+        flag_help="Every job that waits or runs.",
+    ),
+    "resume": Verb(
+        does=control.resume,
+        words="Let paused jobs go on.",
+        help="Let paused jobs go on where they stopped.",
+        offered=completion.jobs(*_WAITING, paused=True),
+        flag="--all",
+        flag_help="Every job that is paused.",
+    ),
+    "cancel": Verb(
+        does=control.cancel,
+        words="Give jobs up.",
+        help="""Give jobs up with all that is painted of them; `nstd retry` begins them anew.
+
+        One that runs stops within moments. `nstd pause` keeps what is painted. One that failed is
+        dismissed: `nstd status` tells of it no more, and nothing tries it again by itself.
+        """,
+        offered=completion.jobs(*_WAITING, JobState.FAILED),
+        flag="--failed",
+        flag_help="Dismiss all that failed.",
+    ),
+    "retry": Verb(
+        does=control.retry,
+        words="Queue jobs again.",
+        help="Queue jobs again that failed or were canceled, or end the waiting of queued ones.",
+        offered=completion.jobs(
+            JobState.FAILED, JobState.CANCELED, JobState.VANISHED, JobState.QUEUED
+        ),
+        flag="--failed",
+        flag_help="Every job that failed.",
+    ),
+}
+"""The commands that steer jobs, by name, in the order of help."""
 
 
 def add_command(
@@ -77,14 +149,13 @@ def add_command(
     priority: Annotated[
         int | None, typer.Option(help="A whole number: higher is sooner; usually 0.")
     ] = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """Queue films and pictures with the daemon: of a watched folder, or with --recipe and -o."""
     from nstd.submit.add import Wish, add
 
-    settings = queue_of(config, Face(debug), adds=True)
+    settings = queue_of(common, adds=True)
     wish = Wish(
         recipes=tuple(recipe or ()),
         output=output,
@@ -93,26 +164,22 @@ def add_command(
         priority=priority,
     )
     added = add(settings, paths, wish)
-    if json:
+    if common.json:
         print_data([added_data(one) for one in added])
     for one in added:
-        _tell_added(one, json=json)
+        _tell_added(one, json=common.json)
     _say_who_works(settings, [one.job for one in added if one.new])
     _end([one.error for one in added if one.error is not None], len(added))
 
 
-def status_command(
-    config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
-) -> None:
+def status_command(common: Telling) -> None:
     """Show at one look what runs, what waits, and why.
 
     That is the queue of `nstd run` and `nstd batch`; `nstd stylize` tells by itself how far it is.
     """
-    from nstd.submit.control import overview
-
-    settings = queue_of(config, Face(debug))
-    found = overview(settings)
-    if json:
+    settings = queue_of(common)
+    found = control.overview(settings)
+    if common.json:
         print_data(overview_data(found, settings))
     else:
         typer.echo(overview_text(found, settings))
@@ -131,16 +198,13 @@ def jobs_command(
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="At most so many of them.")
     ] = 50,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """List jobs, the newest first: the queue of `nstd run` and `nstd batch`."""
-    from nstd.submit.control import list_jobs
-
-    settings = queue_of(config, Face(debug))
-    found = list_jobs(settings, state or None, limit)
-    if json:
+    settings = queue_of(common)
+    found = control.list_jobs(settings, state or None, limit)
+    if common.json:
         print_data([job_data(job) for job in found])
     elif found:
         print_table(found)
@@ -148,75 +212,14 @@ def jobs_command(
         typer.echo("There are none", err=True)
 
 
-def retry_command(
-    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*AGAIN))] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Every job that failed.")] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Queue jobs again that failed or were canceled, or end the waiting of queued ones."""
-    from nstd.submit.control import retry
-
-    settings = queue_of(config, Face(debug), changes=True)
-    _tell(settings, retry(settings, jobs or [], failed=failed), json=json)
-
-
-def cancel_command(
-    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*CANCELABLE))] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Dismiss all that failed.")] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Give jobs up with all that is painted of them; `nstd retry` begins them anew.
-
-    One that runs stops within moments. `nstd pause` keeps what is painted. One that failed is
-    dismissed: `nstd status` tells of it no more, and nothing tries it again by itself.
-    """
-    from nstd.submit.control import cancel
-
-    settings = queue_of(config, Face(debug), changes=True)
-    _tell(settings, cancel(settings, jobs or [], failed=failed), json=json)
-
-
-def pause_command(
-    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*WAITING, paused=False))] = None,
-    all_jobs: Annotated[bool, typer.Option("--all", help="Every job that waits or runs.")] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Keep jobs from being painted; one that runs stops, and keeps its painted frames."""
-    from nstd.submit.control import pause
-
-    settings = queue_of(config, Face(debug), changes=True)
-    _tell(settings, pause(settings, jobs or [], all_jobs=all_jobs), json=json)
-
-
-def resume_command(
-    jobs: Annotated[list[int] | None, _numbers(completion.jobs(*WAITING, paused=True))] = None,
-    all_jobs: Annotated[bool, typer.Option("--all", help="Every job that is paused.")] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Let paused jobs go on where they stopped."""
-    from nstd.submit.control import resume
-
-    settings = queue_of(config, Face(debug), changes=True)
-    _tell(settings, resume(settings, jobs or [], all_jobs=all_jobs), json=json)
-
-
-def queue_of(path: Path | None, face: Face, *, adds: bool = False, changes: bool = False) -> Config:
+def queue_of(common: Common, *, adds: bool = False, changes: bool = False) -> Config:
     """The configuration, with the folders of the queue that is meant; see `locate`.
 
     Whoever steers the queue needs no more of the file than where that is: one that is broken, or
     cannot be read, does not lock them out of an nstd that runs.
 
     Args:
-        path: Of `--config`.
-        face: How to talk.
+        common: Which configuration, and how to talk.
         adds: Whether the command needs the file, and leaves files of its own.
         changes: Whether the command must not meet another queue than was meant.
 
@@ -228,8 +231,8 @@ def queue_of(path: Path | None, face: Face, *, adds: bool = False, changes: bool
     from nstd.submit.locate import locate, locate_running
 
     try:
-        config = configured(path, face, level="warning", needed=adds)
-        found = locate(config, named=path is not None, leaves_files=adds)
+        config = configured(common, level="warning", needed=adds)
+        found = locate(config, named=common.config is not None, leaves_files=adds)
         guessed = config.source is None and found.config.state_dir != config.state_dir
         if guessed and found.others and (adds or changes):
             raise UsageError(
@@ -238,11 +241,11 @@ def queue_of(path: Path | None, face: Face, *, adds: bool = False, changes: bool
                 "Name the file of the one that is meant with --config",
             )
     except ConfigError as error:
-        broken = path or find_config()
+        broken = common.config or find_config()
         running = None if adds or broken is None else locate_running(broken)
         if running is None:
             raise
-        set_up_logging("warning", debug=face.debug)
+        set_up_logging("warning", debug=common.debug)
         first, *more = error.problem.splitlines()
         also = f" (and {len(more)} more faults)" if more else ""
         note(f"{first}{also}. This is the queue of the nstd that runs")
@@ -254,7 +257,7 @@ def queue_of(path: Path | None, face: Face, *, adds: bool = False, changes: bool
     return found.config
 
 
-def _tell(config: Config, answers: Sequence["Answer"], *, json: bool) -> None:
+def _tell(config: Config, answers: Sequence[Answer], *, json: bool) -> None:
     """Say what became of each job, and end with the code of what was refused."""
     if json:
         print_data([answer_data(answer) for answer in answers])
@@ -288,10 +291,8 @@ def _tell_added(one: "Added", *, json: bool) -> None:
 
 def _say_who_works(config: Config, jobs: Sequence[object]) -> None:
     """Where nobody takes what is queued, that is said: else one would wait for ever."""
-    from nstd.submit.control import is_worked_on
-
     queued = any(getattr(job, "state", None) is JobState.QUEUED for job in jobs)
-    if queued and not is_worked_on(config):
+    if queued and not control.is_worked_on(config):
         typer.echo(
             f"No nstd works on {config.state_dir}: this waits for `nstd run` or `nstd batch`",
             err=True,

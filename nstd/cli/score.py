@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nstd.cli import completion
-from nstd.cli.options import (
-    ConfigOption,
-    DebugOption,
-    DeviceOption,
-    Face,
-    JsonOption,
-    QuietOption,
-    ThreadsOption,
-    configured,
-    print_data,
-    shown,
-    with_machine,
-)
-from nstd.cli.stylize import parse_style
+from nstd.cli.keys import parse_style
+from nstd.cli.options import Common, Machine, Working, configured, print_data, shown
 from nstd.config import Config, recipe_from_options
 from nstd.errors import UsageError
 from nstd.style.recipe import StyleRecipe
@@ -32,9 +21,10 @@ NETWORK = "pocket"
 """Wherever it runs, so that scores of different machines can be compared."""
 
 
-def score_command(
-    film: Annotated[Path, typer.Argument(metavar="FILM", help="The painted film.")],
-    source: Annotated[Path, typer.Option(help="The film that it was painted from.")],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is measured, and what comes of it."""
+
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,86 +34,88 @@ def score_command(
             help="Measure style and content loss too, by these; as it was painted.",
             autocompletion=completion.styles,
         ),
-    ] = None,
+    ] = None
     network: Annotated[
         str | None,
         typer.Option(
             help=f"What measures them; {NETWORK} unless given.",
             autocompletion=completion.networks,
         ),
-    ] = None,
+    ] = None
     first: Annotated[
         int | None,
         typer.Option(min=0, help="Of a part: the number of the source's frame it begins with."),
-    ] = None,
+    ] = None
     segment_frames: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Frames in a segment, as it was painted; where they meet is looked at.",
         ),
-    ] = None,
+    ] = None
     plot: Annotated[
         Path | None, typer.Option(help="Draw curves along the film, such as score.png.")
-    ] = None,
+    ] = None
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a plot that is there.")
-    ] = False,
+    ] = False
     accept_truncated: Annotated[
         bool,
         typer.Option("--accept-truncated", help="Score what is there of films that are cut off."),
-    ] = False,
-    device: DeviceOption = None,
-    threads: ThreadsOption = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
+    ] = False
+
+
+def score_command(
+    film: Annotated[Path, typer.Argument(metavar="FILM", help="The painted film.")],
+    source: Annotated[Path, typer.Option(help="The film that it was painted from.")],
+    asked: Asked,
+    machine: Machine,
+    common: Working,
 ) -> None:
     """Measure how a painted film holds together: flicker, sharpness, drift, seams, style."""
-    face = Face(debug, json, quiet)
-    settings = with_machine(configured(config, face, level="warning"), device, threads)
-    recipe = _recipe(settings, style, network)
+    settings = configured(common, machine, level="warning")
+    recipe = _recipe(settings, asked)
     # Not before here: what is wrong with the options shows at once.
     from nstd.scoring import as_data, as_text, draw_score, require_writable, score_film
 
-    if plot is not None:
-        require_writable(plot, overwrite=overwrite)
-    with _progress(face) as measured:
+    if asked.plot is not None:
+        require_writable(asked.plot, overwrite=asked.overwrite)
+    with _progress(common) as measured:
         score, films = score_film(
             settings,
             film,
             source,
-            first=first,
+            first=asked.first,
             recipe=recipe,
-            segment_frames=segment_frames,
-            accept_truncated=accept_truncated,
+            segment_frames=asked.segment_frames,
+            accept_truncated=asked.accept_truncated,
             measured=measured,
         )
-    if plot is not None:
-        draw_score(score, plot, overwrite=overwrite)
-    if json:
-        names = {"film": film, "source": source, "plot": plot}
+    if asked.plot is not None:
+        draw_score(score, asked.plot, overwrite=asked.overwrite)
+    if common.json:
+        names = {"film": film, "source": source, "plot": asked.plot}
         paths = {name: None if path is None else shown(path) for name, path in names.items()}
         print_data(paths | as_data(score, films))
     else:
         typer.echo(as_text(score, films), nl=False)
-        if plot is not None:
-            typer.echo(shown(plot))
+        if asked.plot is not None:
+            typer.echo(shown(asked.plot))
 
 
-def _recipe(config: Config, styles: list[str] | None, network: str | None) -> StyleRecipe | None:
+def _recipe(config: Config, asked: Asked) -> StyleRecipe | None:
     """What style and content loss are measured by, or None."""
-    if styles:
-        wanted = {"styles": [parse_style(one) for one in styles], "network": network or NETWORK}
+    if asked.style:
+        styles = [parse_style(one) for one in asked.style]
+        wanted = {"styles": styles, "network": asked.network or NETWORK}
         return recipe_from_options(config, name=None, overrides=wanted)
-    if network is not None:
+    if asked.network is not None:
         raise UsageError("--network measures style, and there is none", "Name one with --style")
     return None
 
 
 @contextmanager
-def _progress(face: Face) -> Iterator[Callable[[int, int], None]]:
+def _progress(common: Common) -> Iterator[Callable[[int, int], None]]:
     """Shows on a terminal how many frames are done."""
     console = Console(stderr=True)
     progress = Progress(
@@ -133,7 +125,7 @@ def _progress(face: Face) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=face.quiet or not console.is_terminal,
+        disable=common.quiet or not console.is_terminal,
     )
     with progress:
         task = progress.add_task("", total=None)

@@ -8,7 +8,7 @@ import typer
 
 from nstd.cli import completion
 from nstd.cli.listing import details_data, details_text, file_text
-from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
+from nstd.cli.options import Telling, configured, print_data
 from nstd.cli.queue import queue_of
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ def show_command(
             autocompletion=completion.jobs(),
         ),
     ],
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """Show everything of one job: paths, state, recipe, segments, history.
 
@@ -35,15 +34,15 @@ def show_command(
     if re.fullmatch(r"\d{1,18}", job):
         from nstd.submit.control import details
 
-        found = details(queue_of(config, Face(debug)), int(job))
-        if json:
+        found = details(queue_of(common), int(job))
+        if common.json:
             print_data(details_data(found))
         else:
             typer.echo(details_text(found))
         return
-    settings = configured(config, Face(debug), level="warning")
+    settings = configured(common, level="warning")
     facts = _facts(settings, Path(job))
-    if json:
+    if common.json:
         print_data(facts)
     else:
         typer.echo(file_text(facts))

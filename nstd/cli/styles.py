@@ -6,16 +6,7 @@ from typing import Annotated
 
 import typer
 
-from nstd.cli.options import (
-    ConfigOption,
-    DebugOption,
-    Face,
-    JsonOption,
-    configured,
-    note,
-    print_data,
-    shown,
-)
+from nstd.cli.options import Telling, configured, note, print_data, shown
 from nstd.errors import ConfigError
 from nstd.gallery import list_styles
 
@@ -31,21 +22,20 @@ def styles_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a sheet that is there.")
     ] = False,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """List the styles that ship; each can be named wherever a style image can."""
     try:
-        configured(config, Face(debug), level="warning")
+        configured(common, level="warning")
     except ConfigError as error:
-        if config is not None:
+        if common.config is not None:
             raise
         note(f"{error.problem.splitlines()[0]}; what ships needs no configuration")
     if sheet is not None:
         _write_sheet(sheet, overwrite=overwrite)
     styles = list_styles()
-    if json:
+    if common.json:
         print_data(
             [
                 {"name": one.name, "description": one.description, "path": shown(one.path)}

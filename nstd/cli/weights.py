@@ -16,7 +16,8 @@ from rich.progress import (
 )
 
 from nstd.cli import completion
-from nstd.cli.options import ConfigOption, DebugOption, Face, JsonOption, configured, print_data
+from nstd.cli.options import Plain, Telling, configured, print_data
+from nstd.cli.spread import spread
 from nstd.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,15 +27,14 @@ app = typer.Typer(help="Networks: list, fetch, import, verify.", no_args_is_help
 
 
 @app.command("list")
-def list_command(
-    config: ConfigOption = None, json: JsonOption = False, debug: DebugOption = False
-) -> None:
+@spread
+def list_command(common: Telling) -> None:
     """Show the networks at hand, and how to get the others."""
     from nstd.weights.catalog import list_weights
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = configured(common, level="warning")
     entries = list_weights(settings.cache_dir)
-    if json:
+    if common.json:
         print_data([_as_data(entry) for entry in entries])
         return
     for entry in entries:
@@ -42,6 +42,7 @@ def list_command(
 
 
 @app.command("fetch")
+@spread
 def fetch_command(
     name: Annotated[
         str,
@@ -57,13 +58,13 @@ def fetch_command(
             help="Another place that has the same file; its hash is checked all the same."
         ),
     ] = None,
-    config: ConfigOption = None,
-    debug: DebugOption = False,
+    *,
+    common: Plain,
 ) -> None:
     """Download a network's weights, check them and keep what is used (575 MB become 52 MB)."""
     from nstd.weights.fetch import fetch_vgg19
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = configured(common, level="warning")
     if name != "vgg19":
         raise UsageError(f"There is no network {name} to fetch", "vgg19 can be fetched")
     columns = (
@@ -84,6 +85,7 @@ def fetch_command(
 
 
 @app.command("import")
+@spread
 def import_command(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="A .pth or .safetensors file.")],
     name: Annotated[str | None, typer.Option(help="Name to use in recipes.")] = None,
@@ -94,13 +96,13 @@ def import_command(
             autocompletion=completion.words("torchvision", "gatys", "jcjohnson", "nstd"),
         ),
     ] = None,
-    config: ConfigOption = None,
-    debug: DebugOption = False,
+    *,
+    common: Plain,
 ) -> None:
     """Take a weights file that you have; no code in it is ever run."""
     from nstd.weights.convert import LAYOUTS, KeyLayout, import_weights
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = configured(common, level="warning")
     known: dict[str, KeyLayout] = {str(one): one for one in LAYOUTS}
     if layout is not None and layout not in known:
         raise UsageError(f"There is no layout {layout}", f"Choose one of {', '.join(LAYOUTS)}")
@@ -109,6 +111,7 @@ def import_command(
 
 
 @app.command("verify")
+@spread
 def verify_command(
     network: Annotated[
         str,
@@ -116,16 +119,15 @@ def verify_command(
             metavar="NETWORK", help="Its name, or its file.", autocompletion=completion.weights
         ),
     ],
-    config: ConfigOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    common: Telling,
 ) -> None:
     """Read a network's weights whole, and compare them with their checksum."""
     from nstd.weights.catalog import verify_weights
 
-    settings = configured(config, Face(debug), level="warning")
+    settings = configured(common, level="warning")
     entry = verify_weights(network, settings.cache_dir)
-    if json:
+    if common.json:
         print_data(_as_data(entry))
     else:
         typer.echo(_line(entry))

@@ -1,8 +1,12 @@
-"""Sections made of what frozen values say of their own fields: see `nstd.style.keys`."""
+"""Sections that are made of others, so that each key is written once.
+
+Of frozen values, by what these say of their own fields (see `nstd.style.keys`); and of sections,
+for the places that say some things otherwise.
+"""
 
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import create_model
@@ -44,6 +48,18 @@ class HeldSection(Section):
         """The keys that are given, with what is frozen of their values."""
         values = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {name: _frozen(value) for name, value in values if value is not None}
+
+
+def overriding(section: type[Section], name: str) -> type[Section]:
+    """A section with the keys of another; one that is not given is None.
+
+    Args:
+        section: The other.
+        name: Of the new one.
+    """
+    hints = get_type_hints(section, include_extras=True)
+    keys: dict[str, Any] = {key: (hints[key] | None, None) for key in section.model_fields}
+    return create_model(name, __base__=Section, **keys)
 
 
 def _frozen(value: Any) -> Any:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nstd.config.keys import overriding
 from nstd.config.values import Section, Switch, WholeNumber
+from nstd.config.words import either
 from nstd.media.write.codecs import (
     CODECS,
     PICTURE_SEGMENTS,
@@ -26,22 +28,10 @@ else:  # what the tables have
     ContainerName = Literal[tuple(CONTAINERS)]
     ProfileName = Literal[("auto", *(one for codec in CODECS.values() for one in codec.profiles))]
 
-Depth = Literal["auto"] | WholeNumber
-Quality = Annotated[WholeNumber, Field(ge=0)]
-
-
-class OutputOverride(Section):
-    """What one folder or batch entry encodes otherwise. A key that is not given is None."""
-
-    codec: CodecName | None = None
-    quality: Quality | None = None
-    preset: Preset | None = None
-    container: ContainerName | None = None
-    profile: ProfileName | None = None
-    depth: Depth | None = None
-    provenance: Switch | None = None
-    encoder: EncoderKind | None = None
-    sound: Sound | None = None
+_FILMS = [name for name in CONTAINERS if name not in PICTURES]
+_ANIMATIONS = [name for name, one in PICTURES.items() if one.animation]
+_NUMBERED = [name for name, one in PICTURES.items() if not one.animation]
+_PROFILES = [f"{name} ({', '.join(one.profiles)})" for name, one in CODECS.items() if one.profiles]
 
 
 def _usual_container(data: dict[str, Any]) -> str:
@@ -53,29 +43,40 @@ def _usual_quality(data: dict[str, Any]) -> int:
 
 
 class OutputConfig(Section):
-    """How films are encoded; the keys of `EncodeSettings`, but for the plan's threads.
+    """How films are encoded; the keys of `EncodeSettings`, but for the plan's threads."""
 
-    Attributes:
-        codec: Of the film.
-        quality: The codec's rate factor; smaller is better and larger.
-        preset: Slower is smaller.
-        container: Of the film.
-        profile: The codec's, by name; None for what the film needs.
-        depth: Bits of a component; None for the codec's usual ones.
-        encoder: "nvenc" for NVIDIA's, where it works.
-        provenance: The film says how it was painted.
-        sound: Whether sound is encoded again that does not play everywhere, or copied.
-    """
-
-    codec: CodecName = "h264"
-    quality: Quality = Field(default_factory=_usual_quality)
-    preset: Preset = "medium"
-    container: ContainerName = Field(default_factory=_usual_container)
-    profile: ProfileName = "auto"
-    depth: Depth = "auto"
-    provenance: Switch = True
-    encoder: EncoderKind = "software"
-    sound: Sound = "compatible"
+    codec: CodecName = Field(default="h264", description=f"{either(CODECS)}.")
+    quality: Annotated[WholeNumber, Field(ge=0)] = Field(
+        default_factory=_usual_quality,
+        description="Rate factor on the codec's own scale: 0 is best and largest.",
+    )
+    preset: Preset = Field(
+        default="medium",
+        description="Speed against size: ultrafast to veryslow.",
+    )
+    container: ContainerName = Field(
+        default_factory=_usual_container,
+        description=f"{either(_FILMS)}; {either(_ANIMATIONS)}; {either(_NUMBERED)} for numbered"
+        " pictures; that of -o if it names one.",
+    )
+    profile: ProfileName = Field(default="auto", description=f"Of {either(_PROFILES)}.")
+    depth: Literal["auto"] | WholeNumber = Field(
+        default="auto",
+        description="Bits of a color: 8 or 10; ffv1 also has 16.",
+    )
+    provenance: Switch = Field(
+        default=True,
+        description="yes or no: the film says how it was painted; see nstd show FILE.",
+    )
+    encoder: EncoderKind = Field(
+        default="software",
+        description="software, or nvenc: NVIDIA's where it works, which is faster and larger.",
+    )
+    sound: Sound = Field(
+        default="compatible",
+        description="compatible: what does not play in Chromium and ffmpeg 5.1 is encoded again;"
+        " copy: what the container holds stays as it is.",
+    )
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Self:
@@ -104,7 +105,7 @@ class OutputConfig(Section):
             raise ValueError(f"there is no {self.container} of {self.depth} bits; use {known}")
         return self
 
-    def overridden(self, override: OutputOverride) -> "OutputConfig":
+    def overridden(self, override: "OutputOverride") -> "OutputConfig":
         """This, with the keys of `override`.
 
         Another codec starts from its own usual quality and container: a quality is on its codec's
@@ -131,3 +132,9 @@ class OutputConfig(Section):
         """Profile and depth; None where they are "auto"."""
         given = {"profile": self.profile, "depth": self.depth}
         return {key: None if value == "auto" else value for key, value in given.items()}
+
+
+if TYPE_CHECKING:
+    OutputOverride = Section
+else:
+    OutputOverride = overriding(OutputConfig, "OutputOverride")

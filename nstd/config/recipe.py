@@ -138,7 +138,10 @@ class RecipeConfig(_RecipeKeys):
             min_length=1, max_length=MOST_STYLES, validation_alias=AliasChoices("styles", "style")
         ),
     ]
-    strength: Strength | None = None
+    strength: Strength | None = Field(
+        default=None,
+        description="How far from the film: subtle, normal or strong.",
+    )
     size: Annotated[int | str, PlainValidator(as_size)] | None = None
     temporal: Annotated[TemporalConfig, BeforeValidator(_temporal)] | None = None
     levels: (

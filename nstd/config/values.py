@@ -235,23 +235,21 @@ def _network(value: object, info: ValidationInfo) -> str:
     return str(existing_file(as_path(text, info)))
 
 
-def one_of(names: Sequence[str], kind: str = "") -> BeforeValidator:
-    """Takes one of these words, and names the nearest for any other.
+def one_of(names: Sequence[str], kind: str) -> BeforeValidator:
+    """Takes one of many names, and tells of the nearest where another is given.
 
     Args:
-        names: The words.
-        kind: What each is called, where they are too many to be listed: the first and the last are.
+        names: All of them, in order: where none is near, the first and the last are told.
+        kind: What each is called, as in "layer of VGG-19".
     """
 
     def check(value: object) -> object:
         if isinstance(value, str) and value in names:
             return value
         near = nearest(value, names) if isinstance(value, str) else None
-        hint = "" if near is None else f"; did you mean “{near}”?"
-        if not kind:
-            raise ValueError(f"{quote(value)} is none of {', '.join(names)}{hint}")
-        hint = hint or f"; they are {names[0]} to {names[-1]}"
-        raise ValueError(f"{quote(value)} is no {kind}{hint}")
+        known = f"they are {names[0]} to {names[-1]}"
+        hint = known if near is None else f"did you mean “{near}”?"
+        raise ValueError(f"{quote(value)} is no {kind}; {hint}")
 
     return BeforeValidator(check)
 

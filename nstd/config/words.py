@@ -36,6 +36,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(names)}" if names else ""
 
 
+def either(words: Iterable[str]) -> str:
+    """Some words as a choice: a, b or c."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def quote(value: object) -> str:
     """A value as shown in a message: short, on one line, with nothing a terminal would obey."""
     match value:

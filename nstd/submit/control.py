@@ -184,13 +184,13 @@ def details(config: Config, number: int) -> Details:
         return Details(store.get(number), store.segments(number), store.events(number))
 
 
-def retry(config: Config, numbers: Sequence[int], *, failed: bool = False) -> list[Answer]:
+def retry(config: Config, numbers: Sequence[int], *, every: bool = False) -> list[Answer]:
     """Queue jobs again that are over, or end the waiting of queued ones.
 
     Args:
         config: For the ledger.
         numbers: The jobs'.
-        failed: Every failed job too, unless its film was queued anew since.
+        every: Every failed job too, unless its film was queued anew since.
 
     Raises:
         UsageError: Nothing is named.
@@ -200,7 +200,7 @@ def retry(config: Config, numbers: Sequence[int], *, failed: bool = False) -> li
         latest = [(job, store.find(job.request.key)) for job in store.jobs({JobState.FAILED})]
         return [job for job, newest in latest if newest is not None and newest.id == job.id]
 
-    return _each(config, numbers, _retry, chosen if failed else None, "--failed")
+    return _each(config, numbers, _retry, chosen if every else None)
 
 
 def _retry(store: JobStore, number: int) -> Job:
@@ -214,7 +214,7 @@ def _retry(store: JobStore, number: int) -> Job:
     return store.retry(number, found=found)
 
 
-def cancel(config: Config, numbers: Sequence[int], *, failed: bool = False) -> list[Answer]:
+def cancel(config: Config, numbers: Sequence[int], *, every: bool = False) -> list[Answer]:
     """Cancel jobs that wait or run, or dismiss those that failed, with all that is painted of them.
 
     A worker that paints one stops at one of its next steps.
@@ -222,7 +222,7 @@ def cancel(config: Config, numbers: Sequence[int], *, failed: bool = False) -> l
     Args:
         config: For the ledger.
         numbers: The jobs'.
-        failed: Every failed job too.
+        every: Every failed job too.
 
     Raises:
         UsageError: Nothing is named.
@@ -231,16 +231,16 @@ def cancel(config: Config, numbers: Sequence[int], *, failed: bool = False) -> l
     def chosen(store: JobStore) -> list[Job]:
         return store.jobs({JobState.FAILED})
 
-    return _each(config, numbers, JobStore.cancel, chosen if failed else None, "--failed")
+    return _each(config, numbers, JobStore.cancel, chosen if every else None)
 
 
-def pause(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
+def pause(config: Config, numbers: Sequence[int], *, every: bool = False) -> list[Answer]:
     """Keep jobs from being started; one that runs stops at one of its next steps.
 
     Args:
         config: For the ledger.
         numbers: The jobs'.
-        all_jobs: Every job too that waits or runs.
+        every: Every job too that waits or runs.
 
     Raises:
         UsageError: Nothing is named.
@@ -249,11 +249,16 @@ def pause(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> 
     def chosen(store: JobStore) -> list[Job]:
         return [job for job in store.jobs({JobState.QUEUED, JobState.RUNNING}) if not job.paused]
 
-    return _each(config, numbers, JobStore.pause, chosen if all_jobs else None, "--all")
+    return _each(config, numbers, JobStore.pause, chosen if every else None)
 
 
-def resume(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) -> list[Answer]:
-    """End pauses; the arguments are those of `pause`.
+def resume(config: Config, numbers: Sequence[int], *, every: bool = False) -> list[Answer]:
+    """End pauses.
+
+    Args:
+        config: For the ledger.
+        numbers: The jobs'.
+        every: Every paused job too.
 
     Raises:
         UsageError: Nothing is named.
@@ -262,7 +267,7 @@ def resume(config: Config, numbers: Sequence[int], *, all_jobs: bool = False) ->
     def chosen(store: JobStore) -> list[Job]:
         return [job for job in store.jobs(UNFINISHED) if job.paused]
 
-    return _each(config, numbers, JobStore.resume, chosen if all_jobs else None, "--all")
+    return _each(config, numbers, JobStore.resume, chosen if every else None)
 
 
 def seconds_left(job: Job, events: Sequence[Event], now: float) -> float | None:
@@ -345,12 +350,10 @@ def _each(
     numbers: Sequence[int],
     act: Callable[[JobStore, int], Job],
     choose: Callable[[JobStore], list[Job]] | None,
-    flag: str | None,
 ) -> list[Answer]:
     """Do the same to each job; what is refused of one is no reason not to do the others."""
     if not numbers and choose is None:
-        remedy = "`nstd jobs` lists them" if flag is None else f"Give its number, or {flag}"
-        raise UsageError("No job is named", remedy)
+        raise UsageError("No job is named", "Give its number: `nstd jobs` lists them")
     if not _ledger_path(config).exists():
         return [Answer(number, None, _no_such_job(number)) for number in numbers]
     answers = []

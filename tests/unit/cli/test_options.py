@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from nstd.cli.options import Face, print_data, print_event, report, shown
+from nstd.cli.options import Common, print_data, print_event, report, shown
 from nstd.errors import DeviceError, Interrupted, NstdError, UnreadableError
 from nstd.ledger.job import Job, JobKey, JobRequest, JobState
 from nstd.work.result import Result
@@ -24,13 +24,13 @@ def failed(error: NstdError) -> Result:
 
 
 def test_targets_go_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    report([GOOD, GOOD], Face(debug=False))
+    report([GOOD, GOOD], Common())
     assert capsys.readouterr() == ("/out/a.mp4\n/out/a.mp4\n", "")
 
 
 def test_one_input_ends_it_with_its_errors_own_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as ended:
-        report([failed(DeviceError("It smokes", "Put it out"))], Face(debug=False))
+        report([failed(DeviceError("It smokes", "Put it out"))], Common())
     assert ended.value.exit_code == 69
     assert capsys.readouterr() == ("", "nstd: /in/b.mp4: It smokes. Put it out.\n")
 
@@ -39,7 +39,7 @@ def test_an_error_that_names_its_input_is_not_headed_by_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(typer.Exit):
-        report([failed(UnreadableError("/in/b.mp4 is torn", "Mend it"))], Face(debug=False))
+        report([failed(UnreadableError("/in/b.mp4 is torn", "Mend it"))], Common())
     assert capsys.readouterr() == ("", "nstd: /in/b.mp4 is torn. Mend it.\n")
 
 
@@ -58,7 +58,7 @@ def test_what_only_begins_or_looks_like_it_is_told_apart(
     source: str, problem: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit):
-        report([Result(Path(source), None, UnreadableError(problem, "Mend it"))], Face(debug=False))
+        report([Result(Path(source), None, UnreadableError(problem, "Mend it"))], Common())
     assert capsys.readouterr().err == f"nstd: {said}. Mend it.\n"
 
 
@@ -66,7 +66,7 @@ def test_of_several_inputs_some_that_fail_end_it_with_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(typer.Exit) as ended:
-        report([GOOD, failed(DeviceError("It smokes", "Put it out"))], Face(debug=False))
+        report([GOOD, failed(DeviceError("It smokes", "Put it out"))], Common())
     assert ended.value.exit_code == 1
     assert capsys.readouterr().out == "/out/a.mp4\n"
 
@@ -104,10 +104,10 @@ def test_json_has_every_result_and_nothing_else_is_printed(
         },
     ]  # fmt: skip
     with pytest.raises(typer.Exit):
-        report(results, Face(debug=False, json=True))
+        report(results, Common(json=True))
     assert json.loads(capsys.readouterr().out) == rows
     with pytest.raises(typer.Exit):
-        report(results, Face(debug=False, events=True), lambda _: None)
+        report(results, Common(json_progress=True), lambda _: None)
     (line,) = capsys.readouterr().out.splitlines()
     rows[0]["recipe"] = None
     assert json.loads(line) == {"event": "ended", "results": rows}
@@ -126,7 +126,7 @@ def test_json_has_every_result_and_nothing_else_is_printed(
 def test_what_was_there_before_is_told_from_what_was_painted(
     results: list[Result], quiet: bool, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report(results, Face(debug=False, quiet=quiet))
+    report(results, Common(quiet=quiet))
     told = capsys.readouterr()
     assert told.out.splitlines() == [str(one.target) for one in results]
     assert told.err == said
@@ -140,7 +140,7 @@ def test_a_name_that_is_no_text_is_shown_with_its_bytes() -> None:
 def test_what_was_painted_and_is_gone_is_not_said_to_be_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    report([KEPT, GONE], Face(debug=False))
+    report([KEPT, GONE], Common())
     told = capsys.readouterr()
     assert told.out == "/out/k.mp4\n"
     assert told.err == (

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from nstd.cli.options import Face
+from nstd.cli.options import Common
 from nstd.cli.progress import Reporter, reporting
 from nstd.config.words import duration_text
 from nstd.errors import Interrupted
@@ -46,7 +46,7 @@ def iterate(loss: float = 0.5, level: int = 0, step: int = 1) -> Any:
 def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         reporter.began(job(), painted=0, total=10)
         for frame in range(4):
             clock.now += LINE_SECONDS / 2
@@ -64,7 +64,7 @@ def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
 def test_of_a_film_that_is_continued_only_what_is_painted_now_tells_how_long_it_takes(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         reporter.began(job(), painted=80, total=100)
         for kept in range(80, 90):  # of the segment that was not closed
             clock.now += 0.5
@@ -83,7 +83,7 @@ def test_of_a_film_that_is_continued_only_what_is_painted_now_tells_how_long_it_
 def test_of_several_inputs_each_line_says_which_it_is_and_how_long_all_take(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         for number, name in enumerate((b"a.png", b"b.png"), 1):
             reporter.turn(number, 30)
             reporter.doing("reading the picture")
@@ -104,7 +104,7 @@ def test_of_several_inputs_each_line_says_which_it_is_and_how_long_all_take(
 def test_what_is_done_before_the_first_frame_is_said_at_once_and_not_all_too_often(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         for what, seconds in (("loading PyTorch", 5.0), ("loading the network", 0.5),
                               ("reading the film", 3.0), ("computing the style", 1.0)):  # fmt: skip
             reporter.doing(what)
@@ -121,7 +121,7 @@ def test_what_is_done_before_the_first_frame_is_said_at_once_and_not_all_too_oft
 def test_events_are_a_line_of_json_each_and_nothing_else_is_said(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False, events=True)) as reporter:
+    with Reporter(Common(json_progress=True)) as reporter:
         reporter.doing("loading PyTorch")
         reporter.turn(2, 3)
         reporter.began(job(b"\xff\n.mp4"), painted=4, total=8)
@@ -155,7 +155,7 @@ def test_on_a_terminal_the_first_thing_is_there_before_anything_is_loaded(
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         reporter.doing("loading PyTorch")
         assert "Loading PyTorch" in terminal.getvalue()
         reporter.turn(2, 30)
@@ -170,7 +170,7 @@ def test_on_a_terminal_the_first_thing_is_there_before_anything_is_loaded(
 def test_what_was_painted_now_is_told_without_what_was_kept_and_without_what_came_after(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         reporter.began(job(), painted=8, total=10)
         reporter.painted(8)  # kept, in a segment that was not closed
         clock.now += LINE_SECONDS
@@ -181,7 +181,7 @@ def test_what_was_painted_now_is_told_without_what_was_kept_and_without_what_cam
 
 
 def test_quiet_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    with Reporter(Face(debug=False, quiet=True)) as reporter:
+    with Reporter(Common(quiet=True)) as reporter:
         reporter.began(job(), painted=8, total=10)
         clock.now += LINE_SECONDS
         reporter.painted(8)
@@ -191,7 +191,7 @@ def test_quiet_is_quiet(clock: Clock, capsys: pytest.CaptureFixture[str]) -> Non
 def test_an_unknown_length_is_no_reason_to_stumble(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(Face(debug=False)) as reporter:
+    with Reporter(Common()) as reporter:
         reporter.began(job(b"\xff.mp4"), painted=0, total=0)
         clock.now += LINE_SECONDS
         reporter.painted(0)
@@ -222,7 +222,7 @@ def test_the_first_signal_asks_to_stop_and_the_second_is_left_to_the_system(
     number: signal.Signals,
 ) -> None:
     before = signal.getsignal(number)
-    with reporting(Face(debug=False, quiet=True)) as reporter:
+    with reporting(Common(quiet=True)) as reporter:
         asked = [reporter.stopping]
         signal.raise_signal(number)
         asked.append(reporter.stopping)

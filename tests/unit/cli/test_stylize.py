@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.cli.stylize import (
-    ENCODING_OPTIONS,
-    RECIPE_OPTIONS,
-    USUAL,
-    _keys,
-    parse_style,
-)
+from nstd.cli.keys import ENCODING, LOOK, READING, look_keys, parse_style
 from nstd.config import Config, recipe_from_options
 
 
@@ -52,22 +46,23 @@ def test_a_file_whose_name_ends_like_a_weight_is_taken_as_it_is(
 
 
 def test_a_weight_and_a_scale_reach_the_recipe() -> None:
-    texts = dict.fromkeys(RECIPE_OPTIONS)
+    texts = dict.fromkeys(LOOK.helps)
     recipe = recipe_from_options(
-        Config(), name=None, overrides=_keys(texts, ["impasto:2@1.5", "pastel@0.5"])
+        Config(), name=None, overrides=look_keys(texts, ["impasto:2@1.5", "pastel@0.5"])
     )
     assert [(style.weight, style.scale) for style in recipe.styles] == [(2.0, 1.5), (1.0, 0.5)]
 
 
-@pytest.mark.parametrize("name", sorted(USUAL.keys() & RECIPE_OPTIONS.keys()))
+@pytest.mark.parametrize("name", sorted(LOOK.usual))
 def test_what_the_help_calls_usual_given_changes_nothing(name: str) -> None:
     def recipe(**given: str) -> object:
-        texts = {key: given.get(key) for key in RECIPE_OPTIONS}
-        return recipe_from_options(Config(), name=None, overrides=_keys(texts, ["impasto"]))
+        texts = {key: given.get(key) for key in LOOK.helps}
+        return recipe_from_options(Config(), name=None, overrides=look_keys(texts, ["impasto"]))
 
-    assert recipe(**{name: USUAL[name]}) == recipe()
+    assert recipe(**{name: LOOK.usual[name]}) == recipe()
 
 
 def test_the_help_tells_what_is_usual_of_all_but_what_depends() -> None:
-    depends = {"content_weight", "size", "quality", "container"}
-    assert {*RECIPE_OPTIONS, *ENCODING_OPTIONS} - depends <= USUAL.keys()
+    depends = {"size", "quality", "container", "rate"}
+    for keys in (LOOK, ENCODING, READING):
+        assert keys.helps.keys() - depends == keys.usual.keys()

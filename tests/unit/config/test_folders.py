@@ -377,5 +377,5 @@ def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:
 
 def test_another_codec_changes_nothing_that_is_no_codecs() -> None:
     output = OutputConfig(provenance=False, sound="copy", preset="slow")
-    changed = output.overridden(OutputOverride(codec="h265"))
+    changed = output.overridden(OutputOverride.model_validate({"codec": "h265"}))
     assert (changed.provenance, changed.sound, changed.preset) == (False, "copy", "slow")

@@ -141,11 +141,11 @@ def test_all_means_every_job_that_waits_or_runs(config: Config, store: JobStore)
     over, waiting = queued(store, b"over", b"waiting")
     store.cancel(over)
     job = running(store, b"run")
-    paused = queue.pause(config, [], all_jobs=True)
+    paused = queue.pause(config, [], every=True)
     assert [answer.number for answer in paused] == [waiting, job.id]
     assert store.renew(job).paused
-    assert queue.pause(config, [], all_jobs=True) == []
-    resumed = queue.resume(config, [], all_jobs=True)
+    assert queue.pause(config, [], every=True) == []
+    resumed = queue.resume(config, [], every=True)
     assert [answer.number for answer in resumed] == [waiting, job.id]
     assert not store.get(waiting).paused
 
@@ -155,7 +155,7 @@ def test_failed_means_those_whose_film_was_not_queued_anew(config: Config, store
     store.fail(first, "It is torn")
     store.fail(second, "It is torn too")
     newer, _ = store.enqueue(request(b"a"), again=True)
-    answers = queue.retry(config, [], failed=True)
+    answers = queue.retry(config, [], every=True)
     assert [(one.number, one.error) for one in answers] == [(second.id, None)]
     assert store.get(second.id).state is QUEUED
     assert store.get(newer.id).state is QUEUED
@@ -203,8 +203,8 @@ def test_what_failed_is_dismissed_and_no_longer_counted(config: Config, store: J
     assert answer.job is not None
     assert (answer.job.state, answer.job.error) == (JobState.CANCELED, None)
     assert store.events(failed)[-1].reason == "Dismissed on request"
-    assert [one.number for one in queue.cancel(config, [], failed=True)] == [kept]
-    assert queue.cancel(config, [], failed=True) == []
+    assert [one.number for one in queue.cancel(config, [], every=True)] == [kept]
+    assert queue.cancel(config, [], every=True) == []
     assert overview(config).counts[JobState.FAILED] == 0
     assert store.get(waiting).state is JobState.QUEUED
     # It can be taken up again, and until then is not queued by itself.

@@ -1,0 +1,113 @@
+"""Keys of the configuration as options, and what is given for them as the configuration has it."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from nstd.cli.spread import Keys, Texts
+from nstd.config import Config, OutputConfig, output_from_options
+from nstd.config.reading import ReadingConfig
+from nstd.config.recipe import RecipeConfig
+from nstd.config.values import Section
+from nstd.errors import UsageError
+from nstd.media.write.containers import container_of
+from nstd.style.keys import hints_of, keys_of, plain_type
+from nstd.style.ladder import Level
+from nstd.style.recipe import StyleRecipe
+
+
+def _usual(value: object) -> str:
+    """A default as it would be given on the command line."""
+    if isinstance(value, Level):
+        return f"{value.long_edge}:{value.steps}"
+    if isinstance(value, tuple):
+        return ",".join(_usual(one) for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _of_section(section: type[Section], panel: str) -> Keys:
+    """The keys of a section that tells of each what it is."""
+    helps = {name: str(key.description) for name, key in section.model_fields.items()}
+    usual = {
+        name: _usual(key.default)
+        for name, key in section.model_fields.items()
+        if key.default is not None and key.default_factory is None
+    }
+    return Keys(helps, usual, panel)
+
+
+def recipe_keys_of(recipe: type[StyleRecipe], panel: str) -> Keys:
+    """The keys of a recipe, but for its style images."""
+    helps = {name: key.help for name, key in keys_of(recipe).items() if name != "styles"}
+    defaults = {one.name: one.default for one in fields(recipe) if one.name in helps}
+    usual = {name: _usual(one) for name, one in defaults.items() if one not in (None, MISSING)}
+    strength = str(RecipeConfig.model_fields["strength"].description)
+    return Keys(
+        {"strength": strength} | helps, usual | {"strength": "normal", "temporal": "flow"}, panel
+    )
+
+
+LOOK = recipe_keys_of(StyleRecipe, "Look, instead of what --recipe or the defaults say")
+ENCODING = _of_section(OutputConfig, "Encoding")
+READING = _of_section(ReadingConfig, "Reading")
+
+
+def look_keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:
+    """The recipe's keys as the configuration would have them."""
+    keys: dict[str, Any] = dict(look)
+    for name, text in look.items():
+        if text is not None and name in _LISTS:
+            keys[name] = [part.strip() for part in text.split(",")]
+    keys["styles"] = [parse_style(text) for text in styles] if styles else None
+    return keys
+
+
+def parse_style(text: str) -> dict[str, Any]:
+    """`IMAGE[:WEIGHT][@SCALE]`; a file whose name ends that way is taken as it is."""
+    marks = {":": "weight", "@": "scale"}
+    found: dict[str, Any] = {}
+    while not os.path.exists(text):  # noqa: PTH110 - Path.exists raises for a name too long
+        match = re.fullmatch(r"(.+)([:@])([0-9.eE+-]+)", text)
+        if match is None or marks[match[2]] in found:
+            break
+        text = match[1]
+        found[marks[match[2]]] = match[3]
+    return {"image": text} | found
+
+
+def require_unpainted(keys: Mapping[str, Any]) -> None:
+    """Of what a look is made of, only the size means something where nothing is painted.
+
+    Raises:
+        UsageError: Something else is given.
+    """
+    given = [key for key, value in keys.items() if value is not None and key != "size"]
+    if given:
+        option = {"styles": "--style"}.get(given[0], "--" + given[0].replace("_", "-"))
+        raise UsageError(f"--copy paints nothing, and {option} says how", "Leave out one of them")
+
+
+def encoding_of(config: Config, output: str, options: Texts) -> OutputConfig:
+    """The configuration's encoding with the options', and the container that -o names."""
+    named = None if output.endswith("/") else container_of(Path(output).suffix)
+    if options["container"] is None and named:
+        options = options | {"container": named.name}
+        if options["codec"] is None and named.codecs and config.output.codec not in named.codecs:
+            options["codec"] = named.codecs[0]
+    return output_from_options(config, options)
+
+
+def _lists(recipe: type[StyleRecipe]) -> Iterator[str]:
+    """The keys whose values are lists of texts or numbers: on the command line commas part them."""
+    for name, hint in hints_of(recipe).items():
+        kind = plain_type(hint)
+        if get_origin(kind) is tuple and not is_dataclass(get_args(kind)[0]):
+            yield name
+
+
+_LISTS = frozenset(_lists(StyleRecipe))
