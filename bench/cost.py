@@ -1,12 +1,12 @@
-"""What painting takes of memory and time, beside what is estimated before it is begun.
+"""How much memory and time painting takes, beside the estimate that is made before it begins.
 
     python bench/cost.py [--sizes 640x360,1280x720] [--networks pocket,vgg19]
 
-Paints a picture for itself on one thread of the CPU, at one level, in a fresh process each: 14
-steps of L-BFGS, whose history of 10 pairs is full by then. Prints bytes of memory for each
-painted pixel, above the peak of one of 64×64 pixels, and seconds a step takes on a megapixel; and
-what `nstd.work.demand` holds against limits, which is to be more. VGG-19's weights are random:
-neither depends on their values.
+Paints single pictures on one thread of the CPU, at one level, each in a fresh process: 14 steps of
+L-BFGS, after which its history of 10 pairs is full. Prints the bytes of memory that a painted pixel
+takes (the peak, less that of a picture of 64×64 pixels) and the seconds that a step takes on a
+megapixel; beside both the estimate of `nstd.work.demand`, which should be higher. VGG-19's weights
+are random: memory and time do not depend on their values.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Who looks on while a benchmark paints: it counts steps."""
+"""An observer for benchmarks that counts the steps of painting."""
 
 from nstd.ledger.job import Job
 from nstd.style.optimize import Iterate

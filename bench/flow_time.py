@@ -2,10 +2,10 @@
 
     python bench/flow_time.py FILM [--sizes 640x360,1280x720] [--frames 8] [--threads 1,2]
 
-Prints for each size and number of threads the seconds a pair of frames takes from when the first
-one is asked for to when the last one is there, by how many times that is less than with the first
-number of threads, and the share of it that is DIS itself: the rest holds it to what the pictures
-show. OpenCV has one thread here, so that the others are not counted twice.
+Prints for each size and number of threads: the seconds a pair of frames takes, from the request for
+the first pair until the last one is there; the speedup over the first number of threads; and the
+share of the time that is DIS itself, the rest being what corrects its flow by the pictures. OpenCV
+has one thread here, so that threads are not counted twice.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""What a daemon takes that has nothing to do, and whether its memory grows, also over many jobs.
+"""What an idle daemon takes, and whether its memory grows, while it is idle and over many jobs.
 
     python bench/idle.py [--seconds 600] [--folders 3] [--files 20] [--jobs 100]
 
 Starts `nstd run` on folders of its own with `pocket`, waits until it says READY as it would to
-systemd, has it paint so many small pictures, then looks at it and at all processes it has started:
-the processor's time from /proc/PID/stat, the memory from /proc/PID/smaps_rollup. Its Pss shares a
-page out among all who have it, so it rises and falls with what else runs on the machine; what can
-grow is the part that belongs to no file. Promised: at most 0.2 % of one core, no growth over ten
-minutes, and none from the first fifth of the jobs to the last.
+systemd, has it paint that many small pictures, then measures it and all processes it has started:
+CPU time from /proc/PID/stat, memory from /proc/PID/smaps_rollup. Pss divides a page among all
+processes that share it, so it rises and falls with what else runs on the machine; what can grow is
+the part that belongs to no file. Promised: at most 0.2 % of one core, no growth over ten minutes,
+and none from the first fifth of the jobs to the last.
 """
 
 import argparse

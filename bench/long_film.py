@@ -1,15 +1,15 @@
-"""Does a shot of several seconds come to look like something else: beside frames painted alone.
+"""Does the look of a shot change over several seconds, compared with frames painted independently?
 
     python bench/long_film.py [FILM] --out FOLDER [--style impasto] [--network pocket]
                               [--size 256] [--frames 72] [--every 24] [--threads 2]
 
-The film's first frames are painted by the default recipe along the flow, and every `--every`-th of
-them by itself. Without FILM that of `nstd demo` is taken, in which a boat crosses the view while
-the camera pans. Printed is a Markdown table of those frames, along the flow and after the slash by
-itself: content and style loss, gradient energy by that of the frame by itself, and the saturation
-(HSV, 0 to 255) of the four columns at the left and at the right, where a pan brings in what is new,
-and of all else. FOLDER gets the films and a sheet: source, along the flow, by itself. Films are
-written without loss.
+Paints the film's first frames by the default recipe along the flow, and every `--every`-th of them
+independently as well. The default FILM is that of `nstd demo`, in which a boat crosses the view
+while the camera pans. Prints a Markdown table of those frames, each with the value along the flow
+and, after a slash, that of the independent frame: content and style loss; gradient energy, as a
+ratio to the independent frame's; and the saturation (HSV, 0 to 255) of the four columns at the left
+and at the right, where a pan brings in what is new, and of all others. FOLDER gets the films,
+written without loss, and a sheet: source, along the flow, independent.
 """
 
 import argparse

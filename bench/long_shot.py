@@ -1,14 +1,14 @@
-"""Does a long shot drift: a slow camera move over a photograph there and back, painted and scored.
+"""Does a long shot drift? A slow camera move over a photograph and back, painted and scored.
 
     python bench/long_shot.py PHOTOGRAPH --style IMAGE --out FOLDER [--network pocket]
                               [--frames 300] [--noise 2] [--threads 2]
 
 The last frame shows what the first one showed, so whatever differs between them is drift. The film
 is painted by the default recipe, in segments as `nstd stylize` makes them, written without loss,
-and scored as `nstd score` does. Printed is a Markdown table of every `EVERY` frames, each against
-the first: luminance and contrast (and the source's), gradient energy, style loss, E_warp up to
-there; below it the drift of the shot and the step of E_warp at segment borders. FOLDER gets the
-film and a sheet of those frames, source above paint.
+and scored as `nstd score` does. Prints a Markdown table of one frame in `EVERY`, each compared with
+the first frame: luminance and contrast (and the source's), gradient energy, style loss, and E_warp
+of all frames so far; below it the drift of the shot and the step of E_warp at segment borders.
+FOLDER gets the film and a sheet of those frames, source above paint.
 """
 
 import argparse

@@ -2,12 +2,12 @@
 
     python bench/look.py CONTENT STYLE --network WEIGHTS [--out sheet.png] [--large 1024]
 
-Prints style and content loss of the three strengths at 256 px along the steps, and how alike the
-256-px picture and the large one, scaled down, are (SSIM by scikit-image, in color and in gray):
-the photograph is painted at both sizes (the recipe's `size`). For comparison it is also scaled to
-256 px by way of the large size before it is painted: float32 L-BFGS is chaotic, so a frame that
-differs by another resampling has its strokes elsewhere. Writes a contact sheet: content, subtle,
-normal, strong, large (scaled down), the other 256-px frame.
+Prints the style and content loss of the three strengths at 256 px along the steps. Then it paints
+the photograph at the large size too (the recipe's `size`) and prints how similar that picture,
+scaled down, is to the one of 256 px (SSIM by scikit-image, in color and in gray). For comparison
+the photograph is also scaled to the large size and then to 256 px before it is painted: float32
+L-BFGS is chaotic, so even a source that was only resampled gets its strokes elsewhere. Writes a
+contact sheet: content, subtle, normal, strong, large (scaled down), the resampled 256 px.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""How many steps the metric saves in which pictures are optimized (`nstd.style.sobolev`).
+"""How many steps are saved by the metric that pictures are optimized in (`nstd.style.sobolev`).
 
     python bench/metric.py PICTURE... --styles IMAGE_OR_NAME... [--networks NAME_OR_FILE...]
                            [--orders 0 0.2 0.4 0.5] [--size 256] [--threads 2]
 
-Each picture is painted by the default recipe's first level in each style, by plain L-BFGS (order 0)
-and in the metric of each order. Printed is a Markdown table of losses after 10, 20, 40 and 80
-steps, and of the steps after which the loss was no more than plain L-BFGS's last, all of one run.
-With no number there it was not reached.
+Paints each picture in each style, at the default recipe's first level, by plain L-BFGS (order 0)
+and in the metric of each order. Prints a Markdown table: the losses after 10, 20, 40 and 80 steps,
+and the number of steps after which the loss was at most plain L-BFGS's final one; no number there
+means that it was not reached.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""What reading a film costs, beside what OpenCV's `read()` takes of the same film in the same run.
+"""What reading a film costs, beside OpenCV's `read()` of the same film in the same run.
 
     python bench/reading.py [FILM] [--frames 250] [--rounds 3] [--minutes 10]
 
 Without a film one is made: H.264, 1920 × 1080, B-frames, a keyframe every 50 frames. Prints
 
-- CPU milliseconds a frame takes, of all threads: of OpenCV's `read()`, of `read_frames`, of
-  `read_shots` (which looks for cuts), and how much more each takes than the first;
-- CPU seconds until the last frame but one is there, from the first frame on and sought;
-- by how much memory grows when a small film of ten minutes is read instead of ten seconds.
+- CPU milliseconds a frame takes, in all threads: by OpenCV's `read()`, by `read_frames` and by
+  `read_shots` (which looks for cuts), and the ratio of the latter two to OpenCV's;
+- CPU seconds until the last frame but one is there: read from the first frame on, and by seeking;
+- how much more memory reading a small film of ten minutes takes than one of ten seconds.
 
-The least of all rounds counts; what is compared is measured in turn.
+The minimum of all rounds counts; what is compared is measured alternately.
 """
 
 import argparse

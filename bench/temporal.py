@@ -1,37 +1,37 @@
-"""How films hold together: every clip, style and network, as `nstd stylize` paints them.
+"""How well films hold together: every clip in every style by every network, as `nstd stylize` does.
 
     python bench/temporal.py CLIP... --styles IMAGE... --networks NAME_OR_FILE... --out FOLDER
                              [--photograph IMAGE] [--frames 10] [--size 256] [--codec ffv1]
                              [--temporal '{"weight": 100}'] [--threads 2]
 
-Of each clip those `--frames` frames of one shot are taken in which most moves; a photograph becomes
-seven more, whose flow is known exactly: a pan of 2 and 1 px a frame, one of 1.5 and 0.5 px, both
-once more with a camera's noise (σ = 2 code values), no motion with that noise, and, with it too, a
-disk of the same photograph, upside down, that moves before a still ground and before a pan (these
-at a `--size` of 256 or more). Each is painted three times with the default recipe: along the flow;
-each frame for itself; and the last `TRIPLED` frames likewise, at three times the steps that a later
-frame along the flow took. Films are written without loss, so that what is scored is the paint
-(`--codec h264` is what users get). All are scored as `nstd score` does, by Farnebäck's flow (what
-is known by the true one), and a Markdown table is printed:
+From each clip it takes the `--frames` consecutive frames of one shot in which most moves. From the
+photograph it makes seven more clips, whose flow is known exactly: a pan of 2 and 1 px a frame; one
+of 1.5 and 0.5 px; both again with a camera's noise (σ = 2 code values); no motion with that noise;
+and, with the noise, a disk of the photograph, upside down, that moves over a still ground and over
+a pan (these two at a `--size` of 256 or more).
 
-- E_warp: how much more it flickers than its source; 1 is: no more. After the slash the same along
-  Farnebäck's flow as OpenCV finds it: else that is mended by what the pictures show, as the
-  painter's is (`nstd.flow.Checked`)
-- independent: the same, first figure, of frames painted each for itself; and by how many times that
-  is more
-- sharpness: gradient energy, by that of the frames painted each for themselves; and the last
-  `TRIPLED` frames', by theirs
+Each clip is painted three times by the default recipe: along the flow; each frame independently;
+and the last `TRIPLED` frames independently with three times the steps that a later frame took along
+the flow. Films are written without loss, so that the paint alone is scored (`--codec h264` is what
+users get). They are scored as `nstd score` does, by Farnebäck's flow, or by the true one where it
+is known. Prints a Markdown table:
+
+- E_warp: how much more the film flickers than its source; 1 means no more. After the slash the same
+  by Farnebäck's flow as OpenCV finds it; for the first figure it is corrected by the pictures, as
+  the painter's flow is (`nstd.flow.Checked`)
+- independent: the first figure, of independent frames; and its ratio to that along the flow
+- sharpness: gradient energy, relative to independent frames; and that of the last `TRIPLED` frames,
+  relative to those with three times the steps
 - steps: of the first frame, and of each later one, on average
-- style: style loss of the last `TRIPLED` frames, by that of the independent mode at three times the
-  steps
-- new: style loss of what is new, by that of the same masks moved to where nothing is new, on
-  average over 35 places; and the same of the frames painted for themselves, where it is no newer
-  than all else: what the picture's places differ by of themselves
+- style: style loss of the last `TRIPLED` frames, relative to those with three times the steps
+- new: style loss where the flow shows something new, relative to the mean over 35 other places of
+  the same shape where nothing is new; and that ratio of independent frames, in which no place is
+  newer than another: so much do places differ by themselves
 - drift: of the luminance
 
-What is measured is kept in FOLDER and not measured again, so that a run may be stopped. Beside it
-lies a sheet for each case: of source and paint the frames, and their differences from the warped
-frame before, enlarged.
+Measurements are kept in FOLDER and not made again, so that a run may be stopped. Beside them lies a
+sheet for each case: the frames of source and paint, and their enlarged differences from the warped
+frame before.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""A folder of tensors that cost time to compute: each there whole, or as good as not there.
+"""A cache on disk, of tensors that take time to compute.
 
-Nothing here is needed: a file that is damaged is a miss, a disk that is full or read-only means
-that work goes on uncached, with one warning. Processes may share a folder.
+Work never fails because of it: a damaged file counts as missing, and where the disk is full or
+read-only, work goes on without a cache, after one warning. Processes may share a folder.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _ABANDONED_NS = 3600 * 10**9
 
 
 class TensorCache:
-    """Tensors by key, kept in a folder; the least recently used give way.
+    """Tensors by key, kept in a folder; the least recently used are removed to make room.
 
     Attributes:
         folder: Where the files lie; made when the first is put.
@@ -136,7 +136,7 @@ def _digest(key: str, tensors: Mapping[str, torch.Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        # Copied: a tensor of one element counts as contiguous with any stride, view() minds it.
+        # Copied: with one element any stride counts as contiguous, but view() refuses some.
         flat = torch.empty(tensor.numel(), dtype=tensor.dtype).copy_(tensor.reshape(-1))
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

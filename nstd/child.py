@@ -1,6 +1,6 @@
-"""Processes of our own: started with this interpreter, and never left behind.
+"""Child processes: they run a module of nstd with this interpreter, and end with their parent.
 
-A module of nstd is run in a process of its own where what it does may crash or hang.
+A module runs in a process of its own where it may crash or hang.
 """
 
 import ctypes
@@ -19,19 +19,19 @@ _PR_SET_PDEATHSIG = 1
 
 def command(module: str, *arguments: str) -> list[str]:
     """The command that runs a module of nstd with this interpreter."""
-    # -P: the working folder is nobody's to put modules into; see `environment`.
+    # -P: modules that somebody has put into the working folder are not imported; see `environment`.
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables for `command`: its modules come from where this process has its own from."""
+    """The environment variables for `command`: it imports from where this process imports."""
     variables = dict(os.environ if base is None else base)
     variables["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
     return variables
 
 
 def die_with_parent(parent: int) -> None:
-    """See to it that this process is killed when its parent ends, however that happens.
+    """Have the kernel kill this process when its parent ends, however that happens.
 
     Args:
         parent: The parent's number. If it has ended before this call, the process ends here.
@@ -42,11 +42,11 @@ def die_with_parent(parent: int) -> None:
 
 
 _FIRST_TO_GO = "1000"
-"""The kernel's word for the process to kill when memory is short; the best one for us."""
+"""The highest oom_score_adj (proc(5)): the kernel kills this process first when memory is short."""
 
 
 def confine(parent: int, memory: int, *, largest_file: int) -> None:
-    """End with `parent`, leave no core, and take no more than allowed.
+    """Have this process end with its parent, leave no core dump, and take no more than allowed.
 
     Args:
         parent: The parent's number.
@@ -56,8 +56,8 @@ def confine(parent: int, memory: int, *, largest_file: int) -> None:
     die_with_parent(parent)
     with suppress(OSError):  # some containers forbid it; the other bounds hold all the same
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
-    # Private, writable memory. RLIMIT_AS counts address space besides: reserved arenas and stacks
-    # of threads, gigabytes that no file has asked for on a machine with many cores.
+    # Private, writable memory. RLIMIT_AS would also count reserved address space: arenas and stacks
+    # of threads, which are gigabytes on a machine with many cores, whatever the file.
     _limit(resource.RLIMIT_DATA, memory)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, largest_file)
@@ -77,7 +77,7 @@ def _limit(kind: int, value: int) -> None:
 
 
 class Notes(logging.Handler):
-    """Keeps what is logged in a child, to be logged where somebody reads it.
+    """Keeps what is logged in a child process, for its parent to log.
 
     Attributes:
         taken: Of each record the logger's name, the level and the message.

@@ -6,14 +6,14 @@
     ├── ConfigError            78   config.yaml (or a recipe) is wrong
     ├── DeviceError            69   the device asked for is missing or cannot be used
     │   └── DeviceMemoryError  69   the device's memory is too small for the plan
-    ├── ShortMemoryError       75   its memory would do, but others have it now
+    ├── ShortMemoryError       75   its memory is large enough, but other programs use it now
     ├── InputError              1   a film, picture or style image cannot be used
     │   ├── UnreadableError     1   it is not what it claims to be, or is damaged
     │   ├── TruncatedError      1   it ends before its own header says it does
     │   ├── UnsupportedError    1   it is sound, but nstd cannot handle its kind
     │   ├── LossError           1   something of it would be lost, which was not allowed
     │   ├── VanishedError       1   it was there, and is gone
-    │   ├── InternalError       1   it brings out a fault of nstd's own
+    │   ├── InternalError       1   nstd itself failed on it, which is a bug
     │   ├── ChangedError       75   it was overwritten while it was being painted
     │   └── BeingWrittenError  75   a program still has it open for writing
     ├── WeightsError            1   a network's weights are missing, damaged or unknown
@@ -25,7 +25,7 @@
     │   └── MountError         75   a folder, or its disk, is not there, or read-only
     ├── LedgerError             1   the ledger of jobs cannot be used
     │   └── BusyError          75   another process holds what was asked for
-    ├── PlanError               1   a half-made film cannot be gone on with as it was begun
+    ├── PlanError               1   a half-made film cannot be continued as it was begun
     ├── WorkerError             1   worker processes end again and again
     ├── VerificationError       1   a finished film is not what was promised, and not published
     └── Interrupted            75   work was stopped on request; what was painted is kept
@@ -56,7 +56,7 @@ _shown_as: dict[str, str] = {}
 
 @contextmanager
 def shown_as(path: str, name: str) -> Iterator[None]:
-    """Show `path`, which only this process understands, by another name wherever it is shown."""
+    """Show `path`, which has a meaning in this process alone, as `name` while the block lasts."""
     _shown_as[path] = name
     try:
         yield
@@ -65,12 +65,12 @@ def shown_as(path: str, name: str) -> Iterator[None]:
 
 
 def visible(text: str | bytes | os.PathLike[str]) -> str:
-    """A name, or words that may hold one, as people can be shown it: on one line, and harmless.
+    """A name, or a text that may contain one, made safe to show: on one line, all of it printable.
 
-    A name can hold all but "/" and NUL: line feeds, which begin what looks like another line of
-    the log, escape codes, which terminals obey, marks that turn the direction of writing, and bytes
-    that are no text. All that is not printable is escaped, a backslash that is there is not.
-    Paths that `shown_as` knows have their other name.
+    A file's name may contain any byte but "/" and NUL: line feeds, after which it could look like
+    another line of the log; escape codes, which terminals obey; marks that turn the direction of
+    writing; and bytes that are no text. All that is not printable is escaped; a backslash in the
+    name is not. Paths that `shown_as` renames have their other name.
     """
     decoded = os.fsdecode(text)
     for path, name in tuple(_shown_as.items()):
@@ -148,7 +148,7 @@ class DeviceMemoryError(DeviceError):
 
 
 class ShortMemoryError(NstdError):
-    """The device's memory would do, but others have it now."""
+    """The device's memory is large enough, but other programs use it now."""
 
     exit_code = 75
     retryable = True
@@ -193,7 +193,7 @@ class VanishedError(InputError):
 
 
 class InternalError(InputError):
-    """It brings out a fault of nstd's own; all other files go on."""
+    """nstd itself failed on this file, which is a bug; all other files go on."""
 
     default_remedy = "Report it with what the log says of it; all other files go on"
 
@@ -275,7 +275,7 @@ class BusyError(LedgerError):
 
 
 class PlanError(NstdError):
-    """A half-made film cannot be gone on with as it was begun."""
+    """A half-made film cannot be continued as it was begun."""
 
     default_remedy = "Finish it where it was begun, or queue the film again"
 
@@ -315,7 +315,7 @@ def from_os_error(error: OSError, path: Path | str, doing: str) -> NstdError:
         return DiskFullError(f"No space is left for {doing} {name}")
     if error.errno in _DENIED:
         return AccessError(f"No permission for {doing} {name}")
-    # Of an output that is not there its disk may be gone, which can pass.
+    # Where an output's folder is not there, its disk may be gone, which can pass.
     if error.errno == errno.ENOENT and doing == "reading":
         return VanishedError(f"There is no {name}", "Check the path")
     return StorageError(f"{doing.capitalize()} {name} failed: {error.strerror or error}")
@@ -323,18 +323,18 @@ def from_os_error(error: OSError, path: Path | str, doing: str) -> NstdError:
 
 @contextmanager
 def contained(path: Path, doing: str) -> Iterator[None]:
-    """The border around what is done with one file: a fault of ours stays with that file.
+    """Keep what goes wrong with one file from stopping the work on others.
 
-    Whatever a file may contain, those before and after it go their way: what is no error of the
-    tree is logged with its traceback, and becomes one.
+    An exception that is no `NstdError`, which is a bug in nstd that this file triggers, is logged
+    with its traceback and raised as one.
 
     Args:
         path: The file.
         doing: What is done with it, as a participle such as "queueing".
 
     Raises:
-        InternalError: Something was raised that nobody foresaw.
-        NstdError: It was foreseen, or is an `OSError`, which may pass.
+        InternalError: Instead of any other exception.
+        NstdError: As it was raised, or instead of an `OSError`, which may pass.
     """
     try:
         yield
@@ -345,9 +345,9 @@ def contained(path: Path, doing: str) -> Iterator[None]:
 
 
 def unforeseen(error: Exception, path: Path, doing: str) -> NstdError:
-    """The error of the tree for one that nobody foresaw; see `contained`. Logs the traceback."""
+    """Log an unexpected exception with its traceback, and give the `NstdError` to raise instead."""
     if isinstance(error, OSError):
-        # A disk or mount that fails where nobody looked for it: that may pass as elsewhere.
+        # A disk or mount that fails in an unexpected place may work again later, as elsewhere.
         _logger.warning("An error of the system met %s %s", doing, path, exc_info=error)
         named = error.filename if isinstance(error.filename, str) else path
         return from_os_error(error, named, doing)

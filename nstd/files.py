@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def facts_of(path: Path) -> os.stat_result | None:
     """What the file system says of `path`; None where there is nothing under that name.
 
-    Unlike `Path.exists` it tells what is not there from what cannot be looked at, now.
+    Unlike `Path.exists` it tells a file that is missing from one that cannot be looked at now.
 
     Raises:
         StorageError: Permission is denied, or the disk or its mount does not answer.
@@ -49,7 +49,7 @@ def file_sha256(path: Path) -> str:
     """The SHA-256 of a file's content, in hexadecimal.
 
     Raises:
-        InputError: There is none, or it is a folder, a pipe or anything else but a file.
+        InputError: There is no such file, or it is a folder, a pipe or anything else but a file.
         StorageError: It cannot be read.
     """
     try:
@@ -77,9 +77,9 @@ def size_text(count: int) -> str:
 
 @contextmanager
 def opened(path: Path, *, beneath: Path | None) -> Iterator[int]:
-    """Open a regular file for reading, once: whatever comes to its name then is another file.
+    """Open a regular file for reading; the descriptor stays with it, whatever later has its name.
 
-    Nothing but the file is waited for: a pipe, to be opened in the usual way, waits for a writer.
+    A pipe is refused at once: to open it in the usual way would wait until somebody writes to it.
 
     Args:
         path: The file.
@@ -93,7 +93,7 @@ def opened(path: Path, *, beneath: Path | None) -> Iterator[int]:
 
     Raises:
         InputError: There is no such file, or it is a folder, a pipe or anything else but a file,
-            or links lead to it that may not.
+            or it is reached by a link where `beneath` allows none.
         StorageError: It cannot be opened.
     """
     try:
@@ -117,9 +117,9 @@ def opened(path: Path, *, beneath: Path | None) -> Iterator[int]:
 
 
 def readable(descriptor: int) -> Path:
-    """A path that leads to what is open here, whatever has become of its name.
+    """A path that leads to the open file, whatever has become of its name.
 
-    Good in this process, and in children that the descriptor is passed to.
+    It is valid in this process, and in children that the descriptor is passed to.
     """
     return Path(f"/proc/self/fd/{descriptor}")
 
@@ -151,13 +151,17 @@ def _open_beneath(folder: Path, path: Path) -> int:
 
 
 def has_content(path: Path, sha256: str) -> bool:
-    """Whether a file is there, and has the content of this hash; errors are those of reading."""
+    """Whether there is a file with this SHA-256, in hexadecimal; raises what reading it raises."""
     facts = facts_of(path)
     return facts is not None and stat.S_ISREG(facts.st_mode) and file_sha256(path) == sha256
 
 
 def discard(path: Path) -> None:
-    """Remove what is at `path`, if anything is: a file, or a folder and all in it."""
+    """Remove what is at `path`, if anything is: a file, or a folder and all in it.
+
+    Raises:
+        StorageError: The file system refused.
+    """
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -187,8 +191,8 @@ def hidden_path(path: Path, suffix: str) -> Path:
 def begun(part: Path, target: Path) -> Iterator[int]:
     """Begin a new part file, and have it open for writing and reading as long as the block lasts.
 
-    Others may write to the folder of an output: what lies under the part's name, a link to a file
-    of ours for one, is removed and neither written to nor followed.
+    Others may write to the folder of an output. So whatever has the part's name already, such as a
+    link to one of our files, is removed; it is neither written to nor followed.
 
     Args:
         part: The part file.
@@ -218,7 +222,7 @@ def removed_on_failure(part: Path) -> Iterator[Path]:
     try:
         yield part
     except BaseException:
-        # Where it cannot be removed, that is no news beside the error that is on its way.
+        # If it cannot be removed either, the error that is being raised matters more.
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
@@ -253,7 +257,7 @@ def replace(part: Path, target: Path) -> None:
     sync_file(part)
     try:
         part.replace(target)
-        part.unlink(missing_ok=True)  # two names of one file are both left as they were
+        part.unlink(missing_ok=True)  # rename(2) does nothing where both are names of one file
     except OSError as error:
         raise from_os_error(error, target, "writing") from error
     sync_folder(target.parent)
@@ -287,8 +291,8 @@ def write_part(part: Path, content: bytes, target: Path) -> None:
 def publish(part: Path, target: Path, *, overwrite: bool) -> None:
     """Make the finished and verified `part` visible as `target`, in one step.
 
-    Without `overwrite` an existing file is never replaced, not even one that appears in the same
-    instant. Doing it again after a crash in the middle is harmless.
+    Without `overwrite` an existing file is never replaced, not even one that appears at the same
+    moment. After a crash in the middle it can be called again.
 
     Raises:
         OutputExistsError: `target` is there already; `part` is kept.
@@ -341,7 +345,7 @@ def empty_folder(folder: Path) -> None:
 
 def _renamed_without_replacing(path: Path, target: Path) -> bool:
     """Rename in one step; False where file system or C library cannot do it without replacing."""
-    # Python has no call for it.
+    # Python has no function for renameat2(2).
     rename = getattr(_libc, "renameat2", None)
     if rename is None:
         return False
@@ -358,11 +362,11 @@ def _move_to_free_name(part: Path, target: Path) -> None:
     try:
         os.link(part, target)
     except FileExistsError:
-        # Killed between link and unlink the last time: it is our own file that is there.
+        # We may have been killed between link and unlink: then it is our own file that is there.
         if not part.samefile(target):
             if target.stat().st_size or _has_links(part):
                 raise
-            part.replace(target)  # our own reservation, see below
+            part.replace(target)  # an empty file reserves the name, see `_move_without_link`
             return
     except OSError as error:
         if error.errno not in _NO_LINKS:
@@ -377,11 +381,11 @@ def _move_without_link(part: Path, target: Path) -> None:
     with suppress(FileExistsError):
         if _renamed_without_replacing(part, target):
             return
-    # The name is reserved instead.
+    # Instead an empty file reserves the name.
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except FileExistsError:
-        # An empty one is our own reservation, from before a kill in between.
+        # An empty file is our own reservation: we were killed right after making it.
         if target.stat().st_size:
             raise
     part.replace(target)

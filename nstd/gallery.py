@@ -1,4 +1,4 @@
-"""The styles that ship: images to paint in, known by name. `art/` is what they are rendered by."""
+"""The styles that ship: images to paint in the style of, known by name; `art/` renders them."""
 
 import os
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class ShippedStyle:
     """A style that ships.
 
     Attributes:
-        name: What it is called wherever a style image is named: a word of small letters.
+        name: What it is called wherever a style image is named: one word in lower case.
         description: One sentence on what it looks like.
         path: Its image, a JPEG.
     """
@@ -41,14 +41,14 @@ def list_styles() -> tuple[ShippedStyle, ...]:
 
 
 def find_style(name_or_path: str | Path, base: Path | None = None) -> Path:
-    """The file that is meant where a style image is named.
+    """The file that a style's name, or a path, stands for.
 
-    A bare word that names a shipped style is that style's image, unless there is a file of that
-    very name (a folder of that name is none); everything else is a path, whether it exists or not.
+    A bare word that names a shipped style stands for that style's image, unless there is a file
+    (not a folder) of that very name; everything else is a path, whether it exists or not.
 
     Args:
         name_or_path: As it was written.
-        base: Folder that relative paths are relative to; the working folder without it.
+        base: Folder that relative paths are relative to; the working folder if not given.
     """
     path = (base or Path()) / name_or_path
     shipped = {style.name: style.path for style in list_styles()}
@@ -59,7 +59,7 @@ def find_style(name_or_path: str | Path, base: Path | None = None) -> Path:
 
 
 def style_name(path: str | Path) -> str:
-    """What a style image is called: by a shipped one's name, else by its file's."""
+    """What to call a style image: a shipped one by its name, any other by its file's name."""
     shipped = {style.path: style.name for style in list_styles()}
     return shipped.get(Path(path), Path(path).name)
 

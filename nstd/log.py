@@ -1,4 +1,4 @@
-"""Logging, set up alike in every process of nstd."""
+"""Logging, set up in the same way in every process of nstd."""
 
 import logging
 import os
@@ -11,16 +11,17 @@ _CHATTY = ("watchdog", "PIL", "libav")
 
 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
-"""Of syslog, by the least level: what journald reads from the head of a line (sd-daemon(3))."""
+"""Priorities of syslog, each for the lowest level that has it; journald reads them from the head of
+a line (sd-daemon(3))."""
 
 
 def set_up_logging(level: str, *, debug: bool, dated: bool = False) -> None:
-    """Log to standard error; to the journal in its own way, with each line's priority.
+    """Log to standard error; if that is the journal, each line begins with its priority.
 
     Args:
-        level: The least severity: debug, info, warning or error.
-        debug: Log everything, whatever `level` says, the libraries' words included.
-        dated: Say when, which the journal does by itself: for what runs for days.
+        level: The lowest severity that is logged: debug, info, warning or error.
+        debug: Log everything, whatever `level` says, also what libraries log.
+        dated: Begin each line with date and time, as for a daemon. The journal has its own.
     """
     chosen = "debug" if debug else level
     handler = logging.StreamHandler(sys.stderr)
@@ -38,7 +39,7 @@ def set_up_logging(level: str, *, debug: bool, dated: bool = False) -> None:
 class VisibleFormatter(logging.Formatter):
     """Shows names as `visible` does, and indents all lines of a record but its first.
 
-    So what begins like a record is one, whatever a file's name or a foreign library's words hold.
+    So nothing in a file's name or in a library's message can look like a record of its own.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -52,7 +53,7 @@ class VisibleFormatter(logging.Formatter):
 
 
 class JournalFormatter(VisibleFormatter):
-    """The same, with the priority of the record before each of its lines."""
+    """A `VisibleFormatter` that puts the record's priority before each of its lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record's lines."""
@@ -71,7 +72,7 @@ def is_journal() -> bool:
 
 
 def _visible(argument: object) -> object:
-    """An argument of a message: as it is where it holds no name."""
+    """An argument of a message, made safe to show if it may contain a name."""
     if isinstance(argument, NstdError):
         return argument  # its lines are its own
     if isinstance(argument, str | bytes | PathLike | BaseException):
