@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nstd.media.names import FILM_SUFFIXES, READ_FORMATS, REFUSED_FORMATS
-from nstd.media.still_write import STILL_FORMATS
+from nstd.media.still_formats import STILL_FORMATS
 from nstd.media.write.codecs import CODECS, Codec
 from nstd.media.write.containers import FILMS, PICTURES, Container, PictureForm
 from nstd.media.write.sound import codec_is_lossless, unplayable

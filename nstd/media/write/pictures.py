@@ -26,7 +26,8 @@ from nstd.media.names import PILLOW_FORMATS, STILL_SUFFIXES
 from nstd.media.note import exr_with_note
 from nstd.media.read.scan import open_film
 from nstd.media.still import Still
-from nstd.media.still_write import PAINTED_QUALITY, STILL_FORMATS, encode_still
+from nstd.media.still_formats import STILL_FORMATS
+from nstd.media.still_write import PAINTED_QUALITY, encode_still
 from nstd.media.write.animation import write_animation
 from nstd.media.write.numbered import numbered, rest_path
 from nstd.media.write.segment import Assembly, origin

@@ -65,6 +65,7 @@ def plan(
     others = {
         name: len(decide(source, info, replace(settings, container=name), texts, alive).losses)
         for name in CODECS[settings.codec].containers
+        if name != settings.container
     }
     better = [name for name, count in others.items() if count < len(keeping.losses)]
     return replace(keeping, instead=tuple(sorted(better, key=others.__getitem__)))
