@@ -5,6 +5,7 @@ The public API, described in `docs/python.md`::
     import nstd
 
     nstd.stylize("film.mp4", style="impasto", strength="normal", on_progress=print)
+    painted = nstd.paint(image, style="woodcut", size=256)
 
 Names are loaded when they are first used: `import nstd` alone needs neither torch nor NumPy.
 """
@@ -17,6 +18,7 @@ from nstd.errors import Interrupted, NstdError
 
 if TYPE_CHECKING:
     from nstd.api.films import stylize
+    from nstd.api.pictures import paint
     from nstd.api.progress import Progress
     from nstd.api.recipes import recipe
     from nstd.style.recipe import StyleRecipe as Recipe
@@ -32,11 +34,13 @@ __all__ = [
     "Result",
     "__version__",
     "errors",
+    "paint",
     "recipe",
     "stylize",
 ]
 
 _HOMES = {
+    "paint": ("nstd.api.pictures", "paint"),
     "stylize": ("nstd.api.films", "stylize"),
     "recipe": ("nstd.api.recipes", "recipe"),
     "Progress": ("nstd.api.progress", "Progress"),

@@ -77,9 +77,14 @@ def stylize(
     require_known(options, OPTIONS)
     config = configured(options, HOUSE)
     look = look_of(config, style, recipe, {key: options.get(key) for key in LOOK})
-    given = {key: None if options.get(key) is None else str(options[key]) for key in ENCODING}
+    path = Path(source)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", "Name one film or picture in it")
+    destination = None if output is None else fspath(output)
+    encoding = {key: None if options.get(key) is None else str(options[key]) for key in ENCODING}
+    encoded = output_from_options(config, encoding, shown_path, output=destination)
     spec = OutputSpec(
-        encode=output_from_options(config, given, shown_path).settings(ENCODER_THREADS),
+        encode=encoded.settings(ENCODER_THREADS),
         segment_frames=config.segment_frames,
         accept_truncated=config.accept_truncated,
         strict=config.strict,
@@ -90,13 +95,10 @@ def stylize(
         ),
     )
     frames = parse_frames(options.get("frames"))
-    path = Path(source)
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder", "Name one film or picture in it")
-    destination = _beside(path, spec) if output is None else fspath(output)
+    target = _beside(path, spec) if destination is None else destination
 
     def work(watcher: Watcher) -> list[Result]:
-        return paint_files(config, [path], Wanted(look, spec, frames), destination, watcher)
+        return paint_files(config, [path], Wanted(look, spec, frames), target, watcher)
 
     (result,) = run(work, on_progress)
     if result.error is not None:

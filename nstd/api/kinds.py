@@ -62,7 +62,8 @@ class Kind:
         else:
             raise UsageError(
                 f"An object of type {type(picture).__name__} is no picture",
-                "Give a NumPy array, a tensor, a PIL image, or frames of one of these",
+                "Give a NumPy array, a tensor, a PIL image, or frames of one of these; "
+                "nstd.stylize paints files",
             )
         bits = 16 if floating else _DEPTHS.get(picture.dtype)
         if bits is None:

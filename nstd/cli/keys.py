@@ -4,16 +4,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from nstd.cli.spread import Keys, Texts
-from nstd.config import Config, OutputConfig, output_from_options
+from nstd.config import OutputConfig
 from nstd.config.reading import ReadingConfig
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Section
 from nstd.errors import UsageError
-from nstd.media.write.containers import container_of
 from nstd.style.keys import hints_of, keys_of, plain_type
 from nstd.style.ladder import Level
 from nstd.style.recipe import StyleRecipe
@@ -90,16 +88,6 @@ def require_unpainted(keys: Mapping[str, Any]) -> None:
     if given:
         option = {"styles": "--style"}.get(given[0], "--" + given[0].replace("_", "-"))
         raise UsageError(f"--copy paints nothing, and {option} says how", "Leave out one of them")
-
-
-def encoding_of(config: Config, output: str, options: Texts) -> OutputConfig:
-    """The configuration's encoding with the options', and the container that -o names."""
-    named = None if output.endswith("/") else container_of(Path(output).suffix)
-    if options["container"] is None and named:
-        options = options | {"container": named.name}
-        if options["codec"] is None and named.codecs and config.output.codec not in named.codecs:
-            options["codec"] = named.codecs[0]
-    return output_from_options(config, options)
 
 
 def _lists(recipe: type[StyleRecipe]) -> Iterator[str]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nstd.cli import completion
-from nstd.cli.keys import ENCODING, LOOK, READING, encoding_of, look_keys, require_unpainted
+from nstd.cli.keys import ENCODING, LOOK, READING, look_keys, require_unpainted
 from nstd.cli.options import Common, Machine, configured, report
 from nstd.cli.progress import LOADING, reporting
 from nstd.cli.spread import Texts
 from nstd.config import (
     Config,
     OutputConfig,
+    output_from_options,
     reading_from_options,
     recipe_from_options,
     unpainted_from_options,
@@ -128,7 +129,7 @@ def stylize_command(
     """
     settings = configured(common, machine, level="warning", needed=asked.recipe is not None)
     recipe = _recipe(settings, asked, look_keys(look, asked.style))
-    spec = _spec(settings, asked, encoding_of(settings, output, encoding), reading)
+    spec = _spec(settings, asked, output_from_options(settings, encoding, output=output), reading)
     frames = parse_frames(asked.frames)
     if asked.sequence:
         from nstd.media.numbered import pattern_in

@@ -21,6 +21,7 @@ from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, KeyPath, read_yaml
 from nstd.errors import ConfigError, UsageError
 from nstd.media.read.reading import Reading
+from nstd.media.write.containers import container_of
 from nstd.style.recipe import UNPAINTED, StyleRecipe
 
 MOST_FAULTS = 50
@@ -156,7 +157,11 @@ def unpainted_from_options(size: object) -> StyleRecipe:
 
 
 def output_from_options(
-    config: Config, overrides: Mapping[str, Any], named: Named = as_option
+    config: Config,
+    overrides: Mapping[str, Any],
+    named: Named = as_option,
+    *,
+    output: str | None = None,
 ) -> OutputConfig:
     """How the command line wants films encoded, where it differs from the configuration.
 
@@ -164,11 +169,19 @@ def output_from_options(
         config: The configuration.
         overrides: Values by key of `OutputOverride`; None is not given.
         named: What errors call a key.
+        output: The file, or folder, that films become: its suffix may name a container. None where
+            none is named.
 
     Raises:
         UsageError: An option is wrong, or they do not fit together.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
+    folder = output is None or output.endswith("/")
+    container = None if folder else container_of(Path(str(output)).suffix)
+    if container is not None and "container" not in given:
+        given["container"] = container.name
+        if container.codecs and config.output.codec not in container.codecs:
+            given.setdefault("codec", container.codecs[0])
     with usage_errors(OutputConfig, named):
         return config.output.overridden(OutputOverride.model_validate(given))
 

@@ -8,6 +8,7 @@ import torch
 
 from nstd.errors import UnreadableError, WeightsError
 from nstd.files import file_sha256
+from nstd.flow import Estimator, choose_estimator
 from nstd.media.pictures import read_style_image
 from nstd.painting.pictures import to_tensor
 from nstd.painting.plan import ExecutionPlan
@@ -69,6 +70,31 @@ def build_painter(
         network = network.to(device, getattr(torch, plan.dtype))
     styles = tuple(_style_image(source) for source in recipe.styles)
     return Painter(recipe, network, weights.sha256, styles, store, plan.history)
+
+
+def build_estimator(
+    recipe: StyleRecipe, plan: ExecutionPlan, device: torch.device, cache_dir: Path
+) -> Estimator | None:
+    """What finds the flow between frames; None where the recipe paints each for itself.
+
+    Args:
+        recipe: The look.
+        plan: How it is computed.
+        device: Where a network finds the flow.
+        cache_dir: nstd's cache folder: the networks lie there.
+
+    Raises:
+        ConfigError: There is no estimator of that name, or it cannot be made.
+        WeightsError: Its weights are missing or damaged.
+    """
+    if not recipe.temporal.distances:
+        return None
+    return choose_estimator(
+        recipe.temporal.estimator,
+        folders=[cache_dir / "weights"],
+        device=device,
+        threads=plan.threads,
+    )
 
 
 _NO_WEIGHTS = {

@@ -29,11 +29,10 @@ from nstd.errors import (
     unforeseen,
 )
 from nstd.files import Json, empty_folder
-from nstd.flow import Estimator, choose_estimator
 from nstd.intake.stability import opens_later, seconds_of_grace
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
-from nstd.painting.painter import Told, build_painter
+from nstd.painting.painter import Told, build_estimator, build_painter
 from nstd.painting.plan import ExecutionPlan, differences
 from nstd.style.device import prepare, use_threads
 from nstd.style.devices import DeviceInfo, choose_devices
@@ -179,18 +178,7 @@ class Worker:
             output=encoded_by(OutputSpec.from_json(job.request.output), plan.encoder),
             painter=self._ready_painter(job, recipe, plan),
             observer=LeaseKeeper(self._observer, self._store, job),
-            estimator=self._estimator(recipe),
-        )
-
-    def _estimator(self, recipe: StyleRecipe) -> Estimator | None:
-        """What finds the flow between frames, where the recipe wants one."""
-        if not recipe.temporal.distances:
-            return None
-        return choose_estimator(
-            recipe.temporal.estimator,
-            folders=[self._settings.cache_dir / "weights"],
-            device=self._torch_device,
-            threads=self._threads,
+            estimator=build_estimator(recipe, plan, self._torch_device, self._settings.cache_dir),
         )
 
     def _plan(self, job: Job, work: Path) -> tuple[ExecutionPlan, Job]:
