@@ -153,9 +153,7 @@ class _Studio:
             yield
 
     @classmethod
-    def of(
-        cls, config: Config, recipe: StyleRecipe, tell: Callable[[Progress], object]
-    ) -> "_Studio":
+    def of(cls, config: Config, recipe: StyleRecipe, tell: OnProgress) -> "_Studio":
         """A recipe made ready where `config` says."""
         (device,) = choose_devices(device_names(config)[:1])
         chosen = choose_network(

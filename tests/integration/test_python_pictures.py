@@ -130,7 +130,7 @@ def test_frames_of_a_generator_are_painted_as_they_are_asked_for(
 
 
 def test_no_frame_gives_no_frame(look: dict[str, Any]) -> None:
-    assert list(nstd.paint(iter([]), **look)) == []  # type: ignore[misc]
+    assert list(nstd.paint(iter([]), **look)) == []
     with pytest.raises(UsageError, match="A film without a frame"):
         nstd.paint(np.zeros((0, 48, 64, 3), np.uint8), **look)
 
