@@ -37,3 +37,14 @@ def test_a_long_film_with_one_subtitle_is_read_through_only_for_its_text(
         signs[container] = len(told)
     # A sign of life for each packet that is gone by, whatever stream it is of.
     assert FRAMES / 10 < signs["mkv"] < FRAMES < signs["mp4"] < 2 * FRAMES
+
+
+def test_where_less_is_lost_is_another_container_and_never_the_same(
+    tmp_path: Path, ffmpeg: str
+) -> None:
+    plain = clips.make(tmp_path / "a.mkv", sound=("aac",))
+    tagged = ("-metadata:s:a:0", "language=zh-Hant")  # MP4 has three letters for it
+    source = films.remuxed(ffmpeg, plain, tmp_path / "b.mkv", *tagged)
+    keeping = plan(source, probe(source), EncodeSettings(preset="ultrafast"))
+    assert [fate.what for fate in keeping.losses] == ["the language of audio 1"]
+    assert keeping.instead == ("mkv",)

@@ -1,7 +1,7 @@
 """The film's end before its beginning: all streams are put together once, with hardly a packet."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -49,6 +49,28 @@ def plan(
     keeping = decide(source, info, settings, texts, alive)
     if settings.pictures is not None:
         return keeping
+    keeping = _tried(source, info, settings, keeping, alive)
+    if not keeping.losses:
+        return keeping
+    others = {}
+    for name in CODECS[settings.codec].containers:
+        other = replace(settings, container=name)
+        decided = decide(source, info, other, texts, alive)
+        if name != settings.container and len(decided.losses) < len(keeping.losses):
+            with suppress(UnsupportedError):
+                others[name] = len(_tried(source, info, other, decided, alive).losses)
+    better = [name for name, count in others.items() if count < len(keeping.losses)]
+    return replace(keeping, instead=tuple(sorted(better, key=others.__getitem__)))
+
+
+def _tried(
+    source: Path,
+    info: VideoInfo,
+    settings: EncodeSettings,
+    keeping: Keeping,
+    alive: Callable[[], object],
+) -> Keeping:
+    """What is kept of all that was decided to be, once it is written and read back."""
     with _temporary_folder() as folder:
         gray = folder / "gray"
         write_trial(gray, info, settings)
@@ -59,16 +81,7 @@ def plan(
         picture = PaintedStream(whole, (info.start, info.start + frame))
         while found := _culprit(source, picture, keeping):
             keeping = keeping.without(*found)
-        keeping = _as_read_back(source, picture, keeping)
-    if not keeping.losses:
-        return keeping
-    others = {
-        name: len(decide(source, info, replace(settings, container=name), texts, alive).losses)
-        for name in CODECS[settings.codec].containers
-        if name != settings.container
-    }
-    better = [name for name, count in others.items() if count < len(keeping.losses)]
-    return replace(keeping, instead=tuple(sorted(better, key=others.__getitem__)))
+        return _as_read_back(source, picture, keeping)
 
 
 @contextmanager
