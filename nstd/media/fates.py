@@ -6,7 +6,6 @@ from typing import Any, Literal
 PartKind = Literal[
     "picture", "sound", "subtitles", "cover", "attachment", "data", "chapters", "metadata"
 ]
-Outcome = Literal["kept", "converted", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Fate:
 
     kind: PartKind
     what: str
-    outcome: Outcome = "kept"
+    outcome: Literal["kept", "converted", "lost"] = "kept"
     to: str = ""
     why: str = ""
     loss: bool = False

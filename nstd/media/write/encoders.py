@@ -44,7 +44,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EncoderRequest:
     """What an encoder is asked for.
 
     Attributes:
@@ -80,7 +80,7 @@ class Encoder:
 
     name: str
     layouts: tuple[Layout, ...]
-    options: Callable[[Asked], dict[str, str]]
+    options: Callable[[EncoderRequest], dict[str, str]]
 
 
 def plain(*pixel_formats: str) -> tuple[Layout, ...]:
@@ -93,7 +93,7 @@ def named(profiles: str, *pixel_formats: str) -> tuple[Layout, ...]:
     return tuple(Layout(one, name) for name in profiles.split() for one in pixel_formats)
 
 
-def x264(asked: Asked) -> dict[str, str]:
+def x264(asked: EncoderRequest) -> dict[str, str]:
     """H.264, in software.
 
     Without its parameters the same frames give other bytes each time. Seen with x264 165 in PyAV
@@ -107,13 +107,13 @@ def x264(asked: Asked) -> dict[str, str]:
     return _rated(asked) | {"threads": str(asked.threads), "x264-params": parameters}
 
 
-def x265(asked: Asked) -> dict[str, str]:
+def x265(asked: EncoderRequest) -> dict[str, str]:
     """H.265, in software."""
     parameters = f"log-level=none:open-gop=0:pools={asked.threads}:frame-threads=1"
     return _rated(asked) | {"x265-params": parameters}
 
 
-def svt_av1(asked: Asked) -> dict[str, str]:
+def svt_av1(asked: EncoderRequest) -> dict[str, str]:
     """AV1, in software."""
     # It prints its configuration on stderr unless its environment forbids it.
     os.environ.setdefault("SVT_LOG", "1")
@@ -121,7 +121,7 @@ def svt_av1(asked: Asked) -> dict[str, str]:
     return _rated(asked) | speed
 
 
-def libvpx(asked: Asked) -> dict[str, str]:
+def libvpx(asked: EncoderRequest) -> dict[str, str]:
     """VP9."""
     return {
         "crf": str(asked.quality),
@@ -136,23 +136,23 @@ def libvpx(asked: Asked) -> dict[str, str]:
     }
 
 
-def prores(asked: Asked) -> dict[str, str]:
+def prores(asked: EncoderRequest) -> dict[str, str]:
     """ProRes."""
     profile = str(asked.layout.profile)
     return {"profile": profile, "vendor": "apl0", "threads": str(asked.threads)}
 
 
-def dnxhr(asked: Asked) -> dict[str, str]:
+def dnxhr(asked: EncoderRequest) -> dict[str, str]:
     """DNxHR."""
     return {"profile": f"dnxhr_{asked.layout.profile}", "threads": str(asked.threads)}
 
 
-def ffv1(asked: Asked) -> dict[str, str]:
+def ffv1(asked: EncoderRequest) -> dict[str, str]:
     """FFV1, whose slices are checked when they are read."""
     return {"level": "3", "slicecrc": "1", "slices": "4", "threads": str(asked.threads)}
 
 
-def nvenc(asked: Asked) -> dict[str, str]:
+def nvenc(asked: EncoderRequest) -> dict[str, str]:
     """Any codec on NVIDIA's cards; a group of pictures is closed there unless told otherwise."""
     return {
         "rc": "vbr",
@@ -163,5 +163,5 @@ def nvenc(asked: Asked) -> dict[str, str]:
     }
 
 
-def _rated(asked: Asked) -> dict[str, str]:
+def _rated(asked: EncoderRequest) -> dict[str, str]:
     return {"crf": str(asked.quality), "preset": asked.preset}
