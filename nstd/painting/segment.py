@@ -35,7 +35,7 @@ class SegmentSpec:
         recipe: The look, frozen.
         plan: How it is computed.
         first: Number of the segment's first frame.
-        last: Number of its last one; None where that shows only while frames come.
+        last: Number of its last one; None: it ends where frames do.
         bits: Of a color of painted frames, 8 or 16.
     """
 
@@ -104,7 +104,7 @@ class SegmentInputs:
 
     Attributes:
         painter: The recipe on its device.
-        frames: The segment's frames, in their order.
+        frames: The segment's frames, in their order; what comes after its last one is not taken.
         shot: The shot that goes on with its first frame; None where one begins.
         earlier: The last painted frames of that shot before the segment, by number, as far back as
             the recipe looks.
@@ -174,6 +174,8 @@ def paint_segment(
         times.append(FrameTime(frame.index, frame.pts, frame.duration))
         damaged += frame.damaged
         observer.passed(frame.index)
+        if frame.index == spec.last:
+            break
     left = painting.last_frames(times[-1].index)
     carried = Carried(
         shot=shot.first,

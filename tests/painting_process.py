@@ -1,0 +1,71 @@
+"""Paints one segment in a process of its own, which has no ledger and no work folder.
+
+    python -m tests.painting_process
+
+Reads a `SegmentSpec`, the shot that goes on, and its last painted frames from standard input;
+writes the `SegmentResult` and the painted frames to standard output. All of them pickled.
+"""
+
+import pickle
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+
+from nstd.flow import choose_estimator
+from nstd.ledger.job import Shot
+from nstd.painting.frames import coming_frames
+from nstd.painting.painter import build_painter
+from nstd.painting.segment import (
+    PaintedFrame,
+    SegmentInputs,
+    SegmentResult,
+    SegmentSpec,
+    paint_segment,
+)
+from nstd.style.device import prepare
+from nstd.style.devices import choose_devices
+from nstd.style.optimize import Iterate
+from nstd.style.targets import MemoryStore
+
+
+class Keeper:
+    """Keeps painted frames in memory."""
+
+    def __init__(self) -> None:
+        self.frames: list[PaintedFrame] = []
+
+    def stepped(self, frame: int, iterate: Iterate) -> None:
+        pass
+
+    def painted(self, frame: PaintedFrame) -> None:
+        self.frames.append(frame)
+
+    def passed(self, frame: int) -> None:
+        pass
+
+
+def paint(
+    spec: SegmentSpec,
+    shot: Shot | None,
+    earlier: Mapping[int, PaintedFrame],
+    kept: Mapping[int, PaintedFrame] | None = None,
+) -> tuple[SegmentResult, list[PaintedFrame]]:
+    """A segment painted from nothing but its arguments, on the CPU."""
+    (device,) = choose_devices(("cpu",))
+    on = prepare(device, spec.plan.threads)
+    painter = build_painter(spec.recipe, spec.plan, on, MemoryStore())
+    temporal, keeper = spec.recipe.temporal, Keeper()
+    estimator = None
+    if temporal.distances:
+        estimator = choose_estimator(temporal.estimator, folders=[], device=on, threads=1)
+    with closing(coming_frames(spec.source, spec.first, painter, estimator, spec.plan)) as coming:
+        inputs = SegmentInputs(
+            painter=painter, frames=coming, shot=shot, earlier=earlier, kept=kept or {}
+        )
+        return paint_segment(spec, inputs, keeper), keeper.frames
+
+
+if __name__ == "__main__":
+    painted = paint(*pickle.load(sys.stdin.buffer))  # noqa: S301 - our own parent's
+    assert "nstd.ledger.store" not in sys.modules
+    pickle.dump(painted, sys.stdout.buffer)
