@@ -162,9 +162,9 @@ class Film:
         numbers = range(last + 1) if images is None else images.numbers
         return [number - numbers[first] for number in numbers[first : last + 1]]
 
-    def progress(self, frame: int, total: int) -> None:
-        """Note that `frame` is painted."""
-        self.store.progress(self.job, frame - self.output.first + 1, total)
+    def progress(self, frame: int, done: int, total: int) -> None:
+        """Note that `frame` is painted, and `done` of `total` frames are."""
+        self.store.progress(self.job, done, total)
         self.observer.painted(frame)
 
     def stepped(self, frame: int, iterate: Iterate) -> None:

@@ -43,10 +43,9 @@ from nstd.work.publish import (
 )
 from nstd.work.room import require_room, require_room_for_still
 from nstd.work.segments import (
-    SegmentRun,
     assemble_film,
     forget_what_cannot_be_joined,
-    open_segments,
+    paint_segments,
 )
 from nstd.work.telling import tell_remarks
 from nstd.work.twin import take_over
@@ -109,10 +108,7 @@ def _painted(film: Film) -> Path:
     forget_what_cannot_be_joined(film, info)
     if film.images is None:  # read through, and remembered, while there is somebody to tell of it
         scan(film.content, info.stream, alive=film.observer.alive)
-    source = film.read_as(info)
-    for segment, frames in open_segments(film, source):
-        film.require_output()
-        SegmentRun(film, source, segment).paint(frames)
+    paint_segments(film, film.read_as(info))
     film.store.renew(film.job)  # putting a long film together takes its time
     film.require_output()
     return assemble_film(film, info, keeping)
@@ -157,8 +153,7 @@ def _stylize_still(film: Film) -> Path:
     image = paint_picture(
         film.painter, visible(pixels, still.alpha), partial(film.stepped, 0), bits=bits
     )
-    film.store.progress(film.job, 1, 1)
-    film.observer.painted(0)
+    film.progress(0, 1, 1)
     film.require_output()
     return encode_still(
         image, still, film.target, quality=PAINTED_QUALITY, note=film.note(still.note)

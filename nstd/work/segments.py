@@ -52,15 +52,15 @@ _CODED_LYING = "0.1.0"
 """The version whose segments of turned films are as their source is coded, not upright."""
 
 
-def open_segments(film: Film, source: FilmSource) -> Iterator[tuple[Segment, Iterator[Coming]]]:
-    """The segments still to be painted, each with its frames; take all frames before the next.
+def paint_segments(film: Film, source: FilmSource) -> None:
+    """Paint all segments of a film that are not closed yet.
 
     Planning is incremental: the film is read once, and a segment's end shows when it comes.
     """
     closed = _closed_segments(film)
     planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
-    total = film.frames_of(source.info)
-    film.observer.began(film.job, painted=planner.next_frame - film.output.first, total=total)
+    done, total = planner.next_frame - film.output.first, film.frames_of(source.info)
+    film.observer.began(film.job, painted=done, total=total)
     # So that how many there are shows before the first is painted. Of those painted the ledger's
     # number counts, which may have been set back since: with more, nothing would look like a gain.
     film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
@@ -72,7 +72,9 @@ def open_segments(film: Film, source: FilmSource) -> Iterator[tuple[Segment, Ite
 
     first = planner.next_frame
     with closing(coming_frames(source, first, film.painter, film.estimator, film.plan)) as coming:
-        yield from groupby(coming, segment_of)
+        for segment, frames in groupby(coming, segment_of):
+            film.require_output()
+            done += SegmentRun(film, source, segment, done).paint(frames)
 
 
 class SegmentRun:
@@ -85,18 +87,20 @@ class SegmentRun:
         film: The film.
         source: What is read of it.
         segment: As it was planned.
+        done: How many frames of the film are done before it.
     """
 
-    def __init__(self, film: Film, source: FilmSource, segment: Segment) -> None:
+    def __init__(self, film: Film, source: FilmSource, segment: Segment, done: int) -> None:
         self._film = film
         self._source = source
         self._segment = segment
+        self._done = done
         self._total = film.frames_of(source.info)
         self._reach = film.painter.recipe.temporal.reach
         self._kept = kept_frames(film, segment)
 
-    def paint(self, frames: Iterator[Coming]) -> Segment:
-        """Paint its frames and close its file; gives it as the ledger has it now."""
+    def paint(self, frames: Iterator[Coming]) -> int:
+        """Paint its frames and close its file; gives how many there are."""
         film, segment = self._film, self._segment
         require_room(film, self._source.info)
         film.store.open_segment(film.job, segment)
@@ -106,12 +110,7 @@ class SegmentRun:
         )
         result = paint_segment(self._spec(), inputs, self)
         path = self._encode(result.times)
-        folder = carried_folder(film.work, segment.index)
-        if result.last_frames:
-            left = PaintedFrames(folder)
-            for frame in result.last_frames:
-                # Again, if it is there: another plan may have left it.
-                left.keep(replace(frame, alpha=None))
+        self._leave(result.last_frames)
         closed = replace(
             segment,
             last=result.times[-1].index,
@@ -120,11 +119,18 @@ class SegmentRun:
             carried=result.carried,
         )
         film.store.close_segment(film.job, closed, result.shot)
+        # What only the open segment needed.
         shutil.rmtree(segment_folder(film.work, segment.index), ignore_errors=True)
         if segment.index:
-            before = carried_folder(film.work, segment.index - 1)
-            shutil.rmtree(before, ignore_errors=True)
-        return closed
+            shutil.rmtree(carried_folder(film.work, segment.index - 1), ignore_errors=True)
+        return len(result.times)
+
+    def _leave(self, last_frames: Sequence[PaintedFrame]) -> None:
+        """Keep what the next segment is painted from; again if it is there, by another plan."""
+        if last_frames:
+            left = PaintedFrames(carried_folder(self._film.work, self._segment.index))
+            for frame in last_frames:
+                left.keep(replace(frame, alpha=None))
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
         """A step was taken; see `SegmentObserver`."""
@@ -138,7 +144,8 @@ class SegmentRun:
 
     def passed(self, frame: int) -> None:
         """Note that a frame is done; see `SegmentObserver`."""
-        self._film.progress(frame, self._total)
+        self._done += 1
+        self._film.progress(frame, self._done, self._total)
 
     def _spec(self) -> SegmentSpec:
         film = self._film

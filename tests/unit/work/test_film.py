@@ -1,8 +1,7 @@
-"""A film in the making: its specification in the ledger, and its progress."""
+"""A film in the making: its specification in the ledger."""
 
 import json
-from typing import Any, cast
-from unittest.mock import Mock, call
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,9 +12,7 @@ from nstd.ledger.job import path_of
 from nstd.media.read.limits import Limits
 from nstd.media.write.codecs import CODECS, EncodeSettings
 from nstd.media.write.encoders import PRESETS
-from nstd.painting.plan import ExecutionPlan
 from nstd.submit.output import OutputSpec
-from nstd.work.film import Film
 
 
 @st.composite
@@ -93,20 +90,3 @@ NAMES = st.binary(min_size=1).filter(lambda name: b"\0" not in name and b"/" not
 @given(NAMES.filter(lambda name: name != b"."))
 def test_any_bytes_are_a_path(name: bytes) -> None:
     assert bytes(path_of(b"/films/" + name)).endswith(name)
-
-
-def test_progress_counts_from_the_first_frame_asked_for() -> None:
-    store, observer = Mock(), Mock()
-    film = Film(
-        job=cast("Any", "job"),
-        store=store,
-        work=path_of(b"/somewhere"),
-        plan=ExecutionPlan(device="cpu", processor="any"),
-        output=OutputSpec(first=10),
-        painter=cast("Any", None),
-        observer=observer,
-    )
-    film.progress(10, 5)
-    film.progress(14, 5)
-    assert store.progress.mock_calls == [call("job", 1, 5), call("job", 5, 5)]
-    assert observer.painted.mock_calls == [call(10), call(14)]
