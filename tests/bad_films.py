@@ -1,7 +1,7 @@
-"""Everything that is dropped into a folder and is not a good film: damaged, odd, hostile.
+"""Bad films: damaged, odd and hostile files, as they may be dropped into a folder.
 
-`BAD` says of each what must become of it. Most are made with PyAV; what no program would write is
-made of a good film by changing its bytes.
+`BAD` says for each what must become of it. Most are made with PyAV; files that no program would
+write are made from a good film by changing its bytes.
 """
 
 import io

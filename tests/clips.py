@@ -1,4 +1,4 @@
-"""Small films made to order, with PyAV: every trap a real one may hold, in a few kilobytes."""
+"""Small films made to order with PyAV: every trap of real ones, in a few kilobytes."""
 
 import struct
 from collections.abc import Callable, Iterable, Sequence

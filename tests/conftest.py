@@ -1,4 +1,4 @@
-"""Fixtures and guards every test has."""
+"""Fixtures and guards that every test has."""
 
 import logging
 import os

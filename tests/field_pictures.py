@@ -1,6 +1,7 @@
-"""H.264 of field pictures, as camcorders write it: no encoder at hand does, so it is written here.
+"""H.264 of field pictures, as camcorders write it; written here, since no encoder at hand does.
 
-Each macroblock stands as it is (I_PCM), so that nothing is needed but headers: ITU-T H.264, 7.3.
+Each macroblock holds its samples as they are (I_PCM), so that only headers have to be written:
+ITU-T H.264, 7.3.
 """
 
 import numpy as np

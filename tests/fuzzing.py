@@ -1,4 +1,4 @@
-"""What a person may drop who means ill, or whose programs err: made of a seed, alike each time."""
+"""Malformed and hostile files, made from a seed: the same seed makes the same file."""
 
 import io
 import random

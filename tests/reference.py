@@ -1,7 +1,7 @@
-"""The paper's equations a second time: NumPy, float64, one image at a time, nothing from nstd.
+"""The paper's equations, independently: NumPy, float64, one image at a time, no code of nstd.
 
-Gatys, Ecker and Bethge 2016, equations 1 to 7; `F` is `[N, M]`, channels by positions. Slow and
-literal on purpose: what the tests of `nstd.style` are compared with.
+Gatys, Ecker and Bethge 2016, equations 1 to 7; `F` is `[N, M]`, channels by positions. It is slow
+and literal on purpose: the tests of `nstd.style` compare with it.
 """
 
 from collections.abc import Mapping, Sequence

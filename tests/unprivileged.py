@@ -1,7 +1,4 @@
-"""Root may do anything to any file; without that power it is denied what others are denied.
-
-So that what is promised of a denial is tested wherever the tests run, also where root runs them.
-"""
+"""Takes away root's power over files: tests meet permission errors even when root runs them."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Bad films, odd ones and hostile ones: each ends with a sentence, and the daemon lives on."""
+"""Bad, odd and hostile films: each ends with a sentence, and the daemon goes on."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whatever is wrong: one clear sentence, what to do, the right exit code, and nothing is harmed."""
+"""Bad input of any kind: one clear sentence, what to do, the right exit code, and no harm done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A damaged copy of a style image whose original is gone: what is said to do about it works."""
+"""A damaged copy of a style image whose original is gone: the remedy that is told works."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever is dropped into a watched folder: a sentence on that one file, and all else goes on."""
+"""Whatever is dropped into a watched folder gets a sentence of its own, and all else goes on."""
 
 import signal
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Files by the hundred that nobody would write, each made of a number: none ends anything.
+"""Hundreds of malformed files, each made from a seed: none of them ends the daemon.
 
 `NSTD_FUZZ=full` makes twenty times as many, and prints what became of them.
 """

@@ -1,4 +1,4 @@
-"""A real daemon: what is too large fails, what has no room waits, and a sidecar has its say."""
+"""Limits in a real daemon: what is too large fails, what has no room waits, sidecars count."""
 
 import signal
 from fractions import Fraction

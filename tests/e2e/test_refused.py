@@ -1,4 +1,4 @@
-"""What the file system refuses, by modes or by limits, ends in a sentence, never in a trace."""
+"""What the file system refuses, by permissions or limits, ends in a sentence, not a traceback."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is published: built from a clean clone, and at work where nothing else is installed."""
+"""What is published: built from a clean clone, and working where nothing else is installed."""
 
 import os
 import re

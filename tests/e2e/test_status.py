@@ -1,4 +1,4 @@
-"""`nstd status` of a real daemon: all that it does not paint, and why; and what it cannot hear."""
+"""`nstd status` of a real daemon: what it does not paint and why, and what it gets no events of."""
 
 import json
 import os

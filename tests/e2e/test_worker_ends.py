@@ -1,4 +1,4 @@
-"""A worker that hangs is replaced; a film that kills every worker is given up, and no other."""
+"""A worker that hangs is replaced; only a film that kills every worker is given up."""
 
 from pathlib import Path
 

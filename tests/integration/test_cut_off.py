@@ -1,9 +1,9 @@
-"""Films that were cut off are told of before a frame is painted, whole ones never are.
+"""Films that were cut off are told of before a frame is painted; whole ones never are.
 
-What cannot be told: elementary streams (`.m2v`, H.264 without a container), which promise nothing;
-a transport or program stream that ends between two of its packets, of 188 bytes and 2 KiB, as a
-recording does that was stopped; films of which a recorder never came to fill in the sizes, and
-which end between two blocks.
+It cannot be told of elementary streams (`.m2v`, H.264 without a container), which state no length;
+of a transport or program stream that ends between two of its packets (188 bytes, 2 KiB), as a
+stopped recording does; and of films whose recorder never filled in the sizes and that end between
+two blocks.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Damage in the state folder while nobody paints: the film that is gone on with is the same."""
+"""Damage in the state folder while nobody paints: the film that is continued is the same."""
 
 import shutil
 from collections.abc import Callable, Iterator

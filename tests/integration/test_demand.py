@@ -1,4 +1,4 @@
-"""A worker before its first step: what is beyond limits or memory is refused once, with words."""
+"""A worker before its first step: what is beyond limits or memory is refused once, and told."""
 
 from dataclasses import replace
 from typing import Any

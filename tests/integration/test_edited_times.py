@@ -1,4 +1,4 @@
-"""Films whose streams begin late, before 0 or within a frame, and films of edits: as players do."""
+"""Streams that begin late, before 0 or within a frame, and edit lists: as players show them."""
 
 from fractions import Fraction
 from pathlib import Path

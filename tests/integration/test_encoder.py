@@ -1,4 +1,4 @@
-"""NVIDIA's encoder where it is asked for and works; else software, and that is said."""
+"""NVIDIA's encoder where it is asked for and works; else software, which is told."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Films that were joined byte by byte, with clocks of their own: one part stands behind another."""
+"""Films joined byte by byte, each part with its own clock: the parts follow each other."""
 
 from fractions import Fraction
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What is painted is the file that was queued, whatever comes to its name in a watched folder."""
+"""The file that was queued is painted, whatever takes its name in a watched folder later."""
 
 import os
 from collections.abc import Callable

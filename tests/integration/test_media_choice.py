@@ -1,4 +1,4 @@
-"""Which library reads a film, and why: neither is believed unseen."""
+"""Which library reads a film, and why: both libraries' frames are compared first."""
 
 import struct
 from collections.abc import Callable

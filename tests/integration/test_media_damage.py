@@ -1,4 +1,4 @@
-"""Damaged films are read to their end, the same each time, and it is said how many frames are."""
+"""Damaged films are read to their end, each time alike; how many frames are damaged is told."""
 
 import hashlib
 import logging

@@ -1,4 +1,4 @@
-"""Probing in a child: the same answers, and what becomes of a film that takes the child with it."""
+"""Probing in a child process: the same answers, also where a film makes the child crash."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""HDR films are read as SDR, and it is said; what a film says of its peak counts."""
+"""HDR films are read as SDR, which is told; the peak brightness that a film states counts."""
 
 from fractions import Fraction
 from pathlib import Path

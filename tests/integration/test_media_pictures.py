@@ -1,4 +1,4 @@
-"""Pictures are decoded in a child: only promised formats, and one that takes the child with it."""
+"""Pictures are decoded in a child process: only promised formats, also where one makes it crash."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The film's end before its beginning: long films are tried as quickly as short ones."""
+"""Joining is rehearsed before painting, as quickly for long films as for short ones."""
 
 from fractions import Fraction
 from pathlib import Path

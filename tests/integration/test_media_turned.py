@@ -1,4 +1,4 @@
-"""Turned and mirrored films come out as every player shows their source, in every container."""
+"""Rotated and mirrored films come out as every player shows their source, in every container."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""The watcher with the kernel's events: what each way of putting a film in a folder comes to."""
+"""The watcher with the kernel's events: what follows from each way to put a film into a folder."""
 
 import errno
 import logging

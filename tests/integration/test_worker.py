@@ -1,4 +1,4 @@
-"""What a worker makes of what goes wrong: memory, disks, upgrades, films still on their way."""
+"""A worker when something goes wrong: memory, disks, upgrades, films still being copied."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Cases of the matrix that fail for now, and why; the mark is strict: it goes when they pass."""
+"""Cases of the matrix that fail for now, and why; a case that passes must be taken out (strict)."""
 
 FAILING: dict[str, str] = {
     "avi-xvid-bframes": "a frame late against its sound",

@@ -1,4 +1,4 @@
-"""What films hold beside picture and sound: words, chapters, files, names."""
+"""What films hold beside picture and sound: metadata, chapters, attachments, names."""
 
 from tests.media.case import H264, Case
 from tests.media.facts import Facts

@@ -1,4 +1,4 @@
-"""`--copy` paints nothing: frames go through all of the program as they are."""
+"""`--copy` paints nothing: frames go through the whole program unchanged."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""The matrix: films of every kind through all of the program, unpainted; kept, or named.
+"""The matrix: films of every kind through the whole program, unpainted; all is kept, or named.
 
-What differs between a film and what comes back must be told in the job's report, beforehand.
+What differs between a film and what comes back must have been told in the job's report before.
 """
 
 import shlex

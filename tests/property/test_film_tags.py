@@ -1,4 +1,4 @@
-"""Any tags at all: a film with them can be written and read, and what is lost of them is known."""
+"""Any metadata: a film with it can be written and read, and what is lost of it is known."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bounds of segments hold for any film: they tile it, and never depend on where it was resumed."""
+"""Bounds of segments for any film: they tile it, and do not depend on where it was resumed."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Handles of files, followed by events, against all who really have the file open."""
+"""Who has a file open, as followed by events, compared with who really has."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`nstd check`'s findings for machines that this one is not."""
+"""`nstd check`'s findings on machines unlike this one."""
 
 import importlib
 import logging

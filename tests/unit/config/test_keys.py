@@ -1,4 +1,4 @@
-"""A section made of a frozen value: a field that is added there is a key here at once."""
+"""Sections of the configuration made from a frozen value: a field added there is a key at once."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal

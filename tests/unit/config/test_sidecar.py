@@ -1,4 +1,4 @@
-"""Sidecars: which file it is, what it changes of a recipe, and how each slip is told of."""
+"""Sidecars: which files they are, which keys of a recipe they change, how mistakes are told."""
 
 import os
 from pathlib import Path

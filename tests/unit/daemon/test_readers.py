@@ -1,4 +1,4 @@
-"""Files are read beside each other: a large one, or a slow disk, keeps nobody waiting."""
+"""Files are read at the same time: a large one, or a slow disk, delays no other."""
 
 import threading
 import time

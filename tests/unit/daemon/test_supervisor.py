@@ -1,4 +1,4 @@
-"""Workers that die, hang, fail and retire, seen from their supervisor: with pretended processes."""
+"""Workers that die, hang, fail and retire, as their supervisor sees them; no real processes."""
 
 import errno
 import signal

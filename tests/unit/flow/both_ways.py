@@ -1,4 +1,4 @@
-"""What mends a flow, on the flows of a pair of pictures, as estimators give them."""
+"""Corrections of a flow, applied to the flows of a pair of pictures, as estimators give them."""
 
 from collections.abc import Callable
 

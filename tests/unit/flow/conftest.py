@@ -1,4 +1,4 @@
-"""RAFT sets torch's thread count, which other tests are not to inherit."""
+"""RAFT sets torch's thread count, which other tests must not inherit."""
 
 from tests.threads import one_thread
 

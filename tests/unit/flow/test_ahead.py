@@ -1,4 +1,4 @@
-"""Work ahead: in order, no farther than allowed, errors in their place, closed in the end."""
+"""Work ahead: in order, no farther than allowed, errors in their place, closed at the end."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Where nothing tells motions apart, a place goes with what has its color."""
+"""Weighted median filtering: of several motions that fit, that of neighbors of like color."""
 
 import cv2
 import numpy as np

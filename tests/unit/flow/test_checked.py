@@ -1,4 +1,4 @@
-"""An estimator is held to its contract: shape, type, place, and numbers that are numbers."""
+"""An estimator has to keep its contract: shape, type, device, and finite numbers."""
 
 from typing import Any
 

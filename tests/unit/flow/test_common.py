@@ -1,4 +1,4 @@
-"""Where the flow goes wrong, a place takes another part's motion; where it is right, it stays."""
+"""Dominant motions: where the flow is wrong it becomes one of them; where it is right, it stays."""
 
 from collections.abc import Sequence
 

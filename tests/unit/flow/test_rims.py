@@ -1,4 +1,4 @@
-"""Around what moves the flow changes where the motion does, and nowhere else is it touched."""
+"""Motion boundaries: the flow changes where the motion does, and stays as it is elsewhere."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""What lies in watched folders and is not painted: kept by file, told within bounds."""
+"""What lies in watched folders unpainted: kept by file, reported within bounds."""
 
 from pathlib import Path
 

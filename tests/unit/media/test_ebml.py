@@ -1,4 +1,4 @@
-"""The shape of a pixel in Matroska's header: written in place, all else as it was."""
+"""The shape of a pixel in Matroska's header: written in place, and all else unchanged."""
 
 import io
 from fractions import Fraction

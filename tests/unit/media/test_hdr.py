@@ -1,4 +1,4 @@
-"""HDR becomes SDR by the standards' formulas: written here once more, for one color at a time."""
+"""HDR becomes SDR by the standards' formulas, which are written here independently."""
 
 import math
 

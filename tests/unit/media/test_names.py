@@ -1,4 +1,4 @@
-"""What a file is goes by its content, and else by its name."""
+"""What a file is depends on its content, and on its name only where that does not tell."""
 
 import io
 from pathlib import Path

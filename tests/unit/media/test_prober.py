@@ -1,4 +1,4 @@
-"""What goes between the process that probes and the one that asked: exact, whatever the film."""
+"""Messages between the process that probes and the one that asked: exact, whatever the film."""
 
 import json
 from fractions import Fraction

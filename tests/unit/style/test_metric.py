@@ -1,4 +1,4 @@
-"""The metric: distances of a full network from a small one's activations, for one small matrix."""
+"""The metric: a full network's distances from a small one's activations, by one small matrix."""
 
 import pytest
 import torch

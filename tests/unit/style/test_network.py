@@ -1,4 +1,4 @@
-"""The network: VGG-19's topology, as deep as asked, without a border, and true to its weights."""
+"""The network: VGG-19's topology, only as deep as needed, without a border, true to its weights."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Targets: blends of styles, what the cache's key hangs on, and sizes."""
+"""Targets: blends of styles, what the cache's key depends on, and sizes."""
 
 import math
 from collections.abc import Callable, Mapping

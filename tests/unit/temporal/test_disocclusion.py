@@ -1,4 +1,4 @@
-"""What is new in a frame is in the style by itself, by as much as its share of the frame says."""
+"""Disocclusions are in the style by themselves, weighted by their share of the frame."""
 
 from dataclasses import replace
 from typing import Literal

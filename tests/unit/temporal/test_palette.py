@@ -1,4 +1,4 @@
-"""Colors of a shot's first frame: what looks like it later takes its paint's, else nothing does."""
+"""Colors of a shot's first frame: like source colors get its paint's later, unlike ones none."""
 
 import json
 import math

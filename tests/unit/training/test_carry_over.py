@@ -1,4 +1,4 @@
-"""Whether the look carries over: the judge is nstd's own objective, and one's own look has 1."""
+"""Whether the look carries over, by nstd's own objective; a network compared with itself has 1."""
 
 import argparse
 import json

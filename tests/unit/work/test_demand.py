@@ -1,4 +1,4 @@
-"""What painting asks of a machine: estimated, and refused where it is too much."""
+"""Memory and time that painting takes: estimated, and refused where that is too much."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The film that ships is one that the program itself, and ffprobe, take for sound."""
+"""The demo's film: nstd and ffprobe find no fault with it."""
 
 from fractions import Fraction
 from pathlib import Path
