@@ -12,15 +12,12 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 
 from nstd.config import load_config
-from nstd.config.output import OutputOverride
-from nstd.config.reading import ReadingOverride
-from nstd.config.recipe import RecipeConfig, TemporalConfig
 from nstd.errors import NstdError, visible
 from nstd.gallery import list_styles
 from nstd.ledger.job import JobState
 from nstd.media.names import READ_FORMATS
+from nstd.style.keys import OneOf
 from nstd.style.ladder import FORMATS
-from nstd.style.recipe import LAYERS
 
 Offer = tuple[str, str]
 """A value, and what it is in a few words."""
@@ -44,20 +41,16 @@ def words(*offered: str) -> Completer:
     return complete
 
 
-def values_of(key: str) -> Completer | None:
-    """Offers the values of a key of recipes, `output` or `reading`; None where it has no words."""
-    special = {
-        "size": words(*FORMATS),
-        "content_layer": words(*LAYERS),
-        "style_layers": words(*LAYERS),
-        "network": networks,
-        "temporal": words(*_words_in(TemporalConfig.model_fields["mode"].annotation)),
-    }
-    if key in special:
-        return special[key]
-    fields = OutputOverride.model_fields | ReadingOverride.model_fields | RecipeConfig.model_fields
-    known = tuple(_words_in(fields[key].annotation))
-    return words(*known) if known else None
+def values_of(key: str, kind: Any) -> Completer | None:
+    """Offers the values of a key of the configuration; None where it has no words.
+
+    Args:
+        key: The key.
+        kind: Its type, which may consist of words.
+    """
+    special = {"size": words(*FORMATS), "network": networks}
+    known = tuple(_words_in(kind))
+    return special.get(key) or (words(*known) if known else None)
 
 
 def _quiet(find: Callable[[typer.Context], Iterable[Offer]]) -> Completer:
@@ -140,10 +133,12 @@ def _weights(ctx: typer.Context) -> Iterator[Offer]:
     yield from ((name, "") for name in dict.fromkeys([*NETWORKS, *cached]))
 
 
-def _words_in(annotation: Any) -> Iterator[str]:
+def _words_in(kind: Any) -> Iterator[str]:
     """The words that a type consists of."""
-    if get_origin(annotation) is Literal:
-        yield from get_args(annotation)
-        return
-    for part in get_args(annotation):
-        yield from _words_in(part)
+    if isinstance(kind, OneOf):
+        yield from kind.names
+    elif get_origin(kind) is Literal:
+        yield from get_args(kind)
+    else:
+        for part in get_args(kind):
+            yield from _words_in(part)

@@ -3,9 +3,12 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin
 
+import typer
+
+from nstd.cli import completion
 from nstd.cli.spread import Keys, Texts
 from nstd.config import OutputConfig
 from nstd.config.reading import ReadingConfig
@@ -14,7 +17,7 @@ from nstd.config.values import Section
 from nstd.errors import UsageError
 from nstd.style.keys import hints_of, keys_of, plain_type
 from nstd.style.ladder import Level
-from nstd.style.recipe import StyleRecipe
+from nstd.style.recipe import StyleRecipe, Temporal
 
 
 def _usual(value: object) -> str:
@@ -30,29 +33,52 @@ def _usual(value: object) -> str:
 
 def _of_section(section: type[Section], panel: str) -> Keys:
     """The keys of a section that tells of each what it is."""
-    helps = {name: str(key.description) for name, key in section.model_fields.items()}
-    usual = {
-        name: _usual(key.default)
-        for name, key in section.model_fields.items()
-        if key.default is not None and key.default_factory is None
-    }
-    return Keys(helps, usual, panel)
+    known = section.model_fields
+    return Keys(
+        helps={name: str(key.description) for name, key in known.items()},
+        kinds={name: key.annotation for name, key in known.items()},
+        usual={
+            name: _usual(key.default)
+            for name, key in known.items()
+            if key.default is not None and key.default_factory is None
+        },
+        panel=panel,
+    )
 
 
 def recipe_keys_of(recipe: type[StyleRecipe], panel: str) -> Keys:
-    """The keys of a recipe, but for its style images."""
-    helps = {name: key.help for name, key in keys_of(recipe).items() if name != "styles"}
+    """The keys of a recipe that are options of their own: strength, and those with a help."""
+    strength = RecipeConfig.model_fields["strength"]
+    helps = {name: key.help for name, key in keys_of(recipe).items() if key.help}
     defaults = {one.name: one.default for one in fields(recipe) if one.name in helps}
-    usual = {name: _usual(one) for name, one in defaults.items() if one not in (None, MISSING)}
-    strength = str(RecipeConfig.model_fields["strength"].description)
+    usual = {name: _usual(one) for name, one in defaults.items() if one is not None}
+    mode = hints_of(Temporal)["mode"]  # which stands for all of it, in one word
     return Keys(
-        {"strength": strength} | helps, usual | {"strength": "normal", "temporal": "flow"}, panel
+        helps={"strength": str(strength.description)} | helps,
+        kinds=hints_of(recipe) | {"strength": strength.annotation, "temporal": mode},
+        usual=usual | {"strength": "normal", "temporal": Temporal().mode},
+        panel=panel,
     )
 
 
 LOOK = recipe_keys_of(StyleRecipe, "Look, instead of what --recipe or the defaults say")
 ENCODING = _of_section(OutputConfig, "Encoding")
 READING = _of_section(ReadingConfig, "Reading")
+
+
+def style_option(words: str) -> Any:
+    """The option for style images, which may be given again: texts for `parse_style`.
+
+    Args:
+        words: What help says of it.
+    """
+    return typer.Option(
+        "--style",
+        "-s",
+        metavar="IMAGE[:WEIGHT][@SCALE]",
+        help=words,
+        autocompletion=completion.styles,
+    )
 
 
 def look_keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:

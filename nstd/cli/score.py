@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nstd.cli import completion
-from nstd.cli.keys import parse_style
+from nstd.cli.keys import parse_style, style_option
 from nstd.cli.options import Common, Machine, Working, configured, print_data, shown
 from nstd.config import Config, recipe_from_options
 from nstd.errors import UsageError
@@ -22,18 +22,12 @@ NETWORK = "pocket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ScoreOptions:
     """What is measured, and what comes of it."""
 
     style: Annotated[
         list[str] | None,
-        typer.Option(
-            "--style",
-            "-s",
-            metavar="IMAGE[:WEIGHT][@SCALE]",
-            help="Measure style and content loss too, by these; as it was painted.",
-            autocompletion=completion.styles,
-        ),
+        style_option("Measure style and content loss too, by these; as it was painted."),
     ] = None
     network: Annotated[
         str | None,
@@ -68,7 +62,7 @@ class Asked:
 def score_command(
     film: Annotated[Path, typer.Argument(metavar="FILM", help="The painted film.")],
     source: Annotated[Path, typer.Option(help="The film that it was painted from.")],
-    asked: Asked,
+    asked: ScoreOptions,
     machine: Machine,
     common: Working,
 ) -> None:
@@ -103,7 +97,7 @@ def score_command(
             typer.echo(shown(asked.plot))
 
 
-def _recipe(config: Config, asked: Asked) -> StyleRecipe | None:
+def _recipe(config: Config, asked: ScoreOptions) -> StyleRecipe | None:
     """What style and content loss are measured by, or None."""
     if asked.style:
         styles = [parse_style(one) for one in asked.style]

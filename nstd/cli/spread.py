@@ -29,11 +29,13 @@ class Keys:
 
     Attributes:
         helps: What help says of each.
+        kinds: The type of each: its words are completed.
         usual: What counts where neither the command nor the configuration says otherwise, by key.
         panel: The heading in help that they stand below.
     """
 
     helps: Mapping[str, str]
+    kinds: Mapping[str, Any]
     usual: Mapping[str, str]
     panel: str
 
@@ -48,7 +50,7 @@ class Keys:
             help=self.helps[key] + usual,
             rich_help_panel=self.panel,
             show_default=False,
-            autocompletion=completion.values_of(key),
+            autocompletion=completion.values_of(key, self.kinds[key]),
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nstd.cli import completion
-from nstd.cli.keys import ENCODING, LOOK, READING, look_keys, require_unpainted
+from nstd.cli.keys import ENCODING, LOOK, READING, look_keys, require_unpainted, style_option
 from nstd.cli.options import Common, Machine, configured, report
 from nstd.cli.progress import LOADING, reporting
 from nstd.cli.spread import Texts
@@ -38,19 +38,14 @@ EXAMPLES = """Examples:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class StylizeOptions:
     """What is asked for besides the keys of the configuration."""
 
     style: Annotated[
         list[str] | None,
-        typer.Option(
-            "--style",
-            "-s",
-            metavar="IMAGE[:WEIGHT][@SCALE]",
-            autocompletion=completion.styles,
-            help="A picture, or one of `nstd styles`. Several are blended by weight (1 if not"
-            " given). SCALE is the size at which it is looked at, 0.1 to 10: more makes larger"
-            " strokes.",
+        style_option(
+            "A picture, or one of `nstd styles`. Several are blended by weight (1 if not given)."
+            " SCALE is the size at which it is looked at, 0.1 to 10: more makes larger strokes."
         ),
     ] = None
     recipe: Annotated[
@@ -116,7 +111,7 @@ def stylize_command(
             help="A file for one input, or a folder; one that is not there ends in a slash.",
         ),
     ],
-    asked: Asked,
+    asked: StylizeOptions,
     look: Annotated[Texts, LOOK],
     encoding: Annotated[Texts, ENCODING],
     reading: Annotated[Texts, READING],
@@ -146,7 +141,9 @@ def stylize_command(
     report(results, common, lambda _: asked.recipe)
 
 
-def _spec(config: Config, asked: Asked, encoding: OutputConfig, reading: Texts) -> "OutputSpec":
+def _spec(
+    config: Config, asked: StylizeOptions, encoding: OutputConfig, reading: Texts
+) -> "OutputSpec":
     """How films are read, cut, encoded and published."""
     from nstd.submit.freeze import ENCODER_THREADS
     from nstd.submit.output import OutputSpec
@@ -163,7 +160,7 @@ def _spec(config: Config, asked: Asked, encoding: OutputConfig, reading: Texts) 
     )
 
 
-def _recipe(config: Config, asked: Asked, keys: dict[str, Any]) -> StyleRecipe:
+def _recipe(config: Config, asked: StylizeOptions, keys: dict[str, Any]) -> StyleRecipe:
     """The recipe that is named, or that a painted file tells of, with the options' keys."""
     if asked.copy:
         require_unpainted({"recipe": asked.recipe, "like": asked.like, **keys})

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from nstd.config.faults import faults_of
 from nstd.config.model import Config
 from nstd.config.output import OutputConfig, OutputOverride
-from nstd.config.overlap import Places, overlaps
+from nstd.config.overlap import AllFolders, overlaps
 from nstd.config.places import BatchConfig, FolderConfig
 from nstd.config.values import Context, Section
 from nstd.config.words import did_you_mean, quote
@@ -29,7 +29,7 @@ def cross_faults(data: Any, context: Context) -> list[Fault]:
         return []
     own = _valid_keys({key: data.get(key) for key in ("state_dir", "cache_dir", "output")}, context)
     config = Config.model_validate(own, context=context)
-    places = Places(
+    places = AllFolders(
         folders=_valid_entries(FolderConfig, data.get("folders"), context),
         batch=_valid_entries(BatchConfig, data.get("batch"), context),
         own={"state_dir": config.state_dir, "cache_dir": config.cache_dir},

@@ -9,13 +9,13 @@ from pydantic import BeforeValidator, Field, PlainValidator, PrivateAttr
 
 from nstd.config.limits import LimitsConfig
 from nstd.config.output import OutputConfig
-from nstd.config.places import BatchConfig, Entry, FolderConfig
+from nstd.config.places import BatchConfig, EntryConfig, FolderConfig
 from nstd.config.reading import ReadingConfig
 from nstd.config.recipe import RecipeConfig, RecipeName
 from nstd.config.values import (
     Context,
     FolderPath,
-    Network,
+    NetworkName,
     Number,
     Section,
     Switch,
@@ -160,7 +160,7 @@ class Config(Section):
     state_dir: FolderPath = Field(default_factory=default_state_dir)
     cache_dir: FolderPath = Field(default_factory=default_cache_dir)
     devices: Annotated[Auto | tuple[str, ...], PlainValidator(_devices)] = "auto"
-    network: Network = DEFAULT_NETWORK
+    network: NetworkName = DEFAULT_NETWORK
     recipes: dict[RecipeName, RecipeConfig] = Field(default_factory=dict)
     folders: tuple[FolderConfig, ...] = ()
     batch: tuple[BatchConfig, ...] = ()
@@ -198,23 +198,23 @@ class Config(Section):
         """A file in the working folder that was passed over as another program's, or None."""
         return self._ignored
 
-    def output_of(self, entry: Entry) -> OutputConfig:
+    def output_of(self, entry: EntryConfig) -> OutputConfig:
         """How the films of `entry` are encoded: `output`, overridden by its `encode`."""
         return self.output if entry.encode is None else self.output.overridden(entry.encode)
 
-    def limits_of(self, entry: Entry | None = None) -> Limits:
+    def limits_of(self, entry: EntryConfig | None = None) -> Limits:
         """The limits of the films of `entry`: `limits`, overridden by its own."""
         return self.limits.limits(None if entry is None else entry.limits)
 
-    def reading_of(self, entry: Entry | None = None) -> Reading:
+    def reading_of(self, entry: EntryConfig | None = None) -> Reading:
         """How the films of `entry` are read: `reading`, overridden by its own."""
         return self.reading.reading(None if entry is None else entry.reading)
 
-    def accepts_truncated(self, entry: Entry) -> bool:
+    def accepts_truncated(self, entry: EntryConfig) -> bool:
         """Whether films of `entry` that end early are painted as far as they go."""
         own = entry.accept_truncated
         return self.accept_truncated if own is None else own
 
-    def is_strict(self, entry: Entry) -> bool:
+    def is_strict(self, entry: EntryConfig) -> bool:
         """Whether films of `entry` of which anything would be lost are refused."""
         return self.strict if entry.strict is None else entry.strict

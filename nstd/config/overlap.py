@@ -15,7 +15,7 @@ from nstd.config.yaml_lines import Fault, KeyPath
 
 
 @dataclass(slots=True)
-class Places:
+class AllFolders:
     """All folders of a configuration, as far as they could be read.
 
     Attributes:
@@ -29,7 +29,7 @@ class Places:
     own: dict[str, Path] = field(default_factory=dict)
 
 
-def overlaps(places: Places) -> list[Fault]:
+def overlaps(places: AllFolders) -> list[Fault]:
     """A fault for each folder that lies in, or is, a watched one and must not.
 
     Compares what the names lead to: through symbolic links, and by inode through bind mounts and
@@ -50,7 +50,7 @@ def overlaps(places: Places) -> list[Fault]:
     return faults + list(_mirrored(places))
 
 
-def _written(places: Places) -> Iterator[tuple[KeyPath, Path]]:
+def _written(places: AllFolders) -> Iterator[tuple[KeyPath, Path]]:
     for i, folder in places.folders.items():
         yield ("folders", i, "output"), folder.output
         if isinstance(folder.originals, MoveOriginals):
@@ -61,7 +61,7 @@ def _written(places: Places) -> Iterator[tuple[KeyPath, Path]]:
         yield (key,), place
 
 
-def _mirrored(places: Places) -> Iterator[Fault]:
+def _mirrored(places: AllFolders) -> Iterator[Fault]:
     """Outputs mirror the folders of their films, and could so reach a watched folder."""
     for i, folder in places.folders.items():
         for other, target in places.folders.items():

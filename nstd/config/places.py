@@ -149,7 +149,7 @@ Recipes = Annotated[Names, Field(validation_alias=AliasChoices("recipes", "recip
 Template = Annotated[Text, AfterValidator(_template)]
 
 
-class Entry(Section):
+class EntryConfig(Section):
     """What watched folders and batch entries have in common.
 
     Attributes:
@@ -193,7 +193,7 @@ class Entry(Section):
         return self
 
 
-class FolderConfig(Entry):
+class FolderConfig(EntryConfig):
     """A watched folder.
 
     Attributes:
@@ -213,7 +213,7 @@ class FolderConfig(Entry):
     marker: Marker | None = None
 
 
-class BatchConfig(Entry):
+class BatchConfig(EntryConfig):
     """What `nstd batch` paints besides the watched folders.
 
     Attributes:

@@ -17,7 +17,7 @@ from pydantic import (
 from nstd.config.keys import HeldSection
 from nstd.config.values import (
     ONE_OR_MANY,
-    Network,
+    NetworkName,
     Number,
     StyleImagePath,
     as_whole_number,
@@ -147,7 +147,7 @@ class RecipeConfig(_RecipeKeys):
     levels: (
         Annotated[tuple[LevelConfig, ...], BeforeValidator(_levels), Field(min_length=1)] | None
     ) = None
-    network: Network | None = None
+    network: NetworkName | None = None
     layer_weights: LayerWeights | None = None
 
     @model_validator(mode="after")

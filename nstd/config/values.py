@@ -274,6 +274,6 @@ Text = Annotated[str, BeforeValidator(_text)]
 FolderPath = Annotated[Path, AfterValidator(_no_file), BeforeValidator(as_path)]
 StyleImagePath = Annotated[Path, BeforeValidator(_style_image)]
 """A file, or the name of a style that ships; a file of that very name comes first."""
-Network = Annotated[str, BeforeValidator(_network)]
+NetworkName = Annotated[str, BeforeValidator(_network)]
 ONE_OR_MANY = BeforeValidator(_one_or_many)
 """A list may be given as its only member."""

@@ -23,10 +23,11 @@ class Key:
     """Marks a field that a person may set: in config.yaml, in a sidecar, as an option.
 
     Attributes:
-        help: What it does, in a clause or two, as the command line's help shows it.
+        help: What it does, in a clause or two, as the command line's help shows it; empty for one
+            that is no option of its own.
     """
 
-    help: str
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,15 +35,10 @@ LEVEL_RATIO = 1.25
 class Level:
     """One rung of the ladder from coarse to fine."""
 
-    long_edge: Annotated[
-        int,
-        Key("Pixels. Absolute, since strokes are: receptive fields are constant in pixels."),
-        Ge(SHORTEST_EDGE_PX),
-        Le(LONGEST_EDGE_PX),
-    ]
-    steps: Annotated[
-        int, Key("At most so many steps (forward and backward passes)."), Ge(1), Le(100_000)
-    ]
+    long_edge: Annotated[int, Key(), Ge(SHORTEST_EDGE_PX), Le(LONGEST_EDGE_PX)]
+    """Pixels. Absolute, since strokes are: receptive fields are constant in pixels."""
+    steps: Annotated[int, Key(), Ge(1), Le(100_000)]
+    """At most so many steps (forward and backward passes)."""
 
     def __post_init__(self) -> None:
         require_valid(self, f"level {self.long_edge}:{self.steps}: ")

@@ -61,21 +61,13 @@ Weight = Annotated[float, Ge(0)]
 class StyleSource:
     """One style image of a recipe."""
 
-    image: Annotated[str, Key("Path of the file.")]
-    weight: Annotated[
-        float,
-        Key("Its share in the blend of the style images' statistics; shares are normalized."),
-        Gt(0),
-    ] = 1.0
-    scale: Annotated[
-        float,
-        Key(
-            "Long edge at which it is looked at, as a factor of the level's long edge. Larger"
-            " makes larger strokes."
-        ),
-        Ge(0.1),
-        Le(10),
-    ] = 1.0
+    image: Annotated[str, Key()]
+    """Path of the file."""
+    weight: Annotated[float, Key(), Gt(0)] = 1.0
+    """Its share in the blend of the style images' statistics; shares are normalized."""
+    scale: Annotated[float, Key(), Ge(0.1), Le(10)] = 1.0
+    """Long edge at which it is looked at, as a factor of the level's long edge. Larger makes larger
+    strokes."""
     sha256: str | None = None
     """Hash of the file, once it is frozen into a job."""
     name: Annotated[str | None, Absent(None)] = None
@@ -91,36 +83,21 @@ class StyleSource:
 class Temporal:
     """How the frames of a film hold together."""
 
-    mode: Annotated[
-        TemporalMode,
-        Key(
-            '"flow" paints each frame from the ones before it in its shot, warped along the optical'
-            ' flow; "independent" paints each from its own content alone.'
-        ),
-    ] = "flow"
-    weight: Annotated[
-        Weight,
-        Key(
-            "γ, of the mean squared difference from the warped earlier frames, where the source is"
-            " lively; where it hardly changes, up to `pace.FIRMEST` times as much. With 0 paint is"
-            " begun from them, and keeps their broad colors."
-        ),
-    ] = 3.0
-    long_term: Annotated[
-        tuple[Annotated[int, Ge(2), Le(1000)], ...],
-        Key("Distances in frames, beyond 1, of earlier frames that are looked at too."),
-    ] = ()
-    estimator: Annotated[
-        str, Key('Of the flow: "dis", "raft", or one that another package brings.'), Len(1)
-    ] = "dis"
-    settled: Annotated[
-        Weight,
-        Key(
-            "A frame ends when its loss is at most this share above that of the shot's first frame"
-            " (what earlier frames gave it is as good as that), or has all but stopped falling."
-            " With 0 it takes all its steps."
-        ),
-    ] = 0.05
+    mode: Annotated[TemporalMode, Key()] = "flow"
+    """flow: each frame is painted from the ones before it in its shot, warped along the optical
+    flow; independent: each is painted from its own content alone."""
+    weight: Annotated[Weight, Key()] = 3.0
+    """γ, of the mean squared difference from the warped earlier frames, where the source is lively;
+    where it hardly changes, up to `pace.FIRMEST` times as much. With 0 paint is begun from them,
+    and keeps their broad colors."""
+    long_term: Annotated[tuple[Annotated[int, Ge(2), Le(1000)], ...], Key()] = ()
+    """Distances in frames, beyond 1, of earlier frames that are looked at too."""
+    estimator: Annotated[str, Key(), Len(1)] = "dis"
+    """Of the flow: "dis", "raft", or one that another package brings."""
+    settled: Annotated[Weight, Key()] = 0.05
+    """A frame ends when its loss is at most this share above that of the shot's first frame (what
+    earlier frames gave it is as good as that), or has all but stopped falling. With 0 it takes all
+    its steps."""
 
     def __post_init__(self) -> None:
         require_valid(self, "temporal: ")
@@ -146,11 +123,8 @@ INDEPENDENT = Temporal(mode="independent")
 class StyleRecipe:
     """A look. The same recipe, source, plan and device kind give the same bytes."""
 
-    styles: Annotated[
-        tuple[StyleSource, ...],
-        Key("The style images, blended by weight; none where nothing is painted (`UNPAINTED`)."),
-        Len(0, MOST_STYLES),
-    ]
+    styles: Annotated[tuple[StyleSource, ...], Key(), Len(0, MOST_STYLES)]
+    """The style images, blended by weight; none where nothing is painted (`UNPAINTED`)."""
     size: Annotated[
         int | str | None,
         Key(
