@@ -16,21 +16,19 @@ from pathlib import Path
 import cv2
 import torch
 
-from nstd.flow import Checked, Dis, with_flows
-from nstd.flow.estimator import Image
+from nstd.flow import Checked, Dis, Pictured, with_flows
+from nstd.flow.estimator import ImageU8
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 
 
-def seconds(pictures: list[Image], threads: int) -> float:
+def seconds(pictures: list[ImageU8], threads: int) -> float:
     """Of one pair."""
     start = time.perf_counter()
     with with_flows(
-        pictures,
+        [Pictured(None, picture, begins_shot=False) for picture in pictures],
         Checked(Dis(), "dis"),
         [1],
-        image=lambda picture: picture,
-        begins_shot=lambda _: False,
         depth=threads + 3,
         threads=threads,
     ) as flowed:
@@ -38,7 +36,7 @@ def seconds(pictures: list[Image], threads: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def alone(pictures: list[Image]) -> float:
+def alone(pictures: list[ImageU8]) -> float:
     """The same without what holds the flow to the pictures, in this thread."""
     start = time.perf_counter()
     for pair in pairwise(pictures):

@@ -6,11 +6,11 @@ are at hand, and a package of the user's own may bring another by the entry poin
 `with_flows` computes them ahead of whoever takes the frames.
 """
 
-from nstd.flow.ahead import Ahead, Flowed, with_flows
+from nstd.flow.ahead import Ahead, Flowed, Pictured, with_flows
 from nstd.flow.checked import Checked
 from nstd.flow.choose import choose_estimator, estimator_names
 from nstd.flow.dis import Dis
-from nstd.flow.estimator import Estimator, Flow, Image
+from nstd.flow.estimator import Estimator, Flow, ImageU8
 from nstd.flow.farneback import Farneback
 
 __all__ = [
@@ -21,7 +21,8 @@ __all__ = [
     "Farneback",
     "Flow",
     "Flowed",
-    "Image",
+    "ImageU8",
+    "Pictured",
     "choose_estimator",
     "estimator_names",
     "with_flows",

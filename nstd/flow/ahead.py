@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
-from nstd.flow.estimator import Estimator, Flow, Image
+from nstd.flow.estimator import Estimator, Flow, ImageU8
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -103,6 +103,24 @@ def _result(done: Future[R]) -> R:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pictured(Generic[T]):
+    """A frame, and what its flow is found by.
+
+    Attributes:
+        frame: Whatever it is to whoever asks.
+        picture: At the size that is painted.
+        begins_shot: Whether a new shot begins with it: no flow leads across.
+        wanted: Whether its flow is asked for. Others only give their picture to later ones, as
+            where a film is continued.
+    """
+
+    frame: T
+    picture: ImageU8
+    begins_shot: bool
+    wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Flowed(Generic[T]):
     """A frame with the flow between it and earlier ones of its shot.
 
@@ -115,56 +133,45 @@ class Flowed(Generic[T]):
 
     frame: T
     flows: Mapping[int, tuple[Flow, Flow]]
-    pictures: Mapping[int, Image]
+    pictures: Mapping[int, ImageU8]
 
 
 def with_flows(
-    frames: Iterable[T],
+    frames: Iterable[Pictured[T]],
     estimator: Estimator,
     distances: Sequence[int],
     *,
-    image: Callable[[T], Image],
-    begins_shot: Callable[[T], bool],
-    wanted: Callable[[T], bool] = lambda _: True,
     depth: int = 4,
     threads: int = 1,
-) -> Ahead[tuple[T, dict[int, Image], Image], Flowed[T]]:
+) -> Ahead[tuple[T, dict[int, ImageU8]], Flowed[T]]:
     """The wanted ones of `frames`, each with its flows, computed ahead.
 
     Args:
         frames: One after the other, none left out.
         estimator: Called by `threads` threads at once.
         distances: How far back the earlier frames lie, in frames.
-        image: A frame's picture, at the size that is painted; called once a frame.
-        begins_shot: Whether a new shot begins with a frame: no flow leads across.
-        wanted: Whether a frame is to be yielded. Others only give their picture to later ones, as
-            where a film is continued.
-        depth: See `Ahead`.
-        threads: Likewise.
+        depth: How many frames may be under way or waiting, at most; see `Ahead`.
+        threads: How many frames' flow is found at once.
     """
 
-    def flowed(linked: tuple[T, dict[int, Image], Image]) -> Flowed[T]:
-        frame, earlier, later = linked
-        flows = {distance: estimator.estimate(one, later) for distance, one in earlier.items()}
-        return Flowed(frame, flows, {0: later, **earlier})
+    def flowed(linked: tuple[T, dict[int, ImageU8]]) -> Flowed[T]:
+        frame, pictures = linked
+        later = pictures[0]
+        flows = {by: estimator.estimate(one, later) for by, one in pictures.items() if by}
+        return Flowed(frame, flows, pictures)
 
-    linked = _linked(frames, distances, image, begins_shot, wanted)
-    return Ahead(linked, flowed, depth=depth, threads=threads)
+    return Ahead(_linked(frames, distances), flowed, depth=depth, threads=threads)
 
 
 def _linked(
-    frames: Iterable[T],
-    distances: Sequence[int],
-    image: Callable[[T], Image],
-    begins_shot: Callable[[T], bool],
-    wanted: Callable[[T], bool],
-) -> Iterator[tuple[T, dict[int, Image], Image]]:
-    """Each wanted frame with the pictures of those before it, by distance, and its own."""
-    before: deque[Image] = deque(maxlen=max(distances, default=0))
-    for frame in frames:
-        if begins_shot(frame):
+    frames: Iterable[Pictured[T]], distances: Sequence[int]
+) -> Iterator[tuple[T, dict[int, ImageU8]]]:
+    """Each wanted frame with its own picture and those of the frames before it, by distance."""
+    before: deque[ImageU8] = deque(maxlen=max(distances, default=0))
+    for one in frames:
+        if one.begins_shot:
             before.clear()
-        picture = image(frame)
-        if wanted(frame):
-            yield frame, {d: before[-d] for d in distances if d <= len(before)}, picture
-        before.append(picture)
+        if one.wanted:
+            earlier = {by: before[-by] for by in distances if by <= len(before)}
+            yield one.frame, {0: one.picture, **earlier}
+        before.append(one.picture)

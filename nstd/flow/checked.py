@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from nstd.errors import ConfigError
-from nstd.flow.common import explain_better
-from nstd.flow.differences import Plane
-from nstd.flow.estimator import Estimator, Flow, Image
-from nstd.flow.rims import sharpen_rims
+from nstd.flow.dominant_motion import take_dominant_motions
+from nstd.flow.estimator import Estimator, Flow, ImageU8
+from nstd.flow.motion_boundary import sharpen_boundaries
+from nstd.flow.photo_consistency import Plane
 from nstd.flow.still import hold_still
 
 
@@ -27,7 +27,7 @@ class Checked:
         self._estimator = estimator
         self.name = name
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         """Backward and forward flow.
 
         Raises:
@@ -62,7 +62,7 @@ class Checked:
             )
 
 
-def _mended(here: Image, there: Image, flow: Flow) -> Flow:
+def _mended(here: ImageU8, there: ImageU8, flow: Flow) -> Flow:
     """A flow, held to what the pictures show.
 
     Args:
@@ -72,6 +72,6 @@ def _mended(here: Image, there: Image, flow: Flow) -> Flow:
     """
     own, other = here.astype(np.float32), there.astype(np.float32)
     vectors: Plane = np.ascontiguousarray(flow[0].numpy())
-    for mend in (explain_better, hold_still, sharpen_rims):
+    for mend in (take_dominant_motions, hold_still, sharpen_boundaries):
         vectors = mend(own, other, vectors)
     return torch.from_numpy(vectors)[None]

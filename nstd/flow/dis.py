@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nstd.flow.estimator import Flow, Image
+from nstd.flow.estimator import Flow, ImageU8
 
 SHORTEST_EDGE_PX = 64
 """Smaller pictures are enlarged by repeating their border: with a short edge under 32 px and a long
@@ -20,22 +20,22 @@ class Dis:
     frames and costs four times as much. Its bytes do not depend on OpenCV's thread count.
     """
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         """Backward and forward flow of two pictures of one size."""
         before, after = _gray(earlier), _gray(later)
         height, width = later.shape[:2]
         return tuple(_calc(*pair, height, width) for pair in ((after, before), (before, after)))  # type: ignore[return-value] # two are two
 
 
-def _gray(image: Image) -> Image:
+def _gray(image: ImageU8) -> ImageU8:
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     bottom = max(0, SHORTEST_EDGE_PX - gray.shape[0])
     right = max(0, SHORTEST_EDGE_PX - gray.shape[1])
-    padded: Image = np.pad(gray, ((0, bottom), (0, right)), mode="edge")
+    padded: ImageU8 = np.pad(gray, ((0, bottom), (0, right)), mode="edge")
     return padded
 
 
-def _calc(here: Image, there: Image, height: int, width: int) -> Flow:
+def _calc(here: ImageU8, there: ImageU8, height: int, width: int) -> Flow:
     """Flow on `here`'s grid: here(p) ≈ there(p + flow)."""
     # Made for each call: it keeps buffers, which threads may not share.
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)

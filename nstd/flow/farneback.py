@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nstd.flow.estimator import Flow, Image
+from nstd.flow.estimator import Flow, ImageU8
 
 SCALE, LEVELS, WINDOW_PX, ITERATIONS = 0.5, 5, 21, 5
 """Of the pyramid and on each of its levels."""
@@ -23,7 +23,7 @@ faint one; with this gain it is exact to 0.001 px. With noise (σ = 2) on faint 
 class Farneback:
     """A second opinion: no film is painted along it, so it has no part in what it scores."""
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         """Backward and forward flow of two pictures of one size; zero of identical ones."""
         if np.array_equal(earlier, later):
             still = torch.zeros((1, 2, *later.shape[:2]))
@@ -31,7 +31,7 @@ class Farneback:
         return _calc(later, earlier), _calc(earlier, later)
 
 
-def _calc(here: Image, there: Image) -> Flow:
+def _calc(here: ImageU8, there: ImageU8) -> Flow:
     """Flow on `here`'s grid: here(p) ≈ there(p + flow)."""
     grays = [
         cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) * GAIN for one in (here, there)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nstd.errors import WeightsError, from_os_error
-from nstd.flow.estimator import Flow, Image
+from nstd.flow.estimator import Flow, ImageU8
 
 _FILE = re.compile(r"raft_(?:large|small)_\w+-(?P<digest>[0-9a-f]{8})\.pth")
 """torchvision's names: what it is, what it was trained on, and how its SHA-256 begins."""
@@ -71,7 +71,7 @@ class Raft:
         self._threads = threads
         self._turn = threading.Lock()  # torchvision keeps the correlations in the network
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         """Backward and forward flow of two pictures of one size."""
         with self._turn, torch.inference_mode():
             if self._device.type == "cpu":
@@ -80,7 +80,7 @@ class Raft:
             backward = self._flow(after, before, later.shape[:2])
             return backward, self._flow(before, after, later.shape[:2])
 
-    def _prepared(self, image: Image) -> Tensor:
+    def _prepared(self, image: ImageU8) -> Tensor:
         """In [−1, 1], its sides multiples of 8 px."""
         stacked = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
         pixels = stacked.to(self._device).float() / 127.5 - 1

@@ -11,7 +11,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from nstd.flow.differences import (
+from nstd.flow.photo_consistency import (
     ALIKE,
     STANDS,
     Flags,

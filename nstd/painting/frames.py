@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nstd.flow import Estimator, Flow, with_flows
+from nstd.flow import Estimator, Flow, Pictured, with_flows
 from nstd.media.frame import Frame, ImageU8, Pixels, VideoInfo
 from nstd.media.image_film import read_images
 from nstd.media.numbered import Numbered
@@ -134,12 +134,12 @@ def coming_frames(
     size = painter.painted_size(*source.size)
     threads = flow_threads(plan, *size)
     flowed = with_flows(
-        _seen(shots, source.first),
+        (
+            Pictured(one, scaled(one.frame.image, size), one.begins_shot, one.frame.index >= first)
+            for one in _seen(shots, source.first)
+        ),
         estimator,
         painter.recipe.temporal.distances,
-        image=lambda seen: scaled(seen.frame.image, size),
-        begins_shot=lambda seen: seen.begins_shot,
-        wanted=lambda seen: seen.frame.index >= first,
         depth=threads + 3,
         threads=threads,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nstd.flow import Checked, Dis, Estimator, Farneback, Flow, with_flows
+from nstd.flow import Checked, Dis, Estimator, Farneback, Flow, Pictured, with_flows
 from nstd.ledger.segments import SegmentPlanner
 from nstd.media.frame import ImageU8
 from nstd.painting.pictures import to_tensor
@@ -58,11 +58,9 @@ def measure(
     scores: list[FrameScore] = []
     before: Tensor | None = None
     flowed = with_flows(
-        frames,
+        (Pictured(one, one.source, one.begins_shot) for one in frames),
         estimator or Checked(Farneback(), "farneback"),
         [1],
-        image=lambda one: one.source,
-        begins_shot=lambda one: one.begins_shot,
     )
     with flowed:
         for one in flowed:

@@ -112,14 +112,14 @@ def frame_terms(
         content: Of the frame, at the level.
     """
     return (
-        Content(network, recipe, content),
-        Style(network, recipe, style),
-        TotalVariation(recipe.tv_weight),
-        OutOfRange(recipe.range_weight),
+        ContentLoss(network, recipe, content),
+        StyleLoss(network, recipe, style),
+        TotalVariationLoss(recipe.tv_weight),
+        RangeLoss(recipe.range_weight),
     )
 
 
-class Content(Term):
+class ContentLoss(Term):
     """How far the picture's activations are from the frame's, in the recipe's form."""
 
     name = "content"
@@ -142,7 +142,7 @@ class Content(Term):
         )
 
 
-class Style(Term):
+class StyleLoss(Term):
     """How far the picture's second moments are from the style's: Σ w_l E_l."""
 
     name = "style"
@@ -183,7 +183,7 @@ class Style(Term):
         return losses.relative_style_layer_loss(moment, target, self.target.norms[layer], factor)
 
 
-class TotalVariation(Term):
+class TotalVariationLoss(Term):
     """How much neighboring pixels differ."""
 
     name = "tv"
@@ -194,7 +194,7 @@ class TotalVariation(Term):
         return losses.total_variation_loss(images)
 
 
-class OutOfRange(Term):
+class RangeLoss(Term):
     """How far pixels lie outside [0, 1]."""
 
     name = "range"

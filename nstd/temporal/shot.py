@@ -14,18 +14,18 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.flow.estimator import Flow
 from nstd.style.canvas import ImageTensor, OtherSize, resize
 from nstd.style.optimize import Iterate, Painter, Settling, level_objective, minimize
 from nstd.style.terms import Losses
 from nstd.temporal.disocclusion import NEW_SHARE, disocclusion
 from nstd.temporal.pace import keep_colors, keep_pace, source_pace
 from nstd.temporal.palette import Palette
-from nstd.temporal.terms import TemporalConsistency, TemporalTarget, Trust, later_terms
+from nstd.temporal.terms import TemporalLoss, TemporalTarget, Trust, later_terms
 from nstd.temporal.tone import Tone, hold_tone
 from nstd.temporal.trust import agreement, faithfulness, photo_consistency
 from nstd.temporal.warp import (
     NOTHING,
-    Flow,
     disoccluded_smoothly,
     initial_image,
     long_term_trust,
@@ -239,7 +239,7 @@ def _shown_before(one: Predecessor) -> ImageTensor | None:
 
 
 def _without_temporal(painter: Painter, losses: Losses) -> float:
-    temporal = losses.terms.get(TemporalConsistency.name)
+    temporal = losses.terms.get(TemporalLoss.name)
     if temporal is None:
         return float(losses.total)
     return float(losses.total - painter.recipe.temporal.weight * temporal)

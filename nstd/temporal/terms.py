@@ -13,7 +13,7 @@ from nstd.style.canvas import ImageBatch
 from nstd.style.losses import Activations, Moment, PerFrame, pooled, weighted_second_moment
 from nstd.style.network import Features
 from nstd.style.recipe import StyleRecipe
-from nstd.style.terms import Style, Term
+from nstd.style.terms import StyleLoss, Term
 
 Trust = Float[Tensor, "batch height width"]
 """c of [Ruder, eq. 5], in [0, 1]: how far the warped earlier frame is to be believed."""
@@ -111,7 +111,7 @@ def _guide(
     return torch.where(share > _NOTHING, places / share.clamp(min=_NOTHING), 1.0)
 
 
-class TemporalConsistency(Term):
+class TemporalLoss(Term):
     """How far the picture is from the warped earlier frames, where they are trusted.
 
     Args:
@@ -133,7 +133,7 @@ class TemporalConsistency(Term):
         return found if pace is None else pace.firmness.to(found) * found
 
 
-class StyleWithDisocclusion(Style):
+class DisocclusionStyleLoss(StyleLoss):
     """The style term of a frame, in which the style of what is new counts by itself besides.
 
     Args:
@@ -141,7 +141,7 @@ class StyleWithDisocclusion(Style):
         new: Where something is new.
     """
 
-    def __init__(self, style: Style, new: Disocclusion) -> None:
+    def __init__(self, style: StyleLoss, new: Disocclusion) -> None:
         super().__init__(style.network, style.recipe, style.target)
         self._new = new
 
@@ -168,6 +168,7 @@ def later_terms(
     """
     if new is not None:
         alone = tuple(
-            StyleWithDisocclusion(term, new) if isinstance(term, Style) else term for term in alone
+            DisocclusionStyleLoss(term, new) if isinstance(term, StyleLoss) else term
+            for term in alone
         )
-    return (*alone, TemporalConsistency(recipe, target))
+    return (*alone, TemporalLoss(recipe, target))

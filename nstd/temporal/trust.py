@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from nstd.flow.estimator import Flow
 from nstd.style.canvas import ImageBatch
 from nstd.temporal.terms import Trust
-from nstd.temporal.warp import Flow, leaves_frame, warp
+from nstd.temporal.warp import leaves_frame, warp
 
 SAME, OTHER = 3 / 255, 25 / 255
 """Root mean square differences of source frames, of the range [0, 1]: up to the first they show the

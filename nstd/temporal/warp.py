@@ -13,12 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from nstd.flow.estimator import Flow
 from nstd.style.canvas import ImageBatch
 from nstd.temporal.terms import Trust
-
-Flow = Float[Tensor, "batch 2 height width"]
-"""In pixels, x then y. A backward flow is on the current frame's grid and points into the earlier
-frame; a forward flow is on the earlier frame's grid and points into the current one."""
 
 Mask = Bool[Tensor, "batch height width"]
 

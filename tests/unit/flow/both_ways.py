@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nstd.flow.differences import Plane
+from nstd.flow.photo_consistency import Plane
 from nstd.media.frame import ImageU8
 
 Mend = Callable[[Plane, Plane, Plane], Plane]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nstd.errors import TruncatedError
-from nstd.flow.ahead import Ahead, Flowed, with_flows
-from nstd.flow.estimator import Flow, Image
+from nstd.flow.ahead import Ahead, Flowed, Pictured, with_flows
+from nstd.flow.estimator import Flow, ImageU8
 
 PATIENCE_S = 60
 """Of a test that would otherwise hang for ever; never waited for where all is well."""
@@ -165,14 +165,17 @@ class Numbered:
     cut: bool = False
 
     @property
-    def image(self) -> Image:
+    def image(self) -> ImageU8:
         return np.full((4, 5, 3), self.number, dtype=np.uint8)
+
+    def pictured(self, first: int = 0) -> Pictured["Numbered"]:
+        return Pictured(self, self.image, self.cut, self.number >= first)
 
 
 class Telling:
     """The flow tells of which frames it is."""
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         return torch.tensor([float(earlier[0, 0, 0]), float(later[0, 0, 0])]), torch.zeros(2)
 
 
@@ -180,12 +183,9 @@ def flows(
     frames: list[Numbered], distances: tuple[int, ...], first: int = 0
 ) -> dict[int, dict[int, list[float]]]:
     with with_flows(
-        frames,
+        (frame.pictured(first) for frame in frames),
         Telling(),
         distances,
-        image=lambda frame: frame.image,
-        begins_shot=lambda frame: frame.cut,
-        wanted=lambda frame: frame.number >= first,
         depth=3,
         threads=2,
     ) as ahead:
@@ -226,8 +226,6 @@ def test_without_distances_there_are_no_flows() -> None:
 
 def test_pictures_are_those_of_the_frame_and_of_all_that_flow_leads_to() -> None:
     frames = [Numbered(n) for n in range(5)]
-    with with_flows(
-        frames, Telling(), (1, 3), image=lambda one: one.image, begins_shot=lambda one: one.cut
-    ) as ahead:
+    with with_flows((one.pictured() for one in frames), Telling(), (1, 3)) as ahead:
         found = [{by: int(image[0, 0, 0]) for by, image in one.pictures.items()} for one in ahead]
     assert found == [{0: 0}, {0: 1, 1: 0}, {0: 2, 1: 1}, {0: 3, 1: 2, 3: 0}, {0: 4, 1: 3, 3: 1}]

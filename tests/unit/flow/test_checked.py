@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nstd.errors import ConfigError
 from nstd.flow.checked import Checked
-from nstd.flow.estimator import Flow, Image
+from nstd.flow.estimator import Flow, ImageU8
 from tests.scenes import texture
 
 EARLIER, LATER = texture(20, 30, 1), texture(20, 30, 2)
@@ -23,7 +23,7 @@ class Given:
         self.flows: Any = flows
         self.asked = 0
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         self.asked += 1
         found: tuple[Flow, Flow] = self.flows
         return found

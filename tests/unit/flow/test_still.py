@@ -7,7 +7,7 @@ import torch
 
 from nstd.flow.checked import Checked
 from nstd.flow.dis import Dis
-from nstd.flow.estimator import Flow, Image
+from nstd.flow.estimator import Flow, ImageU8
 from nstd.flow.still import BLEND_PX, SLOW_PX, WINDOW_PX, hold_still
 from nstd.temporal.warp import trust, warp_sharp
 from tests.scenes import noisy, scene, texture, uniform
@@ -16,7 +16,7 @@ from tests.unit.flow.both_ways import both_ways
 HEIGHT, WIDTH = 160, 200
 
 
-def moved(picture: Image, x: float) -> np.ndarray:
+def moved(picture: ImageU8, x: float) -> np.ndarray:
     image = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float()
     flow = torch.zeros(1, 2, *picture.shape[:2])
     flow[:, 0] = x
@@ -82,7 +82,7 @@ def test_a_thing_that_moves_before_a_still_wall_moves_on_and_the_wall_stands() -
 # --- motion that is none, and whole pixels -------------------------------------------------------
 
 
-def even_with(patch: tuple[slice, slice], seed: int = 3) -> Image:
+def even_with(patch: tuple[slice, slice], seed: int = 3) -> ImageU8:
     """An even picture with texture in one place."""
     picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     picture[patch] = texture(HEIGHT, WIDTH, seed)[patch]
@@ -127,7 +127,7 @@ def test_a_picture_that_moves_by_parts_of_pixels_does_not_move_by_whole_ones() -
 # --- even places, and what comes in --------------------------------------------------------------
 
 
-def barred(line: int) -> Image:
+def barred(line: int) -> ImageU8:
     """Even bars side by side, and a slanted line before them that is `line` rows down."""
     bars = np.array([[200, 30, 30], [30, 160, 30], [210, 200, 20], [30, 30, 210], [200, 60, 200]])
     picture = bars[np.arange(WIDTH) * len(bars) // WIDTH].astype(np.uint8)
@@ -186,7 +186,7 @@ class Saying:
     def __init__(self, backward: Flow, forward: Flow) -> None:
         self.flows = (backward, forward)
 
-    def estimate(self, earlier: Image, later: Image) -> tuple[Flow, Flow]:
+    def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         return self.flows
 
 
@@ -218,7 +218,7 @@ def test_one_pixel_that_changes_moves_no_flat_picture(by: int) -> None:
         assert float(flow.abs().max()) == 0
 
 
-def detail(step: int, seed: int, *, mover: bool) -> Image:
+def detail(step: int, seed: int, *, mover: bool) -> ImageU8:
     """Even ground with a still detail of 12 px, and a thing that moves by 6 px; some noise."""
     picture = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     picture[70:82, 90:102] = texture(12, 12, 3)

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from nstd.flow.differences import Flags, Numbers, Places, Plane, averaged
+from nstd.flow.photo_consistency import Flags, Numbers, PixelSet, Plane, averaged
 
 
-class Beside:
+class Neighborhood:
     """Places of a picture, to be given a motion of others around.
 
     Arrays over places are `[count]`, in the order of rows; there are more than are asked for, since
@@ -23,7 +23,7 @@ class Beside:
     def __init__(self, own: Plane, other: Plane, asked: Flags, *, window: int, most: float) -> None:
         self._near = cv2.dilate(asked.astype(np.uint8), np.ones((window, window), np.uint8)) > 0
         self._rows, self._columns = (at.astype(np.int32) for at in np.nonzero(self._near))
-        self._places = Places(own, self._rows, self._columns)
+        self._places = PixelSet(own, self._rows, self._columns)
         self._other, self._window, self._most = other, window, np.float32(most)
         self._squares: Plane = np.zeros(asked.shape, np.float32)
         self.count = len(self._rows)

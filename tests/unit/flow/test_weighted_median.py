@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as some
 
-from nstd.flow import rims
-from nstd.flow.alike import _SAY, Alike, _medians
-from nstd.flow.beside import Beside
-from nstd.flow.differences import Plane
-from nstd.flow.rims import sharpen_rims
+from nstd.flow import motion_boundary
+from nstd.flow.motion_boundary import sharpen_boundaries
+from nstd.flow.neighborhood import Neighborhood
+from nstd.flow.photo_consistency import Plane
+from nstd.flow.weighted_median import _SAY, WeightedMedian, _medians
 from tests.scenes import scene, texture
 from tests.unit.flow.both_ways import both_ways
 
@@ -53,18 +53,18 @@ def test_an_even_wall_is_not_dragged_along(
     flow, wall = dragging(move)
 
     def moving() -> int:
-        found, _ = both_ways(sharpen_rims, earlier, later, flow, torch.zeros_like(flow))
+        found, _ = both_ways(sharpen_boundaries, earlier, later, flow, torch.zeros_like(flow))
         return int((np.hypot(*found[0].numpy())[wall] > 0.5).sum())
 
     with_it = moving()
-    monkeypatch.setattr(rims, "PASSES", 0)
+    monkeypatch.setattr(motion_boundary, "PASSES", 0)
     without = moving()
     assert without > 600  # of 960 that are dragged along
     assert with_it < 0.5 * without
 
 
-def places(own: Plane, other: Plane, asked: np.ndarray) -> Beside:
-    return Beside(own, other, asked, window=5, most=400.0)
+def places(own: Plane, other: Plane, asked: np.ndarray) -> Neighborhood:
+    return Neighborhood(own, other, asked, window=5, most=400.0)
 
 
 def test_a_motion_that_explains_a_place_worse_is_not_taken() -> None:
@@ -76,14 +76,14 @@ def test_a_motion_that_explains_a_place_worse_is_not_taken() -> None:
     vectors[:, 28:33, 28:33] = 0
     everywhere = np.ones((60, 60), bool)
     beside = places(picture, picture, everywhere)
-    found = Alike(picture, beside, [(6, 0), (-6, 0), (0, 6), (0, -6)]).median(
+    found = WeightedMedian(picture, beside, [(6, 0), (-6, 0), (0, 6), (0, -6)]).median(
         vectors, np.float32(0.5)
     )
     assert (found[:, 30, 30] == 0).all()
     even = np.full_like(picture, 100)
-    found = Alike(even, places(even, even, everywhere), [(6, 0), (-6, 0), (0, 6), (0, -6)]).median(
-        vectors, np.float32(0.5)
-    )
+    found = WeightedMedian(
+        even, places(even, even, everywhere), [(6, 0), (-6, 0), (0, 6), (0, -6)]
+    ).median(vectors, np.float32(0.5))
     assert (found[:, 30, 30] == 3).all()
 
 
@@ -93,7 +93,7 @@ def test_no_place_is_sent_out_of_the_picture_and_none_that_was_not_asked_moves()
     vectors[0, :, 34:] = 0
     asked = np.ones((40, 40), bool)
     asked[:10] = False
-    found = Alike(even, places(even, even, asked), [(-8, 0), (-7, 0), (-6, 0)]).median(
+    found = WeightedMedian(even, places(even, even, asked), [(-8, 0), (-7, 0), (-6, 0)]).median(
         vectors, np.float32(0.5)
     )
     assert (found[0, 10:35, 34] == 5).all()  # 34 + 5 is the last column
@@ -127,7 +127,7 @@ def test_light_that_changes_lets_no_motion_pass() -> None:
         np.rint(picture * 0.1 + light + generator.normal(0, 2, picture.shape)).astype(np.uint8)
         for picture, light in ((one.earlier, 80), (one.later, 96))
     )
-    backward, _ = both_ways(sharpen_rims, earlier, later, *one.flows)
+    backward, _ = both_ways(sharpen_boundaries, earlier, later, *one.flows)
     off = np.hypot(*(backward[0].numpy() - one.backward))[~(one.revealed | one.entered)]
     assert (off > 0.5).mean() < 0.006  # 0.010 if noise counts as whatever frames differ by
 
@@ -144,7 +144,7 @@ def test_a_zoom_beside_a_rim_stays_as_it_was() -> None:
     earlier[50:100, 80:130] = later[50:100, 85:135] = thing
     flow[:, 50:100, 85:135] = np.array([-5, 0])[:, None, None]
     given_one = torch.from_numpy(flow)[None]
-    found, _ = both_ways(sharpen_rims, earlier, later, given_one, -given_one)
+    found, _ = both_ways(sharpen_boundaries, earlier, later, given_one, -given_one)
     shown = np.ones((height, width), bool)
     shown[50:100, 78:88] = False
     assert float(np.hypot(*(found[0].numpy() - flow))[shown].mean()) < 0.01  # 0.05 if all may move

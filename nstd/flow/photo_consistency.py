@@ -39,7 +39,7 @@ def along_flow(own: Plane, other: Plane, vectors: Plane, stride: int = 1) -> Pla
     return _compared(own[::stride, ::stride], other, rows, columns, vectors)
 
 
-class Places:
+class PixelSet:
     """Some pixels of a picture, to be compared along many flows.
 
     Args:

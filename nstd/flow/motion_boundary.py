@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.flow.alike import Alike
-from nstd.flow.beside import Beside
-from nstd.flow.differences import ALIKE, Flags, Plane, leaves
+from nstd.flow.neighborhood import Neighborhood
+from nstd.flow.photo_consistency import ALIKE, Flags, Plane, leaves
+from nstd.flow.weighted_median import WeightedMedian
 
 REACHES_PX = (6, 12)
 """How far away motions are looked for, in eight directions. With a third distance, at 4, 8 and 16,
@@ -59,7 +59,7 @@ _MOVES = [(round(way.real), round(way.imag)) for way in np.outer(REACHES_PX, _DI
 """Where motions are looked for, in pixels, x then y."""
 
 
-def sharpen_rims(own: Plane, other: Plane, vectors: Plane) -> Plane:
+def sharpen_boundaries(own: Plane, other: Plane, vectors: Plane) -> Plane:
     """The flow, each place near a rim moving as that beside it which explains it best.
 
     Args:
@@ -71,18 +71,18 @@ def sharpen_rims(own: Plane, other: Plane, vectors: Plane) -> Plane:
     unsure = _varies(vectors, slopes) & ~leaves(vectors)
     if not unsure.any():
         return vectors
-    beside = Beside(own, other, unsure, window=NEAR_PX, most=MOST)
+    beside = Neighborhood(own, other, unsure, window=NEAR_PX, most=MOST)
     found = beside.error(vectors.reshape(2, -1)[:, beside.here])
     noise = np.float32(max(ALIKE, float(np.median(found))))
     result = _smoothed(vectors, _explaining(beside, vectors, _steepness(slopes), found, noise))
-    alike = Alike(own, beside, _MOVES)
+    alike = WeightedMedian(own, beside, _MOVES)
     for _ in range(PASSES):
         result = _smoothed(result, alike.median(result, noise))
     return result
 
 
 def _explaining(
-    beside: Beside, vectors: Plane, steepness: Plane, found: Plane, noise: np.float32
+    beside: Neighborhood, vectors: Plane, steepness: Plane, found: Plane, noise: np.float32
 ) -> Plane:
     """The flow, its unsure places moving as that beside them which explains them best.
 
@@ -90,7 +90,7 @@ def _explaining(
         beside: The places.
         vectors: The flow.
         steepness: `_steepness` of it.
-        found: `Beside.error` of it.
+        found: `Neighborhood.error` of it.
         noise: Mean squared difference of what does not differ.
     """
     steep, flat = steepness.ravel(), vectors.reshape(2, -1)

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nstd.flow.common import COMPARED_PX, explain_better
-from nstd.flow.differences import along_flow
-from nstd.flow.estimator import Image
+from nstd.flow.dominant_motion import COMPARED_PX, take_dominant_motions
+from nstd.flow.estimator import ImageU8
+from nstd.flow.photo_consistency import along_flow
 from tests.scenes import anything, colored_noise, noisy, scene, texture, uniform
 from tests.unit.flow.both_ways import both_ways
 
@@ -20,7 +20,7 @@ BAND = slice(80, 100)
 SPEED = 1.9
 
 
-def rainbow(step: int, height: int = HEIGHT, width: int = WIDTH) -> Image:
+def rainbow(step: int, height: int = HEIGHT, width: int = WIDTH) -> ImageU8:
     """Still bars with strong edges, and before them a smooth band that scrolls to the left."""
     bars = np.array([[0, 0, 0], [250, 0, 0], [0, 250, 250], [250, 0, 250], [0, 0, 250]])
     picture = np.repeat(bars[np.arange(width) * 5 // width].astype(np.uint8)[None], height, axis=0)
@@ -30,7 +30,7 @@ def rainbow(step: int, height: int = HEIGHT, width: int = WIDTH) -> Image:
     return picture
 
 
-def differing(earlier: Image, later: Image, backward: torch.Tensor) -> np.ndarray:
+def differing(earlier: ImageU8, later: ImageU8, backward: torch.Tensor) -> np.ndarray:
     return along_flow(later.astype(np.float32), earlier.astype(np.float32), backward[0].numpy())
 
 
@@ -38,7 +38,7 @@ def test_a_place_takes_the_motion_that_was_found_elsewhere() -> None:
     earlier, later = rainbow(0), rainbow(1)
     found = uniform(0, 0, HEIGHT, WIDTH)
     found[0, 0, BAND, :40] = 1.5  # found in one place only, and too slow
-    backward, _ = both_ways(explain_better, earlier, later, found, -found)
+    backward, _ = both_ways(take_dominant_motions, earlier, later, found, -found)
     band = backward[0, 0, 84:96, 8:-8].numpy()
     assert np.median(band) == pytest.approx(SPEED, abs=0.05)
     assert float((np.abs(band - SPEED) < 0.1).mean()) > 0.6
@@ -53,7 +53,7 @@ def test_what_an_estimator_makes_up_goes_where_it_explains_nothing() -> None:
     found = uniform(0, 0, HEIGHT, WIDTH)
     found[0, 0, 20:60] = 30
     found[0, 0, BAND] = SPEED
-    backward, _ = both_ways(explain_better, earlier, later, found, -found)
+    backward, _ = both_ways(take_dominant_motions, earlier, later, found, -found)
     errors = [differing(earlier, later, flow)[:75].mean() for flow in (found, backward)]
     assert errors[0] > 1000
     assert errors[1] < errors[0] / 100
@@ -63,7 +63,7 @@ def test_a_flow_that_is_right_is_left_alone_to_the_bit() -> None:
     one = scene(HEIGHT, WIDTH, square=(7, 3), wall=(-4, 2), side=50)
     hidden = (one.revealed | one.entered).astype(np.uint8)
     known = torch.from_numpy(cv2.dilate(hidden, np.ones((13, 13))) == 0)
-    backward, _ = both_ways(explain_better, one.earlier, one.later, *one.flows)
+    backward, _ = both_ways(take_dominant_motions, one.earlier, one.later, *one.flows)
     assert float(known.float().mean()) > 0.7
     assert torch.equal(backward[..., known], one.flows[0][..., known])
 
@@ -75,7 +75,7 @@ def test_a_flow_nearly_right_is_left_alone_too() -> None:
     across = 3 + columns / 100  # stretched
     later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR).astype(np.uint8)
     backward = torch.from_numpy(np.stack([across, np.zeros_like(across)]))[None]
-    found, _ = both_ways(explain_better, large, later, backward, -backward)
+    found, _ = both_ways(take_dominant_motions, large, later, backward, -backward)
     assert torch.equal(found[..., :-10], backward[..., :-10])
 
 
@@ -83,7 +83,7 @@ def test_both_ways_are_explained() -> None:
     earlier, later = rainbow(0), rainbow(1)
     backward, forward = (uniform(0, 0, HEIGHT, WIDTH) for _ in range(2))
     backward[0, 0, BAND, :40], forward[0, 0, BAND, :40] = SPEED, -SPEED
-    found = both_ways(explain_better, earlier, later, backward, forward)
+    found = both_ways(take_dominant_motions, earlier, later, backward, forward)
     for flow, speed in zip(found, (SPEED, -SPEED), strict=True):
         assert float(flow[0, 0, 84:96, 8:-8].median()) == pytest.approx(speed, abs=0.05)
 
@@ -93,7 +93,7 @@ def test_a_large_picture_is_compared_at_some_of_its_places_and_explained_at_all(
     earlier, later = (rainbow(step, HEIGHT, width) for step in (0, 1))
     found = uniform(0, 0, HEIGHT, width)
     found[0, 0, BAND, : width // 5] = SPEED
-    backward, _ = both_ways(explain_better, earlier, later, found, -found)
+    backward, _ = both_ways(take_dominant_motions, earlier, later, found, -found)
     assert backward.shape == found.shape
     assert float((backward[0, 0, 88:92, 20:-20] - SPEED).abs().median()) < 0.05
     assert float(backward[..., :60, :].abs().max()) == 0
@@ -106,8 +106,8 @@ def test_whatever_the_flow_the_result_is_one(
 ) -> None:
     earlier, later, *flows = anything(height, width, seed, fastest)
     before = [flow.clone() for flow in flows]
-    found = both_ways(explain_better, earlier, later, *flows)
-    again = both_ways(explain_better, earlier, later, *flows)
+    found = both_ways(take_dominant_motions, earlier, later, *flows)
+    again = both_ways(take_dominant_motions, earlier, later, *flows)
     for flow, same, given_flow, untouched in zip(found, again, flows, before, strict=True):
         assert flow.shape == given_flow.shape
         assert flow.dtype == torch.float32
@@ -128,10 +128,10 @@ def strips(
     contrast: Sequence[float] | float = 40,
     slope: float = 1.5,
     width: int = WIDTH,
-) -> tuple[Image, Image]:
+) -> tuple[ImageU8, ImageU8]:
     """Strips one below the other, each a texture that scrolls round by its own speed."""
     frequency = 2 * np.pi * np.fft.fftfreq(width)[None, :, None]
-    frames: tuple[list[Image], list[Image]] = [], []
+    frames: tuple[list[ImageU8], list[ImageU8]] = [], []
     for number, speed in enumerate(speeds):
         deviation = contrast[number] if isinstance(contrast, Sequence) else contrast
         noise = colored_noise(STRIP_PX, width, number, slope)
@@ -154,9 +154,11 @@ def said(*speeds: float) -> torch.Tensor:
     return flow
 
 
-def explained(earlier: Image, later: Image, backward: torch.Tensor) -> torch.Tensor:
+def explained(earlier: ImageU8, later: ImageU8, backward: torch.Tensor) -> torch.Tensor:
     """x of the backward flow that is made of it, where nothing came into the picture."""
-    found, _ = both_ways(explain_better, earlier, later, backward, torch.zeros_like(backward))
+    found, _ = both_ways(
+        take_dominant_motions, earlier, later, backward, torch.zeros_like(backward)
+    )
     return found[0, 0, :, 80:-80]
 
 
@@ -175,7 +177,7 @@ def test_of_noise_no_motion_explains_a_place_better_by_chance(seed: int) -> None
     made_up = np.random.default_rng(seed).integers(-9, 10, (1, 2, HEIGHT, WIDTH))
     backward = torch.from_numpy(made_up.astype(np.float32))
     found, _ = both_ways(
-        explain_better, noisy(even, 6, seed), noisy(even, 6, seed + 9), backward, -backward
+        take_dominant_motions, noisy(even, 6, seed), noisy(even, 6, seed + 9), backward, -backward
     )
     assert torch.equal(found, backward)
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.flow.differences import ALIKE, STANDS, Flags, Plane, along_flow, averaged
+from nstd.flow.photo_consistency import ALIKE, STANDS, Flags, Plane, along_flow, averaged
 
 Motion = npt.NDArray[np.float64]
 """`[2]`, pixels, x then y."""
@@ -53,7 +53,7 @@ _TINY_GRADIENT = 1.0
 """Added to the sums of squared gradients, so that even places have a solution: no move."""
 
 
-def explain_better(own: Plane, other: Plane, vectors: Plane) -> Plane:
+def take_dominant_motions(own: Plane, other: Plane, vectors: Plane) -> Plane:
     """The flow, but a motion of another part where that clearly explains a place better.
 
     Of a film whose rainbow scrolls by 1.9 px under still bars Farnebäck's flow saw it stand; with

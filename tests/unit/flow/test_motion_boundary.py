@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nstd.flow import Checked, Dis, Farneback
-from nstd.flow.rims import MEDIAN_PX, PASSES, REACHES_PX, sharpen_rims
+from nstd.flow.motion_boundary import MEDIAN_PX, PASSES, REACHES_PX, sharpen_boundaries
 from tests.scenes import Scene, anything, noisy, scene, texture
 from tests.unit.flow.both_ways import both_ways
 
@@ -37,7 +37,7 @@ def test_a_rim_is_where_the_motion_changes(
     one = scene(HEIGHT, WIDTH, square=square, wall=wall)
     flows = smoothed(one.backward, window), smoothed(one.forward, window)
     pictures = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
-    backward, _ = both_ways(sharpen_rims, *pictures, *flows)
+    backward, _ = both_ways(sharpen_boundaries, *pictures, *flows)
     before, after = (off(flow, one.backward)[shown(one)] for flow in (flows[0], backward))
     assert (before > 0.5).mean() > 0.04
     assert (after > 0.5).mean() < 0.25 * (before > 0.5).mean()
@@ -47,8 +47,8 @@ def test_both_ways_are_sharpened_alike() -> None:
     one = scene(HEIGHT, WIDTH, square=(4, 1), wall=(0, 0))
     pictures = noisy(one.earlier, 2, 1), noisy(one.later, 2, 2)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
-    found = both_ways(sharpen_rims, *pictures, *flows)
-    turned = both_ways(sharpen_rims, pictures[1], pictures[0], flows[1], flows[0])
+    found = both_ways(sharpen_boundaries, *pictures, *flows)
+    turned = both_ways(sharpen_boundaries, pictures[1], pictures[0], flows[1], flows[0])
     assert not torch.equal(found[1], flows[1])
     for one_way, other in zip(found, reversed(turned), strict=True):
         assert torch.equal(one_way, other)
@@ -67,7 +67,7 @@ def test_of_a_filmed_thing_less_of_the_flow_is_off(estimator: Dis | Farneback) -
 def test_a_flow_that_is_right_stays_right() -> None:
     one = scene(HEIGHT, WIDTH, square=(4, -3), wall=(-1, 2))
     backward, _ = both_ways(
-        sharpen_rims, noisy(one.earlier, 2, 1), noisy(one.later, 2, 2), *one.flows
+        sharpen_boundaries, noisy(one.earlier, 2, 1), noisy(one.later, 2, 2), *one.flows
     )
     assert (off(backward, one.backward)[shown(one)] > 0).mean() < 0.01
 
@@ -78,7 +78,7 @@ def test_what_changes_slowly_from_place_to_place_is_left_alone_to_the_bit() -> N
     across = 3 + columns / 80  # stretched
     later = cv2.remap(large, columns + across, rows, cv2.INTER_LINEAR).astype(np.uint8)
     backward = torch.from_numpy(np.stack([across, np.zeros_like(across)]))[None]
-    found, _ = both_ways(sharpen_rims, large, later, backward, -backward)
+    found, _ = both_ways(sharpen_boundaries, large, later, backward, -backward)
     assert torch.equal(found, backward)
 
 
@@ -90,7 +90,7 @@ def test_in_what_is_even_the_rim_is_halfway() -> None:
     blurred = smoothed(flow, 13)
     between = (blurred[0, 0] > 0.2) & (blurred[0, 0] < 1.8)
     assert float(between.float().mean()) > 0.05
-    found, _ = both_ways(sharpen_rims, even, even, blurred, blurred)
+    found, _ = both_ways(sharpen_boundaries, even, even, blurred, blurred)
     wrong = off(found, flow)
     assert (wrong > 0.2).mean() < 0.3 * float(between.float().mean())
     assert wrong[:, : WIDTH // 2 - 3].max() < 0.2
@@ -104,11 +104,11 @@ def test_what_leads_out_of_the_picture_is_left_and_not_taken() -> None:
     later[:, 8:20] = earlier[:, :1]
     flow = torch.zeros(1, 2, HEIGHT, WIDTH)
     flow[:, 0, :, :8] = -60  # all of it leads out, and from beside it would fit
-    found, _ = both_ways(sharpen_rims, earlier, later, flow, flow)
+    found, _ = both_ways(sharpen_boundaries, earlier, later, flow, flow)
     assert torch.equal(found, flow)
     flow[:, 0, :, :8] = -1e-3  # a motion that leads out from the first column alone
     flow[:, 0, :, 20:] = 9
-    found, _ = both_ways(sharpen_rims, earlier, later, flow, flow)
+    found, _ = both_ways(sharpen_boundaries, earlier, later, flow, flow)
     assert not torch.equal(found, flow)
 
 
@@ -117,7 +117,7 @@ def test_fast_things_have_rims_too_whatever_the_noise(deviation: float, speed: i
     one = scene(HEIGHT, WIDTH + 80, square=(speed, 1), wall=(0, 0), side=50)
     flows = smoothed(one.backward, 13), smoothed(one.forward, 13)
     pictures = noisy(one.earlier, deviation, 1), noisy(one.later, deviation, 2)
-    backward, _ = both_ways(sharpen_rims, *pictures, *flows)
+    backward, _ = both_ways(sharpen_boundaries, *pictures, *flows)
     wrong = [(off(flow, one.backward)[shown(one)] > 0.5).mean() for flow in (flows[0], backward)]
     assert wrong[1] < 0.15 * wrong[0]
 
@@ -128,7 +128,9 @@ def test_noise_decides_nothing() -> None:
     flow = np.zeros((2, HEIGHT, WIDTH), np.float32)
     flow[0, 40:80, 60:100] = 4
     thing = torch.from_numpy(flow)[None]
-    found, _ = both_ways(sharpen_rims, noisy(picture, 6, 1), noisy(picture, 6, 2), thing, thing)
+    found, _ = both_ways(
+        sharpen_boundaries, noisy(picture, 6, 1), noisy(picture, 6, 2), thing, thing
+    )
     assert (off(found, flow) > 0.1).mean() < 0.02  # its corners are rounded off
 
 
@@ -139,7 +141,9 @@ def test_a_slow_zoom_is_left_alone_to_the_bit(percent: int) -> None:
     flow = percent / 100 * np.stack([columns - WIDTH / 2, rows - HEIGHT / 2])
     later = cv2.remap(large, columns + flow[0], rows + flow[1], cv2.INTER_LINEAR)
     backward = torch.from_numpy(flow)[None]
-    found, _ = both_ways(sharpen_rims, noisy(large, 2, 1), noisy(later, 2, 2), backward, -backward)
+    found, _ = both_ways(
+        sharpen_boundaries, noisy(large, 2, 1), noisy(later, 2, 2), backward, -backward
+    )
     assert torch.equal(found, backward)
 
 
@@ -153,7 +157,7 @@ def test_whatever_the_flow_the_result_is_of_motions_beside(
     reach = (max(REACHES_PX) + MEDIAN_PX) * (1 + PASSES)
     window = np.ones((2 * reach + 1,) * 2, np.uint8)
     for found, flow, before in zip(
-        both_ways(sharpen_rims, earlier, later, *flows), flows, given_ones, strict=True
+        both_ways(sharpen_boundaries, earlier, later, *flows), flows, given_ones, strict=True
     ):
         assert torch.equal(flow, before)
         assert found.shape == flow.shape

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from nstd.flow.beside import Beside
-from nstd.flow.differences import STANDS, Numbers, Plane, squared
+from nstd.flow.neighborhood import Neighborhood
+from nstd.flow.photo_consistency import STANDS, Numbers, Plane, squared
 
 Says = npt.NDArray[np.int16]
 
@@ -43,7 +43,7 @@ _SAY = 0x7FFF
 """A say of 1, in the lower half of a word."""
 
 
-class Alike:
+class WeightedMedian:
     """What say the motions around each of some places have in its own.
 
     Args:
@@ -52,7 +52,7 @@ class Alike:
         moves: Where motions are looked for, in pixels, x then y.
     """
 
-    def __init__(self, own: Plane, beside: Beside, moves: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, own: Plane, beside: Neighborhood, moves: Sequence[tuple[int, int]]) -> None:
         self._beside, self._moves = beside, [(0, 0), *moves]
         blurred = cv2.blur(own, (COLOR_PX, COLOR_PX))
         colors: Plane = np.asarray(blurred, np.float32).reshape(-1, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nstd.flow.differences import Places, along_flow, along_shift, averaged, leaves
+from nstd.flow.photo_consistency import PixelSet, along_flow, along_shift, averaged, leaves
 from tests.scenes import texture
 
 HEIGHT, WIDTH = 40, 60
@@ -52,7 +52,7 @@ def test_some_places_are_compared_as_all_of_them_are(count: int) -> None:
     flow = random.uniform(-9, 9, (2, HEIGHT, WIDTH)).astype(np.float32)
     chosen = np.sort(random.permutation(HEIGHT * WIDTH)[:count])
     rows, columns = np.divmod(chosen, WIDTH)
-    places, vectors = Places(own, rows, columns), flow[:, rows, columns]
+    places, vectors = PixelSet(own, rows, columns), flow[:, rows, columns]
     assert np.array_equal(
         places.along_flow(other, vectors), along_flow(own, other, flow).flat[chosen]
     )
@@ -65,7 +65,7 @@ def test_more_places_are_compared_than_rows_of_a_thousand_would_hold() -> None:
     """OpenCV refuses pictures of more than 32,766 rows: 33.5 million places were too many."""
     own = np.zeros((6200, 5600, 3), np.float32)
     rows, columns = np.divmod(np.arange(own.shape[0] * own.shape[1]), own.shape[1])
-    found = Places(own, rows, columns).along_flow(own + 2, np.zeros((2, len(rows)), np.float32))
+    found = PixelSet(own, rows, columns).along_flow(own + 2, np.zeros((2, len(rows)), np.float32))
     assert float(found.min()) == float(found.max()) == 4
 
 
