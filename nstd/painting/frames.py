@@ -1,7 +1,7 @@
 """The frames that are to be painted, each with its shot, and the flow to those before it."""
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -101,9 +101,9 @@ class Coming:
 
     frame: Frame
     begins_shot: bool
-    same: bool
-    flows: Mapping[int, tuple[Flow, Flow]]
-    pictures: Mapping[int, ImageU8]
+    same: bool = False
+    flows: Mapping[int, tuple[Flow, Flow]] = field(default_factory=dict)
+    pictures: Mapping[int, ImageU8] = field(default_factory=dict)
 
 
 def coming_frames(
@@ -127,7 +127,7 @@ def coming_frames(
     """
     if estimator is None:
         for frame in source.frames(first):
-            yield Coming(frame, frame.index == source.first, same=False, flows={}, pictures={})
+            yield Coming(frame, frame.index == source.first)
         return
     begin = max(source.first, first - painter.recipe.temporal.reach)
     shots = with_cuts(source.frames(max(0, begin - LOOK_BACK)), begin)
@@ -151,8 +151,7 @@ def coming_frames(
                 one = next(flowed, None)
             if one is None:
                 return
-            seen = one.frame
-            yield Coming(seen.frame, seen.begins_shot, seen.same, one.flows, one.pictures)
+            yield replace(one.frame, flows=one.flows, pictures=one.pictures)
 
 
 def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
@@ -172,19 +171,12 @@ def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
     return max(1, min(free, FLOW_THREADS, fitting))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    frame: Frame
-    begins_shot: bool
-    same: bool
-
-
-def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[_Seen]:
+def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[Coming]:
     """Tell of each frame whether it shows what the one before it showed."""
     before: Pixels | None = None
     for shot in shots:
         pixels = shot.frame.pixels
         begins = shot.begins_shot or shot.frame.index == first
         same = not begins and before is not None and bool((pixels == before).all())
-        yield _Seen(shot.frame, begins, same)
+        yield Coming(shot.frame, begins, same)
         before = pixels
