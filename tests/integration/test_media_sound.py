@@ -11,7 +11,9 @@ import pytest
 from nstd.media.fates import Fate
 from nstd.media.read.probe import probe
 from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.containers import Container
 from nstd.media.write.rehearsal import plan
+from nstd.media.write.sound import recoding
 from tests import films
 
 RATE = 48000
@@ -264,3 +266,16 @@ def test_damaged_sound_costs_no_painted_film(
     assert not sound[left_out].any()
     sound[left_out] = before[left_out]
     assert np.array_equal(sound, before)
+
+
+@pytest.mark.parametrize(("rate", "given"), [(44100, 44100), (96000, 48000)])
+def test_a_container_may_name_any_encoder_that_ffmpeg_has(
+    tmp_path: Path, rate: int, given: int
+) -> None:
+    source = make(tmp_path / "a.mkv", "flac", rate=rate)
+    container = Container(name="avi", format="avi", plays=("mp3",), lossy="libmp3lame")
+    with av.open(str(source)) as film:
+        how = recoding(film.streams.audio[0], container)
+    assert how is not None
+    assert (how.encoder, how.rate, how.exact) == ("libmp3lame", given, False)
+    assert how.words == "libmp3lame, stereo"

@@ -22,21 +22,36 @@ _LOG = logging.getLogger(__name__)
 _BITS_PER_CHANNEL = 128_000
 """Of AAC and Opus, a second. Of noise and chords in MP3 or AC-3 of 192 kbit/s, AAC of so many bits
 takes 0.4 to 0.5 dB more of what was there before them; of 96,000, 2.6 to 3.2 dB."""
-_RATES: dict[str, tuple[int, ...]] = {
-    "aac": (
-        96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
-    ),
-    "libopus": (48000,),
-}  # fmt: skip
-"""What these encoders take; the others take any."""
-_KEEPS: dict[str, tuple[int, bool]] = {
-    "flac": (24, False),
-    "pcm_s16le": (16, False),
-    "pcm_s24le": (24, False),
-    "pcm_s32le": (32, False),
-    "pcm_f32le": (32, True),
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEncoder:
+    """What ffmpeg does not tell of an encoder of sound.
+
+    Attributes:
+        words: What it makes.
+        bits: Of a sample, that it keeps; 0 of one that loses some of any sound.
+        floating: It keeps them as floating point.
+        rates: Samples a second that it is given; none for those that ffmpeg names.
+    """
+
+    words: str
+    bits: int = 0
+    floating: bool = False
+    rates: tuple[int, ...] = ()
+
+
+_ENCODERS = {
+    "aac": SoundEncoder("AAC"),
+    "libopus": SoundEncoder("Opus", rates=(48000,)),
+    "flac": SoundEncoder("FLAC", bits=24),
+    "pcm_s16le": SoundEncoder("pcm_s16le", bits=16),
+    "pcm_s24le": SoundEncoder("pcm_s24le", bits=24),
+    "pcm_s32le": SoundEncoder("pcm_s32le", bits=32),
+    "pcm_f32le": SoundEncoder("pcm_f32le", bits=32, floating=True),
 }
-"""Bits of a sample that lossless encoders keep, and whether as floating point."""
+"""By ffmpeg's name."""
+_USUAL_RATE = 48000
 _LONGEST_GAP = Fraction(1, 25)
 """Seconds that sound may be away from its time before silence is put in or a part left out: as
 long as a frame. Time stamps rounded to a millisecond stay far below."""
@@ -63,12 +78,9 @@ class Recoding:
     @property
     def words(self) -> str:
         """What it makes, in words."""
-        name = {"aac": "AAC", "libopus": "Opus", "flac": "FLAC"}.get(self.encoder, self.encoder)
-        part = "" if self.exact or self.encoder not in _KEEPS else self._part()
-        return f"{name}, {self.layout}{part}"
-
-    def _part(self) -> str:
-        return f", {_KEEPS[self.encoder][0]} bits of each sample"
+        known = _known(self.encoder)
+        part = "" if self.exact or not known.bits else f", {known.bits} bits of each sample"
+        return f"{known.words}, {self.layout}{part}"
 
 
 def sound_fate(
@@ -125,16 +137,14 @@ def recoding(stream: av.AudioStream, container: Container) -> Recoding | None:
     """How a stream is encoded for a container it does not go into as it is; None: it cannot be."""
     bits, floating = _sample_of(stream)
     if codec_is_lossless(codec_name(stream)):
-        kept = [one for one in container.lossless if _is_kept(bits, floating, one)]
+        kept = [one for one in container.lossless if _keeps(_known(one), bits, floating=floating)]
         for encoder in [*kept, *container.lossless[-1:]]:
-            deep = "s16" if bits <= 16 else "s32"
-            form = {"flac": deep}.get(encoder) or _format_of(encoder)
-            exact = encoder in kept
+            form, exact = _format_of(encoder, bits), encoder in kept
             trial = Recoding(encoder, stream.rate, default_layout(stream), form, exact)
             if _opens(trial):
                 return trial
-    rates = _RATES[container.lossy]
-    rate = stream.rate if stream.rate in rates else 48000
+    rates = _rates_of(container.lossy)
+    rate = stream.rate if stream.rate in rates or not rates else _USUAL_RATE
     layouts = (default_layout(stream), _usual_layout(stream.channels), "stereo")
     for layout in layouts:
         trial = Recoding(container.lossy, rate, layout, _format_of(container.lossy), exact=False)
@@ -152,7 +162,7 @@ def add_recoded(
     sound = cast("av.AudioStream", output.add_stream(how.encoder, rate=how.rate))
     sound.codec_context.layout = how.layout
     sound.codec_context.format = how.format
-    if not how.exact and how.encoder in _RATES:
+    if not _known(how.encoder).bits:
         sound.bit_rate = _BITS_PER_CHANNEL * sound.channels
     return SoundTrack(stream, sound, container, window)
 
@@ -296,14 +306,23 @@ def _sample_of(stream: av.AudioStream) -> tuple[int, bool]:
     return {"u8": 8, "s16": 16}.get(form.removesuffix("p"), 24), False
 
 
-def _is_kept(bits: int, floating: bool, encoder: str) -> bool:  # noqa: FBT001 - a fact of a sample
-    kept, as_floating = _KEEPS[encoder]
-    return floating == as_floating and bits <= kept
+def _known(encoder: str) -> SoundEncoder:
+    return _ENCODERS.get(encoder) or SoundEncoder(encoder)
 
 
-def _format_of(encoder: str) -> str:
+def _keeps(known: SoundEncoder, bits: int, *, floating: bool) -> bool:
+    """Whether an encoder keeps all of a sample."""
+    return floating == known.floating and bits <= known.bits
+
+
+def _rates_of(encoder: str) -> Sequence[int]:
+    return _known(encoder).rates or av.Codec(encoder, "w").audio_rates or ()
+
+
+def _format_of(encoder: str, bits: int = 0) -> str:
+    """The first of the samples that it takes that has as many bits, or else the last."""
     formats = av.Codec(encoder, "w").audio_formats or []
-    return formats[0].name
+    return next((one for one in formats if one.bits >= bits), formats[-1]).name
 
 
 def _usual_layout(channels: int) -> str:
