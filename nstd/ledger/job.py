@@ -282,6 +282,21 @@ class Segment:
         return self.path is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """What is painted of a film, as its closed segments tell.
+
+    Attributes:
+        segments: How many there are.
+        frames: How many frames they have.
+        damaged: How many of these could not be decoded as they should.
+    """
+
+    segments: int
+    frames: int
+    damaged: int
+
+
 def path_of(name: bytes) -> Path:
     """The ledger's bytes as a path: names need not be UTF-8."""
     return Path(os.fsdecode(name))

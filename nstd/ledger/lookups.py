@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from nstd.files import Json
-from nstd.ledger import queueing
+from nstd.ledger import queueing, segment_rows
 from nstd.ledger.database import Database
-from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Segment, Shot
+from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Painted, Segment, Shot
 from nstd.ledger.rows import event_of, file_values, job_of, no_such_job, to_text
 from nstd.ledger.segment_rows import segment_of, shot_of
 
@@ -168,6 +168,11 @@ class Lookups:
             {"id": job_id, "number": number},
         )
         return segment_of(found[0]) if found else None
+
+    def painted(self, job_id: int) -> Painted:
+        """How much of the job's film is painted."""
+        (found,) = self._database.read(segment_rows.PAINTED, {"id": job_id})
+        return Painted(*found)
 
     def shot(self, job_id: int, first: int) -> Shot | None:
         """What holds for a shot, by its first frame; None where no segment of it is closed yet.

@@ -7,6 +7,7 @@ for lost can no longer open or close one. Every function takes a connection insi
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from nstd.errors import LedgerError
@@ -39,6 +40,26 @@ _NOTE_SHOT = """
     INSERT OR IGNORE INTO shots (job_id, first, energies, settled, tone, palette)
     VALUES (:job_id, :first, :energies, :settled, :tone, :palette)
 """
+
+_REOPEN = (
+    """
+    DELETE FROM shots WHERE job_id = :job_id AND first IN (
+        SELECT first FROM segments
+        WHERE job_id = :job_id AND number IN (SELECT value FROM json_each(:numbers)))
+    """,
+    """
+    UPDATE segments SET
+        last = NULL, path = NULL, digest = NULL, shot = NULL, frames = NULL,
+        first_pts = NULL, end_pts = NULL, damaged = 0, closed = NULL
+    WHERE job_id = :job_id AND number IN (SELECT value FROM json_each(:numbers))
+    """,
+)
+
+PAINTED = """
+    SELECT count(*), coalesce(sum(last - first + 1), 0), coalesce(sum(damaged), 0)
+    FROM segments WHERE job_id = :id AND path IS NOT NULL
+"""
+"""What `Painted` tells, in its order, of job `id`."""
 
 # Its last segment is closed, and the next one begins another shot: nothing will need it any more.
 _FORGET_ENDED_SHOTS = """
@@ -81,14 +102,17 @@ def close_segment(
     connection.execute(_FORGET_ENDED_SHOTS, values)
 
 
-def clear_segments(connection: sqlite3.Connection, job_id: int, kept: int) -> None:
-    """Forget all segments but the first `kept`, and the shots that begin with one of them."""
-    connection.execute(
-        "DELETE FROM shots WHERE job_id = :job_id AND first >="
-        " (SELECT min(first) FROM segments WHERE job_id = :job_id AND number >= :kept)",
-        {"job_id": job_id, "kept": kept},
-    )
-    connection.execute("DELETE FROM segments WHERE job_id = ? AND number >= ?", (job_id, kept))
+def reopen_segments(connection: sqlite3.Connection, job_id: int, numbers: Iterable[int]) -> None:
+    """Forget what became of segments, and what holds for the shots that begin with them."""
+    values = {"job_id": job_id, "numbers": to_json(sorted(numbers))}
+    for statement in _REOPEN:
+        connection.execute(statement, values)
+
+
+def clear_segments(connection: sqlite3.Connection, job_id: int) -> None:
+    """Forget all segments and shots."""
+    forget_shots(connection, job_id)
+    connection.execute("DELETE FROM segments WHERE job_id = ?", (job_id,))
 
 
 def forget_shots(connection: sqlite3.Connection, job_id: int) -> None:

@@ -4,8 +4,8 @@ Bounds depend on frame numbers and cuts alone, never on the clock or on what was
 So a film that is continued has the same segments as one that was never stopped.
 """
 
-from collections.abc import Iterable
-from typing import Self
+from collections import deque
+from collections.abc import Iterable, Mapping
 
 from nstd.errors import LedgerError
 from nstd.ledger.job import Segment
@@ -15,59 +15,47 @@ class SegmentPlanner:
     """Bounds of the segments of a film whose length and cuts show only while it is read.
 
     A segment ends before a cut or after `length` frames. The first one and one that begins with a
-    cut depend on nothing; any other depends on the one before.
+    cut depend on nothing; any other depends on the one before. What is closed already is not
+    planned again, wherever it is: the segments between are those that the whole film has there.
 
     Args:
-        length: Frames in a segment, at most; at least 1.
-        first: Number of the first frame to come.
-        index: Number the first segment gets.
-        depends: Whether the first frame goes on where segment `index - 1` ended, unless it turns
-            out to be a cut: true where a film is continued, see `resume`.
+        length: Frames in a segment, at most; at least 1. For a film that is continued, as it was.
+        first: Number of the film's first frame.
+        closed: Segments that are painted already, in their order.
 
     Raises:
-        LedgerError: `length` is less than 1.
+        LedgerError: `length` is less than 1; a closed segment has no end, or overlaps with another;
+            those that the film begins with are not numbered from 0.
     """
 
-    def __init__(
-        self, length: int, first: int = 0, *, index: int = 0, depends: bool = False
-    ) -> None:
+    def __init__(self, length: int, first: int = 0, *, closed: Iterable[Segment] = ()) -> None:
         _check_length(length)
         self._length = length
         self._next = first
-        self._index = index
-        self._depends = depends
+        self._index = 0
+        self._depends = False
         self._open: Segment | None = None
-
-    @classmethod
-    def resume(cls, length: int, closed: Iterable[Segment], first: int = 0) -> Self:
-        """The planner that goes on after segments planned before, given in their order.
-
-        Args:
-            length: As it was then.
-            closed: Segments whose end is known; none of them for a film that only begins.
-            first: Number of the film's first frame.
-
-        Raises:
-            LedgerError: They have a gap, overlap, or one has no end.
-        """
-        index = 0
-        for segment in closed:
-            if (segment.index, segment.first) != (index, first) or segment.last is None:
-                raise LedgerError(
-                    f"Segment {segment.index} of frames {segment.first} to {segment.last} stands"
-                    f" where segment {index} has to begin with frame {first}"
-                )
-            first, index = segment.last + 1, index + 1
-        return cls(length, first, index=index, depends=index > 0)
+        self._closed = deque(closed)
+        self._closed_until = end = first
+        for segment in self._closed:
+            if segment.last is None or segment.first < end:
+                raise _out_of_place(segment, f"no frame before {end} may be")
+            end = segment.last + 1
+        while self._closed and self._closed[0].first == self._next:
+            self._pass_closed()
+            self._next = self._closed_until
 
     @property
     def current(self) -> Segment | None:
-        """The open segment: its first frame has come, its end has not."""
+        """The open segment: its first frame has come, its end has not.
+
+        None too where the frame that came last belongs to a closed segment.
+        """
         return self._open
 
     @property
     def next_frame(self) -> int:
-        """Number of the frame that `add` expects."""
+        """Number of the frame that `add` expects; before the first, that of the first to paint."""
         return self._next
 
     def add(self, frame_index: int, *, cut: bool) -> Segment | None:
@@ -81,20 +69,27 @@ class SegmentPlanner:
             The segment that ended before this frame, or None.
 
         Raises:
-            LedgerError: It is not the next frame.
+            LedgerError: It is not the next frame; or a closed segment begins with it that has
+                another number than the one planned here.
         """
         if frame_index != self._next:
             raise LedgerError(f"Frame {frame_index} came where frame {self._next} was due")
-        full = self._open is not None and frame_index - self._open.first >= self._length
-        ended = self.end() if cut or full else None
-        if self._open is None:
-            depends_on = self._index - 1 if self._depends and not cut else None
-            self._open = Segment(self._index, frame_index, depends_on=depends_on)
+        if self._closed and frame_index == self._closed[0].first:
+            ended = self.end()
+            self._pass_closed()
+        elif frame_index < self._closed_until:
+            ended = None
+        else:
+            full = self._open is not None and frame_index - self._open.first >= self._length
+            ended = self.end() if cut or full else None
+            if self._open is None:
+                depends_on = self._index - 1 if self._depends and not cut else None
+                self._open = Segment(self._index, frame_index, depends_on=depends_on)
         self._next = frame_index + 1
         return ended
 
     def end(self) -> Segment | None:
-        """End the open segment with the frame that came last; None where no frame came."""
+        """End the open segment with the frame that came last; None where there is none."""
         if self._open is None:
             return None
         begun = self._open
@@ -102,6 +97,14 @@ class SegmentPlanner:
         self._index += 1
         self._depends = True
         return Segment(begun.index, begun.first, self._next - 1, begun.depends_on)
+
+    def _pass_closed(self) -> None:
+        segment = self._closed.popleft()
+        if segment.index != self._index:
+            raise _out_of_place(segment, f"segment {self._index} has to begin")
+        self._closed_until = (segment.last or 0) + 1
+        self._index += 1
+        self._depends = True
 
 
 def bounds(first: int, last: int, length: int, cuts: Iterable[int] = ()) -> list[Segment]:
@@ -125,6 +128,27 @@ def bounds(first: int, last: int, length: int, cuts: Iterable[int] = ()) -> list
             depends_on = None if begin == start else index - 1
             segments.append(Segment(index, begin, min(begin + length, after) - 1, depends_on))
     return segments
+
+
+def shot_around(segments: Mapping[int, Segment], number: int) -> range:
+    """Numbers of the segments of one shot: of those that depend on each other, in a chain.
+
+    Args:
+        segments: Of the film, by number; of the shot none is left out.
+        number: One of the shot's.
+    """
+    first, end = number, number + 1
+    while segments[first].depends_on is not None:
+        first -= 1
+    while end in segments and segments[end].depends_on is not None:
+        end += 1
+    return range(first, end)
+
+
+def _out_of_place(segment: Segment, why: str) -> LedgerError:
+    return LedgerError(
+        f"Segment {segment.index} of frames {segment.first} to {segment.last} stands where {why}"
+    )
 
 
 def _check_length(length: int) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,12 +159,7 @@ class JobStore(Steering):
                 changed = f"Plan changed: {reason}" if reason else "Plan changed"
                 what = "Plan frozen" if before["plan"] is None else changed
                 record(connection, row, JobState.RUNNING, now, what)
-                row = connection.execute(
-                    "UPDATE jobs SET frames_done = (SELECT coalesce(sum(last - first + 1), 0)"
-                    " FROM segments WHERE job_id = jobs.id AND path IS NOT NULL)"
-                    " WHERE id = ? RETURNING *",
-                    (job.id,),
-                ).fetchone()
+                row = _count_again(connection, job, now)
             return job_of(row)
 
     def set_found(self, job: Job, found: Json) -> Job:
@@ -328,20 +323,29 @@ class JobStore(Steering):
             _running_row(connection, job)
             segment_rows.close_segment(connection, job.id, segment, shot, self._clock())
 
-    def clear_segments(self, job: Job, kept: int = 0) -> None:
-        """Forget all of the job's segments but the first `kept`, and the frames painted of them."""
-        now = self._clock()
+    def reopen_segments(self, job: Job, numbers: Collection[int]) -> None:
+        """Note that segments, closed before, are to be painted again; the others stay.
+
+        Args:
+            job: The claim.
+            numbers: Theirs, with all that depend on them.
+        """
         with self._database.transaction() as connection:
             row = _running_row(connection, job)
-            segment_rows.clear_segments(connection, job.id, kept)
-            connection.execute(
-                "UPDATE jobs SET updated = :now, frames_done = coalesce((SELECT"
-                " sum(last - first + 1) FROM segments WHERE job_id = :id), 0) WHERE id = :id",
-                {"now": now, "id": job.id},
-            )
+            segment_rows.reopen_segments(connection, job.id, numbers)
+            _count_again(connection, job, self._clock())
             # Of an estimate the time spent on what is kept still counts.
-            how = BEGUN_ANEW if kept == 0 else f"Painted again from segment {kept + 1} on"
-            record(connection, row, JobState.RUNNING, now, how)
+            which = ", ".join(str(number + 1) for number in sorted(numbers))
+            how = f"Painted again: segment {which}"
+            record(connection, row, JobState.RUNNING, self._clock(), how)
+
+    def clear_segments(self, job: Job) -> None:
+        """Forget all of the job's segments, and the frames painted of them."""
+        with self._database.transaction() as connection:
+            row = _running_row(connection, job)
+            segment_rows.clear_segments(connection, job.id)
+            _count_again(connection, job, self._clock())
+            record(connection, row, JobState.RUNNING, self._clock(), BEGUN_ANEW)
 
     # --- files seen, and the daemon ----------------------------------------------------------
 
@@ -366,6 +370,16 @@ class JobStore(Steering):
                 "INSERT OR REPLACE INTO daemon (id, updated, report) VALUES (1, ?, ?)",
                 (self._clock(), to_json(facts)),
             )
+
+
+def _count_again(connection: sqlite3.Connection, job: Job, now: float) -> sqlite3.Row:
+    """Count the painted frames again: those of closed segments."""
+    (_, frames, _) = connection.execute(segment_rows.PAINTED, {"id": job.id}).fetchone()
+    row: sqlite3.Row = connection.execute(
+        "UPDATE jobs SET frames_done = ?, updated = ? WHERE id = ? RETURNING *",
+        (frames, now, job.id),
+    ).fetchone()
+    return row
 
 
 def _running_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:

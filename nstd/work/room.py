@@ -128,8 +128,7 @@ def require_room_for_still(film: Film, width: int, height: int, bits: int) -> No
 
 def rest_of(film: Film, info: VideoInfo) -> Rest:
     """What is still to be painted and written of a film, going by the ledger and the disks."""
-    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
-    done = sum(segment.last + 1 - segment.first for segment in closed if segment.last is not None)
+    done = film.store.painted(film.job.id).frames
     total = film.frames_of(info)
     width, height = film.painter.painted_size(info.width, info.height)
     return Rest(
@@ -140,7 +139,7 @@ def rest_of(film: Film, info: VideoInfo) -> Rest:
         frames_left=max(0, total - done),
         segment_frames=film.output.segment_frames,
         closed_frames=done,
-        closed_bytes=sum(_size(film.work / str(segment.path)) for segment in closed),
+        closed_bytes=sum(_size(path) for path in film.work.glob("segment-*.mp4")),
         kept_bytes=sum(_size(path) for path in film.work.glob("segment-*/frame-*.png")),
         sound_bytes=info.sound_bytes * total // max(1, info.frames),
         part_bytes=_size(part_path(film.target)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from nstd.errors import DamagedError, LedgerError, UnreadableError
 from nstd.files import discard, file_sha256, has_content
 from nstd.ledger.job import Segment, Shot
-from nstd.ledger.segments import SegmentPlanner
+from nstd.ledger.segments import SegmentPlanner, shot_around
 from nstd.media.frame import VideoInfo
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
@@ -58,21 +58,22 @@ def paint_segments(film: Film, source: FilmSource) -> None:
     Planning is incremental: the film is read once, and a segment's end shows when it comes.
     """
     closed = _closed_segments(film)
-    planner = SegmentPlanner.resume(film.output.segment_frames, closed, film.output.first)
-    done, total = planner.next_frame - film.output.first, film.frames_of(source.info)
+    planner = SegmentPlanner(film.output.segment_frames, film.output.first, closed=closed)
+    done, total = film.store.painted(film.job.id).frames, film.frames_of(source.info)
     film.observer.began(film.job, painted=done, total=total)
     # So that how many there are shows before the first is painted. Of those painted the ledger's
     # number counts, which may have been set back since: with more, nothing would look like a gain.
     film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
 
-    def segment_of(coming: Coming) -> Segment:
+    def segment_of(coming: Coming) -> Segment | None:
         planner.add(coming.frame.index, cut=coming.begins_shot)
-        assert planner.current is not None  # noqa: S101 - for the type checker: one was just added
         return planner.current
 
     first = planner.next_frame
     with closing(coming_frames(source, first, film.painter, film.estimator, film.plan)) as coming:
         for segment, frames in groupby(coming, segment_of):
+            if segment is None:
+                continue
             film.require_output()
             done += SegmentRun(film, source, segment, done).paint(frames)
 
@@ -178,7 +179,7 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
             raise DamagedError(f"The painted segment {path} is gone or damaged")
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
-    tell_damage(film, info, closed)
+    tell_damage(film, info)
     span = _span(film, closed)
     whole = Assembly(
         segments=paths,
@@ -213,31 +214,38 @@ def beside_pictures(film: Film, info: VideoInfo) -> Path:
 
 
 def _closed_segments(film: Film) -> list[Segment]:
-    """What is painted already, up to what is gone or damaged; what follows that is forgotten."""
-    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
+    """What is painted already. What is gone or damaged is to be painted again, with its shot."""
+    segments = {segment.index: segment for segment in film.store.segments(film.job.id)}
+    closed = [segment for segment in segments.values() if segment.complete]
+    again = set[int]()
     for segment in closed:
-        path = film.work / str(segment.path)
-        # Only what the last one leaves is still needed.
-        if has_content(path, str(segment.digest)) and (
-            segment is not closed[-1] or is_carried(film.work, segment)
-        ):
+        number = segment.index
+        if number in again or _is_there(film, segment, segments.get(number + 1)):
             continue
-        index = segment.index
         # What a shot's segments leave for the next one is gone with that.
-        while film.painter.recipe.temporal.distances and closed[index].depends_on is not None:
-            index -= 1
-        first = closed[index].first
+        chained = bool(film.painter.recipe.temporal.distances)
+        harmed = shot_around(segments, number) if chained else range(number, number + 1)
         logger.warning(
             "%s, or what it leaves for the next, is gone or damaged: %s goes on with frame %d",
-            path,
+            film.work / str(segment.path),
             film.source.name,
-            first,
+            segments[harmed.start].first,
         )
-        film.store.clear_segments(film.job, index)
-        for forgotten in closed[index:]:
-            discard(film.work / str(forgotten.path))
-        return closed[:index]
-    return closed
+        again.update(harmed)
+    if again:
+        film.store.reopen_segments(film.job, again)
+        for number in again:
+            if (path := segments[number].path) is not None:
+                discard(film.work / path)
+    return [segment for segment in closed if segment.index not in again]
+
+
+def _is_there(film: Film, segment: Segment, after: Segment | None) -> bool:
+    """Whether a closed segment's file is whole, and what it leaves for `after` if that needs it."""
+    if not has_content(film.work / str(segment.path), str(segment.digest)):
+        return False
+    needed = after is None or not (after.complete or after.depends_on is None)
+    return not needed or is_carried(film.work, segment)
 
 
 def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:

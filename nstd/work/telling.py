@@ -1,10 +1,9 @@
 """What is found out about a film is said once, in the log, and noted with its job."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from nstd.ledger.job import Segment
 from nstd.media.frame import VideoInfo
 from nstd.work.film import Film
 
@@ -22,19 +21,18 @@ def tell_remarks(film: Film, info: VideoInfo) -> None:
     _note(film, remarks=list(info.remarks), reading=reading)
 
 
-def tell_damage(film: Film, info: VideoInfo, closed: Sequence[Segment]) -> None:
+def tell_damage(film: Film, info: VideoInfo) -> None:
     """Say how many of the painted frames are damaged, and how many are missing at the end.
 
     Counted with each segment: so a film that was gone on with gives the same numbers.
     """
-    damaged = sum(segment.carried.damaged for segment in closed if segment.carried)
-    painted = sum((segment.last or 0) - segment.first + 1 for segment in closed)
-    missing = max(0, film.frames_of(info) - painted)
-    if damaged:
-        logger.warning("%d frames of %s are damaged", damaged, film.source)
+    painted = film.store.painted(film.job.id)
+    missing = max(0, film.frames_of(info) - painted.frames)
+    if painted.damaged:
+        logger.warning("%d frames of %s are damaged", painted.damaged, film.source)
     if missing:
         logger.warning("%d frames of %s cannot be decoded", missing, film.source)
-    _note(film, damaged_frames=damaged, missing_frames=missing)
+    _note(film, damaged_frames=painted.damaged, missing_frames=missing)
 
 
 def tell_again(film: Film, report: Mapping[str, Any]) -> None:

@@ -219,7 +219,7 @@ class Worker:
 
     def _is_begun(self, job: Job, work: Path) -> bool:
         kept = next(work.glob("segment-*/frame-*.png"), None)
-        return kept is not None or any(one.complete for one in self._store.segments(job.id))
+        return kept is not None or self._store.painted(job.id).segments > 0
 
     def _ready_painter(self, job: Job, recipe: StyleRecipe, plan: ExecutionPlan) -> Painter:
         """The painter for a recipe; the last one is kept, since a folder's films share theirs."""

@@ -149,22 +149,38 @@ def test_of_a_film_whose_frames_stand_each_for_itself_only_what_is_damaged_is_pa
         assert second.worked_on == {4, 5, 6, 7, 8, 10}
 
 
-def test_of_a_film_of_several_shots_those_before_the_damage_are_kept(tmp_path: Path) -> None:
-    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
-        house = new_house(tmp_path, store)
-        make(house.source, times=range(0, 11 * 512, 512), size=SIZE)
-        write_film(house, [scene(1, i) for i in range(3)] + [scene(2, i) for i in range(8)])
-        job = house.queue()
-        first, second = Onlooker(), Onlooker()
-        first.stop_at(9)
-        house.work(first)
-        found = [(one.first, one.last, one.depends_on) for one in store.segments(job.id)]
-        assert found[:2] == [(0, 2, None), (3, 6, None)]
-        (work,) = (house.state / "work").iterdir()
-        flip(work / "segment-000002.mp4")
-        assert house.work(second).error is None
-        # What is kept of the open segment is what it would become again.
-        assert second.worked_on == {3, 4, 5, 6, 10}
+def test_of_a_film_of_several_shots_all_but_the_damaged_one_is_kept(tmp_path: Path) -> None:
+    films = []
+    for name in ("whole", "damaged"):
+        with JobStore(tmp_path / name / "state/ledger.sqlite3") as store:
+            house = new_house(tmp_path / name, store)
+            make(house.source, times=range(0, 14 * 512, 512), size=SIZE)
+            shots = ((1, 3), (2, SEGMENT + 1), (3, SEGMENT + 2))
+            write_film(house, [scene(seed, i) for seed, length in shots for i in range(length)])
+            job = house.queue()
+            if name == "damaged":
+                first, second = Onlooker(), Onlooker()
+                first.stop_at(12)
+                house.work(first)
+                found = [(one.first, one.last, one.depends_on) for one in store.segments(job.id)]
+                assert found == [
+                    (0, 2, None),
+                    (3, 6, None),
+                    (7, 7, 1),
+                    (8, 11, None),
+                    (12, None, 3),
+                ]
+                (work,) = (house.state / "work").iterdir()
+                flip(work / "segment-000003.mp4")
+                house.work(second)
+                # The shot before the damage, and the one after it, are as they were.
+                assert second.worked_on == {3, 4, 5, 6, 7, 13}
+                assert second.total == second.frames + 7
+            else:
+                assert house.work(Onlooker()).error is None
+            assert store.get(job.id).frames_done == 14
+            films.append(digest(house.target))
+    assert films[0] == films[1]
 
 
 @pytest.mark.parametrize(

@@ -53,14 +53,23 @@ def test_the_planner_finds_frame_by_frame_what_is_known_at_the_end(
 
 
 @given(FIRST, FRAMES, LENGTH, CUTS, st.data())
-def test_a_film_resumed_after_any_segment_has_the_same_bounds(
+def test_whatever_is_closed_already_the_others_are_planned_as_in_the_whole_film(
     first: int, frames: int, length: int, cuts: set[int], data: st.DataObject
 ) -> None:
     last = first + frames - 1
     whole = bounds(first, last, length, cuts)
-    kept = whole[: data.draw(st.integers(0, len(whole)))]
-    resumed = SegmentPlanner.resume(length, kept, first)
-    assert kept + _feed(resumed, last, cuts) == whole
+    kept = [segment for segment in whole if data.draw(st.booleans())]
+    planner = SegmentPlanner(length, first, closed=kept)
+    open_frames = {f for s in whole if s not in kept for f in range(s.first, (s.last or 0) + 1)}
+    assert planner.next_frame == min(open_frames, default=last + 1)
+    planned, painted = list[Segment | None](), set[int]()
+    for frame in range(planner.next_frame, last + 1):
+        planned.append(planner.add(frame, cut=frame in cuts))
+        if planner.current is not None:
+            painted.add(frame)
+    planned.append(planner.end())
+    assert [one for one in planned if one] == [one for one in whole if one not in kept]
+    assert painted == open_frames
 
 
 @given(FIRST, FRAMES, LENGTH, CUTS, st.integers(0, 80))

@@ -55,23 +55,45 @@ def test_a_cut_right_after_a_full_segment_ends_it_once() -> None:
 
 
 def test_a_planner_goes_on_where_a_film_was_stopped() -> None:
-    planner = SegmentPlanner.resume(3, bounds(0, 5, 3))
+    planner = SegmentPlanner(3, closed=bounds(0, 5, 3))
     assert planner.next_frame == 6
     assert _plan(planner, range(6, 8), set()) == [Segment(2, 6, 7, depends_on=1)]
 
 
-def test_a_film_that_only_begins_is_resumed_from_nothing() -> None:
-    assert _plan(SegmentPlanner.resume(3, [], first=4), range(4, 6), set()) == [Segment(0, 4, 5)]
+def test_what_is_closed_in_the_middle_is_not_planned_again() -> None:
+    planner = SegmentPlanner(3, 4, closed=[Segment(2, 9, 11), Segment(3, 12, 12, 2)])
+    assert planner.next_frame == 4
+    planned = _plan(planner, range(4, 15), {9, 13})
+    assert planned == [Segment(0, 4, 6), Segment(1, 7, 8, 0), Segment(4, 13, 14)]
 
 
-def test_a_gap_between_segments_is_not_gone_on_from() -> None:
-    with pytest.raises(LedgerError, match="segment 1 has to begin with frame 3"):
-        SegmentPlanner.resume(3, [Segment(0, 0, 2), Segment(1, 4, 6, 0)])
+def test_in_a_closed_segment_none_is_open() -> None:
+    planner = SegmentPlanner(2, closed=[Segment(1, 2, 3, 0)])
+    opened = []
+    for frame in range(6):
+        planner.add(frame, cut=False)
+        opened.append(planner.current)
+    first, last = Segment(0, 0), Segment(2, 4, depends_on=1)
+    assert opened == [first, first, None, None, last, last]
 
 
-def test_a_segment_without_an_end_is_not_gone_on_from() -> None:
+def test_a_closed_segment_of_another_number_than_is_planned_there_is_refused() -> None:
+    planner = SegmentPlanner(3, closed=[Segment(0, 0, 2), Segment(1, 4, 6, 0)])
+    planner.add(3, cut=False)
+    with pytest.raises(LedgerError, match="frames 4 to 6 stands where segment 2 has to begin"):
+        planner.add(4, cut=False)
+
+
+def test_a_segment_without_an_end_is_not_closed() -> None:
     with pytest.raises(LedgerError, match="frames 0 to None"):
-        SegmentPlanner.resume(3, [Segment(0, 0)])
+        SegmentPlanner(3, closed=[Segment(0, 0)])
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_closed_segments_do_not_overlap(first: int) -> None:
+    closed = [Segment(0, 0, 2), Segment(1, first, 4, 0)]
+    with pytest.raises(LedgerError, match="no frame before 3 may be"):
+        SegmentPlanner(3, closed=closed)
 
 
 def test_a_frame_left_out_is_refused() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nstd.errors import BusyError, LedgerError
-from nstd.ledger.job import Carried, FileIdentity, Job, JobRequest, JobState, Segment, Shot
+from nstd.ledger.job import Carried, FileIdentity, Job, JobRequest, JobState, Painted, Segment, Shot
 from nstd.ledger.leases import Holder
 from nstd.ledger.store import JobStore
 from tests.unit.ledger.conftest import claim, claimed, in_state
@@ -242,10 +242,30 @@ def test_a_shot_goes_with_the_segment_that_begins_it(store: JobStore, film: Film
     job = claimed(store, film())
     close(store, job, Segment(0, 0), SHOT)
     close(store, job, Segment(1, 10, depends_on=0), SHOT)
-    store.clear_segments(job, 1)
+    store.reopen_segments(job, {1})
     assert store.shot(job.id, 0) == SHOT
-    store.clear_segments(job)
+    store.reopen_segments(job, {0})
     assert store.shot(job.id, 0) is None
+
+
+def test_segments_that_are_opened_again_leave_the_others_as_they_are(
+    store: JobStore, film: Film
+) -> None:
+    job = claimed(store, film())
+    for number in range(4):
+        close(store, job, Segment(number, 10 * number), replace(SHOT, first=10 * number))
+    store.progress(job, 40, 40)
+    assert store.painted(job.id) == Painted(segments=4, frames=40, damaged=4)
+    before = store.segments(job.id)
+    store.reopen_segments(job, {1, 2})
+    after = store.segments(job.id)
+    assert after == [before[0], Segment(1, 10), Segment(2, 20), before[3]]
+    assert store.painted(job.id) == Painted(segments=2, frames=20, damaged=2)
+    assert store.get(job.id).frames_done == 20
+    assert store.events(job.id)[-1].reason == "Painted again: segment 2, 3"
+    close(store, job, after[1], SHOT)
+    with pytest.raises(LedgerError, match="closed already"):
+        store.open_segment(job, before[3])
 
 
 def test_plans_are_told_each_once_the_earliest_first(store: JobStore, film: Film) -> None:
