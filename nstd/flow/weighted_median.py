@@ -72,7 +72,7 @@ class WeightedMedian:
         for some, says in zip(self._parts(), self._says, strict=True):
             places = [beside.at(move, some) for move in self._moves]
             for part, into in zip(flat, medians, strict=True):
-                into[some] = _medians([part.take(at) for at in places], says)
+                into[some] = weighted_medians([part.take(at) for at in places], says)
         here = flat[:, beside.here]
         far = np.square(medians - here).sum(axis=0) > NEAR_PX**2
         worse = np.where(far, np.float32(AS_WELL) * min(noise, np.float32(STANDS)), np.float32(0))
@@ -97,11 +97,15 @@ def _says(colors: Plane, places: Sequence[Numbers]) -> list[Says]:
     return says
 
 
-def _medians(values: Sequence[Plane], says: Sequence[Says]) -> Plane:
-    """At each place that of the values below and above which half of the say lies, at most.
+def weighted_medians(values: Sequence[Plane], says: Sequence[Says]) -> Plane:
+    """The weighted median of each place: at most half of the weight lies below it, and above it.
 
-    Sorted as one, each value in the upper half of a word and its say in the lower one: place by
-    place numpy's sort takes twenty times as long for so few.
+    A value and its weight are sorted as one, in the upper and the lower half of a word: NumPy's
+    sort, place by place, takes twenty times as long for so few.
+
+    Args:
+        values: Candidates, each float32 with a value for every place.
+        says: Their weights, each int16 from 0 to 0x7FFF, which stands for 1.
     """
     words = [
         (_ordered(value.view(np.int32)).astype(np.int64) << 32) | say

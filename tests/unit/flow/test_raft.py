@@ -12,7 +12,7 @@ import torch
 from torchvision.models.optical_flow import raft_large, raft_small
 
 from nstd.errors import AccessError, NstdError, StorageError, VanishedError, WeightsError
-from nstd.flow.raft import UPDATES, Raft, find_raft
+from nstd.flow.raft import Raft, find_raft
 from tests.scenes import scene
 
 ONE = scene(128, 136, square=(3, 2), wall=(1, 0))
@@ -45,8 +45,8 @@ def test_the_flow_is_torchvision_s_both_ways(make: Any, name: str, tmp_path: Pat
         for image in (ONE.earlier, ONE.later)
     ]
     with torch.no_grad():
-        due = random(pixels[1], pixels[0], num_flow_updates=UPDATES)[-1]
-        due_forward = random(pixels[0], pixels[1], num_flow_updates=UPDATES)[-1]
+        due = random(pixels[1], pixels[0], num_flow_updates=12)[-1]
+        due_forward = random(pixels[0], pixels[1], num_flow_updates=12)[-1]
     # The same operations on the same numbers; only their memory layout may differ.
     torch.testing.assert_close(backward, due, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(forward, due_forward, rtol=1e-3, atol=1e-3)

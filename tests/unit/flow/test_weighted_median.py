@@ -12,7 +12,7 @@ from nstd.flow import motion_boundary
 from nstd.flow.motion_boundary import sharpen_boundaries
 from nstd.flow.neighborhood import Neighborhood
 from nstd.flow.photo_consistency import Plane
-from nstd.flow.weighted_median import _SAY, WeightedMedian, _medians
+from nstd.flow.weighted_median import WeightedMedian, weighted_medians
 from tests.scenes import scene, texture
 from tests.unit.flow.both_ways import both_ways
 
@@ -101,6 +101,9 @@ def test_no_place_is_sent_out_of_the_picture_and_none_that_was_not_asked_moves()
     assert np.array_equal(found[:, :10], vectors[:, :10])
 
 
+FULL = 0x7FFF
+"""The weight 1."""
+
 finite = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 1e-38, -1e-38])
 
 
@@ -108,9 +111,9 @@ finite = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, -0.0, 1e-38, -1e
 @given(st.data(), st.integers(1, 18), st.integers(1, 5))
 def test_the_median_is_the_weighed_one(data: st.DataObject, count: int, width: int) -> None:
     values = data.draw(some.arrays(np.float32, (count, width), elements=finite))
-    says = data.draw(some.arrays(np.int16, (count, width), elements=st.integers(0, _SAY)))
-    says[0] = _SAY
-    found = _medians(list(values), list(says))
+    says = data.draw(some.arrays(np.int16, (count, width), elements=st.integers(0, FULL)))
+    says[0] = FULL
+    found = weighted_medians(list(values), list(says))
     for at in range(width):
         own, weights = values[:, at], says[:, at].astype(int)
         below, above = (weights[sign * own < sign * found[at]].sum() for sign in (1, -1))
