@@ -111,7 +111,8 @@ class Container:
         holds: What of metadata it keeps.
         boxes: How it keeps other keys under their own names, and what else its muxer has no words
             for; None where it does not, or where the muxer keeps all.
-        text: The codec that text subtitles are converted to which it does not take as they are.
+        text: The codec that text subtitles are converted to which it does not take as they are; ""
+            for none.
         plays: Codecs of sound that play in it.
         lossless: Encoders for sound from lossless codecs that does not play in it; the first that
             keeps all of a sample is chosen, else the last.

@@ -273,7 +273,7 @@ def _subtitle_fate(
     if (text or container.bitmap_subtitles) and not refusal(stream, container, head):
         return Fate("subtitles", what, stream=index)
     why = f"{container.name} cannot hold it"
-    if not text:
+    if not (text and container.text):
         return lost("subtitles", what, why, index)
     losses = TextConverter(stream, container.text).losses(read(index))
     without = f" without its {', '.join(sorted(losses))}" if losses else ""
