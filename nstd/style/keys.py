@@ -9,6 +9,7 @@ No torch and no pydantic here.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Gt, Le, Len
@@ -58,6 +59,12 @@ class OneOf:
 
 def hints_of(held: type) -> dict[str, Any]:
     """The annotation of each field of a dataclass, with everything that is said in it."""
+    kind: Any = held  # mypy takes no type for hashable
+    return _hints(kind)
+
+
+@cache
+def _hints(held: Any) -> dict[str, Any]:
     hints = get_type_hints(held, include_extras=True)
     return {field.name: hints[field.name] for field in fields(held)}
 
@@ -118,12 +125,11 @@ def from_values(held: type[_T], data: Mapping[str, Any]) -> _T:
         TypeError: One is missing, or is of another kind.
         ConfigError: A value is out of its range.
     """
-    kind: Any = held
-    hints = hints_of(kind)
+    hints = hints_of(held)
     if unknown := sorted(data.keys() - hints.keys()):
         raise KeyError(", ".join(unknown))
     given = {name: _from_value(hints[name], value) for name, value in data.items()}
-    return held(**absent_values(kind) | given)
+    return held(**absent_values(held) | given)
 
 
 def _to_value(value: Any) -> Any:
