@@ -485,22 +485,22 @@ def test_signs_of_life_keep_the_claim_and_see_a_pause(
     now = 0.0
     monkeypatch.setattr(worker.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
     house.queue()
-    job = house.store.claim("w", lease_seconds=lease.LEASE_SECONDS)
+    job = house.store.claim("w", lease_seconds=3600)
     assert job is not None
     keeper = lease.LeaseKeeper(Onlooker(), house.store, job)
     until = house.store.get(job.id).lease_until
-    now += lease.LEASE_SECONDS / 2
+    now += 1800
     keeper.alive()
     assert house.store.get(job.id).lease_until > until
     house.store.pause(job.id)
     keeper.alive()
     seen = [keeper.stopping]  # it looked a moment ago
-    now += 1.5 * lease.LOOK_SECONDS
+    now += 1.5
     keeper.alive()
     assert [*seen, keeper.stopping] == [False, True]
     house.store.resume(job.id)
     house.store.cancel(job.id)
-    now += 1.5 * lease.LOOK_SECONDS
+    now += 1.5
     with pytest.raises(BusyError, match="canceled"):
         keeper.stepped(0, cast("Any", None))
 

@@ -58,7 +58,7 @@ class Script:
         self.stopping = self.hurried = self.asked = False
 
     def wait(self, seconds: float) -> None:
-        if seconds < daemon.TICK_SECONDS:
+        if seconds < 0.5:  # it is starting
             self.starting()
             time.sleep(0.01)  # the intake's own thread has to come to its turn
             return
