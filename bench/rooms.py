@@ -38,7 +38,7 @@ import av
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-JOB = ("work", "painting")
+JOB = ("work",)
 """The packages whose rooms are the job's own."""
 SIZE, FRAMES, CUT = (64, 48), 8, 5
 LOOK = ("--style", "impasto", "--levels", "48:2,64:2", "--preset", "ultrafast", "--threads", "1")

@@ -1,66 +1,101 @@
-"""What must hold of a film, its source and its target before and after it is painted."""
+"""All that must hold before a film is painted: what would end it shows before the first frame."""
 
-import logging
 import os
-import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from os.path import samestat
 from pathlib import Path
 
 from nstd.errors import (
     AccessError,
     BusyError,
-    ChangedError,
-    InputError,
     MountError,
-    NstdError,
     OutputExistsError,
-    StorageError,
     UsageError,
-    VanishedError,
     from_os_error,
 )
 from nstd.files import facts_of
-from nstd.ledger.fingerprint import fingerprint, fingerprint_all, fingerprint_opened
-from nstd.ledger.job import FileIdentity, path_of
-from nstd.media.frame import VideoInfo
+from nstd.media.fates import lost
+from nstd.media.numbered import Numbered
+from nstd.media.pictures import look_at_still
+from nstd.media.still import Still
+from nstd.media.still_write import holds_16_bits, still_fates
+from nstd.media.write.keeping import Keeping
 from nstd.media.write.numbered import numbered
+from nstd.media.write.rehearsal import plan
+from nstd.media.write.segment import check_size
 from nstd.submit.names import require_replaceable
 from nstd.submit.places import Places
-from nstd.work.film import Film
+from nstd.work.demand import require_affordable
+from nstd.work.film import Film, Footage
 from nstd.work.publish import earlier_pictures
-
-logger = logging.getLogger(__name__)
-
-
-def require_as_queued(film: Film, descriptor: int) -> None:
-    """Raise VanishedError unless what was opened of the source is the film that was queued."""
-    key = film.job.request.key
-    if film.output.images:
-        found = _fingerprint(film)
-    else:
-        found = fingerprint_opened(film.store, path_of(key.folder), film.source, descriptor)
-    if found != key.fingerprint:
-        raise VanishedError(
-            f"{film.source} is not the film that was queued any more",
-            "Nothing to do: the film that is there now is queued for itself",
-        )
+from nstd.work.room import require_room, require_room_for_still
+from nstd.work.source import beside_pictures
+from nstd.work.telling import tell_fates, tell_remarks
 
 
-def require_frames(film: Film, info: VideoInfo) -> None:
-    """Raise UsageError where the film ends before the first frame that is wanted."""
+def require_target(film: Film) -> None:
+    """See that a film can be put in its place, whatever it is.
+
+    Raises:
+        UsageError: That place is the film itself, or another one that is to be painted.
+        OutputExistsError: A file is there that may not be replaced.
+        BusyError: Another job paints that file just now.
+        MountError: The folder that was named for it, or its disk, is not there or is read-only.
+        AccessError: Permission is denied.
+        StorageError: The file system refused.
+    """
+    _require_free(film)
+    _require_folder(film)
+
+
+def require_paintable(film: Film, footage: Footage) -> Keeping:
+    """See that all of a film can be painted and written; gives what is kept of its source.
+
+    Raises:
+        UsageError: There is no frame among those that are wanted, or no name for each picture.
+        UnsupportedError: It cannot be encoded so, or is beyond a limit.
+        LossError: Something would be lost, and the job does not allow that.
+        DeviceMemoryError, ShortMemoryError, DiskFullError: There is not enough memory or room.
+        NstdError: The source cannot be read, or no such film can be written.
+    """
+    info = footage.info
     if 0 < info.frames <= film.output.first:
         raise UsageError(
             f"{film.source.name} has {info.frames} frames: there is none from {film.output.first}",
             "Frames are counted from 0",
         )
+    tell_remarks(film, info)
+    check_size(footage.painted, film.output.encode)
+    if film.numbered:
+        _require_free_names(film, footage)
+    require_affordable(film, info.width, info.height, footage.frames, still=False)
+    require_room(film, footage)
+    return _plan_keeping(film, footage)
 
 
-def require_free(film: Film) -> None:
+def require_paintable_still(film: Film, still: Still) -> int:
+    """See that a picture can be painted and written; gives the bits of each of its colors.
+
+    Raises:
+        UnsupportedError: It is beyond a limit.
+        LossError: Something would be lost, and the job does not allow that.
+        DeviceMemoryError, ShortMemoryError, DiskFullError: There is not enough memory or room.
+    """
+    height, width, _ = still.image.shape
+    bits = 8 if still.deep is None or not holds_16_bits(film.target) else 16
+    require_affordable(film, width, height, 1, still=True)
+    require_room_for_still(film, *film.painter.painted_size(width, height), bits)
+    suffix = film.target.suffix.lower().removeprefix(".")
+    tell_fates(film, suffix, still_fates(still, film.target))
+    return bits
+
+
+def _require_free(film: Film) -> None:
     """Nothing that is anybody's may be replaced, whatever `overwrite` says of outputs."""
     name = film.job.request.target
     there = facts_of(film.target)
-    if there is not None and samestat(there, facts(film.source)):
+    if there is not None and samestat(there, _facts(film.source)):
         raise UsageError(f"{film.target} is the film itself", "Choose another output")
     if film.store.is_source(name):
         raise UsageError(f"{film.target} is itself a film to be painted", "Choose another output")
@@ -69,7 +104,7 @@ def require_free(film: Film) -> None:
         raise BusyError(f"Another job is painting {film.target} right now")
 
 
-def require_free_names(film: Film, frames: int) -> None:
+def _require_free_names(film: Film, footage: Footage) -> None:
     """See that the pictures of a film have a name each, and take no other's.
 
     Raises:
@@ -83,9 +118,9 @@ def require_free_names(film: Film, frames: int) -> None:
     except OSError as error:
         raise from_os_error(error, film.target.parent, "looking into") from error
     first = film.output.first
-    paths = [numbered(film.target, one) for one in film.offsets(first, first + frames - 1)]
+    paths = [numbered(film.target, one) for one in film.offsets(first, first + footage.frames - 1)]
     if taken := [path for path in paths if path.name in there]:
-        _require_no_originals(film, taken)
+        _require_no_originals(film, footage.read.images, taken)
     if film.output.overwrite and not film.output.only_own:
         return
     own = earlier_pictures(film.store, film.job) if taken else {}
@@ -94,10 +129,9 @@ def require_free_names(film: Film, frames: int) -> None:
             raise OutputExistsError(f"{path} is there already")
 
 
-def _require_no_originals(film: Film, paths: Sequence[Path]) -> None:
-    images = film.images
+def _require_no_originals(film: Film, images: Numbered | None, paths: Sequence[Path]) -> None:
     originals = (film.source,) if images is None else images.paths
-    files = {(one.st_dev, one.st_ino) for one in map(facts, originals)}
+    files = {(one.st_dev, one.st_ino) for one in map(_facts, originals)}
     for path in paths:
         there = facts_of(path)
         is_original = there is not None and (there.st_dev, there.st_ino) in files
@@ -105,7 +139,7 @@ def _require_no_originals(film: Film, paths: Sequence[Path]) -> None:
             raise UsageError(f"{path} is itself to be painted", "Choose another output")
 
 
-def require_folder(film: Film) -> None:
+def _require_folder(film: Film) -> None:
     """Make the target's folder below the one that is named, and see that it can be written to.
 
     That it cannot must not show when all is painted.
@@ -127,58 +161,23 @@ def require_folder(film: Film) -> None:
         raise AccessError(f"No permission for writing in {folder}")
 
 
-def blame_change(film: Film, before: FileIdentity, error: NstdError) -> None:
-    """Raise `ChangedError` where the source was overwritten while `error` was met.
-
-    What was read may be a mixture of two films then, and the error a consequence of that.
-    """
-    try:
-        if facts_of(film.source) is not None:
-            require_unchanged(film, before, error)
-    except ChangedError:
-        raise
-    except (InputError, StorageError) as unseen:
-        # Its disk does not answer, or it is gone by now: `error` tells what that has led to.
-        logger.info("Whether %s was changed meanwhile cannot be seen: %s", film.source, unseen)
-
-
-def require_unchanged(film: Film, before: FileIdentity, cause: NstdError | None = None) -> None:
-    """Raise `ChangedError`, and forget what was painted, if the source has other content now.
-
-    Its owner or its other names may have changed: that is another identity, and the content is read
-    again to know.
-    """
-    # Of numbered images `before` tells of the first alone.
-    if not film.output.images and identity(film.source) == before:
-        return
-    if _fingerprint(film) == film.job.request.key.fingerprint:
-        return
-    film.store.clear_segments(film.job)
-    shutil.rmtree(film.work, ignore_errors=True)
-    raise ChangedError(f"{film.source} was changed while it was being painted") from cause
+def _plan_keeping(film: Film, footage: Footage) -> Keeping:
+    """What becomes of each part of a film beside its pictures; told once, and in its report."""
+    alive = film.observer.alive
+    beside = beside_pictures(film, footage)
+    keeping = plan(beside, footage.painted, film.output.encode, alive=alive)
+    if (images := footage.read.images) is not None:
+        look = look_at_still(images.paths[0], film.output.limits, alive=alive)
+        if look.notes:
+            what = "what each image says of itself (EXIF, XMP, comments)"
+            told = lost("metadata", what, "a film says it once")
+            keeping = replace(keeping, fates=(*keeping.fates, told))
+    tell_fates(film, keeping.container, keeping.fates, keeping.instead)
+    return keeping
 
 
-def _fingerprint(film: Film) -> str:
-    folder = path_of(film.job.request.key.folder)
-    if (images := film.images) is not None:
-        return fingerprint_all(film.store, folder, images.paths, dropped=film.output.dropped)
-    return fingerprint(film.store, folder, film.source, dropped=film.output.dropped)
-
-
-def is_at(path: Path, identity: FileIdentity) -> bool:
-    """Whether the file at `path` has this identity's content."""
-    there = facts_of(path)
-    return there is not None and FileIdentity.from_stat(there).same_content(identity)
-
-
-def identity(path: Path, doing: str = "reading") -> FileIdentity:
-    """The identity of the file at `path`; an error says what it was wanted for (`doing`)."""
-    return FileIdentity.from_stat(facts(path, doing))
-
-
-def facts(path: Path, doing: str = "reading") -> os.stat_result:
-    """What the system knows of `path`, its errors translated."""
+def _facts(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        raise from_os_error(error, path, doing) from error
+        raise from_os_error(error, path, "reading") from error

@@ -1,13 +1,13 @@
 """A film in the making: who looks on, and everything at hand to paint it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from nstd.errors import Interrupted, UsageError, VanishedError
 from nstd.files import readable
 from nstd.flow import Estimator
-from nstd.ledger.job import Job, path_of
+from nstd.ledger.job import FileIdentity, Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.frame import VideoInfo
 from nstd.media.numbered import Numbered, find_numbered
@@ -53,6 +53,23 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Footage:
+    """What is painted of a film, as it was found.
+
+    Attributes:
+        info: The source's facts.
+        painted: The same at the size it is painted and written at.
+        frames: How many frames are painted, by the film's own count.
+        read: What is read of it.
+    """
+
+    info: VideoInfo
+    painted: VideoInfo
+    frames: int
+    read: FilmSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Film:
     """One claimed job with everything at hand to paint it.
 
@@ -65,7 +82,13 @@ class Film:
         painter: The recipe on its device.
         observer: Who looks on.
         estimator: Of the flow between frames; None where each frame is painted for itself.
-        opened: The source, open; None before it is.
+        opened: The source, open; None before it is. So are the next two.
+        identity: The source's, as it was opened.
+        still: Whether it is a picture.
+        source: The film that is painted.
+        content: What is read of it: the file that was opened, whatever has come to its name since.
+        target: Where the painted film goes.
+        numbered: Whether it becomes numbered pictures; a picture becomes one, whatever films do.
     """
 
     job: Job
@@ -77,16 +100,25 @@ class Film:
     observer: Observer
     estimator: Estimator | None = None
     opened: int | None = None
+    identity: FileIdentity | None = None
+    still: bool = False
+    source: Path = field(init=False)
+    content: Path = field(init=False)
+    target: Path = field(init=False)
+    numbered: bool = field(init=False)
 
-    @property
-    def source(self) -> Path:
-        """The film that is painted."""
-        return path_of(self.job.request.source)
-
-    @property
-    def content(self) -> Path:
-        """What is read of it: the file that was opened, whatever has come to its name since."""
-        return self.source if self.opened is None else readable(self.opened)
+    def __post_init__(self) -> None:
+        """Name what follows from the job."""
+        request = self.job.request
+        source = path_of(request.source)
+        follows = {
+            "source": source,
+            "content": source if self.opened is None else readable(self.opened),
+            "target": path_of(request.target),
+            "numbered": self.output.encode.numbered and not self.still,
+        }
+        for name, value in follows.items():
+            object.__setattr__(self, name, value)
 
     @property
     def images(self) -> Numbered | None:
@@ -103,11 +135,6 @@ class Film:
             return find_numbered(self.source.with_name(named))
         except UsageError as error:  # as it would be told to who names them
             raise VanishedError(error.problem, "Put the images back") from error
-
-    @property
-    def target(self) -> Path:
-        """Where the painted film goes."""
-        return path_of(self.job.request.target)
 
     def note(self, before: str) -> str:
         """What the painted file is to say of how it was painted; "" for nothing.
@@ -130,26 +157,24 @@ class Film:
         """
         return Places.of(self.job).output.found().folder
 
-    def read_as(self, info: VideoInfo) -> FilmSource:
-        """What is read and painted of a film with these facts."""
-        return FilmSource(
-            path=self.content,
-            info=info,
-            images=self.images,
-            limits=self.output.limits,
-            first=self.output.first,
-            last=self.output.last,
-        )
-
-    def as_painted(self, info: VideoInfo) -> VideoInfo:
-        """The facts of the source, at the size it is painted and written at."""
+    def footage(self, info: VideoInfo) -> Footage:
+        """What is painted of it, where it has these facts."""
+        first, last = self.output.first, self.output.last
         width, height = self.painter.painted_size(info.width, info.height)
-        return replace(info, width=width, height=height)
-
-    def frames_of(self, info: VideoInfo) -> int:
-        """How many frames are painted of a film with these facts, by its own count."""
-        end = info.frames if self.output.last is None else min(self.output.last + 1, info.frames)
-        return max(0, end - self.output.first)
+        end = info.frames if last is None else min(last + 1, info.frames)
+        return Footage(
+            info=info,
+            painted=replace(info, width=width, height=height),
+            frames=max(0, end - first),
+            read=FilmSource(
+                path=self.content,
+                info=info,
+                images=self.images,
+                limits=self.output.limits,
+                first=first,
+                last=last,
+            ),
+        )
 
     def offsets(self, first: int, last: int) -> list[int]:
         """By how much the numbers of frames are above that of the first: images keep theirs.

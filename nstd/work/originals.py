@@ -22,19 +22,17 @@ from nstd.errors import (
     MountError,
     OutputExistsError,
     StorageError,
-    UsageError,
     from_os_error,
 )
 from nstd.files import file_sha256
 from nstd.intake.writers import UNSURE_SECONDS, Standing, standing_of
-from nstd.ledger.fingerprint import fingerprint, fingerprint_all
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
-from nstd.media.numbered import find_numbered
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.departure import Departure, short_hash
+from nstd.work.source import is_as_queued
 
 logger = logging.getLogger(__name__)
 
@@ -329,18 +327,3 @@ class Clearing:
 
 def _waiting(error: Exception) -> str:
     return f"Its original waits: {error}"
-
-
-def is_as_queued(store: JobStore, job: Job) -> bool:
-    """Whether the source is there, with the content it was queued with."""
-    key, output = job.request.key, OutputSpec.from_json(job.request.output)
-    folder, source = path_of(key.folder), path_of(job.request.source)
-    try:
-        if output.images:
-            paths = find_numbered(source.with_name(output.images)).paths
-            found = fingerprint_all(store, folder, paths, dropped=output.dropped)
-        else:
-            found = fingerprint(store, folder, source, dropped=output.dropped)
-    except (InputError, UsageError):
-        return False
-    return found == key.fingerprint

@@ -1,4 +1,4 @@
-"""What is left to do of a job that a worker was about to publish when it was lost."""
+"""From a finished part to a job that is done, by its worker or by the next one if that is lost."""
 
 import logging
 import os
@@ -7,13 +7,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nstd.errors import NstdError, OutputExistsError, from_os_error
+from nstd.errors import BusyError, NstdError, OutputExistsError, from_os_error
 from nstd.files import discard, part_path, publish, removed_on_failure
-from nstd.ledger.job import FileIdentity, Job, path_of
+from nstd.ledger.job import FileIdentity, Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.write.numbered import rest_path
 from nstd.submit.names import require_replaceable
 from nstd.submit.output import OutputSpec
+from nstd.work.film import Film
+from nstd.work.source import identity, require_unchanged
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Pictures:
         return cls({path.name: mark for path in paths if (mark := _mark(path))})
 
 
-def note_pictures(store: JobStore, job: Job) -> Job:
+def _note_pictures(store: JobStore, job: Job) -> Job:
     """Note in a job's report which numbered pictures are about to be published.
 
     Raises:
@@ -78,6 +80,31 @@ def earlier_pictures(store: JobStore, job: Job) -> dict[str, str]:
     }
 
 
+def publish_film(film: Film, part: Path, origin: str) -> None:
+    """Put a finished part in its place, and note that its job is done.
+
+    Args:
+        film: The film, opened.
+        part: All of it, beside its target.
+        origin: Where it is from, if it was not painted: a sentence for the ledger, or "".
+
+    Raises:
+        ChangedError: The source was changed meanwhile.
+        OutputExistsError: A file is at the target that may not be replaced; what is finished of
+            numbered pictures is kept.
+        BusyError: The job was canceled, or another worker has taken it over.
+        StorageError: The file system refused.
+    """
+    with _unpublished(film, part):
+        require_unchanged(film)
+        require_replaceable(film.store, film.target, film.output)
+    film.require_output()
+    job = _about_to_publish(film, part, origin)
+    pictures, alive = Pictures.of(job), film.observer.alive
+    put_in_place(part, film.target, film.output, pictures, alive=alive)
+    _all_in_place(film.store, job)
+
+
 def is_whole(job: Job) -> bool:
     """Whether all that is finished of a job that was about to publish it is there, somewhere."""
     target = path_of(job.request.target)
@@ -92,10 +119,27 @@ def is_whole(job: Job) -> bool:
     )
 
 
+def is_published(job: Job) -> bool:
+    """Whether a job that is to be painted was painted and put in its place before.
+
+    The ledger could not be told: nothing is left to paint.
+    """
+    target = path_of(job.request.target)
+    return job.part is not None and _is_file(target, job.part) and is_whole(job)
+
+
 def finish_publishing(
     store: JobStore, job: Job, alive: Callable[[], object] = lambda: None
 ) -> None:
-    """Go on where an earlier worker was lost between writing the output and saying so."""
+    """Go on where an earlier worker was lost between writing the output and saying so.
+
+    Args:
+        store: The ledger.
+        job: PUBLISHING, or RUNNING where `is_published`.
+        alive: Called for each of numbered pictures.
+    """
+    if job.part is not None and job.state is JobState.RUNNING:
+        job = store.publishing(job, part=job.part)
     target = path_of(job.request.target)
     part = part_path(target)
     output, pictures = OutputSpec.from_json(job.request.output), Pictures.of(job)
@@ -108,10 +152,10 @@ def finish_publishing(
     else:
         require_replaceable(store, target, output)
         put_in_place(part, target, output, pictures, alive=alive)
-    all_in_place(store, job)
+    _all_in_place(store, job)
 
 
-def all_in_place(store: JobStore, job: Job) -> None:
+def _all_in_place(store: JobStore, job: Job) -> None:
     """Note that a job is done; of pictures of the same name that it had more of, none stays."""
     target, pictures = path_of(job.request.target), Pictures.of(job)
     # Where a part of a film was painted anew, those of the other parts are wanted.
@@ -123,20 +167,6 @@ def all_in_place(store: JobStore, job: Job) -> None:
     if pictures.earlier:
         job = store.report(job, earlier=None)
     store.done(job)
-
-
-@contextmanager
-def unpublished(part: Path, target: Path, *, numbered: bool = False) -> Iterator[None]:
-    """Remove a finished part, and the other pictures that belong to it, when the block fails."""
-    try:
-        with removed_on_failure(part):
-            yield
-    except BaseException:
-        # Where they cannot be removed, that is no news beside the error that is on its way.
-        if numbered:
-            with suppress(NstdError):
-                discard(rest_path(target))
-        raise
 
 
 def put_in_place(
@@ -173,6 +203,33 @@ def put_in_place(
     if pictures.marks:
         discard(rest)
     publish(part, target, overwrite=output.overwrite)
+
+
+@contextmanager
+def _unpublished(film: Film, part: Path) -> Iterator[None]:
+    """Remove a finished part, and the other pictures that belong to it, when the block fails."""
+    try:
+        with removed_on_failure(part):
+            yield
+    except BaseException:
+        # Where they cannot be removed, that is no news beside the error that is on its way.
+        if film.numbered:
+            with suppress(NstdError):
+                discard(rest_path(film.target))
+        raise
+
+
+def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
+    try:
+        if film.numbered:
+            _note_pictures(film.store, film.job)
+        return film.store.publishing(film.job, part=identity(part, "looking at"), reason=origin)
+    except BusyError:
+        # Canceled while it was put together. Had another worker taken over, it would be its part.
+        if film.store.get(film.job.id).state is JobState.CANCELED:
+            with _unpublished(film, part):
+                raise
+        raise
 
 
 def _mark(path: Path) -> str | None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from nstd.errors import DiskFullError, from_os_error
 from nstd.files import part_path, size_text
-from nstd.media.frame import VideoInfo
 from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
 from nstd.media.write.encoders import Layout
-from nstd.work.film import Film
+from nstd.work.film import Film, Footage
 
 KEPT_BITS_PER_PIXEL = 18.5
 """Of the lossless PNG files that painted frames are kept in; measured as what codecs take."""
@@ -101,14 +100,14 @@ def needed(rest: Rest) -> Need:
     )
 
 
-def require_room(film: Film, info: VideoInfo) -> None:
+def require_room(film: Film, footage: Footage) -> None:
     """Make sure that there is room for all that a film still needs, and for what is to stay free.
 
     Raises:
         DiskFullError: There is not; it says how much is needed, how much is free, and where.
         StorageError: A disk cannot be looked at.
     """
-    need = needed(rest_of(film, info))
+    need = needed(rest_of(film, footage))
     work, target = look_at(film.work), look_at(film.target.parent)
     judge(f"Painting {film.source.name}", need, work, target, film.output.limits.free_bytes)
 
@@ -126,11 +125,11 @@ def require_room_for_still(film: Film, width: int, height: int, bits: int) -> No
     judge(f"Painting {film.source.name}", need, target, target, film.output.limits.free_bytes)
 
 
-def rest_of(film: Film, info: VideoInfo) -> Rest:
+def rest_of(film: Film, footage: Footage) -> Rest:
     """What is still to be painted and written of a film, going by the ledger and the disks."""
     done = film.store.painted(film.job.id).frames
-    total = film.frames_of(info)
-    width, height = film.painter.painted_size(info.width, info.height)
+    info, total = footage.info, footage.frames
+    width, height = footage.painted.width, footage.painted.height
     return Rest(
         pixels=width * height,
         encode=film.output.encode,

@@ -12,7 +12,7 @@ from nstd.errors import DamagedError, LedgerError, UnreadableError
 from nstd.files import discard, file_sha256, has_content
 from nstd.ledger.job import Segment, Shot
 from nstd.ledger.segments import SegmentPlanner, shot_around
-from nstd.media.frame import VideoInfo
+from nstd.media.read.scan import scan
 from nstd.media.write.assemble import assemble
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.pictures import assemble_pictures
@@ -22,9 +22,8 @@ from nstd.media.write.segment import (
     SegmentWriter,
     coded_layout,
     joins,
-    write_trial,
 )
-from nstd.painting.frames import Coming, FilmSource, coming_frames
+from nstd.painting.frames import Coming, coming_frames
 from nstd.painting.segment import (
     FrameTime,
     PaintedFrame,
@@ -34,7 +33,7 @@ from nstd.painting.segment import (
     paint_segment,
 )
 from nstd.style.optimize import Iterate
-from nstd.work.film import Film
+from nstd.work.film import Film, Footage
 from nstd.work.kept import (
     PaintedFrames,
     carried_folder,
@@ -44,6 +43,7 @@ from nstd.work.kept import (
     segment_folder,
 )
 from nstd.work.room import require_room
+from nstd.work.source import beside_pictures
 from nstd.work.telling import tell_damage
 
 logger = logging.getLogger(__name__)
@@ -52,14 +52,18 @@ _CODED_LYING = "0.1.0"
 """The version whose segments of turned films are as their source is coded, not upright."""
 
 
-def paint_segments(film: Film, source: FilmSource) -> None:
+def paint_segments(film: Film, footage: Footage) -> None:
     """Paint all segments of a film that are not closed yet.
 
     Planning is incremental: the film is read once, and a segment's end shows when it comes.
     """
+    _forget_what_cannot_be_joined(film, footage)
+    if footage.read.images is None:
+        # Read through, and remembered, while there is somebody to tell of it.
+        scan(film.content, footage.info.stream, alive=film.observer.alive)
     closed = _closed_segments(film)
     planner = SegmentPlanner(film.output.segment_frames, film.output.first, closed=closed)
-    done, total = film.store.painted(film.job.id).frames, film.frames_of(source.info)
+    done, total = film.store.painted(film.job.id).frames, footage.frames
     film.observer.began(film.job, painted=done, total=total)
     # So that how many there are shows before the first is painted. Of those painted the ledger's
     # number counts, which may have been set back since: with more, nothing would look like a gain.
@@ -69,13 +73,13 @@ def paint_segments(film: Film, source: FilmSource) -> None:
         planner.add(coming.frame.index, cut=coming.begins_shot)
         return planner.current
 
-    first = planner.next_frame
-    with closing(coming_frames(source, first, film.painter, film.estimator, film.plan)) as coming:
+    read, first = footage.read, planner.next_frame
+    with closing(coming_frames(read, first, film.painter, film.estimator, film.plan)) as coming:
         for segment, frames in groupby(coming, segment_of):
             if segment is None:
                 continue
             film.require_output()
-            done += SegmentRun(film, source, segment, done).paint(frames)
+            done += SegmentRun(film, footage, segment, done).paint(frames)
 
 
 class SegmentRun:
@@ -86,24 +90,23 @@ class SegmentRun:
 
     Args:
         film: The film.
-        source: What is read of it.
+        footage: What is painted of it.
         segment: As it was planned.
         done: How many frames of the film are done before it.
     """
 
-    def __init__(self, film: Film, source: FilmSource, segment: Segment, done: int) -> None:
+    def __init__(self, film: Film, footage: Footage, segment: Segment, done: int) -> None:
         self._film = film
-        self._source = source
+        self._footage = footage
         self._segment = segment
         self._done = done
-        self._total = film.frames_of(source.info)
         self._reach = film.painter.recipe.temporal.reach
         self._kept = kept_frames(film, segment)
 
     def paint(self, frames: Iterator[Coming]) -> int:
         """Paint its frames and close its file; gives how many there are."""
         film, segment = self._film, self._segment
-        require_room(film, self._source.info)
+        require_room(film, self._footage)
         film.store.open_segment(film.job, segment)
         shot, earlier = _left_by_the_one_before(film, segment)
         inputs = SegmentInputs(
@@ -146,13 +149,13 @@ class SegmentRun:
     def passed(self, frame: int) -> None:
         """Note that a frame is done; see `SegmentObserver`."""
         self._done += 1
-        self._film.progress(frame, self._done, self._total)
+        self._film.progress(frame, self._done, self._footage.frames)
 
     def _spec(self) -> SegmentSpec:
         film = self._film
-        layout = coded_layout(film.as_painted(self._source.info), film.output.encode)
+        layout = coded_layout(self._footage.painted, film.output.encode)
         return SegmentSpec(
-            source=self._source,
+            source=self._footage.read,
             recipe=film.painter.recipe,
             plan=film.plan,
             first=self._segment.first,
@@ -162,7 +165,7 @@ class SegmentRun:
     def _encode(self, times: Sequence[FrameTime]) -> Path:
         film = self._film
         path = film.work / f"segment-{self._segment.index + 1:06d}.mp4"
-        facts, alive = film.as_painted(self._source.info), film.observer.alive
+        facts, alive = self._footage.painted, film.observer.alive
         with SegmentWriter(path, facts, film.output.encode, alive=alive) as writer:
             for time in times:
                 painted = self._kept.without_shown(time.index)
@@ -170,8 +173,10 @@ class SegmentRun:
         return path
 
 
-def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
+def assemble_film(film: Film, footage: Footage, keeping: Keeping) -> Path:
     """The closed segments joined, with what is kept of the source, as a part file."""
+    film.store.renew(film.job)  # putting a long film together takes its time
+    film.require_output()
     closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
     paths = [film.work / str(segment.path) for segment in closed]
     for segment, path in zip(closed, paths, strict=True):
@@ -179,20 +184,21 @@ def assemble_film(film: Film, info: VideoInfo, keeping: Keeping) -> Path:
             raise DamagedError(f"The painted segment {path} is gone or damaged")
     if not closed:
         raise UnreadableError(f"No frame of {film.source} can be decoded")
-    tell_damage(film, info)
+    tell_damage(film, footage)
     span = _span(film, closed)
     whole = Assembly(
         segments=paths,
-        info=film.as_painted(info),
+        info=footage.painted,
         settings=film.output.encode,
-        note=film.note(info.note),
+        note=film.note(footage.info.note),
         alive=film.observer.alive,
     )
     if film.output.encode.pictures is not None:
         lasts = span[1] - span[0]
         offsets = film.offsets(closed[0].first, closed[-1].last or 0)
-        return assemble_pictures(whole, film.target, offsets=offsets, end=lasts * info.time_base)
-    beside, limits = beside_pictures(film, info), None if film.output.whole else span
+        end = lasts * footage.info.time_base
+        return assemble_pictures(whole, film.target, offsets=offsets, end=end)
+    beside, limits = beside_pictures(film, footage), None if film.output.whole else span
     return assemble(whole, beside, film.target, keeping, span=limits)
 
 
@@ -202,15 +208,6 @@ def _span(film: Film, closed: Sequence[Segment]) -> tuple[int, int]:
     if first is None or last is None:
         raise _another_version(film)
     return first.first_pts, last.end_pts
-
-
-def beside_pictures(film: Film, info: VideoInfo) -> Path:
-    """The film from which all comes but the pictures; for images one that has nothing else."""
-    if not film.output.images:
-        return film.content
-    path = film.work / "images-alone.mp4"
-    write_trial(path, film.as_painted(info), film.output.encode)
-    return path
 
 
 def _closed_segments(film: Film) -> list[Segment]:
@@ -248,7 +245,7 @@ def _is_there(film: Film, segment: Segment, after: Segment | None) -> bool:
     return not needed or is_carried(film.work, segment)
 
 
-def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
+def _forget_what_cannot_be_joined(film: Film, footage: Footage) -> None:
     """Begin anew where another version's encoder has made the closed segments, and otherwise."""
     plans = film.store.plans(film.job.id)
     if plans in ([], [film.plan.to_json()]):
@@ -258,8 +255,8 @@ def forget_what_cannot_be_joined(film: Film, info: VideoInfo) -> None:
         return
     first = film.work / str(closed[0].path)
     versions = plans[0].get("versions", {})
-    lying = info.rotation and versions.get("nstd") == _CODED_LYING
-    if lying or not joins(first, film.as_painted(info), film.output.encode):
+    lying = footage.info.rotation and versions.get("nstd") == _CODED_LYING
+    if lying or not joins(first, footage.painted, film.output.encode):
         logger.warning(
             "%s begins anew: what is painted cannot be joined with what this version encodes",
             film.source.name,

@@ -1,11 +1,13 @@
 """What is found out about a film is said once, in the log, and noted with its job."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nstd.errors import LossError
+from nstd.media.fates import Fate
 from nstd.media.frame import VideoInfo
-from nstd.work.film import Film
+from nstd.work.film import Film, Footage
 
 logger = logging.getLogger(__name__)
 
@@ -21,13 +23,49 @@ def tell_remarks(film: Film, info: VideoInfo) -> None:
     _note(film, remarks=list(info.remarks), reading=reading)
 
 
-def tell_damage(film: Film, info: VideoInfo) -> None:
+def tell_fates(
+    film: Film, container: str, fates: Sequence[Fate], instead: Sequence[str] = ()
+) -> None:
+    """Say what becomes of each part of a film or picture, and note it.
+
+    Args:
+        film: The film or picture.
+        container: What it is put in.
+        fates: Of its parts.
+        instead: Containers that would keep more.
+
+    Raises:
+        LossError: Something would be lost, and the job does not allow that.
+    """
+    name, others = film.source.name, " or ".join(instead)
+    losses = [fate.sentence for fate in fates if fate.loss]
+    if losses and film.output.strict:
+        raise LossError(
+            [f"Not all of {name} can be kept", *losses],
+            f"Choose the container {others}" if others else None,
+        )
+    found = {
+        "container": container,
+        "fates": [fate.to_json() for fate in fates],
+        "instead": list(instead),
+    }
+    if found == film.job.report.get("keeping"):
+        return
+    for fate in fates:
+        level = logging.WARNING if fate.loss else logging.INFO
+        logger.log(level, "%s: %s", name, fate.sentence)
+    if others:
+        logger.warning("%s: more of it would be kept in %s", name, others)
+    film.store.report(film.job, keeping=found)
+
+
+def tell_damage(film: Film, footage: Footage) -> None:
     """Say how many of the painted frames are damaged, and how many are missing at the end.
 
     Counted with each segment: so a film that was gone on with gives the same numbers.
     """
     painted = film.store.painted(film.job.id)
-    missing = max(0, film.frames_of(info) - painted.frames)
+    missing = max(0, footage.frames - painted.frames)
     if painted.damaged:
         logger.warning("%d frames of %s are damaged", painted.damaged, film.source)
     if missing:

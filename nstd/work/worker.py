@@ -46,9 +46,10 @@ from nstd.work.crew import WorkerSettings, worker_settings
 from nstd.work.encoder import choose_encoder, encoded_by
 from nstd.work.film import Film, Observer
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
-from nstd.work.originals import Clearing, is_as_queued
+from nstd.work.originals import Clearing
 from nstd.work.pipeline import stylize_film
-from nstd.work.publish import finish_publishing, is_whole
+from nstd.work.publish import finish_publishing, is_published, is_whole
+from nstd.work.source import is_as_queued
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class Worker:
 
     def _process(self, job: Job) -> None:
         use_threads(self._threads)
-        if job.state is JobState.PUBLISHING:
+        if job.state is JobState.PUBLISHING or is_published(job):
             keeper = LeaseKeeper(self._observer, self._store, job)
             finish_publishing(self._store, job, keeper.alive)
         else:

@@ -159,7 +159,7 @@ def test_what_is_not_published_leaves_nothing_beside_the_target(houses: Any) -> 
         raise ChangedError("It was changed meanwhile")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nstd.work.pipeline.require_unchanged", changed)
+        patch.setattr("nstd.work.publish.require_unchanged", changed)
         assert isinstance(house.work(Onlooker()).error, ChangedError)
     assert house.beside_the_target() == []
 
@@ -189,7 +189,7 @@ def lose(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("nstd.work.pipeline.put_in_place", killed)
+        patch.setattr("nstd.work.publish.put_in_place", killed)
         with pytest.raises(KeyboardInterrupt):
             house.work(Onlooker())
     house.store.release(house.store._holder, reason="it ended")

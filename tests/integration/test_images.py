@@ -12,7 +12,7 @@ from nstd.ledger.job import JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.read.probe import probe
 from nstd.style.recipe import Temporal
-from nstd.work.originals import is_as_queued
+from nstd.work.source import is_as_queued
 from tests.integration.house import FRAMES, SEGMENT, House, digest, scene, unbroken_digest
 from tests.jobs import Onlooker
 

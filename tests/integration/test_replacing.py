@@ -7,7 +7,7 @@ import pytest
 
 from nstd.errors import OutputExistsError
 from nstd.ledger.job import JobState
-from nstd.work import pipeline
+from nstd.work import publish
 from tests.clips import make
 from tests.integration.house import SIZE, House
 from tests.jobs import Onlooker
@@ -80,7 +80,7 @@ def test_one_that_is_edited_while_its_worker_is_gone_stays_too(
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "put_in_place", killed)
+    monkeypatch.setattr(publish, "put_in_place", killed)
     with pytest.raises(KeyboardInterrupt):
         house.work(Onlooker())
     monkeypatch.undo()

@@ -36,7 +36,7 @@ from nstd.media.write.segment import SegmentWriter
 from nstd.painting import segment
 from nstd.style import optimize
 from nstd.style.optimize import Painter
-from nstd.work import lease, pipeline, publish, segments, worker
+from nstd.work import checks, lease, pipeline, publish, segments, worker
 from nstd.work.originals import Clearing
 from tests.clips import make
 from tests.integration.house import FRAMES, SEGMENT, House
@@ -200,7 +200,7 @@ def test_an_error_of_the_system_where_nobody_looked_for_one_passes_as_elsewhere(
 
     house.queue()
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "require_room", fail)
+        patch.setattr(checks, "require_room", fail)
         outcome = house.work(Onlooker())
     assert (type(outcome.error), outcome.job.state) == (StorageError, JobState.QUEUED)
     assert str(outcome.error).startswith("Working on /mnt/films/night.mp4 failed: Input/output err")
@@ -215,7 +215,7 @@ def test_what_nobody_foresaw_fails_its_job_alone(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(pipeline, "require_room", fail)
+    monkeypatch.setattr(checks, "require_room", fail)
     house.queue()
     outcome = house.work(Onlooker())
     assert outcome.job.state is JobState.FAILED

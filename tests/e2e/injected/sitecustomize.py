@@ -54,7 +54,7 @@ POINTS = {
         "nstd.submit.frozen:move_into_place", "after", in_worker=False
     ),
     "it is queued": Point(f"{STORE}.enqueue", "after", in_worker=False),
-    "it is claimed and not probed": Point("nstd.work.pipeline:probe_guarded", "before"),
+    "it is claimed and not probed": Point("nstd.work.source:probe_guarded", "before"),
     "a frame is in hand": Point("nstd.painting.segment:stylize_frame", "after", 2),
     "a segment is opened and its first frame not kept": Point(f"{KEEPER}.keep", "before", 5),
     "a file is written and has no name yet": Point("nstd.files:replace", "before", 3),

@@ -1,0 +1,161 @@
+"""The source of a film: opened once, as it was queued, and unchanged until it is painted."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from nstd.errors import (
+    ChangedError,
+    InputError,
+    NstdError,
+    StorageError,
+    UsageError,
+    VanishedError,
+    from_os_error,
+)
+from nstd.files import facts_of, opened, readable
+from nstd.ledger.fingerprint import fingerprint, fingerprint_all, fingerprint_opened
+from nstd.ledger.job import FileIdentity, Job, path_of
+from nstd.ledger.store import JobStore
+from nstd.media.frame import VideoInfo
+from nstd.media.image_film import probe_images
+from nstd.media.names import is_still
+from nstd.media.numbered import find_numbered
+from nstd.media.read.guarded import probe_guarded
+from nstd.media.write.segment import write_trial
+from nstd.submit.output import OutputSpec
+from nstd.work.film import Film, Footage
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def opened_as_queued(film: Film) -> Iterator[Film]:
+    """Open the source as long as the block lasts; gives the film with it.
+
+    Raises:
+        VanishedError: It is not the film that was queued any more.
+        InputError: It cannot be opened.
+    """
+    key = film.job.request.key
+    beneath = path_of(key.folder) if film.output.dropped else None
+    with opened(film.source, beneath=beneath) as descriptor:
+        if film.output.images:
+            found = _fingerprint(film.store, film.job)
+        else:
+            found = fingerprint_opened(film.store, path_of(key.folder), film.source, descriptor)
+        if found != key.fingerprint:
+            raise VanishedError(
+                f"{film.source} is not the film that was queued any more",
+                "Nothing to do: the film that is there now is queued for itself",
+            )
+        content = readable(descriptor)
+        still = not film.output.images and is_still(film.source, content)
+        yield replace(film, opened=descriptor, identity=identity(content), still=still)
+
+
+def is_as_queued(store: JobStore, job: Job) -> bool:
+    """Whether the source is there, with the content it was queued with."""
+    try:
+        return _fingerprint(store, job) == job.request.key.fingerprint
+    except InputError:
+        return False
+
+
+@contextmanager
+def blaming_changes(film: Film) -> Iterator[None]:
+    """Raise `ChangedError` where the block fails, and the source was overwritten meanwhile.
+
+    What was read may be a mixture of two films then, and the error a consequence of that.
+    """
+    try:
+        yield
+    except NstdError as error:
+        try:
+            if facts_of(film.source) is not None:
+                require_unchanged(film, error)
+        except ChangedError:
+            raise
+        except (InputError, StorageError) as unseen:
+            # Its disk does not answer, or it is gone by now: `error` tells what that has led to.
+            logger.info("Whether %s was changed meanwhile cannot be seen: %s", film.source, unseen)
+        raise
+
+
+def require_unchanged(film: Film, cause: NstdError | None = None) -> None:
+    """Raise `ChangedError`, and forget what was painted, if the source has other content now.
+
+    Its owner or its other names may have changed: that is another identity, and the content is read
+    again to know.
+    """
+    # Of numbered images the identity is that of the first alone.
+    if not film.output.images and identity(film.source) == film.identity:
+        return
+    if _fingerprint(film.store, film.job) == film.job.request.key.fingerprint:
+        return
+    film.store.clear_segments(film.job)
+    shutil.rmtree(film.work, ignore_errors=True)
+    raise ChangedError(f"{film.source} was changed while it was being painted") from cause
+
+
+def footage_of(film: Film) -> Footage:
+    """What is painted of the film, by its facts.
+
+    Raises:
+        InputError: It cannot be read, or is beyond its limits.
+        Interrupted: Who looks on asked to stop.
+    """
+    film.observer.doing("reading the film")
+    return film.footage(_facts(film))
+
+
+def _facts(film: Film) -> VideoInfo:
+    output, observer = film.output, film.observer
+    if (images := film.images) is not None:
+        return probe_images(
+            images,
+            output.reading.rate,
+            output.limits,
+            stopping=lambda: observer.stopping,
+            alive=observer.alive,
+        )
+    return probe_guarded(
+        film.content,
+        accept_truncated=output.accept_truncated,
+        limits=output.limits,
+        reading=output.reading,
+        stopping=lambda: observer.stopping,
+        alive=observer.alive,
+    )
+
+
+def beside_pictures(film: Film, footage: Footage) -> Path:
+    """The film from which all comes but the pictures; for images one that has nothing else."""
+    if not film.output.images:
+        return film.content
+    path = film.work / "images-alone.mp4"
+    write_trial(path, footage.painted, film.output.encode)
+    return path
+
+
+def identity(path: Path, doing: str = "reading") -> FileIdentity:
+    """The identity of the file at `path`; an error says what it was wanted for (`doing`)."""
+    try:
+        return FileIdentity.from_stat(path.stat())
+    except OSError as error:
+        raise from_os_error(error, path, doing) from error
+
+
+def _fingerprint(store: JobStore, job: Job) -> str:
+    output, source = OutputSpec.from_json(job.request.output), path_of(job.request.source)
+    folder = path_of(job.request.key.folder)
+    if not output.images:
+        return fingerprint(store, folder, source, dropped=output.dropped)
+    try:
+        paths = find_numbered(source.with_name(output.images)).paths
+    except UsageError as error:  # as it would be told to who names them
+        raise VanishedError(error.problem, "Put the images back") from error
+    return fingerprint_all(store, folder, paths, dropped=output.dropped)
