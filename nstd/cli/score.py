@@ -68,6 +68,8 @@ def score_command(
 ) -> None:
     """Measure how a painted film holds together: flicker, sharpness, drift, seams, style."""
     settings = configured(common, machine, level="warning")
+    given = {key: getattr(asked, key) for key in ("segment_frames", "accept_truncated")}
+    settings = settings.model_copy(update={key: value for key, value in given.items() if value})
     recipe = _recipe(settings, asked)
     # Not before here: what is wrong with the options shows at once.
     from nstd.scoring import as_data, as_text, draw_score, require_writable, score_film
@@ -81,8 +83,6 @@ def score_command(
             source,
             first=asked.first,
             recipe=recipe,
-            segment_frames=asked.segment_frames,
-            accept_truncated=asked.accept_truncated,
             measured=measured,
         )
     if asked.plot is not None:

@@ -20,21 +20,17 @@ def score_film(
     *,
     first: int | None = None,
     recipe: StyleRecipe | None = None,
-    segment_frames: int | None = None,
-    accept_truncated: bool = False,
     measured: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> tuple[FilmScore, Films]:
     """Score a painted film against the film it was painted from.
 
     Args:
-        config: For limits, how the source is read, device, threads, and the length of segments.
+        config: For limits, how the films are read, device, threads, and the length of segments.
         painted: The painted film.
         source: What it was painted from.
         first: Number of the source's frame that the painted film begins with; None where it has all
             of them.
         recipe: Whose style and content loss is measured too, or None.
-        segment_frames: Frames in a segment, at most, as it was painted; by default as configured.
-        accept_truncated: Take films that end early for what is there of them.
         measured: Told after each frame how many are done, and how many there are (0: unknown).
 
     Raises:
@@ -52,13 +48,13 @@ def score_film(
         first=first,
         limits=config.limits_of(),
         reading=config.reading_of(),
-        accept_truncated=accept_truncated or config.accept_truncated,
+        accept_truncated=config.accept_truncated,
     )
     meter = None if recipe is None else StyleMeter(make_painter(config, recipe), *films.size)
     total = films.painted_info.frames
     score = measure(
         films.frames(),
-        segment_frames=segment_frames or config.segment_frames,
+        segment_frames=config.segment_frames,
         style=meter,
         measured=lambda done: measured(done, total),
     )

@@ -138,7 +138,7 @@ def test_a_painted_film_that_was_cut_off_begins_where_its_source_does(
 ) -> None:
     painted = write(tmp_path / "cut.mkv", two_shots())
     painted.write_bytes(painted.read_bytes()[: painted.stat().st_size * 2 // 3])
-    score, films = score_film(Config(), painted, source, accept_truncated=True)
+    score, films = score_film(Config(accept_truncated=True), painted, source)
     assert films.first == 0
     assert 5 < len(score.frames) < LENGTH
     assert score.warp_ratio == 1.0
