@@ -151,8 +151,10 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_works_where_nothing_else_is_installed(clone: Path, bare: Path, tmp_path: Path) -> None:
     nstd = bare / "bin/nstd"
     assert call(nstd, "--version", cwd=tmp_path).split() == ["nstd", version_of(clone)]
-    where = call(bare / "bin/python", "-c", "import nstd; print(nstd.__file__)", cwd=tmp_path)
-    assert Path(where.strip()).is_relative_to(bare)
+    told = "import nstd; print(nstd.__version__, nstd.__file__)"
+    version, where = call(bare / "bin/python", "-c", told, cwd=tmp_path).split()
+    assert version == version_of(clone)
+    assert Path(where).is_relative_to(bare)
 
     call(nstd, "init", cwd=tmp_path)
     assert (tmp_path / "nstd.yaml").is_file()
