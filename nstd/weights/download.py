@@ -23,7 +23,7 @@ from nstd.files import size_text
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int | None], None]
+OnBytes = Callable[[int, int | None], None]
 """Told the bytes at hand and the file's length, if known, as they grow."""
 
 _CHUNK = 1 << 20
@@ -58,7 +58,7 @@ def download(
     url: str,
     part: Path,
     *,
-    progress: Progress | None = None,
+    progress: OnBytes | None = None,
     timeout: float = 10.0,
     reserve: int = 0,
 ) -> None:
@@ -150,7 +150,7 @@ def _continues(response: _Response, have: int, version: _Version | None) -> bool
 
 
 def _receive(
-    response: _Response, part: Path, start: int, version: _Version, progress: Progress | None
+    response: _Response, part: Path, start: int, version: _Version, progress: OnBytes | None
 ) -> None:
     """Write what comes behind byte `start` of `part`, until the file is complete."""
     have = start
@@ -251,7 +251,7 @@ def _size(part: Path) -> int:
         raise from_os_error(error, part, "reading") from error
 
 
-def _report(progress: Progress | None, have: int, length: int | None) -> None:
+def _report(progress: OnBytes | None, have: int, length: int | None) -> None:
     """Tell the caller, if it wants to know."""
     if progress is not None:
         progress(have, length)

@@ -11,7 +11,7 @@ from nstd.errors import DownloadError, WeightsError
 from nstd.files import file_sha256
 from nstd.weights.catalog import VGG19, weights_folder, weights_path, writing
 from nstd.weights.convert import Normalization, canonical_tensors, provenance, read_tensors, store
-from nstd.weights.download import Progress, discard, download
+from nstd.weights.download import OnBytes, discard, download
 from nstd.weights.file import inspect_weights
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def fetch_vgg19(
     *,
     url: str | None = None,
     sha256_prefix: str | None = None,
-    progress: Progress | None = None,
+    progress: OnBytes | None = None,
     timeout: float = 10.0,
 ) -> Path:
     """Fetch VGG-19 into `cache_dir/weights/vgg19.safetensors`, unless it is there; give the path.
