@@ -1,7 +1,6 @@
 """The `nstd` command: its subcommands, and how errors leave the process."""
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -16,13 +15,11 @@ from nstd.cli.options import error_data, print_data, print_event
 from nstd.cli.spread import Command, spread
 from nstd.errors import NstdError, UsageError, from_os_error
 from nstd.log import is_journal
+from nstd.style.devices import spin_briefly
 
 logger = logging.getLogger(__name__)
 
-# Read when torch loads OpenMP. Its threads wait for each other by spinning, by default so long that
-# beside other work a step took 1.3 s instead of 0.04; this short a spin costs 4 % alone, and beside
-# the same work a step takes 0.2 s (bench/waiting.py).
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+spin_briefly()
 
 _CLICK_ERROR: Any = next(
     one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
