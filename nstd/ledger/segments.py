@@ -36,33 +36,32 @@ class SegmentPlanner:
         self._depends = False
         self._open: Segment | None = None
         self._closed = deque(closed)
-        self._closed_until = end = first
+        end = first
         for segment in self._closed:
             if segment.last is None or segment.first < end:
                 raise _out_of_place(segment, f"no frame before {end} may be")
             end = segment.last + 1
-        while self._closed and self._closed[0].first == self._next:
-            self._pass_closed()
-            self._next = self._closed_until
+        self._pass_closed()
 
     @property
     def current(self) -> Segment | None:
         """The open segment: its first frame has come, its end has not.
 
-        None too where the frame that came last belongs to a closed segment.
+        None too where a closed segment begins with the frame that came last.
         """
         return self._open
 
     @property
     def next_frame(self) -> int:
-        """Number of the frame that `add` expects; before the first, that of the first to paint."""
+        """Number of the frame that `add` expects: the next one that is in no closed segment."""
         return self._next
 
     def add(self, frame_index: int, *, cut: bool) -> Segment | None:
         """Take the next frame.
 
         Args:
-            frame_index: Its number; frames come in order, none left out.
+            frame_index: Its number, `next_frame`: frames come in order, and none is left out but
+                those of closed segments, after their first.
             cut: Whether a new shot begins with it.
 
         Returns:
@@ -77,14 +76,12 @@ class SegmentPlanner:
         if self._closed and frame_index == self._closed[0].first:
             ended = self.end()
             self._pass_closed()
-        elif frame_index < self._closed_until:
-            ended = None
-        else:
-            full = self._open is not None and frame_index - self._open.first >= self._length
-            ended = self.end() if cut or full else None
-            if self._open is None:
-                depends_on = self._index - 1 if self._depends and not cut else None
-                self._open = Segment(self._index, frame_index, depends_on=depends_on)
+            return ended
+        full = self._open is not None and frame_index - self._open.first >= self._length
+        ended = self.end() if cut or full else None
+        if self._open is None:
+            depends_on = self._index - 1 if self._depends and not cut else None
+            self._open = Segment(self._index, frame_index, depends_on=depends_on)
         self._next = frame_index + 1
         return ended
 
@@ -99,12 +96,14 @@ class SegmentPlanner:
         return Segment(begun.index, begun.first, self._next - 1, begun.depends_on)
 
     def _pass_closed(self) -> None:
-        segment = self._closed.popleft()
-        if segment.index != self._index:
-            raise _out_of_place(segment, f"segment {self._index} has to begin")
-        self._closed_until = (segment.last or 0) + 1
-        self._index += 1
-        self._depends = True
+        """Go on behind the closed segments that begin with the next frame, if any do."""
+        while self._closed and self._closed[0].first == self._next:
+            segment = self._closed.popleft()
+            if segment.index != self._index:
+                raise _out_of_place(segment, f"segment {self._index} has to begin")
+            self._next = (segment.last or 0) + 1
+            self._index += 1
+            self._depends = True
 
 
 def bounds(first: int, last: int, length: int, cuts: Iterable[int] = ()) -> list[Segment]:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
@@ -23,7 +23,7 @@ from nstd.media.write.segment import (
     coded_layout,
     joins,
 )
-from nstd.painting.frames import Coming, coming_frames
+from nstd.painting.frames import Coming, FilmSource, coming_frames
 from nstd.painting.segment import (
     FrameTime,
     PaintedFrame,
@@ -55,7 +55,7 @@ _CODED_LYING = "0.1.0"
 def paint_segments(film: Film, footage: Footage) -> None:
     """Paint all segments of a film that are not closed yet.
 
-    Planning is incremental: the film is read once, and a segment's end shows when it comes.
+    Planning is incremental: what is missing is read once, and a segment's end shows when it comes.
     """
     _forget_what_cannot_be_joined(film, footage)
     if footage.read.images is None:
@@ -68,18 +68,31 @@ def paint_segments(film: Film, footage: Footage) -> None:
     # So that how many there are shows before the first is painted. Of those painted the ledger's
     # number counts, which may have been set back since: with more, nothing would look like a gain.
     film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
+    with closing(_open_segments(film, footage.read, planner)) as segments:
+        for segment, frames in segments:
+            film.require_output()
+            done += SegmentRun(film, footage, segment, done).paint(frames)
+
+
+def _open_segments(
+    film: Film, source: FilmSource, planner: SegmentPlanner
+) -> Generator[tuple[Segment, Iterator[Coming]], None, None]:
+    """The segments still to be painted, each with its frames; take all of these before the next."""
 
     def segment_of(coming: Coming) -> Segment | None:
         planner.add(coming.frame.index, cut=coming.begins_shot)
         return planner.current
 
-    read, first = footage.read, planner.next_frame
-    with closing(coming_frames(read, first, film.painter, film.estimator, film.plan)) as coming:
-        for segment, frames in groupby(coming, segment_of):
-            if segment is None:
-                continue
-            film.require_output()
-            done += SegmentRun(film, footage, segment, done).paint(frames)
+    while True:
+        first = planner.next_frame
+        coming = coming_frames(source, first, film.painter, film.estimator, film.plan)
+        with closing(coming):
+            for segment, frames in groupby(coming, segment_of):
+                if segment is None:
+                    break  # what is closed need not be read: reading begins anew behind it
+                yield segment, frames
+            else:
+                return
 
 
 class SegmentRun:

@@ -10,6 +10,8 @@ import pytest
 from nstd.errors import DamagedError, Interrupted, UnreadableError, WeightsError
 from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
+from nstd.media.frame import Frame
+from nstd.painting.frames import FilmSource
 from nstd.style.ladder import Level
 from nstd.style.recipe import Temporal
 from tests.clips import make
@@ -147,6 +149,32 @@ def test_of_a_film_whose_frames_stand_each_for_itself_only_what_is_damaged_is_pa
         flip(work / "segment-000002.mp4")
         assert house.work(second).error is None
         assert second.worked_on == {4, 5, 6, 7, 8, 10}
+
+
+def test_what_is_closed_behind_a_gap_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    frames = FilmSource.frames
+
+    def noted(source: FilmSource, first: int) -> Iterator[Frame]:
+        for frame in frames(source, first):
+            read.append(frame.index)
+            yield frame
+
+    with JobStore(tmp_path / "state/ledger.sqlite3") as store:
+        house = House(tmp_path, store)
+        make(house.source, times=range(0, 11 * 512, 512), size=SIZE)
+        house.queue()
+        first, second = Onlooker(), Onlooker()
+        first.stop_at(9)
+        house.work(first)
+        (work,) = (house.state / "work").iterdir()
+        flip(work / "segment-000001.mp4")
+        monkeypatch.setattr(FilmSource, "frames", noted)
+        assert house.work(second).error is None
+    assert second.worked_on == {0, 1, 2, 3, 10}
+    assert read == [0, 1, 2, 3, 4, 8, 9, 10]  # 4 tells that the gap has ended
 
 
 def test_of_a_film_of_several_shots_all_but_the_damaged_one_is_kept(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_whatever_is_closed_already_the_others_are_planned_as_in_the_whole_film(
     open_frames = {f for s in whole if s not in kept for f in range(s.first, (s.last or 0) + 1)}
     assert planner.next_frame == min(open_frames, default=last + 1)
     planned, painted = list[Segment | None](), set[int]()
-    for frame in range(planner.next_frame, last + 1):
+    while (frame := planner.next_frame) <= last:
         planned.append(planner.add(frame, cut=frame in cuts))
         if planner.current is not None:
             painted.add(frame)

@@ -63,18 +63,11 @@ def test_a_planner_goes_on_where_a_film_was_stopped() -> None:
 def test_what_is_closed_in_the_middle_is_not_planned_again() -> None:
     planner = SegmentPlanner(3, 4, closed=[Segment(2, 9, 11), Segment(3, 12, 12, 2)])
     assert planner.next_frame == 4
-    planned = _plan(planner, range(4, 15), {9, 13})
-    assert planned == [Segment(0, 4, 6), Segment(1, 7, 8, 0), Segment(4, 13, 14)]
-
-
-def test_in_a_closed_segment_none_is_open() -> None:
-    planner = SegmentPlanner(2, closed=[Segment(1, 2, 3, 0)])
-    opened = []
-    for frame in range(6):
-        planner.add(frame, cut=False)
-        opened.append(planner.current)
-    first, last = Segment(0, 0), Segment(2, 4, depends_on=1)
-    assert opened == [first, first, None, None, last, last]
+    assert [planner.add(frame, cut=frame == 9) for frame in range(4, 9)][-2] == Segment(0, 4, 6)
+    # One frame tells that they begin; the others need not be read.
+    assert planner.add(9, cut=True) == Segment(1, 7, 8, 0)
+    assert (planner.current, planner.next_frame) == (None, 13)
+    assert _plan(planner, range(13, 15), {13}) == [Segment(4, 13, 14)]
 
 
 def test_a_closed_segment_of_another_number_than_is_planned_there_is_refused() -> None:
