@@ -35,7 +35,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.names import is_media, is_numbered, is_still, why_no_media
 from nstd.submit.freeze import output_spec, submit_entry
 from nstd.submit.inputs import watched_folder
-from nstd.submit.sources import is_dropped
+from nstd.submit.sources import Candidate
 
 if TYPE_CHECKING:
     from nstd.media.frame import VideoInfo
@@ -126,15 +126,13 @@ class Desk:
     def _submit(
         self, folder: WatchedFolder, path: Path
     ) -> tuple[list[tuple[Job, bool]], "VideoInfo | None"]:
-        entry = self.entries[folder]
-        info = self._looked_at(entry, folder, path)
+        candidate = Candidate(self.entries[folder], folder.path, path)
+        info = self._looked_at(candidate)
         try:
             # Read beside other files; what follows finds its content known.
-            dropped = is_dropped(entry, folder.path, path, named=False)
-            fingerprint(self._store, folder.path, path, dropped=dropped, stopping=self._leaving)
-            queued = submit_entry(
-                self._store, self._config, entry, folder.path, path, leaving=self._leaving
-            )
+            dropped, leaving = candidate.dropped, self._leaving
+            fingerprint(self._store, folder.path, path, dropped=dropped, stopping=leaving)
+            queued = submit_entry(self._store, self._config, candidate, leaving=leaving)
         except (InputError, WeightsError, ConfigError) as error:
             if error.retryable:
                 raise
@@ -146,21 +144,19 @@ class Desk:
             raise StorageError([f"{path} waits: {first}", *more], error.remedy) from error
         return queued, info
 
-    def _looked_at(
-        self, entry: FolderConfig, folder: WatchedFolder, path: Path
-    ) -> "VideoInfo | None":
+    def _looked_at(self, candidate: Candidate) -> "VideoInfo | None":
         """What a large film is, before it is read: what cannot be painted is not worth that."""
+        folder, path = candidate.folder, candidate.source
         if (
             is_still(path)
             or self._looks is None
             or not is_large(path)
-            or is_known(self._store, folder.path, path)
+            or is_known(self._store, folder, path)
         ):
             return None
-        output = output_spec(self._config, entry)
-        dropped = is_dropped(entry, folder.path, path, named=False)
+        output = output_spec(self._config, candidate.entry)
         try:
-            return self._looks.probe(path, folder.path if dropped else None, output)
+            return self._looks.probe(path, folder if candidate.dropped else None, output)
         except InputError as error:
             if error.retryable or facts_of(path) is None:
                 raise

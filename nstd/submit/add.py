@@ -14,6 +14,7 @@ from nstd.submit.freeze import entry_requests, with_name
 from nstd.submit.inputs import absolute, batch_folder, expand, ready_folder, watching_folder
 from nstd.submit.names import Entry, naming, require_replaceable
 from nstd.submit.output import OutputSpec
+from nstd.submit.sources import Candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +53,6 @@ class Added:
     error: NstdError | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Belonging:
-    """Where a file belongs: the entry it goes by, and whether that was made for it."""
-
-    entry: Entry
-    folder: Path
-    recipes: tuple[str, ...]
-    made: bool
-
-
 def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
     """Queue films and pictures; what is queued or done already is not queued twice.
 
@@ -81,36 +72,25 @@ def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
         MountError: The output folder that is wished for is not there; nothing is queued.
         LedgerError, StorageError: The ledger cannot be used.
     """
-    places = [(source, _place(config, source, wish)) for source in expand(paths)]
+    candidates = [_candidate(config, source, wish) for source in expand(paths)]
     added: list[Added] = []
     with open_ledger(config) as store:
-        for source, place in places:
+        for candidate in candidates:
             try:
-                with contained(source, "queueing"):
-                    added += _add_one(store, config, source, place, wish)
+                with contained(candidate.source, "queueing"):
+                    added += _add_one(store, config, candidate, wish)
             except LedgerError:
                 raise
             except NstdError as error:
-                added.append(Added(source, None, new=False, error=error))
+                added.append(Added(candidate.source, None, new=False, error=error))
     return added
 
 
-def _add_one(
-    store: JobStore, config: Config, source: Path, place: _Belonging, wish: Wish
-) -> list[Added]:
-    entry = place.entry
+def _add_one(store: JobStore, config: Config, candidate: Candidate, wish: Wish) -> list[Added]:
+    entry, source = candidate.entry, candidate.source
     if wish.overwrite:
         entry = entry.model_copy(update={"overwrite": True})
-    requests = entry_requests(
-        store,
-        config,
-        entry,
-        place.folder,
-        source,
-        recipes=place.recipes,
-        placed=place.made,
-        named=True,
-    )
+    requests = entry_requests(store, config, replace(candidate, entry=entry))
     if wish.overwrite:
         # By hand anything may be replaced; what a configuration says is for nstd's own outputs.
         requests = [
@@ -119,7 +99,7 @@ def _add_one(
     with naming(config.state_dir):
         requests = [
             with_name(store, config, entry, name, request)
-            for name, request in zip(place.recipes, requests, strict=True)
+            for name, request in zip(candidate.recipes, requests, strict=True)
         ]
         for request in requests:
             before = store.find(request.key)
@@ -140,7 +120,7 @@ def _is_queued_anew(job: Job, wish: Wish) -> bool:
     return job.state is JobState.VANISHED or (wish.again and job.state not in UNFINISHED)
 
 
-def _place(config: Config, source: Path, wish: Wish) -> _Belonging:
+def _candidate(config: Config, source: Path, wish: Wish) -> Candidate:
     if not is_media(source):
         raise UsageError(f"{source} {why_no_media(source).removeprefix('it ')}", "Name another")
     for name in wish.recipes:
@@ -155,13 +135,15 @@ def _place(config: Config, source: Path, wish: Wish) -> _Belonging:
                 f"{folder.output}",
                 "Leave -o out, or use `nstd stylize`",
             )
-        return _Belonging(folder, folder.watch, _some(folder, wish, str(folder.watch)), made=False)
+        recipes = _some(folder, wish, str(folder.watch))
+        return Candidate(folder, folder.watch, source, named=True, only=recipes)
     if wish.output is not None and wish.recipes:
-        return _Belonging(_made_entry(config, source, wish), source.parent, wish.recipes, made=True)
+        entry = _made_entry(config, source, wish)
+        return Candidate(entry, source.parent, source, named=True, made=True, only=wish.recipes)
     if len(config.batch) == 1 and wish.output is None:
-        (entry,) = config.batch
-        recipes = _some(entry, wish, "the batch entry")
-        return _Belonging(entry, batch_folder(entry, source), recipes, made=False)
+        (only,) = config.batch
+        recipes = _some(only, wish, "the batch entry")
+        return Candidate(only, batch_folder(only, source), source, named=True, only=recipes)
     raise UsageError(
         f"{source} lies in no watched folder",
         "Move it into one, or say both -o FOLDER and --recipe NAME",

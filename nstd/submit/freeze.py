@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from nstd.submit.frozen import freeze_file
 from nstd.submit.names import Entry, Naming, choose_target, naming, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
-from nstd.submit.sources import files_of, is_dropped, job_key, require_ready
+from nstd.submit.sources import Candidate, files_of, job_key, require_ready
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
 from nstd.weights.file import inspect_weights
 
@@ -86,22 +86,16 @@ class Freezing:
 def submit_entry(
     store: JobStore,
     config: Config,
-    entry: Entry,
-    folder: Path,
-    source: Path,
+    candidate: Candidate,
     *,
-    named: bool = False,
     leaving: Callable[[], bool] = lambda: False,
 ) -> list[tuple[Job, bool]]:
     """Queue a file of a watched folder, or of the batch list, once for each of its recipes.
 
     Args:
         store: The ledger.
-        config: The configuration that `entry` is part of.
-        entry: What to do with the file.
-        folder: What the file's relative path counts from.
-        source: The file.
-        named: A person has named the file; see `is_dropped`.
+        config: The configuration that the file's entry is part of.
+        candidate: The file.
         leaving: Asked once all is read; where it is true nothing is queued.
 
     Returns:
@@ -114,11 +108,10 @@ def submit_entry(
     """
     # All are frozen before the first is queued: where one cannot be, none is begun.
     try:
-        requests = entry_requests(store, config, entry, folder, source, named=named)
+        requests = entry_requests(store, config, candidate)
     except (ConfigError, InputError, WeightsError):
         # Of the film itself, its fingerprint says again what is wrong.
-        dropped = is_dropped(entry, folder, source, named=named)
-        keys = [job_key(store, folder, source, name, dropped=dropped) for name in entry.recipes]
+        keys = [_key(store, candidate, name) for name in candidate.recipes]
         jobs = [job for key in keys if (job := store.find(key)) is not None]
         if len(jobs) < len(keys):
             raise
@@ -126,36 +119,20 @@ def submit_entry(
         return [(job, False) for job in jobs]
     with naming(config.state_dir):
         if leaving():
-            raise Interrupted(f"{source} was not queued: work was stopped")
+            raise Interrupted(f"{candidate.source} was not queued: work was stopped")
         queued = []
-        for name, request in zip(entry.recipes, requests, strict=True):
-            queued.append(store.enqueue(with_name(store, config, entry, name, request)))
+        for name, request in zip(candidate.recipes, requests, strict=True):
+            queued.append(store.enqueue(with_name(store, config, candidate.entry, name, request)))
         return queued
 
 
-def entry_requests(
-    store: JobStore,
-    config: Config,
-    entry: Entry,
-    folder: Path,
-    source: Path,
-    *,
-    recipes: Sequence[str] | None = None,
-    placed: bool = False,
-    named: bool = False,
-) -> list[JobRequest]:
+def entry_requests(store: JobStore, config: Config, candidate: Candidate) -> list[JobRequest]:
     """What `submit_entry` queues, not queued yet; its output's name is chosen last: `with_name`.
 
     Args:
         store: The ledger.
         config: For recipes, the network and the folders.
-        entry: What to do with the file.
-        folder: What the file's relative path counts from.
-        source: The file.
-        recipes: Only these of the entry's recipes.
-        placed: The entry is no part of the configuration, but made for this file: its work is told
-            apart from what the configuration asks for.
-        named: A person has named the file; see `is_dropped`.
+        candidate: The file.
 
     Raises:
         ConfigError: Something is wrong in the file's sidecar.
@@ -163,20 +140,19 @@ def entry_requests(
         UnsupportedError: It is a picture of a kind that is not read.
         NstdError: The file, a style image or the network's weights cannot be read.
     """
+    entry, folder, source = candidate.entry, candidate.folder, candidate.source
     require_ready(source)
     requests = []
-    dropped = is_dropped(entry, folder, source, named=named)
-    for name in entry.recipes if recipes is None else recipes:
-        known_as = placed_recipe(name, entry.output) if placed else name
-        key = job_key(store, folder, source, known_as, dropped=dropped)
-        output = replace(output_spec(config, entry), dropped=dropped)
+    for name in candidate.recipes:
+        key = _key(store, candidate, name)
+        output = replace(output_spec(config, entry), dropped=candidate.dropped)
         # Before it is read: one that changes meanwhile is not the one that was noted.
         beside = note_of_sidecar(source)
-        recipe, held = _recipe(config, entry, name, folder, source)
+        recipe, held = _recipe(config, candidate, name)
         wanted = Submission(
             source=source,
             folder=folder,
-            recipe_name=known_as,
+            recipe_name=key.recipe_name,
             recipe=recipe,
             output=output,
             target=entry.output,
@@ -203,17 +179,22 @@ def with_name(
     return replace(request, target=os.fsencode(chosen.target), note=chosen.note)
 
 
-def _recipe(
-    config: Config, entry: Entry, name: str, folder: Path, source: Path
-) -> tuple[StyleRecipe, Path | None]:
+def _key(store: JobStore, candidate: Candidate, recipe: str) -> JobKey:
+    """The identity of a file's work in one of its recipes."""
+    name = placed_recipe(recipe, candidate.entry.output) if candidate.made else recipe
+    folder, source = candidate.folder, candidate.source
+    return job_key(store, folder, source, name, dropped=candidate.dropped)
+
+
+def _recipe(config: Config, candidate: Candidate, name: str) -> tuple[StyleRecipe, Path | None]:
     """A recipe of the configuration, changed by the sidecar of the file where there is one.
 
     Also the folder that the sidecar's style images are held to, if they are.
     """
     recipe, held = config.recipes[name], None
-    sidecar = sidecar_of(source)
+    sidecar = sidecar_of(candidate.source)
     if sidecar is not None:
-        held = None if entry.sidecars == "anywhere" else folder
+        held = None if candidate.entry.sidecars == "anywhere" else candidate.folder
         recipe = with_sidecar(recipe, sidecar, held, config.recipes.values())
     return recipe.recipe(config.network), held
 

@@ -54,22 +54,10 @@ def pair(
     for source in sources:
         target, kind = destination, _kind(source)
         if into_folder:
-            extension = "png" if kind is None else output_extension(source, output.encode)
-            if kind is not None and not kind.still and output.encode.numbered:
-                extension = f"%06d.{output.encode.pictures}"
-            stem = stem_of(source) if is_numbered(source) else source.stem
-            stems = itertools.chain(
-                [stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2))
-            )
-            targets = (destination / f"{stem}.{extension}" for stem in stems)
-            target = next(
-                target
-                for target in targets
-                if not any(names(target, one) or names(one, target) for one in taken)
-            )
+            target = _free_name(source, kind, destination, output, taken)
         _check_target(source, target, output, kind)
         taken.append(target)
-        if kind is not None and not kind.still and output.encode.numbered:
+        if _is_numbered_film(kind, output):
             if has_pattern(target) and any(names(target, file) for file in originals):
                 raise UsageError(
                     f"{target} would take the place of images to be painted",
@@ -80,6 +68,28 @@ def pair(
             raise UsageError(f"{target} is itself to be painted", "Choose another output")
         pairs.append((source, target))
     return pairs
+
+
+def _free_name(
+    source: Path, kind: FileKind | None, folder: Path, output: OutputSpec, taken: Sequence[Path]
+) -> Path:
+    """What an input is called in a folder of outputs, where others have taken names."""
+    extension = "png" if kind is None else output_extension(source, output.encode)
+    if _is_numbered_film(kind, output):
+        extension = f"%06d.{output.encode.pictures}"
+    stem = stem_of(source) if is_numbered(source) else source.stem
+    stems = itertools.chain([stem, source.name], (f"{source.name}-{n}" for n in itertools.count(2)))
+    targets = (folder / f"{stem}.{extension}" for stem in stems)
+    return next(
+        target
+        for target in targets
+        if not any(names(target, one) or names(one, target) for one in taken)
+    )
+
+
+def _is_numbered_film(kind: FileKind | None, output: OutputSpec) -> bool:
+    """Whether an input becomes numbered pictures."""
+    return kind is not None and not kind.still and output.encode.numbered
 
 
 def _numbered(source: Path, target: Path, frames: FrameRange) -> Path:

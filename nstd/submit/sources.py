@@ -1,6 +1,7 @@
 """What is painted: a file, or numbered images that are one film; and what it is known by."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from nstd.config import FolderConfig
@@ -50,16 +51,43 @@ def require_ready(source: Path) -> None:
         kind_of(file)
 
 
-def is_dropped(entry: Entry, folder: Path, source: Path, *, named: bool) -> bool:
-    """Whether others than who configures nstd may put things where the source lies.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be painted, and the entry of the configuration that says how.
 
-    That is so of all that lies in a watched folder; but not of a link there that a person has
-    named, since what is meant is what it leads to.
+    Attributes:
+        entry: What to do with the file.
+        folder: What the file's relative path counts from.
+        source: The file, or a pattern that names numbered images.
+        named: Whether a person has named the file.
+        made: Whether the entry is no part of the configuration, but made for this file: its work is
+            told apart from what the configuration asks for.
+        only: Names of those of the entry's recipes that are asked for; () for all.
     """
-    if not isinstance(entry, FolderConfig):
-        return False
-    real = Path(os.path.realpath(folder), source.relative_to(folder))
-    return not (named and os.path.realpath(source) != str(real))
+
+    entry: Entry
+    folder: Path
+    source: Path
+    named: bool = False
+    made: bool = False
+    only: tuple[str, ...] = ()
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """Names of the recipes that it is to be painted in."""
+        return self.only or self.entry.recipes
+
+    @property
+    def dropped(self) -> bool:
+        """Whether others than who configures nstd may put things where the source lies.
+
+        That is so of all that lies in a watched folder; but not of a link there that a person has
+        named, since what is meant is what it leads to.
+        """
+        if not isinstance(self.entry, FolderConfig):
+            return False
+        real = Path(os.path.realpath(self.folder), self.source.relative_to(self.folder))
+        return not (self.named and os.path.realpath(self.source) != str(real))
 
 
 def job_key(

@@ -24,7 +24,7 @@ from nstd.submit.inputs import (
     watched_folder,
     watching_folder,
 )
-from nstd.submit.names import Entry
+from nstd.submit.sources import Candidate
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.originals import Clearing
@@ -59,8 +59,9 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         _clear_up(config, store)
         found, results = _found_work(config)
         # What nstd has painted itself is painted again only where that very file is named.
-        fresh = [one for one in found if not store.is_output(bytes(one[2]))]
-        work = list(dict.fromkeys([*fresh, *named]))
+        fresh = [one for one in found if not store.is_output(bytes(one.source))]
+        # One that is found and named is named.
+        work = {(one.entry, one.folder, one.source): one for one in [*fresh, *named]}
         if not (work or config.folders or config.batch or _placed_jobs(store)):
             raise UsageError(
                 "There is nothing to paint",
@@ -68,17 +69,15 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
                 " films",
             )
         jobs = []
-        for entry, folder, source in work:
+        for candidate in work.values():
             try:
-                with contained(source, "queueing"):
-                    queued = submit_entry(
-                        store, config, entry, folder, source, named=(entry, folder, source) in named
-                    )
+                with contained(candidate.source, "queueing"):
+                    queued = submit_entry(store, config, candidate)
                 jobs += [_tried_again(store, job) for job, _ in queued]
             except LedgerError:
                 raise
             except NstdError as error:
-                results.append(Result(source, None, error))
+                results.append(Result(candidate.source, None, error))
         jobs += _placed_jobs(store)
         return results + until_stopped(_finished(config, store, jobs, observer))
 
@@ -146,18 +145,14 @@ def _ended(store: JobStore, job: Job) -> Result:
     return result_of(store, job.id, None if now.state is JobState.DONE else why_not(now))
 
 
-Work = tuple[Entry, Path, Path]
-"""A file to be painted: the entry it belongs to, the base of its relative path, and itself."""
-
-
-def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
+def _found_work(config: Config) -> tuple[list[Candidate], list[Result]]:
     """What there is in the watched folders, and what the batch list's patterns find.
 
     A watched folder may be empty; what in it does not settle has failed for now. A pattern that
     finds nothing has a slip in it, or its disk is not mounted: what is painted in a batch stays
     where it is. Failures come with the work.
     """
-    work: list[Work] = []
+    work: list[Candidate] = []
     failed: list[Result] = []
     for folder in config.folders:
         found = scan_once(
@@ -165,7 +160,7 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
             settle_seconds=config.settle_seconds,
             unsure_seconds=config.unsure_seconds,
         )
-        work += [(folder, folder.watch, path) for path in found.settled if is_media(path)]
+        work += [Candidate(folder, folder.watch, path) for path in found.settled if is_media(path)]
         warn_of_refused(found.settled)
         failed += [
             Result(path, None, error)
@@ -183,21 +178,21 @@ def _found_work(config: Config) -> tuple[list[Work], list[Result]]:
                     f"No file matches {pattern}", "Correct batch: in config.yaml, or mount its disk"
                 )
                 failed.append(Result(Path(pattern), None, missing))
-        work += [(entry, base, path) for path, base in bases.items()]
+        work += [Candidate(entry, base, path) for path, base in bases.items()]
     return work, failed
 
 
-def _named_work(config: Config, paths: Sequence[Path]) -> list[Work]:
+def _named_work(config: Config, paths: Sequence[Path]) -> list[Candidate]:
     return [_owner(config, absolute(path)) for path in paths]
 
 
-def _owner(config: Config, path: Path) -> Work:
+def _owner(config: Config, path: Path) -> Candidate:
     folder = watching_folder(config, path)
     if folder is not None:
-        return folder, folder.watch, path
+        return Candidate(folder, folder.watch, path, named=True)
     if len(config.batch) == 1:
         (entry,) = config.batch
-        return entry, batch_folder(entry, path), path
+        return Candidate(entry, batch_folder(entry, path), path, named=True)
     raise UsageError(
         f"{path} lies in no watched folder, and there is no single batch entry to go by",
         "Use `nstd stylize`, or add an entry to config.yaml",

@@ -39,6 +39,7 @@ from nstd.submit.freeze import (
     submit_entry,
 )
 from nstd.submit.output import OutputSpec
+from nstd.submit.sources import Candidate
 from nstd.weights.catalog import find_weights
 from nstd.weights.convert import import_weights
 from tests.networks import make_quarter_network
@@ -97,7 +98,7 @@ def film(path: Path, content: bytes = b"a film") -> Path:
 
 def take(store: JobStore, config: Config, path: Path, *, named: bool = False) -> list[Job]:
     entry = config.folders[0]
-    queued = submit_entry(store, config, entry, entry.watch, path, named=named)
+    queued = submit_entry(store, config, Candidate(entry, entry.watch, path, named=named))
     return [job for job, _ in queued]
 
 
@@ -226,8 +227,8 @@ def test_the_same_work_is_queued_once(
 ) -> None:
     config = configure(tmp_path, style, network)
     path = film(folder / "a.mp4")
-    (first,) = submit_entry(store, config, config.folders[0], folder, path)
-    (second,) = submit_entry(store, config, config.folders[0], folder, path)
+    (first,) = submit_entry(store, config, Candidate(config.folders[0], folder, path))
+    (second,) = submit_entry(store, config, Candidate(config.folders[0], folder, path))
     assert (first[1], second[1]) == (True, False)
     assert first[0].id == second[0].id
 
