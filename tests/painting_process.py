@@ -10,11 +10,11 @@ import pickle
 import sys
 from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 
-from nstd.flow import choose_estimator
 from nstd.ledger.job import Shot
 from nstd.painting.frames import coming_frames
-from nstd.painting.painter import build_painter
+from nstd.painting.painter import build_estimator, build_painter
 from nstd.painting.segment import (
     PaintedFrame,
     SegmentInputs,
@@ -54,10 +54,9 @@ def paint(
     (device,) = choose_devices(("cpu",))
     on = prepare(device, spec.plan.threads)
     painter = build_painter(spec.recipe, spec.plan, on, MemoryStore())
-    temporal, keeper = spec.recipe.temporal, Keeper()
-    estimator = None
-    if temporal.distances:
-        estimator = choose_estimator(temporal.estimator, folders=[], device=on, threads=1)
+    keeper = Keeper()
+    # What finds the flow has no weights that would have to be looked for.
+    estimator = build_estimator(spec.recipe, spec.plan, on, Path("nowhere"))
     with closing(coming_frames(spec.source, spec.first, painter, estimator, spec.plan)) as coming:
         inputs = SegmentInputs(
             painter=painter, frames=coming, shot=shot, earlier=earlier, kept=kept or {}
