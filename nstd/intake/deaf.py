@@ -1,4 +1,4 @@
-"""Folders below a watched one that the kernel sends no events of, and that are scanned instead."""
+"""Folders below a watched one without events from the kernel, which are scanned instead."""
 
 import logging
 from pathlib import Path
@@ -13,17 +13,17 @@ LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
 class DeafFolders:
-    """Finds the folders that nobody listens to.
+    """Finds the folders without events.
 
-    Each folder takes a watch of its own, of which the kernel gives a user only so many; what lies
-    in those that are left without one would be noticed by the reconciliation scan alone.
+    Each folder needs a watch of its own, and the kernel gives each user a limited number.
+    Files in folders without one would only be noticed by the reconciliation scan.
 
     Args:
         folder: The watched folder that they lie in.
         every: Seconds between two scans of a deaf one.
 
     Attributes:
-        problem: Which there are and what to do, as a sentence; None where all are listened to.
+        problem: Which folders they are and what to do, as a sentence; None where there are none.
     """
 
     def __init__(self, folder: WatchedFolder, every: float) -> None:
@@ -39,11 +39,11 @@ class DeafFolders:
 
     @property
     def suspected(self) -> bool:
-        """Whether another check, soon, is to tell what is deaf from what is only new."""
+        """Whether another check should follow soon, to tell deaf folders from new ones."""
         return len(self._suspects) > 0
 
     def suspect(self, folder: Path, feed: EventFeed | None) -> None:
-        """Take that there is a new folder."""
+        """Note that there is a new folder."""
         if feed is not None and self._folder.enters(folder) and feed.is_deaf(folder):
             self._suspects.add(folder)
 
@@ -51,7 +51,7 @@ class DeafFolders:
         """Take what a scan of the whole watched folder has found."""
         deaf = set() if feed is None else {one for one in listing.folders if feed.is_deaf(one)}
         deaf -= set(listing.unlisted)
-        # A folder that has just come has its watch in a moment: only twice is deaf.
+        # A new folder gets its watch in a moment: deaf is one that twice had none.
         self._suspects, known = deaf - self._suspects - self._deaf, self._deaf
         self._deaf = deaf - self._suspects
         self._scanned = now

@@ -1,7 +1,7 @@
 """Events of one folder by inotify: hints where to look, and what they tell of open files.
 
-That a file is there or has settled is never taken from an event. A file moved in is only ever
-`created`, one written through mmap only `closed`, and `created` comes while the file still grows.
+No event is taken as proof that a file is there or has settled. A file that is moved in is only
+`created`, one that is written through mmap only `closed`; `created` comes while a file still grows.
 """
 
 import logging
@@ -28,10 +28,10 @@ from watchdog.observers import Observer
 
 from nstd.intake.writers import Handles, Standing
 
-# Who reads or writes a file, and changes nothing yet: no reason to look at it.
+# They tell who reads or writes a file, and are no reason to look at it.
 _HANDLES: list[type[FileSystemEvent]] = [FileOpenedEvent, FileClosedNoWriteEvent]
 
-# Only what can be news is asked of the kernel, besides: its queue is short.
+# Beside those, only what can be news is asked of the kernel, since its queue is short.
 _NEWS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -51,7 +51,7 @@ _feeds_lock = threading.Lock()
 def _is_worth_logging(record: logging.LogRecord) -> bool:
     message = record.getMessage()
     if message.startswith("Inotify queue overflowed"):
-        # The second line comes at any time after the first, and would count as one overflow more.
+        # The second line of an overflow comes at any later time, and would count as another one.
         if "reconciling" not in message:
             _note_overflow(record.thread)
         return False
@@ -60,27 +60,27 @@ def _is_worth_logging(record: logging.LogRecord) -> bool:
 
 
 def _note_overflow(thread: int | None) -> None:
-    """Tell the feed whose reader this is; all of them, where that cannot be told."""
+    """Tell the feed whose reader this thread is, or all feeds if none is known to have it."""
     with _feeds_lock:
         feeds = [feed for feed in _feeds if feed.reads_in(thread)] or list(_feeds)
     for feed in feeds:
         feed.note_overflow()
 
 
-# watchdog 7.1 tells of an overflow in no other way than by a line in its log, written by the thread
-# that reads the kernel's queue; and a second one where it watches subfolders.
+# watchdog 7.1 tells of an overflow only by a line in its log, written by the thread that reads the
+# kernel's queue, and by a second line where it watches subfolders.
 for _name in ("watchdog.observers.inotify", "watchdog.observers.inotify_c"):
     logging.getLogger(_name).addFilter(_is_worth_logging)
-    logging.getLogger(_name).setLevel(logging.WARNING)  # whatever the program shows: it is a signal
+    logging.getLogger(_name).setLevel(logging.WARNING)  # at any verbosity: the line is a signal
 
 # watchdog 7.1 warns when it finds a new folder twice, by its own event and in its parent's walk.
 warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
 
 
 class EventFeed(FileSystemEventHandler):
-    """Collects the paths that events of one folder name, until they are asked for.
+    """Collects the paths that events of one folder name, until `take` is called.
 
-    Each folder has an observer of its own, so that one that died is replaced without the others.
+    Each folder has its own observer, so that one that died can be replaced alone.
 
     Args:
         path: The folder.
@@ -110,7 +110,7 @@ class EventFeed(FileSystemEventHandler):
                 self.stop()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Remember what an event tells; called by the observer's thread."""
+        """Remember an event; called by the observer's thread."""
         source = Path(os.fsdecode(event.src_path))
         target = Path(os.fsdecode(event.dest_path)) if event.dest_path else None
         with self._lock:
@@ -148,16 +148,16 @@ class EventFeed(FileSystemEventHandler):
             return self._handles.standing(path)
 
     def is_deaf(self, folder: Path) -> bool:
-        """Whether no events come of a folder that is to be watched.
+        """Whether a folder that is to be watched sends no events.
 
-        watchdog goes on without a word where the kernel refuses to watch a folder below the first.
+        watchdog says nothing if the kernel refuses to watch a folder below the first.
         """
         watches = [
             getattr(getattr(emitter, "_inotify", None), "_active_callbacks_by_path", None)
             for emitter in self._observer.emitters
         ]
         name = os.fsencode(folder)
-        # Another watchdog may keep them elsewhere: then nothing can be told.
+        # Another version of watchdog may keep them elsewhere: then nothing can be told.
         return all(known is not None and name not in known for known in watches)
 
     def distrust(self) -> None:
@@ -185,12 +185,12 @@ class EventFeed(FileSystemEventHandler):
         """Whether events still come; watchdog says nothing when they no longer do."""
         threads: list[threading.Thread] = [self._observer, *self._observer.emitters]
         if (reader := self._reader) is not None:
-            threads.append(reader)  # the emitters outlive it, deaf
+            threads.append(reader)  # the emitters outlive it, and get no events
         return len(self._observer.emitters) > 0 and all(thread.is_alive() for thread in threads)
 
     @property
     def _reader(self) -> threading.Thread | None:
-        # A further thread, which nothing public names, reads for the emitters.
+        # Another thread, for which there is no public name, reads for the emitters.
         reader = getattr(self._observer, "_inotify_fd", None)
         return reader if isinstance(reader, threading.Thread) else None
 

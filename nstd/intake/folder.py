@@ -39,7 +39,7 @@ _IGNORED = {
 
 
 def ignored_as(name: str) -> str | None:
-    """What a file or folder is that is passed over wherever films are looked for; None if not.
+    """What a file or folder is that never counts, wherever films are looked for; None for others.
 
     Args:
         name: The last part of its path.
@@ -59,7 +59,8 @@ class WatchSettings:
 
     Attributes:
         settle_seconds: How long a file must look the same.
-        unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
+        unsure_seconds: How long it must look the same where it cannot be told whether somebody
+            still writes to it.
         reconcile_seconds: Time between two reconciliation scans.
         polling: Whether to scan every `settle_seconds` instead of using events; None decides for
             each folder by its file system.
@@ -78,11 +79,11 @@ class WatchedFolder:
     Attributes:
         path: The folder, absolute.
         recursive: Whether the folders in it count too.
-        patterns: Shell patterns of which a file's name has to match one, whatever its case.
-        exclude: Shell patterns of which neither its name nor that of a folder between it and
-            `path` may match any; besides those that never count (see `ignored_as`).
+        patterns: Shell patterns; a file counts whose name matches one of them, in any case.
+        exclude: Shell patterns; a file does not count if its name, or that of a folder between it
+            and `path`, matches one of them. Some names never count: see `ignored_as`.
         marker: Name of a file in `path` that is there as long as the folder's disk is mounted;
-            without it nothing in the folder is believed. None for a folder that is always there.
+            without it the folder counts as gone. None for a folder that is always there.
     """
 
     path: Path
@@ -109,9 +110,9 @@ class WatchedFolder:
         return not any(map(self.passes_over, path.relative_to(self.path).parts))
 
     def leaves_out(self, path: Path, *, is_folder: bool) -> str | None:
-        """Why a file or folder does not count by its name, where that is worth a word.
+        """Why a file or folder does not count by its name; None where it does.
 
-        That of the marker and of films' sidecars is not: they are there for nstd.
+        Nor is a reason given for the marker and for films' sidecars: they are there for nstd.
         """
         what = self.passes_over(path.name)
         if what == SIDECAR or path == self.path / (self.marker or ""):
@@ -121,7 +122,7 @@ class WatchedFolder:
         return UNWANTED if what is None and not self.accepts(path) else what
 
     def passes_over(self, name: str) -> str | None:
-        """Why what has this name in the folder, and all that is in it, never counts, in a word."""
+        """Why what has this name, and all that is in it, never counts; None if it may count."""
         what = ignored_as(name)
         return EXCLUDED if what is None and _matches(name, self.exclude) else what
 
@@ -133,9 +134,9 @@ class Listing:
     Attributes:
         files: Each file that counts by its name, with its identity.
         failed: Each such file that could not be looked at, with the error.
-        odd: What counts by its name and is no file, with what it is, in words.
-        passed: What does not count by its name, a film's sidecar apart, with the reason in a word;
-            of a folder only itself.
+        odd: What counts by its name and is no regular file, with what it is, in words.
+        passed: What does not count by its name, except sidecars, with the reason in a word. Of a
+            folder that does not count, nothing in it is listed.
         folders: Each folder that was entered.
         unlisted: Each folder that could not be listed, with the error.
     """
@@ -151,8 +152,8 @@ class Listing:
 def walk(folder: WatchedFolder, start: Path | None = None) -> Listing:
     """List the files that count in the folder, or in the part of it below `start`.
 
-    An error at one path, kept in the listing, does not end the walk. What went away meanwhile is
-    no error.
+    An error at one path is kept in the listing and does not end the walk. What has gone meanwhile
+    is no error.
     """
     listing = Listing()
     pending = [folder.path if start is None else start]
@@ -174,8 +175,8 @@ def walk(folder: WatchedFolder, start: Path | None = None) -> Listing:
 def identify(folder: WatchedFolder, path: Path) -> FileIdentity | None:
     """The identity of the file at this path; None where there is none that counts.
 
-    Links never count, since what they lead to could be anywhere; nor do pipes, sockets and devices:
-    to open one could wait for ever.
+    Links never count, since their targets could be anywhere; nor do pipes, sockets and devices:
+    opening one could wait for ever.
 
     Raises:
         OSError: It cannot be told what is there.
@@ -190,7 +191,7 @@ def identify(folder: WatchedFolder, path: Path) -> FileIdentity | None:
 
 
 def oddity(folder: WatchedFolder, path: Path) -> str | None:
-    """What is at this path that counts by its name and is no file, in words; None for nothing."""
+    """What is at this path if it counts by its name and is no regular file; None for others."""
     if not folder.accepts(path):
         return None
     try:
@@ -216,13 +217,13 @@ def root_identity(folder: WatchedFolder) -> tuple[int, int] | None:
         if folder.marker is not None:
             Path(folder.path, folder.marker).lstat()
     except OSError:
-        # Whatever the reason: a folder that cannot be looked at says nothing about its files.
+        # For any reason: of a folder that cannot be looked at nothing is concluded.
         return None
     return (root.st_dev, root.st_ino) if stat.S_ISDIR(root.st_mode) else None
 
 
 def _listed(folder: WatchedFolder, entry: os.DirEntry[str], listing: Listing) -> Path | None:
-    """Put what was found into the listing; a folder that is to be entered is returned."""
+    """Put what was found into the listing; returns a folder that is to be entered."""
     path = Path(entry.path)
     is_folder = entry.is_dir(follow_symlinks=False)
     if (what := folder.leaves_out(path, is_folder=is_folder)) is not None:
@@ -252,5 +253,5 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 @cache
 def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    # Asked of each part of each path, at each scan.
+    # Needed for each part of each path in each scan.
     return re.compile("|".join(translate(pattern.lower()) for pattern in patterns) or r"(?!)")

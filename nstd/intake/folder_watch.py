@@ -31,15 +31,14 @@ from nstd.ledger.job import FileIdentity
 log = logging.getLogger(__name__)
 
 OnSettled = Callable[[WatchedFolder, Path], "Future[str | None] | str | None"]
-"""Takes a file, and says why it is left alone, if it is; what comes of one that is taken beside
-that, it tells later."""
+"""Takes a settled file; returns why it is left alone, or None. It may return a future of that."""
 
 _DENIED = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 _NAMED = 3
-"""How many of the files that events were lost of are named in the log."""
+"""How many of the files whose events were lost are named in the log."""
 _SCANS_AFTER_OVERFLOW = 2
-"""At once, and once more: while watchdog sets its watches anew after an overflow, it is deaf."""
+"""One at once and one later: while watchdog sets its watches anew, it misses events."""
 
 
 class FolderWatch:
@@ -53,7 +52,7 @@ class FolderWatch:
 
     Attributes:
         folder: The folder.
-        caught: How many settled files no event had told of.
+        caught: How many files have settled without an event.
         overflows: How often the kernel's queue of events was found to have overflowed.
         problem: What keeps it from being watched at all, or by its events, as a sentence, or None.
     """
@@ -98,7 +97,7 @@ class FolderWatch:
         self._listen(now)
         self._notice_overflow()
         self._take_hints(now)
-        # Looked at before the scan, what a hint told of is no news to the scan.
+        # Hints come first, so that the scan does not count the events of their files as lost.
         for path in self._tracker.due(now):
             self._look(path, now)
         if self._scan_is_due(now):
@@ -123,7 +122,7 @@ class FolderWatch:
                 reason = why_it_waits(told, standing, self._tracker.unsure_seconds)
                 self._unpainted.note(path, Why.WAITING, reason)
             elif path in self._in_hand:
-                # Its last version is still being read: this one's turn comes after that.
+                # The version before it is still being read: this one comes after that.
                 self._tracker.failed(path, clock())
             else:
                 self._hand_out(path, clock)
@@ -142,7 +141,7 @@ class FolderWatch:
                 self._taken(path, found)
 
     def _collect(self, now: float) -> None:
-        """Take what has become of files that are taken beside this."""
+        """Take the results of files that other threads have read."""
         for path, found in list(self._in_hand.items()):
             if found.done():
                 del self._in_hand[path]
@@ -177,14 +176,14 @@ class FolderWatch:
 
     def _standing(self, path: Path) -> tuple[Standing, Standing]:
         """What is known of those who write to a file: by its events, and all in all."""
-        # In this order: to ask the kernel opens the file, which the events would tell of.
+        # In this order, since asking the kernel opens the file, which causes an event.
         told = Standing.UNKNOWN if self._feed is None else self._feed.standing(path)
         standing = standing_of(path)
         return told, told if standing is Standing.UNKNOWN else standing
 
     def _count_lost(self) -> None:
         """Count the files that have settled without an event, and say so in one line."""
-        # Not before they have settled: until then their events may only be late.
+        # Only once they have settled: until then their events may just be late.
         lost = sorted(self._unannounced.intersection(self._tracker.ready))
         if not lost:
             return
@@ -209,20 +208,20 @@ class FolderWatch:
     # --- the folder itself -------------------------------------------------------------------
 
     def _is_there(self) -> bool:
-        """Whether the folder can be believed; nothing is inferred from one that is gone."""
+        """Whether the folder is there; of one that is gone nothing is concluded."""
         root = root_identity(self.folder)
         if root is None:
             self._suspend()
             return False
         if root != self._root:
-            # Come, come back, or another folder or disk under the old name, while inotify goes on
-            # with the old one. What is found now is there without an event having been lost.
+            # It appeared or came back, or another folder or disk has its name, and inotify still
+            # watches the old one. What the scan finds now does not mean that events were lost.
             if self.problem is not None or self._root is not None:
                 log.info("The folder %s is there anew; it is scanned", self.folder.path)
             self.stop()
             self._root, self._scanned, self._counting = root, None, False
             self._listen_after, self.problem = None, None
-            # Asked anew: what is there now may be a network mount.
+            # Asked again: what is there now may be a network mount.
             asked = self._settings.polling
             self._polls = needs_polling(self.folder.path) if asked is None else asked
         return True
@@ -232,14 +231,14 @@ class FolderWatch:
             missing = "is not there" if self.folder.marker is None else "or its marker is not there"
             self.problem = f"The folder {self.folder.path} {missing}: nothing in it is looked at"
             log.warning("%s", self.problem)
-        # Watches on a disk that was unmounted are silent for ever, and look alive.
+        # Watches on an unmounted disk look alive and stay silent for ever.
         self.stop()
         self._root = None
 
     # --- events ------------------------------------------------------------------------------
 
     def _listen(self, now: float) -> None:
-        """See to it that events come, where they are wanted."""
+        """Make sure that events come, where they are wanted."""
         if self._polls or (self._feed is not None and self._feed.alive):
             return
         if self._feed is not None:
@@ -265,7 +264,7 @@ class FolderWatch:
                 f"The folder {self.folder.path} has no events ({error.strerror or error}): it is"
                 f" scanned every {self._settings.settle_seconds:g} s instead"
             )
-            # Both of inotify's limits are the user's to raise; to go deaf silently is no choice.
+            # The user can raise both of inotify's limits, so has to be told.
             log.warning(
                 "%s; see fs.inotify.max_user_watches and fs.inotify.max_user_instances",
                 self.problem,
@@ -275,7 +274,7 @@ class FolderWatch:
         if self._feed is None:
             return
         if self._extra_scans:
-            self._feed.distrust()  # events from before the loss may have come after it was told
+            self._feed.distrust()  # earlier events may have come after the loss was reported
         if not self._feed.take_overflow():
             return
         self._feed.distrust()
@@ -379,7 +378,7 @@ class FolderWatch:
         self._complain(path, problem, error)
 
     def _pass_over(self, path: Path) -> None:
-        """Note what does not count by its name, or that it is gone."""
+        """Note that a path does not count by its name, or that it is gone."""
         what = self.folder.leaves_out(path, is_folder=self._is_folder(path))
         if what is not None and os.path.lexists(path):
             self._unpainted.note(path, Why.IGNORED, what)
@@ -387,7 +386,7 @@ class FolderWatch:
             self._unpainted.drop(path)
 
     def _leave_alone(self, path: Path, what: str) -> None:
-        """Name what is no file, once."""
+        """Say, once, what is not a regular file."""
         if self._unpainted.note(path, Why.UNKNOWN, f"it is {what}"):
             log.info("%s is %s, and is left alone", path, what)
 

@@ -20,7 +20,8 @@ class Found:
 
     Attributes:
         settled: The files that have settled, in the order of their names.
-        left_out: Why others have not, and which folders could not be listed.
+        left_out: Files that have not settled and folders that could not be listed, with the
+            reason.
     """
 
     settled: list[Path] = field(default_factory=list)
@@ -41,7 +42,8 @@ def scan_once(
     Args:
         folder: The folder.
         settle_seconds: How long a file must look the same; the call takes at least that long.
-        unsure_seconds: How long, where it cannot be told whether somebody still writes to it.
+        unsure_seconds: How long it must look the same where it cannot be told whether somebody
+            still writes to it.
         patience_seconds: How much longer to wait for files that still change, are open for writing
             or cannot be looked at.
         clock: Seconds of a clock that runs evenly.
@@ -101,7 +103,7 @@ def _look_at_all(
 def _take_settled(
     tracker: StabilityTracker, found: Found, clock: Callable[[], float]
 ) -> list[Path]:
-    """Take the files that have settled; returns those that rest, and whose writers are unknown."""
+    """Take the files that have settled; returns those that wait since their writers are unknown."""
     unknown = []
     for path, _ in tracker.settled():
         standing = standing_of(path)

@@ -1,9 +1,9 @@
 """When a file has settled: decided from looks at it alone, with the clock passed in.
 
 A file is settled when its identity (device, inode, size, times) was the same at two looks at
-least `settle_seconds` apart, and nobody has it open for writing, as far as that is known. Whatever
-draws attention to a file, an event or a scan, only makes for a look; so no event can be believed
-too much, and none that was lost is missed for ever.
+least `settle_seconds` apart, and nobody has it open for writing, as far as that is known. Events
+and scans only cause a look at a file. So no event is trusted too far, and a lost one costs some
+time but no file.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,15 +24,15 @@ class _Watched:
     """What is known of one path.
 
     Attributes:
-        identity: At the last look, or None before the first that succeeded.
+        identity: What the last look found; None before the first that succeeded.
         since: Time of the first look that found this identity.
-        steady: Whether a later look, late enough, found it too.
+        steady: Whether a look at least `settle_seconds` later found it again.
         due: When to look again, or None where only a new hint is a reason to.
         delivered: The identity that was last reported as settled.
         failing: Whether the last thing done with the path failed, and it waits for another try.
         open: Whether somebody was writing to it when that was last asked.
-        failures: How often that happened to this identity.
-        retry_at: When that wait ends.
+        failures: How often something done with this identity has failed.
+        retry_at: When the wait after the last failure ends.
     """
 
     identity: FileIdentity | None = None
@@ -62,9 +62,10 @@ class StabilityTracker:
 
     Args:
         settle_seconds: How long a file must look the same.
-        unsure_seconds: How long, where it is unknown whether somebody still writes to it.
-        longest_backoff: Longest wait after looks that failed, in seconds; the first is
-            `settle_seconds` and each further one twice the last.
+        unsure_seconds: How long it must look the same where it is unknown whether somebody still
+            writes to it.
+        longest_backoff: Longest wait after a look that failed, in seconds. The first wait is
+            `settle_seconds`; each further one is twice as long.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class StabilityTracker:
         self.unsure_seconds = max(unsure_seconds, settle_seconds)
         self._longest_backoff = max(longest_backoff, self.unsure_seconds)
         self._files: dict[Path, _Watched] = {}
-        # Those with something due: of thousands of files at rest none is touched by an idle tick.
+        # Files with something due: an idle tick touches none of the thousands at rest.
         self._active: dict[Path, _Watched] = {}
 
     def __contains__(self, path: Path) -> bool:
@@ -91,7 +92,7 @@ class StabilityTracker:
 
     @property
     def unsettled(self) -> list[Path]:
-        """The paths whose present identity was not reported yet."""
+        """The paths whose current identity was not reported yet."""
         return [path for path, file in self._files.items() if not file.reported]
 
     @property
@@ -100,14 +101,14 @@ class StabilityTracker:
         return [path for path, file in self._active.items() if file.ready]
 
     def note(self, path: Path, now: float) -> None:
-        """Take a hint that something is, or was, at this path: it is looked at next time."""
+        """Take a hint that something is or was at this path: it is due for a look now."""
         file = self._follow(path)
         file.due = now
 
     def due(self, now: float) -> list[Path]:
         """The paths to look at now."""
         for file in self._active.values():
-            # Nothing is ever due later than the longest wait from now, but by a clock set back.
+            # If something is due later than the longest wait from now, the clock was set back.
             if file.due is not None and file.due - now > self._longest_backoff:
                 file.due = now
         return [p for p, file in self._active.items() if file.due is not None and file.due <= now]
@@ -147,10 +148,10 @@ class StabilityTracker:
         return news
 
     def failed(self, path: Path, now: float) -> float:
-        """Take that a look failed, or that what was done with the settled file did.
+        """Note that a look failed, or that what was done with the settled file failed.
 
-        The path is not forgotten, however often that happens: it is due again after a wait that
-        doubles each time, and will then be reported as settled even if it was before.
+        The path is not forgotten, however often that happens. It is due again after a wait that
+        doubles each time, and is then reported as settled again, even if it was reported before.
 
         Returns:
             The wait, in seconds.
@@ -165,23 +166,23 @@ class StabilityTracker:
         return wait
 
     def end_waits(self, concerns: Callable[[Path], bool], now: float) -> None:
-        """Look again now at files that failed: what they failed by may be mended."""
+        """Make failed files due now: what made them fail may be mended."""
         for path, file in self._active.items():
             if file.failing and concerns(path):
                 file.due = file.retry_at = now
                 file.failures = 0
 
     def must_wait(self, path: Path, standing: Standing, now: float) -> bool:
-        """Whether a file that has settled is to wait all the same, for those who write to it.
+        """Whether a settled file must wait nevertheless, since somebody may be writing to it.
 
         Args:
-            path: `settled` has just handed it out.
-            standing: What is known of its writers. As long as it is open its rest has not begun,
-                whatever it looks like; where that is unknown it must rest for `unsure_seconds`.
+            path: A file that `settled` has just handed out.
+            standing: What is known of its writers. While somebody has it open, its rest has not
+                begun; where nothing is known, it must rest for `unsure_seconds`.
             now: When that was asked.
 
         Returns:
-            Whether it has to: then it counts as not reported, and will be once it may.
+            Whether it must wait. If so, it counts as not reported, and is reported later.
         """
         file = self._files[path]
         is_open = standing is Standing.OPEN
@@ -198,8 +199,8 @@ class StabilityTracker:
     def settled(self) -> Iterator[tuple[Path, FileIdentity]]:
         """The files that have settled and were not reported yet, each with its identity.
 
-        Each counts as reported once it is handed out; those left when the caller stops asking
-        come the next time.
+        Each counts as reported once it is handed out. If the caller stops early, the rest come the
+        next time.
         """
         for path, file in list(self._active.items()):
             if file.identity is None or not file.ready:
@@ -209,22 +210,22 @@ class StabilityTracker:
             yield path, file.identity
 
     def _follow(self, path: Path) -> _Watched:
-        """What is known of the path, which something is due with from now on."""
+        """What is known of the path; from now on something is due with it."""
         file = self._files.setdefault(path, _Watched())
         return self._active.setdefault(path, file)
 
     def _waits(self, file: _Watched, now: float) -> bool:
-        """Whether the wait after a failure lasts; one longer than any is a clock set back."""
+        """Whether the wait after a failure still lasts; not if the clock was set back since."""
         return file.failing and 0 < file.retry_at - now <= self._longest_backoff
 
 
 def opens_later(error: NstdError) -> bool:
-    """Whether a film that `error` was met with may open once all of it has come."""
+    """Whether a film that gave this error may open once all of it has arrived."""
     return isinstance(error, InputError) and not isinstance(error, UnsupportedError | InternalError)
 
 
 def seconds_of_grace(source: Path, grace_seconds: float, now: float) -> float:
-    """How long a film that does not open may still be in the making; 0 or less: no longer.
+    """Seconds for which a film that does not open may still be in the making; 0 or less for none.
 
     Args:
         source: The film.
@@ -235,5 +236,5 @@ def seconds_of_grace(source: Path, grace_seconds: float, now: float) -> float:
         age = now - source.stat().st_ctime
     except OSError:
         return 0.0  # gone: the next look finds out
-    # Changed in the future: the clock was set back, and says nothing.
+    # A change in the future means that the clock was set back: it tells nothing.
     return grace_seconds - age if age >= 0 else 0.0

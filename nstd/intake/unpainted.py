@@ -11,11 +11,11 @@ from typing import Any
 from nstd.errors import visible
 
 MOST_TOLD = 100
-"""Files that a report names: it is written anew whenever one of them changes, and a hundred with
-their reasons are some 20 kB. Of more, only how many there are is told."""
+"""How many files a report names. It is written anew whenever one of them changes; a hundred with
+their reasons take some 20 kB. Beyond that it only tells how many there are."""
 
 MOST_ALIKE = 10
-"""Ignored files of one sort that it names, so that some of each sort are among them."""
+"""How many ignored files with the same reason it names, so that some with each reason are named."""
 
 
 class Why(StrEnum):
@@ -43,12 +43,12 @@ class Unpainted:
             return self._kinds.get(path)
 
     def note(self, path: Path, kind: Why, reason: str) -> bool:
-        """Take why a file is not painted.
+        """Note why a file is not painted.
 
         Args:
             path: The file, or a folder of such.
             kind: What keeps it from being painted.
-            reason: The same as a sentence.
+            reason: Why, as a sentence.
 
         Returns:
             Whether that is news.
@@ -67,7 +67,7 @@ class Unpainted:
             self._drop(path)
 
     def found(self, below: Path, kind: Why, reasons: Mapping[Path, str]) -> None:
-        """Take what a scan of a folder has found of a kind: what else there was is gone."""
+        """Note all files of a kind that a scan of a folder found; others noted there are gone."""
         with self._lock:
             for path in [p for p in self._reasons[kind] if p.is_relative_to(below)]:
                 if path not in reasons:
@@ -113,7 +113,7 @@ class Unpainted:
 
 
 def _some(kind: Why, reasons: Mapping[Path, str]) -> list[tuple[Path, str]]:
-    """As many of a kind as a report may name; of those that are ignored, some of each sort."""
+    """As many of a kind as a report may name; of ignored ones, some with each reason."""
     if kind is not Why.IGNORED:
         return list(itertools.islice(reasons.items(), MOST_TOLD))
     sorts: dict[str, list[tuple[Path, str]]] = {}

@@ -1,8 +1,8 @@
 """Watching folders for films: start scan, events and reconciliation, all through one tracker.
 
-Events are hints: they make for an early look and are never believed. What they miss, the
-reconciliation scan finds; where there are none (a network mount, inotify exhausted), a scan takes
-their place.
+Events are hints: they cause an early look and are never trusted. What they miss is found by the
+reconciliation scan. Where there are no events (a network mount, inotify exhausted), frequent scans
+replace them.
 """
 
 import time
@@ -16,18 +16,18 @@ __all__ = ["WatchSettings", "WatchedFolder", "Watcher"]
 
 
 class Watcher:
-    """Says of each film in the watched folders when it has settled.
+    """Reports each film in the watched folders once it has settled.
 
-    Nothing is done but in `start`, `tick` and `stop`, which one thread calls; watchdog's threads
-    only collect hints.
+    All work is done in `start`, `tick` and `stop`, which one thread calls; watchdog's threads only
+    collect hints.
 
     Args:
         folders: The folders; none lies in another.
         on_settled: Called by `tick` with each file that has settled, once for each identity it
             has; returns why it is left alone, or None. If it raises a retryable error, it is called
-            again after a growing wait. An `InputError` is logged, and that identity is done with.
-            Any other error ends the tick. It may give a future instead, whose result or error is
-            taken likewise when it is there.
+            again after a growing wait. An `InputError` is logged, and that identity is not reported
+            again. Any other error ends the tick. It may return a future instead, whose result or
+            error is treated in the same way once it is there.
         settings: How they are watched.
         clock: Seconds of a clock that runs evenly.
 
@@ -51,7 +51,7 @@ class Watcher:
 
     @property
     def caught(self) -> int:
-        """How many settled files no event had told of: events that were lost."""
+        """How many files have settled without an event: their events were lost."""
         return sum(watch.caught for watch in self._folders)
 
     @property

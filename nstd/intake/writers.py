@@ -1,10 +1,10 @@
 """Whether somebody has a file open for writing: as the kernel says, or as its events tell.
 
-A file that rests may still be open: a recorder or an upload that pauses is no finished film. The
-kernel answers with a *read lease*, which it grants only while nobody has the file open for writing;
-but it grants none on another user's file (without CAP_LEASE), and on a network mount it does not
-know. There the events tell what has happened since one listens. Where neither is known, only a
-longer rest is left.
+A file that rests may still be open: a recorder or an upload that pauses has not finished its film.
+The kernel answers with a *read lease*, which it grants only while nobody has the file open for
+writing. It grants none on another user's file (without CAP_LEASE), and on a network mount it does
+not know. There the events tell what has happened since nstd began to listen. Where neither tells,
+the file must rest longer.
 """
 
 import errno
@@ -20,8 +20,8 @@ from nstd.disks.mounts import needs_polling
 from nstd.errors import BeingWrittenError
 
 UNSURE_SECONDS = 60.0
-"""How long a file must rest of which nothing is known: programs that copy or record write whatever
-they have got every few seconds, or after some hundred kilobytes, of which a minute holds many."""
+"""How long a file must rest if nothing is known of its writers. Programs that copy or record write
+every few seconds or every few hundred kilobytes, which is many times a minute."""
 
 
 class Standing(Enum):
@@ -35,8 +35,8 @@ class Standing(Enum):
 def ask_kernel(path: Path) -> Standing:
     """What the kernel says of a file on a disk of this machine; UNKNOWN where it says nothing.
 
-    It is an answer of one moment. Whoever opens the file in that moment waits until it is over,
-    some microseconds.
+    The answer holds for one moment. Whoever opens the file in that moment waits for some
+    microseconds.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -44,7 +44,7 @@ def ask_kernel(path: Path) -> Standing:
         # EAGAIN: somebody holds a lease for writing (Samba does, for a client that writes).
         return Standing.OPEN if error.errno == errno.EAGAIN else Standing.UNKNOWN
     try:
-        # To a pipe or a device a lease means something else, or nothing.
+        # A lease on a pipe or a device means something else, or nothing.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return Standing.UNKNOWN
         return _ask_for_lease(descriptor)
@@ -53,8 +53,8 @@ def ask_kernel(path: Path) -> Standing:
 
 
 def _ask_for_lease(descriptor: int) -> Standing:
-    # Who opens the file for writing while the lease is held has the kernel send a signal to this
-    # process. The usual one, SIGIO, would end it; SIGURG is ignored unless somebody asks for it.
+    # If somebody opens the file for writing while the lease is held, the kernel sends a signal to
+    # this process. The usual one, SIGIO, would end it; SIGURG is ignored by default.
     fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
@@ -65,10 +65,10 @@ def _ask_for_lease(descriptor: int) -> Standing:
 
 
 def standing_of(path: Path) -> Standing:
-    """What the kernel says of a file wherever it is.
+    """What the kernel says of a file on any file system.
 
     Network file systems refuse leases as if somebody wrote, and know nothing of writers on other
-    machines: of theirs it says nothing.
+    machines: of files on them nothing is known.
     """
     return Standing.UNKNOWN if needs_polling(path) else ask_kernel(path)
 
@@ -76,7 +76,7 @@ def standing_of(path: Path) -> Standing:
 def require_closed(path: Path) -> None:
     """Refuse a file that somebody is writing to; where that is unknown, it passes.
 
-    Of a link that a person has named, what it leads to counts.
+    If a person has named a link, its target is what counts.
 
     Raises:
         BeingWrittenError: The kernel says that somebody has it open for writing.
@@ -90,10 +90,10 @@ class _Heard:
     """What events have told of the file at one path.
 
     Attributes:
-        created: Whether it has come to be under this name since one listens.
+        created: Whether it appeared under this name since nstd began to listen.
         handles: How often it was opened, less how often it was closed.
-        closed: Whether one that could write has closed it.
-        written: Whether it was written to since then.
+        closed: Whether somebody who could write to it has closed it.
+        written: Whether it was written to and not closed by a writer since.
     """
 
     created: bool = False
@@ -105,8 +105,8 @@ class _Heard:
     def standing(self) -> Standing:
         if self.written:
             return Standing.OPEN
-        # What was moved or linked here was created, and never closed: it may be open from before.
-        # Handles left over may be those of readers.
+        # A file that was moved or linked here has no event of being closed: it may be open since
+        # before. Handles left over may be those of readers.
         known = self.created and self.closed and self.handles <= 0
         return Standing.CLOSED if known else Standing.UNKNOWN
 
@@ -114,8 +114,8 @@ class _Heard:
 class Handles:
     """Follows who opens and closes files, by the kernel's events in their order.
 
-    Equal events in a row may be merged, so that a count may be too low or too high; never does that
-    hide that a file was written to, and not closed since.
+    The kernel may merge equal events in a row, so a count may be too low or too high. That never
+    hides that a file was written to and not closed since.
     """
 
     def __init__(self) -> None:
@@ -127,11 +127,11 @@ class Handles:
         return Standing.UNKNOWN if seen is None else seen.standing
 
     def created(self, path: Path) -> None:
-        """A file has come to be at this path: made, linked or moved from where nobody listens."""
+        """A file appeared at this path: made, linked, or moved from a folder without events."""
         self._seen[path] = _Heard(created=True)
 
     def opened(self, path: Path) -> None:
-        """It was opened, for whatever."""
+        """It was opened, for reading or writing."""
         self._at(path).handles += 1
 
     def modified(self, path: Path) -> None:
@@ -151,7 +151,7 @@ class Handles:
             seen.closed, seen.written = True, False
 
     def moved(self, source: Path, target: Path) -> None:
-        """It was renamed; what was at `target` is no more."""
+        """It was renamed; what was at `target` is gone."""
         self.gone(target)
         if (seen := self._seen.pop(source, None)) is not None:
             self._seen[target] = seen
@@ -161,7 +161,7 @@ class Handles:
         self._seen.pop(path, None)
 
     def forget(self) -> None:
-        """Events were lost: what was known is not any more."""
+        """Events were lost: nothing is known any more."""
         self._seen.clear()
 
     def _at(self, path: Path) -> _Heard:
@@ -173,7 +173,7 @@ def why_it_waits(told: Standing, standing: Standing, unsure_seconds: float) -> s
 
     Args:
         told: What its events tell of its writers.
-        standing: What is known of them all in all.
+        standing: What is known of its writers, from events and kernel together.
         unsure_seconds: How long it must rest where nothing is known.
     """
     if standing is Standing.UNKNOWN:
