@@ -32,6 +32,7 @@ class PaintedStream:
             is first looked at and when it is written.
         span: First time stamp and end (exclusive) of the part of the film that is meant, in
             `info.time_base`; None for the whole film.
+        end: When the last frame ends; None for the end of that part, or of the film.
 
     Attributes:
         whole: As above.
@@ -43,7 +44,9 @@ class PaintedStream:
         colors: What the segments state, once it is added to the output.
     """
 
-    def __init__(self, whole: Assembly, span: Span | None = None) -> None:
+    def __init__(
+        self, whole: Assembly, span: Span | None = None, *, end: int | None = None
+    ) -> None:
         self.whole, self.span = whole, span
         self.info, self.settings = whole.info, whole.settings
         self.stamps: list[int] = []
@@ -55,8 +58,8 @@ class PaintedStream:
         if not self.stamps:
             raise VerificationError("There is no segment to join")
         shown = sorted(self.stamps)
-        stated = span[1] if span else self.info.start + self.info.duration
-        self.end = max(stated, shown[-1] + 1)
+        whole_end = span[1] if span else self.info.start + self.info.duration
+        self.end = max(whole_end if end is None else end, shown[-1] + 1)
         ends = [*shown[1:], self.end]
         self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
         self._decode_at = decoding_times(self.stamps)

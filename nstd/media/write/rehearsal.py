@@ -78,7 +78,7 @@ def _tried(
         # second of so many.
         frame = max(1, round(1 / stated_rate(info) / info.time_base))
         whole = Assembly(segments=[gray], info=info, settings=settings, alive=alive)
-        picture = PaintedStream(whole, (info.start, info.start + frame))
+        picture = PaintedStream(whole, end=info.start + frame)
         while found := _culprit(source, picture, keeping):
             keeping = keeping.without(*found)
         return _as_read_back(source, picture, keeping)
