@@ -37,7 +37,7 @@ from nstd.painting.plan import ExecutionPlan, differences
 from nstd.style.device import prepare, use_threads
 from nstd.style.devices import DeviceInfo, choose_devices
 from nstd.style.optimize import Painter
-from nstd.style.recipe import StyleRecipe
+from nstd.style.recipe import INDEPENDENT, StyleRecipe
 from nstd.style.targets import MemoryStore
 from nstd.submit.frozen import restore_frozen
 from nstd.submit.output import OutputSpec
@@ -169,6 +169,9 @@ class Worker:
 
     def _film(self, job: Job) -> Film:
         recipe = StyleRecipe.from_json(job.request.recipe)
+        output = OutputSpec.from_json(job.request.output)
+        if output.copy:
+            recipe = replace(recipe, styles=(), temporal=INDEPENDENT)
         work = self._work_dir / str(job.id)
         plan, job = self._plan(job, work)
         return Film(
@@ -176,7 +179,7 @@ class Worker:
             store=self._store,
             work=work,
             plan=plan,
-            output=encoded_by(OutputSpec.from_json(job.request.output), plan.encoder),
+            output=encoded_by(output, plan.encoder),
             painter=self._ready_painter(job, recipe, plan),
             observer=LeaseKeeper(self._observer, self._store, job),
             estimator=build_estimator(recipe, plan, self._torch_device, self._settings.cache_dir),
