@@ -76,14 +76,14 @@ def overview_text(found: Overview, config: Config) -> str:
     lines += _section("Running" if found.working else "Left by a process that ended", found.running)
     lines += [f"  {_running_line(one)}" for one in found.running]
     lines += _section("Held", found.held)
-    lines += [f"  {_held_line(job, found.now)}" for job in found.held[:MOST_HELD]]
-    if len(found.held) > MOST_HELD:
-        lines.append(f"  and {len(found.held) - MOST_HELD} more: nstd jobs --state queued")
+    lines += [f"  {_held_line(job, found.now)}" for job in found.held]
+    if found.held_count > len(found.held):
+        more = found.held_count - len(found.held)
+        lines.append(f"  and {more} more: nstd jobs --state queued")
     lines += _section("Worth knowing", found.noted)
     lines += [f"  {_noted_line(job)}" for job in found.noted]
     lines += unpainted_lines(found.daemon or {})
-    waits = found.counts[JobState.QUEUED] - len(found.held)
-    if not found.working and (waits or found.running):
+    if not found.working and (found.waiting or found.running):
         lines.append("What waits is painted by `nstd run` or `nstd batch`")
     if found.counts[JobState.FAILED]:
         lines.append(

@@ -10,6 +10,7 @@ import typer
 
 from nstd.cli import completion
 from nstd.cli.listing import (
+    MOST_HELD,
     added_data,
     answer_data,
     job_data,
@@ -178,7 +179,7 @@ def status_command(common: Telling) -> None:
     That is the queue of `nstd run` and `nstd batch`; `nstd stylize` tells by itself how far it is.
     """
     settings = queue_of(common)
-    found = control.overview(settings)
+    found = control.overview(settings, None if common.json else MOST_HELD)
     if common.json:
         print_data(overview_data(found, settings))
     else:
@@ -198,12 +199,21 @@ def jobs_command(
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="At most so many of them.")
     ] = 50,
+    before: Annotated[
+        int | None,
+        typer.Option(
+            "--before",
+            metavar="NUMBER",
+            min=1,
+            help="Only jobs with smaller numbers: those after the last one of a list.",
+        ),
+    ] = None,
     *,
     common: Telling,
 ) -> None:
     """List jobs, the newest first: the queue of `nstd run` and `nstd batch`."""
     settings = queue_of(common)
-    found = control.list_jobs(settings, state or None, limit)
+    found = control.list_jobs(settings, state or None, limit, before=before)
     if common.json:
         print_data([job_data(job) for job in found])
     elif found:

@@ -19,28 +19,23 @@ more than time synchronization corrects at once."""
 
 # A wait that was noted in the future was reckoned by a clock that has been set back since: it
 # might last for years.
-_STARTABLE = """
-    FROM jobs
-    WHERE (:job_id IS NULL OR id = :job_id)
-      AND (
-        (state = 'publishing' AND lease_until = 0)
-        OR (state = 'queued' AND NOT paused
-            AND (not_before <= :now OR updated > :now + :slack)
-            AND NOT EXISTS (
-                SELECT 1 FROM json_each(:reserved)
-                WHERE value ->> 0 = plan ->> 'device' AND value ->> 1 = plan ->> 'processor'))
-      )
-"""
+_STARTABLE = (
+    "FROM jobs WHERE state = 'publishing' AND lease_until = 0",
+    """
+    FROM jobs WHERE state = 'queued' AND NOT paused
+        AND (not_before <= :now OR updated > :now + :slack)
+        AND NOT EXISTS (
+            SELECT 1 FROM json_each(:reserved)
+            WHERE value ->> 0 = plan ->> 'device' AND value ->> 1 = plan ->> 'processor')
+    """,
+)
+"""What is to be finished comes before what is to be painted."""
+
+_ASKED = "AND (:job_id IS NULL OR id = :job_id)"
 
 # A film that was started twice and more without a painted frame may be one that no worker survives:
 # the others come first.
-_NEXT = f"""
-    SELECT * {_STARTABLE}
-    ORDER BY state = 'publishing' DESC, priority DESC, attempts > 1, id
-    LIMIT 1
-"""
-
-_HOPELESS = f"SELECT * {_STARTABLE} AND attempts >= :max_attempts"
+_NEXT = "ORDER BY priority DESC, attempts > 1, id LIMIT 1"
 
 _TAKE = """
     UPDATE jobs SET
@@ -97,10 +92,15 @@ def take(connection: sqlite3.Connection, claim: Claim) -> sqlite3.Row | None:
         "max_attempts": claim.max_attempts,
         "reserved": json.dumps([list(kind) for kind in claim.reserved]),
     }
-    for row in connection.execute(_HOPELESS, values).fetchall():
-        _give_up(connection, row, claim.now)
-    row = connection.execute(_NEXT, values).fetchone()
-    return None if row is None else _take(connection, row, claim)
+    for startable in _STARTABLE:
+        hopeless = f"SELECT * {startable} {_ASKED} AND attempts >= :max_attempts"
+        for row in connection.execute(hopeless, values).fetchall():
+            _give_up(connection, row, claim.now)
+    for startable in _STARTABLE:
+        row = connection.execute(f"SELECT * {startable} {_ASKED} {_NEXT}", values).fetchone()
+        if row is not None:
+            return _take(connection, row, claim)
+    return None
 
 
 def _give_up(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from nstd.files import Json
 from nstd.ledger import queueing, segment_rows
@@ -12,6 +12,14 @@ from nstd.ledger.database import Database
 from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobState, Painted, Segment, Shot
 from nstd.ledger.rows import event_of, file_values, job_of, no_such_job, to_text
 from nstd.ledger.segment_rows import segment_of, shot_of
+
+_HELD = """
+    WHERE state = 'queued' AND (paused OR not_before > 0) AND (paused OR not_before > :now)
+"""
+"""The first condition is the index's."""
+
+_NO_NUMBER = 1 << 62
+"""Greater than that of any job."""
 
 
 class Lookups:
@@ -62,26 +70,97 @@ class Lookups:
         found = self._database.read(queueing.LATEST, queueing.key_values(key))
         return job_of(found[0]) if found else None
 
-    def jobs(self, states: Iterable[JobState] | None = None, limit: int | None = None) -> list[Job]:
-        """Jobs in any of these states (None: all), the newest first, at most `limit`."""
-        found = self._database.read(
-            "SELECT * FROM jobs"
-            " WHERE :states IS NULL OR state IN (SELECT value FROM json_each(:states))"
-            " ORDER BY id DESC LIMIT :limit",
-            {
-                "states": None if states is None else json.dumps(list(states)),
-                "limit": -1 if limit is None else limit,
-            },
+    def jobs(
+        self,
+        states: Iterable[JobState] | None = None,
+        limit: int | None = None,
+        *,
+        before: int | None = None,
+    ) -> list[Job]:
+        """Jobs in any of these states (None: all), the newest first.
+
+        Args:
+            states: The states.
+            limit: So many at most; None: all.
+            before: Only those with smaller numbers: so the next page begins where this one ends.
+        """
+        chosen = "" if states is None else "state IN (SELECT value FROM json_each(:states)) AND"
+        return self._jobs(
+            f"WHERE {chosen} id < :before ORDER BY id DESC LIMIT :limit",
+            states=None if states is None else json.dumps(list(states)),
+            limit=-1 if limit is None else limit,
+            before=_NO_NUMBER if before is None else before,
         )
-        return [job_of(row) for row in found]
 
     def jobs_of(self, numbers: Iterable[int]) -> list[Job]:
         """Those of the jobs with these numbers that there are, the oldest first."""
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(:numbers)) ORDER BY id",
-            {"numbers": json.dumps(list(numbers))},
+        return self._jobs(
+            "WHERE id IN (SELECT value FROM json_each(:numbers)) ORDER BY id",
+            numbers=json.dumps(list(numbers)),
         )
-        return [job_of(row) for row in found]
+
+    def held(self, now: float, limit: int | None = None) -> list[Job]:
+        """Jobs that wait for something other than their turn, the oldest first.
+
+        Args:
+            now: The time, in seconds since the epoch.
+            limit: So many at most; None: all.
+        """
+        limit = -1 if limit is None else limit
+        return self._jobs(f"{_HELD} ORDER BY id LIMIT :limit", now=now, limit=limit)
+
+    def count_held(self, now: float) -> int:
+        """How many jobs wait for something other than their turn."""
+        counted = f"SELECT count(*) FROM jobs {_HELD}"  # noqa: S608 - ours
+        ((number,),) = self._database.read(counted, {"now": now})
+        return int(number)
+
+    def unsettled(self) -> list[Job]:
+        """The jobs that are done but for something that waits, the oldest first."""
+        return self._jobs("WHERE state = 'done' AND hold_reason IS NOT NULL ORDER BY id")
+
+    def jobs_for_target(self, target: bytes) -> list[Job]:
+        """The jobs whose output goes, or went, to this path, the newest first."""
+        return self._jobs("WHERE target = :target ORDER BY id DESC", target=target)
+
+    def noted_jobs(self, since: float, limit: int) -> list[Job]:
+        """Jobs with a note that wait, run, or have changed since then, the newest first."""
+        return self._jobs(
+            "WHERE note != '' AND (updated >= :since"
+            " OR state IN ('queued', 'running', 'publishing')) ORDER BY id DESC LIMIT :limit",
+            since=since,
+            limit=limit,
+        )
+
+    def jobs_of_film(self, key: JobKey) -> list[Job]:
+        """The newest job of each recipe for the film of `key`: same folder, path and content."""
+        found = self._jobs(
+            "WHERE folder = :folder AND relative = :relative AND fingerprint = :fingerprint"
+            " ORDER BY id",
+            folder=key.folder,
+            relative=key.relative,
+            fingerprint=key.fingerprint,
+        )
+        return list({job.request.key: job for job in found}.values())
+
+    def jobs_of_content(self, fingerprint: str) -> list[Job]:
+        """The jobs that have painted this content, wherever it lay, the newest first."""
+        return self._jobs(
+            "WHERE fingerprint = :fingerprint AND state = 'done' ORDER BY id DESC",
+            fingerprint=fingerprint,
+        )
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each of the states."""
+        found = self._database.read("SELECT state, count(*) AS number FROM jobs GROUP BY state")
+        numbers = {row["state"]: row["number"] for row in found}
+        return {state: numbers.get(state, 0) for state in JobState}
+
+    def _jobs(self, which: str, **values: Any) -> list[Job]:
+        """The jobs that a condition tells; numbers are sorted and cut, not whole rows."""
+        sql = f"SELECT * FROM jobs WHERE id IN (SELECT id FROM jobs {which})"  # noqa: S608 - ours
+        order = which.partition(" ORDER BY ")[2].partition(" LIMIT ")[0]
+        return [job_of(row) for row in self._database.read(f"{sql} ORDER BY {order}", values)]
 
     def last_place(self, name: str, folder: str) -> Json | None:
         """What the newest job that had this folder has noted of it.
@@ -98,53 +177,6 @@ class Lookups:
         )
         return json.loads(found[0]["place"]) if found else None
 
-    def unsettled(self) -> list[Job]:
-        """The jobs that are done but for something that waits, the oldest first."""
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE state = 'done' AND hold_reason IS NOT NULL ORDER BY id"
-        )
-        return [job_of(row) for row in found]
-
-    def jobs_for_target(self, target: bytes) -> list[Job]:
-        """The jobs whose output goes, or went, to this path, the newest first."""
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE target = :target ORDER BY id DESC", {"target": target}
-        )
-        return [job_of(row) for row in found]
-
-    def noted_jobs(self, since: float, limit: int) -> list[Job]:
-        """Jobs with a note that wait, run, or have changed since then, the newest first."""
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE note != '' AND (updated >= :since"
-            " OR state IN ('queued', 'running', 'publishing')) ORDER BY id DESC LIMIT :limit",
-            {"since": since, "limit": limit},
-        )
-        return [job_of(row) for row in found]
-
-    def jobs_of_film(self, key: JobKey) -> list[Job]:
-        """The newest job of each recipe for the film of `key`: same folder, path and content."""
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE folder = :folder AND relative = :relative"
-            " AND fingerprint = :fingerprint ORDER BY id",
-            {"folder": key.folder, "relative": key.relative, "fingerprint": key.fingerprint},
-        )
-        return list({job.request.key: job for job in map(job_of, found)}.values())
-
-    def jobs_of_content(self, fingerprint: str) -> list[Job]:
-        """The jobs that have painted this content, wherever it lay, the newest first."""
-        found = self._database.read(
-            "SELECT * FROM jobs WHERE fingerprint = :fingerprint AND state = 'done'"
-            " ORDER BY id DESC",
-            {"fingerprint": fingerprint},
-        )
-        return [job_of(row) for row in found]
-
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each of the states."""
-        found = self._database.read("SELECT state, count(*) AS number FROM jobs GROUP BY state")
-        numbers = {row["state"]: row["number"] for row in found}
-        return {state: numbers.get(state, 0) for state in JobState}
-
     # --- one job -----------------------------------------------------------------------------
 
     def events(self, job_id: int) -> list[Event]:
@@ -156,16 +188,13 @@ class Lookups:
 
     def segments(self, job_id: int) -> list[Segment]:
         """The job's segments in their order."""
-        found = self._database.read(
-            "SELECT * FROM segments WHERE job_id = :id ORDER BY number", {"id": job_id}
-        )
+        found = self._database.read(f"{segment_rows.SEGMENTS} ORDER BY number", {"id": job_id})
         return [segment_of(row) for row in found]
 
     def segment(self, job_id: int, number: int) -> Segment | None:
         """One of the job's segments, or None where there is no such one yet."""
         found = self._database.read(
-            "SELECT * FROM segments WHERE job_id = :id AND number = :number",
-            {"id": job_id, "number": number},
+            f"{segment_rows.SEGMENTS} AND number = :number", {"id": job_id, "number": number}
         )
         return segment_of(found[0]) if found else None
 

@@ -244,6 +244,23 @@ _SHOTS = (
 bytes, where each had a copy of its shot's palette, of 17 KB. What a shot holds stays JSON, the
 number too: SQLite's own reading of decimals may be off in the last bit."""
 
+_BY_QUESTION = (
+    "DROP INDEX jobs_by_turn",
+    "CREATE INDEX jobs_by_turn ON jobs (state, priority DESC, attempts > 1, id)",
+    "CREATE INDEX jobs_by_state ON jobs (state, id)",
+    "CREATE INDEX jobs_by_attempts ON jobs (state, attempts)",
+    "CREATE INDEX jobs_by_source ON jobs (source)",
+    """
+    CREATE INDEX jobs_that_wait ON jobs (id, paused, not_before)
+    WHERE state = 'queued' AND (paused OR not_before > 0)
+    """,
+    "CREATE INDEX jobs_unsettled ON jobs (id) WHERE state = 'done' AND hold_reason IS NOT NULL",
+    "CREATE INDEX jobs_noted ON jobs (id, updated, state) WHERE note != ''",
+    "CREATE INDEX segments_by_need ON segments (job_id, depends_on)",
+)
+"""So that no question that is asked often looks at each job. The last is for SQLite itself: when a
+segment is removed it looks whether another one depends on it."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
@@ -256,6 +273,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _BY_PLACE,
     _REPORT,
     _SHOTS,
+    _BY_QUESTION,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

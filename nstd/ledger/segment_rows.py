@@ -120,21 +120,20 @@ def forget_shots(connection: sqlite3.Connection, job_id: int) -> None:
     connection.execute("DELETE FROM shots WHERE job_id = ?", (job_id,))
 
 
+SEGMENTS = """
+    SELECT number, first, last, depends_on, path, digest, shot, frames, first_pts, end_pts, damaged
+    FROM segments WHERE job_id = :id
+"""
+"""The columns as `segment_of` takes them."""
+
+
 def segment_of(row: sqlite3.Row) -> Segment:
-    """The segment a row of `segments` holds."""
+    """The segment a row of `SEGMENTS` holds."""
+    number, first, last, depends_on, path, digest, shot, frames, first_pts, end_pts, damaged = row
     carried = None
-    if None not in (row["shot"], row["first_pts"], row["end_pts"]):
-        frames = tuple(json.loads(row["frames"]))
-        carried = Carried(row["shot"], frames, row["first_pts"], row["end_pts"], row["damaged"])
-    return Segment(
-        index=row["number"],
-        first=row["first"],
-        last=row["last"],
-        depends_on=row["depends_on"],
-        path=row["path"],
-        digest=row["digest"],
-        carried=carried,
-    )
+    if None not in (shot, first_pts, end_pts):
+        carried = Carried(shot, tuple(json.loads(frames)), first_pts, end_pts, damaged)
+    return Segment(number, first, last, depends_on, path, digest, carried)
 
 
 def shot_of(row: sqlite3.Row) -> Shot:

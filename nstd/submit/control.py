@@ -56,7 +56,9 @@ class Overview:
         counts: Jobs by state.
         running: The jobs that workers hold, or held when their process ended.
         held: The jobs that wait for something other than their turn, and those that are done but
-            for something that waits.
+            for something that waits; the first of them, where only so many are asked for.
+        held_count: How many of them there are.
+        waiting: How many jobs wait for their turn alone.
         daemon: What the daemon has reported of itself: its process, events lost, problems and
             workers; None where none runs.
         noted: The newest of the jobs that something is worth knowing of, if they wait, run or
@@ -68,6 +70,8 @@ class Overview:
     counts: dict[JobState, int]
     running: list[Running]
     held: list[Job]
+    held_count: int = 0
+    waiting: int = 0
     daemon: Json | None = None
     noted: list[Job] = field(default_factory=list)
 
@@ -148,8 +152,13 @@ def is_worked_on(config: Config) -> bool:
     return False
 
 
-def overview(config: Config) -> Overview:
-    """The queue as it is now; makes no ledger where there is none."""
+def overview(config: Config, most_held: int | None = None) -> Overview:
+    """The queue as it is now; makes no ledger where there is none.
+
+    Args:
+        config: For the ledger.
+        most_held: Of the held jobs only so many are told; None: all.
+    """
     working, now = is_worked_on(config), time.time()
     if not _ledger_path(config).exists():
         return Overview(working, now, dict.fromkeys(JobState, 0), [], [])
@@ -158,19 +167,32 @@ def overview(config: Config) -> Overview:
             Running(job, seconds_left(job, store.events(job.id), now))
             for job in reversed(store.jobs({JobState.RUNNING, JobState.PUBLISHING}))
         ]
-        held = [job for job in reversed(store.jobs({JobState.QUEUED})) if is_held(job, now)]
-        held += store.unsettled()
-        daemon = _report(store) if working else None
-        noted = store.noted_jobs(now - NOTED_SECONDS, MOST_NOTED)
-        return Overview(working, now, store.counts(), running, held, daemon, noted)
+        unsettled, waiting_on, counts = store.unsettled(), store.count_held(now), store.counts()
+        return Overview(
+            working=working,
+            now=now,
+            counts=counts,
+            running=running,
+            held=[*store.held(now, most_held), *unsettled][:most_held],
+            held_count=waiting_on + len(unsettled),
+            waiting=counts[JobState.QUEUED] - waiting_on,
+            daemon=_report(store) if working else None,
+            noted=store.noted_jobs(now - NOTED_SECONDS, MOST_NOTED),
+        )
 
 
-def list_jobs(config: Config, states: Iterable[JobState] | None, limit: int | None) -> list[Job]:
-    """Jobs in any of these states (None: all), the newest first, at most `limit`."""
+def list_jobs(
+    config: Config,
+    states: Iterable[JobState] | None = None,
+    limit: int | None = None,
+    *,
+    before: int | None = None,
+) -> list[Job]:
+    """Jobs, the newest first; the arguments are those of `JobStore.jobs`."""
     if not _ledger_path(config).exists():
         return []
     with open_ledger(config) as store:
-        return store.jobs(states, limit)
+        return store.jobs(states, limit, before=before)
 
 
 def details(config: Config, number: int) -> Details:

@@ -107,6 +107,23 @@ def test_status_says_when_nobody_works_and_fits_on_a_screen(run: Run, store: Job
     assert len(out.splitlines()) < 24
 
 
+def test_status_does_not_take_what_is_done_and_waits_for_a_disk_for_a_job_that_waits(
+    run: Run, store: JobStore
+) -> None:
+    done = store.done(store.publishing(start(store, put(store))))
+    store.remark(done, "Its original stays until a disk is back")
+    _, out, _ = run("status")
+    assert "Its original stays" in out
+    assert "What waits is painted by" not in out
+
+
+def test_jobs_are_listed_page_by_page(run: Run, store: JobStore) -> None:
+    for number in range(5):
+        put(store, b"%d.mp4" % number)
+    pages = [run("jobs", "--json", "-n", "2", *more)[1] for more in ((), ("--before", "4"))]
+    assert [[job["job"] for job in json.loads(page)] for page in pages] == [[5, 4], [3, 2]]
+
+
 def test_jobs_are_a_line_each_the_newest_first_and_never_cut_in_a_pipe(
     run: Run, store: JobStore
 ) -> None:

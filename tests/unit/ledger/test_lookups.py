@@ -9,7 +9,7 @@ import pytest
 from nstd.errors import LedgerError
 from nstd.ledger.job import FileIdentity, JobRequest, JobState
 from nstd.ledger.store import JobStore
-from tests.unit.ledger.conftest import in_state
+from tests.unit.ledger.conftest import Clock, claim, in_state
 
 Film = Callable[..., JobRequest]
 IDENTITY = FileIdentity(1, 2, 3, 4, 5)
@@ -107,3 +107,30 @@ def test_a_file_of_any_time_is_known_again(store: JobStore, mtime_ns: int) -> No
     assert store.known_fingerprint(b"/in", b"a.mp4", identity) == "c0ffee"
     later = replace(identity, mtime_ns=mtime_ns + 1)
     assert store.known_fingerprint(b"/in", b"a.mp4", later) is None
+
+
+def test_jobs_come_in_pages(store: JobStore, film: Film) -> None:
+    ids = [store.enqueue(film(b"%d" % number))[0].id for number in range(7)]
+    store.fail(claim(store, job_id=ids[2]), "It is no film")
+    page, pages = store.jobs(limit=3), list[list[int]]()
+    while page:
+        pages.append([job.id for job in page])
+        page = store.jobs(limit=3, before=page[-1].id)
+    assert pages == [[7, 6, 5], [4, 3, 2], [1]]
+    waiting = [job.id for job in store.jobs({JobState.QUEUED}, 2, before=5)]
+    assert waiting == [4, 2]
+
+
+def test_held_are_those_that_are_paused_or_wait_for_a_time_to_come(
+    store: JobStore, film: Film, clock: Clock
+) -> None:
+    ids = [store.enqueue(film(b"%d" % number))[0].id for number in range(5)]
+    for number, until in ((ids[0], 60.0), (ids[1], -1.0)):
+        job = claim(store, job_id=number)
+        store.requeue(job, reason="Busy", not_before=clock.now + until)
+    store.pause(ids[3])
+    store.pause(claim(store, job_id=ids[4]).id)  # it runs: it is not held yet
+    now = clock.now
+    assert [job.id for job in store.held(now)] == [ids[0], ids[3]]
+    assert [job.id for job in store.held(now, 1)] == [ids[0]]
+    assert (store.count_held(now), store.count_held(now + 61)) == (2, 1)
