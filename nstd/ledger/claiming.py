@@ -1,4 +1,4 @@
-"""Taking a job: lost workers' jobs first given back, hopeless ones given up, then the next one.
+"""Claiming a job: first the jobs of lost workers are queued again and hopeless ones given up.
 
 Every function takes a connection inside a transaction of `Database`.
 """
@@ -14,11 +14,11 @@ from nstd.ledger.leases import Holder, Presence, lease_is_lost
 from nstd.ledger.rows import move, record, row_of, to_text
 
 CLOCK_SLACK = 60.0
-"""Seconds by which a row may seem to be written in the future before the clock counts as set back:
-more than time synchronization corrects at once."""
+"""If a row seems to have been written more seconds than this in the future, the clock was set back:
+time synchronization corrects less at once."""
 
-# A wait that was noted in the future was reckoned by a clock that has been set back since: it
-# might last for years.
+# A wait that was noted in the future comes from a clock that has been set back since: it might last
+# for years.
 _STARTABLE = (
     "FROM jobs WHERE state = 'publishing' AND lease_until = 0",
     """
@@ -33,8 +33,8 @@ _STARTABLE = (
 
 _ASKED = "AND (:job_id IS NULL OR id = :job_id)"
 
-# A film that was started twice and more without a painted frame may be one that no worker survives:
-# the others come first.
+# A film that was started twice or more without a painted frame may crash every worker: the others
+# come first.
 _NEXT = "ORDER BY priority DESC, attempts > 1, id LIMIT 1"
 
 _TAKE = """
@@ -111,7 +111,7 @@ def _give_up(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> No
 
 
 def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
-    """Give back the jobs of lost workers: RUNNING ones are queued, PUBLISHING ones unheld."""
+    """Give back the jobs of lost workers: RUNNING ones are queued, PUBLISHING ones are released."""
     held = connection.execute(
         "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
     ).fetchall()
@@ -133,7 +133,7 @@ def is_held(row: sqlite3.Row, now: float, presence: Callable[[Holder], Presence]
 def release_process(
     connection: sqlite3.Connection, holder: Holder, reason: str, now: float, *, counted: bool
 ) -> list[sqlite3.Row]:
-    """Give back what a process held that has ended; see `JobStore.release`."""
+    """Give back the jobs of a process that has ended; see `JobStore.release`."""
     held = connection.execute(
         "SELECT * FROM jobs WHERE state IN ('running', 'publishing') AND lease_until != 0"
         " AND pid = ? AND pid_started = ? AND boot = ?",

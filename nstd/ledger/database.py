@@ -46,10 +46,10 @@ _MEANING: dict[int, tuple[type[NstdError], str]] = {
 class Database:
     """One connection to the ledger, shared by the threads of one process behind one lock.
 
-    One connection, and not one for each thread, because SQLite has one writer at a time anyway:
-    a lock inside the process is fair and cannot time out, where connections of one process would
-    only contend in SQLite's own waiting loop. Every statement here is short. Other processes have
-    connections of their own; WAL lets them read while this one writes.
+    There is one connection and not one for each thread, because SQLite has one writer at a time
+    anyway. A lock inside the process is fair and cannot time out; several connections of one
+    process would contend in SQLite's own waiting loop. Every statement here is short. Other
+    processes have their own connections; WAL lets them read while this one writes.
     """
 
     def __init__(self, path: Path, *, busy_seconds: float) -> None:
@@ -65,7 +65,7 @@ class Database:
         self._file = _number_of(path)
 
     def require_there(self) -> None:
-        """See that the file is the one that was opened: SQLite would go on with one that is gone.
+        """Make sure that the file is the one that was opened: SQLite goes on with a deleted one.
 
         Raises:
             LedgerError: It was deleted, or another one has taken its place.
@@ -83,7 +83,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction: all of the block is committed, or nothing.
+        """A write transaction: the block is committed as a whole or not at all.
 
         Raises:
             BusyError: Another process kept the write lock for longer than `busy_seconds`.
@@ -104,7 +104,7 @@ class Database:
                     connection.execute("ROLLBACK")
 
     def read(self, sql: str, values: dict[str, Any] | None = None) -> list[sqlite3.Row]:
-        """All rows of one query, of one moment."""
+        """All rows of one query, as they were at one moment."""
         with self._lock, self._translated():
             self._refuse_fork()
             self.require_there()
@@ -133,7 +133,7 @@ class Database:
 
 
 def _number_of(path: Path) -> tuple[int, int] | None:
-    """What tells a file from any other; None where there is none."""
+    """Device and inode of a file; None where there is none."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -142,7 +142,7 @@ def _number_of(path: Path) -> tuple[int, int] | None:
 
 
 def translate(error: sqlite3.Error, path: Path) -> NstdError:
-    """The error of our tree for one of SQLite's, met while using the ledger at `path`."""
+    """The error of nstd for an error of SQLite, raised while the ledger at `path` was used."""
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
     if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE:
         # Only ENOSPC is SQLITE_FULL; a quota, and a limit on the size of files, come as this.
@@ -159,7 +159,7 @@ def translate(error: sqlite3.Error, path: Path) -> NstdError:
 
 
 def _open(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """Connect, set what the ledger's promises rest on, and migrate."""
+    """Connect, make the settings that the ledger relies on, and migrate."""
     connection = sqlite3.connect(
         path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
@@ -181,8 +181,8 @@ def _open(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
 def _use_wal(connection: sqlite3.Connection, path: Path, busy_seconds: float) -> None:
     """Switch the file to write-ahead logging, which readers do not block."""
-    # SQLite does not wait for a lock while it switches, so two processes that create the ledger
-    # at one moment would meet "database is locked" whatever the timeout.
+    # SQLite does not wait for a lock while it switches, so two processes that create the ledger at
+    # the same moment would get "database is locked" with any timeout.
     deadline = time.monotonic() + busy_seconds
     while True:
         try:

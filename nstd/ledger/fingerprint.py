@@ -33,18 +33,18 @@ def fingerprint(
     dropped: bool,
     stopping: Callable[[], bool] = lambda: False,
 ) -> str:
-    """SHA-256 of a file's content; read once as long as the file does not change.
+    """SHA-256 of a file's content; it is read once as long as the file does not change.
 
     Args:
         store: Remembers what was read.
         folder: The folder that `source` lies in, at any depth.
         source: The file.
         dropped: Others may put files into the folder: no link in it is followed.
-        stopping: Asked while it is read; true ends that.
+        stopping: Asked while the file is read; true ends the reading.
 
     Raises:
         Interrupted: `stopping` said so.
-        InputError: There is no such file, it is none, or a link that may not be followed.
+        InputError: There is no such file, or it is no file, or a link that may not be followed.
         ChangedError: It changed while it was read.
         StorageError: It cannot be read.
     """
@@ -59,7 +59,7 @@ def fingerprint_opened(
     descriptor: int,
     stopping: Callable[[], bool] = lambda: False,
 ) -> str:
-    """As `fingerprint`, of a file that is open already."""
+    """As `fingerprint`, for a file that is already open."""
     name, relative = os.fsencode(folder), os.fsencode(source.relative_to(folder))
     try:
         with readable(descriptor).open("rb") as file:
@@ -84,7 +84,7 @@ def fingerprint_all(
     dropped: bool,
     stopping: Callable[[], bool] = lambda: False,
 ) -> str:
-    """SHA-256 of the names and contents of several files; each is read once; see `fingerprint`."""
+    """SHA-256 of the names and contents of several files; each is read as by `fingerprint`."""
     digest = hashlib.sha256()
     for source in sources:
         one = fingerprint(store, folder, source, dropped=dropped, stopping=stopping)
@@ -93,7 +93,7 @@ def fingerprint_all(
 
 
 class _Stoppable:
-    """A file whose reading can be ended by another thread."""
+    """A file whose reading ends as soon as `stopping` says so."""
 
     def __init__(self, file: BufferedReader, name: Path, stopping: Callable[[], bool]) -> None:
         self._file = file

@@ -44,10 +44,11 @@ LEGAL: dict[JobState, frozenset[JobState]] = {
 }
 """The legal transitions, all of them.
 
-QUEUED waits. RUNNING is held by a worker that paints; PUBLISHING, by one that puts the finished
-film in place. DONE is final: doing it again is a new job. FAILED says why, and is tried again only
-by `retry` or `batch`; dismissed it is CANCELED, which nothing takes up by itself, and whose frames
-go. VANISHED says what is gone, and is queued again by the film that is back.
+QUEUED waits. RUNNING is held by a worker that paints, PUBLISHING by one that puts the finished film
+in place. DONE is final: painting the film again is a new job. FAILED says why, and is tried again
+only by `retry` or `batch`. A failed job that is dismissed becomes CANCELED: nothing takes it up by
+itself, and its frames are removed. VANISHED says what is gone, and is queued again when the film is
+back.
 """
 
 
@@ -59,7 +60,7 @@ def check_transition(before: JobState, after: JobState) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What a file is at one look: two equal identities are taken for the same, unchanged content.
+    """What a file is at one look; equal identities mean the same, unchanged content.
 
     Attributes:
         device: Number of the file system it is on.
@@ -89,7 +90,7 @@ class FileIdentity:
         return mine == (other.device, other.inode, other.size, other.mtime_ns)
 
     def same_version(self, other: "FileIdentity") -> bool:
-        """As `same_content`, but for the file system, whose number may change with each mount."""
+        """As `same_content`, but without the file system, whose number may change at each mount."""
         return self.same_content(replace(other, device=self.device))
 
 
@@ -122,9 +123,9 @@ class JobRequest:
         recipe: The style recipe, as JSON.
         output: How to encode and publish it (codec, container, frames, originals…), as JSON.
         priority: Higher is sooner.
-        note: What is worth knowing of it, as a sentence; empty for nothing.
+        note: What is worth knowing about it, as a sentence; empty for nothing.
         found: What was found around the film when it was queued, such as its folders' disks, as
-            JSON; None in ledgers from before. It is no part of what is asked for.
+            JSON; None in older ledgers. It is not part of what is asked for.
     """
 
     key: JobKey
@@ -150,23 +151,23 @@ class Job:
         state: Where it stands.
         attempts: Starts since the last painted frame.
         created: Seconds since the epoch.
-        updated: Likewise.
+        updated: Time of the last change, in seconds since the epoch.
         not_before: It is not started before this time; 0 for at once.
         hold_reason: Why it waits, in words, or None.
         plan: The execution plan it was begun with, as JSON, or None before its first start.
         worker: Who holds it, or None.
         pid: Process that holds it, or None.
         token: Fencing token: it grows whenever the job changes hands.
-        lease_until: When that claim runs out.
+        lease_until: When the holder's claim runs out.
         paused: Not to be started until it is resumed; a worker that holds it stops.
         error: The sentence it failed or vanished with, or None.
-        kind: Which error that was, or the one it waits for: `NstdError.kind`; or None.
+        kind: `NstdError.kind` of that error, or of the one it waits for; or None.
         frames_done: Frames painted so far.
         frames_total: An estimate; 0 where unknown.
         part: The finished file that was about to replace the target, once it is PUBLISHING; it
             tells whether the file at the target is this one.
         report: What was found out about the film before and while it was painted, for people and
-            programs: by whom it is read, what of it is kept; see `JobStore.report`.
+            programs: which library reads it, what of it is kept; see `JobStore.report`.
     """
 
     id: int

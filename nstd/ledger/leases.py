@@ -18,13 +18,13 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process, told apart from any other that had or will have its number.
+    """A process, distinguished from others that had or will have the same number.
 
     Attributes:
         pid: Its number.
-        started: When it started, in clock ticks since the machine did: numbers are given again.
-        boot: Boot of the machine and process-number namespace that the number is valid in; two
-            containers on one machine see different processes under the same number.
+        started: When it started, in clock ticks since the machine started; numbers are reused.
+        boot: The machine's boot and the namespace of process numbers in which the number is valid;
+            two containers on one machine see different processes under the same number.
     """
 
     pid: int
@@ -33,7 +33,7 @@ class Holder:
 
 
 def this_process() -> Holder:
-    """The holder this process is.
+    """This process as a holder.
 
     Raises:
         StorageError: `/proc` cannot be read.
@@ -42,7 +42,7 @@ def this_process() -> Holder:
 
 
 def process(pid: int) -> Holder:
-    """The holder that a process of this one's namespace is, such as a child that runs.
+    """Another process as a holder, in the namespace of this one, such as a running child.
 
     Raises:
         NstdError: `/proc` cannot be read, or there is no such process.
@@ -62,7 +62,7 @@ def process(pid: int) -> Holder:
 def presence(holder: Holder, observer: Holder) -> Presence:
     """Whether `holder` still lives, as far as `observer`, this process, can see.
 
-    Unknown for a process of another boot or another namespace: only its lease's end tells.
+    It is unknown for a process of another boot or namespace: only the end of its lease tells.
     """
     if holder.boot != observer.boot:
         return Presence.UNKNOWN
@@ -78,12 +78,12 @@ def presence(holder: Holder, observer: Holder) -> Presence:
 def lease_is_lost(now: float, until: float, seconds: float, seen: Presence) -> bool:
     """Whether a claim no longer counts.
 
-    A lease that seems to have been granted in the future shows that the clock was set back. Its
-    end may be hours away, so it counts only while its holder is seen to live.
+    If a lease seems to have been granted in the future, the clock was set back. Its end may be
+    hours away, so it counts only while its holder is seen alive.
 
     Args:
         now: The time, in seconds since the epoch.
-        until: When the lease ends, likewise.
+        until: When the lease ends, in seconds since the epoch.
         seconds: How long it was granted for.
         seen: What is known of its holder.
     """
@@ -94,7 +94,7 @@ def lease_is_lost(now: float, until: float, seconds: float, seen: Presence) -> b
 
 def _started(stat: Path) -> int:
     """Start of a process, from its `/proc/<pid>/stat`; a zombie counts as gone."""
-    # The second field is the program's name in parentheses, which may itself hold anything.
+    # The second field is the program's name in parentheses, which may contain any character.
     fields = stat.read_bytes().rpartition(b")")[2].split()
     if fields[0] in {b"Z", b"X"}:
         raise ProcessLookupError

@@ -1,4 +1,4 @@
-"""What can be asked of the ledger: each question is one query, of one moment."""
+"""What can be asked of the ledger; each answer is one query, as of one moment."""
 
 import json
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _NO_NUMBER = 1 << 62
 
 
 class Lookups:
-    """The half of a `JobStore` that changes nothing.
+    """The part of a `JobStore` that only reads.
 
     Args:
         path: The ledger's file.
@@ -45,7 +45,7 @@ class Lookups:
         self.close()
 
     def require_there(self) -> None:
-        """See that the ledger's file is there: what is written to one that is gone is lost.
+        """Make sure that the ledger's file is there: what is written to a deleted one is lost.
 
         Raises:
             LedgerError: It was deleted, or another one has taken its place.
@@ -93,7 +93,7 @@ class Lookups:
         )
 
     def jobs_of(self, numbers: Iterable[int]) -> list[Job]:
-        """Those of the jobs with these numbers that there are, the oldest first."""
+        """The jobs with these numbers, the oldest first; numbers without a job are passed over."""
         return self._jobs(
             "WHERE id IN (SELECT value FROM json_each(:numbers)) ORDER BY id",
             numbers=json.dumps(list(numbers)),
@@ -116,7 +116,7 @@ class Lookups:
         return int(number)
 
     def unsettled(self) -> list[Job]:
-        """The jobs that are done but for something that waits, the oldest first."""
+        """The jobs that are done except for something that waits, the oldest first."""
         return self._jobs("WHERE state = 'done' AND hold_reason IS NOT NULL ORDER BY id")
 
     def jobs_for_target(self, target: bytes) -> list[Job]:
@@ -124,7 +124,7 @@ class Lookups:
         return self._jobs("WHERE target = :target ORDER BY id DESC", target=target)
 
     def noted_jobs(self, since: float, limit: int) -> list[Job]:
-        """Jobs with a note that wait, run, or have changed since then, the newest first."""
+        """Jobs with a note that wait or run, or have changed since then; the newest first."""
         return self._jobs(
             "WHERE note != '' AND (updated >= :since"
             " OR state IN ('queued', 'running', 'publishing')) ORDER BY id DESC LIMIT :limit",
@@ -163,7 +163,7 @@ class Lookups:
         return [job_of(row) for row in self._database.read(f"{sql} ORDER BY {order}", values)]
 
     def last_place(self, name: str, folder: str) -> Json | None:
-        """What the newest job that had this folder has noted of it.
+        """What the newest job with this folder noted about it.
 
         Args:
             name: What it is to the job: "source", "output" or "originals".
@@ -206,7 +206,8 @@ class Lookups:
     def shot(self, job_id: int, first: int) -> Shot | None:
         """What holds for a shot, by its first frame; None where no segment of it is closed yet.
 
-        None too for a shot that has ended, and for one that another version has noted otherwise.
+        It is also None for a shot that has ended, and for one noted by another version in another
+        form.
         """
         found = self._database.read(
             "SELECT * FROM shots WHERE job_id = :id AND first = :first",
@@ -215,7 +216,7 @@ class Lookups:
         return shot_of(found[0]) if found else None
 
     def plans(self, job_id: int) -> list[Json]:
-        """The execution plans of the job's segments, each once, that of the earliest first."""
+        """The execution plans of the job's segments, each once, in the order of the segments."""
         found = self._database.read(
             "SELECT plans.plan FROM segments JOIN plans ON plans.id = segments.plan"
             " WHERE job_id = :id GROUP BY plans.id ORDER BY min(number)",
@@ -269,13 +270,13 @@ class Lookups:
             "SELECT device FROM files WHERE folder = :folder AND relative = :relative",
             {"folder": key.folder, "relative": key.relative},
         )
-        # As SQLite stores it: see `rows.file_values`.
+        # SQLite stores it with a sign: see `rows.file_values`.
         return found[0]["device"] % (1 << 64) if found else None
 
     # --- the daemon --------------------------------------------------------------------------
 
     def last_report(self) -> Json | None:
-        """What the daemon, or the last one that ran, has reported."""
+        """The last report of a daemon, whether it still runs or not."""
         found = self._database.read("SELECT report FROM daemon")
         if not found:
             return None

@@ -1,4 +1,4 @@
-"""Queueing work and changing its turn from outside, without holding it.
+"""Queueing jobs and changing their order, without holding them.
 
 Every function takes a connection inside a transaction of `Database`.
 """
@@ -38,7 +38,7 @@ _WAITING_OR_HELD = HELD | {JobState.QUEUED}
 def enqueue(
     connection: sqlite3.Connection, request: JobRequest, now: float, *, again: bool
 ) -> tuple[sqlite3.Row, bool]:
-    """Queue work once for each key; see `JobStore.enqueue`."""
+    """Queue work, once for each key; see `JobStore.enqueue`."""
     latest = connection.execute(LATEST, key_values(request.key)).fetchone()
     if latest is None:
         return _insert(connection, request, 1, now), True
@@ -130,7 +130,7 @@ def forget(
     row = connection.execute("SELECT * FROM jobs WHERE id = ?", (job.id,)).fetchone()
     if row is None or (row["token"], row["state"]) != (job.token, job.state) or is_held(row):
         return False
-    # Its history goes after it: no line of a job that is there may be removed.
+    # Its history is removed after it: a trigger protects the history of any job that is there.
     connection.execute("PRAGMA defer_foreign_keys = ON")
     connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
     connection.execute("DELETE FROM events WHERE job_id = ?", (job.id,))
@@ -172,6 +172,6 @@ def _insert(
 
 
 def _asks_the_same(row: sqlite3.Row, request: JobRequest) -> bool:
-    """Whether what an old job has frozen is what is asked for now."""
+    """Whether an old job was asked for the same as this request."""
     asked = (request.source, request.target, to_json(request.recipe), to_json(request.output))
     return asked == (row["source"], row["target"], row["recipe"], row["output"])

@@ -15,7 +15,7 @@ from nstd.ledger.job import Event, FileIdentity, Job, JobKey, JobRequest, JobSta
 HELD = frozenset({JobState.RUNNING, JobState.PUBLISHING})
 """The states in which a worker holds the job."""
 
-# A pause outlasts the start that it ends, but not the job: one that is retried starts.
+# A paused job stays paused when its worker stops, but not when it is over: a retried one starts.
 _TO_STATE = """
     UPDATE jobs SET
         state = :after, updated = :now, token = token + 1, attempts = :attempts,
@@ -77,7 +77,7 @@ def event_of(row: sqlite3.Row) -> Event:
 
 
 def to_json(value: object) -> str:
-    """Canonical JSON: equal values give equal text.
+    """JSON in one canonical form: equal values give equal text.
 
     Raises:
         LedgerError: It holds something JSON cannot say.
@@ -102,14 +102,14 @@ def found_json(found: Json | None) -> str | None:
 
 
 def to_text(value: str) -> str:
-    """Text that UTF-8 can hold: a sentence may name a file whose name is not UTF-8."""
+    """Text that UTF-8 can encode: a sentence may name a file whose name is not UTF-8."""
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def file_values(
     folder: bytes, relative: bytes, identity: FileIdentity
 ) -> dict[str, bytes | int | str | float]:
-    """The columns that say which file, and what it was."""
+    """The columns that name a file and hold its identity."""
     return {
         "folder": folder,
         "relative": relative,
@@ -122,10 +122,10 @@ def file_values(
 
 
 def _signed(number: int) -> int:
-    """A number of any size as SQLite stores it, in 64 bits; enough to tell whether it has changed.
+    """A number of any size as SQLite stores it, in 64 bits with a sign: enough to see a change.
 
-    Some file systems use all 64 bits of an inode, and nanoseconds need more of them for times
-    after 2262, which some cameras and archives give.
+    Some file systems use all 64 bits of an inode, and nanoseconds of times after 2262, which some
+    cameras and archives give, need more.
     """
     return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
@@ -150,10 +150,10 @@ def no_such_job(job_id: int) -> LedgerError:
 
 
 def fenced_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:
-    """The job's row, provided it has not changed hands since `job` was read.
+    """The job's row, if the job has not changed hands since `job` was read.
 
     Raises:
-        BusyError: It has: whoever holds `job` drops it and leaves the ledger alone.
+        BusyError: It has; whoever holds `job` drops it and leaves the ledger alone.
     """
     row = row_of(connection, job.id)
     if row["token"] == job.token:
@@ -175,7 +175,7 @@ def fenced_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:
 
 
 def held_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:
-    """The job's row, provided `job` is a claim that still counts.
+    """The job's row, if `job` is a claim that still counts.
 
     Raises:
         BusyError: As for `fenced_row`.
@@ -200,7 +200,7 @@ def move(  # noqa: PLR0913 - what a change of state may set, all of it by name
     hold_reason: str | None = None,
     not_before: float = 0.0,
 ) -> sqlite3.Row:
-    """Bring a job to a state in which nobody holds it, with the line in its history.
+    """Move a job to a state in which nobody holds it, and add the line to its history.
 
     Raises:
         LedgerError: The job may not go there.
@@ -228,7 +228,7 @@ def record(
     now: float,
     reason: str = "",
 ) -> None:
-    """Add a line to the history of a job that was in the state `row` tells."""
+    """Add a line to the history of a job; `row` has its state before."""
     add_event(
         connection, Event(row["id"], now, JobState(row["state"]), after, row["worker"], reason)
     )

@@ -1,8 +1,8 @@
 """The ledger's tables, as numbered migrations: each is committed together with its own record.
 
 The record is `PRAGMA user_version`, which SQLite keeps in the database's header and so commits or
-rolls back with everything else. A migration that was ever released is never edited: what comes
-later is a further entry of `MIGRATIONS`.
+rolls back with everything else. A released migration is never edited: each change is a further
+entry of `MIGRATIONS`.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from nstd.errors import LedgerError
 OLDEST_SQLITE = (3, 40, 0)
 
 APPLICATION_ID = 0x6E737464
-"""ASCII "nstd" in the database's header: another program's database is not taken for a ledger."""
+"""ASCII "nstd" in the database's header, which tells a ledger from other programs' databases."""
 
 _LEDGER = (
     """
@@ -143,8 +143,8 @@ _ONE_FRAME_AT_A_TIME = (
     "UPDATE jobs SET plan = json_remove(plan, '$.batch') WHERE plan IS NOT NULL",
     "UPDATE segments SET plan = json_remove(plan, '$.batch') WHERE plan IS NOT NULL",
 )
-"""Segments had leases of their own, which nothing used: whoever holds the job paints them. Frames
-are painted one by one, and plans had a batch of 1."""
+"""Segments had their own leases, which nothing used, since whoever holds the job paints them. Plans
+had a batch of 1, since frames are painted one by one."""
 
 _WHOLE_JOBS_MAY_GO = (
     "DROP TRIGGER events_stay",
@@ -154,18 +154,18 @@ _WHOLE_JOBS_MAY_GO = (
     BEGIN SELECT RAISE(ABORT, 'events are only ever added'); END
     """,
 )
-"""A job is forgotten with its history, and no line of the history of one that is there is."""
+"""Events can be removed after their job, but not while the job is there."""
 
 _NOTES = ("ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",)
 
 _BY_CONTENT = ("CREATE INDEX jobs_by_content ON jobs (fingerprint)",)
 
 _FOUND = ("ALTER TABLE jobs ADD COLUMN found TEXT CHECK (found IS NULL OR json_valid(found))",)
-"""The disks of the film's, its output's and its originals' folders, as they were when the job was
-queued; NULL in jobs from before."""
+"""The disks of the folders of the film, its output and its originals, as they were when the job was
+queued; NULL in older jobs."""
 
 _KINDS = ("ALTER TABLE jobs ADD COLUMN kind TEXT",)
-"""Of the error that `error` or `hold_reason` tells in words."""
+"""The kind of the error that `error` or `hold_reason` describes."""
 
 _BY_PLACE = tuple(
     f"CREATE INDEX jobs_by_{name}_place"
@@ -174,7 +174,7 @@ _BY_PLACE = tuple(
 )
 
 _REPORT = ("ALTER TABLE jobs ADD COLUMN report TEXT CHECK (report IS NULL OR json_valid(report))",)
-"""What was found out about a film before and while it was painted; NULL before anything was."""
+"""What was found out about a film before and while it was painted; NULL if nothing was."""
 
 _SHOTS = (
     """
@@ -190,8 +190,8 @@ _SHOTS = (
     """,
     "CREATE TABLE plans (id INTEGER PRIMARY KEY, plan TEXT NOT NULL UNIQUE) STRICT",
     "INSERT INTO plans (plan) SELECT DISTINCT plan FROM segments WHERE plan IS NOT NULL",
-    # A job that is done needs none. What another version has written otherwise is left out: a film
-    # that needs it is refused in words when it is gone on with.
+    # Finished jobs need no shots. Shots in another version's form are left out: a film that needs
+    # one is refused with a sentence when it is continued.
     """
     INSERT OR REPLACE INTO shots
     SELECT job_id, carried ->> '$.shot.first', carried -> '$.shot.energies',
@@ -240,9 +240,9 @@ _SHOTS = (
     "DROP TABLE segments",
     "ALTER TABLE lean_segments RENAME TO segments",
 )
-"""What all segments of a shot share is noted once, and plans once each. A segment's row takes 200
-bytes, where each had a copy of its shot's palette, of 17 KB. What a shot holds stays JSON, the
-number too: SQLite's own reading of decimals may be off in the last bit."""
+"""What all segments of a shot share is stored once, and so is each plan. A segment's row takes 200
+bytes; before, each had a copy of its shot's palette, of 17 KB. Values of shots stay JSON, numbers
+too: SQLite's own reading of decimals may be off in the last bit."""
 
 _BY_QUESTION = (
     "DROP INDEX jobs_by_turn",
@@ -281,11 +281,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 def migrate(
     connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
 ) -> None:
-    """Bring the database to the newest version; does nothing where it has that already.
+    """Bring the database to the newest version, unless it has that already.
 
     Args:
         connection: In autocommit mode (`isolation_level=None`).
-        migrations: All of them, the first to the newest.
+        migrations: All migrations, from the first to the newest.
 
     Raises:
         LedgerError: It is another program's database, was written by a newer nstd, or this
@@ -311,12 +311,12 @@ def migrate(
 def version_of(
     connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...] = MIGRATIONS
 ) -> int:
-    """The version the database has, 0 for an empty one; refuses what this nstd must not touch.
+    """The version of the database, 0 for an empty one; refuses what this nstd must not touch.
 
     Raises:
         LedgerError: As for `migrate`.
     """
-    # One statement sees one moment: between two, another process may have created the ledger.
+    # In one statement: between two, another process may create the ledger.
     tables, owner, version = connection.execute(
         "SELECT (SELECT count(*) FROM sqlite_schema), application_id, user_version"
         " FROM pragma_application_id, pragma_user_version"

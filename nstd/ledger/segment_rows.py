@@ -1,7 +1,7 @@
 """The segments and shots of a job in the ledger.
 
-They are painted by whoever holds the job, and its token fences them: a worker that was given up
-for lost can no longer open or close one. Every function takes a connection inside a transaction of
+Whoever holds the job paints them, and its token protects them: a worker that was given up as lost
+can no longer open or close one. Every function takes a connection inside a transaction of
 `Database`.
 """
 
@@ -35,7 +35,7 @@ _CLOSE = """
     WHERE job_id = :job_id AND number = :number AND first = :first AND path IS NULL
 """
 
-# A shot does not change once it is noted: all of its segments go on with what is there.
+# A shot does not change once it is noted: all of its segments use what is there.
 _NOTE_SHOT = """
     INSERT OR IGNORE INTO shots (job_id, first, energies, settled, tone, palette)
     VALUES (:job_id, :first, :energies, :settled, :tone, :palette)
@@ -59,9 +59,9 @@ PAINTED = """
     SELECT count(*), coalesce(sum(last - first + 1), 0), coalesce(sum(damaged), 0)
     FROM segments WHERE job_id = :id AND path IS NOT NULL
 """
-"""What `Painted` tells, in its order, of job `id`."""
+"""The values of `Painted`, in its order, for job `id`."""
 
-# Its last segment is closed, and the next one begins another shot: nothing will need it any more.
+# The shot's last segment is closed and the next one begins another shot: nothing needs it now.
 _FORGET_ENDED_SHOTS = """
     DELETE FROM shots WHERE job_id = :job_id AND first IN (
         SELECT ended.shot FROM segments AS ended JOIN segments AS after
@@ -103,7 +103,7 @@ def close_segment(
 
 
 def reopen_segments(connection: sqlite3.Connection, job_id: int, numbers: Iterable[int]) -> None:
-    """Forget what became of segments, and what holds for the shots that begin with them."""
+    """Forget the results of segments, and the shots that begin with them."""
     values = {"job_id": job_id, "numbers": to_json(sorted(numbers))}
     for statement in _REOPEN:
         connection.execute(statement, values)
@@ -116,7 +116,7 @@ def clear_segments(connection: sqlite3.Connection, job_id: int) -> None:
 
 
 def forget_shots(connection: sqlite3.Connection, job_id: int) -> None:
-    """Forget what the shots of a film hold whose segments are all painted."""
+    """Forget the shots of a film whose segments are all painted."""
     connection.execute("DELETE FROM shots WHERE job_id = ?", (job_id,))
 
 

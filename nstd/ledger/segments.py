@@ -1,7 +1,7 @@
-"""Which frames make a segment, and which segment needs which: numbers in, numbers out.
+"""Which frames form a segment, and which segment needs which: numbers in, numbers out.
 
-Bounds depend on frame numbers and cuts alone, never on the clock or on what was painted so far.
-So a film that is continued has the same segments as one that was never stopped.
+Bounds depend only on frame numbers and cuts, never on the clock or on what was painted so far. So a
+film that is continued has the same segments as one that was never stopped.
 """
 
 from collections import deque
@@ -12,14 +12,14 @@ from nstd.ledger.job import Segment
 
 
 class SegmentPlanner:
-    """Bounds of the segments of a film whose length and cuts show only while it is read.
+    """Bounds of the segments of a film whose length and cuts become known while it is read.
 
     A segment ends before a cut or after `length` frames. The first one and one that begins with a
-    cut depend on nothing; any other depends on the one before. What is closed already is not
-    planned again, wherever it is: the segments between are those that the whole film has there.
+    cut depend on nothing; any other depends on the one before. Closed segments are not planned
+    again, wherever they are; the segments between them are those that the whole film has there.
 
     Args:
-        length: Frames in a segment, at most; at least 1. For a film that is continued, as it was.
+        length: Most frames in a segment, at least 1; for a film that is continued, as before.
         first: Number of the film's first frame.
         closed: Segments that are painted already, in their order.
 
@@ -47,7 +47,7 @@ class SegmentPlanner:
     def current(self) -> Segment | None:
         """The open segment: its first frame has come, its end has not.
 
-        None too where a closed segment begins with the frame that came last.
+        It is also None where a closed segment begins with the frame that came last.
         """
         return self._open
 
@@ -60,8 +60,8 @@ class SegmentPlanner:
         """Take the next frame.
 
         Args:
-            frame_index: Its number, `next_frame`: frames come in order, and none is left out but
-                those of closed segments, after their first.
+            frame_index: Its number, `next_frame`. Frames come in order, and only those of closed
+                segments are left out, except for the first of each.
             cut: Whether a new shot begins with it.
 
         Returns:
@@ -112,9 +112,9 @@ def bounds(first: int, last: int, length: int, cuts: Iterable[int] = ()) -> list
     Args:
         first: Number of the first frame.
         last: Number of the last frame; `first - 1` for no frames.
-        length: Frames in a segment, at most; at least 1.
+        length: Most frames in a segment, at least 1.
         cuts: Numbers of the frames with which a new shot begins, in any order; those outside the
-            range say nothing.
+            range are passed over.
     """
     _check_length(length)
     starts = sorted({first, *(cut for cut in cuts if first < cut <= last)})
@@ -130,10 +130,10 @@ def bounds(first: int, last: int, length: int, cuts: Iterable[int] = ()) -> list
 
 
 def shot_around(segments: Mapping[int, Segment], number: int) -> range:
-    """Numbers of the segments of one shot: of those that depend on each other, in a chain.
+    """Numbers of the segments of one shot, which form a chain: each depends on the one before.
 
     Args:
-        segments: Of the film, by number; of the shot none is left out.
+        segments: Segments of the film, by number, among them all of the shot.
         number: One of the shot's.
     """
     first, end = number, number + 1

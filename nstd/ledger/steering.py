@@ -1,4 +1,4 @@
-"""What is asked of the queue by who does not paint: jobs are queued, steered and forgotten."""
+"""The queue as seen by those who do not paint: jobs are queued, steered and forgotten."""
 
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from nstd.ledger.rows import job_of
 
 
 class Steering(Lookups):
-    """The part of a `JobStore` that takes no claim."""
+    """The part of a `JobStore` that changes jobs without claiming them."""
 
     _clock: Callable[[], float]
     _holder: Holder
@@ -29,7 +29,7 @@ class Steering(Lookups):
 
         Returns:
             The job for this work, and whether it was queued now. A job whose file had vanished is
-            queued anew when the file is back.
+            queued again when the file is back.
         """
         with self._database.transaction() as connection:
             row, new = queueing.enqueue(connection, request, self._clock(), again=again)
@@ -38,12 +38,12 @@ class Steering(Lookups):
     def retry(self, job_id: int, *, found: Json | None = None) -> Job:
         """Queue a failed, canceled or vanished job again, or end the waiting of a queued one.
 
-        Its frozen recipe and its segments stay; its attempts are counted anew.
+        Its frozen recipe and its segments stay; its attempts are counted from 0 again.
 
         Args:
             job_id: Its number.
-            found: What takes the place of what was found around the film of a job that waits: it
-                may wait for a disk that never comes back.
+            found: For a job that waits, replaces what was found around the film before: the job may
+                be waiting for a disk that never comes back.
         """
         with self._database.transaction() as connection:
             return job_of(queueing.retry(connection, job_id, self._clock(), found=found))
@@ -57,7 +57,7 @@ class Steering(Lookups):
             return job_of(queueing.cancel(connection, job_id, self._clock()))
 
     def pause(self, job_id: int) -> Job:
-        """Keep a job from being started; a worker that holds it sees `paused`, and stops.
+        """Keep a job from being started; a worker that holds it sees `paused` and stops.
 
         It lasts until `resume`, or until the job is over.
         """
@@ -70,7 +70,7 @@ class Steering(Lookups):
             return job_of(queueing.set_paused(connection, job_id, self._clock(), paused=False))
 
     def prioritize(self, job_id: int, priority: int) -> Job:
-        """Change a job's turn; higher is sooner."""
+        """Change a job's priority; higher is sooner."""
         with self._database.transaction() as connection:
             return job_of(queueing.prioritize(connection, job_id, self._clock(), priority))
 
@@ -80,10 +80,10 @@ class Steering(Lookups):
         The same film asked for again is new work. Nothing on the disks is touched.
 
         Args:
-            jobs: As they were when that was decided.
+            jobs: As they were when it was decided to forget them.
 
         Returns:
-            The numbers of those that are gone now; not of one that has changed hands or state
+            The numbers of the jobs that were removed. A job stays that has changed hands or state
             since, or is held by a worker that is not lost.
         """
 

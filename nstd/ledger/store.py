@@ -1,4 +1,4 @@
-"""The ledger in SQLite: each promise of `JobStore` is one transaction on a local disk."""
+"""The ledger in SQLite: each method of `JobStore` is one transaction on a local disk."""
 
 import sqlite3
 import time
@@ -126,7 +126,7 @@ class JobStore(Steering):
             return None if row is None else job_of(row)
 
     def renew(self, job: Job, *, lease_seconds: float | None = None) -> Job:
-        """Prolong the claim, by as much as it was made for unless told otherwise.
+        """Prolong the claim, by its own `lease_seconds` unless others are given.
 
         Returns:
             The job as it is now: what others changed (`paused`, priority) shows here.
@@ -213,8 +213,8 @@ class JobStore(Steering):
         Args:
             job: The claim.
             frames_done: Frames painted so far. If there are more than ever, this start counts as
-                the first one since; if there are less, as when frames kept from an earlier start
-                are come by again, the greatest number stays.
+                the first one since. If there are fewer, as when a later start passes the frames
+                that are kept, the greatest number stays.
             frames_total: An estimate; 0 where unknown.
         """
         now = self._clock()
@@ -234,7 +234,7 @@ class JobStore(Steering):
         Args:
             job: The claim.
             part: The file.
-            reason: How it came to be other than by painting, in words.
+            reason: How the file was made if it was not painted, in words.
         """
         now = self._clock()
         with self._database.transaction() as connection:
@@ -255,7 +255,7 @@ class JobStore(Steering):
             return job_of(move(connection, row, JobState.DONE, self._clock()))
 
     def remark(self, job: Job, waits: str | None) -> Job:
-        """Note of a job that is over what is left to be done, and why that waits; None: nothing."""
+        """Note what is left to be done of a job that is over, and why that waits; None: nothing."""
         with self._database.transaction() as connection:
             row = fenced_row(connection, job)
             record(connection, row, JobState(row["state"]), self._clock(), waits or "Nothing waits")
@@ -266,11 +266,11 @@ class JobStore(Steering):
             return job_of(row)
 
     def fail(self, job: Job, sentence: str, *, kind: str | None = None) -> Job:
-        """Give a job up, held or queued: with the sentence people read, and its error's kind."""
+        """Give a job up, held or queued, with a sentence for people and its error's kind."""
         return self._end(job, JobState.FAILED, sentence, kind)
 
     def vanished(self, job: Job, sentence: str, *, kind: str | None = None) -> Job:
-        """Note that the film of a job, held or queued, is gone; as `fail`."""
+        """Note that the film of a job, held or queued, is gone; arguments as for `fail`."""
         return self._end(job, JobState.VANISHED, sentence, kind)
 
     def _end(self, job: Job, after: JobState, why: str, kind: str | None) -> Job:
@@ -294,7 +294,7 @@ class JobStore(Steering):
             reason: Why it waits, in words.
             kind: Which error that is, for programs.
             not_before: It is not started before this time, in seconds since the epoch.
-            counted: Whether this start counts as an attempt; not so where it was only stopped.
+            counted: Whether this start counts as an attempt; it does not if it was only stopped.
         """
         with self._database.transaction() as connection:
             row, now = held_row(connection, job), self._clock()
@@ -305,7 +305,7 @@ class JobStore(Steering):
     # --- segments ----------------------------------------------------------------------------
 
     def open_segment(self, job: Job, segment: Segment) -> None:
-        """Note a segment by its first frame, or anew one that was opened and not closed."""
+        """Note a segment by its first frame; one that was opened and not closed is noted anew."""
         with self._database.transaction() as connection:
             _running_row(connection, job)
             segment_rows.open_segment(connection, job.id, segment, self._clock())
@@ -334,7 +334,7 @@ class JobStore(Steering):
             row = _running_row(connection, job)
             segment_rows.reopen_segments(connection, job.id, numbers)
             _count_again(connection, job, self._clock())
-            # Of an estimate the time spent on what is kept still counts.
+            # The time spent on what is kept still counts in an estimate.
             which = ", ".join(str(number + 1) for number in sorted(numbers))
             how = f"Painted again: segment {which}"
             record(connection, row, JobState.RUNNING, self._clock(), how)
@@ -364,7 +364,7 @@ class JobStore(Steering):
             )
 
     def report_daemon(self, facts: Json) -> None:
-        """Note how the daemon fares, for those who look from outside; replaces the last report."""
+        """Note the state of the daemon, for other processes; replaces the last report."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO daemon (id, updated, report) VALUES (1, ?, ?)",
