@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.style.minimize import FIRST_STEP_RMS, LBFGS, ROUNDING, SHORTENINGS, Adam, Minimizer
+from nstd.style.minimize import LBFGS, Adam, Minimizer
 
 SHAPE = (3, 4, 5)
 Function = Callable[[Tensor], tuple[float, Tensor]]
@@ -122,7 +122,7 @@ def test_the_first_step_has_the_promised_length_whatever_the_loss_s_scale(
     loss, gradient = function(minimizer.point)
     assert minimizer.tell(scale * loss, scale * gradient)
     step = minimizer.point - minimizer.best
-    assert float(step.square().mean().sqrt()) == pytest.approx(FIRST_STEP_RMS, rel=1e-12)
+    assert float(step.square().mean().sqrt()) == pytest.approx(0.003, rel=1e-12)
     dual = applied(M)(gradient)
     cosine = -(step * dual).sum() / step.norm() / dual.norm()
     assert float(cosine) == pytest.approx(1, abs=1e-12)
@@ -170,14 +170,14 @@ def test_after_many_shortened_steps_the_curvature_is_forgotten() -> None:
         return float(-(step * gradient).sum() / step.norm() / gradient.norm())
 
     nothing = torch.full(SHAPE, math.nan, dtype=torch.float64)
-    for _ in range(SHORTENINGS - 1):
+    for _ in range(8 - 1):
         minimizer.tell(math.nan, nothing)
     assert cosine() < 0.999  # shortened, but still the quasi-Newton direction
     minimizer.tell(math.nan, nothing)
     assert cosine() == pytest.approx(1, abs=1e-12)
     step = minimizer.point - minimizer.best
     # Steepest descent, a tenth as long as the first step was.
-    assert float(step.square().mean().sqrt()) == pytest.approx(FIRST_STEP_RMS / 10, rel=1e-12)
+    assert float(step.square().mean().sqrt()) == pytest.approx(0.0003, rel=1e-12)
 
 
 def test_lbfgs_stays_where_the_function_is_defined() -> None:
@@ -211,7 +211,7 @@ def test_in_float32_the_loss_of_the_best_never_rises_by_more_than_rounding() -> 
     minimizer = LBFGS(start(torch.float32))
     losses = run(minimizer, single, 100)
     for before, after in pairwise(losses):
-        assert after <= before * (1 + ROUNDING)
+        assert after <= before * (1 + 1e-6)
     # float32 knows a loss near 1 to 1e-7, and so an x to its square root, 3e-4.
     torch.testing.assert_close(minimizer.best.double(), minimum, rtol=0, atol=2e-3)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nstd.style.losses import second_moment
 from nstd.style.terms import Objective
-from nstd.temporal.disocclusion import AT_MOST, GAIN, NEW_SHARE, WEIGHT, disocclusion
+from nstd.temporal.disocclusion import disocclusion
 from nstd.temporal.terms import Disocclusion, TemporalTarget, later_terms
 from tests.unit.style import tiny
 
@@ -42,14 +42,14 @@ def objective(
 def test_its_loss_weighs_the_square_of_the_share_that_it_is_given(columns: int) -> None:
     found = disocclusion(known(columns))
     assert found is not None
-    share = min(GAIN * columns / WIDTH, AT_MOST)
-    assert found.weights.tolist() == pytest.approx([WEIGHT * share**2])
+    share = min(5 * columns / WIDTH, 0.15)
+    assert found.weights.tolist() == pytest.approx([0.5 * share**2])
     assert torch.equal(found.places, 1 - known(columns))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9, 1.1])
 def test_what_is_hardly_anything_is_let_be(share: float) -> None:
-    trust = torch.full((1, HEIGHT, WIDTH), 1 - share * NEW_SHARE)
+    trust = torch.full((1, HEIGHT, WIDTH), 1 - share * 0.005)
     assert (disocclusion(trust) is None) == (share < 1)
 
 
@@ -84,7 +84,7 @@ def test_all_that_is_new_has_the_style_loss_of_the_frame_itself(form: Form) -> N
     assert places is not None
     plain = objective(None, readout=readout, form=form)(IMAGES).terms
     both = objective(places, readout=readout, form=form)(IMAGES).terms
-    weight = WEIGHT * AT_MOST**2
+    weight = 0.5 * 0.15**2
     torch.testing.assert_close(both["style"], (1 + weight) * plain["style"])
     assert torch.equal(both["content"], plain["content"])
 

@@ -6,16 +6,11 @@ from torch import Tensor
 
 from nstd.style.recipe import Temporal
 from nstd.temporal.pace import (
-    FADES,
-    FIRMEST,
-    LIVELY,
-    UNSEEN,
     keep_colors,
     keep_pace,
     source_pace,
 )
 from nstd.temporal.terms import Pace, TemporalTarget
-from nstd.temporal.warp import ROUNDING
 from tests.unit.style import tiny
 
 HEIGHT, WIDTH = 48, 64
@@ -37,6 +32,15 @@ def target_of(
     return TemporalTarget(torch.stack(warped), trusts, pace=pace)
 
 
+LIVELY = (2.55 / 255) ** 2
+"""Mean squared change from which on a source is lively: 2.5 code values."""
+
+ROUNDING = 1 / (6 * 255**2)
+"""Mean squared change of pictures that differ by rounding to 8 bits."""
+
+UNSEEN = 0.8 * ROUNDING
+"""What paint may change however its source stands."""
+
 # --- firmness ------------------------------------------------------------------------------------
 
 
@@ -54,7 +58,7 @@ def pace_of(move: Tensor) -> Pace:
 
 @pytest.mark.parametrize(
     ("change", "firmness"),
-    [(1.0, 1), (LIVELY, 1), (LIVELY / 4, 8), (LIVELY / 9, 27), (ROUNDING, FIRMEST), (0.0, FIRMEST)],
+    [(1.0, 1), (LIVELY, 1), (LIVELY / 4, 8), (LIVELY / 9, 27), (ROUNDING, 120), (0.0, 120)],
 )
 def test_the_less_a_source_changes_the_firmer_its_paint_is_held(
     change: float, firmness: float
@@ -69,7 +73,7 @@ def test_a_fade_is_lively_though_two_frames_hardly_differ(codes: float) -> None:
     found = pace_of(torch.full_like(FRAME, codes / 255))
     assert float(found.change) == pytest.approx((codes / 255) ** 2)
     torch.testing.assert_close(found.broad, torch.full_like(FRAME, codes / 255))
-    assert (codes / 255) ** 2 * FADES > LIVELY
+    assert (codes / 255) ** 2 * 100 > LIVELY
     assert float(found.firmness) == 1
 
 
@@ -80,7 +84,7 @@ def test_noise_is_no_fade_though_its_means_are_not_quite_zero(known: float) -> N
     grain = 0.5 / 255 * torch.randn(FRAME.shape, generator=generator, dtype=torch.float64)
     found = source_pace(FRAME + grain, FRAME[None], known * EVERYWHERE)
     assert float(found.change) == pytest.approx((0.5 / 255) ** 2, rel=0.05)
-    assert float(found.firmness) > 0.5 * FIRMEST
+    assert float(found.firmness) > 0.5 * 120
 
 
 def test_where_nothing_is_known_nothing_has_a_pace() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nstd.temporal.palette import CELLS, ENOUGH, LIKE, Palette, palette_of
+from nstd.temporal.palette import Palette, palette_of
 
 HEIGHT, WIDTH = 48, 96
 """Cells of 4 by 4 pixels."""
@@ -39,9 +39,9 @@ def test_a_color_of_the_first_frame_becomes_what_it_became_there() -> None:
     for shown, became in ((BLUE, GREEN), (RED, GOLD)):
         content = even(*shown)
         found, known = recolored(TWO, content)
-        half = CELLS * CELLS // 4
+        half = 24 * 24 // 4
         torch.testing.assert_close(
-            known, torch.full_like(known, half / (half + ENOUGH)), atol=1e-4, rtol=0
+            known, torch.full_like(known, half / (half + 2)), atol=1e-4, rtol=0
         )
         # The rest, 1.4 %, is left to the colors around.
         expected = content + known * (even(*became) - content)
@@ -77,10 +77,10 @@ def test_beside_what_is_unknown_nothing_turns_dark() -> None:
 def test_how_far_it_is_known_falls_with_the_difference() -> None:
     alone = Palette((BLUE,), (GREEN,))
     for off in (0.0, 1.0, 2.0):
-        shifted = (BLUE[0] + off * LIKE, *BLUE[1:])
+        shifted = (BLUE[0] + off * 10 / 255, *BLUE[1:])
         _, known = alone.change(even(*shifted))
         say = math.exp(-(off**2) / 2)
-        assert float(known.mean()) == pytest.approx(say * say / (say + ENOUGH), rel=1e-3)
+        assert float(known.mean()) == pytest.approx(say * say / (say + 2), rel=1e-3)
 
 
 def test_of_colors_that_became_several_it_is_the_mean() -> None:

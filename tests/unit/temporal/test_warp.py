@@ -11,8 +11,6 @@ from torch import Tensor
 
 from nstd.temporal.terms import temporal_loss
 from nstd.temporal.warp import (
-    ROUNDING,
-    SMOOTHING_SIGMA,
     disoccluded,
     initial_image,
     leaves_frame,
@@ -215,7 +213,7 @@ def test_trust_falls_off_smoothly_and_does_not_leak_in() -> None:
     c = trust(backward, forward)[0, 10].tolist()
     assert c[:17] == [1.0] * 17
     assert c[20:] == [0.0] * 20
-    weights = [math.exp(-0.5 * (n / SMOOTHING_SIGMA) ** 2) for n in range(-3, 4)]
+    weights = [math.exp(-0.5 * (n / 0.8) ** 2) for n in range(-3, 4)]
     share = sum(weights[4:]) / sum(weights)  # of the right, as seen from its last neighbor
     assert c[19] == pytest.approx(1 - 2 * share, abs=1e-6)
 
@@ -352,4 +350,4 @@ def test_rounding_to_eight_bits_makes_pictures_differ_by_its_name() -> None:
     shifts = torch.rand(2, 1, 3, 300, 300, generator=generator, dtype=torch.float64)
     one, other = ((image + shift).mul(255).round() / 255 - shift for shift in shifts)
     # 270,000 samples, deviation of a square about its mean: 0.3 % of the mean at two deviations.
-    assert float((one - other).square().mean()) == pytest.approx(ROUNDING, rel=0.01)
+    assert float((one - other).square().mean()) == pytest.approx(1 / (6 * 255**2), rel=0.01)
