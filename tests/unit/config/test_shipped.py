@@ -97,7 +97,9 @@ def test_every_key_is_explained_where_it_first_stands() -> None:
     keys = {key for section in _all_sections(Config) for key in section.keys()}  # noqa: SIM118 - no dict
     nested = {"image", "weight", "scale", "long_edge", "steps", "move"}  # told of with their parent
     for key in keys - nested:
-        first = next(i for i, line in enumerate(lines) if re.match(rf"^(# )?[ -]*{key}:", line))
+        stands = (i for i, line in enumerate(lines) if re.match(rf"^(# )?[ -]*{key}:", line))
+        first = next(stands, None)
+        assert first is not None, f"{key} is not in config.yaml"
         above = first - 1
         while not lines[above].startswith("##") and lines[above].strip():
             above -= 1
