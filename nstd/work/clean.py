@@ -2,7 +2,7 @@
 
 A job is not forgotten as long as its film or what was painted of it is there: its row is what tells
 that a film was painted before, and that a file is nstd's own. What is in use is never touched:
-whoever paints shares the lock of the job's work folder, and `stylize` that of its state folder.
+who paints holds a shared lock on the job's work folder, and `stylize` one on its state folder.
 """
 
 import os
@@ -26,8 +26,8 @@ from nstd.media.write.numbered import rest_path
 from nstd.weights.catalog import weights_folder, writing
 
 PART_SECONDS = 86400.0
-"""A part file is never taken for abandoned before it is this old: none is written to for so long,
-since putting a film of a day together takes hours at most."""
+"""A part file counts as abandoned only once it is this old: joining even a film of a whole day
+takes hours at most, so nobody writes to it any more."""
 
 _LEDGER = "ledger.sqlite3"
 _IN_USE = "it is in use"
@@ -60,7 +60,7 @@ class Leftover:
         bytes: What it takes on the disk; 0 for what is only in the ledger.
         age: Seconds since something was last done with it.
         job: Its job, or None.
-        kept: Why it stays, in words; None where it goes, or is gone.
+        kept: Why it stays, in words; None where it is removed, or would be.
     """
 
     kind: LeftoverKind
@@ -102,7 +102,7 @@ class _Round:
         self.found.append(replace(leftover, kept=kept))
 
     def take_jobs(self, store: JobStore, records: Sequence[Leftover], kept: str | None) -> None:
-        """Note jobs that have nothing on the disk, and forget those that are old enough at once."""
+        """Note jobs that have nothing on the disk; forget all that are old enough in one step."""
         stay = [kept or self._too_young(one) for one in records]
         going = [one.job for one, why in zip(records, stay, strict=True) if one.job and not why]
         gone = store.forget(going) if self.removes else {job.id for job in going}
@@ -114,7 +114,7 @@ class _Round:
         return "it is younger" if leftover.age < max(self.older_than, least) else None
 
     def going(self) -> dict[tuple[JobKey, int], bytes]:
-        """Where the outputs of the jobs go that are forgotten, or would be."""
+        """The targets of the jobs that are forgotten, or would be."""
         return {
             (one.job.request.key, one.job.id): one.job.request.target
             for one in self.found
@@ -158,7 +158,7 @@ def clean(
         }
         for folder, store in stores.items():
             if folders[folder]:
-                # Whoever stylizes shares it: between two of its films it holds no work folder.
+                # Each `nstd stylize` holds it, shared: between two films it holds no work folder.
                 idle = stack.enter_context(locked(folder))
                 _look_at_begun(found, store, folder, None if idle else "`nstd stylize` runs now")
             else:
@@ -242,7 +242,7 @@ def _look_at_parts(found: _Round, stores: Mapping[Path, JobStore]) -> None:
 
 
 def _look_at_downloads(found: _Round, cache: Path) -> None:
-    """Weights that were fetched in part; the rest would be fetched once that is asked for again."""
+    """Weights that were fetched in part; the next fetch would go on with them."""
     for part in _listed(weights_folder(cache)):
         if not part.name.endswith((".part", ".part.json")):
             continue
@@ -266,7 +266,7 @@ def _leftover(kind: LeftoverKind, job: Job, work: Path, now: float) -> Leftover:
 
 
 def _forget(store: JobStore, job: Job, work: Path) -> bool:
-    """Remove a job and its work folder, unless somebody has it in hand."""
+    """Remove a job and its work folder, unless a process is using them."""
     with locked(work) as mine:
         gone = mine and bool(store.forget([job]))
         if gone:
@@ -275,7 +275,7 @@ def _forget(store: JobStore, job: Job, work: Path) -> bool:
 
 
 def _remove_frames(store: JobStore, job: Job, work: Path) -> bool:
-    """Remove a failed job's work folder; retried it begins anew."""
+    """Remove a failed job's work folder; when the job is retried, it begins anew."""
     with locked(work) as mine:
         if not mine or store.get(job.id).state is not JobState.FAILED:
             return False
@@ -315,8 +315,8 @@ def _painting(job: Job) -> tuple[Path, int | None]:
 def _is_surely_gone(path: Path, device: int | None) -> bool:
     """Whether nothing is at `path`, on the very disk that the file was on.
 
-    A disk that is not mounted looks like one whose files were deleted; so a file counts as there
-    where its disk's number is another now, which it may be after the machine was started.
+    A disk that is not mounted looks like one whose files were deleted. So a file counts as there
+    where the device number of its folder has changed, which may also happen at a reboot.
     """
     if device is None or os.path.lexists(path):
         return False

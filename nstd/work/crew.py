@@ -13,7 +13,7 @@ from nstd.style.devices import choose_devices, choose_names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """What a worker goes by, besides the jobs themselves.
+    """What a worker is told besides its jobs.
 
     Attributes:
         state_dir: Holds the jobs' work folders.
@@ -21,11 +21,12 @@ class WorkerSettings:
         threads: torch's threads on the CPU.
         grace_seconds: A film that does not open is tried again until its last change is this old:
             it may still be coming. 0 where a person has named it.
-        unsure_seconds: How long a film rests before it is moved or deleted, where it cannot be told
-            whether somebody still writes to it.
-        refuse_upgrade: Whether a film that other versions have begun is refused, not gone on with.
-        reserved: Kinds of device, each with its processor, that other workers are for: films begun
-            there are left to them.
+        unsure_seconds: How long an original must have been unchanged before it is moved or deleted,
+            where it cannot be told whether a program still writes to it.
+        refuse_upgrade: Whether a film that was begun with other versions is refused instead of
+            continued.
+        reserved: Kinds of device, each with its processor, that other workers have: films that were
+            begun on one of these are left to them.
     """
 
     state_dir: Path
@@ -50,7 +51,7 @@ class WorkerSettings:
 
 
 def crew(config: Config) -> dict[str, WorkerSettings]:
-    """What the daemon's workers go by: one on each device, by its name.
+    """The settings of the daemon's workers, one for each device, by the device's name.
 
     Raises:
         DeviceError: A configured device is missing.
@@ -69,7 +70,7 @@ def crew(config: Config) -> dict[str, WorkerSettings]:
 
 
 def worker_settings(config: Config, *, grace_seconds: float = 0.0) -> WorkerSettings:
-    """What a worker goes by, as configured."""
+    """A worker's settings, as configured."""
     return WorkerSettings(
         state_dir=config.state_dir,
         cache_dir=config.cache_dir,

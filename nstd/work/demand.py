@@ -1,4 +1,4 @@
-"""What a film asks of the machine: held against its limits and the memory there is, beforehand."""
+"""What painting takes of time and memory, checked before it begins."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Cost:
         pixel_bytes: Of memory for each painted pixel, without the optimizer's history.
         style_bytes: Of memory for each pixel at which a style image is looked at.
         core_seconds: For a step on a megapixel, on one thread of a CPU.
-        gpu_seconds: Likewise on a GPU of the middle class.
+        gpu_seconds: For a step on a megapixel, on a mid-range GPU.
     """
 
     pixel_bytes: int
@@ -34,29 +34,28 @@ class Cost:
 
 # Peaks of a process above what it takes for 64×64 pixels, and times of a step, of stills of 640×360
 # and 1280×720 on one Zen 3 core, 14 steps of L-BFGS (`bench/cost.py`); each with a tenth more. A
-# GPU of the middle class is taken to need five times what an H200 does, from counts of operations
-# and bytes.
+# mid-range GPU is taken to need five times what an H200 does, from counts of operations and bytes.
 POCKET_COST = Cost(pixel_bytes=1400, style_bytes=300, core_seconds=2.5, gpu_seconds=0.025)
 FULL_COST = Cost(pixel_bytes=4400, style_bytes=1200, core_seconds=22.0, gpu_seconds=0.22)
-"""Of VGG-19; of a network that is not known no more is known than that it is not larger."""
+"""Of VGG-19, and of any network that is not known: none is larger."""
 
 BASE_BYTES = 600 << 20
-"""That a worker takes before it paints: libraries, the network."""
+"""What a worker takes before it paints anything: libraries, the network."""
 
 PAIR_BYTES = 24
-"""A pixel of a curvature pair: two pictures of three float32."""
+"""Of each pixel in a curvature pair of L-BFGS: two pictures of three float32."""
 
 TEMPORAL_BYTES = 600
-"""For each pixel of a later frame besides, its flow included; measured likewise."""
+"""What each pixel of a later frame takes in addition, flow included; measured as the costs are."""
 
 EARLIER_BYTES = 100
-"""For each pixel of an earlier frame that is looked at, likewise."""
+"""What each pixel of an earlier frame that is looked at takes; measured as the costs are."""
 
 PICTURE_BYTES = 3
-"""A pixel of a frame that is only kept until a later one looks back at it."""
+"""Of each pixel of a frame that is only kept until a later one looks back at it."""
 
 FLOW_SECONDS = 4.0
-"""Of a CPU thread for the flow of a megapixel, both ways (`bench/flow_time.py`)."""
+"""Of one CPU thread, for the flow of a megapixel in both directions (`bench/flow_time.py`)."""
 
 LATER_STEPS = 2
 """What a later frame takes besides its steps, in steps: warping, judging."""
@@ -68,10 +67,10 @@ class Estimate:
 
     Attributes:
         width: Of the painted picture, in pixels.
-        height: Likewise.
-        steps: For a frame that is painted for itself, over all levels.
+        height: Of the painted picture, in pixels.
+        steps: Of a frame that is painted by itself, over all levels.
         memory: Bytes, those for the libraries included.
-        frame_seconds: For such a frame.
+        frame_seconds: For a frame that is painted by itself.
         seconds: For all frames.
     """
 
@@ -91,7 +90,7 @@ def estimate(
     Args:
         recipe: The look, frozen or not.
         width: Of the source's frames, in pixels.
-        height: Likewise.
+        height: Of the source's frames, in pixels.
         frames: How many are painted.
         plan: How they are computed.
 
@@ -143,8 +142,8 @@ def require_affordable(film: Film, width: int, height: int, frames: int, *, stil
         still: Whether it is a picture.
 
     Raises:
-        UnsupportedError: It is beyond a limit, or needs more memory than there is; with what is
-            asked for, what there is, and what to do.
+        UnsupportedError: It is beyond a limit, or needs more memory than there is. The sentence
+            says what is asked for, what there is, and what to do.
         DeviceMemoryError: It needs a smaller plan.
         ShortMemoryError: The memory is taken by others for now.
     """

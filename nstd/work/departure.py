@@ -3,7 +3,7 @@
 Between a look at a file and its removal another one may take its name. So a file is first *taken
 aside*: renamed to a hidden name beside its own, and looked at again there, where nobody else puts
 anything. If it is the one that is meant it is removed or moved from there; else it gets its name
-back. A note in a folder of ours tells the next start of one that is aside.
+back. A note in a folder of nstd's own tells the next start that a file is aside.
 """
 
 import errno
@@ -48,15 +48,15 @@ _CHUNK = 1 << 20
 class Departure:
     """One file on its way out of its folder.
 
-    Nothing here keeps others away that have the same file in hand: see `nstd.disks.locks`.
+    Nothing here keeps other processes from working on the same file: see `nstd.disks.locks`.
 
     Args:
         source: The file, under its own name.
-        content: SHA-256 of the content it is to have; any other is left alone.
-        note: A file that is there as long as the file may be aside.
-        to: The folder that it is moved to, or below that; None where it is deleted.
-        relative: Its path there, unless another file has that.
-        is_unchanged: Whether the file has that content, told faster than by reading all of it.
+        content: SHA-256 of the content that it must have; a file with any other is left alone.
+        note: Path of the note, which exists as long as the file may be aside.
+        to: The folder that it is moved into; None where it is deleted.
+        relative: Its path in that folder, unless another file has that path.
+        is_unchanged: Tells whether the file has that content, faster than by reading all of it.
     """
 
     def __init__(
@@ -77,15 +77,15 @@ class Departure:
         self._note = note
         mark = short_hash(os.fsencode(source) + b"\0" + content.encode())
         self._aside = hidden_path(source, f"{mark}.original")
-        """Its hidden name in the source's folder; that of this content only."""
+        """Its hidden name in the source's folder, for this content only."""
         self._part = hidden_path(self._target, f"{mark}.part")
-        """A copy of it in the making, in the target's folder; of nobody else's."""
+        """An unfinished copy of it in the target's folder, of this file only."""
 
     @property
     def is_aside(self) -> bool:
         """Whether a process was killed while it had the file aside.
 
-        What has its name by now is another file.
+        What has the file's own name by now is another file.
 
         Raises:
             StorageError: It cannot be told.
@@ -108,15 +108,15 @@ class Departure:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is left to be done: it has gone, or has its name."""
+        """Whether nothing is left to do: the file has left, or has its own name."""
         return not self._note.exists()
 
     def has_its_content_aside(self) -> bool:
-        """Whether what is aside has the content it is to have."""
+        """Whether the file that is aside has the content that it must have."""
         return has_content(self._aside, self._content)
 
     def come_back(self) -> None:
-        """Give what is aside its name back, or one beside what has come there meanwhile."""
+        """Give the file that is aside its name back; a numbered one where that is taken by now."""
         for name in names(self.source):
             if not is_there(self._aside):
                 break
@@ -130,20 +130,20 @@ class Departure:
             self._note.unlink(missing_ok=True)
 
     def forget_earlier(self) -> None:
-        """Remove what a process that was killed has left of it, if it has; it is not aside."""
+        """Remove what a killed process has left, for a file that is not aside: its note, a copy."""
         self._note.unlink(missing_ok=True)
         if self.to is not None:
             self._part.unlink(missing_ok=True)
 
     def leave(self) -> None:
-        """Delete or move the file, be it aside or under its name.
+        """Delete or move the file, whether it is aside or under its own name.
 
         Raises:
-            BeingWrittenError: A program has it open for writing; it has its name.
-            ChangedError: It is not the one that is meant any more; whatever it is has its name.
+            BeingWrittenError: A program has it open for writing; it keeps its name.
+            ChangedError: It is no longer the file that is meant; what is there keeps its name.
             MountError: The disk that it is moved to is not there.
             DiskFullError: There is no room for it there.
-            OSError, StorageError: A disk would not; the file has its name.
+            OSError, StorageError: A disk failed; the file keeps its name.
         """
         if self.is_aside:
             with self._taken_aside():
@@ -166,14 +166,14 @@ class Departure:
         self._note.unlink(missing_ok=True)
 
     def _is_renamed(self) -> bool:
-        """Move within one file system, and say whether it is one."""
+        """Move by renaming; returns False where the target is on another file system."""
         if _are_apart(self.source.with_name(self._part.name), self._part):
             return False
         try:
             with self._taken_aside():
                 self._publish_beside(self._aside)
         except StorageError as error:
-            # Mounted once it may have parts of its own: quotas, for one.
+            # Even one mount may have parts that no rename crosses, such as those with quotas.
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EXDEV:
                 return False
             raise
@@ -183,7 +183,7 @@ class Departure:
         source, part = self._aside if self.is_aside else self.source, self._part
         _require_room(source, part.parent)
         with removed_on_failure(part):
-            # That takes minutes, in which the file keeps its name.
+            # Copying takes minutes, during which the file keeps its name.
             _copy(source, part, self._content)
             with self._taken_aside():
                 self._publish_beside(part)
@@ -191,7 +191,7 @@ class Departure:
 
     @contextmanager
     def _taken_aside(self) -> Iterator[None]:
-        """Have the file aside as long as the block lasts; if that fails it gets its name back.
+        """Keep the file aside while the block runs; if that fails, the file gets its name back.
 
         Raises:
             BeingWrittenError: A program has it open for writing.
@@ -223,9 +223,9 @@ class Departure:
             raise ChangedError(f"{source} was replaced")
 
     def _publish_beside(self, part: Path) -> None:
-        """Make `part` visible as the target, or with a number where another file is: it stays.
+        """Make `part` visible as the target; under a numbered name where another file has that.
 
-        Where one that was killed has already put the same content there, `part` goes.
+        Where a process that was killed has already put the same content there, `part` is removed.
         """
         for name in names(self._target):
             try:
@@ -239,7 +239,7 @@ class Departure:
             return
 
     def _is_moved(self, part: Path, there: Path) -> bool:
-        """Whether a file is the one that is moved, with the content that `part` has too."""
+        """Whether the file at `there` already has the content of `part`, which is to be moved."""
         return (
             there.is_file()
             and there.stat().st_size == part.stat().st_size
@@ -248,7 +248,7 @@ class Departure:
 
 
 def names(path: Path) -> Iterator[Path]:
-    """The path, and the same with a number from 2 on: `film.mp4`, `film-2.mp4`, and so on."""
+    """The path, then the path with numbers from 2 on: `film.mp4`, `film-2.mp4`, and so on."""
     yield path
     for number in itertools.count(2):
         yield path.with_name(f"{path.stem}-{number}{path.suffix}")
@@ -258,7 +258,7 @@ def is_there(path: Path) -> bool:
     """Whether there is something of that name.
 
     Raises:
-        StorageError: It cannot be told, which is no answer.
+        StorageError: It cannot be told.
     """
     try:
         path.lstat()
@@ -270,15 +270,15 @@ def is_there(path: Path) -> bool:
 
 
 def short_hash(name: bytes) -> str:
-    """A name made of a name that may be too long, or hold what no name may."""
+    """A short name for one that may be too long, or hold bytes that no file's name may."""
     return hashlib.sha256(name).hexdigest()[:16]
 
 
 def _are_apart(free: Path, other: Path) -> bool:
-    """Whether nothing can be renamed from one name to the other; no file has the first.
+    """Whether no file can be renamed from `free`, a name that none has, to `other`.
 
-    Two mounts of one file system have one device number, and are apart all the same; the parts of
-    one mount (btrfs) may have several, and are.
+    Two mounts of one file system share a device number, and still no rename goes from one to the
+    other. The subvolumes of one mount (btrfs) have different numbers, and none does there either.
     """
     if free.parent.stat().st_dev != other.parent.stat().st_dev:
         return True
@@ -294,7 +294,7 @@ def _are_apart(free: Path, other: Path) -> bool:
 
 
 def _require_room(source: Path, folder: Path) -> None:
-    """Not tried again and again, for minutes each time, where the disk is too small."""
+    """Refuse at once where the disk is too small, instead of copying for minutes and failing."""
     if shutil.disk_usage(folder).free < source.stat().st_size:
         raise DiskFullError(f"No space is left for moving {source} to {folder}")
 

@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 def choose_encoder(job: Job) -> tuple[EncoderKind, str]:
     """What encodes a job's film, and a sentence where it is not what was asked for.
 
-    Segments of two encoders cannot be joined, so a film that was begun in software goes on so. What
-    NVIDIA's encoder has begun goes on with it as long as that works.
+    Segments of two encoders cannot be joined. So a film that was begun in software goes on in
+    software, and one that NVIDIA's encoder has begun goes on with that as long as it works.
 
     Raises:
         LedgerError: The job is of another version.
@@ -33,5 +33,5 @@ def choose_encoder(job: Job) -> tuple[EncoderKind, str]:
 
 
 def encoded_by(output: OutputSpec, encoder: EncoderKind) -> OutputSpec:
-    """The same output, encoded by what was chosen."""
+    """`output`, with the encoder that was chosen."""
     return replace(output, encode=replace(output.encode, encoder=encoder))

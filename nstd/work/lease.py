@@ -8,16 +8,16 @@ from nstd.style.optimize import Iterate
 from nstd.work.film import Observer
 
 LEASE_SECONDS = 3600.0
-"""Only for a worker that lives and does nothing: one that is dead is noticed at once. Between two
-words to the ledger lies at most the putting together of a long film."""
+"""Without a renewal for so long a claim is void. That is for workers that live and hang: dead ones
+are noticed at once. The longest time between two renewals is that of joining a long film."""
 
 
 LOOK_SECONDS = 1.0
-"""Between two looks at whether the job was paused or canceled: a frame may take minutes."""
+"""Between two looks at whether the job was paused or canceled; a frame may take minutes."""
 
 
 class LeaseKeeper:
-    """An observer that passes all on to another, and meanwhile keeps the claim on the job alive."""
+    """An observer that passes everything on to another, and keeps the claim on the job alive."""
 
     def __init__(self, observer: Observer, store: JobStore, job: Job) -> None:
         self._observer, self._store, self._job = observer, store, job
@@ -72,6 +72,6 @@ class LeaseKeeper:
         """Only read: unlike a renewal it waits neither for the disk nor for another process."""
         job = self._store.get(self._job.id)
         if job.token != self._job.token:
-            self._renew()  # it is ours no more, and this says why
+            self._renew()  # the claim is lost: this raises the error that says why
         self._paused = job.paused
         self._looked = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a recipe asks for, held against limits on whatever device it is painted. No torch here."""
+"""What a recipe asks for, checked against limits that hold on every device. No torch here."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def require_within_limits(
         still: Whether it is a picture.
 
     Raises:
-        UnsupportedError: With what is asked for, the limit, and what to do.
+        UnsupportedError: The sentence says what is asked for, the limit, and what to do.
     """
     limits.require_painted_size(source, *painted_size(recipe.size, *size), still=still)
     try:

@@ -21,8 +21,8 @@ class Result:
         target: Where its result is, or would be.
         error: Why there is none, or None.
         kept: Whether it was painted before, and is left as it is.
-        gone: Whether what was painted before is not there any more: taken away, it is no longer
-            nstd's, and is painted again only if that is asked for.
+        gone: Whether what was painted before is not there any more. Somebody has taken it away, so
+            it is painted again only if that is asked for.
         job: As the ledger has it now, or None where there is none.
         seconds: How long it was painted in all, earlier runs included; None where there is no job.
     """

@@ -1,4 +1,4 @@
-"""Room on the disks: how much a film still needs, how much there is, and whether that will do."""
+"""Room on the disks: how much a film still needs, and whether there is enough."""
 
 import os
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from nstd.media.write.encoders import Layout
 from nstd.work.film import Film, Footage
 
 KEPT_BITS_PER_PIXEL = 18.5
-"""Of the lossless PNG files that painted frames are kept in; measured as what codecs take."""
+"""Of the lossless PNG files that painted frames are kept in; measured as the codecs' are."""
 FINER_BITS = 25.0
-"""What a lossless pixel takes besides at 16 bits: the lower halves of three colors are noise."""
+"""What a lossless pixel takes more at 16 bits: the lower halves of three colors are noise."""
 ALPHA_BITS = 5.0
-"""What alpha takes besides where it is kept: 3.4 to 5.1 of three soft mattes."""
+"""What alpha takes in addition where it is kept: 3.4 to 5.1 for three soft mattes."""
 _SHALLOW, _DEEP = 8, 16
 _FAST = {"ultrafast", "superfast", "veryfast"}
 _FAST_IS_LARGER = 1.4
@@ -79,8 +79,8 @@ class Disk:
 def needed(rest: Rest) -> Need:
     """An estimate of what a film still takes, above what it has taken already.
 
-    The closed segments stay until the finished film, which is as large as all of them, is in place.
-    The painted frames of one segment are kept besides, without loss.
+    The closed segments stay until the finished film is in place, which is as large as all of them.
+    In addition the painted frames of one segment are kept, without loss.
     """
     kept_bits = KEPT_BITS_PER_PIXEL + (ALPHA_BITS if rest.alpha else 0)
     if rest.layout.bits > _SHALLOW:  # what has 10 bits is painted and kept with 16
@@ -113,7 +113,7 @@ def require_room(film: Film, footage: Footage) -> None:
 
 
 def require_room_for_still(film: Film, width: int, height: int, bits: int) -> None:
-    """The same for a picture of this size and depth, which is put together in memory.
+    """Make sure that there is room for a picture of this size and depth, made in memory.
 
     Raises:
         DiskFullError: There is not; it says how much is needed, how much is free, and where.
@@ -146,7 +146,7 @@ def rest_of(film: Film, footage: Footage) -> Rest:
 
 
 def judge(what: str, need: Need, work: Disk, target: Disk, floor: int) -> None:
-    """Say no where there is not room for what is needed, and for `floor` bytes beside it.
+    """Refuse where there is no room for what is needed and for `floor` bytes besides.
 
     Args:
         what: What needs it, as the beginning of a sentence.

@@ -1,4 +1,4 @@
-"""What is found out about a film is said once, in the log, and noted with its job."""
+"""What is found out about a film is logged once, and noted with its job."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def tell_remarks(film: Film, info: VideoInfo) -> None:
-    """Say what is not as it should be with a film, and how it is read, before it is painted."""
+    """Log and note what is unusual about a film and how it is read, before it is painted."""
     told = film.job.report.get("remarks", [])
     for remark in info.remarks:
         if remark not in told:
@@ -26,7 +26,7 @@ def tell_remarks(film: Film, info: VideoInfo) -> None:
 def tell_fates(
     film: Film, container: str, fates: Sequence[Fate], instead: Sequence[str] = ()
 ) -> None:
-    """Say what becomes of each part of a film or picture, and note it.
+    """Log and note what becomes of each part of a film or picture.
 
     Args:
         film: The film or picture.
@@ -62,7 +62,7 @@ def tell_fates(
 def tell_damage(film: Film, footage: Footage) -> None:
     """Say how many of the painted frames are damaged, and how many are missing at the end.
 
-    Counted with each segment: so a film that was gone on with gives the same numbers.
+    The ledger counts them with each segment: so a film that was resumed has the same numbers.
     """
     painted = film.store.painted(film.job.id)
     missing = max(0, footage.frames - painted.frames)
@@ -74,7 +74,7 @@ def tell_damage(film: Film, footage: Footage) -> None:
 
 
 def tell_again(film: Film, report: Mapping[str, Any]) -> None:
-    """Say and note of a film what was found out about the same one under another name."""
+    """Log and note what was found out about the film when it was painted under another name."""
     fates = report.get("keeping", {}).get("fates", [])
     for sentence in [fate["sentence"] for fate in fates if fate["loss"]]:
         logger.warning("%s: %s", film.source.name, sentence)

@@ -38,10 +38,10 @@ _NO_LINK = {
 
 
 def take_over(film: Film) -> tuple[Path, str] | None:
-    """Make what was painted of the same content the part file of this film: a link, else a copy.
+    """Take what was painted of the same content as the film's part file: a link, else a copy.
 
-    It must have been painted by the same recipe and settings, and be as it was published. What is
-    asked for again is painted again.
+    It must have been painted by the same recipe and settings, and be unchanged since it was
+    published. What a person asks for again is painted again.
 
     Returns:
         The part, and a sentence that says where it is from; None where it is to be painted.
@@ -73,7 +73,7 @@ def _twin_of(film: Film) -> Job | None:
     for job in done:
         target = path_of(job.request.target)
         if (
-            target != film.target  # whoever may replace that wants it painted anew
+            target != film.target  # a job that may replace that is to paint it anew
             and target.suffix == film.target.suffix
             and _is_same(job, film)
             and _is_whole(job)
@@ -94,7 +94,7 @@ def _is_same(job: Job, film: Film) -> bool:
 
 
 def _link(twin: Job, part: Path, target: Path) -> bool:
-    """Make what a job has painted the part; whether it is still as it was published."""
+    """Link or copy a job's output to `part`; returns whether it is still as it was published."""
     painted = path_of(twin.request.target)
     try:
         # Opened once: others may write to the folder, and what comes to its name is another file.
@@ -110,7 +110,7 @@ def _link(twin: Job, part: Path, target: Path) -> bool:
 def _is_of_group(descriptor: int, folder: Path) -> bool:
     """Whether what is open has the group that a folder gives its files, if it gives them one.
 
-    Two names of a file have one group: people of the other folder's might not read it.
+    All names of a file share its group: who may read the other folder might not read the file.
     """
     there = facts_of(folder)
     if there is None or not there.st_mode & stat.S_ISGID:
