@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nstd.errors import BusyError
 from nstd.ledger.job import JobState
 from nstd.ledger.leases import Holder, Presence, lease_is_lost
-from nstd.ledger.rows import move, record, row_of, to_text
+from nstd.ledger.rows import Why, move, record, row_of, to_text
 
 CLOCK_SLACK = 60.0
 """If a row seems to have been written more seconds than this in the future, the clock was set back:
@@ -107,7 +107,8 @@ def _give_up(connection: sqlite3.Connection, row: sqlite3.Row, now: float) -> No
     sentence = f"It was started {row['attempts']} times without painting a frame"
     if row["hold_reason"]:
         sentence += f"; the last time: {row['hold_reason']}"
-    move(connection, row, JobState.FAILED, now, error=sentence, reason=sentence, kind=row["kind"])
+    why = Why(reason=sentence, error=sentence, kind=row["kind"])
+    move(connection, row, JobState.FAILED, now, why)
 
 
 def release_lost(connection: sqlite3.Connection, claim: Claim) -> None:
@@ -149,15 +150,8 @@ def _release(
 ) -> None:
     if row["state"] == JobState.RUNNING:
         attempts = row["attempts"] if counted else max(0, row["attempts"] - 1)
-        move(
-            connection,
-            row,
-            JobState.QUEUED,
-            now,
-            reason=reason,
-            hold_reason=reason,
-            attempts=attempts,
-        )
+        why = Why(reason=reason, hold_reason=reason, attempts=attempts)
+        move(connection, row, JobState.QUEUED, now, why)
         return
     connection.execute(
         "UPDATE jobs SET lease_until = 0, token = token + 1, updated = ? WHERE id = ?",

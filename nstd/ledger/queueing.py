@@ -9,7 +9,17 @@ from collections.abc import Callable
 from nstd.errors import LedgerError
 from nstd.files import Json
 from nstd.ledger.job import LEGAL, Event, Job, JobKey, JobRequest, JobState
-from nstd.ledger.rows import HELD, add_event, found_json, move, record, row_of, to_json, to_text
+from nstd.ledger.rows import (
+    HELD,
+    Why,
+    add_event,
+    found_json,
+    move,
+    record,
+    row_of,
+    to_json,
+    to_text,
+)
 
 LATEST = """
     SELECT * FROM jobs
@@ -44,8 +54,8 @@ def enqueue(
         return _insert(connection, request, 1, now), True
     gone = latest["state"] == JobState.VANISHED
     if gone and _asks_the_same(latest, request):
-        reason = "The file is back"
-        return move(connection, latest, JobState.QUEUED, now, reason=reason, attempts=0), True
+        why = Why(reason="The file is back", attempts=0)
+        return move(connection, latest, JobState.QUEUED, now, why), True
     if gone or (again and latest["state"] not in _WAITING_OR_HELD):
         return _insert(connection, request, latest["generation"] + 1, now), True
     return latest, False
@@ -74,8 +84,8 @@ def retry(
             f"Job {latest['id']} was queued for the same film since job {job_id}",
             f"Retry job {latest['id']} instead",
         )
-    reason = "Queued again on request"
-    return move(connection, row, JobState.QUEUED, now, reason=reason, attempts=0)
+    why = Why(reason="Queued again on request", attempts=0)
+    return move(connection, row, JobState.QUEUED, now, why)
 
 
 def cancel(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.Row:
@@ -89,7 +99,7 @@ def cancel(connection: sqlite3.Connection, job_id: int, now: float) -> sqlite3.R
         raise LedgerError(problem, remedy)
     failed = row["state"] == JobState.FAILED
     reason = "Dismissed on request" if failed else "Canceled on request"
-    return move(connection, row, JobState.CANCELED, now, reason=reason)
+    return move(connection, row, JobState.CANCELED, now, Why(reason))
 
 
 def set_paused(

@@ -5,7 +5,7 @@ Every function takes a connection inside a transaction of `Database`.
 
 import json
 import sqlite3
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nstd.errors import BusyError, LedgerError
@@ -187,18 +187,29 @@ def held_row(connection: sqlite3.Connection, job: Job) -> sqlite3.Row:
     return row
 
 
-def move(  # noqa: PLR0913 - what a change of state may set, all of it by name
-    connection: sqlite3.Connection,
-    row: sqlite3.Row,
-    after: JobState,
-    now: float,
-    *,
-    reason: str = "",
-    attempts: int | None = None,
-    error: str | None = None,
-    kind: str | None = None,
-    hold_reason: str | None = None,
-    not_before: float = 0.0,
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a job changes its state, and what is noted with it.
+
+    Attributes:
+        reason: In words, for its history.
+        error: The sentence it failed or vanished with, or None.
+        hold_reason: Why it waits, in words, or None.
+        kind: Which error `error` or `hold_reason` tells of, for programs; or None.
+        attempts: Starts since the last painted frame; None: as many as before.
+        not_before: It is not started before this time, in seconds since the epoch.
+    """
+
+    reason: str = ""
+    error: str | None = None
+    hold_reason: str | None = None
+    kind: str | None = None
+    attempts: int | None = None
+    not_before: float = 0.0
+
+
+def move(
+    connection: sqlite3.Connection, row: sqlite3.Row, after: JobState, now: float, why: Why
 ) -> sqlite3.Row:
     """Move a job to a state in which nobody holds it, and add the line to its history.
 
@@ -210,14 +221,14 @@ def move(  # noqa: PLR0913 - what a change of state may set, all of it by name
         "id": row["id"],
         "after": after,
         "now": now,
-        "attempts": row["attempts"] if attempts is None else attempts,
-        "error": None if error is None else to_text(error),
-        "kind": kind,
-        "hold_reason": None if hold_reason is None else to_text(hold_reason),
-        "not_before": not_before,
+        "attempts": row["attempts"] if why.attempts is None else why.attempts,
+        "error": None if why.error is None else to_text(why.error),
+        "kind": why.kind,
+        "hold_reason": None if why.hold_reason is None else to_text(why.hold_reason),
+        "not_before": why.not_before,
     }
     moved: sqlite3.Row = connection.execute(_TO_STATE, values).fetchone()
-    record(connection, row, after, now, reason)
+    record(connection, row, after, now, why.reason)
     return moved
 
 

@@ -14,6 +14,17 @@ OLDEST_SQLITE = (3, 40, 0)
 APPLICATION_ID = 0x6E737464
 """ASCII "nstd" in the database's header, which tells a ledger from other programs' databases."""
 
+_FRAMES_AND_FILE = """
+        job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL CHECK (number >= 0),
+        first INTEGER NOT NULL CHECK (first >= 0),
+        last INTEGER CHECK (last >= first),
+        depends_on INTEGER CHECK (depends_on < number),
+        path TEXT,
+        digest TEXT
+"""
+"""Columns of a segment in every version."""
+
 _LEDGER = (
     """
     CREATE TABLE jobs (
@@ -54,16 +65,10 @@ _LEDGER = (
     """,
     "CREATE INDEX jobs_by_turn ON jobs (state, priority DESC, id)",
     "CREATE INDEX jobs_by_target ON jobs (target)",
-    """
+    f"""
     CREATE TABLE segments (
-        job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-        number INTEGER NOT NULL CHECK (number >= 0),
-        first INTEGER NOT NULL CHECK (first >= 0),
-        last INTEGER CHECK (last >= first),
-        depends_on INTEGER CHECK (depends_on < number),
-        path TEXT,
-        digest TEXT,
-        carried TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(carried)),
+        {_FRAMES_AND_FILE},
+        carried TEXT NOT NULL DEFAULT '{{}}' CHECK (json_valid(carried)),
         plan TEXT CHECK (plan IS NULL OR json_valid(plan)),  -- the job's when it was opened
         opened REAL NOT NULL,
         closed REAL,
@@ -205,15 +210,9 @@ _SHOTS = (
         AND json_type(carried, '$.shot.energies') = 'array'
     ORDER BY job_id, number
     """,
-    """
+    f"""
     CREATE TABLE lean_segments (
-        job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-        number INTEGER NOT NULL CHECK (number >= 0),
-        first INTEGER NOT NULL CHECK (first >= 0),
-        last INTEGER CHECK (last >= first),
-        depends_on INTEGER CHECK (depends_on < number),
-        path TEXT,
-        digest TEXT,
+        {_FRAMES_AND_FILE},
         shot INTEGER,
         frames TEXT CHECK (frames IS NULL OR json_valid(frames)),
         first_pts INTEGER,

@@ -13,6 +13,7 @@ from nstd.ledger.claiming import Claim, release_process, take
 from nstd.ledger.job import FileIdentity, Job, JobState, Segment, Shot
 from nstd.ledger.leases import Holder, Presence, presence, this_process
 from nstd.ledger.rows import (
+    Why,
     fenced_row,
     file_values,
     held_row,
@@ -252,7 +253,7 @@ class JobStore(Steering):
         with self._database.transaction() as connection:
             row = held_row(connection, job)
             segment_rows.forget_shots(connection, job.id)
-            return job_of(move(connection, row, JobState.DONE, self._clock()))
+            return job_of(move(connection, row, JobState.DONE, self._clock(), Why()))
 
     def remark(self, job: Job, waits: str | None) -> Job:
         """Note what is left to be done of a job that is over, and why that waits; None: nothing."""
@@ -273,10 +274,11 @@ class JobStore(Steering):
         """Note that the film of a job, held or queued, is gone; arguments as for `fail`."""
         return self._end(job, JobState.VANISHED, sentence, kind)
 
-    def _end(self, job: Job, after: JobState, why: str, kind: str | None) -> Job:
+    def _end(self, job: Job, after: JobState, sentence: str, kind: str | None) -> Job:
         with self._database.transaction() as connection:
             row, now = fenced_row(connection, job), self._clock()
-            return job_of(move(connection, row, after, now, reason=why, error=why, kind=kind))
+            why = Why(reason=sentence, error=sentence, kind=kind)
+            return job_of(move(connection, row, after, now, why))
 
     def requeue(
         self,
@@ -299,8 +301,8 @@ class JobStore(Steering):
         with self._database.transaction() as connection:
             row, now = held_row(connection, job), self._clock()
             tried = row["attempts"] if counted else max(0, row["attempts"] - 1)
-            on = {"hold_reason": reason, "kind": kind, "not_before": not_before, "attempts": tried}
-            return job_of(move(connection, row, JobState.QUEUED, now, reason=reason, **on))
+            why = Why(reason, hold_reason=reason, kind=kind, attempts=tried, not_before=not_before)
+            return job_of(move(connection, row, JobState.QUEUED, now, why))
 
     # --- segments ----------------------------------------------------------------------------
 

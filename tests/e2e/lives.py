@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from nstd.ledger.job import LEGAL, JobState
 from tests.clips import make
 from tests.e2e.observing import Observer, Strike
 from tests.e2e.program import PATIENCE, Ended, Program, Running, digest
+from tests.unit.ledger.conftest import WAYS
 
 FRAMES = 10
 LEVELS = "48:3,64:3"
@@ -375,7 +375,7 @@ def is_legal(events: Sequence[tuple[str | None, str, str]]) -> bool:
         (before, after) for before, after, _ in events if before is not None and before != after
     ]
     return [before for before, _, _ in events] == states[:-1] and all(
-        JobState(after) in LEGAL[JobState(before)] for before, after in steps
+        after in WAYS[before] for before, after in steps
     )
 
 

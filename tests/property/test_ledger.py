@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nstd.errors import BusyError, LedgerError
-from nstd.ledger.claiming import CLOCK_SLACK
-from nstd.ledger.job import LEGAL, Job, JobKey, JobRequest, JobState, Segment
+from nstd.ledger.job import Job, JobKey, JobRequest, JobState, Segment
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
+from tests.unit.ledger.conftest import WAYS
 
 LEASE = 60.0
+CLOCK_SLACK = 60.0
+"""A row that seems to be written later than so many seconds from now tells of a clock set back."""
+
 MAX_ATTEMPTS = 3
 WHO = st.integers(0, 1)
 WHICH = st.integers(0, 7)
@@ -311,7 +314,7 @@ class LedgerMachine(RuleBasedStateMachine):
             state = None
             for event in self.workers[0].store.events(number):
                 assert event.before == state
-                legal = {JobState.QUEUED} if state is None else {state, *LEGAL[state]}
+                legal = {JobState.QUEUED} if state is None else {state, *WAYS[state]}
                 assert event.after in legal
                 state = event.after
             assert state == expected.state
@@ -333,7 +336,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _allows(self, number: int, verb: str) -> bool:
         expected = self.expected[number]
         if verb == "cancel":
-            return JobState.CANCELED in LEGAL[expected.state]
+            return JobState.CANCELED in WAYS[expected.state]
         if verb in {"pause", "resume"}:
             return not expected.is_over
         same = [n for n, job in self.expected.items() if job.request.key == expected.request.key]

@@ -12,6 +12,17 @@ from nstd.ledger.store import JobStore
 
 NOON = 1_700_000_000.0
 
+WAYS = {
+    "queued": {"running", "failed", "canceled", "vanished"},
+    "running": {"queued", "publishing", "failed", "canceled", "vanished"},
+    "publishing": {"done", "queued", "failed"},
+    "done": set[str](),
+    "failed": {"queued", "canceled"},
+    "canceled": {"queued"},
+    "vanished": {"queued"},
+}
+"""Where a job may go from each state, as the documentation has it."""
+
 
 class Clock:
     """Seconds since the epoch, as told by the test."""

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from nstd.errors import LedgerError
-from nstd.ledger import schema
 from nstd.ledger.schema import MIGRATIONS, migrate, version_of
 from nstd.ledger.store import JobStore
 
@@ -194,8 +193,9 @@ def test_a_database_of_another_program_is_refused(connection: sqlite3.Connection
 def test_an_old_sqlite_is_refused_in_words(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "OLDEST_SQLITE", (999, 1, 0))
-    with pytest.raises(LedgerError, match=r"needs SQLite 999\.1\.0"):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 8, 2))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.8.2")
+    with pytest.raises(LedgerError, match=r"needs SQLite .*, and this Python has 3\.8\.2"):
         migrate(connection)
 
 
