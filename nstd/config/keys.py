@@ -59,7 +59,7 @@ def overriding(section: type[Section], name: str) -> type[Section]:
     """
     hints = get_type_hints(section, include_extras=True)
     keys: dict[str, Any] = {key: (hints[key] | None, None) for key in section.model_fields}
-    return create_model(name, __base__=Section, **keys)
+    return create_model(name, __base__=Section, __module__=section.__module__, **keys)
 
 
 def _frozen(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Sections of the configuration made from a frozen value: a field added there is a key at once."""
 
+import pickle
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -7,6 +8,7 @@ import pytest
 from annotated_types import Ge, Le
 from pydantic import ValidationError
 
+from nstd.config import OutputConfig, OutputOverride
 from nstd.config.faults import faults_of
 from nstd.config.keys import HeldSection
 from nstd.style.keys import Absent, Key, OneOf
@@ -32,6 +34,13 @@ def test_fields_that_are_added_are_keys_and_reach_the_frozen_value() -> None:
     assert given == {"glitter": 2.5, "grain": "coarse", "seats": ("seat2",)}
     assert Glitter(styles=(), **given).glitter == 2.5
     assert Section.model_validate({}).given() == {}
+
+
+def test_what_an_entry_says_otherwise_can_be_handed_to_another_process() -> None:
+    said = OutputOverride.model_validate({"codec": "h265"})
+    assert pickle.loads(pickle.dumps(said)) == said  # noqa: S301 - our own
+    assert said.model_dump(exclude_none=True) == {"codec": "h265"}
+    assert OutputOverride.keys() == OutputConfig.keys()
 
 
 @pytest.mark.parametrize(
