@@ -50,6 +50,14 @@ class Scene:
         Returns:
             uint8 `[180, 320, 3]`, sRGB.
         """
+        small = cv2.resize(self._draw(index), SIZE, interpolation=cv2.INTER_AREA)
+        return _rounded(np.asarray(small, np.float32))
+
+    def large(self, index: int) -> ImageU8:
+        """Draw one frame at the size that the scene is drawn in: uint8 `[360, 640, 3]`, sRGB."""
+        return _rounded(self._draw(index))
+
+    def _draw(self, index: int) -> Canvas:
         time = float(index / FRAME_RATE)
         canvas = self._sky
         for layer in self._far:
@@ -63,8 +71,7 @@ class Scene:
         canvas = self._headland.over(self._water.below(canvas, slopes), index)
         canvas = self._with_boat(canvas, time, self._water.displacement(slopes))
         canvas = self._rocks.over(canvas, index)
-        small = cv2.resize(canvas * self._vignette, SIZE, interpolation=cv2.INTER_AREA)
-        return np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
+        return np.asarray(canvas * self._vignette, np.float32)
 
     def _with_boat(self, canvas: Canvas, time: float, ripple: tuple[Plane, Plane]) -> Canvas:
         drawn, line = boat(time)
@@ -78,3 +85,7 @@ class Scene:
             canvas * (1 - 0.72 * mirrored[..., 3:]) + 0.72 * mirrored[..., :3] * mirrored[..., 3:]
         )
         return canvas * (1 - drawn[..., 3:]) + drawn[..., :3] * drawn[..., 3:]
+
+
+def _rounded(canvas: Canvas) -> ImageU8:
+    return np.rint(np.clip(canvas, 0, 1) * 255).astype(np.uint8)
