@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
+from nstd.errors import DamagedError, UnreadableError
 from nstd.ledger.job import Carried, Shot
 from nstd.media.frame import Frame, ImageU8, ImageU16, MaskU8, Pixels
 from nstd.painting.frames import Coming, FilmSource
@@ -163,6 +164,8 @@ def paint_segment(
         observer: Gets each frame as soon as it is painted.
 
     Raises:
+        UnreadableError: There is no frame.
+        DamagedError: A frame that is looked back on is not among the inputs.
         DeviceError: The device failed, or its memory is too small.
         NstdError: Whatever reading the frames, or the observer, raises.
     """
@@ -176,6 +179,8 @@ def paint_segment(
         observer.passed(frame.index)
         if frame.index == spec.last:
             break
+    if not times:
+        raise UnreadableError(f"No frame of {spec.source.path} from {spec.first} on can be decoded")
     left = painting.last_frames(times[-1].index)
     carried = Carried(
         shot=shot.first,
@@ -249,8 +254,10 @@ class ShotPainter:
         """What a frame is painted from, the closest first."""
         found = []
         for distance in sorted(coming.flows):
-            before = self._painted(coming.frame.index - distance)
-            assert before.shown is not None  # noqa: S101 - `SegmentInputs` says so
+            index = coming.frame.index - distance
+            before = self._painted(index)
+            if before.shown is None:
+                raise DamagedError(f"What the painted frame {index} was painted for is gone")
             found.append(
                 Predecessor(
                     to_tensor(before.pixels),
@@ -263,7 +270,10 @@ class ShotPainter:
         return found
 
     def _painted(self, index: int) -> PaintedFrame:
-        return next(known[index] for known in self._known if index in known)
+        for known in self._known:
+            if index in known:
+                return known[index]
+        raise DamagedError(f"The painted frame {index} is gone")
 
     def _energies(self, frame: Frame) -> tuple[float, ...]:
         if not self._painter.styles:

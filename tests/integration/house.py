@@ -18,7 +18,7 @@ from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.style.devices import choose_devices
 from nstd.style.ladder import Level
-from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
+from nstd.style.recipe import INDEPENDENT, UNPAINTED, StyleRecipe, StyleSource, Temporal
 from nstd.submit.freeze import Freezing, Submission, submit
 from nstd.submit.output import OutputSpec
 from nstd.work.crew import WorkerSettings
@@ -82,11 +82,14 @@ class House:
         encode = output.pop("encode", EncodeSettings(preset="ultrafast"))
         if output.get("move_to") is not None:
             Path(output["move_to"]).mkdir(exist_ok=True)
+        recipe = self.recipe
+        if output.get("copy"):  # as the configuration has it
+            recipe = replace(UNPAINTED, size=recipe.size)
         wanted = Submission(
             source=self.source,
             folder=self.folder,
             recipe_name="oil",
-            recipe=self.recipe,
+            recipe=recipe,
             output=OutputSpec(encode=encode, segment_frames=SEGMENT, **output),
             target=self.target,
         )

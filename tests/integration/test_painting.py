@@ -3,10 +3,12 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nstd.errors import DamagedError, UnreadableError
 from nstd.files import file_sha256
 from nstd.ledger.job import Job, Segment, Shot
 from nstd.ledger.store import JobStore
@@ -114,6 +116,20 @@ def test_a_segment_painted_in_a_process_without_a_ledger_is_the_same_file(
     result, painted = pickle.loads(child.stdout)  # noqa: S301 - our own child's
     assert program.digest(painted, result, tmp_path) == last.digest
     assert result.carried == last.carried
+
+
+@in_flow
+def test_what_is_missing_of_what_a_segment_is_painted_from_is_said(program: Program) -> None:
+    before, last = program.segments[-2:]
+    left, _ = paint(*program.given(before, None))
+    spec, shot, earlier = program.given(last, left)
+    with pytest.raises(DamagedError, match="frame 6 is gone"):
+        paint(spec, shot, {})
+    earlier[6] = replace(earlier[6], shown=None)
+    with pytest.raises(DamagedError, match="frame 6 was painted for is gone"):
+        paint(spec, shot, earlier)
+    with pytest.raises(UnreadableError, match="from 9 on can be decoded"):
+        paint(replace(spec, first=9), shot, earlier)
 
 
 @in_flow
