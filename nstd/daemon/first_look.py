@@ -23,8 +23,8 @@ from nstd.ledger.store import JobStore
 from nstd.media.names import is_still
 from nstd.media.read.guarded import probe_guarded
 from nstd.style.recipe import StyleRecipe
+from nstd.submit.limits import require_within_limits
 from nstd.submit.output import OutputSpec
-from nstd.work.limits import require_within_limits
 
 if TYPE_CHECKING:
     # Not at run time: it knows numpy, and the daemon itself stays small.

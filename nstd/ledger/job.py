@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from nstd.errors import LedgerError
+from nstd.errors import LedgerError, from_os_error
 from nstd.files import Json
 
 
@@ -80,6 +80,18 @@ class FileIdentity:
     def from_stat(cls, stat: os.stat_result) -> Self:
         """The identity that `os.stat` or `os.fstat` reported."""
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+    @classmethod
+    def at(cls, path: Path, doing: str = "reading") -> Self:
+        """The identity of the file at `path`; an error says what it was wanted for (`doing`).
+
+        Raises:
+            InputError, StorageError: It is not there, or the file system refused.
+        """
+        try:
+            return cls.from_stat(path.stat())
+        except OSError as error:
+            raise from_os_error(error, path, doing) from error
 
     def same_content(self, other: "FileIdentity") -> bool:
         """Whether both are one file with one content, wherever it was renamed to.

@@ -7,7 +7,7 @@ from typing import Any
 from nstd.errors import LedgerError
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
-from nstd.media.write.codecs import EncodeSettings
+from nstd.media.write.codecs import EncoderKind, EncodeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,10 @@ class OutputSpec:
     def whole(self) -> bool:
         """Whether all of the film is painted, and not a part."""
         return self.first == 0 and self.last is None
+
+    def encoded_by(self, encoder: EncoderKind) -> "OutputSpec":
+        """The same output, encoded by what was chosen."""
+        return replace(self, encode=replace(self.encode, encoder=encoder))
 
     def same_film(self, other: "OutputSpec") -> bool:
         """Whether both make the same film of a source, whatever becomes of source and target."""

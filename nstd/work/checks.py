@@ -23,14 +23,13 @@ from nstd.media.still_write import holds_16_bits, still_fates
 from nstd.media.write.keeping import Keeping
 from nstd.media.write.numbered import numbered
 from nstd.media.write.rehearsal import plan
-from nstd.media.write.segment import check_size
+from nstd.media.write.segment import check_size, write_trial
 from nstd.submit.names import require_replaceable
 from nstd.submit.places import Places
 from nstd.work.demand import require_affordable
 from nstd.work.film import Film, Footage
 from nstd.work.publish import earlier_pictures
 from nstd.work.room import require_room, require_room_for_still
-from nstd.work.source import beside_pictures
 from nstd.work.telling import tell_fates, tell_remarks
 
 
@@ -164,8 +163,9 @@ def _require_folder(film: Film) -> None:
 def _plan_keeping(film: Film, footage: Footage) -> Keeping:
     """What becomes of each part of a film beside its pictures; told once, and in its report."""
     alive = film.observer.alive
-    beside = beside_pictures(film, footage)
-    keeping = plan(beside, footage.painted, film.output.encode, alive=alive)
+    if footage.read.images is not None:
+        write_trial(footage.beside, footage.painted, film.output.encode)
+    keeping = plan(footage.beside, footage.painted, film.output.encode, alive=alive)
     if (images := footage.read.images) is not None:
         look = look_at_still(images.paths[0], film.output.limits, alive=alive)
         if look.notes:

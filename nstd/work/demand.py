@@ -9,10 +9,10 @@ from nstd.painting.memory import Memory, memory_of
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import SHORTEST_EDGE_PX, plan_levels
 from nstd.style.recipe import StyleRecipe
+from nstd.submit.limits import require_within_limits
 from nstd.temporal.shot import STEPS_SHARE
 from nstd.weights.catalog import POCKET
 from nstd.work.film import Film
-from nstd.work.limits import require_within_limits
 
 
 @dataclass(frozen=True, slots=True)

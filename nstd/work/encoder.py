@@ -1,7 +1,6 @@
 """What encodes a film: software, or NVIDIA's encoder where that was asked for and works."""
 
 import logging
-from dataclasses import replace
 
 from nstd.ledger.job import Job, path_of
 from nstd.media.write.codecs import EncoderKind
@@ -30,8 +29,3 @@ def choose_encoder(job: Job) -> tuple[EncoderKind, str]:
     said = f"software: NVIDIA's encoder does not work here ({why})"
     logger.warning("%s is encoded in %s", path_of(job.request.source).name, said)
     return "software", said
-
-
-def encoded_by(output: OutputSpec, encoder: EncoderKind) -> OutputSpec:
-    """`output`, with the encoder that was chosen."""
-    return replace(output, encode=replace(output.encode, encoder=encoder))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from nstd.errors import Interrupted, UsageError, VanishedError
+from nstd.errors import UsageError, VanishedError
 from nstd.files import readable
 from nstd.flow import Estimator
 from nstd.ledger.job import FileIdentity, Job, path_of
@@ -44,7 +44,7 @@ class Observer(Protocol):
         ...
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
-        """A step was taken on `frame`."""
+        """A step was taken on `frame`; what this raises ends painting."""
         ...
 
     def painted(self, frame: int) -> None:
@@ -61,12 +61,15 @@ class Footage:
         painted: The same at the size it is painted and written at.
         frames: How many frames are painted, by the film's own count.
         read: What is read of it.
+        beside: The film from which all comes but the pictures; of numbered images one that has
+            nothing else, which is made before they are painted.
     """
 
     info: VideoInfo
     painted: VideoInfo
     frames: int
     read: FilmSource
+    beside: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,6 +177,7 @@ class Film:
                 first=first,
                 last=last,
             ),
+            beside=self.work / "images-alone.mp4" if self.output.images else self.content,
         )
 
     def offsets(self, first: int, last: int) -> list[int]:
@@ -191,13 +195,3 @@ class Film:
         """Note that `frame` is painted, and `done` of `total` frames are."""
         self.store.progress(self.job, done, total)
         self.observer.painted(frame)
-
-    def stepped(self, frame: int, iterate: Iterate) -> None:
-        """Tell that a step was taken on `frame`.
-
-        Raises:
-            Interrupted: Who looks on wants it to stop.
-        """
-        self.observer.stepped(frame, iterate)
-        if self.observer.stopping:
-            raise Interrupted(f"Painting {self.source.name} was stopped at frame {frame}")

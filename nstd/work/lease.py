@@ -2,7 +2,8 @@
 
 import time
 
-from nstd.ledger.job import Job
+from nstd.errors import Interrupted
+from nstd.ledger.job import Job, path_of
 from nstd.ledger.store import JobStore
 from nstd.style.optimize import Iterate
 from nstd.work.film import Observer
@@ -48,9 +49,16 @@ class LeaseKeeper:
         self._observer.alive()
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
-        """Look at the claim where that is due, and pass it on."""
+        """Look at the claim where that is due, and pass it on.
+
+        Raises:
+            Interrupted: Painting is to stop.
+        """
         self._keep()
         self._observer.stepped(frame, iterate)
+        if self.stopping:
+            name = path_of(self._job.request.source).name
+            raise Interrupted(f"Painting {name} was stopped at frame {frame}")
 
     def painted(self, frame: int) -> None:
         """Renew the claim, and pass it on."""

@@ -1,18 +1,38 @@
-"""One film or picture end to end, from claimed job to published file."""
+"""One film or picture end to end: its segments painted one after the other, joined, published."""
 
+import logging
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
+from nstd.errors import DamagedError, UnreadableError
+from nstd.files import discard, has_content
+from nstd.ledger.job import Segment
+from nstd.ledger.segments import SegmentPlanner, shot_around
 from nstd.media.alpha import visible
 from nstd.media.pictures import read_still
+from nstd.media.read.scan import scan
 from nstd.media.still_write import PAINTED_QUALITY, encode_still
+from nstd.media.write.assemble import assemble
+from nstd.media.write.keeping import Keeping
+from nstd.media.write.pictures import assemble_pictures
+from nstd.media.write.segment import Assembly, joins
+from nstd.painting.frames import Coming, FilmSource, coming_frames
 from nstd.painting.segment import paint_picture
 from nstd.work.checks import require_paintable, require_paintable_still, require_target
-from nstd.work.film import Film
+from nstd.work.film import Film, Footage
 from nstd.work.publish import publish_film
-from nstd.work.segments import assemble_film, paint_segments
+from nstd.work.segments import SegmentRun, another_version, is_carried
 from nstd.work.source import blaming_changes, footage_of, opened_as_queued
+from nstd.work.telling import tell_damage
 from nstd.work.twin import take_over
+
+logger = logging.getLogger(__name__)
+
+_CODED_LYING = "0.1.0"
+"""The version whose segments of turned films are as their source is coded, not upright."""
 
 
 def stylize_film(film: Film) -> None:
@@ -35,7 +55,7 @@ def _painted(film: Film) -> Path:
         return _painted_still(film)
     footage = footage_of(film)
     keeping = require_paintable(film, footage)
-    paint_segments(film, footage)
+    _paint_segments(film, footage)
     return assemble_film(film, footage, keeping)
 
 
@@ -50,9 +70,143 @@ def _painted_still(film: Film) -> Path:
     bits = require_paintable_still(film, still)
     film.observer.began(film.job, painted=0, total=1)
     pixels = visible(still.image if still.deep is None else still.deep, still.alpha)
-    image = paint_picture(film.painter, pixels, partial(film.stepped, 0), bits=bits)
+    image = paint_picture(film.painter, pixels, partial(film.observer.stepped, 0), bits=bits)
     film.progress(0, 1, 1)
     film.require_output()
     return encode_still(
         image, still, film.target, quality=PAINTED_QUALITY, note=film.note(still.note)
     )
+
+
+def _paint_segments(film: Film, footage: Footage) -> None:
+    """Paint all segments of a film that are not closed yet.
+
+    Planning is incremental: what is missing is read once, and a segment's end shows when it comes.
+    """
+    _forget_what_cannot_be_joined(film, footage)
+    if footage.read.images is None:
+        # Read through, and remembered, while there is somebody to tell of it.
+        scan(film.content, footage.info.stream, alive=film.observer.alive)
+    closed = _closed_segments(film)
+    planner = SegmentPlanner(film.output.segment_frames, film.output.first, closed=closed)
+    done, total = film.store.painted(film.job.id).frames, footage.frames
+    film.observer.began(film.job, painted=done, total=total)
+    # So that how many there are shows before the first is painted. Of those painted the ledger's
+    # number counts, which may have been set back since: with more, nothing would look like a gain.
+    film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
+    with closing(_open_segments(film, footage.read, planner)) as segments:
+        for segment, frames in segments:
+            film.require_output()
+            done += SegmentRun(film, footage, segment, done).paint(frames)
+
+
+def _open_segments(
+    film: Film, source: FilmSource, planner: SegmentPlanner
+) -> Generator[tuple[Segment, Iterator[Coming]], None, None]:
+    """The segments still to be painted, each with its frames; take all of these before the next."""
+
+    def segment_of(coming: Coming) -> Segment | None:
+        planner.add(coming.frame.index, cut=coming.begins_shot)
+        return planner.current
+
+    while True:
+        first = planner.next_frame
+        coming = coming_frames(source, first, film.painter, film.estimator, film.plan)
+        with closing(coming):
+            for segment, frames in groupby(coming, segment_of):
+                if segment is None:
+                    break  # what is closed need not be read: reading begins anew behind it
+                yield segment, frames
+            else:
+                return
+
+
+def _closed_segments(film: Film) -> list[Segment]:
+    """What is painted already. What is gone or damaged is to be painted again, with its shot."""
+    segments = {segment.index: segment for segment in film.store.segments(film.job.id)}
+    closed = [segment for segment in segments.values() if segment.complete]
+    again = set[int]()
+    for segment in closed:
+        number = segment.index
+        if number in again or _is_there(film, segment, segments.get(number + 1)):
+            continue
+        # What a shot's segments leave for the next one is gone with that.
+        chained = bool(film.painter.recipe.temporal.distances)
+        harmed = shot_around(segments, number) if chained else range(number, number + 1)
+        logger.warning(
+            "%s, or what it leaves for the next, is gone or damaged: %s goes on with frame %d",
+            film.work / str(segment.path),
+            film.source.name,
+            segments[harmed.start].first,
+        )
+        again.update(harmed)
+    if again:
+        film.store.reopen_segments(film.job, again)
+        for number in again:
+            if (path := segments[number].path) is not None:
+                discard(film.work / path)
+    return [segment for segment in closed if segment.index not in again]
+
+
+def _is_there(film: Film, segment: Segment, after: Segment | None) -> bool:
+    """Whether a closed segment's file is whole, and what it leaves for `after` if that needs it."""
+    if not has_content(film.work / str(segment.path), str(segment.digest)):
+        return False
+    needed = after is None or not (after.complete or after.depends_on is None)
+    return not needed or is_carried(film.work, segment)
+
+
+def _forget_what_cannot_be_joined(film: Film, footage: Footage) -> None:
+    """Begin anew where another version's encoder has made the closed segments, and otherwise."""
+    plans = film.store.plans(film.job.id)
+    if plans in ([], [film.plan.to_json()]):
+        return
+    closed = _closed_segments(film)
+    if not closed:
+        return
+    first = film.work / str(closed[0].path)
+    versions = plans[0].get("versions", {})
+    lying = footage.info.rotation and versions.get("nstd") == _CODED_LYING
+    if lying or not joins(first, footage.painted, film.output.encode):
+        logger.warning(
+            "%s begins anew: what is painted cannot be joined with what this version encodes",
+            film.source.name,
+        )
+        film.store.clear_segments(film.job)
+
+
+def assemble_film(film: Film, footage: Footage, keeping: Keeping) -> Path:
+    """The closed segments joined, with what is kept of the source, as a part file."""
+    film.store.renew(film.job)  # putting a long film together takes its time
+    film.require_output()
+    closed = [segment for segment in film.store.segments(film.job.id) if segment.complete]
+    paths = [film.work / str(segment.path) for segment in closed]
+    for segment, path in zip(closed, paths, strict=True):
+        if not has_content(path, str(segment.digest)):
+            raise DamagedError(f"The painted segment {path} is gone or damaged")
+    if not closed:
+        raise UnreadableError(f"No frame of {film.source} can be decoded")
+    tell_damage(film, footage)
+    span = _span(film, closed)
+    whole = Assembly(
+        segments=paths,
+        info=footage.painted,
+        settings=film.output.encode,
+        note=film.note(footage.info.note),
+        alive=film.observer.alive,
+    )
+    if film.output.encode.pictures is not None:
+        lasts = span[1] - span[0]
+        offsets = film.offsets(closed[0].first, closed[-1].last or 0)
+        end = lasts * footage.info.time_base
+        return assemble_pictures(whole, film.target, offsets=offsets, end=end)
+    limits = None if film.output.whole else span
+    return assemble(whole, footage.beside, film.target, keeping, span=limits)
+
+
+def _span(film: Film, closed: Sequence[Segment]) -> tuple[int, int]:
+    """From the first time stamp of a film's segments to the end of the last one."""
+    first, last = closed[0].carried, closed[-1].carried
+    if first is None or last is None:
+        raise another_version(film)
+    return first.first_pts, last.end_pts

@@ -15,7 +15,7 @@ from nstd.media.write.numbered import rest_path
 from nstd.submit.names import require_replaceable
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film
-from nstd.work.source import identity, require_unchanged
+from nstd.work.source import require_unchanged
 
 logger = logging.getLogger(__name__)
 
@@ -223,7 +223,9 @@ def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
     try:
         if film.numbered:
             _note_pictures(film.store, film.job)
-        return film.store.publishing(film.job, part=identity(part, "looking at"), reason=origin)
+        return film.store.publishing(
+            film.job, part=FileIdentity.at(part, "looking at"), reason=origin
+        )
     except BusyError:
         # Canceled while it was put together. Had another worker taken over, it would be its part.
         if film.store.get(film.job.id).state is JobState.CANCELED:

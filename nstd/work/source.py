@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from nstd.errors import (
     ChangedError,
@@ -14,7 +13,6 @@ from nstd.errors import (
     StorageError,
     UsageError,
     VanishedError,
-    from_os_error,
 )
 from nstd.files import facts_of, opened, readable
 from nstd.ledger.fingerprint import fingerprint, fingerprint_all, fingerprint_opened
@@ -25,7 +23,6 @@ from nstd.media.image_film import probe_images
 from nstd.media.names import is_still
 from nstd.media.numbered import find_numbered
 from nstd.media.read.guarded import probe_guarded
-from nstd.media.write.segment import write_trial
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film, Footage
 
@@ -54,7 +51,7 @@ def opened_as_queued(film: Film) -> Iterator[Film]:
             )
         content = readable(descriptor)
         still = not film.output.images and is_still(film.source, content)
-        yield replace(film, opened=descriptor, identity=identity(content), still=still)
+        yield replace(film, opened=descriptor, identity=FileIdentity.at(content), still=still)
 
 
 def is_as_queued(store: JobStore, job: Job) -> bool:
@@ -92,7 +89,7 @@ def require_unchanged(film: Film, cause: NstdError | None = None) -> None:
     again to know.
     """
     # Of numbered images the identity is that of the first alone.
-    if not film.output.images and identity(film.source) == film.identity:
+    if not film.output.images and FileIdentity.at(film.source) == film.identity:
         return
     if _fingerprint(film.store, film.job) == film.job.request.key.fingerprint:
         return
@@ -130,23 +127,6 @@ def _facts(film: Film) -> VideoInfo:
         stopping=lambda: observer.stopping,
         alive=observer.alive,
     )
-
-
-def beside_pictures(film: Film, footage: Footage) -> Path:
-    """The film from which all comes but the pictures; for images one that has nothing else."""
-    if not film.output.images:
-        return film.content
-    path = film.work / "images-alone.mp4"
-    write_trial(path, footage.painted, film.output.encode)
-    return path
-
-
-def identity(path: Path, doing: str = "reading") -> FileIdentity:
-    """The identity of the file at `path`; an error says what it was wanted for (`doing`)."""
-    try:
-        return FileIdentity.from_stat(path.stat())
-    except OSError as error:
-        raise from_os_error(error, path, doing) from error
 
 
 def _fingerprint(store: JobStore, job: Job) -> str:

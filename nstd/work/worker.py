@@ -43,7 +43,7 @@ from nstd.submit.frozen import restore_frozen
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.crew import WorkerSettings, worker_settings
-from nstd.work.encoder import choose_encoder, encoded_by
+from nstd.work.encoder import choose_encoder
 from nstd.work.film import Film, Observer
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
 from nstd.work.originals import Clearing
@@ -179,7 +179,7 @@ class Worker:
             store=self._store,
             work=work,
             plan=plan,
-            output=encoded_by(output, plan.encoder),
+            output=output.encoded_by(plan.encoder),
             painter=self._ready_painter(job, recipe, plan),
             observer=LeaseKeeper(self._observer, self._store, job),
             estimator=build_estimator(recipe, plan, self._torch_device, self._settings.cache_dir),

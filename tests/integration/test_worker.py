@@ -370,7 +370,7 @@ def other_plan(house: House, package: str = "av", version: str = "1.0") -> None:
     """Let the job's plan, and that of its segments, be one of another version."""
     connection = sqlite3.connect(house.state / "ledger.sqlite3")
     with connection:
-        for table in ("jobs", "segments"):
+        for table in ("jobs", "plans"):
             connection.execute(
                 f"UPDATE {table} SET plan = json_set(plan, ?, ?)",  # noqa: S608 - our own names
                 (f"$.versions.{package}", version),
@@ -461,9 +461,11 @@ def test_encoding_and_joining_give_signs_of_life(
             with during("encoding"):
                 super().write(frame)
 
+    assemble = pipeline.assemble_film
+
     def joined(*arguments: Any) -> Path:
         with during("joining"):
-            return segments.assemble_film(*arguments)
+            return assemble(*arguments)
 
     def alive() -> None:
         if phase:

@@ -85,7 +85,7 @@ POINTS = {
 }
 """By what has just happened."""
 
-JOIN, FAIL = "nstd.work.segments:assemble", f"{STORE}.fail"
+JOIN, FAIL = "nstd.work.pipeline:assemble", f"{STORE}.fail"
 STEPS = {point.step for point in POINTS.values()} | {JOIN, FAIL}
 
 Function = Callable[..., Any]

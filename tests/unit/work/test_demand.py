@@ -10,8 +10,8 @@ from nstd.media.read.limits import Limits
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import parse_levels
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
+from nstd.submit.limits import require_within_limits
 from nstd.work.demand import Estimate, estimate
-from nstd.work.limits import require_within_limits
 
 FILM = Path("/in/a.mp4")
 HD, FULL_HD, UHD = (1280, 720), (1920, 1080), (3840, 2160)
