@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from nstd.style.ladder import (
     FORMATS,
-    LEVEL_RATIO,
-    SHORTEST_EDGE_PX,
     Level,
     painted_size,
     parse_levels,
     plan_levels,
 )
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
+
+SHORTEST_EDGE_PX = 32
+"""The least that the network can see: a level or a picture that is smaller is refused."""
+LEVEL_RATIO = 1.25
+"""A level is at least so much larger than the one before."""
 
 weights = st.floats(0, 1e6)
 positive = st.floats(1e-6, 1e6)

@@ -12,7 +12,7 @@ import pytest
 from nstd.config import Config
 from nstd.errors import BusyError, LedgerError, UsageError
 from nstd.ledger.job import Event, Job, JobKey, JobRequest, JobState
-from nstd.ledger.store import BEGUN_ANEW, JobStore
+from nstd.ledger.store import JobStore
 from nstd.submit import control as queue
 from nstd.submit.control import Answer, daemon_lock, is_worked_on, overview, seconds_left
 
@@ -76,7 +76,7 @@ TAKEN = [event(50, None, QUEUED), event(100, QUEUED, RUN, "Taken by w"), event(1
             [*TAKEN, event(150, RUN, QUEUED), event(1050, QUEUED, RUN)],
             200.0,
         ),
-        (job_at(), [*TAKEN, event(180, RUN, RUN, BEGUN_ANEW)], 40.0),
+        (job_at(), [*TAKEN, event(180, RUN, RUN, "Begun anew")], 40.0),
         (job_at(frames_done=0), TAKEN, None),
         (job_at(frames_total=0), TAKEN, None),
         (job_at(state=QUEUED), TAKEN, None),
