@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from nstd.cli import completion
+from nstd.style.keys import marks_of, plain_type
 
 Command = Callable[..., None]
 Texts = dict[str, str | None]
@@ -66,7 +67,7 @@ def spread(command: Command) -> Command:
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
         make: Any
-        kind, *marks = get_args(hints[name]) if _is_marked(hints[name]) else [hints[name]]
+        kind, marks = plain_type(hints[name]), marks_of(hints[name])
         keys = next((mark for mark in marks if isinstance(mark, Keys)), None)
         if keys is not None:
             found = [_parameter(key, hint, None) for key, hint in keys.options().items()]
@@ -92,10 +93,6 @@ def spread(command: Command) -> Command:
     wrapped.__annotations__ = {one.name: one.annotation for one in parameters}
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return wrapped
-
-
-def _is_marked(hint: Any) -> bool:
-    return hasattr(hint, "__metadata__")
 
 
 def _of_fields(group: Any, only: tuple[str, ...] | None) -> list[inspect.Parameter]:
