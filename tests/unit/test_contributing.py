@@ -62,9 +62,9 @@ def test_its_recipe_key_and_its_loss_term_are_ones() -> None:
         "dataclass": __import__("dataclasses").dataclass,
     }
     indented = "".join(f"    {line}\n" for line in key.splitlines())
-    exec(f"@dataclass(kw_only=True)\nclass Recipe(StyleRecipe):\n{indented}", names)  # noqa: S102
+    exec(f"@dataclass(frozen=True, kw_only=True)\nclass Recipe(StyleRecipe):\n{indented}", names)  # noqa: S102
     exec(term, names)  # noqa: S102
-    assert "grain_weight" in keys_of(names["Recipe"])  # type: ignore[arg-type]
-    made = names["Grain"](0.5)  # type: ignore[operator]
+    assert "grain_weight" in keys_of(names["Recipe"])
+    made = names["Grain"](0.5)
     assert made.largest_factor == ("grain_weight", 0.5)
     assert float(made.loss(torch.ones(1, 3, 2, 2), {})[0]) == 1
