@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nstd.errors import BusyError, LedgerError
-from nstd.ledger.job import Job, JobKey, JobRequest, JobState, Segment
+from nstd.ledger.job import Job, JobKey, JobRequest, JobState, Painted, Segment
 from nstd.ledger.leases import Holder, Presence
 from nstd.ledger.store import JobStore
 from tests.unit.ledger.conftest import WAYS
@@ -174,17 +174,32 @@ class LedgerMachine(RuleBasedStateMachine):
     def next_segment(self, who: int, close: bool) -> None:
         def act(worker: Worker, job: Job, expected: Expected) -> None:
             known = expected.segments
-            begun = known.pop() if known and not known[-1].complete else None
-            if begun is not None and close:
-                index, last = begun.index, begun.first + 9
-                closed = replace(begun, last=last, path=f"{index}.mkv", digest=f"d{index}")
+            opened = next((one for one in known if not one.complete), None)
+            if opened is not None and close:
+                index, last = opened.index, opened.first + 9
+                closed = replace(opened, last=last, path=f"{index}.mkv", digest=f"d{index}")
                 worker.store.close_segment(job, closed)
-                known.append(closed)
+                known[index] = closed
                 return
             index = len(known)
-            opened = Segment(index, 10 * index, depends_on=index - 1 if index else None)
-            worker.store.open_segment(job, opened)  # it may be there, open: it is begun anew
-            known.append(opened)
+            new = Segment(index, 10 * index, depends_on=index - 1 if index else None)
+            begun = opened or new
+            worker.store.open_segment(job, begun)  # it may be there, open: it is begun anew
+            known[begun.index :] = [begun, *known[begun.index + 1 :]]
+
+        self._work(who, act, JobState.RUNNING)
+
+    @rule(who=WHO, numbers=st.sets(st.integers(0, 3), min_size=1))
+    def harm_segments(self, who: int, numbers: set[int]) -> None:
+        """What is closed is gone, and painted again; what comes after it stays."""
+
+        def act(worker: Worker, job: Job, expected: Expected) -> None:
+            known = expected.segments
+            harmed = {number for number in numbers if number < len(known)}
+            worker.store.reopen_segments(job, harmed)
+            for number in harmed:
+                known[number] = Segment(number, 10 * number, depends_on=known[number].depends_on)
+            expected.frames = 10 * sum(one.complete for one in known)
 
         self._work(who, act, JobState.RUNNING)
 
@@ -302,6 +317,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (job.state, job.attempts) == (expected.state, expected.attempts)
             assert (job.request, job.frames_done) == (expected.request, expected.frames)
             assert store.segments(number) == expected.segments
+            closed = sum(one.complete for one in expected.segments)
+            assert store.painted(number) == Painted(closed, 10 * closed, 0)
             if expected.owner is not None:
                 assert (job.worker, job.pid) == (expected.owner.name, expected.owner.pid)
         counts = store.counts()
