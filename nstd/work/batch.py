@@ -32,7 +32,7 @@ from nstd.work.result import Result, paths_of, result_of, until_stopped, why_not
 from nstd.work.worker import Worker, make_worker
 
 POLL_SECONDS = 0.5
-"""Between two looks at jobs that a daemon works off for us."""
+"""Between two looks at jobs that a daemon paints for us."""
 
 
 def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
@@ -43,8 +43,8 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
 
     Args:
         config: What to paint, and how.
-        paths: More films; each must lie in a watched folder, or there must be one batch entry alone
-            to go by.
+        paths: More films. Each must lie in a watched folder; or the configuration has exactly one
+            batch entry, which then applies.
         observer: Who looks on.
 
     Raises:
@@ -108,7 +108,7 @@ def _finished(
 
 
 def _clear_up(config: Config, store: JobStore) -> None:
-    """Make good what was left undone by an earlier run, unless another process works just now."""
+    """Finish what an earlier run left undone, unless another process is working now."""
     with daemon_lock(config, required=False) as mine:
         if mine:
             work = config.state_dir / "work"
@@ -116,7 +116,7 @@ def _clear_up(config: Config, store: JobStore) -> None:
 
 
 def _kept(result: Result, target: Path) -> Result:
-    """The result of what was painted before, and whether that is still there."""
+    """The result of a job that was painted before; says whether its output is still there."""
     try:
         return replace(result, kept=True, gone=facts_of(target) is None)
     except NstdError as error:
@@ -124,18 +124,18 @@ def _kept(result: Result, target: Path) -> Result:
 
 
 def _is_awaited(job: Job) -> bool:
-    """Whether a job will come to its end by itself."""
+    """Whether a job will end without anybody doing something about it."""
     return job.state in UNFINISHED and not (job.paused and job.state is JobState.QUEUED)
 
 
 def _placed_jobs(store: JobStore) -> list[Job]:
-    """What was added with an output of its own, and waits; no folder or batch entry names it."""
+    """Waiting jobs that were added with an output of their own: no entry of the file names them."""
     queued = reversed(store.jobs({JobState.QUEUED}))
     return [job for job in queued if is_placed(job.request.key) and not job.paused]
 
 
 def _tried_again(store: JobStore, job: Job) -> Job:
-    # A queued one may wait for its next try; who asks for it by hand has mended what was wrong.
+    # A queued job may wait for its next try; a person who asks for it has mended what was wrong.
     again = {JobState.FAILED, JobState.VANISHED, JobState.QUEUED}
     return store.retry(job.id) if job.state in again else job
 
@@ -148,9 +148,9 @@ def _ended(store: JobStore, job: Job) -> Result:
 def _found_work(config: Config) -> tuple[list[Candidate], list[Result]]:
     """What there is in the watched folders, and what the batch list's patterns find.
 
-    A watched folder may be empty; what in it does not settle has failed for now. A pattern that
-    finds nothing has a slip in it, or its disk is not mounted: what is painted in a batch stays
-    where it is. Failures come with the work.
+    A watched folder may be empty; a file in it that does not settle has failed for now. Originals
+    of the batch list stay where they are; so a pattern that finds nothing is wrong, or its disk is
+    not mounted. Failures are returned beside the work.
     """
     work: list[Candidate] = []
     failed: list[Result] = []

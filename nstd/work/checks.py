@@ -1,4 +1,4 @@
-"""All that must hold before a film is painted: what would end it shows before the first frame."""
+"""All that must hold before a film is painted, so that it fails before its first frame."""
 
 import os
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ from nstd.work.telling import tell_fates, tell_remarks
 
 
 def require_target(film: Film) -> None:
-    """See that a film can be put in its place, whatever it is.
+    """Check that the painted film or picture can be put where it is to go.
 
     Raises:
-        UsageError: That place is the film itself, or another one that is to be painted.
+        UsageError: The target is the film itself, or another one that is to be painted.
         OutputExistsError: A file is there that may not be replaced.
         BusyError: Another job paints that file just now.
         MountError: The folder that was named for it, or its disk, is not there or is read-only.
@@ -49,7 +49,7 @@ def require_target(film: Film) -> None:
 
 
 def require_paintable(film: Film, footage: Footage) -> Keeping:
-    """See that all of a film can be painted and written; gives what is kept of its source.
+    """Check that all of a film can be painted and written; returns what is kept of its source.
 
     Raises:
         UsageError: There is no frame among those that are wanted, or no name for each picture.
@@ -74,7 +74,7 @@ def require_paintable(film: Film, footage: Footage) -> Keeping:
 
 
 def require_paintable_still(film: Film, still: Still) -> int:
-    """See that a picture can be painted and written; gives the bits of each of its colors.
+    """Check that a picture can be painted and written; returns the bits of each of its colors.
 
     Raises:
         UnsupportedError: It is beyond a limit.
@@ -91,7 +91,7 @@ def require_paintable_still(film: Film, still: Still) -> int:
 
 
 def _require_free(film: Film) -> None:
-    """Nothing that is anybody's may be replaced, whatever `overwrite` says of outputs."""
+    """Check that nothing of others is replaced, whatever `overwrite` says of outputs."""
     name = film.job.request.target
     there = facts_of(film.target)
     if there is not None and samestat(there, _facts(film.source)):
@@ -104,7 +104,7 @@ def _require_free(film: Film) -> None:
 
 
 def _require_free_names(film: Film, footage: Footage) -> None:
-    """See that the pictures of a film have a name each, and take no other's.
+    """Check that each picture of a film has a name of its own, and that no other file has it.
 
     Raises:
         UsageError: There are several, and no number in the name; or one of the names is that of
@@ -139,9 +139,9 @@ def _require_no_originals(film: Film, images: Numbered | None, paths: Sequence[P
 
 
 def _require_folder(film: Film) -> None:
-    """Make the target's folder below the one that is named, and see that it can be written to.
+    """Make the target's folder below the one that is named, and check that it is writable.
 
-    That it cannot must not show when all is painted.
+    Otherwise that would show only once all is painted.
 
     Raises:
         MountError: The named folder, or its disk, is not there or is read-only.
@@ -161,7 +161,7 @@ def _require_folder(film: Film) -> None:
 
 
 def _plan_keeping(film: Film, footage: Footage) -> Keeping:
-    """What becomes of each part of a film beside its pictures; told once, and in its report."""
+    """What becomes of each part of a film beside its pictures; logged once, and reported."""
     alive = film.observer.alive
     if footage.read.images is not None:
         write_trial(footage.beside, footage.painted, film.output.encode)

@@ -137,7 +137,7 @@ def require_affordable(film: Film, width: int, height: int, frames: int, *, stil
     Args:
         film: The film, on its device.
         width: Of the source, in pixels.
-        height: Likewise.
+        height: Of the source, in pixels.
         frames: How many are painted.
         still: Whether it is a picture.
 

@@ -58,7 +58,7 @@ class Footage:
 
     Attributes:
         info: The source's facts.
-        painted: The same at the size it is painted and written at.
+        painted: The source's facts, but with the size at which it is painted and written.
         frames: How many frames are painted, by the film's own count.
         read: What is read of it.
         beside: The film from which all comes but the pictures; of numbered images one that has
@@ -85,13 +85,13 @@ class Film:
         painter: The recipe on its device.
         observer: Who looks on.
         estimator: Of the flow between frames; None where each frame is painted for itself.
-        opened: The source, open; None before it is. So are the next two.
-        identity: The source's, as it was opened.
-        still: Whether it is a picture.
+        opened: Descriptor of the open source; None before it is opened.
+        identity: The source's, when it was opened; None before that.
+        still: Whether it is a picture; known once it is opened.
         source: The film that is painted.
-        content: What is read of it: the file that was opened, whatever has come to its name since.
+        content: The path it is read by: the file that was opened, whatever has its name by now.
         target: Where the painted film goes.
-        numbered: Whether it becomes numbered pictures; a picture becomes one, whatever films do.
+        numbered: Whether it becomes numbered pictures; a picture never does.
     """
 
     job: Job
@@ -111,7 +111,7 @@ class Film:
     numbered: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Name what follows from the job."""
+        """Set the fields that follow from the job."""
         request = self.job.request
         source = path_of(request.source)
         follows = {
@@ -136,23 +136,23 @@ class Film:
             return None
         try:
             return find_numbered(self.source.with_name(named))
-        except UsageError as error:  # as it would be told to who names them
+        except UsageError as error:  # in the words for a person who names them
             raise VanishedError(error.problem, "Put the images back") from error
 
     def note(self, before: str) -> str:
         """What the painted file is to say of how it was painted; "" for nothing.
 
         Args:
-            before: What the source says of that, which holds as long as nothing is painted.
+            before: What the source says of that; it still holds where nothing is painted.
         """
         if self.output.copy:
             return before
         return note_of(self.painter.recipe) if self.output.encode.provenance else ""
 
     def require_output(self) -> Path:
-        """See that the output's disk is there; gives the folder that the configuration names.
+        """Check that the output's disk is there; returns the folder that the configuration names.
 
-        To be called right before anything is written there: the disk may go at any time.
+        Call it right before anything is written there: a disk may be unmounted at any time.
 
         Raises:
             MountError: It is not.
@@ -161,7 +161,7 @@ class Film:
         return Places.of(self.job).output.found().folder
 
     def footage(self, info: VideoInfo) -> Footage:
-        """What is painted of it, where it has these facts."""
+        """What is painted of the film, whose source has these facts."""
         first, last = self.output.first, self.output.last
         width, height = self.painter.painted_size(info.width, info.height)
         end = info.frames if last is None else min(last + 1, info.frames)
@@ -181,7 +181,7 @@ class Film:
         )
 
     def offsets(self, first: int, last: int) -> list[int]:
-        """By how much the numbers of frames are above that of the first: images keep theirs.
+        """The number of each frame less that of the first: numbered images keep their gaps.
 
         Args:
             first: The first frame.

@@ -1,7 +1,7 @@
 """What becomes of an original once its painted film is in place: it stays, goes, or is moved.
 
-After that its job's work folder goes too. None of this needs a device: whoever starts does first
-what was left undone of jobs that are over, whether there is anything to paint or not.
+After that its job's work folder is removed too. None of this needs a device: each start first
+finishes what was left undone for jobs that are over, whether there is anything to paint or not.
 """
 
 import logging
@@ -37,16 +37,16 @@ from nstd.work.source import is_as_queued
 logger = logging.getLogger(__name__)
 
 _LOCK_PREFIX = "original-"
-"""Of the folders that are locked while an original is in hand, among the jobs' work folders."""
+"""Begins the names of the folders, among the jobs' work folders, that lock an original."""
 
 _SETTLED = frozenset({JobState.DONE, JobState.CANCELED})
-"""States of a film's other jobs in which they need the original no more."""
+"""In these states a film's other jobs no longer need the original."""
 
 VANISHED_KEPT_SECONDS = 7 * 86400.0
 """How long the frames of a film that has vanished are kept: it may come back."""
 
 _OVER = frozenset({JobState.DONE, JobState.CANCELED, JobState.VANISHED})
-"""States of jobs whose work folders are needed no more."""
+"""In these states a job no longer needs its work folder."""
 
 
 class Settlement:
@@ -54,10 +54,10 @@ class Settlement:
 
     Args:
         store: The ledger.
-        job: It is DONE: only now, the output being in place, may its original go.
+        job: DONE: only once its output is in place may its original go.
         work: Its work folder; those of other jobs lie beside it.
-        unsure_seconds: How long a film must have been unchanged since it was queued of which it
-            cannot be told whether somebody still writes to it.
+        unsure_seconds: How long ago a film must have been queued, and be unchanged since, where it
+            cannot be told whether a program still writes to it.
         now: Seconds since the epoch.
     """
 
@@ -88,7 +88,7 @@ class Settlement:
             later: a program has the original open for writing, or a disk is not there, or full.
 
         Raises:
-            BusyError: Another worker is at this original.
+            BusyError: Another worker is moving or deleting this original.
         """
         if self._output.originals == "keep":
             return None
@@ -118,7 +118,7 @@ class Settlement:
         )
 
     def _departure_of_sidecar(self) -> Departure | None:
-        """The film's sidecar, of the content that it was queued with."""
+        """The film's sidecar, if it was queued with one; it leaves only with that content."""
         noted = (self._job.request.found or {}).get("sidecar")
         if noted is None:
             return None
@@ -135,16 +135,16 @@ class Settlement:
         )
 
     def _settle_alone(self) -> str | None:
-        """Settle the original, whose lock is held."""
+        """Settle the original; its lock is held."""
         try:
-            # Of a film whose disk is away nothing can be told: it may look as if it had gone.
+            # Nothing is known of a film whose disk is away: it would look as if it were gone.
             self._places.source.found()
             self._settle_film()
             if self._sidecar is not None and self._film.is_over:
                 self._settle_sidecar(self._sidecar)
         except (BeingWrittenError, MountError, DiskFullError) as error:
             return _waiting(error)
-        except InputError:  # something else has its name, or nothing
+        except InputError:  # something else has its name, or nothing has
             self._say_changed()
         except (OSError, StorageError, OutputExistsError) as error:
             if (missing := self._missing()) is not None:
@@ -158,7 +158,7 @@ class Settlement:
         return None
 
     def _missing(self) -> MountError | None:
-        """Which disk is not there now, so that something has failed; None for none."""
+        """The error of a disk that is away, which explains a failure; None where all are there."""
         try:
             for place in (self._places.source, self._film.to):
                 if place is not None:
@@ -190,7 +190,7 @@ class Settlement:
             self._say_changed()
 
     def _settle_sidecar(self, sidecar: Departure) -> None:
-        """Have the sidecar go along, unless a film that is there needs it."""
+        """Let the sidecar leave with its film, unless a film that is still there needs it."""
         needed = self._is_sidecar_needed(sidecar.source)
         if sidecar.is_aside:
             if not needed and sidecar.has_its_content_aside():
@@ -204,7 +204,7 @@ class Settlement:
             sidecar.leave()
 
     def _is_sidecar_needed(self, sidecar: Path) -> bool:
-        """Whether there is a film or picture that a sidecar is of, be it another of the name."""
+        """Whether a film or picture is there that the sidecar belongs to, maybe a new one."""
         stem = sidecar.name.removesuffix(SIDECAR_SUFFIX)
         beside = [sidecar.with_name(name) for name in os.listdir(sidecar.parent)]  # noqa: PTH208
         return any(
@@ -213,7 +213,7 @@ class Settlement:
         )
 
     def _require_rest(self) -> None:
-        """Refuse a film that may be open, and was queued only just now; it is as it was then."""
+        """Refuse a film that may be open, and was queued, as it is now, only a moment ago."""
         if standing_of(self._film.source) is not Standing.UNKNOWN:
             return
         # A clock that was set back since then says nothing.
@@ -224,13 +224,13 @@ class Settlement:
             )
 
     def _is_needed(self) -> bool:
-        """Whether the original is to be painted in other recipes yet."""
+        """Whether the original is still to be painted in other recipes."""
         jobs = self._store.jobs_of_film(self._job.request.key)
         states = {job.request.key.recipe_name: job.state for job in jobs}
         return any(states.get(name) not in _SETTLED for name in self._output.siblings)
 
     def _say_changed(self) -> None:
-        # Where there is nothing it was moved before, and this only could not be told any more.
+        # Where nothing is there, it was moved earlier, and only the ledger could not be told.
         if os.path.lexists(self._film.source):
             logger.warning(
                 "%s is not what was painted any more, and was left where it is", self._film.source
@@ -260,9 +260,9 @@ class Clearing:
         self._clock = clock
 
     def clear_up_all(self) -> None:
-        """Do what a worker that was lost just after its last word to the ledger has left undone.
+        """Finish what a worker left undone that was lost just after its last word to the ledger.
 
-        Also the frames of jobs that were canceled while nobody painted them.
+        The frames of jobs that were canceled while nobody painted them are removed, too.
 
         Raises:
             LedgerError, StorageError: The ledger cannot be used.
@@ -276,13 +276,13 @@ class Clearing:
         for name in names:
             if name.startswith(_LOCK_PREFIX):
                 self._remove_lock(self._work_dir / name)
-        # Numbers of jobs that there are not are of a ledger that is gone.
+        # A number that no job has is of a ledger that is gone.
         for job in self._store.jobs_of(int(name) for name in names if name.isdecimal()):
             if job.state in _OVER and not self._may_come_back(job):
                 self.clear_up(job)
 
     def clear_up(self, job: Job) -> None:
-        """Settle the original and remove the work folder, unless another worker has it in hand.
+        """Settle the original and remove the work folder, unless another worker uses it.
 
         Raises:
             LedgerError, StorageError: The ledger cannot be used.
@@ -300,7 +300,7 @@ class Clearing:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _is_settled(self, job: Job, folder: Path) -> bool:
-        """Settle the original; where it has to wait that is said once, and noted."""
+        """Settle the original; that it has to wait is logged once, and noted with the job."""
         now, rest = self._clock(), self._unsure_seconds
         try:
             waits = Settlement(self._store, job, folder, unsure_seconds=rest, now=now).settle()
@@ -318,7 +318,7 @@ class Clearing:
         return job.state is JobState.VANISHED and fresh
 
     def _remove_lock(self, folder: Path) -> None:
-        """Of a worker that was killed while it held it."""
+        """Remove the lock of a worker that was killed while it held it."""
         with locked(folder) as mine:
             if mine:
                 with suppress(OSError):  # an empty folder is no loss

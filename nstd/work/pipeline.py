@@ -81,7 +81,8 @@ def _painted_still(film: Film) -> Path:
 def _paint_segments(film: Film, footage: Footage) -> None:
     """Paint all segments of a film that are not closed yet.
 
-    Planning is incremental: what is missing is read once, and a segment's end shows when it comes.
+    Segments are planned as frames are read: what is missing is read once, and where a segment ends
+    shows when its end is reached.
     """
     _forget_what_cannot_be_joined(film, footage)
     if footage.read.images is None:
@@ -91,8 +92,8 @@ def _paint_segments(film: Film, footage: Footage) -> None:
     planner = SegmentPlanner(film.output.segment_frames, film.output.first, closed=closed)
     done, total = film.store.painted(film.job.id).frames, footage.frames
     film.observer.began(film.job, painted=done, total=total)
-    # So that how many there are shows before the first is painted. Of those painted the ledger's
-    # number counts, which may have been set back since: with more, nothing would look like a gain.
+    # Shows the total before the first frame is painted. How many are painted stays the ledger's own
+    # number, which may have been set back: a larger one would hide what is gained from here on.
     film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
     with closing(_open_segments(film, footage.read, planner)) as segments:
         for segment, frames in segments:
@@ -103,7 +104,7 @@ def _paint_segments(film: Film, footage: Footage) -> None:
 def _open_segments(
     film: Film, source: FilmSource, planner: SegmentPlanner
 ) -> Generator[tuple[Segment, Iterator[Coming]], None, None]:
-    """The segments still to be painted, each with its frames; take all of these before the next."""
+    """The segments still to be painted, each with its frames, all taken before the next one."""
 
     def segment_of(coming: Coming) -> Segment | None:
         planner.add(coming.frame.index, cut=coming.begins_shot)
@@ -115,14 +116,14 @@ def _open_segments(
         with closing(coming):
             for segment, frames in groupby(coming, segment_of):
                 if segment is None:
-                    break  # what is closed need not be read: reading begins anew behind it
+                    break  # a closed segment is not read: reading begins anew behind it
                 yield segment, frames
             else:
                 return
 
 
 def _closed_segments(film: Film) -> list[Segment]:
-    """What is painted already. What is gone or damaged is to be painted again, with its shot."""
+    """What is painted already. Where a file is gone or damaged, its shot is painted again."""
     segments = {segment.index: segment for segment in film.store.segments(film.job.id)}
     closed = [segment for segment in segments.values() if segment.complete]
     again = set[int]()
@@ -130,7 +131,7 @@ def _closed_segments(film: Film) -> list[Segment]:
         number = segment.index
         if number in again or _is_there(film, segment, segments.get(number + 1)):
             continue
-        # What a shot's segments leave for the next one is gone with that.
+        # What a shot's earlier segments left for the next ones is removed by now.
         chained = bool(film.painter.recipe.temporal.distances)
         harmed = shot_around(segments, number) if chained else range(number, number + 1)
         logger.warning(
@@ -149,7 +150,7 @@ def _closed_segments(film: Film) -> list[Segment]:
 
 
 def _is_there(film: Film, segment: Segment, after: Segment | None) -> bool:
-    """Whether a closed segment's file is whole, and what it leaves for `after` if that needs it."""
+    """Whether a closed segment's file is whole, and what it leaves where `after` needs that."""
     if not has_content(film.work / str(segment.path), str(segment.digest)):
         return False
     needed = after is None or not (after.complete or after.depends_on is None)
@@ -157,7 +158,7 @@ def _is_there(film: Film, segment: Segment, after: Segment | None) -> bool:
 
 
 def _forget_what_cannot_be_joined(film: Film, footage: Footage) -> None:
-    """Begin anew where another version's encoder has made the closed segments, and otherwise."""
+    """Begin anew where closed segments cannot be joined with what this version encodes."""
     plans = film.store.plans(film.job.id)
     if plans in ([], [film.plan.to_json()]):
         return

@@ -1,4 +1,4 @@
-"""From a finished part to a job that is done, by its worker or by the next one if that is lost."""
+"""From a finished part file to a job that is done, even if its worker is lost on the way."""
 
 import logging
 import os
@@ -22,11 +22,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Numbered pictures other than the first, which is the part that is published last.
+    """Numbered pictures but the first, which is the part file and is published last.
 
     Attributes:
-        marks: Of each, by its name, what tells it from another file of that name.
-        earlier: Likewise those beside the target that nstd put there, and that may be replaced.
+        marks: By name, what tells each of them from another file of that name: see `_mark`.
+        earlier: By name, the marks of pictures beside the target that nstd put there before, and
+            that may be replaced.
     """
 
     marks: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class Pictures:
 
     @classmethod
     def of(cls, job: Job) -> "Pictures":
-        """Those that a job has finished, by its report."""
+        """Those that a job has finished, as its report tells."""
         return cls(job.report.get("pictures", {}), job.report.get("earlier", {}))
 
     @classmethod
@@ -67,7 +68,8 @@ def _note_pictures(store: JobStore, job: Job) -> Job:
 def earlier_pictures(store: JobStore, job: Job) -> dict[str, str]:
     """Numbered pictures beside a job's target that it may replace, and nobody has changed since.
 
-    Those that it has put there itself before it was lost; and with `overwrite` those of any job.
+    They are those that the job put there itself before its worker was lost; with `overwrite` also
+    those of any other job.
     """
     output, target = OutputSpec.from_json(job.request.output), path_of(job.request.target)
     return {
@@ -106,7 +108,7 @@ def publish_film(film: Film, part: Path, origin: str) -> None:
 
 
 def is_whole(job: Job) -> bool:
-    """Whether all that is finished of a job that was about to publish it is there, somewhere."""
+    """Whether all that a job was about to publish is there: in its place, or still beside it."""
     target = path_of(job.request.target)
     rest = rest_path(target)
     return (
@@ -120,9 +122,9 @@ def is_whole(job: Job) -> bool:
 
 
 def is_published(job: Job) -> bool:
-    """Whether a job that is to be painted was painted and put in its place before.
+    """Whether a job that the ledger wants painted was painted and put in its place before.
 
-    The ledger could not be told: nothing is left to paint.
+    Its worker could not tell the ledger; nothing is left to paint.
     """
     target = path_of(job.request.target)
     return job.part is not None and _is_file(target, job.part) and is_whole(job)
@@ -131,12 +133,12 @@ def is_published(job: Job) -> bool:
 def finish_publishing(
     store: JobStore, job: Job, alive: Callable[[], object] = lambda: None
 ) -> None:
-    """Go on where an earlier worker was lost between writing the output and saying so.
+    """Go on where an earlier worker was lost between writing the output and telling the ledger.
 
     Args:
         store: The ledger.
         job: PUBLISHING, or RUNNING where `is_published`.
-        alive: Called for each of numbered pictures.
+        alive: Called for each numbered picture.
     """
     if job.part is not None and job.state is JobState.RUNNING:
         job = store.publishing(job, part=job.part)
@@ -156,9 +158,9 @@ def finish_publishing(
 
 
 def _all_in_place(store: JobStore, job: Job) -> None:
-    """Note that a job is done; of pictures of the same name that it had more of, none stays."""
+    """Note that a job is done; remove earlier pictures of it that the new film has none for."""
     target, pictures = path_of(job.request.target), Pictures.of(job)
-    # Where a part of a film was painted anew, those of the other parts are wanted.
+    # Where only some frames were painted anew, the pictures of the others are wanted.
     if OutputSpec.from_json(job.request.output).whole:
         for name in pictures.earlier.keys() - pictures.marks.keys():
             path = target.with_name(name)
@@ -177,13 +179,13 @@ def put_in_place(
     *,
     alive: Callable[[], object] = lambda: None,
 ) -> None:
-    """`publish` a finished part; of numbered pictures the first is the last one, and tells of all.
+    """Publish a finished part; the first of numbered pictures goes last, to say that all are there.
 
     Doing it again after a crash in the middle goes on with what is not in its place.
 
     Raises:
         OutputExistsError: A file is there already; what is not published yet is kept.
-        StorageError: The file system refused; likewise.
+        StorageError: The file system refused; what is not published yet is kept.
     """
     rest = rest_path(target)
     left = {}
@@ -212,7 +214,7 @@ def _unpublished(film: Film, part: Path) -> Iterator[None]:
         with removed_on_failure(part):
             yield
     except BaseException:
-        # Where they cannot be removed, that is no news beside the error that is on its way.
+        # That they cannot be removed matters less than the error that is raised already.
         if film.numbered:
             with suppress(NstdError):
                 discard(rest_path(film.target))
@@ -227,7 +229,7 @@ def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
             film.job, part=FileIdentity.at(part, "looking at"), reason=origin
         )
     except BusyError:
-        # Canceled while it was put together. Had another worker taken over, it would be its part.
+        # Canceled while it was put together. After a takeover the part would be the other worker's.
         if film.store.get(film.job.id).state is JobState.CANCELED:
             with _unpublished(film, part):
                 raise
@@ -235,7 +237,7 @@ def _about_to_publish(film: Film, part: Path, origin: str) -> Job:
 
 
 def _mark(path: Path) -> str | None:
-    """What tells a file from others of its name, wherever it is renamed to; None: there is none."""
+    """What tells a file from others of its name, and survives renames; None where there is none."""
     try:
         found = path.lstat()
     except OSError:

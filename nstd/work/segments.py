@@ -1,7 +1,6 @@
-"""One segment on its way into the ledger; its painted frames on the disk, and what it leaves.
+"""One segment on its way into the ledger; its painted frames on the disk; what it leaves behind.
 
-Beside the frames that later ones are painted from lies what they were painted for, in a folder of
-its own.
+A folder of its own beside them holds what they were painted for, where later frames need that.
 """
 
 import logging
@@ -33,14 +32,14 @@ from nstd.work.room import require_room
 logger = logging.getLogger(__name__)
 
 _SHOWN = "shown"
-"""Folder beside painted frames: what each place of them was painted for."""
+"""Folder beside painted frames: the source pictures that each place of them was painted for."""
 
 
 class SegmentRun:
     """One segment on its way into the ledger: painted, kept, encoded, closed.
 
-    Painted frames are kept one by one without loss, and encoded when the segment is complete: a
-    kill costs the frame in hand, and the encoder sees the same frames as if there had been none.
+    Painted frames are kept one by one without loss, and encoded when the segment is complete. So a
+    kill costs the current frame alone, and the encoder sees the same frames as without one.
 
     Args:
         film: The film.
@@ -58,7 +57,7 @@ class SegmentRun:
         self._kept = _kept_frames(film, segment)
 
     def paint(self, frames: Iterator[Coming]) -> int:
-        """Paint its frames and close its file; gives how many there are."""
+        """Paint its frames and close its file; returns how many there are."""
         film, segment = self._film, self._segment
         require_room(film, self._footage)
         film.store.open_segment(film.job, segment)
@@ -84,7 +83,7 @@ class SegmentRun:
         return len(result.times)
 
     def _leave(self, last_frames: Sequence[PaintedFrame]) -> None:
-        """Keep what the next segment is painted from; again if it is there, by another plan."""
+        """Keep what the next segment is painted from; what another plan left there is replaced."""
         if last_frames:
             left = PaintedFrames(_carried_folder(self._film.work, self._segment.index))
             for frame in last_frames:
@@ -97,7 +96,7 @@ class SegmentRun:
     def painted(self, frame: PaintedFrame) -> None:
         """Keep a frame; see `SegmentObserver`."""
         self._kept.keep(frame)
-        # Not before: were the frame painted once more, it would need them.
+        # Not earlier: if the frame had to be painted once more, it would need them.
         self._kept.forget_shown(frame.index - self._reach)
 
     def passed(self, frame: int) -> None:
@@ -129,7 +128,7 @@ class SegmentRun:
 
 # The content's energy is held constant over a shot: it is that of its first frame (of the range
 # that is painted), carried on from segment to segment, with the floor that `ENERGY_FLOOR` explains.
-# Where each frame is painted for itself no shots are looked for, and the film is one.
+# Where each frame is painted by itself no cuts are looked for, and the film is one shot.
 def _left_by_the_one_before(
     film: Film, segment: Segment
 ) -> tuple[Shot | None, Mapping[int, PaintedFrame]]:
@@ -149,7 +148,7 @@ def _left_by_the_one_before(
 
 
 def another_version(film: Film) -> LedgerError:
-    """Why a film cannot be gone on with that another version has begun."""
+    """The error for a film that another version has begun, and this one cannot continue."""
     return LedgerError(
         f"Another version has begun {film.source.name}, and this one cannot go on with it",
         f"`nstd cancel {film.job.id}`, then queue it again; or go on with that version",
@@ -165,9 +164,8 @@ class PaintedFrames(Mapping[int, PaintedFrame]):
         folder: Where they are; made if it is not there.
 
     Raises:
-        DiskFullError: No space is left. Like the next, from any method.
-        StorageError: The file system failed.
-        DamagedError: A frame is gone or damaged since the folder was opened.
+        DiskFullError, StorageError: From any method: no space is left, or the file system failed.
+        DamagedError: From any method: a frame is gone or damaged since the folder was opened.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -199,7 +197,7 @@ class PaintedFrames(Mapping[int, PaintedFrame]):
         return index in self._there  # without reading it
 
     def has_shown(self, numbers: range) -> bool:
-        """Whether it is there what each of these frames was painted for."""
+        """Whether the folder holds what each of these frames was painted for."""
         return self._shown_there.issuperset(numbers)
 
     def keep(self, frame: PaintedFrame) -> None:
@@ -207,7 +205,7 @@ class PaintedFrames(Mapping[int, PaintedFrame]):
         if frame.shown is not None:
             if self._shown is None:
                 self._shown = FrameKeeper(self._folder / _SHOWN)
-            # Before the frame: whoever finds that finds this too.
+            # Before the frame itself, so that both are there once the frame is.
             self._shown.keep(frame.index, frame.shown)
             self._shown_there.add(frame.index)
         self._frames.keep(frame.index, frame.pixels, frame.alpha)
@@ -241,7 +239,7 @@ def _kept_frames(film: Film, segment: Segment) -> PaintedFrames:
     """The frames of an open segment that need not be painted again.
 
     A later frame is painted from those before it, and from what these were painted for, which is
-    kept of the last ones alone: where any of that is damaged, all of the segment is painted again.
+    kept for the last few alone. Where any of that is damaged, the whole segment is painted again.
     """
     kept = PaintedFrames(_segment_folder(film.work, segment.index))
     reach = film.painter.recipe.temporal.reach
@@ -267,7 +265,7 @@ def _carried_frames(work: Path, segment: Segment) -> PaintedFrames:
 def is_carried(work: Path, segment: Segment) -> bool:
     """Whether all that a closed segment leaves for the next one is there."""
     numbers = segment.carried.frames if segment.carried else ()
-    if not numbers:  # frames stand each for itself
+    if not numbers:  # each frame is painted by itself
         return True
     left = _carried_frames(work, segment)
     return set(numbers) <= set(left) and left.has_shown(range(numbers[0], numbers[-1] + 1))

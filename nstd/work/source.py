@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def opened_as_queued(film: Film) -> Iterator[Film]:
-    """Open the source as long as the block lasts; gives the film with it.
+    """Keep the source open while the block runs; yields the film with it.
 
     Raises:
         VanishedError: It is not the film that was queued any more.
@@ -66,7 +66,7 @@ def is_as_queued(store: JobStore, job: Job) -> bool:
 def blaming_changes(film: Film) -> Iterator[None]:
     """Raise `ChangedError` where the block fails, and the source was overwritten meanwhile.
 
-    What was read may be a mixture of two films then, and the error a consequence of that.
+    Then a mixture of two films may have been read, and the error may come from that.
     """
     try:
         yield
@@ -85,10 +85,9 @@ def blaming_changes(film: Film) -> Iterator[None]:
 def require_unchanged(film: Film, cause: NstdError | None = None) -> None:
     """Raise `ChangedError`, and forget what was painted, if the source has other content now.
 
-    Its owner or its other names may have changed: that is another identity, and the content is read
-    again to know.
+    Its identity also changes with its owner or its links; so then its content is read again.
     """
-    # Of numbered images the identity is that of the first alone.
+    # The identity of numbered images is that of the first alone.
     if not film.output.images and FileIdentity.at(film.source) == film.identity:
         return
     if _fingerprint(film.store, film.job) == film.job.request.key.fingerprint:
@@ -136,6 +135,6 @@ def _fingerprint(store: JobStore, job: Job) -> str:
         return fingerprint(store, folder, source, dropped=output.dropped)
     try:
         paths = find_numbered(source.with_name(output.images)).paths
-    except UsageError as error:  # as it would be told to who names them
+    except UsageError as error:  # in the words for a person who names them
         raise VanishedError(error.problem, "Put the images back") from error
     return fingerprint_all(store, folder, paths, dropped=output.dropped)

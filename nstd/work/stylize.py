@@ -111,7 +111,7 @@ def stylize(
 
 
 def _cut(output: OutputSpec, frames: FrameRange, source: Path, observer: Observer) -> OutputSpec:
-    """The same output, of these frames alone."""
+    """The output limited to these frames of a source."""
     if not frames.timed:
         first, last = frames.numbers()
         return replace(output, first=first, last=last)
@@ -156,8 +156,8 @@ def _has_put(job: Job, target: Path) -> bool:
 
 
 def _submission(source: Path, target: Path, recipe: StyleRecipe, output: OutputSpec) -> Submission:
-    # The same command is the same work; another style, frame range or target is another.
-    # What a network or a style image is called is no part of it: its content is.
+    # The same command is the same work; with another style, frame range or target it is other work.
+    # A network and a style image count by their content, not by what they are called.
     recipe_wish = recipe.without_names().to_json()
     wish = json.dumps([recipe_wish, output.wish(), str(target)], sort_keys=True)
     digest = hashlib.sha256(wish.encode("utf-8", "surrogateescape")).hexdigest()

@@ -77,7 +77,7 @@ class Worker:
     Args:
         store: The ledger.
         device: Where to paint.
-        settings: What it goes by.
+        settings: Its settings.
         observer: Who looks on; its `stopping` is obeyed at every step.
         clock: Seconds since the epoch.
 
@@ -117,8 +117,8 @@ class Worker:
             What became of it, or None where there is nothing to do now.
 
         Raises:
-            LedgerError, StorageError: The ledger itself cannot be used. What became of the job in
-                hand is noted first thing by the next call.
+            LedgerError, StorageError: The ledger itself cannot be used. The next call begins by
+                noting what became of the job.
         """
         if self._unsettled is not None:
             earlier, late = self._unsettled
@@ -158,10 +158,10 @@ class Worker:
         self.clearing.clear_up(job)
 
     def _with_places(self, job: Job) -> Job:
-        """The job with the disks that its folders are on now noted, for as long as it is painted.
+        """The job, with a note of the disks that its folders are on now.
 
         Raises:
-            MountError: One is not there, or not the one that it was.
+            MountError: One is not there, or is another one than before.
         """
         before = job.request.found or {}
         found = before | {"places": Places.of(job).found().to_json()}
@@ -197,10 +197,10 @@ class Worker:
             encoder=encoder,
         )
         if job.plan is None:
-            # It was never begun: what lies there is of a ledger that is gone, and of another film.
+            # It was never begun: what lies there is another film's, of a ledger that is gone.
             empty_folder(work)  # which itself stays: it is locked
             return plan, self._store.set_plan(job, plan.to_json())
-        # What memory was too small for before it is too small for now.
+        # What was too large for the memory before is too large now.
         plan = replace(plan, history=job.plan.get("history", plan.history))
         if job.plan == plan.to_json():
             return plan, job
@@ -226,7 +226,7 @@ class Worker:
         return kept is not None or self._store.painted(job.id).segments > 0
 
     def _ready_painter(self, job: Job, recipe: StyleRecipe, plan: ExecutionPlan) -> Painter:
-        """The painter for a recipe; the last one is kept, since a folder's films share theirs."""
+        """The painter for a recipe; the last is kept: films of one folder share their recipe."""
         wanted = (job.request.recipe, plan)
         if self._painter is None or self._painter[0] != wanted:
             self._painter = None  # frees its memory before the next is built
@@ -239,7 +239,7 @@ class Worker:
 
     def _settle(self, job: Job, error: NstdError) -> Job:
         """Note in the ledger what `error` means for the job."""
-        # Until that is done the job is held by this process, which lives: nobody else will do it.
+        # Until then this process holds the job and lives: nobody else will note it.
         self._unsettled = (job, error)
         try:
             settled = self._note(job, error)
@@ -247,7 +247,7 @@ class Worker:
             # Canceled, or taken over by another worker: the ledger already knows better.
             settled = self._store.get(job.id)
             if settled.token == job.token:
-                raise  # only locked, by another process
+                raise  # the ledger was only locked, by another process
             if settled.state is not JobState.CANCELED:
                 logger.warning("Job %d is no longer ours: %s", job.id, lost)
         self._unsettled = None
@@ -274,15 +274,15 @@ class Worker:
         )
 
     def _hold(self, job: Job, error: NstdError) -> "_Hold | None":
-        """On what terms the job is tried again, or None where that is no use."""
+        """When and how the job is tried again; None where that is no use."""
         if isinstance(error, Interrupted):
             return _Hold(error.problem)
         if isinstance(error, DeviceError):
             # The device's fault, not the film's: it must not use up the film's attempts.
             return _Hold(str(error))
         if isinstance(error, DiskFullError | ShortMemoryError | BusyError | MountError):
-            # It waits for room, for another job or for a disk however long that takes; that is no
-            # fault of the film's either.
+            # It waits for room, for another job or for a disk, however long that takes: that is not
+            # the film's fault either.
             return _Hold(str(error), FIRST_WAIT_SECONDS)
         if error.retryable:
             wait = min(FIRST_WAIT_SECONDS * 4 ** (job.attempts - 1), LONGEST_WAIT_SECONDS)
@@ -316,7 +316,7 @@ def make_worker(config: Config, store: JobStore, device: str, observer: Observer
 
 @dataclass(frozen=True, slots=True)
 class _Hold:
-    """Terms on which a job is given back.
+    """When and how a job that is given back is tried again.
 
     Attributes:
         reason: Why it waits, in words.
@@ -330,9 +330,9 @@ class _Hold:
 
 
 def _missing(job: Job, error: NstdError) -> MountError | None:
-    """Which of the job's folders is not there, and may be what has led to `error`; or None.
+    """The error of a folder of the job's that is not there, which may explain `error`; or None.
 
-    What is on a disk that is gone has not vanished, and nothing is wrong with it.
+    A film on a disk that is away has not vanished, and nothing is wrong with it.
     """
     try:
         places = Places.of(job)
