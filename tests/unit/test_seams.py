@@ -26,6 +26,7 @@ PUBLIC = {
     "nstd.style.recipe.LAYERS",
     "nstd.style.recipe.STRENGTHS",
     "nstd.style.recipe.STYLE_LAYERS",
+    "nstd.style.recipe.UNPAINTED",
     "nstd.weights.file.LAYERS",
     # What a caller has to give or keep to.
     "nstd.media.read.shots.LOOK_AHEAD",
