@@ -57,17 +57,17 @@ def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) ->
     """
     require_folders(config)
     with (
-        _Signals() as signals,
+        Requests() as signals,
         daemon_lock(config, required=True),
         open_ledger(config) as store,
         ServiceManager() as manager,
     ):
         warn_in_background(config, debug=debug)
-        _Daemon(config, reread, store, manager, signals, debug=debug).run()
+        Daemon(config, reread, store, manager, signals, debug=debug).run()
         logger.info("Stopped; at the next start work goes on where it was")
 
 
-class _Daemon:
+class Daemon:
     """All that lives as long as the daemon does."""
 
     def __init__(
@@ -76,7 +76,7 @@ class _Daemon:
         reread: Callable[[], Config],
         store: JobStore,
         manager: ServiceManager,
-        signals: "_Signals",
+        signals: "Requests",
         *,
         debug: bool,
     ) -> None:
@@ -204,7 +204,7 @@ class _Daemon:
         return ", ".join(str(folder.watch) for folder in self._config.folders)
 
 
-class _Signals:
+class Requests:
     """What was asked of the process: to stop, to stop at once, to read its configuration again."""
 
     def __init__(self) -> None:

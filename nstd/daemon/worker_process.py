@@ -58,7 +58,7 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-class _Voice:
+class TellingObserver:
     """An observer that tells the supervisor, and the log, how a film goes."""
 
     def __init__(self, channel: Channel) -> None:
@@ -71,6 +71,7 @@ class _Voice:
 
     @property
     def stopping(self) -> bool:
+        """Whether to stop at the next step."""
         return self._stop.is_set()
 
     @property
@@ -103,9 +104,11 @@ class _Voice:
         """Of a daemon there is no end of films."""
 
     def doing(self, what: str) -> None:  # noqa: ARG002 - a sign of life
+        """Give a sign of life."""
         self.alive()
 
     def began(self, job: Job, *, painted: int, total: int) -> None:
+        """Tell of which job it is, and how far."""
         self._name, self._painted, self._total = f"job {job.id}", painted, total
         self._since = time.monotonic()
         logger.info(
@@ -114,9 +117,11 @@ class _Voice:
         self._say_status()
 
     def stepped(self, frame: int, iterate: Iterate) -> None:  # noqa: ARG002 - a sign of life
+        """Give a sign of life."""
         self.alive()
 
     def painted(self, frame: int) -> None:  # noqa: ARG002 - its number says not how many are done
+        """Tell how many frames are done."""
         self._painted += 1
         self._say_status(painted=True)
         if self._total >= 20 and self._painted % (self._total // 10) == 0:
@@ -155,15 +160,15 @@ def _way(job: Job) -> str:
 def _work(asked: dict[str, Any], channel: Channel) -> None:
     settings = WorkerSettings.from_json(asked["settings"])
     (device,) = choose_devices((asked["device"],))
-    voice = _Voice(channel)
+    voice = TellingObserver(channel)
     threading.Thread(target=voice.listen, name="listener", daemon=True).start()
     with JobStore(settings.state_dir / "ledger.sqlite3") as store:
         worker = Worker(store, device, settings, voice)
         channel.say(kind="ready")
-        _work_off(worker, voice)
+        work_off_jobs(worker, voice)
 
 
-def _work_off(worker: Worker, voice: _Voice) -> None:
+def work_off_jobs(worker: Worker, voice: TellingObserver) -> None:
     """Take one job after the other until told to stop.
 
     Raises:

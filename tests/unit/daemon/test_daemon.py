@@ -92,7 +92,7 @@ def live(
 ) -> Mock:
     """A daemon's life; returns what its service manager was told."""
     manager = Mock()
-    one: Any = daemon._Daemon(config, reread, store, manager, script, debug=False)  # type: ignore[arg-type]
+    one: Any = daemon.Daemon(config, reread, store, manager, script, debug=False)  # type: ignore[arg-type]
     one.run()
     return manager
 
@@ -221,7 +221,7 @@ def test_the_first_signal_stops_at_a_step_and_the_second_at_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     before = signal.getsignal(number)
-    with daemon._Signals() as signals:
+    with daemon.Requests() as signals:
         signal.raise_signal(number)
         assert (signals.stopping, signals.hurried) == (True, False)
         signal.raise_signal(number)
@@ -233,7 +233,7 @@ def test_the_first_signal_stops_at_a_step_and_the_second_at_once(
 
 
 def test_a_hangup_asks_for_a_reload_once_and_ends_the_waiting() -> None:
-    with daemon._Signals() as signals:
+    with daemon.Requests() as signals:
         signal.raise_signal(signal.SIGHUP)
         signals.wait(60)
         assert signals.take_reload()

@@ -41,14 +41,14 @@ def ends() -> Iterator[tuple[Channel, Channel]]:
 
 
 @pytest.fixture
-def voice(ends: tuple[Channel, Channel]) -> worker_process._Voice:
-    return worker_process._Voice(ends[1])
+def voice(ends: tuple[Channel, Channel]) -> worker_process.TellingObserver:
+    return worker_process.TellingObserver(ends[1])
 
 
 class FakeWorker:
     """Gives the outcomes it is told to, then asks its process to end."""
 
-    def __init__(self, voice: worker_process._Voice, *outcomes: Any) -> None:
+    def __init__(self, voice: worker_process.TellingObserver, *outcomes: Any) -> None:
         self._voice = voice
         self._outcomes = list(outcomes)
         self.cleared = 0
@@ -76,9 +76,9 @@ def job(number: int, state: JobState = JobState.RUNNING) -> Job:
     return Job(number, request, state, 1, 0.0, 0.0, frames_done=48)
 
 
-def work_off(voice: worker_process._Voice, *outcomes: Any) -> FakeWorker:
+def work_off(voice: worker_process.TellingObserver, *outcomes: Any) -> FakeWorker:
     worker = FakeWorker(voice, *outcomes)
-    worker_process._work_off(worker, voice)  # type: ignore[arg-type]
+    worker_process.work_off_jobs(worker, voice)  # type: ignore[arg-type]
     return worker
 
 
@@ -128,7 +128,7 @@ def test_a_word_to_one_who_is_gone_is_no_fault(ends: tuple[Channel, Channel]) ->
 
 def test_it_stops_or_retires_when_it_is_told_to_and_ends_when_nobody_is_there(
     ends: tuple[Channel, Channel],
-    voice: worker_process._Voice,
+    voice: worker_process.TellingObserver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     codes: list[int] = []
@@ -154,7 +154,7 @@ def until(condition: Any) -> None:
 
 def test_signs_of_life_are_given_once_a_second_at_most(
     ends: tuple[Channel, Channel],
-    voice: worker_process._Voice,
+    voice: worker_process.TellingObserver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
@@ -167,7 +167,7 @@ def test_signs_of_life_are_given_once_a_second_at_most(
 
 def test_each_frame_is_told_and_a_long_film_logged_every_tenth(
     ends: tuple[Channel, Channel],
-    voice: worker_process._Voice,
+    voice: worker_process.TellingObserver,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -184,7 +184,7 @@ def test_each_frame_is_told_and_a_long_film_logged_every_tenth(
 
 
 def test_short_films_are_not_counted_in_the_log(
-    voice: worker_process._Voice, caplog: pytest.LogCaptureFixture
+    voice: worker_process.TellingObserver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     voice.began(job(3), painted=0, total=5)
@@ -195,7 +195,7 @@ def test_short_films_are_not_counted_in_the_log(
 
 @pytest.mark.logs_errors
 def test_what_became_of_each_job_is_in_the_log(
-    voice: worker_process._Voice, caplog: pytest.LogCaptureFixture
+    voice: worker_process.TellingObserver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     work_off(
@@ -217,31 +217,33 @@ def test_what_became_of_each_job_is_in_the_log(
 
 @pytest.mark.logs_errors
 def test_a_device_that_failed_ends_the_process_and_one_that_is_too_small_does_not(
-    voice: worker_process._Voice,
+    voice: worker_process.TellingObserver,
 ) -> None:
     work_off(voice, outcome(DeviceMemoryError("too small"), JobState.QUEUED))
-    again = worker_process._Voice(voice._channel)
+    again = worker_process.TellingObserver(voice._channel)
     with pytest.raises(DeviceError, match="on fire"):
         work_off(again, outcome(DeviceError("on fire"), JobState.QUEUED), outcome(None))
 
 
 def test_a_ledger_on_a_full_disk_is_waited_for_and_one_that_is_torn_is_not(
-    voice: worker_process._Voice, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    voice: worker_process.TellingObserver,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(worker_process, "LEDGER_WAIT_SECONDS", 0.01)
     work_off(voice, DiskFullError("No space is left for the ledger"), outcome(None, JobState.DONE))
     assert "The ledger cannot be used for now: No space is left for the ledger" in caplog.text
-    again = worker_process._Voice(voice._channel)
+    again = worker_process.TellingObserver(voice._channel)
     with pytest.raises(LedgerError, match="torn"):
         work_off(again, LedgerError("torn"))
 
 
-def test_when_idle_it_clears_up_now_and_then(voice: worker_process._Voice) -> None:
+def test_when_idle_it_clears_up_now_and_then(voice: worker_process.TellingObserver) -> None:
     assert work_off(voice, outcome(None, JobState.DONE), None, None).cleared == 1
 
 
 def test_how_long_a_film_has_taken_is_said_with_it_and_not_with_the_next(
-    voice: worker_process._Voice,
+    voice: worker_process.TellingObserver,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
