@@ -377,11 +377,10 @@ def _move_to_free_name(part: Path, target: Path) -> None:
 
 
 def _move_without_link(part: Path, target: Path) -> None:
-    """FAT and some network mounts have no hard links."""
+    """FAT and some network mounts have no hard links: there an empty file reserves the name."""
     with suppress(FileExistsError):
         if _renamed_without_replacing(part, target):
             return
-    # Instead an empty file reserves the name.
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except FileExistsError:
