@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nstd.style.canvas import ImageTensor, square_means
 
-Color = tuple[float, ...]
+CellColor = tuple[float, ...]
 
 CELLS = 24
 """Areas along the long edge over which colors are averaged. With 16 what moves over the demo's
@@ -41,8 +41,8 @@ class Palette:
         painted: What became of it, in the same order.
     """
 
-    source: tuple[Color, ...]
-    painted: tuple[Color, ...]
+    source: tuple[CellColor, ...]
+    painted: tuple[CellColor, ...]
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Palette":
@@ -79,7 +79,7 @@ def palette_of(painted: ImageTensor, source: ImageTensor) -> Palette:
     return Palette(_colors(source), _colors(painted))
 
 
-def _colors(image: ImageTensor) -> tuple[Color, ...]:
+def _colors(image: ImageTensor) -> tuple[CellColor, ...]:
     cells: Sequence[Sequence[float]] = _cells(image)[0].flatten(1).T.tolist()
     # A hundredth of a code value is enough, and a ledger's row need not be long.
     return tuple(tuple(round(value, 5) for value in color) for color in cells)

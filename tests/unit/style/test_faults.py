@@ -22,7 +22,6 @@ from tests.unit.style import tiny
     "damage",
     [
         lambda data: data.pop("styles"),
-        lambda data: data.pop("levels"),
         lambda data: data["styles"][0].update(sparkle=1),
         lambda data: data["levels"][0].update(sparkle=1),
         lambda data: data.update(levels=3),
