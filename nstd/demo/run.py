@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nstd.config import Config
-from nstd.demo.places import Places, put
+from nstd.demo.files import DemoFiles, put
 from nstd.demo.sheet import write_sheet
 from nstd.errors import from_os_error
 from nstd.files import part_path, removed_on_failure, sync_file
@@ -76,36 +76,36 @@ def make_demo(
     # What is not there must show before anything is drawn.
     device_names(config)
     choose_network(recipe.network, config.cache_dir, gpu=paints_on_gpu(config))
-    places = Places(absolute(folder))
-    with places.held():
+    files = DemoFiles(absolute(folder))
+    with files.held():
         if not overwrite:
-            places.require_in_order()
-        return _make(config, recipe, places, observer, frames=frames, overwrite=overwrite)
+            files.require_in_order()
+        return _make(config, recipe, files, observer, frames=frames, overwrite=overwrite)
 
 
 def _make(
     config: Config,
     recipe: StyleRecipe,
-    places: Places,
+    files: DemoFiles,
     observer: Observer,
     *,
     frames: int,
     overwrite: bool,
 ) -> Demo:
     kept = []
-    if not put(_copy(places.sample), places.sample, overwrite=overwrite):
-        kept.append(places.sample)
-    before = _stamp(places.painted)
-    result = _paint(config, recipe, places, observer, frames=frames, overwrite=overwrite)
+    if not put(_copy(files.sample), files.sample, overwrite=overwrite):
+        kept.append(files.sample)
+    before = _stamp(files.painted)
+    result = _paint(config, recipe, files, observer, frames=frames, overwrite=overwrite)
     if result.error is not None:
         raise result.error
-    if before == _stamp(places.painted):
-        kept.append(places.painted)
+    if before == _stamp(files.painted):
+        kept.append(files.painted)
     if not put(
-        write_sheet(places, Path(recipe.styles[0].image).stem), places.sheet, overwrite=overwrite
+        write_sheet(files, Path(recipe.styles[0].image).stem), files.sheet, overwrite=overwrite
     ):
-        kept.append(places.sheet)
-    return Demo(places.sample, places.painted, places.sheet, tuple(kept))
+        kept.append(files.sheet)
+    return Demo(files.sample, files.painted, files.sheet, tuple(kept))
 
 
 def _copy(target: Path) -> Path:
@@ -123,7 +123,7 @@ def _copy(target: Path) -> Path:
 def _paint(
     config: Config,
     recipe: StyleRecipe,
-    places: Places,
+    files: DemoFiles,
     observer: Observer,
     *,
     frames: int,
@@ -137,7 +137,7 @@ def _paint(
         overwrite=overwrite,
         limits=config.limits_of(),
     )
-    (result,) = stylize(config, [places.sample], Wanted(recipe, output), places.painted, observer)
+    (result,) = stylize(config, [files.sample], Wanted(recipe, output), files.painted, observer)
     return result
 
 

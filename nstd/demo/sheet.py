@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nstd.demo.places import Places
+from nstd.demo.files import DemoFiles
 from nstd.media.frame import Frame
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
@@ -20,11 +20,11 @@ _GAP = 6
 """Pixels between before and after."""
 
 
-def write_sheet(places: Places, style: str) -> Path:
+def write_sheet(files: DemoFiles, style: str) -> Path:
     """Lay moments of the sample and of the painted film out: before above, after below.
 
     Args:
-        places: Where both films are.
+        files: Where both films are.
         style: What it is painted as, for the labels.
 
     Returns:
@@ -34,15 +34,15 @@ def write_sheet(places: Places, style: str) -> Path:
         InputError: One of the films cannot be read.
         StorageError: The file system failed; nothing stays behind.
     """
-    frames = probe(places.painted).frames
-    before, after = (_moments(film, frames) for film in (places.sample, places.painted))
+    frames = probe(files.painted).frames
+    before, after = (_moments(film, frames) for film in (files.sample, files.painted))
     pairs = [
         np.vstack([source.image, np.zeros((_GAP, source.image.shape[1], 3), np.uint8), paint.image])
         for source, paint in zip(before, after, strict=True)
     ]
     labels = [f"{float(frame.seconds):.1f} s, {style}" for frame in before]
     picture = contact_sheet(pairs, labels, columns=len(pairs), cell=_CELL)
-    return encode_still(picture, Still(picture, None, "PNG"), places.sheet, quality=100)
+    return encode_still(picture, Still(picture, None, "PNG"), files.sheet, quality=100)
 
 
 def _moments(film: Path, frames: int) -> list[Frame]:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class NumberedPictures:
     """Numbered pictures but the first, which is the part file and is published last.
 
     Attributes:
@@ -34,12 +34,12 @@ class Pictures:
     earlier: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, job: Job) -> "Pictures":
+    def of(cls, job: Job) -> "NumberedPictures":
         """Those that a job has finished, as its report tells."""
         return cls(job.report.get("pictures", {}), job.report.get("earlier", {}))
 
     @classmethod
-    def finished(cls, target: Path) -> "Pictures":
+    def finished(cls, target: Path) -> "NumberedPictures":
         """Those that lie beside a target, ready to be published.
 
         Raises:
@@ -61,7 +61,7 @@ def _note_pictures(store: JobStore, job: Job) -> Job:
     Raises:
         StorageError: The folder that they lie in cannot be looked into.
     """
-    marks = Pictures.finished(path_of(job.request.target)).marks
+    marks = NumberedPictures.finished(path_of(job.request.target)).marks
     return store.report(job, pictures=marks, earlier=earlier_pictures(store, job))
 
 
@@ -76,7 +76,7 @@ def earlier_pictures(store: JobStore, job: Job) -> dict[str, str]:
         name: mark
         for one in store.jobs_for_target(job.request.target)
         if one.id == job.id or output.overwrite
-        for known in (Pictures.of(one).marks, Pictures.of(one).earlier)
+        for known in (NumberedPictures.of(one).marks, NumberedPictures.of(one).earlier)
         for name, mark in known.items()
         if _mark(target.with_name(name)) == mark
     }
@@ -102,7 +102,7 @@ def publish_film(film: Film, part: Path, origin: str) -> None:
         require_replaceable(film.store, film.target, film.output)
     film.require_output()
     job = _about_to_publish(film, part, origin)
-    pictures, alive = Pictures.of(job), film.observer.alive
+    pictures, alive = NumberedPictures.of(job), film.observer.alive
     put_in_place(part, film.target, film.output, pictures, alive=alive)
     _all_in_place(film.store, job)
 
@@ -116,7 +116,7 @@ def is_whole(job: Job) -> bool:
         and any(_is_file(path, job.part) for path in (target, part_path(target)))
         and all(
             mark in (_mark(target.with_name(name)), _mark(rest / name))
-            for name, mark in Pictures.of(job).marks.items()
+            for name, mark in NumberedPictures.of(job).marks.items()
         )
     )
 
@@ -144,7 +144,7 @@ def finish_publishing(
         job = store.publishing(job, part=job.part)
     target = path_of(job.request.target)
     part = part_path(target)
-    output, pictures = OutputSpec.from_json(job.request.output), Pictures.of(job)
+    output, pictures = OutputSpec.from_json(job.request.output), NumberedPictures.of(job)
     if job.part is not None and _is_file(target, job.part):
         try:
             part.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ def finish_publishing(
 
 def _all_in_place(store: JobStore, job: Job) -> None:
     """Note that a job is done; remove earlier pictures of it that the new film has none for."""
-    target, pictures = path_of(job.request.target), Pictures.of(job)
+    target, pictures = path_of(job.request.target), NumberedPictures.of(job)
     # Where only some frames were painted anew, the pictures of the others are wanted.
     if OutputSpec.from_json(job.request.output).whole:
         for name in pictures.earlier.keys() - pictures.marks.keys():
@@ -175,7 +175,7 @@ def put_in_place(
     part: Path,
     target: Path,
     output: OutputSpec,
-    pictures: Pictures,
+    pictures: NumberedPictures,
     *,
     alive: Callable[[], object] = lambda: None,
 ) -> None:

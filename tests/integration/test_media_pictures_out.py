@@ -32,7 +32,7 @@ from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.rehearsal import plan
 from nstd.media.write.segment import Assembly
 from nstd.submit.output import OutputSpec
-from nstd.work.publish import Pictures, put_in_place
+from nstd.work.publish import NumberedPictures, put_in_place
 from tests import clips, films
 
 DELAYS = (40, 80, 60, 20, 120, 40)
@@ -73,7 +73,7 @@ def written(
     whole = Assembly(segments=parts, info=info, settings=encode, note=NOTE)
     part = assemble_pictures(whole, target, offsets=range(len(frames)), end=end)
     assert part == part_path(target)
-    put_in_place(part, target, OutputSpec(), Pictures.finished(target))
+    put_in_place(part, target, OutputSpec(), NumberedPictures.finished(target))
     return frames
 
 
@@ -288,7 +288,7 @@ class TestPublishing:
     ) -> None:
         target = self.finished(tmp_path)
         (tmp_path / "x_0006.png").write_bytes(b"mine")
-        found = Pictures.finished(target)
+        found = NumberedPictures.finished(target)
         for spec in (OutputSpec(), OutputSpec(overwrite=True, only_own=True)):
             with pytest.raises(OutputExistsError, match=r"x_0006\.png is there already"):
                 put_in_place(part_path(target), target, spec, found)
@@ -305,7 +305,7 @@ class TestPublishing:
         self, tmp_path: Path, published: int, unlinked: bool
     ) -> None:
         target = self.finished(tmp_path)
-        found = Pictures.finished(target)
+        found = NumberedPictures.finished(target)
         for number in (5, 6)[:published]:
             hidden = rest_path(target) / f"x_000{number}.png"
             (tmp_path / hidden.name).hardlink_to(hidden)
@@ -323,7 +323,7 @@ class TestPublishing:
         rest_path(target).mkdir()
         (rest_path(target) / "other.txt").write_bytes(b"mine")
         part_path(target).write_bytes(b"film")
-        put_in_place(part_path(target), target, OutputSpec(), Pictures())
+        put_in_place(part_path(target), target, OutputSpec(), NumberedPictures())
         assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.frames", "out.mp4"]
         assert (rest_path(target) / "other.txt").read_bytes() == b"mine"
 

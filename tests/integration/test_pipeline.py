@@ -3,6 +3,7 @@
 import logging
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -359,3 +360,25 @@ def test_a_moved_original_replaces_no_other_file(house: House) -> None:
     assert (moved / "film.mp4").read_text() == "another film"
     assert (moved / "film-2.mp4").read_bytes() == content
     assert not house.source.exists()
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_text("a new film")])
+def test_a_film_that_is_in_place_is_done_whatever_has_become_of_its_source(
+    house: House, change: Callable[[Path], object]
+) -> None:
+    """The disk of the ledger was full when that was to be noted."""
+    done = house.store.done
+
+    def full(job: Job) -> Job:
+        raise DiskFullError(f"No space is left to note job {job.id}")
+
+    house.store.done = full  # type: ignore[method-assign]
+    job = house.queue()
+    assert house.work(Onlooker()).job.state is JobState.QUEUED
+    house.store.done = done  # type: ignore[method-assign]
+    change(house.source)
+    house.store.retry(job.id)
+    second = Onlooker()
+    assert house.work(second).job.state is JobState.DONE
+    assert not second.worked_on
+    assert house.target.is_file()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nstd.demo.places import Places, put
+from nstd.demo.files import DemoFiles, put
 from nstd.errors import BusyError, OutputExistsError, StorageError
 
 
@@ -56,12 +56,12 @@ def test_a_folder_in_the_way_is_told(part: Path) -> None:
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a file")
-    with pytest.raises(StorageError), Places(tmp_path / "demo").held():
+    with pytest.raises(StorageError), DemoFiles(tmp_path / "demo").held():
         pass
 
 
 def test_two_demonstrations_do_not_work_in_one_folder(tmp_path: Path) -> None:
-    places = Places(tmp_path)
+    places = DemoFiles(tmp_path)
     with places.held(), pytest.raises(BusyError, match="Another demonstration"), places.held():
         pass
     with places.held():  # free again
@@ -85,7 +85,7 @@ def test_a_later_file_without_the_earlier_is_somebody_else_s(
     for name in there:
         (tmp_path / name).touch()
     if alien is None:
-        Places(tmp_path).require_in_order()
+        DemoFiles(tmp_path).require_in_order()
         return
     with pytest.raises(OutputExistsError, match=alien):
-        Places(tmp_path).require_in_order()
+        DemoFiles(tmp_path).require_in_order()

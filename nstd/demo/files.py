@@ -12,7 +12,7 @@ from nstd.files import publish
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DemoFiles:
     """Where everything goes.
 
     Attributes:
