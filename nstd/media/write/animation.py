@@ -19,45 +19,45 @@ from nstd.media.still_notes import with_note
 from nstd.media.write.containers import Animation, Container
 
 AllFrames = Callable[[], Iterable[av.VideoFrame]]
-"""Gives all frames anew, each with `pts` in `time_base`, ascending from 0."""
+"""Gives all frames at each call, from the first; their `pts`, in `time_base`, ascend from 0."""
 
 _MILLISECOND = Fraction(1, 1000)
 _DITHER = "bayer:bayer_scale=4"
-"""A pattern that stands still. Diffused errors flicker from frame to frame, and take 1.4 times the
-bytes: 459 KB against 339 of 12 painted frames of 320×180."""
+"""A pattern that is the same in every frame. Error diffusion flickers from frame to frame and takes
+1.4 times the bytes: 459 KB against 339 for 12 painted frames of 320×180."""
 
 _HEAD = 12
-"""Bytes by which formats are told apart."""
+"""So many bytes at its beginning tell the format of a file."""
 _ANMF_DURATION = 12
-"""Where in a WebP frame's chunk its duration is: 24 bits, in milliseconds."""
+"""Offset of the duration in a WebP frame's chunk: 24 bits, in milliseconds."""
 _WEBP_FLAGS = 20
-"""Where an extended WebP says what it holds."""
+"""Offset of the flags that say what an extended WebP holds."""
 _WEBP_EXIF, _WEBP_ALPHA = 0x08, 0x10
 _GIF_HEADER = 13
-"""Bytes of a GIF before its palette."""
+"""Size of a GIF's header, which ends before the palette."""
 _GIF_ROUNDS = b"\x21\xff\x0bNETSCAPE2.0"
 _PNG_HEADER = 33
-"""Bytes of a PNG's signature and its first chunk."""
+"""Size of a PNG's signature and first chunk."""
 _PIECE = 1 << 20
 _LARGEST_TERM = 1000
-"""Of the fraction that a frame's delay is: an animated PNG has 16 bits for each."""
+"""Largest numerator or denominator of a frame's delay: an animated PNG has 16 bits for each."""
 
 
 def write_animation(
     path: Path, form: Container, frames: AllFrames, end: Fraction, note: str = ""
 ) -> None:
-    """Write all frames to one file, which plays for ever.
+    """Write all frames to one file, which plays in an endless loop.
 
     Args:
         path: The file.
         form: What it is: a container with an animation.
         frames: All of one size and layout.
         end: When the last one ends, in seconds.
-        note: What it says of how it was painted; "" for nothing.
+        note: Text that says how it was painted; "" for none.
 
     Raises:
         av.FFmpegError: It cannot be written.
-        VerificationError: It does not have the frames that it should have.
+        VerificationError: The written file has not the frames that it should have.
     """
     how = form.pictures.animation if form.pictures else None
     if how is None:
@@ -71,7 +71,7 @@ def write_animation(
 
 
 def _timed(how: Animation, frames: AllFrames) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Each frame with its time; those that come too soon after the one before are left out."""
+    """Each frame with its time. A frame that comes too soon after the one before is left out."""
     last: int | None = None
     for frame in frames():
         time = round((frame.pts or 0) * _unit(frame) / (how.unit or _unit(frame)))
@@ -81,7 +81,7 @@ def _timed(how: Animation, frames: AllFrames) -> Iterator[tuple[int, av.VideoFra
 
 
 def _reduced(how: Animation, frames: AllFrames) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Each frame with its time, in the colors of one palette for all of them."""
+    """Each frame with its time, reduced to the colors of one palette for the whole film."""
     palette = _palette(frames)
     graph = Graph()
     source, colors = _buffer(graph, next(iter(frames()))), _buffer(graph, palette)
@@ -115,7 +115,7 @@ def _palette(frames: AllFrames) -> av.VideoFrame:
 
 
 def _last_delay(how: Animation, unit: Fraction, frames: AllFrames, end: Fraction) -> dict[str, str]:
-    """What the muxer is told of how long the last frame lasts."""
+    """The muxer's options that tell how long the last frame lasts."""
     if not how.ends:
         return {}
     *_, (last, _) = _timed(how, frames)
@@ -126,14 +126,14 @@ def _last_delay(how: Animation, unit: Fraction, frames: AllFrames, end: Fraction
 
 
 def _layout(how: Animation, like: av.VideoFrame) -> str:
-    """What the encoder is given for such frames."""
+    """The pixel format that the encoder is given for frames like `like`."""
     deep = like.format.components[0].bits > 8
     alpha = any(part.is_alpha for part in like.format.components)
     return how.layouts[0] if len(how.layouts) == 1 else how.layouts[2 * deep + alpha]
 
 
 def _finish(path: Path, how: Animation, end: Fraction, note: str) -> None:
-    """Write into a finished file what its muxer has no words for."""
+    """Write into a finished file what its muxer cannot write."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if head[8:12] == b"WEBP" and how.unit:
@@ -163,7 +163,7 @@ def _end_at(path: Path, end: int) -> None:
 
 
 def _note_gif(path: Path, note: str) -> None:
-    """Put a note before a GIF's first picture: ffmpeg takes one at the end for a frame."""
+    """Put a note before a GIF's first picture: ffmpeg takes a note at the end for a frame."""
     with path.open("rb") as file:
         flags = file.read(_GIF_HEADER)[10]
         at = _GIF_HEADER + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
@@ -174,12 +174,12 @@ def _note_gif(path: Path, note: str) -> None:
 
 
 def _note_apng(path: Path, note: str) -> None:
-    """Put a note behind a PNG's first chunk, which is always as long."""
+    """Put a note behind a PNG's first chunk, which always has the same length."""
     _insert(path, _PNG_HEADER, png_text(note))
 
 
 def _note_webp(path: Path, note: str) -> None:
-    """Put an EXIF block with a note at a WebP's end, and tell of it in its header."""
+    """Put an EXIF block with a note at a WebP's end, and set the flag for it in the header."""
     with PIL.Image.open(path) as picture:
         size, alpha = picture.size, picture.has_transparency_data
     with path.open("rb") as file:
@@ -206,11 +206,11 @@ _NOTED: dict[bytes, Callable[[Path, str], None]] = {
     b"\x89PNG": _note_apng,
     b"RIFF": _note_webp,
 }
-"""By how files begin."""
+"""Writers of notes, by the bytes that a file begins with."""
 
 
 def _insert(path: Path, at: int, content: bytes) -> None:
-    """Insert bytes into a file, holding a piece of it at a time."""
+    """Insert bytes into a file; only a piece of it is in memory at a time."""
     with path.open("r+b") as file:
         end = file.seek(0, os.SEEK_END)
         while end > at:  # from the last piece on, so that none is overwritten before it has moved
@@ -225,7 +225,7 @@ def _insert(path: Path, at: int, content: bytes) -> None:
 
 
 def _encode(path: Path, muxer: str, how: Animation, frames: AllFrames, end: Fraction) -> int:
-    """Write frames; gives how many."""
+    """Write frames; returns how many there were."""
     first = next(iter(frames()))
     layout, unit, count = _layout(how, first), how.unit or _unit(first), 0
     options = {**how.options, **_last_delay(how, unit, frames, end)}

@@ -37,7 +37,7 @@ _LOG = logging.getLogger(__name__)
 _FINEST_TICKS = 1_000_000
 _COARSEST_TICKS = 10_000
 _OWN_EPOCH = {"mpegts", "mpeg"}
-"""Formats whose clock starts anywhere, hours from 0: their films are shifted to begin at 0."""
+"""Formats whose time stamps may begin hours from 0: their films are shifted to begin at 0."""
 
 Packets = Callable[[Sequence[int]], Iterator["av.Packet[Any]"]]
 
@@ -51,12 +51,13 @@ def assemble(
     The result is verified.
 
     Args:
-        whole: What is put together.
+        whole: The segments, and what the film of them is to be.
         source: The film it was painted from.
         target: Where the film will be published; the part is written beside it.
         keeping: What becomes of each part of the source beside its pictures.
-        span: The part of the film that is meant; it begins at 0 in the result, and all else is cut
-            to it. None for the whole film, whose time stamps stay as they are if none is negative.
+        span: Start and end of the part of the film that is painted, in its time base. The result
+            begins at 0, and all other streams are cut to this part. None for the whole film, whose
+            time stamps stay as they are if none is negative.
 
     Returns:
         Path of the finished part, on the disk, ready for `publish`.
@@ -87,9 +88,9 @@ class Written:
     """What was written to a file.
 
     Attributes:
-        promise: What it has to be.
-        refused: The source's streams of which it took no packet, and what it said.
-        missing: The source's streams that are not in it, since no packet was written.
+        promise: What the file has to be.
+        refused: The source's streams of which the muxer took no packet, with its message.
+        missing: The source's streams that are not in the file, since no packet was written.
     """
 
     promise: Promise
@@ -108,14 +109,14 @@ def write_film(
     """Write the painted stream and all that is kept of the source.
 
     Args:
-        file: Its path, or where to in memory.
+        file: Path of the file, or a buffer in memory.
         source: The film it was painted from, open.
         picture: The painted stream.
         keeping: What becomes of each part of the source beside its pictures.
-        read: Gives the source's packets of the streams with these numbers; None for all there are.
+        read: Yields the source's packets of the streams with these numbers; None: of all streams.
 
     Raises:
-        av.FFmpegError: For the caller to translate.
+        av.FFmpegError: It cannot be written; the caller translates this.
     """
     writing = _Writing(source, picture, keeping)
     options = _muxer_options(source, picture)
@@ -157,7 +158,7 @@ class _Writing:
         self._there: list[Stream] = []
 
     def begin(self, output: OutputContainer) -> None:
-        """Add all streams, chapters, and what the film says of itself."""
+        """Add all streams, chapters and metadata."""
         for stream in self._source.streams:
             if stream.index == self._picture.info.stream:
                 self._add_painted(stream, output)
@@ -177,7 +178,7 @@ class _Writing:
         painted.metadata.update(self._said | self._shape.room)
 
     def mux(self, output: OutputContainer, read: Packets) -> None:
-        """Write all packets, in the order they are decoded in."""
+        """Write all packets, in decoding order."""
         found = read(list(self._tracks)) if self._tracks else iter(())
         timed = heapq.merge(
             self._picture.packets(self._painted, self._shift),
@@ -190,7 +191,7 @@ class _Writing:
         self._there = _there(output, self._written, self._holder)
 
     def promise(self, output: OutputContainer) -> Promise:
-        """What the film has to be."""
+        """What the written film has to be, for `verify`."""
         picture, info = self._picture, self._picture.info
         places = {**numbers(output.streams, self._there), "chapter": [*self._chapters]}
         others = self._tracks.values()
@@ -219,16 +220,16 @@ class _Writing:
         return {name: text for name, text in said.items() if name not in self._keeping.unsaid}
 
     def finish(self, film: BinaryIO) -> None:
-        """Write into the closed file what its muxer has no words for."""
+        """Write into the closed file what its muxer cannot write."""
         if self._tags.added:
-            # MP4's cover is no track but a tag.
+            # In MP4 the cover is a tag, not a track.
             cover = Disposition.attached_pic
             tracks = [_marks(one) for one in self._there if not one.disposition & cover]
             self._tags.added.write(film, tracks)
         self._shape.write(film)
 
     def left_out(self) -> tuple[dict[int, str], frozenset[int]]:
-        """The source's streams that were refused, and why; and those that are not there."""
+        """The source's streams that were refused, with the reason; and those that are missing."""
         sources = {track.output: index for index, track in self._tracks.items()}
         refused = {
             sources[one]: why for one, why in self._refused.items() if one not in self._written
@@ -238,7 +239,7 @@ class _Writing:
 
 
 def _skipped(picture: PaintedStream) -> int:
-    """How many frames of the film stand before those that are meant."""
+    """How many frames of the film come before those that are painted."""
     info, span = picture.info, picture.span
     return round((span[0] - info.start) * info.time_base * info.frame_rate) if span else 0
 
@@ -246,7 +247,8 @@ def _skipped(picture: PaintedStream) -> int:
 def _all_packets(source: InputContainer, picture: PaintedStream) -> Packets:
     path, alive = Path(source.name), picture.whole.alive
     joins = scan(path, picture.info.stream, alive=alive).joins
-    # All are read, since it is told of each that there is life: of subtitles an hour may be silent.
+    # All packets are read, also unwanted ones: each is a sign of life, and subtitles may have none
+    # for an hour.
     every = [stream.index for stream in source.streams if stream.type != "attachment"]
 
     def wanted(streams: Collection[int]) -> Iterator["av.Packet[Any]"]:
@@ -264,10 +266,10 @@ def _marks(stream: Stream) -> TrackMarks:
 def _mux_all(
     output: OutputContainer, timed: Iterator[Timed], painted: av.VideoStream
 ) -> tuple[set[Stream], dict[Stream, str]]:
-    """Write all packets; returns the streams that have any, and why of some there are less.
+    """Write all packets; returns the streams that have any, and why some streams lack packets.
 
-    Of damaged sound and subtitles what the container refuses is left out, and told once: the
-    painted film is not lost for it.
+    Packets of damaged sound and subtitles that the container refuses are left out, which is logged
+    once: the painted film is not lost because of them.
     """
     written: set[Stream] = set()
     refused: dict[Stream, str] = {}
@@ -288,7 +290,7 @@ def _mux_all(
 
 
 def _there(output: OutputContainer, written: set[Stream], container: Container) -> list[Stream]:
-    """The streams that will be found in the file."""
+    """The streams that a reader of the file will find."""
     return [
         stream
         for stream in output.streams
@@ -304,7 +306,7 @@ def _window(source: InputContainer, picture: PaintedStream) -> Window:
         first, end = (stamp * info.time_base for stamp in picture.span)
         return Window(first, first, end)
     if source.format.name not in _OWN_EPOCH:
-        # What is to be shown before 0 would not be shown at all.
+        # Players do not show what lies before 0.
         return Window(origin(info) * info.time_base)
     starts = [
         stream.start_time * stream.time_base
@@ -350,7 +352,7 @@ def _timed(packet: "av.Packet[Any]") -> Timed:
 
 
 def _chapters(source: InputContainer, window: Window) -> dict[int, Any]:
-    """Those that are kept, by their number in the source, from 1."""
+    """The chapters that are kept, by their number in the source, from 1."""
     kept: dict[int, Any] = {}
     for number, chapter in enumerate(source.chapters(), 1):
         time_base = chapter["time_base"] or Fraction(1, av.time_base)

@@ -1,8 +1,8 @@
-"""MP4 and QuickTime: what ffmpeg's muxer has no words for is written into its finished index.
+"""MP4 and QuickTime: what ffmpeg's muxer cannot write is written into the finished index.
 
-The index (the `moov` box) stands before the pictures, whose places it states: nothing can be added
-later without moving them all. So the muxer is given a tag as long as all that is to be added, which
-is taken out again.
+The index (the `moov` box) comes before the pictures and states their offsets: it cannot grow
+without moving all of them. So the muxer writes a placeholder, a tag as long as all that is to be
+added, which is then replaced.
 """
 
 import re
@@ -15,7 +15,7 @@ from nstd.errors import VerificationError
 from nstd.media.write.containers import Boxes
 
 _TEXT, _JPEG, _PNG = 1, 13, 14
-"""QuickTime's numbers of the kinds of values."""
+"""QuickTime's numbers for types of values."""
 _UNDETERMINED = 0x55C4
 """The language "und", as MP4 packs it."""
 _ENABLED = 1
@@ -24,12 +24,13 @@ _LEAST = 8
 
 
 class TrackMarks(NamedTuple):
-    """What ffmpeg's muxer does not say right of a track.
+    """Facts of a track that ffmpeg's muxer does not write correctly.
 
     Attributes:
-        hidden: Whether players are not to show it unless they are told to: the muxer wants one of
-            each kind to be shown.
-        language: Three letters of ISO 639-2: in QuickTime the muxer knows a few dozen; "" for none.
+        hidden: Whether players show it only if the user asks for it: the muxer marks one track of
+            each kind as shown.
+        language: Three letters of ISO 639-2, or "" for none. For QuickTime the muxer knows only a
+            few dozen.
     """
 
     hidden: bool
@@ -41,10 +42,10 @@ class Additions:
     """What is added to a finished film.
 
     Attributes:
-        boxes: How they are added to the container.
-        keys: Names and texts of any kind: Apple's and Android's own, a user's.
-        location: Where it was taken, as ISO 6709 writes it; "" for nowhere.
-        lyrics: The film's own, in MP4: their place is what room is made with.
+        boxes: How the container takes them.
+        keys: Texts by name, of any kind: Apple's, Android's or the user's.
+        location: Where it was recorded, in the notation of ISO 6709; "" if unknown.
+        lyrics: The film's own, in MP4, where the lyrics tag is the placeholder.
         artwork: In QuickTime: the cover, a JPEG or PNG file.
     """
 
@@ -55,7 +56,7 @@ class Additions:
     artwork: bytes = b""
 
     def carrier(self) -> dict[str, str]:
-        """The tag, for the muxer, that makes room for all of it."""
+        """The placeholder for the muxer: a tag that makes room for all of this."""
         if room := len(self._place() + self._keys()):
             return {self.boxes.carrier: " " * (room + len(self._lyrics()))}
         return {self.boxes.carrier: self.lyrics} if self.lyrics else {}
@@ -65,10 +66,10 @@ class Additions:
 
         Args:
             film: Open for reading and writing.
-            tracks: Those that the muxer has written, in their order.
+            tracks: For each track that the muxer has written, in their order.
 
         Raises:
-            VerificationError: The muxer has not left the room.
+            VerificationError: The placeholder is not where the muxer should have put it.
             OSError: The file system failed.
         """
         position, size = _find_index(film)
@@ -104,9 +105,9 @@ class Additions:
         return _box("\xa9xyz", struct.pack(">HH", len(text), _UNDETERMINED), text) if text else b""
 
     def _keys(self) -> bytes:
-        """A box of metadata under names, as Apple's and Android's cameras write it; b"" for none.
+        """A box of metadata by name, as Apple's and Android's cameras write it; b"" for none.
 
-        In MP4 it begins with a version, as its boxes do; in QuickTime it does not.
+        In MP4 it begins with a version, as other boxes do; in QuickTime it does not.
         """
         entries = [(name, _TEXT, text.encode()) for name, text in self.keys.items()]
         if self.artwork:
@@ -165,7 +166,7 @@ def _replaced(content: bytes, where: Sequence[str], instead: bytes) -> bytes:
 
 
 def _marked(track: bytes, marks: TrackMarks) -> bytes:
-    """A track's content; the fields that are changed are of one size."""
+    """A track's content with `marks` written into it; its size stays as it is."""
     changed = b""
     for name, content in _boxes(track):
         field = content
@@ -183,13 +184,13 @@ def _marked(track: bytes, marks: TrackMarks) -> bytes:
 
 
 def _in_language(header: bytes, language: str) -> bytes:
-    """The content of a media header (`mdhd`) that states a language."""
+    """The content of a media header (`mdhd`), with another language."""
     if not re.fullmatch("[a-z]{3}", language):
         return header
     packed = sum(
         (ord(letter) - 0x60) << shift for letter, shift in zip(language, (10, 5, 0), strict=True)
     )
-    # Behind version and flags, two times, a scale and a duration; of 64 bits in version 1.
+    # After version and flags, two times, a scale and a duration; these have 64 bits in version 1.
     place = 20 if header[0] == 0 else 32
     return header[:place] + struct.pack(">H", packed) + header[place + 2 :]
 
