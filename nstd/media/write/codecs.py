@@ -15,12 +15,12 @@ Sound = Literal["compatible", "copy"]
 
 @dataclass(frozen=True, slots=True)
 class SegmentForm:
-    """The container that a codec's segments are kept in.
+    """The container that a codec's segments are written to.
 
     Attributes:
         format: ffmpeg's name of its muxer.
-        options: For it, beside the film's unit of time.
-        timed: It is told that unit.
+        options: For the muxer, besides the film's time base.
+        timed: Whether the muxer is told that time base.
     """
 
     format: str
@@ -28,20 +28,20 @@ class SegmentForm:
     timed: bool = False
 
 
-# With the movie's time scale set, MP4's and QuickTime's time stamps are exact. Matroska's are
-# rounded to a millisecond, and its decoding times cannot be joined.
+# With the movie's time scale set, MP4's and QuickTime's time stamps are exact. Matroska rounds them
+# to a millisecond, and segments with such decoding times cannot be joined.
 _MP4 = SegmentForm("mp4", timed=True)
 _QUICKTIME = SegmentForm("mov", timed=True)
 _NUT = SegmentForm("nut", {"syncpoints": "none", "strict": "experimental"})
-"""Only its version without syncpoints keeps what goes beside a packet."""
+"""Only NUT without syncpoints keeps the side data of packets."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelBits:
     """Bits that a pixel of painted frames takes: `bits` at the codec's usual quality.
 
-    A quality smaller by `doubled_by` takes twice as much, one larger by `halved_by` half of it.
-    Alpha takes `alpha` besides: much in ProRes, whose encoder makes the colors finer then.
+    A quality number smaller by `doubled_by` takes twice as much, one larger by `halved_by` half.
+    Alpha adds `alpha` bits: many in ProRes, whose encoder then encodes the colors finer, too.
     """
 
     bits: float
@@ -56,22 +56,22 @@ class Codec:
 
     Attributes:
         name: What users call it.
-        encoders: By kind; that in software always.
-        segments: What its segments are kept in.
-        bits: What it takes, by profile; for an estimate before a film is begun.
-        quality: The usual rate factor, on the good side: paintings are fine grain all over, which
-            is what encoders save on first. 0 for a codec that has none.
+        encoders: By kind; "software" is always among them.
+        segments: The container of its segments.
+        bits: How much it takes, by profile, for an estimate before a film is begun.
+        quality: The usual rate factor, a good one: paintings are fine grain all over, on which
+            encoders save first. 0 for a codec that has none.
         worst: The largest rate factor (CRF); 0 for a codec that has none.
-        preferred: Of the containers that take it, those that are named first; the first of all is
-            the usual one.
+        preferred: Containers that come first in the list of those that take it; the first of all
+            is the usual one.
         smallest: Least width and height of the coded picture.
-        tag: The four characters that name it in MP4 where ffmpeg's choice does not play
+        tag: The four characters that name it in MP4, where ffmpeg's choice does not play
             everywhere.
-        states_aspect: It carries the shape of a pixel itself: PyAV cannot set it in Matroska's
-            header.
-        states_rate: ffmpeg's filter of its packets that states twice the film's rate, which is
-            put behind it; "" where that is not needed.
-        alpha_beside: Its alpha goes beside the packets, and not every container keeps that.
+        states_aspect: Whether its own packets state the pixel aspect ratio, which PyAV cannot set
+            in Matroska's header.
+        states_rate: ffmpeg's bitstream filter that states twice the film's rate, which is put
+            behind this text; "" where that is not needed.
+        alpha_beside: Whether its alpha is side data of packets, which not every container keeps.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Codec:
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
-        """Those that software takes, the usual one first."""
+        """Layouts that the software encoder takes, the usual one first."""
         return self.encoders["software"].layouts
 
     @property
@@ -100,24 +100,24 @@ class Codec:
 
     @property
     def profiles(self) -> tuple[str, ...]:
-        """Names of its profiles; none where it has none to choose."""
+        """Names of its profiles; empty where there is no choice."""
         return tuple(dict.fromkeys(one.profile for one in self.layouts if one.profile))
 
 
 def _prores(profile: str, tag: str, *pixel_formats: str) -> tuple[Layout, ...]:
-    """A profile with Apple's name, which tells it apart: ffmpeg's muxer calls all of them HQ."""
+    """A profile with Apple's tag, which identifies it: ffmpeg's muxer calls all of them HQ."""
     return tuple(Layout(one, profile, tag) for one in pixel_formats)
 
 
 _FINE = ("yuv444p10le", "yuva444p10le")
 
-# What codecs take was measured on 12 painted frames of 320×180, where strokes are finest; larger
-# frames take half of it:
+# Bits were measured on 12 painted frames of 320×180, where strokes are finest; larger frames take
+# half as many:
 #   nstd stylize bigbuckbunny.mp4 --style impasto --frames 30:42 --size 320 --codec ffv1 -o p.mkv
 # each codec at its usual quality and at others, preset medium, through SegmentWriter. A whole film
-# of 325 such frames has 1.93 bits a pixel in h264 of quality 18, its sound included. VP9 was added
-# when painted films held together better and took a third of that: it is set beside what h264 took
-# then, 0.65 to 0.63 bits.
+# of 325 such frames has 1.93 bits a pixel in h264 of quality 18, its sound included. VP9 was
+# measured later, when painted films were steadier and took a third of that: its bits are h264's,
+# times the ratio that was found then, 0.65 to 0.63.
 _ALL_CODECS = (
     Codec(
         name="h264",
@@ -130,11 +130,11 @@ _ALL_CODECS = (
         quality=18,
         worst=51,
         states_aspect=True,
-        # x264 states the unit of time for a rate, 12,800 and more: the field rate it is.
+        # x264 states the time base as a rate, 12,800 and more, where the field rate belongs.
         states_rate="h264_metadata=tick_rate=",
     ),
-    # Apple's players know HEVC only by this tag. In pictures smaller than a block x265 and SVT-AV1
-    # write beyond their buffers: seen at 48×48 and at 66×18, and the process crashes later.
+    # Apple's players recognize HEVC only by this tag. In pictures smaller than a block x265 and
+    # SVT-AV1 write beyond their buffers, and the process crashes later: seen at 48×48 and 66×18.
     Codec(
         name="h265",
         encoders={
@@ -237,12 +237,12 @@ CODECS: dict[str, Codec] = {one.name: one for one in _ALL_CODECS}
 PICTURE_SEGMENTS = {
     "codec": "ffv1", "quality": 0, "container": "mkv", "profile": None, "encoder": "software",
 }  # fmt: skip
-"""What the segments of a film are that becomes pictures: what is lossy is done once, at last."""
+"""Segments of a film that becomes pictures: lossless, so that only the last step is lossy."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeSettings:
-    """How a film is encoded; frozen with its job, since the bytes depend on all of it.
+    """How a film is encoded. It is frozen with the job, since the bytes depend on all of it.
 
     Attributes:
         codec: One of `CODECS`. FFV1 is lossless: it keeps every frame as it was painted.
@@ -250,16 +250,16 @@ class EncodeSettings:
             DNxHR and FFV1 have none.
         preset: x264's names, "ultrafast" to "veryslow": slower is smaller.
         container: One of `FILMS`.
-        threads: How many the encoder uses; x264's bytes change with it.
-        profile: The codec's, by name; None for what the film needs.
+        threads: Of the encoder; x264's bytes depend on their number.
+        profile: Name of one of the codec's profiles; None for the one that the film needs.
         depth: Bits of a component, one of the codec's `depths`; None for the codec's usual one.
-        provenance: The film says how it was painted.
-        sound: "compatible" encodes sound again that does not play in Chromium and ffmpeg 5.1;
-            "copy" keeps whatever the container holds.
-        pictures: One of `PICTURES` that the film becomes; None for a film. Then codec, container
-            and depth are those of its segments: FFV1 in Matroska.
-        encoder: "nvenc" for NVIDIA's. It is fast and larger, and its bytes are those of one card
-            and driver.
+        provenance: Whether the film says how it was painted.
+        sound: "compatible" re-encodes sound that does not play in Chromium and ffmpeg 5.1; "copy"
+            keeps whatever the container holds.
+        pictures: The one of `PICTURES` that the film becomes, with codec, container and depth of
+            its segments: FFV1 in Matroska. None for a film.
+        encoder: "nvenc" for NVIDIA's, which is fast, makes larger files, and whose bytes depend on
+            card and driver.
 
     Raises:
         UsageError: A name is unknown, a number is out of range, or the container cannot hold the
@@ -310,7 +310,7 @@ class EncodeSettings:
 
     @property
     def result(self) -> Container:
-        """What the finished film or picture is."""
+        """The container of the finished film or pictures."""
         return CONTAINERS[self.pictures or self.container]
 
     @property
@@ -320,7 +320,7 @@ class EncodeSettings:
 
     @property
     def extension(self) -> str:
-        """Of the finished file's name, without the dot; of numbered ones the first frame's."""
+        """Extension of the finished file, without the dot; of numbered files, of the first one."""
         return f"{0:06}.{self.result.name}" if self.numbered else self.result.name
 
 
@@ -351,9 +351,9 @@ def _fitting(layouts: Iterable[Layout], profile: str | None, depth: int | None) 
 
 
 def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool = False) -> Layout:
-    """Layout of the coded picture: of what the codec has, the first that keeps most.
+    """Layout of the coded picture: of the codec's layouts, the first that keeps most.
 
-    Alpha counts most; then an odd size, for which chroma is not halved where that can be avoided.
+    Alpha counts most. Then an odd size: chroma is not halved there if that can be avoided.
 
     Args:
         settings: How the film is encoded.

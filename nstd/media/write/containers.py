@@ -11,14 +11,14 @@ _PCM_TOO_DEEP = ("pcm_s24", "pcm_s32", "pcm_f32", "pcm_f64")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:
-    """What of metadata a container keeps.
+    """The metadata that a container keeps.
 
     Attributes:
-        known: The film's keys that the muxer itself puts where players look for them; None: all.
-        of_streams: Keys of streams that are kept; None: all.
-        flags: Dispositions of streams that are kept, by ffmpeg's names.
-        matrix: Which display matrices are kept: "any", or those that only turn and mirror.
-        clock: Whether a timecode is kept.
+        known: Keys of the film that the muxer puts where players look for them; None: all.
+        of_streams: Keys of streams that it keeps; None: all.
+        flags: Dispositions of streams that it keeps, by ffmpeg's names.
+        matrix: Display matrices that it keeps: "any", or those that only rotate and mirror.
+        clock: Whether it keeps a timecode.
     """
 
     known: frozenset[str] | None = frozenset()
@@ -30,12 +30,12 @@ class Holds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
-    """How `boxes` adds what the muxer has no words for to the index of MP4's relatives.
+    """How `boxes` adds what the muxer cannot write to the index of MP4 and QuickTime.
 
     Attributes:
-        carrier: A tag whose text may have any length, with which the muxer makes room.
-        place: Where in the index the muxer puts it.
-        versioned: The box of keys begins with a version, as MP4's boxes do.
+        carrier: A tag whose text may have any length: the placeholder.
+        place: Path of boxes to where the muxer puts it.
+        versioned: Whether the box of keys begins with a version, as MP4's boxes do.
     """
 
     carrier: str
@@ -49,16 +49,16 @@ class Animation:
 
     Attributes:
         encoder: ffmpeg's name of the encoder.
-        layouts: What it is given: one for all, or one each for 8 bits, 8 bits and alpha, 16 bits,
-            and 16 bits and alpha.
-        unit: Of its times, in seconds; None for the film's own.
-        shortest: Units that a frame lasts at least; what comes sooner is left out.
-        options: For the muxer, so that it plays for ever.
-        encoding: For the encoder.
-        palette: One palette for all of the film: where each frame has its own, colors flicker.
+        layouts: Pixel formats for the encoder: one for all, or one each for 8 bits, 8 bits with
+            alpha, 16 bits, and 16 bits with alpha.
+        unit: Its time base, in seconds; None for the film's own.
+        shortest: Least duration of a frame, in units; frames that come sooner are left out.
+        options: For the muxer, so that the animation repeats without end.
+        encoding: Options for the encoder.
+        palette: Whether all frames share a palette: if each had its own, colors would flicker.
         ends: How the muxer is told how long the last frame lasts: in "units", in "seconds", or not
             at all, "".
-        merges: The encoder makes one frame of several that are the same.
+        merges: Whether the encoder makes one frame of several equal ones.
     """
 
     encoder: str
@@ -77,9 +77,9 @@ class PictureForm:
     """How a film becomes pictures.
 
     Attributes:
-        depths: Bits of a component that it can have, the usual one first.
+        depths: Possible bits of a component, the usual number first.
         alpha: How alpha is kept: "yes", "all or nothing", or not at all, "".
-        animation: How all of them become one file; None for a file for each frame.
+        animation: How all frames become one file; None if each becomes a file of its own.
     """
 
     depths: tuple[int, ...] = (8,)
@@ -88,7 +88,7 @@ class PictureForm:
 
     @property
     def fastest(self) -> Fraction | None:
-        """Frames a second that it has at most; None for any number."""
+        """Largest frame rate that it allows; None for any."""
         how = self.animation
         return 1 / (how.shortest * how.unit) if how and how.unit and how.shortest > 1 else None
 
@@ -97,41 +97,41 @@ class PictureForm:
 class Container:
     """One container on offer.
 
-    Whether it takes a stream's own packets is no part of this table: `keeping` tries that. What
-    plays was tried of mono, stereo and 5.1: to its end with sound in Chromium 156, and decoded to
-    the same samples by ffmpeg 5.1.
+    Whether it takes a stream's own packets is not part of this table: `keeping` tries that. What
+    plays was tried with mono, stereo and 5.1: it plays to its end with sound in Chromium 156, and
+    ffmpeg 5.1 decodes it to the same samples.
 
     Attributes:
-        name: What users call it, and its files' suffix without the dot.
+        name: What users call it, which is also its files' suffix, without the dot.
         format: ffmpeg's name of its muxer; "" where none is needed.
-        suffixes: Others that mean it.
+        suffixes: Other suffixes that mean it.
         pictures: How a film becomes pictures in it; None for a film, to which all below applies.
-        codecs: The codecs that it takes; the first is that of films that are put into it unless
-            another is asked for.
-        holds: What of metadata it keeps.
-        boxes: How it keeps other keys under their own names, and what else its muxer has no words
-            for; None where it does not, or where the muxer keeps all.
-        text: The codec that text subtitles are converted to which it does not take as they are; ""
-            for none.
+        codecs: The codecs that it takes; the first is used unless another is asked for.
+        holds: The metadata that it keeps.
+        boxes: How other keys, and what else its muxer cannot write, are added; None where nothing
+            is added, or where the muxer keeps all.
+        text: The codec to which text subtitles are converted if it does not take theirs; "" for
+            none.
         plays: Codecs of sound that play in it.
-        lossless: Encoders for sound from lossless codecs that does not play in it; the first that
-            keeps all of a sample is chosen, else the last.
+        lossless: Encoders for sound that comes from a lossless codec and does not play in it: the
+            first that keeps all bits of a sample is chosen, else the last.
         lossy: Encoder for other sound that does not play in it.
-        misread: Beginnings of the names of codecs that it takes, and programs read as another:
-            ffmpeg 5.1 reads MP4's PCM of more than 16 bits as one of 16, which is noise.
+        misread: Codecs, by the beginnings of their names, that it takes but programs misread:
+            ffmpeg 5.1 reads MP4's PCM of more than 16 bits as 16 bits, which is noise.
         bitmap_subtitles: Whether it holds subtitles that are pictures, and players show them. MP4
             takes those of a DVD, of which ffmpeg 5.1 finds no packet again.
         cover: How it keeps the picture that belongs to a film: as a file "attached" to it, as a
             "stream" of one packet, as a "tag" of its metadata, or not at all, "".
         attachments: Whether files such as fonts can be attached.
-        edit_lists: Whether it hides what a stream's packets hold from before 0, and states times
-            in any unit; the others round to milliseconds and show everything.
-        codec_tags: Whether a codec is named by four characters, of which there is a choice.
-        simultaneous: Whether packets of a stream may share a decoding time, as a dialog's lines do.
-        states_aspect: Whether its muxer states the shape of a pixel of any codec, exactly.
-        side_data: Whether it keeps what goes beside a packet, as VP9's alpha does.
-        empty: Which streams it keeps though no packet was written of them: "all", those of its
-            "text", which MP4's muxer ends with an empty packet, or none, "".
+        edit_lists: Whether it hides what lies before time 0, and has time stamps in any unit; other
+            containers round to milliseconds and show everything.
+        codec_tags: Whether four characters name a codec, with more than one choice.
+        simultaneous: Whether packets of a stream may share a decoding time, as subtitles of two
+            speakers do.
+        states_aspect: Whether its muxer states the pixel aspect ratio of any codec, exactly.
+        side_data: Whether it keeps side data of packets, such as VP9's alpha.
+        empty: Streams that are in the file though no packet of theirs was written: "all"; "text",
+            since MP4's muxer ends those with an empty packet; or none, "".
     """
 
     name: str
@@ -158,7 +158,7 @@ class Container:
 
     @property
     def suffix(self) -> str:
-        """Of the names of its files, with the dot."""
+        """Suffix of its files' names, with the dot."""
         return f".{self.name}"
 
     @property
@@ -184,8 +184,8 @@ _OF_TRACKS = frozenset({"language", "title", "handler_name"})
 _EVERYWHERE = frozenset({"default", "attached_pic"})
 _ROLES = frozenset({"forced", "hearing_impaired", "visual_impaired", "comment", "dub"})
 _TOLD_TWICE = frozenset({"captions", "descriptions"})
-"""What MP4 tells in the same words as who is to read or hear it."""
-# These were found by writing each with ffmpeg 8.1 and reading it with 5.1.
+"""MP4 states these with the words for who needs the stream: impaired hearing or sight."""
+# Found by writing each with ffmpeg 8.1 and reading it with 5.1.
 _MP4_HOLDS = Holds(
     known=_BASIC | _ITUNES,
     of_streams=_OF_TRACKS,
@@ -208,7 +208,7 @@ _MATROSKA_HOLDS = Holds(
     clock=True,
 )
 
-# Browsers make a tenth of a second of less than two hundredths.
+# Browsers show a frame of less than 0.02 seconds for 0.1 seconds.
 _GIF = Animation(
     encoder="gif",
     layouts=("pal8",),
@@ -248,7 +248,7 @@ _ALL_CONTAINERS = (
         states_aspect=True,
         empty="text",
     ),
-    # Its muxer takes a cover as a stream, and then writes a file without it.
+    # Its muxer accepts a cover as a stream, but writes a file without it.
     Container(
         name="mov",
         format="mov",

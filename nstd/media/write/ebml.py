@@ -1,7 +1,7 @@
-"""Matroska: the shape of a pixel, which PyAV has no words for, is written into a finished header.
+"""Matroska: the display size, which PyAV cannot set, is written into the finished header.
 
-Nothing there can grow without moving all that follows. So the muxer is given a title of the
-pictures that is longer than theirs by what is to be added, and that is cut again.
+The header cannot grow without moving all that follows. So the muxer writes a title of the pictures
+that is padded by as much as is to be added, and the padding is cut off again.
 """
 
 import zlib
@@ -15,12 +15,12 @@ _NAME, _VIDEO, _CHECKSUM, _VOID = b"\x53\x6e", b"\xe0", b"\xbf", b"\xec"
 _WIDTH, _HEIGHT, _UNIT = b"\x54\xb0", b"\x54\xba", b"\x54\xb2"
 _PICTURES = b"\x01"
 _ROOM = " " * 40
-"""Enough for two elements of 2 + 1 + 4 bytes, for the size of what holds them, which may get longer
-by 7 bytes, and for a void element in what is left."""
+"""Enough for two elements of 2 + 1 + 4 bytes, for the size of their parent, which may grow by 7
+bytes, and for a void element that fills the rest."""
 
 
 class _Element(NamedTuple):
-    """Its name, its content, and all of its bytes."""
+    """An element: its name, its content, and all of its bytes."""
 
     name: bytes
     content: bytes
@@ -28,21 +28,21 @@ class _Element(NamedTuple):
 
 
 def with_room(title: str) -> str:
-    """A title of the pictures, for the muxer, that leaves room for what `state_size` writes."""
+    """The padded title of the pictures for the muxer, with room for what `state_size` writes."""
     return title + _ROOM
 
 
 def state_size(film: BinaryIO, title: str, width: int, height: int) -> None:
-    """Say how large a film's pictures are shown, whose title for the muxer was `with_room`.
+    """Write the display size of a film whose pictures' title was padded by `with_room`.
 
     Args:
         film: Open for reading and writing; its size stays as it is.
-        title: The pictures' own; "" for none.
-        width: In pixels of a screen.
-        height: Likewise.
+        title: The pictures' own title; "" for none.
+        width: Of the shown picture, in square pixels.
+        height: Of the shown picture, in square pixels.
 
     Raises:
-        VerificationError: It is not as the muxer writes it.
+        VerificationError: The header is not as ffmpeg's muxer writes it.
         OSError: The file system failed.
     """
     position, size = _find_tracks(film)
@@ -54,7 +54,7 @@ def state_size(film: BinaryIO, title: str, width: int, height: int) -> None:
             tracks += head + _with_size(one.content, title, width, height)
         elif one.name != _CHECKSUM:
             tracks += one.whole
-    if len(tracks) != size:  # a checksum stands before them
+    if len(tracks) != size:  # a checksum comes before the tracks
         tracks = _element(_CHECKSUM, zlib.crc32(tracks).to_bytes(4, "little")) + tracks
     if len(tracks) != size:
         raise VerificationError("The finished film's header has no room for the shape of a pixel")
@@ -67,7 +67,7 @@ def _is_of_pictures(track: bytes) -> bool:
 
 
 def _with_size(track: bytes, title: str, width: int, height: int) -> bytes:
-    """A track's content, as long as before."""
+    """A track's content with the display size, of the same length as before."""
     kept = b""
     for one in _elements(track):
         if one.name == _VIDEO:
@@ -86,7 +86,7 @@ def _with_size(track: bytes, title: str, width: int, height: int) -> bytes:
 
 
 def _element(name: bytes, content: bytes) -> bytes:
-    # Sizes of up to 7 bits take a byte, of up to 28 four; tracks' headers have no larger parts.
+    # Sizes of up to 7 bits take one byte, of up to 28 bits four; no header of a track needs more.
     size = len(content)
     length = bytes([0x80 | size]) if size < 0x7F else (0x1000_0000 | size).to_bytes(4, "big")
     return name + length + content
@@ -108,7 +108,7 @@ def _elements(content: bytes) -> Iterator[_Element]:
 
 
 def _length(first: int) -> int:
-    """How many bytes a name or a size has, by its first one."""
+    """How many bytes a name or a size has, which its first byte tells."""
     if not first:
         raise VerificationError("The finished film's header is not made of elements")
     return 9 - first.bit_length()
@@ -119,7 +119,7 @@ def _number(size: bytes) -> int:
 
 
 def _find_tracks(film: BinaryIO) -> tuple[int, int]:
-    """Position and size of the content of a film's header of tracks."""
+    """Position and size of the content of a film's `Tracks` element."""
     film.seek(0)
     while first := film.read(1):
         name = first + film.read(_length(first[0]) - 1)
