@@ -1,4 +1,4 @@
-"""ffmpeg's encoders of films: the layouts each takes, and what it is told besides its name."""
+"""ffmpeg's video encoders: the layouts that each takes, and its options."""
 
 import os
 import re
@@ -18,8 +18,8 @@ class Layout:
 
     Attributes:
         pixel_format: ffmpeg's name of it.
-        profile: The codec's profile that has it, as a user names it; None where it has no names.
-        tag: The four characters that name the profile in a container, where they do.
+        profile: The codec's profile that has it, as users call it; None where none has a name.
+        tag: The four characters that name the profile in a container; None where there are none.
     """
 
     pixel_format: str
@@ -28,7 +28,7 @@ class Layout:
 
     @property
     def bits(self) -> int:
-        """Of each component."""
+        """Bits of a component."""
         depth = re.search(r"p(\d+)le$", self.pixel_format)
         return int(depth[1]) if depth else 8
 
@@ -39,7 +39,7 @@ class Layout:
 
     @property
     def halved(self) -> bool:
-        """Whether chroma has half of the picture's width."""
+        """Whether chroma has half the width of the picture."""
         return any(mark in self.pixel_format for mark in ("420", "422", "p010"))
 
 
@@ -51,8 +51,8 @@ class EncoderRequest:
         layout: Of the coded picture.
         quality: On the codec's own scale; 0 is best.
         preset: One of `PRESETS`.
-        threads: How many it may use.
-        avx_512: The processor has the part of AVX-512 that x264 uses.
+        threads: Number of threads that it may use.
+        avx_512: Whether the processor has the part of AVX-512 that x264 uses.
     """
 
     layout: Layout
@@ -89,18 +89,18 @@ def plain(*pixel_formats: str) -> tuple[Layout, ...]:
 
 
 def named(profiles: str, *pixel_formats: str) -> tuple[Layout, ...]:
-    """Each of these layouts in each of these profiles, which blanks part."""
+    """Each of these layouts in each of these profiles, whose names are separated by blanks."""
     return tuple(Layout(one, name) for name in profiles.split() for one in pixel_formats)
 
 
 def x264(asked: EncoderRequest) -> dict[str, str]:
     """H.264, in software.
 
-    Without its parameters the same frames give other bytes each time. Seen with x264 165 in PyAV
-    18.1, one thread and two, 320×180, preset medium: with AVX-512 runs differ (its macroblock tree
-    does: without it they do not), with any lesser set they do not. x264 takes the sets it is told
-    for granted, so they are named only where the processor has more than all of them.
-    `cpu-independent` makes the bytes the same between lesser sets.
+    Without these parameters the same frames may give other bytes in each run. Seen with x264 165 in
+    PyAV 18.1, one thread and two, 320×180, preset medium: runs differ with AVX-512 (because of the
+    macroblock tree: without it they do not), and do not differ with any smaller instruction set.
+    x264 does not check the sets that it is told to use, so they are named only where the processor
+    has AVX-512 and so all of them. `cpu-independent` makes the bytes equal between smaller sets.
     """
     named_sets = ":asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2" if asked.avx_512 else ""
     parameters = f"cpu-independent=1{named_sets}"
@@ -127,9 +127,9 @@ def libvpx(asked: EncoderRequest) -> dict[str, str]:
         "crf": str(asked.quality),
         "b": "0",
         "deadline": "good",
-        # Of "good" 5 is the fastest and 0 the slowest; "medium" is 2.
+        # With "good", 5 is the fastest and 0 the slowest; "medium" is 2.
         "cpu-used": str(min(5, max(0, 7 - asked.slowness))),
-        # What is never shown has no alpha: libvpx refuses the two together.
+        # No frames that are never shown: libvpx refuses them together with alpha.
         "auto-alt-ref": "0" if asked.layout.alpha else "1",
         "row-mt": "0",
         "threads": str(asked.threads),
@@ -148,12 +148,12 @@ def dnxhr(asked: EncoderRequest) -> dict[str, str]:
 
 
 def ffv1(asked: EncoderRequest) -> dict[str, str]:
-    """FFV1, whose slices are checked when they are read."""
+    """FFV1, with checksums of its slices."""
     return {"level": "3", "slicecrc": "1", "slices": "4", "threads": str(asked.threads)}
 
 
 def nvenc(asked: EncoderRequest) -> dict[str, str]:
-    """Any codec on NVIDIA's cards; a group of pictures is closed there unless told otherwise."""
+    """Any codec on NVIDIA's cards, which close each group of pictures unless told otherwise."""
     return {
         "rc": "vbr",
         "cq": str(asked.quality),

@@ -9,14 +9,14 @@ import numpy as np
 from nstd.media.write.codecs import CODECS
 
 _SIDE = 256
-"""Of the picture that is tried: none of the encoders refuses it for its size."""
+"""Edge of the picture that is tried: no encoder refuses that size."""
 
 
 def why_no_nvenc(codec: str) -> str | None:
     """Why NVIDIA's encoder of a codec cannot be used here; None: it can.
 
-    Only trying tells: it needs a card that has one (the largest have none), its driver, and a
-    free session.
+    Only a trial tells: it needs a card with such an encoder (the largest have none), its driver,
+    and a free session.
     """
     encoder = CODECS[codec].encoders.get("nvenc")
     if encoder is None:

@@ -1,4 +1,4 @@
-"""What becomes of each part of a film beside its pictures, decided before the first is painted."""
+"""What becomes of each part of a film beside its pictures, decided before painting begins."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,31 +31,31 @@ from nstd.media.write.tracks import (
 )
 
 _HEAD = 3
-"""Packets of a stream that are tried: one for the header, one to follow it, one more."""
+"""So many packets of a stream are tried: one for the header, one to follow it, one more."""
 _GOPROS = b"DEVC"
-"""Begin of the packets of GoPro's telemetry, which is the one kind of data that MP4 takes."""
+"""GoPro's telemetry, the only kind of data that MP4 takes, has packets that begin like this."""
 _ARTWORK = {"mjpeg", "png"}
-"""Pictures that QuickTime's metadata can be."""
+"""Codecs of pictures that QuickTime's metadata can hold."""
 _SEARCHED = 2_000
-"""Packets of all streams among which those are looked for: ten seconds or more of a film of 60
-frames a second and two streams of sound. Of a stream that begins later its header alone is
-tried."""
+"""They are looked for among so many packets of all streams: at least ten seconds of a film with 60
+frames a second and two streams of sound. Of a stream that begins later only the header is tried."""
 
 PacketsOf = Callable[[int], Sequence["av.Packet[Any]"]]
-"""Gives all packets of the stream with a number."""
+"""Reads all packets of the stream with this number."""
 Heads = Mapping[int, Sequence["av.Packet[Any]"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What becomes of each part of a film: `assemble` does just that.
+    """What becomes of each part of a film: the plan that `assemble` carries out.
 
     Attributes:
         container: The container it is for, as users call it.
-        fates: Of every part, the streams in their order.
+        fates: One for each part; those of streams in the streams' order.
         instead: Containers in which less would be lost, the best first.
-        unsaid: What the film will not say of itself though it is given to it, as `sayings` has it.
-        untried: Streams that begin too late to be tried: of what they say nothing is promised.
+        unsaid: Metadata that the film will lack though the muxer is given it, named as `sayings`
+            does.
+        untried: Streams that begin too late to be tried: nothing is promised of their metadata.
     """
 
     container: str
@@ -66,7 +66,7 @@ class Keeping:
 
     @property
     def losses(self) -> tuple[Fate, ...]:
-        """The parts of which anything is lost."""
+        """The fates of parts of which something is lost."""
         return tuple(fate for fate in self.fates if fate.loss)
 
     def of(self, stream: int) -> Fate | None:
@@ -74,7 +74,7 @@ class Keeping:
         return next((fate for fate in self.fates if fate.stream == stream), None)
 
     def without(self, stream: int, why: str) -> "Keeping":
-        """The same, but for a stream that is lost after all."""
+        """This plan, except that one stream is lost after all."""
         fates = (
             lost(fate.kind, fate.what, why, stream) if fate.stream == stream else fate
             for fate in self.fates
@@ -82,18 +82,18 @@ class Keeping:
         return replace(self, fates=tuple(fates))
 
     def without_saying(self, names: Collection[str]) -> "Keeping":
-        """The same, but for what the film will not say of itself."""
+        """This plan, with more metadata that the film will lack."""
         why = "it is not there when it is read back"
         fates = (lost("metadata", f"the {name}", why) for name in names)
         return replace(self, fates=(*self.fates, *fates), unsaid=self.unsaid | {*names})
 
 
 def reader_of(source: Path, alive: Callable[[], object]) -> PacketsOf:
-    """Reads all packets of a stream of text, once: the whole file has to be gone through for them.
+    """A function that reads all packets of a text stream; the file is read once, for all of them.
 
     Args:
         source: The film.
-        alive: Told of each packet, of whatever stream, that there is still life.
+        alive: Called for each packet of any stream, as a sign of life.
     """
 
     @cache
@@ -119,15 +119,15 @@ def decide(
 ) -> Keeping:
     """Decide what becomes of each part of a film beside its pictures.
 
-    Each stream's first packets are written to a file of its own and read back, in memory: so it
+    Each stream's first packets are written to a file of their own, in memory, and read back: this
     shows what the container takes.
 
     Args:
         source: The film.
         info: Its facts.
         settings: How it will be encoded.
-        texts: Gives the packets of text subtitles; see `reader_of`.
-        alive: Told of each packet that there is still life.
+        texts: Reads the packets of text subtitles; see `reader_of`.
+        alive: Called for each packet, as a sign of life.
 
     Raises:
         InputError: The source cannot be read any more.
@@ -153,11 +153,11 @@ def decide(
 def first_packets(
     film: InputContainer, source: Path, streams: Collection[int], alive: Callable[[], object]
 ) -> Heads:
-    """The first packets of each of these streams, as far as they are found without reading on.
+    """The first packets of each of these streams, as far as the search finds them.
 
-    A stream without any is named only where all of the film was read. The packets of all other
-    streams are read too: where these are few and far between, nothing else ends the search, or
-    tells that there is life.
+    A stream without packets is in the result only if the whole film was read. The packets of all
+    other streams are read, too: where the wanted ones are rare, only these end the search and give
+    signs of life.
     """
     heads: dict[int, list[av.Packet[Any]]] = {index: [] for index in streams}
     found = packets(film, source) if streams else iter(())
@@ -173,7 +173,7 @@ def first_packets(
 def add_track(
     stream: Stream, fate: Fate, output: OutputContainer, container: Container, window: Window
 ) -> Track | None:
-    """Add a stream to `output` that keeps `stream`, as its fate says.
+    """Add a stream to `output` for the source's `stream`, as its fate says.
 
     Returns:
         The track that converts its packets; None where there are no packets to convert.
@@ -206,7 +206,7 @@ def _fate(
     found: Sequence["av.Packet[Any]"] | None,
     read: PacketsOf,
 ) -> Fate | None:
-    """What becomes of one stream, of which these packets were found; None: part of another."""
+    """What becomes of a stream with these first packets; None: it belongs to another part."""
     container, what, index = settings.holder, describe(stream), stream.index
     head = found or ()
     if isinstance(stream, av.AudioStream):
@@ -229,10 +229,10 @@ def _data_fate(
 ) -> Fate | None:
     measured = any(bytes(packet).startswith(_GOPROS) for packet in head)
     if codec_name(stream) == "bin_data" and stream.container.chapters() and not measured:
-        return None  # it holds the chapters' names, written with the chapters
+        return None  # it holds the chapters' names, which are written with the chapters
     if "timecode" in stream.metadata:
-        return None  # it is told with the film's other metadata
-    # The muxers write data of kinds that they do not know, and lose what tells their kind.
+        return None  # its fate is told with the film's other metadata
+    # Muxers write kinds of data that they do not know, but lose the name of the kind.
     held = codec_name(stream) != "unknown" and not refusal(stream, container, head)
     return _held("data", stream, container, held=held)
 
@@ -248,7 +248,7 @@ def _holds_cover(stream: Stream, container: Container, head: Sequence["av.Packet
 def _beside_pictures(
     film: InputContainer, streams: Sequence[int], info: VideoInfo, settings: EncodeSettings
 ) -> Iterator[Fate]:
-    """What becomes of all else where a film becomes pictures."""
+    """What becomes of all other parts where a film becomes pictures."""
     why = f"{settings.result.name} holds pictures alone"
     for index in streams:
         if fate := _fate(film.streams[index], settings, None, lambda _: ()):
@@ -282,7 +282,7 @@ def _subtitle_fate(
 
 
 def artwork(film: InputContainer, keeping: Keeping, container: Container) -> bytes:
-    """The film's cover, where it is kept among its metadata; b"" for none."""
+    """The film's cover, if it is kept in the metadata; b"" for none."""
     if container.cover != "tag":
         return b""
     kept = (fate for fate in keeping.fates if fate.kind == "cover" and fate.outcome == "kept")

@@ -1,4 +1,4 @@
-"""Titles, places, makes and flags: what of them a container keeps, where, and what is lost."""
+"""Titles, locations, makes and flags: which of them a container keeps, where, and what is lost."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ _MUXERS_OWN = {
     "alpha_mode", "encoder", "vendor_id", "rotate", "major_brand", "minor_version",
     "compatible_brands", "timecode",
 }  # fmt: skip
-"""What a muxer or demuxer says of itself, what holds no longer, and the clock: see `timecode`."""
+"""What muxers and demuxers write, what no longer holds, and the clock (see `timecode`)."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _NUMBER = re.compile(r"0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5]")
 _PLACE = re.compile(r"[1-9]\d{0,3}(/[1-9]\d{0,3})?")
@@ -24,17 +24,17 @@ _NUMBERS = {
     "compilation", "episode_sort", "gapless_playback", "hd_video", "media_type", "season_number",
 }  # fmt: skip
 _LONGEST = 0xFFFF
-"""Bytes of a text in QuickTime's user data."""
+"""Most bytes of a text in QuickTime's user data."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilmTags:
-    """The metadata of a film, as its output is given them.
+    """The metadata of a film, by how its output gets them.
 
     Attributes:
-        known: What the muxer keeps by itself.
-        added: What is to be written into the finished file besides, or None.
-        lost: Keys that are kept nowhere.
+        known: What the muxer itself keeps.
+        added: What else is to be written into the finished file, or None.
+        lost: Keys that are not kept.
     """
 
     known: Tags
@@ -43,12 +43,12 @@ class FilmTags:
 
     @property
     def muxer(self) -> Tags:
-        """What the muxer is to be given."""
+        """The metadata for the muxer."""
         return {**self.known, **(self.added.carrier() if self.added else {})}
 
     @property
     def all(self) -> Tags:
-        """What the finished film says."""
+        """All metadata of the finished film."""
         if self.added is None:
             return self.known
         own = {"location": self.added.location, "lyrics": self.added.lyrics}
@@ -59,9 +59,9 @@ def film_tags(source: Tags, container: Container, artwork: bytes = b"") -> FilmT
     """Sort the metadata of a film by where they are kept.
 
     Args:
-        source: The source's.
-        container: The output's.
-        artwork: The film's cover, where it is kept among the metadata.
+        source: The metadata of the source.
+        container: The container of the output.
+        artwork: The film's cover, if it is kept in the metadata.
     """
     kept = copied(source)
     if container.holds.known is None:
@@ -75,7 +75,7 @@ def film_tags(source: Tags, container: Container, artwork: bytes = b"") -> FilmT
         fits = name not in known and _known(name, text, container.holds.known)
         (known if fits else others)[name if fits else key] = text
     place, lyrics = (known.pop(name, "") for name in ("location", "lyrics"))
-    # Demuxers tell a place again, with its language.
+    # Demuxers state a location twice, the second time with its language.
     again = [key for key, text in others.items() if key.startswith("location") and text == place]
     for key in again:
         del others[key]
@@ -83,9 +83,9 @@ def film_tags(source: Tags, container: Container, artwork: bytes = b"") -> FilmT
 
 
 def stream_tags(stream: Stream, holds: Holds) -> tuple[Tags, tuple[str, ...]]:
-    """The metadata of a stream that a container keeps, and the keys of those that are lost."""
+    """The metadata of a stream that a container keeps, and the keys that are lost."""
     kept = copied(stream.metadata)
-    # Films alone have a moment of creation; most have the same.
+    # Only the film keeps its time of creation: that of streams is mostly the same.
     moment = _second(kept.pop("creation_time", ""))
     other = moment and moment != _second(stream.container.metadata.get("creation_time", ""))
     lost: tuple[str, ...] = ("creation_time",) if other else ()
@@ -94,7 +94,7 @@ def stream_tags(stream: Stream, holds: Holds) -> tuple[Tags, tuple[str, ...]]:
     lost += tuple(key for key in kept if key.lower() not in holds.of_streams)
     kept = {key: text for key, text in kept.items() if key not in lost}
     if "title" in kept:
-        # Where programs look that know nothing of tracks' titles.
+        # For programs that do not read titles of tracks.
         kept["handler_name"] = kept["title"]
     return kept, lost
 
@@ -113,14 +113,14 @@ def keeps_matrix(matrix: Sequence[int], holds: Holds) -> bool:
 
 
 def _turns_alone(matrix: Sequence[int]) -> bool:
-    """Whether a display matrix turns and mirrors, and neither shears nor stretches."""
+    """Whether a display matrix only rotates and mirrors, without shear and stretch."""
     (a, b), (c, d) = matrix[0:2], matrix[3:5]
     scale = max(map(abs, (a, b, c, d)))
     return abs(a * c + b * d) < scale**2 / 1000 and abs(a**2 + b**2 - c**2 - d**2) < scale**2 / 1000
 
 
 def copied(metadata: Tags) -> dict[str, str]:
-    """What of a container's or stream's metadata still holds, and is not the muxer's to write."""
+    """The metadata that still hold and that the muxer does not write itself."""
     return {
         key: text
         for key, text in metadata.items()
@@ -129,12 +129,12 @@ def copied(metadata: Tags) -> dict[str, str]:
 
 
 def _second(moment: str) -> str:
-    """A moment to the second, as MP4 has it: some programs write more digits, some a blank."""
+    """A time to the second, as MP4 has it: some programs write more digits, or a blank for T."""
     return moment.replace(" ", "T")[: len("2026-01-31T23:59:59")]
 
 
 def _known(name: str, text: str, known: Collection[str]) -> bool:
-    """Whether the muxer keeps this under a name of its own, and exactly."""
+    """Whether the muxer keeps this text exactly, under a name of its own."""
     if name not in known:
         return False
     if name in _NUMBERS:

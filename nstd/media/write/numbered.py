@@ -11,9 +11,9 @@ _NUMBER = re.compile(r"(\d+)(?!.*\d)")
 
 
 def first_of(pattern: Path, number: int) -> Path:
-    """The file that frame `number` becomes where names are made by a pattern such as `x_%04d.png`.
+    """The file of frame `number`, where `pattern` is one such as `x_%04d.png`.
 
-    A path without a pattern is that file itself.
+    A path without `%` is the file itself.
     """
     found = _PATTERN.search(pattern.name)
     if found is None:
@@ -23,12 +23,12 @@ def first_of(pattern: Path, number: int) -> Path:
 
 
 def has_pattern(path: Path) -> bool:
-    """Whether a name stands for numbered ones, as `x_%04d.png` does."""
+    """Whether a name is a pattern of numbered names, as `x_%04d.png` is."""
     return _PATTERN.search(path.name) is not None
 
 
 def names(pattern: Path, path: Path) -> bool:
-    """Whether `path` is `pattern`, or one of those that it stands for."""
+    """Whether `path` is `pattern`, or one of the names that it makes."""
     numbers = re.findall(r"\d+", path.name)
     return path == pattern or any(first_of(pattern, int(one)) == path for one in numbers)
 
@@ -52,7 +52,7 @@ def numbered(first: Path, offset: int) -> Path:
 
 
 def for_one(path: Path) -> UsageError:
-    """The error of there being several frames and a name for one picture."""
+    """The error for several frames and a name for only one picture."""
     return UsageError(
         f"{path.name} is a name for one picture, and there are several frames",
         f"Number them, as in {path.stem}_%04d{path.suffix}, or choose one by --frames 4:5",
@@ -60,5 +60,5 @@ def for_one(path: Path) -> UsageError:
 
 
 def rest_path(first: Path) -> Path:
-    """The hidden folder of all other numbered pictures, until they are published with the first."""
+    """The hidden folder of all numbered pictures but the first, until all are published."""
     return hidden_path(first, "frames")

@@ -1,4 +1,4 @@
-"""What the encoder of a film is told on this machine."""
+"""The options of a film's encoder on this machine."""
 
 import cv2
 

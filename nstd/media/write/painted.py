@@ -1,4 +1,4 @@
-"""What becomes of the painted pictures themselves, beyond their colors."""
+"""What becomes of the pictures' properties besides their colors."""
 
 from nstd.media.fates import Fate, lost
 from nstd.media.frame import VideoInfo
@@ -7,7 +7,7 @@ from nstd.media.write.segment import coded_layout
 
 
 def picture_fates(info: VideoInfo, settings: EncodeSettings) -> tuple[Fate, ...]:
-    """What of a film's pictures is kept otherwise than as it is painted.
+    """The fates of those properties of a film's pictures that the output does not keep as they are.
 
     Args:
         info: Facts of the film.

@@ -19,18 +19,18 @@ from nstd.media.write.metadata import keeps_matrix
 from nstd.media.write.segment import Assembly, coded_layout, mend_alpha, origin, stated_rate
 
 Span = tuple[int, int]
-"""First time stamp and end (exclusive) of a part of a film, in its time base."""
+"""First time stamp and end (exclusive) of a part of a film, in the film's time base."""
 Timed = tuple[Fraction, "av.Packet[Any]"]
-"""A packet, and the second at which it is decoded."""
+"""A packet, with its decoding time in seconds."""
 
 
 class PaintedStream:
     """The painted stream: the packets of all segments, timed anew as one.
 
     Args:
-        whole: What is put together. It is told of each packet that there is still life, when that
-            is first looked at and when it is written.
-        span: First time stamp and end (exclusive) of the part of the film that is meant, in
+        whole: The segments, and what the film of them is to be. Its `alive` is called for each
+            packet, once when it is looked at and once when it is written.
+        span: First time stamp and end (exclusive) of the part of the film that is painted, in
             `info.time_base`; None for the whole film.
         end: When the last frame ends; None for the end of that part, or of the film.
 
@@ -41,7 +41,7 @@ class PaintedStream:
         settings: How it is encoded.
         stamps: Presentation time stamps in decoding order, in `info.time_base`.
         end: When the last frame ends.
-        colors: What the segments state, once it is added to the output.
+        colors: What the segments state of their colors; set when the stream is added to the output.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class PaintedStream:
         ends = [*shown[1:], self.end]
         self._durations = {pts: end - pts for pts, end in zip(shown, ends, strict=True)}
         self._decode_at = decoding_times(self.stamps)
-        # MP4 adds up the distances of decoding times, and the duration of the packet decoded last,
-        # and takes that for the track's duration: the last one has to make up the difference.
+        # MP4's duration of a track is the sum of the distances of decoding times, plus the
+        # duration of the packet decoded last, which has to make up the difference.
         decoding = self._decode_at[-1] - self._decode_at[0]
         last = self.stamps[-1]
         self._durations[last] = max(self._durations[last], self.end - shown[0] - decoding)
 
     def packets(self, output: av.VideoStream, shift: int) -> Iterator[Timed]:
-        """All packets, moved back by `shift` units, with the time each is to be decoded at."""
+        """All packets, `shift` units earlier, each with its decoding time."""
         decode_at = iter(self._decode_at)
         for segment in self.whole.segments:
             with open_film(segment) as container:
@@ -95,12 +95,12 @@ class PaintedStream:
                 self._restated = BitStreamFilterContext(how, template, stream)
         stream.time_base = self.info.time_base
         stream.codec_context.framerate = stated_rate(self.info)
-        # Not every codec states it itself, and the template forgets what the container said.
+        # Not every codec states it, and a stream from a template lacks what the container said.
         stream.codec_context.sample_aspect_ratio = self.info.sample_aspect_ratio
         tag = codec.tag if self.settings.holder.codec_tags else None
         if tag := layout.tag or tag:
             stream.codec_context.codec_tag = tag
-        # Turns by right angles, and flips, are those of the pictures: they are coded upright.
+        # Rotations by right angles, and flips, are already in the pictures: they are coded upright.
         stream.set_display_matrix(self.kept_matrix)
         if codec.alpha_beside and layout.alpha:
             stream.metadata["alpha_mode"] = "1"
@@ -108,13 +108,13 @@ class PaintedStream:
         return stream
 
     def _stating(self, found: Iterator["av.Packet[Any]"]) -> Iterator["av.Packet[Any]"]:
-        """The packets, as they are where the stream's header states the film's rate."""
+        """The packets, filtered where the codec has to state the film's rate."""
         for packet in found:
             yield from [packet] if self._restated is None else self._restated.filter(packet)
 
     @property
     def kept_matrix(self) -> tuple[int, ...] | None:
-        """The film's display matrix, where it has one that the container keeps."""
+        """The film's display matrix; None if it has none that the container keeps."""
         matrix = self.info.matrix_display
         holds = self.settings.holder.holds
         return matrix if matrix and keeps_matrix(matrix, holds) else None
@@ -145,26 +145,26 @@ class PaintedStream:
 
 
 class PixelShape:
-    """The shape of a pixel where neither codec nor muxer states it: in Matroska's header.
+    """The pixel aspect ratio in Matroska's header, where neither codec nor muxer states it.
 
-    It is written into the finished film, where the muxer has made room with a longer title.
+    It is written into the finished film, where the muxer has made room by a padded title.
 
     Args:
         picture: The painted stream.
-        said: Its metadata.
+        said: The stream's metadata.
     """
 
     def __init__(self, picture: PaintedStream, said: Mapping[str, str]) -> None:
         self._picture = picture
         self._title, self._stereo = said.get("title", ""), said.get("stereo_mode", "")
-        # Of pictures for two eyes the muxer states a size of its own.
+        # For stereoscopic pictures the muxer states a size of its own.
         by_codec = CODECS[picture.settings.codec].states_aspect and not self._stereo
         stated = by_codec or picture.settings.holder.states_aspect
         self._lacking = not stated and picture.info.sample_aspect_ratio != 1
 
     @property
     def room(self) -> dict[str, str]:
-        """The metadata that make room."""
+        """The metadata that makes room."""
         return {"title": with_room(self._title)} if self._lacking else {}
 
     def write(self, film: BinaryIO) -> None:
@@ -178,7 +178,7 @@ class PixelShape:
             state_size(film, self._title, *self._display_size())
 
     def _display_size(self) -> tuple[int, int]:
-        """Width and height at which the film is shown, of one eye's picture."""
+        """Width and height at which the picture of one eye is shown."""
         side = 2 if self._stereo.startswith(("left_", "right_", "col_")) else 1
         above = 2 if self._stereo.startswith(("top_", "bottom_", "row_")) else 1
         info = self._picture.info

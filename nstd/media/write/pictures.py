@@ -39,17 +39,17 @@ def assemble_pictures(
     """Make pictures of closed segments.
 
     Args:
-        whole: What is put together.
-        target: Where the result will be published: of numbered pictures the first one's file.
-        offsets: By how much each frame's number is above the first one's.
+        whole: The segments, and what the pictures of them are to be.
+        target: Where the result will be published; for numbered pictures, the first one's file.
+        offsets: For each frame, the difference of its number to the first one's.
         end: When the last frame ends, in seconds since the first one.
 
     Returns:
-        Path of the finished part. Other numbered pictures lie in `rest_path`, by their own names.
+        Path of the finished part. Other numbered pictures are in `rest_path`, by final names.
 
     Raises:
         VerificationError: The result is not what it should be; nothing stays behind.
-        UsageError: There are several frames and a name for one.
+        UsageError: There are several frames, but the name is for one.
         DiskFullError, StorageError: The file system failed; nothing stays behind.
         InputError: A segment cannot be read any more.
     """
@@ -69,7 +69,7 @@ def assemble_pictures(
                 sync_file(part)
         except BaseException as error:
             if form.numbered:
-                # Where they cannot be removed, that is no news beside the error on its way.
+                # If they cannot be removed, the error that is being raised matters more.
                 with suppress(NstdError):
                     discard(rest)
             if isinstance(error, av.FFmpegError):
@@ -118,7 +118,7 @@ def _decoded(whole: Assembly) -> Iterator[av.VideoFrame]:
 
 
 def _timed(whole: Assembly) -> Iterator[av.VideoFrame]:
-    """All frames, timed in the film's units since the first one."""
+    """All frames, with times in the film's units, counted from the first one."""
     start: int | None = None
     info = whole.info
     for frame in _decoded(whole):
@@ -141,7 +141,7 @@ def _pixels_of(frame: av.VideoFrame) -> tuple[Pixels, MaskU8 | None]:
 
 
 def _exr(pixels: Pixels, alpha: MaskU8 | None) -> bytes:
-    """An OpenEXR file of half floats: linear light, multiplied by alpha, as the format has it."""
+    """An OpenEXR file of half floats: linear light, premultiplied, as the format demands."""
     encoded = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     layout = "gbrpf32le"

@@ -1,4 +1,4 @@
-"""The film's end before its beginning: all streams are put together once, with hardly a packet."""
+"""A trial before painting begins: all streams are put together once, with few packets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,14 +31,14 @@ def plan(
 ) -> Keeping:
     """Find out what can be kept of a film, before the first frame is painted.
 
-    What each stream's first packets say alone is tried with all of them together, beside one gray
-    frame, from the header to the end of the file.
+    Each stream's first packets were tried alone; here all of them are written together, beside one
+    gray frame, from the header to the end of the file.
 
     Args:
         source: The film.
         info: Its facts, at the size it is painted at.
         settings: How it will be encoded.
-        alive: Told of each packet that there is still life.
+        alive: Called for each packet, as a sign of life.
 
     Raises:
         UnsupportedError: Not even the pictures alone can be written.
@@ -70,12 +70,12 @@ def _tried(
     keeping: Keeping,
     alive: Callable[[], object],
 ) -> Keeping:
-    """What is kept of all that was decided to be, once it is written and read back."""
+    """What is really kept of what `decide` keeps: it is written and read back."""
     with _temporary_folder() as folder:
         gray = folder / "gray"
         write_trial(gray, info, settings)
         # As long as a frame, not as the film: MP4 takes no packet of 2³¹ units or more, and no
-        # second of so many.
+        # time base of so many units a second.
         frame = max(1, round(1 / stated_rate(info) / info.time_base))
         whole = Assembly(segments=[gray], info=info, settings=settings, alive=alive)
         picture = PaintedStream(whole, end=info.start + frame)
@@ -95,7 +95,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _culprit(source: Path, picture: PaintedStream, keeping: Keeping) -> tuple[int, str] | None:
-    """The stream for which the film cannot be written as it is to be, and why; None: it can."""
+    """The stream that keeps the film from being written as planned, and why; None: none does."""
     refused, settings = _refused(source, picture, keeping), picture.settings
     if not refused:
         return None
@@ -103,7 +103,7 @@ def _culprit(source: Path, picture: PaintedStream, keeping: Keeping) -> tuple[in
         index, why = next(iter(refused.items()))
         assert index is not None  # noqa: S101 - for the type checker
         return index, f"{settings.container} refuses it: {why}"
-    # The header or the end does not say whose fault it is: whoever is missed by nobody.
+    # An error of header or end does not name the stream: it is the one without which it works.
     held = [fate.stream for fate in keeping.fates if fate.outcome != "lost"]
     for index in held:
         if index is not None and None not in _refused(source, picture, keeping.without(index, "")):
@@ -118,7 +118,7 @@ def _culprit(source: Path, picture: PaintedStream, keeping: Keeping) -> tuple[in
 
 
 def _refused(source: Path, picture: PaintedStream, keeping: Keeping) -> dict[int | None, str]:
-    """The streams that are refused, and why; None stands for all of them together."""
+    """The streams that are refused, and why; the key None stands for all of them together."""
     try:
         return dict(_rehearsed(BytesIO(), source, picture, keeping).refused.items())
     except (ValueError, av.FFmpegError) as error:
@@ -126,7 +126,7 @@ def _refused(source: Path, picture: PaintedStream, keeping: Keeping) -> dict[int
 
 
 def _as_read_back(source: Path, picture: PaintedStream, keeping: Keeping) -> Keeping:
-    """The same, but for what the film does not say of itself though it is given to it."""
+    """The plan, with the metadata that the film lacks though the muxer was given it."""
     file = BytesIO()
     written = _rehearsed(file, source, picture, keeping)
     promise = written.promise

@@ -1,4 +1,4 @@
-"""What a written film says of itself and its streams, to be compared with what it was given."""
+"""The metadata of a written film and its streams, to be compared with what the muxer was given."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
@@ -8,21 +8,21 @@ from av.stream import Disposition, Stream
 from nstd.media.write.metadata import copied
 
 Sayings = Mapping[str, str]
-"""What is said, in words that follow "is not kept:", and the text that says it."""
+"""Texts by what they are, in words that follow "is not kept:"."""
 Numbering = Mapping[str, Sequence[int]]
-"""By kind, "chapter" too: which of all that a film was to have are in it, counted from 1."""
+"""By kind of stream, or "chapter": which of those planned are in the film, counted from 1."""
 
 _KINDS = ("video", "audio", "subtitle")
 _TIMED = len("2000-01-01T00:00:00")
-"""Of a moment no container keeps more."""
+"""No container keeps more of a time."""
 _APART = {"title", "handler_name", "language", "creation_time", "filename", "mimetype"}
 
 
 def numbers(streams: Iterable[Stream], there: Collection[Stream]) -> dict[str, list[int]]:
-    """Which of a film's streams are in its file, by their kind.
+    """Which of a film's planned streams are in its file, by their kind.
 
     Args:
-        streams: All that it was to have.
+        streams: All that were planned.
         there: Those of them that are in the file.
     """
     all_streams = [*streams]
@@ -36,19 +36,19 @@ def numbers(streams: Iterable[Stream], there: Collection[Stream]) -> dict[str, l
 def sayings(
     film: Container, streams: Iterable[Stream], tags: Mapping[str, str], places: Numbering
 ) -> dict[str, str]:
-    """All that a film says.
+    """All metadata of a film, of its streams and its chapters.
 
-    A stream and a chapter are named by what they were to be of the film, wherever they are found:
-    the second subtitles stay the second in a film in which the first have no packet.
+    Streams and chapters are named by their planned numbers: the second subtitles stay the second in
+    a film in which the first have no packet.
 
     Args:
         film: One that is read, or written.
         streams: Those of its streams that count.
-        tags: Its own.
-        places: The numbers of those streams, and of its chapters.
+        tags: The film's own metadata.
+        places: The planned numbers of these streams and of its chapters.
     """
     said = {f"tag {_plain(key)}": _shortened(key, text) for key, text in tags.items()}
-    # MP4's readers know a track's title as the name of its handler.
+    # Readers of MP4 give a track's title as the name of its handler.
     handler = "handler_name" if isinstance(film, InputContainer) else "title"
     coming = {kind: iter(places.get(kind, ())) for kind in _KINDS}
     for stream in streams:
@@ -56,7 +56,7 @@ def sayings(
         if kind in coming and (number := next(coming[kind], None)):
             said.update(_of_stream(stream, f"{kind} {number}", handler))
     for stream in film.streams:
-        # Attached pictures are read as pictures, with the name of the file.
+        # Attached pictures are read as streams of pictures, with the name of the file.
         if name := stream.metadata.get("filename"):
             said[f"attached file {name}"] = "yes"
         if stream.disposition & Disposition.attached_pic:
@@ -67,7 +67,7 @@ def sayings(
 
 
 def unkept(given: Sayings, found: Sayings) -> list[str]:
-    """What of all that was given is not found."""
+    """What of `given` is not in `found`."""
     return [name for name, text in given.items() if found.get(name, "") != text]
 
 
@@ -93,7 +93,7 @@ def _of_stream(stream: Stream, name: str, handler: str) -> Iterator[tuple[str, s
 
 
 def _plain(key: str) -> str:
-    """Matroska writes names of tags in capitals and without spaces."""
+    """A name in small letters, without spaces: Matroska changes both in names of tags."""
     return key.lower().replace(" ", "_")
 
 
