@@ -205,8 +205,12 @@ _SHOTS = (
         CASE json_type(carried, '$.shot.tone') WHEN 'object'
             THEN json_remove(carried -> '$.shot.tone', '$.palette') END,
         carried -> '$.shot.tone.palette'
-    FROM segments JOIN jobs ON jobs.id = job_id
-    WHERE jobs.state != 'done' AND json_type(carried, '$.shot.first') = 'integer'
+    FROM segments AS closed JOIN jobs ON jobs.id = job_id
+    WHERE jobs.state != 'done' AND NOT EXISTS (
+            SELECT 1 FROM segments AS after
+            WHERE after.job_id = closed.job_id AND after.number = closed.number + 1
+                AND (after.path IS NOT NULL OR after.depends_on IS NULL))
+        AND json_type(carried, '$.shot.first') = 'integer'
         AND json_type(carried, '$.shot.energies') = 'array'
     ORDER BY job_id, number
     """,

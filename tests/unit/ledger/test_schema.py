@@ -111,6 +111,28 @@ def test_what_segments_have_carried_is_the_same_to_the_bit_once_shots_are_noted_
             )
 
 
+@pytest.mark.parametrize(("depends_on", "noted"), [(3, [(20,)]), (None, []), (-1, [(20,)])])
+def test_only_a_shot_that_a_segment_may_ask_for_is_carried_over(
+    connection: sqlite3.Connection, depends_on: int | None, noted: list[tuple[int]]
+) -> None:
+    migrate(connection, MIGRATIONS[:10])
+    _insert_job(connection)
+    insert = (
+        "INSERT INTO segments (job_id, number, first, last, depends_on, path, digest, carried,"
+        " opened) VALUES (1, ?, ?, ?, ?, ?, ?, ?, 5)"
+    )
+    for number, (shot, before) in enumerate(((0, None), (0, 0), (20, None), (20, 2))):
+        carried = {"shot": {"first": shot, "energies": [1.0]}, "first_pts": 0, "end_pts": 9}
+        first = 10 * number
+        closed = (number, first, first + 9, before, "a.mp4", "d", json.dumps(carried))
+        connection.execute(insert, closed)
+    if depends_on != -1:  # the next one is opened already
+        connection.execute(insert, (4, 40, None, depends_on, None, None, "{}"))
+    migrate(connection)
+    assert connection.execute("SELECT first FROM shots").fetchall() == noted
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
 @pytest.mark.parametrize(
     "carried",
     [
