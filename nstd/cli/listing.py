@@ -17,16 +17,8 @@ from nstd.config import Config
 from nstd.config.words import duration_text
 from nstd.errors import visible
 from nstd.ledger.job import Event, Job, JobState, Segment
-from nstd.submit.control import (
-    Answer,
-    Details,
-    Overview,
-    Running,
-    is_held,
-    reason,
-    recipe_name,
-    seconds_spent,
-)
+from nstd.submit.control import Answer, Details, Overview, Running, is_held, reason, seconds_spent
+from nstd.submit.sources import recipe_name
 
 if TYPE_CHECKING:
     from nstd.submit.add import Added

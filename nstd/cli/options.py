@@ -218,7 +218,7 @@ def style_names(job: "Job") -> list[str]:
 
 
 def _named(job: "Job") -> str:
-    from nstd.submit.control import recipe_name
+    from nstd.submit.sources import recipe_name
 
     return recipe_name(job.request.key)
 

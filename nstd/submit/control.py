@@ -15,7 +15,7 @@ from nstd.config import Config
 from nstd.disks.locks import locked
 from nstd.errors import BusyError, LedgerError, NstdError, UsageError, from_os_error
 from nstd.files import Json
-from nstd.ledger.job import Event, Job, JobKey, JobState, Segment
+from nstd.ledger.job import Event, Job, JobState, Segment
 from nstd.ledger.store import BEGUN_ANEW, JobStore
 from nstd.submit.notice import announced
 
@@ -343,28 +343,6 @@ def reason(job: Job) -> str:
     if job.state is JobState.QUEUED:
         return "Paused" if job.hold_reason is None else f"Paused. {job.hold_reason}"
     return "Paused: it stops at one of its next steps"
-
-
-_TO = " → "
-
-
-def placed_recipe(recipe: str, output: Path) -> str:
-    """What stands for the recipe in the identity of work that was given its own output.
-
-    The same film and recipe to another folder is other work: it must neither be taken for what a
-    watched folder or a batch entry asks for, nor be in its way.
-    """
-    return f"{recipe}{_TO}{output}"
-
-
-def is_placed(key: JobKey) -> bool:
-    """Whether the work was given its own output, and belongs to no entry of a configuration."""
-    return _TO in key.recipe_name
-
-
-def recipe_name(key: JobKey) -> str:
-    """The recipe's name in the configuration."""
-    return key.recipe_name.partition(_TO)[0]
 
 
 def _each(

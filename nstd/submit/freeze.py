@@ -20,12 +20,11 @@ from nstd.media.numbered import stem_of
 from nstd.media.pictures import read_style_image
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
-from nstd.submit.control import placed_recipe
 from nstd.submit.frozen import freeze_file
 from nstd.submit.names import Entry, Naming, choose_target, naming, output_extension
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
-from nstd.submit.sources import Candidate, files_of, job_key, require_ready
+from nstd.submit.sources import Candidate, files_of, job_key, placed_recipe, require_ready
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
 from nstd.weights.file import inspect_weights
 

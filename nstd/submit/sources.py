@@ -104,3 +104,25 @@ def job_key(
         fingerprint=content,
         recipe_name=recipe_name,
     )
+
+
+_TO = " → "
+
+
+def placed_recipe(recipe: str, output: Path) -> str:
+    """What stands for the recipe in the identity of work that was given its own output.
+
+    The same film and recipe to another folder is other work: it must neither be taken for what a
+    watched folder or a batch entry asks for, nor be in its way.
+    """
+    return f"{recipe}{_TO}{output}"
+
+
+def is_placed(key: JobKey) -> bool:
+    """Whether the work was given its own output, and belongs to no entry of a configuration."""
+    return _TO in key.recipe_name
+
+
+def recipe_name(key: JobKey) -> str:
+    """The recipe's name in the configuration."""
+    return key.recipe_name.partition(_TO)[0]

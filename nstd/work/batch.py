@@ -13,7 +13,7 @@ from nstd.intake.once import scan_once
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.media.names import is_media
-from nstd.submit.control import UNFINISHED, daemon_lock, is_placed, open_ledger
+from nstd.submit.control import UNFINISHED, daemon_lock, open_ledger
 from nstd.submit.freeze import submit_entry
 from nstd.submit.inputs import (
     absolute,
@@ -24,7 +24,7 @@ from nstd.submit.inputs import (
     watched_folder,
     watching_folder,
 )
-from nstd.submit.sources import Candidate
+from nstd.submit.sources import Candidate, is_placed
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.originals import Clearing

@@ -15,7 +15,8 @@ from nstd.cli import listing, main
 from nstd.config import Config
 from nstd.ledger.job import Job, JobKey, JobRequest, JobState, Segment
 from nstd.ledger.store import JobStore
-from nstd.submit.control import daemon_lock, placed_recipe
+from nstd.submit.control import daemon_lock
+from nstd.submit.sources import placed_recipe
 
 ODD = b"b[red]\n\x1b[2J" + b"\xff.mp4"
 """A name with markup, with what moves a terminal's cursor, and with bytes that are no text."""

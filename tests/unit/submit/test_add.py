@@ -16,8 +16,9 @@ from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.add import Added, Wish, add
-from nstd.submit.control import open_ledger, recipe_name
+from nstd.submit.control import open_ledger
 from nstd.submit.output import OutputSpec
+from nstd.submit.sources import recipe_name
 from nstd.work.batch import batch
 from tests.jobs import Onlooker, save_picture, small_config
 

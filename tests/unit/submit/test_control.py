@@ -14,6 +14,7 @@ from nstd.errors import BusyError, LedgerError, UsageError
 from nstd.ledger.job import Event, Job, JobKey, JobRequest, JobState
 from nstd.ledger.store import JobStore
 from nstd.submit import control as queue
+from nstd.submit import sources
 from nstd.submit.control import Answer, daemon_lock, is_worked_on, overview, seconds_left
 
 RUN, QUEUED = JobState.RUNNING, JobState.QUEUED
@@ -189,10 +190,10 @@ def test_a_lock_that_is_free_in_a_moment_is_waited_for(
 
 def test_work_with_its_own_output_is_other_work() -> None:
     plain = request().key
-    placed = replace(plain, recipe_name=queue.placed_recipe("oil", Path("/else")))
+    placed = replace(plain, recipe_name=sources.placed_recipe("oil", Path("/else")))
     assert placed != plain
-    assert [queue.is_placed(plain), queue.is_placed(placed)] == [False, True]
-    assert queue.recipe_name(plain) == queue.recipe_name(placed) == "oil"
+    assert [sources.is_placed(plain), sources.is_placed(placed)] == [False, True]
+    assert sources.recipe_name(plain) == sources.recipe_name(placed) == "oil"
 
 
 def test_what_failed_is_dismissed_and_no_longer_counted(config: Config, store: JobStore) -> None:
