@@ -27,7 +27,7 @@ from nstd.errors import (
 )
 from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
-from nstd.intake.unpainted import Why
+from nstd.intake.unpainted import Cause
 from nstd.intake.watcher import Watcher, WatchSettings
 from nstd.ledger.fingerprint import fingerprint, is_known
 from nstd.ledger.job import Job
@@ -242,8 +242,8 @@ class Intake(threading.Thread):
 
     @property
     def refused(self) -> list[str]:
-        """Why films are not queued: a style image or a sidecar is to be mended, for one."""
-        return self._watcher.unpainted.told(Why.REFUSED, MOST_WAITING)
+        """Cause films are not queued: a style image or a sidecar is to be mended, for one."""
+        return self._watcher.unpainted.told(Cause.REFUSED, MOST_WAITING)
 
     @property
     def unpainted(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from nstd.intake.folder import (
     walk,
 )
 from nstd.intake.stability import StabilityTracker
-from nstd.intake.unpainted import Unpainted, Why
+from nstd.intake.unpainted import Cause, Unpainted
 from nstd.intake.writers import Standing, standing_of, why_it_waits
 from nstd.ledger.job import FileIdentity
 
@@ -120,7 +120,7 @@ class FolderWatch:
             told, standing = self._standing(path)
             if self._tracker.must_wait(path, standing, clock()):
                 reason = why_it_waits(told, standing, self._tracker.unsure_seconds)
-                self._unpainted.note(path, Why.WAITING, reason)
+                self._unpainted.note(path, Cause.WAITING, reason)
             elif path in self._in_hand:
                 # The version before it is still being read: this one comes after that.
                 self._tracker.failed(path, clock())
@@ -135,8 +135,8 @@ class FolderWatch:
         else:
             if isinstance(found, Future):
                 self._in_hand[path] = found
-                if self._unpainted.kind(path) is Why.WAITING:  # and not refused before
-                    self._unpainted.note(path, Why.WAITING, "it is being read")
+                if self._unpainted.kind(path) is Cause.WAITING:  # and not refused before
+                    self._unpainted.note(path, Cause.WAITING, "it is being read")
             else:
                 self._taken(path, found)
 
@@ -156,14 +156,14 @@ class FolderWatch:
     def _taken(self, path: Path, left_alone: str | None) -> None:
         if left_alone is None:
             self._unpainted.drop(path)
-        elif self._unpainted.note(path, Why.UNKNOWN, left_alone):
+        elif self._unpainted.note(path, Cause.UNKNOWN, left_alone):
             log.info("%s is left alone: %s", path, left_alone)
 
     def _not_taken(self, path: Path, error: NstdError, now: float) -> None:
         if path not in self._tracker and isinstance(error, InputError):
             return  # taken away while it was read
-        kinds = ((BeingWrittenError, Why.WAITING), (AccessError, Why.UNREADABLE))
-        kind = next((kind for one, kind in kinds if isinstance(error, one)), Why.REFUSED)
+        kinds = ((BeingWrittenError, Cause.WAITING), (AccessError, Cause.UNREADABLE))
+        kind = next((kind for one, kind in kinds if isinstance(error, one)), Cause.REFUSED)
         news = self._unpainted.note(path, kind, str(error))
         if isinstance(error, InputError) and not error.retryable:
             log.warning("%s is left alone: %s", path, error)
@@ -323,7 +323,7 @@ class FolderWatch:
         self._deaf.check(listing, self._feed, now)
         if self._counting and self._feed is not None:
             self._unannounced.update(path for path in news if path.parent not in self._deaf)
-        self._unpainted.found(self.folder.path, Why.IGNORED, listing.passed)
+        self._unpainted.found(self.folder.path, Cause.IGNORED, listing.passed)
         for path in self._odd - set(listing.odd):
             self._unpainted.drop(path)
         self._odd = set(listing.odd)
@@ -342,7 +342,7 @@ class FolderWatch:
         for path, what in listing.odd.items():
             self._leave_alone(path, what)
         for path, what in listing.passed.items():
-            self._unpainted.note(path, Why.IGNORED, what)
+            self._unpainted.note(path, Cause.IGNORED, what)
         for path in listing.folders:
             if path not in listing.unlisted:
                 self._unpainted.drop(path)
@@ -351,10 +351,10 @@ class FolderWatch:
     def _see(self, path: Path, identity: FileIdentity | None, now: float) -> bool:
         """Give the tracker what a look found, and say whether that is news."""
         news = self._tracker.look(path, identity, now)
-        if news and self._unpainted.kind(path) is not Why.WAITING:
+        if news and self._unpainted.kind(path) is not Cause.WAITING:
             seconds = self._settings.settle_seconds
             reason = f"it changed less than {seconds:g} s ago (settle_seconds)"
-            self._unpainted.note(path, Why.WAITING, reason)
+            self._unpainted.note(path, Cause.WAITING, reason)
         return news
 
     def _look(self, path: Path, now: float) -> None:
@@ -381,17 +381,17 @@ class FolderWatch:
         """Note that a path does not count by its name, or that it is gone."""
         what = self.folder.leaves_out(path, is_folder=self._is_folder(path))
         if what is not None and os.path.lexists(path):
-            self._unpainted.note(path, Why.IGNORED, what)
+            self._unpainted.note(path, Cause.IGNORED, what)
         else:
             self._unpainted.drop(path)
 
     def _leave_alone(self, path: Path, what: str) -> None:
         """Say, once, what is not a regular file."""
-        if self._unpainted.note(path, Why.UNKNOWN, f"it is {what}"):
+        if self._unpainted.note(path, Cause.UNKNOWN, f"it is {what}"):
             log.info("%s is %s, and is left alone", path, what)
 
     def _complain(self, path: Path, problem: str, error: OSError) -> None:
         """Say what is wrong with a path, once; it is tried again without a word."""
         reason = error.strerror or str(error)
-        if self._unpainted.note(path, Why.UNREADABLE, f"it {problem}: {reason}"):
+        if self._unpainted.note(path, Cause.UNREADABLE, f"it {problem}: {reason}"):
             log.warning("%s %s for now: %s", path, problem, reason)

@@ -18,7 +18,7 @@ MOST_ALIKE = 10
 """How many ignored files with the same reason it names, so that some with each reason are named."""
 
 
-class Why(StrEnum):
+class Cause(StrEnum):
     """What keeps a file from being painted; in the order in which it is told."""
 
     REFUSED = "refused"
@@ -33,22 +33,22 @@ class Unpainted:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._reasons: dict[Why, dict[Path, str]] = {kind: {} for kind in Why}
-        self._kinds: dict[Path, Why] = {}
+        self._reasons: dict[Cause, dict[Path, str]] = {kind: {} for kind in Cause}
+        self._kinds: dict[Path, Cause] = {}
         self._facts: dict[str, Any] | None = None
 
-    def kind(self, path: Path) -> Why | None:
+    def kind(self, path: Path) -> Cause | None:
         """What keeps the file from being painted; None where nothing is known that does."""
         with self._lock:
             return self._kinds.get(path)
 
-    def note(self, path: Path, kind: Why, reason: str) -> bool:
+    def note(self, path: Path, kind: Cause, reason: str) -> bool:
         """Note why a file is not painted.
 
         Args:
             path: The file, or a folder of such.
             kind: What keeps it from being painted.
-            reason: Why, as a sentence.
+            reason: Cause, as a sentence.
 
         Returns:
             Whether that is news.
@@ -66,7 +66,7 @@ class Unpainted:
         with self._lock:
             self._drop(path)
 
-    def found(self, below: Path, kind: Why, reasons: Mapping[Path, str]) -> None:
+    def found(self, below: Path, kind: Cause, reasons: Mapping[Path, str]) -> None:
         """Note all files of a kind that a scan of a folder found; others noted there are gone."""
         with self._lock:
             for path in [p for p in self._reasons[kind] if p.is_relative_to(below)]:
@@ -75,7 +75,7 @@ class Unpainted:
         for path, reason in reasons.items():
             self.note(path, kind, reason)
 
-    def told(self, kind: Why, most: int) -> list[str]:
+    def told(self, kind: Cause, most: int) -> list[str]:
         """Some of the reasons of a kind, each with its file."""
         with self._lock:
             some = list(self._reasons[kind].items())[:most]
@@ -102,7 +102,7 @@ class Unpainted:
         ]
         return {
             "counts": {str(kind): len(found) for kind, found in self._reasons.items() if found},
-            "ignored": dict(Counter(self._reasons[Why.IGNORED].values())),
+            "ignored": dict(Counter(self._reasons[Cause.IGNORED].values())),
             "files": files[:MOST_TOLD],
         }
 
@@ -112,9 +112,9 @@ class Unpainted:
             self._facts = None
 
 
-def _some(kind: Why, reasons: Mapping[Path, str]) -> list[tuple[Path, str]]:
+def _some(kind: Cause, reasons: Mapping[Path, str]) -> list[tuple[Path, str]]:
     """As many of a kind as a report may name; of ignored ones, some with each reason."""
-    if kind is not Why.IGNORED:
+    if kind is not Cause.IGNORED:
         return list(itertools.islice(reasons.items(), MOST_TOLD))
     sorts: dict[str, list[tuple[Path, str]]] = {}
     for path, reason in reasons.items():

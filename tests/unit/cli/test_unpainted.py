@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nstd.cli.unpainted import unpainted_lines
-from nstd.intake.unpainted import Unpainted, Why
+from nstd.intake.unpainted import Cause, Unpainted
 
 
 def test_where_all_is_painted_there_is_no_line() -> None:
@@ -13,12 +13,12 @@ def test_where_all_is_painted_there_is_no_line() -> None:
 
 def test_a_screenful_is_named_and_the_rest_counted() -> None:
     unpainted = Unpainted()
-    unpainted.note(Path("/in/a\nb.mp4"), Why.REFUSED, "it is damaged")
-    unpainted.note(Path("/in/c.mp4"), Why.WAITING, "/in/c.mp4 is being written")
+    unpainted.note(Path("/in/a\nb.mp4"), Cause.REFUSED, "it is damaged")
+    unpainted.note(Path("/in/c.mp4"), Cause.WAITING, "/in/c.mp4 is being written")
     for number in range(300):
-        unpainted.note(Path(f"/in/{number}.txt"), Why.UNKNOWN, "it is no film")
+        unpainted.note(Path(f"/in/{number}.txt"), Cause.UNKNOWN, "it is no film")
     for number in range(1030):
-        unpainted.note(Path(f"/in/.{number}"), Why.IGNORED, "hidden")
+        unpainted.note(Path(f"/in/.{number}"), Cause.IGNORED, "hidden")
     lines = list(unpainted_lines({"unpainted": unpainted.facts()}))
     assert lines[:3] == [
         "Not painted:",
