@@ -1,6 +1,6 @@
-"""What passes between who wants a film probed and the process that does it: JSON.
+"""The JSON that passes between whoever wants a film probed and the process that probes it.
 
-Nothing here needs the libraries that open films: who asks may do without them.
+Nothing here needs the libraries that open films, so whoever asks need not load them.
 """
 
 import json
@@ -22,7 +22,15 @@ from nstd.media.read.reading import Reading
 def question(
     path: Path, *, accept_truncated: bool, limits: Limits, reading: Reading, **bounds: int
 ) -> str:
-    """What `main` is asked: the film, and the `memory` in bytes and `seconds` it may take."""
+    """The question to `prober.main`.
+
+    Args:
+        path: The film.
+        accept_truncated: As for `probe`.
+        limits: As for `probe`.
+        reading: As for `probe`.
+        **bounds: What the child may take: `memory` in bytes, `seconds` of computing.
+    """
     asked = {"path": os.fspath(path), "accept_truncated": accept_truncated}
     how = {"limits": limits.to_json(), "reading": reading.to_json(), "parent": os.getpid()}
     return json.dumps(asked | bounds | how)
@@ -35,7 +43,7 @@ def pack(info: VideoInfo) -> Json:
 
 
 def unpack(data: Mapping[str, Any]) -> VideoInfo:
-    """The facts of a film that `pack` wrote, exactly."""
+    """The facts of a film from what `pack` wrote, without any loss."""
     values = dict(data)
     for field in fields(VideoInfo):
         if field.type is Fraction:
@@ -46,7 +54,7 @@ def unpack(data: Mapping[str, Any]) -> VideoInfo:
 
 
 def error_of(answer: Mapping[str, Any]) -> NstdError:
-    """The error that an answer tells of."""
+    """The error that an answer reports."""
     kind = getattr(nstd.errors, answer["error"])
     error: NstdError = kind(answer["problem"].split("\n"), answer["remedy"])
     return error

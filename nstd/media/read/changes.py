@@ -1,7 +1,8 @@
-"""Does a film's picture change its size in midway? Told by its packets, before it is decoded.
+"""Whether a film's picture changes its size midway, found in its packets without decoding it all.
 
-Containers that are received or joined state no size that holds to their end: it stands in the
-headers that keyframes bring along. Where those differ from the ones before, one frame is decoded.
+Of a film that was received or joined, the container states no size that holds to its end: the size
+stands in the headers that keyframes carry. Where a header differs from the one before, one frame is
+decoded.
 """
 
 import re
@@ -28,20 +29,20 @@ _HEADERS = {
         "vp9": rb"\A.\x49\x83\x42(.{5})",
     }.items()
 }
-"""Where, in a keyframe's packet, that part of the header stands which tells the size."""
+"""Finds in a keyframe's packet the part of the header that states the size."""
 _SEARCHED = 4096
-"""Bytes of a packet in which its header is looked for."""
+"""Bytes of a packet in which its header is searched."""
 _MOST = 16
-"""Changes that are told of: what is received over a bad line may change every second."""
+"""Changes that are reported at most: over a bad line the picture may change every second."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodedPicture:
-    """What a picture is.
+    """Size and format of a coded picture.
 
     Attributes:
         width: Pixels, as coded.
-        height: Likewise.
+        height: Pixels, as coded.
         layout: ffmpeg's name of the pixel format.
         aspect: Width over height of a pixel, or 0 where that is not stated.
     """
@@ -109,7 +110,7 @@ class Changes:
 
 
 def _kind_of(packet: "av.Packet[Any]") -> CodedPicture | None:
-    """What a keyframe shows; None where it is damaged."""
+    """Size and format of the picture in a keyframe; None where it is damaged."""
     own = packet.stream.codec_context
     context = CodecContext.create(own.name, "r")
     context.thread_count = 1

@@ -1,7 +1,7 @@
-"""Which library decodes a film, and why: by what its first frames are, and by comparing both.
+"""Which library decodes a film, and why: decided by what its first frames are, and by comparison.
 
-OpenCV is taken where it gives what PyAV gives. It says that it did well also where it did not:
-of interlaced frames it gives whatever its memory held before. So it is never believed unseen.
+OpenCV is used where its first frames are those of PyAV. They must be compared, since OpenCV reports
+success where it failed: for interlaced frames it returns whatever its memory held before.
 """
 
 from collections.abc import Iterator
@@ -26,25 +26,25 @@ from nstd.media.read.pyav import decoded, open_stream, pyav_decoder
 from nstd.media.read.reading import Reading
 
 LOOKED_AT = 8
-"""First frames that are decoded to know what kind they are. A stream whose kind changes later is
-read well too: each frame is treated by its own flag."""
+"""How many first frames are decoded to find out what kind they are. A stream whose kind changes
+later is read correctly, too: each frame is treated by its own flag."""
 
 ATTEMPTS = 64
-"""Attempts at a frame: damaged packets, and those of other streams, may stand before it."""
+"""Attempts at a frame: damaged packets, and those of other streams, may come before it."""
 
 COMPARED = 3
-"""First frames that both libraries decode."""
+"""How many first frames both libraries decode, to be compared."""
 
 AGREED = 1.0
-"""Code values that right pictures may differ by on average: each is rounded once. Of pictures whose
-chroma is not halved OpenCV's were found to be PyAV's to the bit."""
+"""By how many code values, on average, the two libraries' pictures may differ: both round. Where
+chroma is not halved, OpenCV's pictures were found to be identical to PyAV's."""
 
 AGREED_HALVED = 4.0
 _SHRUNK = 4
-"""Where it is halved, OpenCV repeats samples and cuts colors off instead of rounding them, which
-makes them 1 to 1.5 darker. That is no lie: such pictures are compared so many times smaller. They
-were 0.7 to 1.3 apart, and 2.9 where all colors are as vivid as there are; a wrong range is 8, and
-memory dozens."""
+"""The limit where chroma is halved. There OpenCV repeats samples and truncates colors instead of
+rounding them, which makes them 1 to 1.5 code values darker. That is no fault, so such pictures are
+compared at a size divided by `_SHRUNK`. They then differed by 0.7 to 1.3, and by 2.9 with the most
+vivid colors; a wrong range makes a difference of 8, and old memory of dozens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +53,17 @@ class StreamFacts:
 
     Attributes:
         width: Pixels, as coded.
-        height: Likewise.
+        height: Pixels, as coded.
         layout: ffmpeg's name of the pixel format.
         rotation: As in `VideoInfo`.
-        mirrored: Likewise.
-        matrix: The display matrix where it is more than these two say; else None.
+        mirrored: As in `VideoInfo`.
+        matrix: The display matrix where `rotation` and `mirrored` do not say all of it; else None.
         field_order: As in `VideoInfo`.
         alpha: They have an alpha channel.
         peak: As in `VideoInfo`.
         begins: Time stamp of the first frame that can be decoded, or None.
-        wide: Their primaries are not BT.709's, nor nearly.
-        first: No other video stream stands before it in the container.
+        wide: Their primaries differ from BT.709's so much that it shows.
+        first: No other video stream comes before this one in the container.
         decoded: PyAV decodes them.
     """
 
@@ -147,9 +147,9 @@ def _field_order(frame: av.VideoFrame) -> FieldOrder:
 
 
 def _is_transparent(frame: av.VideoFrame) -> bool:
-    """Whether its layout has an alpha channel; of palettes, whether it is made use of.
+    """Whether a frame has an alpha channel; with a palette, whether any pixel is transparent.
 
-    All that a palette or a GIF shows may be transparent, and hardly any is.
+    Every palette and every GIF has room for transparent colors, and few use them.
     """
     layout = frame.format
     if layout.has_palette or layout.name == "bgra":
@@ -162,7 +162,7 @@ def with_reader(path: Path, info: VideoInfo, kind: StreamFacts, reading: Reading
 
     Args:
         path: The film.
-        info: Its facts; `reader` counts for nothing.
+        info: Its facts; `reader` is not looked at.
         kind: Its first frames.
         reading: What is asked for.
 
@@ -192,7 +192,7 @@ def with_reader(path: Path, info: VideoInfo, kind: StreamFacts, reading: Reading
 
 
 def _as_opencv_gives_it(info: VideoInfo) -> VideoInfo:
-    """The facts of a film that OpenCV reads: 8 bits, and no alpha channel."""
+    """The facts of a film as OpenCV reads it: with 8 bits and without an alpha channel."""
     deep, lost = info.bit_depth > 8, []
     if info.alpha:
         lost.append("is read without its alpha channel: OpenCV knows none")
@@ -203,7 +203,7 @@ def _as_opencv_gives_it(info: VideoInfo) -> VideoInfo:
 
 
 def _fault_of_opencv(info: VideoInfo, kind: StreamFacts, *, strict: bool) -> str | None:
-    """What OpenCV is known to get wrong of such frames; if `strict`, also what others do better."""
+    """What OpenCV is known to get wrong with such frames; if `strict`, also what it does worse."""
     faults = {
         "OpenCV cannot convert interlaced frames": kind.field_order != "progressive",
         "OpenCV takes its colors for BT.601's": (
@@ -228,10 +228,10 @@ def _is_halved(kind: StreamFacts) -> bool:
 
 
 def _disagreement(path: Path, info: VideoInfo, *, halved: bool) -> str | None:
-    """In what the libraries' first frames differ, or None."""
+    """How the libraries' first frames differ, or None."""
     try:
         with open_capture(path) as capture:
-            # Damaged packets, and those of other streams, may stand before the first.
+            # Damaged packets, and those of other streams, may come before the first frame.
             theirs = list(_pictures(OpenCvDecoder(capture, info)))
     except UnsupportedError:
         return "OpenCV cannot open it"

@@ -1,4 +1,4 @@
-"""What it is that decodes a film: one interface for all readers."""
+"""The interface of whatever decodes a film, and what all decoders do with their pictures."""
 
 from typing import Protocol, TypeVar, cast
 
@@ -30,7 +30,7 @@ class Decoder(Protocol):
 
     @property
     def damaged(self) -> bool:
-        """Whether the decoder had to make up some of the frame grabbed last, as far as it tells."""
+        """Whether the decoder reports that it had to make up part of the frame grabbed last."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class Decoder(Protocol):
 
 
 def fitted(picture: Converted, width: int, height: int) -> Converted:
-    """A picture at the film's size: as players do, what comes after a change of size is scaled."""
+    """A picture scaled to the film's size, as players do with frames after a change of size."""
     there = picture.image.shape
     if there[:2] == (height, width):
         return picture
@@ -64,7 +64,7 @@ def fitted(picture: Converted, width: int, height: int) -> Converted:
 
 
 def upright(picture: Converted, info: VideoInfo) -> Converted:
-    """A picture in its coded orientation, flipped and turned as the film's display matrix says."""
+    """A picture in its coded orientation, flipped and turned by the film's display matrix."""
     if not info.mirrored and not info.rotation:
         return picture
 

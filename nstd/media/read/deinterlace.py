@@ -1,7 +1,7 @@
-"""Interlaced frames → whole ones, by ffmpeg's `bwdif`; what is not interlaced stays as it is.
+"""Deinterlacing by ffmpeg's `bwdif`; frames that are not interlaced stay as they are.
 
-Each frame's own flag decides. What comes of a frame depends on it and its two neighbors alone, so a
-film may be read from any frame on: one that is thrown away before it is enough.
+Each frame's own flag decides. The result depends only on the frame and its two neighbors, so a film
+may be read from any frame on, if one frame before that is decoded and thrown away.
 """
 
 from collections import deque
@@ -16,19 +16,19 @@ from av.filter import Graph
 from nstd.errors import UnsupportedError
 
 NEIGHBORS = 1
-"""Frames on each side that decide what comes of one."""
+"""Frames on each side that a deinterlaced frame depends on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A frame as it comes from a decoder, made whole or not.
+    """A frame as it comes from a decoder, deinterlaced or not.
 
     Attributes:
-        frame: What it shows; its own time stamp may be without meaning.
+        frame: Its picture; the time stamp in it may mean nothing.
         pts: The coded frame's time stamp, or None.
-        field: 0, or 1 for what the later field of the coded frame shows.
-        interlaced: Whether the coded frame was.
-        damaged: The decoder says that it had to make up some of it.
+        field: 1 if the picture is that of the later field of the coded frame, else 0.
+        interlaced: Whether the coded frame was interlaced.
+        damaged: The decoder reports that it had to make up part of it.
     """
 
     frame: av.VideoFrame
@@ -46,15 +46,15 @@ class Decoded:
 def deinterlaced(
     frames: Iterable[av.VideoFrame], how: Literal["frames", "fields"]
 ) -> Iterator[Decoded]:
-    """Give each coded frame as one whole frame, or as one of each of its fields.
+    """Make of each coded frame one whole frame, or one for each of its two fields.
 
     Args:
         frames: In the order of display.
-        how: "frames": one of each; "fields": two of each; of a frame that is not interlaced both
-            are the same.
+        how: "frames": one for each coded frame; "fields": two, which are the same where the coded
+            frame is not interlaced.
 
     Raises:
-        UnsupportedError: They are too small for that.
+        UnsupportedError: They are too small to be deinterlaced.
     """
     filtered = _Filter(2 if how == "fields" else 1)
     for frame in frames:
@@ -87,7 +87,7 @@ class _Filter:
             return
         if self._graph is None:
             self._graph = self._made(frame)
-            if self._last is not None:  # shown already; what comes of the next depends on it
+            if self._last is not None:  # handed out already, but the next result depends on it
                 self._feed(self._graph, self._last)
         self._waiting.append(decoded)
         self._feed(self._graph, frame)
@@ -100,7 +100,8 @@ class _Filter:
         self._graph, self._last, self._kind, self._pushed = None, None, (), 0
 
     def _feed(self, graph: Graph, frame: av.VideoFrame) -> None:
-        # Its place among those pushed: what comes out is known by it, even where films state none.
+        # Its number among the frames pushed tells which output belongs to it; the film's own time
+        # stamps may be missing.
         frame.pts, frame.time_base = self._pushed, Fraction(1)
         self._pushed += 1
         graph.vpush(frame)
@@ -118,8 +119,8 @@ class _Filter:
                 yield from self._shown(self._waiting.popleft(), made[place])
 
     def _shown(self, coded: Decoded, made: list[av.VideoFrame]) -> Iterator[Decoded]:
-        # What is not interlaced is taken as it was: bwdif has room for fewer layouts than there
-        # are, and passes frames on as another.
+        # A frame that is not interlaced is taken as it was: bwdif converts layouts that it does
+        # not know into others.
         shown = made if coded.interlaced else [coded.frame]
         for field in range(self._fields):
             yield replace(coded, frame=shown[min(field, len(shown) - 1)], field=field)

@@ -1,8 +1,8 @@
 """Which packets hold only the second field of a frame, as camcorders and television write H.264.
 
-Times do not tell: the frames of 50 a second are as far apart as the fields of 25 are. What does is
-the headers of sequences, pictures and slices (ITU-T H.264, 7.3.2.1, 7.3.2.2 and 7.3.3), read up to
-what says whether a picture is a field, of which frame, and which of its two.
+Time stamps do not tell: 50 frames a second are as far apart as the fields of 25 frames a second.
+The headers of sequences, pictures and slices do (ITU-T H.264, 7.3.2.1, 7.3.2.2 and 7.3.3). They are
+read as far as needed to know whether a picture is a field, of which frame, and which of its two.
 """
 
 import re
@@ -19,21 +19,21 @@ _START = re.compile(rb"\x00\x00\x01")
 _SLICES, _SEQUENCE, _PICTURE = (1, 5), 7, 8
 """Types of NAL units."""
 _READ = 512
-"""Bytes of a unit, at most, that what is read of it takes: a sequence's scaling matrices are that
-long at most, 384 numbers of a byte or so."""
+"""Bytes of a unit that are read at most. The longest part is a sequence's scaling matrices: at most
+384 numbers, of about a byte each."""
 _UNITS = 64
-"""Units before a packet's first slice, at most: more is damage."""
+"""Units before a packet's first slice at most: more of them are damage."""
 _WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-"""Profiles whose sequence headers tell of chroma, depth and scaling."""
+"""Profiles whose sequence headers state chroma, depth and scaling."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What is read of a sequence's header.
+    """What is read from a sequence's header.
 
     Attributes:
         number_bits: Length of a frame's number.
-        planes: The color planes are coded apart.
+        planes: The color planes are coded separately.
         frames_only: No picture is a field.
     """
 
@@ -54,7 +54,7 @@ class FieldPairs:
     """Looks at the packets of one stream, in the order of decoding.
 
     Args:
-        stream: The stream; of other codecs no packet is a second field.
+        stream: The stream. If its codec is not H.264, no packet counts as a second field.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -74,7 +74,7 @@ class FieldPairs:
             self._read(unit)
 
     def ends_frame(self, packet: "av.Packet[Any]") -> bool:
-        """Whether a packet shows no frame of its own, but ends that of the packet before it."""
+        """Whether a packet is the second field of the frame that the packet before it began."""
         if not self._watches:
             return False
         content = memoryview(packet)
@@ -101,7 +101,7 @@ class FieldPairs:
                 bits = _Bits(unit)
                 picture, sequence_number = bits.ue(), bits.ue()
                 self._pictures[picture] = sequence_number
-        except ValueError:  # it is damaged, and whatever refers to it
+        except ValueError:  # the header is damaged, and so is what refers to it
             return
 
     def _field(self, unit: memoryview) -> _Field | None:
@@ -121,14 +121,14 @@ class FieldPairs:
 
 
 def _marked(content: memoryview) -> Iterator[memoryview]:
-    """The beginnings of units that each stand behind a start code."""
+    """The beginnings of the units that follow start codes."""
     for start in _START.finditer(content):
         if unit := content[start.end() : start.end() + _READ]:
             yield unit
 
 
 def _measured(content: memoryview, length: int) -> Iterator[memoryview]:
-    """The beginnings of units that each stand behind their own length, of so many bytes."""
+    """The beginnings of units, each of which follows its own length, a number of `length` bytes."""
     at = 0
     while at + length < len(content):
         size = int.from_bytes(content[at : at + length], "big")
@@ -153,9 +153,9 @@ def _configured(extra: bytes) -> Iterator[memoryview]:
 
 
 class _Bits:
-    """The bits behind a unit's first byte, read from first to last.
+    """The bits after a unit's first byte, read one after the other.
 
-    Every method raises `ValueError` behind the end.
+    Every method raises `ValueError` at the end of the unit.
     """
 
     def __init__(self, unit: memoryview) -> None:
@@ -164,7 +164,7 @@ class _Bits:
         self._at = len(self._bits) - 8 * len(content)
 
     def u(self, width: int) -> int:
-        """An unsigned number of so many bits."""
+        """An unsigned number of `width` bits."""
         self._at += width
         if self._at > len(self._bits):
             raise ValueError
@@ -177,7 +177,7 @@ class _Bits:
         return self.u(zeros + 1) - 1
 
     def se(self) -> int:
-        """A signed one."""
+        """A signed Exp-Golomb code."""
         code = self.ue()
         return (code + 1) // 2 if code % 2 else -(code // 2)
 
@@ -206,7 +206,7 @@ def _sequence(bits: _Bits) -> tuple[int, _Sequence]:
 
 
 def _skip_chroma(bits: _Bits) -> bool:
-    """Skip what only some profiles have; whether color planes are coded apart."""
+    """Skip the part that only some profiles have; returns whether color planes are separate."""
     chroma = bits.ue()
     planes = chroma == 3 and bool(bits.u(1))
     bits.ue()
@@ -223,5 +223,5 @@ def _skip_scaling(bits: _Bits, size: int) -> None:
     scale = 8
     for _ in range(size):
         scale = (scale + bits.se()) % 256
-        if scale == 0:  # the rest is as the last
+        if scale == 0:  # all further numbers are like the last one
             return

@@ -1,7 +1,7 @@
-"""Colors of wide gamut → those of BT.709, which is what is painted and written.
+"""Conversion of wide-gamut colors to BT.709, in which films are painted and written.
 
-In linear light, by one matrix, and what BT.709 cannot show is clipped to its nearest in each
-component: as zimg does it (within two code values, which a test holds), and players in about.
+One matrix, in linear light; colors that BT.709 cannot show are clipped in each component. zimg does
+the same (to two code values, which a test holds), and players do nearly so.
 """
 
 from dataclasses import dataclass
@@ -26,19 +26,19 @@ WIDE = {
     12: (*_P3, _D65),
 }
 """Chromaticities of red, green, blue and white, by ffmpeg's number: film, BT.2020, XYZ, DCI P3 and
-P3 of displays (ITU-T H.273, table 2). Those of old television are so near to BT.709 that ffmpeg
-and browsers show them as they are."""
+Display P3 (ITU-T H.273, table 2). Those of old television are so close to BT.709 that ffmpeg and
+browsers show them unchanged."""
 
 _SRGB = 13
 GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 """Exponents of the transfers that are powers (ITU-T H.273, table 3)."""
 _BT1886 = 2.4
-"""What a display makes of everything else that is no HDR."""
+"""Exponent of a display, for every other transfer that is not HDR."""
 
 HDR = {16: "PQ", 18: "HLG"}
-"""The transfers of high dynamic range, and what they are called."""
+"""The transfers of high dynamic range, by ffmpeg's number, and their names."""
 _BLACK = 1e-12
-"""Linear light that rounds to 0 in every curve; OpenCV is slow with powers of 0 itself."""
+"""Linear light that every curve rounds to 0; OpenCV computes powers of 0 itself slowly."""
 
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -59,11 +59,11 @@ class Gamut:
 
     @classmethod
     def wide(cls, primaries: int, transfer: int) -> "Gamut | None":
-        """The conversion of an SDR film's colors, or None where they are (as good as) BT.709's.
+        """The conversion of an SDR film's colors, or None where they are nearly those of BT.709.
 
         Args:
-            primaries: ffmpeg's number.
-            transfer: Likewise.
+            primaries: ffmpeg's number of the primaries.
+            transfer: ffmpeg's number of the transfer.
         """
         if primaries not in WIDE or transfer in HDR:
             return None
@@ -71,7 +71,7 @@ class Gamut:
         return cls(matrix, 0.0 if transfer == _SRGB else GAMMAS.get(transfer, _BT1886))
 
     def converted(self, pixels: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
-        """`[height, width, 3]`, uint8 or uint16, red first; of the same kind as it is given."""
+        """The colors of `[height, width, 3]`, uint8 or uint16, red first; of the same dtype."""
         full = np.iinfo(pixels.dtype).max
         table = self._linear(np.arange(full + 1) / full).astype(np.float32)
         mixed = cv2.transform(cv2.LUT(pixels, table), self.matrix)
@@ -92,7 +92,7 @@ class Gamut:
 
 
 def to_xyz(*chromaticities: tuple[float, float]) -> ColorMatrix:
-    """From linear RGB to XYZ, its white adapted to D65 (Bradford).
+    """The matrix `[3, 3]` from linear RGB to XYZ, with white adapted to D65 (Bradford).
 
     Args:
         chromaticities: x and y of red, green, blue and white (CIE 1931).

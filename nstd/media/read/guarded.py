@@ -1,4 +1,4 @@
-"""`probe` in a process of its own, which may crash, hang or swell without harm to this one."""
+"""`probe` in a child process, which may crash, hang or use up memory without harm to this one."""
 
 import json
 import logging
@@ -29,12 +29,12 @@ from nstd.media.read.reading import Reading
 _LOG = logging.getLogger(__name__)
 
 MEMORY_BYTES = 6 << 30
-"""At most for probing. An 8K picture of four channels of 16 bits takes 0.27 GB, and a decoder holds
-up to 16 beside the one in hand: 4.5 GB; the list of a day's packets takes half a gigabyte."""
+"""The child's memory at most. An 8K picture of four channels of 16 bits takes 0.27 GB, and a
+decoder holds up to 17 of them: 4.5 GB. The list of a day's packets takes half a gigabyte."""
 
 BASE_SECONDS = 60.0
 BYTES_PER_SECOND = 10e6
-"""The slowest disk or network that is waited for: all of a film is read."""
+"""Speed of the slowest disk or network that is waited for, since all of the film is read."""
 
 _PROBER = "nstd.media.read.prober"
 POLL_SECONDS = 0.25
@@ -60,18 +60,18 @@ def probe_guarded(
 
     Args:
         path: The film.
-        accept_truncated: Take a film that ends early for what is there of it.
-        limits: What it may have at most; None for the defaults.
+        accept_truncated: Accept a film that ends early, as far as it goes.
+        limits: How large it may be; None for the defaults.
         reading: How it is to be read; None for the defaults.
         stopping: Asked several times a second; true ends the child at once.
-        alive: Told several times a second that there is still life.
+        alive: Called several times a second, as a sign of life.
 
     Raises:
-        InputError: As of `probe`; also `UnreadableError` where the film crashes the libraries that
-            read it, or takes more memory or time to compute than any sound film.
-        StorageError: The file system failed, or gives nothing for too long; or the child was killed
-            by another hand, as the kernel does where memory is short. All of that can pass.
-        Interrupted: `stopping` said so.
+        InputError: As for `probe`; also `UnreadableError` where the film crashes the libraries that
+            read it, or takes more memory or computing time than any sound film.
+        StorageError: The file system failed, or did not answer for too long; or somebody else
+            killed the child, such as the kernel where memory is short. All of that can pass.
+        Interrupted: `stopping` returned true.
     """
     path = path.absolute()
     try:
@@ -98,10 +98,10 @@ def probe_guarded(
 
 
 def memory_file() -> BinaryIO:
-    """Takes what libraries print: unlike a pipe nobody needs to empty it, and its size is limited.
+    """A file in memory for what libraries print: unlike a pipe, nobody needs to empty it.
 
     Raises:
-        StorageError: It cannot be had; the process has too many files open, say.
+        StorageError: It cannot be made, for example because too many files are open.
     """
     try:
         return os.fdopen(os.memfd_create("chatter"), "w+b")
@@ -155,20 +155,20 @@ def _end(child: "subprocess.Popen[bytes]", path: Path) -> None:
         try:
             child.wait(_REAP_SECONDS)
         except subprocess.TimeoutExpired:
-            # Within a system call that a disk does not answer not even SIGKILL is heard.
+            # A process that waits for a disk within a system call does not even hear SIGKILL.
             _LOG.warning("The process that looks at %s hangs in the kernel", path)
     if child.stdout is not None:
         child.stdout.close()
 
 
 def too_slow(spent: float, path: Path, seconds: float) -> NstdError:
-    """What to say of a child that gave no answer in time.
+    """The error for a child that gave no answer in time.
 
-    What computes for so long is to blame itself; a disk that says nothing may recover.
+    If it computed for most of that time, the film is to blame; else the disk, which may recover.
 
     Args:
-        spent: Seconds of computing.
-        path: What it was about.
+        spent: Seconds that the child computed.
+        path: The file that it looked at.
         seconds: How long it was waited for.
     """
     if spent > seconds / 2:
@@ -179,15 +179,22 @@ def too_slow(spent: float, path: Path, seconds: float) -> NstdError:
 def cpu_seconds(pid: int) -> float:
     """How long a process has computed; 0 where it has ended."""
     try:
-        # The command's name, in parentheses, may hold anything; utime and stime are 14 and 15.
+        # The command's name, in parentheses, may contain anything; fields 14 and 15 are utime and
+        # stime.
         rest = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
-        return 0.0  # it has ended just now: nothing can be said against the film
+        return 0.0  # it has just ended: nothing speaks against the film
     return (int(rest[11]) + int(rest[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def fault_of(code: int, path: Path, chatter: BinaryIO) -> NstdError:
-    """What it means that the child gave no answer."""
+    """The error for a child that ended without an answer.
+
+    Args:
+        code: The child's exit code; a negative one is a signal.
+        path: The file that it looked at.
+        chatter: What libraries printed in it.
+    """
     chatter.seek(0)
     said = chatter.read().decode("utf-8", "backslashreplace").strip()
     if said:

@@ -1,9 +1,9 @@
-"""Films of high dynamic range → BT.709 as any screen shows it: HLG of telephones, and PQ.
+"""Conversion of high dynamic range (HLG, as of phones, and PQ) to BT.709, for any screen.
 
-By the standards' own formulas: light of the display by BT.2100 (HLG with its system gamma for
+The formulas are those of the standards: display light by BT.2100 (HLG with its system gamma for
 1,000 cd/m²), highlights rolled off by the EETF of BT.2390, primaries by one matrix in linear light,
-and BT.1886's curve. White of diffuse things, which BT.2408 puts at 203 cd/m², becomes nine tenths
-of an ordinary film's white; what is brighter has the rest.
+and the curve of BT.1886. Diffuse white, which BT.2408 puts at 203 cd/m², becomes nine tenths of an
+ordinary film's white; the last tenth is left for what is brighter.
 """
 
 import struct
@@ -26,8 +26,8 @@ WHITE = 203.0
 """cd/m² that become an ordinary film's white: HDR's reference white (ITU-R BT.2408)."""
 
 USUAL_PEAK = 1000.0
-"""cd/m² of the brightest where a film does not say: what most are graded for, and what HLG's system
-gamma of 1.2 is for (ITU-R BT.2100)."""
+"""Peak in cd/m² of a film that states none: most films are graded for it, and HLG's system gamma
+of 1.2 belongs to it (ITU-R BT.2100)."""
 
 _HIGHEST = 10_000.0
 """cd/m² of PQ's largest code."""
@@ -35,11 +35,11 @@ _HIGHEST = 10_000.0
 _BT2020 = 9
 _SYSTEM_GAMMA = 1.2
 _DISPLAY_GAMMA = 2.4
-"""BT.1886's, of the display that is written for."""
+"""Exponent of BT.1886, the display for which films are written."""
 
 _STEPS = 65535
-"""Of the table of how much light is kept, over the fourth root of the light: they are as fine at
-its dark end as PQ's are."""
+"""Entries of the table that tells which share of light is kept, over the fourth root of light: at
+the dark end they are as fine as PQ's codes."""
 
 # ITU-R BT.2100, tables 4 and 5.
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
@@ -49,17 +49,18 @@ _B, _C = 1 - 4 * _A, 0.5 - _A * np.log(4 * _A)
 
 
 def peak_of(frame: av.VideoFrame) -> float:
-    """How bright the brightest of a film is, in cd/m², by what its first frame says.
+    """A film's peak in cd/m², as its first frame states it.
 
-    The lesser of what it was graded on and of what it says is its brightest pixel. HLG is the same
-    whatever it was graded on.
+    Of the mastering display's peak and the brightest pixel's level, the lower one. HLG looks the
+    same whatever display it was graded on, so its peak is always `USUAL_PEAK`.
     """
     if int(frame.color_trc) == _HLG:
         return USUAL_PEAK
     stated = []
     graded = frame.side_data.get("MASTERING_DISPLAY_METADATA")
     if graded:
-        # Ten rationals: primaries, white, least and most light; then whether each half is known.
+        # Ten rationals: primaries, white, least and most light; then whether primaries and light
+        # are known.
         *_, above, below, _, known = struct.unpack("=22i", bytes(cast("SideData", graded))[:88])
         stated += [above / below] if known and below else []
     content = frame.side_data.get("CONTENT_LIGHT_LEVEL")
@@ -73,9 +74,9 @@ class ToneMap:
     """A conversion of HDR's code values to those of BT.709.
 
     Attributes:
-        primaries: ffmpeg's number.
-        transfer: Likewise, one of `gamut.HDR`.
-        peak: cd/m² of the brightest.
+        primaries: ffmpeg's number of the primaries.
+        transfer: ffmpeg's number of the transfer, one of `gamut.HDR`.
+        peak: cd/m² of the brightest place.
     """
 
     primaries: int
@@ -83,11 +84,11 @@ class ToneMap:
     peak: float = USUAL_PEAK
 
     def converted(self, pixels: Values) -> Values:
-        """`[height, width, 3]`, uint8 or uint16, red first; of the same kind as it is given."""
+        """The colors of `[height, width, 3]`, uint8 or uint16, red first; of the same dtype."""
         full = np.iinfo(pixels.dtype).max
         light: Values = cv2.LUT(pixels, self._light(np.arange(full + 1) / full).astype(np.float32))
         if self.transfer == _HLG:
-            # What the camera saw becomes what the display shows, by how bright each place is.
+            # Scene light becomes display light, by the luminance of each place.
             scene = cv2.transform(light, self._luma)
             shown = cv2.pow(np.maximum(scene, _LEAST), _SYSTEM_GAMMA - 1) * (self.peak / WHITE)
             light = light * shown[..., np.newaxis]
@@ -114,7 +115,7 @@ class ToneMap:
         return to_xyz(*self._chromaticities)[1:2]
 
     def _light(self, codes: Values) -> Values:
-        """Of PQ the display's light, in units of `WHITE`; of HLG the scene's, 0 to 1."""
+        """Light of code values in [0, 1]: PQ's as displayed, over `WHITE`; HLG's in the scene."""
         if self.transfer == _HLG:
             bright = (np.exp((codes - _C) / _A) + _B) / 12
             return np.where(codes <= 0.5, codes**2 / 3, bright)
@@ -122,14 +123,14 @@ class ToneMap:
 
     @cached_property
     def _kept(self) -> Values:
-        """By `_STEPS` of the fourth root of light, 1 being the peak: the share that is shown."""
+        """The share of light that is shown, by steps of the fourth root of light / peak."""
         light = (np.arange(1, _STEPS + 1) / _STEPS) ** 4 * self.peak
         kept = np.minimum(_rolled_off(light, self.peak) / light, 1)
         return np.concatenate([kept[:1], kept]).astype(np.float32)
 
 
 _LEAST = np.float32(1e-14)
-"""Light that rounds to 0; OpenCV is slow with powers of 0 itself."""
+"""Light that rounds to 0; OpenCV computes powers of 0 itself slowly."""
 
 
 def _to_pq(light: Values) -> Values:
@@ -144,7 +145,7 @@ def _from_pq(codes: Values) -> Values:
 
 
 def _rolled_off(light: Values, peak: float) -> Values:
-    """The EETF of BT.2390: light up to `peak` as a display of `WHITE` shows it, both in cd/m²."""
+    """The EETF of BT.2390: light of up to `peak`, rolled off to `WHITE`; all in cd/m²."""
     most = _to_pq(np.array(peak))
     code, top = _to_pq(light) / most, _to_pq(np.array(WHITE)) / most
     knee = 1.5 * top - 0.5

@@ -1,7 +1,8 @@
-"""Does a film's clock start anew in midway? Recordings that were joined byte by byte do that.
+"""Whether a film's clock starts anew midway, as in recordings that were joined byte by byte.
 
-What follows a jump is put right behind what was before it, as ffmpeg does and players do; else a
-frame would be shown for an hour, or two at a time. Only MPEG's streams have such clocks.
+What follows such a jump is put right after what came before it, as ffmpeg and players do; otherwise
+one frame would be shown for an hour, or two frames at once. Only MPEG's program and transport
+streams have such clocks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,10 +15,10 @@ import av
 _FORMATS = ("mpegts", "mpeg")
 _AHEAD = 10
 _BACK = Fraction(1, 10)
-"""Seconds that decoding times may go ahead and back: those at which ffmpeg sees a jump (its
-`dts_delta_threshold`, and what it allows streams to be behind each other)."""
+"""Seconds by which decoding times may go ahead and back before it counts as a jump. They are
+ffmpeg's: its `dts_delta_threshold`, and how far it lets one stream be behind another."""
 _MOST = 100
-"""Jumps that are believed; a stream that has more is damaged."""
+"""Jumps that are followed at most; a stream that has more is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ class Join:
     """A place where the clock starts anew.
 
     Attributes:
-        seconds: When, by the clock until then.
-        jump: By how many seconds it jumps.
-        shift: Seconds to be added to all times from there on.
-        begins: Number of the first packet that has the new clock, of each stream by its index.
+        seconds: When, by the clock before the jump.
+        jump: By how many seconds the clock jumps.
+        shift: Seconds to be added to all times after it.
+        begins: By stream index, the number of the first packet that has the new clock.
     """
 
     seconds: Fraction
@@ -45,15 +46,15 @@ class Join:
 
 @dataclass(slots=True)
 class _Part:
-    """What has one clock.
+    """A part of the film that has one clock.
 
     Attributes:
-        seconds: When the one before it ended.
-        jump: By how many seconds the clock has jumped then.
+        seconds: When the part before it ended.
+        jump: By how many seconds the clock jumped then.
         begins: As in `Join`.
-        first: Earliest time stamp of the picture, in its units, or None.
-        end: When its last picture ends.
-        untimed: How long the pictures are shown, together, whose time stamps are of another clock.
+        first: Earliest time stamp of its pictures, in the stream's units, or None.
+        end: When its last picture ends, in the stream's units.
+        untimed: Total duration of the pictures whose time stamps belong to another clock.
     """
 
     seconds: Fraction = Fraction(0)
@@ -81,9 +82,10 @@ class Joins:
         self._ends: dict[int, Fraction] = {}
 
     def place(self, packet: "av.Packet[Any]") -> tuple[int, int | None]:
-        """The part, from 0, that a packet belongs to, and when it is shown by that part's clock.
+        """The number of the part that a packet belongs to, from 0, and its time by that clock.
 
-        Before a join ffmpeg makes up times of what it has not seen the end of, from what follows.
+        The time is None where it is of another clock: just before a join ffmpeg makes up time
+        stamps from what follows.
         """
         if not self._watches:
             return 0, packet.pts
@@ -140,7 +142,7 @@ class Joins:
 def rejoined(
     packets: Iterable["av.Packet[Any]"], joins: tuple[Join, ...]
 ) -> Iterator["av.Packet[Any]"]:
-    """The packets of whole streams, from their first on, with times of one clock."""
+    """The packets of whole streams, from their first packets on, with times of one clock."""
     count: dict[int, int] = {}
     for packet in packets:
         stream = packet.stream_index
