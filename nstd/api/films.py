@@ -1,6 +1,7 @@
 """`nstd.stylize`: a film or a picture, from a file into a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from nstd.api.recipes import (
     require_known,
 )
 from nstd.api.running import Watcher, run
-from nstd.config import output_from_options, reading_from_options
+from nstd.config import Config, output_from_options, reading_from_options
 from nstd.config.faults import shown_path
 from nstd.errors import UsageError
+from nstd.media.names import is_numbered
 from nstd.media.numbered import stem_of
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import parse_frames
-from nstd.submit.freeze import ENCODER_THREADS
+from nstd.submit.freeze import named_output
 from nstd.submit.names import output_extension
 from nstd.submit.output import OutputSpec
 from nstd.work.result import Result
@@ -81,19 +83,7 @@ def stylize(
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "Name one film or picture in it")
     destination = None if output is None else fspath(output)
-    encoding = {key: None if options.get(key) is None else str(options[key]) for key in ENCODING}
-    encoded = output_from_options(config, encoding, shown_path, output=destination)
-    spec = OutputSpec(
-        encode=encoded.settings(ENCODER_THREADS),
-        segment_frames=config.segment_frames,
-        accept_truncated=config.accept_truncated,
-        strict=config.strict,
-        overwrite=bool(options.get("overwrite")),
-        limits=config.limits_of(),
-        reading=reading_from_options(
-            config, {key: options.get(key) for key in READING}, shown_path
-        ),
-    )
+    spec = _spec(config, destination, options)
     frames = parse_frames(options.get("frames"))
     target = _beside(path, spec) if destination is None else destination
 
@@ -106,7 +96,19 @@ def stylize(
     return result
 
 
+def _spec(config: Config, output: str | None, options: Mapping[str, Any]) -> OutputSpec:
+    """How the film is read, cut, encoded and published."""
+    encoding = {key: options.get(key) for key in ENCODING}
+    reading = {key: options.get(key) for key in READING}
+    spec = named_output(
+        config,
+        output_from_options(config, encoding, shown_path, output=output),
+        reading_from_options(config, reading, shown_path),
+    )
+    return replace(spec, overwrite=bool(options.get("overwrite")))
+
+
 def _beside(source: Path, spec: OutputSpec) -> Path:
     """Where a painted file goes if nobody says so."""
-    stem = stem_of(source) if "%" in source.name else source.stem
+    stem = stem_of(source) if is_numbered(source) else source.stem
     return source.with_name(f"{stem}-painted.{output_extension(source, spec.encode)}")

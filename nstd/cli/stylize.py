@@ -1,6 +1,6 @@
 """`nstd stylize`: one or more films or pictures, right now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,18 +145,14 @@ def _spec(
     config: Config, asked: StylizeOptions, encoding: OutputConfig, reading: Texts
 ) -> "OutputSpec":
     """How films are read, cut, encoded and published."""
-    from nstd.submit.freeze import ENCODER_THREADS
-    from nstd.submit.output import OutputSpec
+    from nstd.submit.freeze import named_output
 
-    return OutputSpec(
-        encode=encoding.settings(ENCODER_THREADS),
-        segment_frames=config.segment_frames,
+    return replace(
+        named_output(config, encoding, reading_from_options(config, reading)),
         accept_truncated=asked.accept_truncated or config.accept_truncated,
         strict=asked.strict or config.strict,
         overwrite=asked.overwrite,
         copy=asked.copy,
-        limits=config.limits_of(),
-        reading=reading_from_options(config, reading),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from nstd.config import Config, FolderConfig, MoveOriginals
+from nstd.config import Config, FolderConfig, MoveOriginals, OutputConfig
 from nstd.config.sidecar import note_of_sidecar, sidecar_of, with_sidecar
 from nstd.disks.place import Place
 from nstd.errors import ConfigError, InputError, Interrupted, UsageError, WeightsError
@@ -18,6 +18,7 @@ from nstd.ledger.store import JobStore
 from nstd.media.names import is_numbered
 from nstd.media.numbered import stem_of
 from nstd.media.pictures import read_style_image
+from nstd.media.read.reading import Reading
 from nstd.style.devices import choose_names
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frozen import freeze_file
@@ -337,6 +338,24 @@ def _places(entry: Entry, folder: Path) -> Places:
         originals = Place(entry.originals.move, entry.originals.marker)
     marker = entry.marker if isinstance(entry, FolderConfig) else None
     return Places(Place(folder, marker), Place(entry.output, entry.output_marker), originals)
+
+
+def named_output(config: Config, encoding: OutputConfig, reading: Reading) -> OutputSpec:
+    """How a file that is named, and is of no entry, is read, cut, encoded and published.
+
+    Args:
+        config: For all that is not given.
+        encoding: How films are encoded.
+        reading: How films are read.
+    """
+    return OutputSpec(
+        encode=encoding.settings(ENCODER_THREADS),
+        segment_frames=config.segment_frames,
+        accept_truncated=config.accept_truncated,
+        strict=config.strict,
+        limits=config.limits_of(),
+        reading=reading,
+    )
 
 
 def output_spec(config: Config, entry: Entry) -> OutputSpec:

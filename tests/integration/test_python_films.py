@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import PIL.Image
 import pytest
 import torch
@@ -198,6 +199,20 @@ def test_a_whole_recipe_can_be_made_once_and_used_again(
         nstd.stylize("film.mp4", output="three.mp4", recipe=recipe, strength="subtle", **machine)
     with pytest.raises(UsageError, match="no option “codec”"):
         nstd.recipe("style.png", codec="h264")
+
+
+def test_values_are_of_pythons_own_types(look: dict[str, Any]) -> None:
+    more = {"codec": "h265", "quality": 30, "depth": 10, "provenance": False, "frames": "0:1"}
+    more |= {"levels": [{"long_edge": 48, "steps": 1}], "style_layers": ["conv1_1", "conv2_1"]}
+    more |= {"layer_weights": [1, 0.5], "temporal": {"mode": "flow", "weight": 1}, "size": 96}
+    result = nstd.stylize("film.mp4", output="out.mkv", **look | more)
+    assert result.target is not None
+    with av.open(result.target) as film:
+        (stream,) = film.streams.video
+        assert stream.codec_context.name == "hevc"
+        assert stream.codec_context.pix_fmt == "yuv420p10le"
+        assert (stream.width, stream.height) == (96, 72)
+        assert not any("recipe" in text for text in film.metadata.values())
 
 
 def test_a_configuration_is_read_only_where_it_is_named(
