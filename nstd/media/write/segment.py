@@ -1,4 +1,4 @@
-"""One run of frames → one closed video file, that is there whole or not at all."""
+"""One run of frames → one closed video file, which is there completely or not at all."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -31,20 +31,20 @@ _LOG = logging.getLogger(__name__)
 EIGHT_BITS = 8
 
 _NEVER_REORDERED = 2
-"""No frame of so few is coded before an earlier one. x265 (4.2) computes the decoding times of so
-few from a delay that it has never set: they are random, and the container may refuse them."""
+"""With so few frames no encoder reorders any. x265 (4.2) computes their decoding times from a delay
+that it never set: they are random, and the container may refuse them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """The closed segments of a film, to be put together.
+    """The closed segments of a film, to be joined.
 
     Attributes:
         segments: Their files, in order.
         info: Facts of the film, at the painted size.
-        settings: Those they were encoded with.
-        note: What the result says of how it was painted, whatever the source says; "" for nothing.
-        alive: Told of each packet or frame that there is still life.
+        settings: How they were encoded.
+        note: Text for the result that says how it was painted, in place of the source's; or "".
+        alive: Called for each packet or frame, as a sign of life.
     """
 
     segments: Sequence[Path]
@@ -57,23 +57,23 @@ class Assembly:
 class SegmentWriter:
     """Encodes frames into one closed file, `path`.
 
-    A context manager. Until its block is left in peace only a hidden part file is there; then that
-    is fsynced and takes `path`'s place. When the block is left by an exception it is removed.
+    A context manager. Inside its block there is only a hidden part file. When the block ends, this
+    is fsynced and renamed to `path`; when it ends by an exception, the part file is removed.
 
-    The time stamps are the frames' own, exactly, counted from the film's `origin`. The same frames,
-    facts and settings give the same bytes.
+    Time stamps are exactly those of the frames, counted from the film's `origin`. Equal frames,
+    facts and settings give equal bytes.
 
     Args:
         path: The finished file; one that is there is replaced.
         info: The source's facts: its upright size, frame rate and time base.
         settings: How to encode.
-        alive: Told of each frame and each packet that there is still life: an encoder may compute
-            for minutes on what it has taken in, when the block is left above all.
+        alive: Called for each frame and each packet, as a sign of life: an encoder may compute for
+            minutes on the frames that it has taken in, above all at the end of the block.
 
     Raises:
-        DiskFullError: No space is left; nothing stays behind. Like the next, from any method.
-        StorageError: The file system failed; nothing stays behind.
-        UnsupportedError: The encoder refused, for example a size it cannot have.
+        DiskFullError: No space is left; nothing stays behind. Any method may raise this.
+        StorageError: The file system failed; nothing stays behind. Any method may raise this.
+        UnsupportedError: The encoder refused, for example because of the size.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class SegmentWriter:
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
-            # `encode` would give all packets of a flush at once, after as long as that takes.
+            # `encode` would return all packets of a flush at once, minutes later, with no sign of life.
             for packet in self._stream.codec_context.encode_lazy(picture):
                 self._alive()
                 packet.stream = self._stream
@@ -209,22 +209,22 @@ class SegmentWriter:
         replace(self._part, self._path)
 
     def _abandon(self) -> None:
-        # Closing writes an ending that nobody wants; on a full disk it would fail, and hide the
-        # error that is already on its way.
+        # Closing writes an end that nobody needs. On a full disk it would fail, and hide the error
+        # that is being raised.
         with suppress(av.FFmpegError):
             self._container.close()
         self._part.unlink(missing_ok=True)
 
 
 def joins(closed: Path, info: VideoInfo, settings: EncodeSettings) -> bool:
-    """Whether a segment that was closed before can be joined with those this encoder makes.
+    """Whether a segment that was closed before can be joined with those that this encoder makes.
 
-    All of a film's segments share one header, and another version may write another one.
+    All segments of a film share one header, and another version may write a different one.
 
     Args:
         closed: The segment; a trial is written beside it, and removed.
         info: As for `SegmentWriter`.
-        settings: Likewise.
+        settings: As for `SegmentWriter`.
 
     Raises:
         UnreadableError: `closed` is damaged.
@@ -239,7 +239,7 @@ def joins(closed: Path, info: VideoInfo, settings: EncodeSettings) -> bool:
 
 
 def write_trial(path: Path, info: VideoInfo, settings: EncodeSettings) -> None:
-    """Write a segment of one gray frame: its header is that of all of the film's segments.
+    """Write a segment of one gray frame, whose header is that of all segments of the film.
 
     Raises:
         DiskFullError, StorageError, UnsupportedError: As for `SegmentWriter`.
@@ -266,7 +266,7 @@ def _say_odd(size: str, codec: str, layout: str) -> None:
 
 
 def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
-    """Find out whether the codec takes pictures of the film's size.
+    """Check that the codec takes pictures of the film's size.
 
     Raises:
         UnsupportedError: They are too small for it.
@@ -282,16 +282,16 @@ def check_size(info: VideoInfo, settings: EncodeSettings) -> None:
 
 
 def stated_rate(info: VideoInfo) -> Fraction:
-    """Frames a second that the film states; of a film of varying rate its average.
+    """The frame rate that the film states; of a film with a varying rate, the average.
 
-    Only a hint, for players and for the encoder's rate control, which some refuse outside of this
-    range: the time stamps are what counts.
+    Only a hint for players and for the encoder's rate control: the time stamps are what counts.
+    It is limited to a range, since some encoders refuse others.
     """
     return min(max(info.frame_rate, Fraction(1)), Fraction(240)).limit_denominator(65535)
 
 
 def origin(info: VideoInfo) -> int:
-    """Moment of the film, in its units, that is 0 in its segments: MP4 shows nothing before 0."""
+    """Time stamp of the film that is 0 in its segments: MP4 shows nothing before 0."""
     return min(0, info.start)
 
 
@@ -301,10 +301,10 @@ def coded_layout(info: VideoInfo, settings: EncodeSettings) -> Layout:
 
 
 def mend_alpha(packet: "av.Packet[Any]") -> None:
-    """Mend what goes beside a segment's packet: VP9's alpha, and the number that says so.
+    """Mend the side data of a segment's packet: VP9's alpha, after the number that identifies it.
 
-    NUT (libavformat 62) writes that number with the data, and puts it before them again when it is
-    read. No frame of VP9 begins like it.
+    NUT (libavformat 62) writes that number with the data, and adds it once more when it reads them.
+    No frame of VP9 begins like this number.
     """
     beside = PacketSideData.from_packet(packet, "matroska_block_additional")
     data = bytes(beside)
@@ -317,4 +317,4 @@ def mend_alpha(packet: "av.Packet[Any]") -> None:
 _BESIDE = 15
 """ffmpeg's number of "matroska_block_additional"."""
 _ALPHA = (1).to_bytes(8, "big")
-"""What Matroska knows a packet's alpha by among what goes beside it."""
+"""Number of alpha among Matroska's side data of a packet."""

@@ -1,4 +1,4 @@
-"""Sound: as it is where that plays, else encoded again."""
+"""Sound: copied where it plays, else re-encoded."""
 
 import logging
 import re
@@ -20,8 +20,8 @@ from nstd.media.write.tracks import Track, Window, add_copy, default_layout, des
 _LOG = logging.getLogger(__name__)
 
 _BITS_PER_CHANNEL = 128_000
-"""Of AAC and Opus, a second. Of noise and chords in MP3 or AC-3 of 192 kbit/s, AAC of so many bits
-takes 0.4 to 0.5 dB more of what was there before them; of 96,000, 2.6 to 3.2 dB."""
+"""Bits a second of AAC and Opus. Noise and chords in MP3 or AC-3 of 192 kbit/s, re-encoded as AAC,
+are 0.4 to 0.5 dB farther from the original with so many; with 96,000, 2.6 to 3.2 dB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class SoundEncoder:
     """What ffmpeg does not tell of an encoder of sound.
 
     Attributes:
-        words: What it makes.
-        bits: Of a sample, that it keeps; 0 of one that loses some of any sound.
-        floating: It keeps them as floating point.
-        rates: Samples a second that it is given; none for those that ffmpeg names.
+        words: What it makes, in words.
+        bits: Bits of a sample that it keeps; 0 for a lossy encoder.
+        floating: Whether it keeps them as floating point.
+        rates: Sample rates that it is given; empty for those that ffmpeg lists.
     """
 
     words: str
@@ -50,23 +50,23 @@ _ENCODERS = {
     "pcm_s32le": SoundEncoder("pcm_s32le", bits=32),
     "pcm_f32le": SoundEncoder("pcm_f32le", bits=32, floating=True),
 }
-"""By ffmpeg's name."""
+"""Encoders by ffmpeg's name."""
 _USUAL_RATE = 48000
 _LONGEST_GAP = Fraction(1, 25)
-"""Seconds that sound may be away from its time before silence is put in or a part left out: as
+"""Sound may be so many seconds off its time before silence is inserted or a part is dropped: as
 long as a frame. Time stamps rounded to a millisecond stay far below."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recoding:
-    """How sound is encoded again.
+    """How sound is re-encoded.
 
     Attributes:
         encoder: ffmpeg's name of the encoder.
         rate: Samples a second.
         layout: Arrangement of the channels.
-        format: Of the samples, by ffmpeg's name.
-        exact: Whether every sample stays what it was.
+        format: ffmpeg's name of the format of samples.
+        exact: Whether every sample keeps its value.
     """
 
     encoder: str
@@ -94,7 +94,7 @@ def sound_fate(
     Args:
         stream: The stream.
         container: Where it is to go.
-        mode: "compatible": what does not play in Chromium and ffmpeg 5.1 is encoded again;
+        mode: "compatible": what does not play in Chromium and ffmpeg 5.1 is re-encoded;
             "copy": whatever the container holds stays as it is.
         head: Its first packets.
     """
@@ -104,7 +104,7 @@ def sound_fate(
         why = f"{container.name} cannot hold it"
     if not why:
         return Fate("sound", what, stream=stream.index)
-    # Without channels: announced, but no packet tells what it is.
+    # Without channels: the stream is declared, but no packet tells what it is.
     if codec == "unknown" or not (stream.channels and stream.rate):
         return lost("sound", what, f"{container.name} cannot hold it", stream.index)
     how = recoding(stream, container)
@@ -114,9 +114,9 @@ def sound_fate(
 
 
 def unplayable(codec: str, container: Container, mode: Sound) -> str:
-    """Why sound of a codec is not put into a container as it is; "" if nothing speaks against it.
+    """Why sound of this codec is not copied into a container; "" if nothing speaks against it.
 
-    That the container takes it is another question.
+    Whether the container accepts it is another question.
     """
     if codec.startswith(container.misread):
         return f"many programs misread it in {container.name}"
@@ -126,7 +126,7 @@ def unplayable(codec: str, container: Container, mode: Sound) -> str:
 
 
 def codec_is_lossless(codec: str) -> bool:
-    """Whether a codec keeps all of its sound; not so DTS, which nearly always does not."""
+    """Whether a codec is lossless. DTS counts as lossy, which it nearly always is."""
     try:
         return av.Codec(codec, "r").lossless and codec != "dts"
     except ValueError:
@@ -134,7 +134,7 @@ def codec_is_lossless(codec: str) -> bool:
 
 
 def recoding(stream: av.AudioStream, container: Container) -> Recoding | None:
-    """How a stream is encoded for a container it does not go into as it is; None: it cannot be."""
+    """How a stream is re-encoded for a container that cannot take it as it is; None: not at all."""
     bits, floating = _sample_of(stream)
     if codec_is_lossless(codec_name(stream)):
         kept = [one for one in container.lossless if _keeps(_known(one), bits, floating=floating)]
@@ -156,7 +156,7 @@ def recoding(stream: av.AudioStream, container: Container) -> Recoding | None:
 def add_recoded(
     stream: av.AudioStream, output: OutputContainer, container: Container, window: Window
 ) -> "SoundTrack":
-    """Add a stream of sound that is encoded again, as `recoding` says."""
+    """Add a stream of sound that is re-encoded, as `recoding` says."""
     how = recoding(stream, container)
     assert how is not None  # noqa: S101 - for the type checker: `sound_fate` has found one
     sound = cast("av.AudioStream", output.add_stream(how.encoder, rate=how.rate))
@@ -175,9 +175,9 @@ def add_sound(
 
 
 class CopiedSound(Track):
-    """Sound as it is; each packet says how long it lasts.
+    """Sound that is copied, with a duration for each packet.
 
-    Some codecs' packets do not in Matroska; then the last would last no time, and not be heard.
+    In Matroska packets of some codecs have none; the last one would last no time and not be heard.
     """
 
     source: av.AudioStream
@@ -190,7 +190,7 @@ class CopiedSound(Track):
 
 
 class SoundTrack(Track):
-    """Sound that is encoded again, cut to the window, in time with the source."""
+    """Sound that is re-encoded, cut to the window, and kept in time with the source."""
 
     source: av.AudioStream
     output: av.AudioStream
@@ -214,15 +214,15 @@ class SoundTrack(Track):
         yield from self._spared(self._decoded(packet))
 
     def flush(self) -> Iterator["av.Packet[Any]"]:
-        """What decoder and encoder still hold."""
+        """The packets that decoder and encoder still hold."""
         for rest in (self._decoded(None), self._drained(), self._encoded(None)):
             yield from self._spared(rest)
 
     def _spared(self, made: Iterator["av.Packet[Any]"]) -> Iterator["av.Packet[Any]"]:
-        """The same packets up to where damage ends them, which is told once.
+        """The packets of `made`, up to where damage ends them, which is logged once.
 
-        Damaged sound fails anywhere on this way, with any of ffmpeg's errors: decoders say even
-        that something is not permitted. None comes from a file, as none is read or written here.
+        Damaged sound may fail at any step, with any of ffmpeg's errors: decoders even say that
+        something is not permitted. No error is of a file, since none is read or written here.
         """
         try:
             yield from made
@@ -241,7 +241,7 @@ class SoundTrack(Track):
             return
         frame.pts -= round(self.window.shift / frame.time_base)
         kind = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
-        if kind != self._kind or self._graph is None:  # in broadcasts it may change
+        if kind != self._kind or self._graph is None:  # in broadcasts the format may change
             yield from self._drained()
             self._graph, self._kind = self._graph_for(*kind), kind
         self._graph.push(frame)
@@ -293,9 +293,9 @@ class SoundTrack(Track):
 
 
 def _sample_of(stream: av.AudioStream) -> tuple[int, bool]:
-    """Bits of a sample, and whether they are floating point.
+    """Bits of a sample, and whether it is floating point.
 
-    Of 32 that a decoder hands out all but PCM's own mean at most 24.
+    If a decoder returns 32 bits, at most 24 are meant, except for PCM.
     """
     name = codec_name(stream)
     if stated := re.match(r"pcm_([suf])(\d+)", name):
@@ -311,7 +311,7 @@ def _known(encoder: str) -> SoundEncoder:
 
 
 def _keeps(known: SoundEncoder, bits: int, *, floating: bool) -> bool:
-    """Whether an encoder keeps all of a sample."""
+    """Whether an encoder keeps all bits of a sample."""
     return floating == known.floating and bits <= known.bits
 
 
@@ -320,7 +320,7 @@ def _rates_of(encoder: str) -> Sequence[int]:
 
 
 def _format_of(encoder: str, bits: int = 0) -> str:
-    """The first of the samples that it takes that has as many bits, or else the last."""
+    """Of the encoder's sample formats, the first that has as many bits, or else the last."""
     formats = av.Codec(encoder, "w").audio_formats or []
     return next((one for one in formats if one.bits >= bits), formats[-1]).name
 
@@ -333,7 +333,7 @@ def _usual_layout(channels: int) -> str:
 
 
 def _opens(how: Recoding) -> bool:
-    """Whether the encoder takes this rate and this arrangement of channels."""
+    """Whether the encoder takes this sample rate and channel layout."""
     trial = cast("av.AudioCodecContext", av.CodecContext.create(how.encoder, "w"))
     trial.layout, trial.sample_rate, trial.format = how.layout, how.rate, how.format
     trial.time_base = Fraction(1, how.rate)
@@ -346,7 +346,7 @@ def _opens(how: Recoding) -> bool:
 
 
 def _seconds_in(stream: av.AudioStream, packet: "av.Packet[Any]") -> Fraction:
-    """How long a packet's sound lasts, by decoding it; 0 if that cannot be told."""
+    """How long a packet's sound lasts, found by decoding it; 0 if that fails."""
     try:
         frames = stream.codec_context.decode(packet)
     except (ValueError, av.FFmpegError):

@@ -15,7 +15,7 @@ from nstd.media.read.probe import codec_name
 _LOG = logging.getLogger(__name__)
 
 TEXT_CODECS = frozenset({"mov_text", "subrip", "srt", "text", "webvtt", "ass", "ssa"})
-"""ffmpeg's names of the subtitles that are text, and so can be converted to each other."""
+"""ffmpeg's names of text subtitles, which can be converted to each other."""
 
 _OVERRIDES = re.compile(r"\{[^}]*\}")
 _STYLING = re.compile(r"\\(?:\d?c|[a-z]+)")
@@ -30,7 +30,7 @@ class TextConverter:
         codec: ffmpeg's name of the codec to convert to.
 
     Attributes:
-        header: What the encoder has to be told before its first packet.
+        header: What the encoder needs before its first packet.
     """
 
     def __init__(self, source: Any, codec: str) -> None:
@@ -43,12 +43,12 @@ class TextConverter:
         self.prepare(self._encoder)
 
     def prepare(self, encoder: Any) -> None:
-        """Tell an encoder, before it is opened, what it has to know."""
+        """Give an encoder its header, before it is opened."""
         encoder.subtitle_header = self.header
         encoder.time_base = _TICK
 
     def convert(self, packet: "av.Packet[Any]") -> bytes:
-        """What is to be written for one packet; nothing for one that says nothing.
+        """The converted content of one packet; b"" for a packet without text.
 
         Raises:
             av.FFmpegError: It cannot be converted.
@@ -57,7 +57,7 @@ class TextConverter:
         return b"" if said is None else bytes(self._encoder.encode_subtitle(said))
 
     def losses(self, packets: Iterable["av.Packet[Any]"]) -> set[str]:
-        """What these packets lose when they are converted, in words such as "colors"."""
+        """What these packets lose in the conversion, in words such as "colors"."""
         back = cast("SubtitleCodecContext", av.CodecContext.create(self._encoder.name, "r"))
         found: set[str] = set()
         for packet in packets:
@@ -87,7 +87,7 @@ class TextConverter:
         try:
             return self._decoder.decode2(packet)
         except av.error.InvalidDataError:
-            # It is no UTF-8: what is of it stays.
+            # Not UTF-8: what can be decoded is kept.
             text = bytes(packet).decode("utf-8", "replace").encode()
             mended: av.Packet[Any] = av.Packet(text)
             mended.pts, mended.dts, mended.time_base = packet.pts, packet.dts, packet.time_base
@@ -96,7 +96,7 @@ class TextConverter:
 
 
 def _usual_header() -> bytes | None:
-    """Of ASS that states none; no encoder goes without."""
+    """The header for ASS that has none; encoders need one."""
     plain = av.CodecContext.create("subrip", "r")
     plain.open(strict=False)
     return plain.subtitle_header
@@ -110,7 +110,7 @@ _NAMES = {
 
 
 def _events(said: Any) -> list[str]:
-    """The lines of a set of subtitles, as the last field of ASS."""
+    """The texts of a set of subtitles, each in the form of ASS's last field."""
     lines = [one.ass.decode("utf-8", "replace") for one in said or () if _is_text(one)]
     return [line.split(",", 8)[-1] for line in lines]
 

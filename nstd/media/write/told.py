@@ -1,4 +1,4 @@
-"""What becomes of what a film says of itself and of its pictures: tags, flags, clock, matrix."""
+"""What becomes of a film's metadata: tags, flags, timecode, display matrix."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,11 +28,11 @@ _SPATIAL = {"STEREO3D": "pictures for two eyes", "SPHERICAL": "pictures all arou
 def told_fates(
     film: InputContainer, kept: Sequence[Stream], info: VideoInfo, container: Container
 ) -> Iterator[Fate]:
-    """What becomes of what a film tells beside its streams' packets; nothing of what it lacks.
+    """The fates of the metadata that a film has.
 
     Args:
         film: Open.
-        kept: Its streams that are kept, the painted one too.
+        kept: Its streams that are kept, with the painted one.
         info: Its facts.
         container: The container it is for.
     """
@@ -56,7 +56,7 @@ def told_fates(
 
 
 def _spatial_fates(film: InputContainer, info: VideoInfo, holds: Holds) -> Iterator[Fate]:
-    # ffmpeg's writers of Matroska know it by this tag alone, which its readers give.
+    # ffmpeg's muxer of Matroska takes it only from this tag, which its demuxer sets.
     said = film.streams[info.stream].metadata
     tagged = "stereo_mode" in said and holds.of_streams is None
     path = Path(film.name)
