@@ -1,4 +1,4 @@
-"""Pictures with transparent places: what is painted there, and how they look where none can be."""
+"""Pictures with alpha: what is painted where they are transparent, and how they look without it."""
 
 from typing import TypeVar, cast
 
@@ -11,20 +11,20 @@ from nstd.media.frame import MaskU8, Pixels
 _Pixels = TypeVar("_Pixels", bound=Pixels)
 
 _FAINT = 16
-"""Alpha below which a color counts less: at 6 % opacity no error of it exceeds 16 code values of
-255, and those of colors that were once stored multiplied by their alpha begin to be noise."""
+"""Below this alpha a color counts less. At 6 % opacity no error of it shows as more than 16 code
+values of 255, and colors that were once stored premultiplied begin to be noise."""
 
 
 def visible(pixels: _Pixels, alpha: MaskU8 | None) -> _Pixels:
-    """A picture that shows nothing that its alpha hides: there, the colors around go on.
+    """A picture without the colors that its alpha hides: the colors around continue there.
 
-    What lies under full transparency may be anything. Painted, it would draw strokes and outlines
-    into what is seen, and count as style; so would an even ground, whose border is an edge. What is
-    to be seen of half-transparent colors is kept as it is.
+    Hidden colors may be anything. If they were painted, their strokes and outlines would reach into
+    what is visible, and they would count as style. So would one even color, since its border is an
+    edge. Half-transparent colors stay as they are.
 
     Args:
         pixels: `[height, width, 3]`, straight: not multiplied by alpha.
-        alpha: uint8 `[height, width]`, 255 opaque; None: all of it is.
+        alpha: uint8 `[height, width]`, 255 opaque; None: the whole picture is opaque.
     """
     if alpha is None or int(alpha.min()) >= _FAINT:
         return pixels
@@ -35,20 +35,20 @@ def visible(pixels: _Pixels, alpha: MaskU8 | None) -> _Pixels:
 
 
 def on_black(pixels: _Pixels, alpha: MaskU8) -> _Pixels:
-    """A picture as players show it that has alpha, and nothing behind it: on black."""
+    """A picture with alpha as players show it where nothing is behind it: on black."""
     covered = np.rint(pixels * (alpha[..., None] / np.float32(255)))
     return cast("_Pixels", covered.astype(pixels.dtype))
 
 
 def _spread(weighted: npt.NDArray[np.float32], otherwise: float) -> npt.NDArray[np.float32]:
-    """Colors `[height, width, 3]` that go on smoothly where their weight is small.
+    """Colors `[height, width, 3]`, continued smoothly where their weight is small.
 
-    A pyramid (pull and push, after Gortler et al.): each level fills from the coarser one what it
-    does not know itself.
+    A pyramid (pull and push, after Gortler et al.): each level fills its unknown places from the
+    coarser one.
 
     Args:
-        weighted: `[height, width, 4]`: colors times their weight, and that.
-        otherwise: Each component where nothing is known at all.
+        weighted: `[height, width, 4]`: colors times their weight, and the weight.
+        otherwise: Value of each component if no color is known at all.
     """
     height, width, _ = weighted.shape
     if max(height, width) == 1 or float(weighted[..., 3].min()) >= 1:

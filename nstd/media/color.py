@@ -1,4 +1,4 @@
-"""Color on the way out: BT.709, of 8 bits or more."""
+"""Colors of written films: BT.709, of 8 bits or more."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from nstd.media.frame import MaskU8, Pixels
 
 BT709 = 1
-"""ffmpeg's number of BT.709 among the primaries, the transfers and the matrices alike."""
+"""ffmpeg's number of BT.709, the same for primaries, transfer and matrix."""
 RANGE_TV = 1
 RANGE_PC = 2
 _MATRIX_RGB = 0
@@ -18,7 +18,7 @@ _TRANSFER_SRGB = 13
 
 
 def is_yuv(pixel_format: str) -> bool:
-    """Whether pictures of this layout, by ffmpeg's name, are luma and chroma: a matrix matters."""
+    """Whether this layout, by ffmpeg's name, is luma and chroma, which need a matrix."""
     layout = av.VideoFormat(pixel_format, 4, 4)
     colors = sum(not part.is_alpha for part in layout.components)
     return colors == 3 and not (layout.is_rgb or layout.has_palette)
@@ -64,7 +64,7 @@ def tag(context: av.VideoCodecContext, pixel_format: str) -> None:
 
 
 def colors_of(context: av.VideoCodecContext) -> tuple[int, int, int, int]:
-    """What a stream states: ffmpeg's numbers of its primaries, transfer, matrix and range."""
+    """What a stream states: ffmpeg's numbers for primaries, transfer, matrix and range."""
     return (
         context.color_primaries,
         context.color_trc,

@@ -1,11 +1,11 @@
-"""The process that decodes pictures: one after the other, with nothing to lose but this process.
+"""A process that decodes pictures one after the other, and may crash without harm.
 
-`nstd.media.pictures` starts it, hands it files that are open and reads its answers. What decodes
-them is written in C, as what decodes films is: a picture that makes it crash, hang or ask for all
-the memory there is must cost nobody more than a sentence.
+`nstd.media.pictures` starts it, hands it open files and reads its answers. Decoders of pictures, as
+those of films, are written in C: a picture that makes one crash, hang or take all memory must cost
+no more than an error with a sentence.
 
-A question is a message on a socket, as JSON, and the open file. The answer is a file in memory: a
-line of JSON, then the bytes of what is no plain value, in the order of `Still`'s fields.
+A question is a message on a socket: JSON, and the open file. The answer is a file in memory: a line
+of JSON, then the bytes of all that is no plain value, in the order of `Still`'s fields.
 """
 
 import json
@@ -26,17 +26,17 @@ from nstd.media.still import Still, pack
 from nstd.media.still_read import decode_still, look_at
 
 LONGEST_MESSAGE = 64 << 10
-"""Bytes of a question: a path of 4,096, each of which may be escaped, and some numbers."""
+"""Most bytes of a question: a path of 4,096 bytes, which may all be escaped, and some numbers."""
 
 IDLE_SECONDS = 60.0
-"""Without a question this process ends; the next one starts another, in a quarter of a second."""
+"""After so long without a question the process ends. To start another takes 0.25 seconds."""
 
 
 def main() -> None:
-    """Answer questions until there are none.
+    """Answer questions until there are no more.
 
-    The only argument is JSON: `socket`, its descriptor; `parent`, whose process this is; `memory`,
-    the bytes to do with.
+    The only argument is JSON: `socket`, its descriptor; `parent`, the parent process; `memory`, how
+    many bytes may be used.
     """
     asked = json.loads(sys.argv[1])
     confine(asked["parent"], asked["memory"], largest_file=asked["memory"])
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _answer(asked: Json, source: BinaryIO, memory: int, notes: Notes) -> int:
-    """The descriptor of an answer; see the module."""
+    """The descriptor of the file with the answer; see the module."""
     path = Path(asked["path"])
     limit_time(asked["seconds"])
     notes.taken.clear()

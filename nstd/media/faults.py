@@ -11,9 +11,9 @@ _PIECE = 1 << 20
 
 def reading_error(error: av.FFmpegError, path: Path) -> NstdError:
     """Translate what went wrong while the film `path` was read."""
-    # ffmpeg uses the system's numbers for its own complaints too: a playlist that names a file it
-    # may not open is EPERM, a header that promises too much EIO or EBUSY. What the file system
-    # itself fails at passes, or is mended; such a film does not, and must not be tried for ever.
+    # ffmpeg uses the system's numbers for its own errors, too: a playlist that names a file it may
+    # not open is EPERM, a header that promises too much is EIO or EBUSY. Failures of the file
+    # system pass, or get mended; such a film stays as it is, and must not be tried for ever.
     if isinstance(error, OSError) and (fault := _fault_of_file_system(path)) is not None:
         return from_os_error(fault, path, "reading")
     lacking = (av.error.DecoderNotFoundError, av.error.DemuxerNotFoundError)
@@ -23,7 +23,7 @@ def reading_error(error: av.FFmpegError, path: Path) -> NstdError:
 
 
 def _fault_of_file_system(path: Path) -> OSError | None:
-    """What goes wrong when the file is read to its end without ffmpeg, or None."""
+    """The error of reading the file to its end without ffmpeg, or None."""
     try:
         with path.open("rb") as file:
             while file.read(_PIECE):

@@ -1,4 +1,4 @@
-"""What passes between media and everything above: a picture with its time, a film's facts."""
+"""What media and the layers above exchange: a picture with its time, and a film's facts."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,7 +31,7 @@ class Frame:
 
     Attributes:
         image: uint8 `[height, width, 3]` sRGB, upright (the container's rotation is applied). Not
-            multiplied by alpha; where that hides everything, the colors around go on.
+            multiplied by alpha; where alpha hides everything, the colors around continue.
         index: Number of the frame in the film's order of display, from 0.
         pts: Presentation time stamp of the source, in units of `time_base`.
         duration: How long it is shown, in units of `time_base`, or 0 where it is not known.
@@ -39,8 +39,8 @@ class Frame:
         alpha: uint8 `[height, width]`, straight, or None where the picture has none.
         deep: uint16 `[height, width, 3]`: `image` with 16 bits, where the source has more than 8;
             otherwise None.
-        damaged: The decoder says that it had to make up some of it, or all: then it is the frame
-            before once more.
+        damaged: Whether the decoder had to make up part of the picture, or all of it: then it
+            repeats the frame before.
     """
 
     image: ImageU8
@@ -93,35 +93,35 @@ class VideoInfo:
         sample_aspect_ratio: Width over height of one pixel of the upright picture.
         color_range: "tv", "pc" or "unknown".
         primaries: ffmpeg's name, such as "bt709", or "unknown".
-        transfer: Likewise.
-        matrix: Likewise.
+        transfer: ffmpeg's name, or "unknown".
+        matrix: ffmpeg's name, or "unknown".
         bit_depth: Bits per component of the coded picture.
         pixel_format: ffmpeg's name of the coded picture's layout, such as "yuv420p".
         sound_bytes: Size of all packets of sound.
-        truncated: The file ends before its header says it does, and that was accepted: `frames`
-            and `duration` are what is really there.
-        accepts_truncated: What is there of it is to be taken, should frames turn out to be missing
-            at its end.
+        truncated: Whether the file ends earlier than its header says, and that was accepted:
+            `frames` and `duration` are what is really there.
+        accepts_truncated: Whether the film is painted as far as it goes if frames turn out to be
+            missing at its end.
         reader: Which library decodes it.
-        reader_reason: Why that one, as a sentence.
+        reader_reason: Why this library, as a sentence.
         field_order: Whether its frames are interlaced, and which field comes first: "top" or
             "bottom"; "mixed" where some frames are interlaced and some are not.
-        deinterlace: What becomes of interlaced frames, wherever there are any: "frames", one of
-            each; "fields", one of each field of all frames (then `frames`, `frame_rate` and the
-            unit of time are as frames come from the reader); "off", they stay as they are.
-        alpha: Frames have an alpha channel.
-        mirrored: The coded picture is flipped, left to right, before it is turned by `rotation`:
-            the display matrix says so.
-        matrix_display: The container's display matrix, nine numbers of fixed point as ffmpeg gives
-            them, where it is neither a turn by a right angle nor a flip: frames are as they are
-            coded then. None otherwise.
-        undecodable: Frames that are coded before the first one that can be decoded, as of a
-            recording that begins within a group of pictures: they do not count.
-        peak: How bright the brightest of an HDR film is meant to be, in cd/m²; 0 of others.
+        deinterlace: What becomes of interlaced frames. "frames": each becomes one frame. "fields":
+            each field of every frame becomes one (`frames`, `frame_rate` and `time_base` are then
+            those of the frames that the reader yields). "off": they stay as they are.
+        alpha: Whether frames have an alpha channel.
+        mirrored: Whether the coded picture is flipped, left to right, before it is turned by
+            `rotation`, as the display matrix says.
+        matrix_display: The container's display matrix, nine fixed-point numbers as ffmpeg gives
+            them, if it is neither a rotation by a right angle nor a flip: frames are then as they
+            are coded. None otherwise.
+        undecodable: How many frames come before the first one that can be decoded, as in a
+            recording that begins within a group of pictures. They do not count as frames.
+        peak: Peak luminance of an HDR film, in cd/m²; 0 for other films.
         container: ffmpeg's name of the container's format, such as "matroska,webm".
-        note: What it says of how it was painted; anybody can have written that.
-        remarks: What is not as it should be and is borne with, in sentences without their subject,
-            which is the film: "ends early: …".
+        note: What it says of how it was painted; anybody may have written that.
+        remarks: What is wrong with it but tolerated, in sentences without their subject, which is
+            the film: "ends early: …".
     """
 
     stream: int

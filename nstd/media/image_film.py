@@ -1,4 +1,4 @@
-"""Numbered images as a film: its facts, and its frames, each decoded as a still picture is."""
+"""Numbered images as a film: its facts and its frames, each decoded like a still picture."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -13,7 +13,7 @@ from nstd.media.pictures import look_at_still, read_still
 from nstd.media.read.limits import Limits
 
 USUAL_RATE = Fraction(25)
-"""Frames per second where nobody says another."""
+"""Frames per second, unless another rate is given."""
 
 
 def probe_images(
@@ -28,16 +28,16 @@ def probe_images(
 
     Args:
         images: The images.
-        rate: Frames per second; None: the usual ones, and a remark says so.
-        limits: What it may have at most.
-        stopping: Asked several times a second; true ends it at once.
-        alive: Told several times a second that there is still life.
+        rate: Frames per second; None for the usual rate, which a remark tells.
+        limits: What the film may have at most.
+        stopping: Asked several times a second; true ends the reading at once.
+        alive: Called several times a second, as a sign of life.
 
     Raises:
         UnsupportedError: They are not all of one size, or beyond a limit.
         InputError: One of them cannot be read; see `pictures.read_still`.
         StorageError: The file system failed.
-        Interrupted: `stopping` said so.
+        Interrupted: `stopping` was true.
     """
     limits.require_frames(images.pattern, len(images.paths))
     looks = [look_at_still(one, limits, stopping=stopping, alive=alive) for one in images.paths]
@@ -77,7 +77,7 @@ def read_images(
     Args:
         images: The images.
         info: Their facts, as `probe_images` found them.
-        limits: What each may have at most.
+        limits: What each image may have at most.
         first: Index of the first frame to yield.
         last: Index of the last one, or None for the film's end.
 

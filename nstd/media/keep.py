@@ -20,15 +20,15 @@ _FAST = 1
 
 
 class FrameKeeper:
-    """A folder of painted frames, each there whole and on the disk, or not at all.
+    """A folder of painted frames, each completely on the disk or not at all.
 
     Args:
-        folder: Where they are kept; made if it is not there. Nothing else may be in it that is
-            named like a frame, and nothing else in its place.
+        folder: Where they are kept; made if it is not there. A file in its place is removed. All
+            files in it that are named like frames count as such.
 
     Raises:
-        DiskFullError: No space is left. Like the next, from any method.
-        StorageError: The file system failed.
+        DiskFullError: No space is left. Any method may raise this.
+        StorageError: The file system failed. Any method may raise this.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +50,7 @@ class FrameKeeper:
         """
         planes = image[..., ::-1]
         if alpha is not None:
-            # Full scale stays full scale: 65535 is 257 times 255.
+            # So that full scale stays full scale: 65535 is 257 times 255.
             full = alpha.astype(image.dtype) * (np.iinfo(image.dtype).max // 255)
             planes = np.dstack([planes, full])
         parameters = [cv2.IMWRITE_PNG_COMPRESSION, _FAST]
@@ -85,9 +85,9 @@ class FrameKeeper:
         return colors, alpha.astype(np.uint8)  # type: ignore[return-value]
 
     def indices(self) -> list[int]:
-        """Numbers of all frames that are sound, ascending; every one is read.
+        """Numbers of all undamaged frames, ascending; each file is read.
 
-        What a kill or a power failure left half-written is removed, as is what is damaged.
+        Damaged frames are removed, and so is what a kill or a power failure left half-written.
         """
         found = []
         for path, index in self._named():
@@ -106,7 +106,7 @@ class FrameKeeper:
         sync_folder(self._folder)
 
     def _named(self) -> Iterator[tuple[Path, int]]:
-        """What is named like a frame, with its number; the halves of others are removed."""
+        """Files named like frames, with their numbers; half-written files are removed."""
         try:
             paths = list(self._folder.iterdir())
         except OSError as error:
@@ -122,7 +122,7 @@ class FrameKeeper:
 
 
 def _content(path: Path) -> bytes | None:
-    """What is in a file; None where there is none."""
+    """The content of a file; None if there is no file."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
@@ -132,9 +132,9 @@ def _content(path: Path) -> bytes | None:
 
 
 def _is_sound(content: bytes) -> bool:
-    """Whether it is a whole PNG file whose chunks have the checksums that they were given.
+    """Whether this is a complete PNG file whose chunks match their checksums.
 
-    A CRC-32 finds every burst of up to 32 damaged bits, and of anything else all but one in 2³².
+    A CRC-32 finds every burst of up to 32 damaged bits, and all other damage but for one in 2³².
     """
     view, at, kind = memoryview(content), len(_PNG_START), b""
     if not content.startswith(_PNG_START):

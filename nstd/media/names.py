@@ -1,4 +1,4 @@
-"""Whether a file is a film or a still picture: what its first bytes say, and else its name."""
+"""Whether a file is a film or a still picture: by its first bytes, else by its name."""
 
 import glob
 import os
@@ -35,10 +35,10 @@ PILLOW_FORMATS = {
 """Suffixes, in lower case, that are taken for still pictures, and Pillow's names of the formats."""
 
 STILL_SUFFIXES: frozenset[str] = frozenset(PILLOW_FORMATS)
-"""Those that pictures are written with."""
+"""Suffixes that written pictures may have."""
 
 READ_FORMATS = PILLOW_FORMATS | {".exr": "EXR"}
-"""Those that pictures are read with, and the names of the formats."""
+"""Suffixes of pictures that are read, and the names of the formats."""
 
 REFUSED_FORMATS = {
     "JPEG XL": (".jxl",),
@@ -66,15 +66,15 @@ _REFUSED_BY_SUFFIX = {
 }
 
 HEAD_BYTES = 64 << 10
-"""What is read to tell what a file is. That a PNG is animated stands before its pixels, and the
-items of a HEIF file before the rest; a color profile before them takes a few kilobytes."""
+"""So much of a file is read to tell what it is. A PNG says before its pixels that it is animated,
+and a HEIF file begins with its items; a color profile before these takes a few kilobytes."""
 
 NUMBER_FIELD = re.compile(r"%(0?)(\d*)d")
-"""Where the number stands in the pattern of numbered images, as in `shot_%04d.png`."""
+"""The number field in the pattern of numbered images, as in `shot_%04d.png`."""
 
 
 def is_numbered(path: Path) -> bool:
-    """Whether a path names numbered images, by a number field or as a glob, and no file."""
+    """Whether a path names numbered images, by a number field or as a glob, and is no file."""
     named = NUMBER_FIELD.search(path.name) is not None or glob.has_magic(path.name)
     return named and path.suffix.lower() in READ_FORMATS and not os.path.lexists(path)
 
@@ -107,7 +107,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb".{4}(?:ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF.{4}AVI |GIF8[79]a|FLV\x01", FILM),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11|OggS|YUV4MPEG2 |\x06\x0e\x2b\x34\x02\x05\x01\x01", FILM),
 )
-"""How files begin, and what they are then; the first that fits counts."""
+"""Beginnings of files, and what such files are; the first that fits counts."""
 
 _KINDS = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _SIGNATURES)
 
@@ -116,9 +116,9 @@ class FileKind(NamedTuple):
     """What a file is.
 
     Attributes:
-        still: Whether it is a still picture; else it is a film, or taken for one.
-        format: Of a still picture, Pillow's name of its format.
-        alpha: Whether the file says before its pixels that it may be transparent. Only of HEIF.
+        still: Whether it is a still picture; all else is a film, or taken for one.
+        format: Pillow's name of a still picture's format.
+        alpha: Whether a HEIF file says before its pixels that it may be transparent.
     """
 
     still: bool
@@ -127,13 +127,13 @@ class FileKind(NamedTuple):
 
 
 def kind_of(path: Path, content: Path | None = None) -> FileKind:
-    """What a file is: going by what is in it where that is known, and else by its name.
+    """What a file is, by its content where that is recognized, else by its name.
 
     Numbered images together are a film.
 
     Args:
         path: The file.
-        content: What is read of it, where that is not to be opened by its name.
+        content: Path of what is read, if the file is not to be opened by its name.
 
     Raises:
         UnsupportedError: It is a picture of a kind that is not read.
@@ -166,7 +166,7 @@ def is_media(path: Path) -> bool:
 
 
 def why_no_media(path: Path) -> str:
-    """What to say of a file of which `is_media` says that it is neither film nor picture."""
+    """A sentence for a file that is neither film nor picture, as `is_media` says."""
     refused = _REFUSED_BY_SUFFIX.get(path.suffix.lower())
     if refused is None:
         return "it is no film and no picture by its name"
@@ -183,16 +183,16 @@ def _named(refused: str) -> str:
 
 
 def _refused(suffix: str, found: str | None) -> str | None:
-    """The kind that is not read, if it is one."""
+    """The kind of picture that is not read, if it is one; else None."""
     by_name = _REFUSED_BY_SUFFIX.get(suffix)
-    # Camera raw is TIFF by its first bytes, and what Pillow would read of it is a preview.
+    # Camera raw begins like TIFF, but Pillow would read only its preview.
     if found is None or (found == "TIFF" and by_name == "camera raw"):
         return by_name
     return found if found in REFUSED_FORMATS else None
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a file; of one that cannot be read none: who reads all of it says why."""
+    """The first bytes of a file; b"" if it cannot be read, which is an error when all is read."""
     try:
         with opened(path, beneath=None) as descriptor:
             return os.pread(descriptor, HEAD_BYTES, 0)
@@ -215,4 +215,4 @@ def _has_alpha_item(head: bytes) -> bool:
 
 
 _ALPHA_ITEMS = (b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
-"""What the auxiliary picture is called that is another one's alpha (ISO/IEC 23008-12)."""
+"""Names of the type of an auxiliary picture that is alpha (ISO/IEC 23008-12)."""

@@ -1,7 +1,7 @@
-"""The note of how a file was painted, in what has no EXIF block; `still_notes` has that one.
+"""The note of how a file was painted, in formats without EXIF (see `still_notes` for EXIF).
 
-Films have it in a tag, a GIF in a comment, an animated PNG in a chunk of text, OpenEXR in its
-header. What is read is from anywhere: no more of it is taken than a note can be long.
+Films have it in a tag, a GIF in a comment, an animated PNG in a text chunk, OpenEXR in its header.
+Files may come from anywhere: no more is read than a note can be long.
 """
 
 import struct
@@ -12,36 +12,36 @@ NOTE_TAG = "nstd"
 """Name of the tag, chunk or attribute that says how a film or picture was painted."""
 
 NOTE_BEGINS = '{"nstd":'
-"""How each note begins, so that it is told from other comments."""
+"""Each note begins like this, which distinguishes it from other comments."""
 
 LONGEST_NOTE = 64 << 10
-"""Characters: 64 style images, as many as a recipe may have, take 30,000."""
+"""Most characters of a note: 64 style images, as many as a recipe may have, take 30,000."""
 
 _PART = 255
-"""Bytes that a part of a GIF's comment has at most, and a string in an OpenEXR file that ffmpeg 5.1
-is to read: of a longer one it takes the rest for the next attribute."""
+"""Most bytes of a part of a GIF's comment, and of a string in OpenEXR that ffmpeg 5.1 can read: it
+takes what is beyond for the next attribute."""
 _EXR_START = 8
-"""Where an OpenEXR file's header begins, behind its magic number and version."""
+"""Offset of an OpenEXR file's header, after magic number and version."""
 
 
 def note_in_film(tags: Mapping[str, str], extradata: bytes | None) -> str:
-    """What a film says of how it was painted; "" where it says nothing.
+    """The note in a film of how it was painted; "" for none.
 
     Args:
-        tags: What its container says. Of a GIF's comments ffmpeg gives the last.
-        extradata: What stands before its pictures: of an animated PNG, its first chunks.
+        tags: The container's metadata. Of a GIF's comments ffmpeg gives the last.
+        extradata: What comes before its pictures: the first chunks of an animated PNG.
     """
     found = next((text for key, text in tags.items() if _is_note(key, text)), "")
     return (found or _note_in_png(extradata or b""))[: LONGEST_NOTE + 1]
 
 
 def without_note(tags: Mapping[str, str]) -> dict[str, str]:
-    """What else a film says of itself."""
+    """A film's tags without the note."""
     return {key: text for key, text in tags.items() if not _is_note(key, text)}
 
 
 def note_in_exr(head: bytes) -> str:
-    """What the first bytes of an OpenEXR file say of how it was painted."""
+    """The note in the first bytes of an OpenEXR file; "" for none."""
     parts: list[bytes] = []
     length = 0
     while length <= LONGEST_NOTE:
@@ -63,7 +63,7 @@ def exr_with_note(content: bytes, note: str) -> bytes:
         _exr_attribute(number) + struct.pack("<I", len(part)) + part
         for number, part in enumerate(_parts(note))
     )
-    # Behind the header stands where each piece is, the first one right behind that table.
+    # After the header comes a table of the offsets of all pieces, then the first piece.
     (first,) = struct.unpack_from("<Q", content, end + 1)
     table = struct.Struct(f"<{(first - end - 1) // 8}Q")
     moved = (place + len(attributes) for place in table.unpack_from(content, end + 1))
@@ -71,13 +71,13 @@ def exr_with_note(content: bytes, note: str) -> bytes:
 
 
 def gif_comment(note: str) -> bytes:
-    """The extension of a GIF that has a note as a comment."""
+    """The extension block of a GIF with a note as a comment."""
     parts = b"".join(bytes([len(part)]) + part for part in _parts(note))
     return b"\x21\xfe" + parts + b"\0"
 
 
 def png_text(note: str) -> bytes:
-    """The chunk of a PNG that has a note as text."""
+    """The chunk of a PNG with a note as text."""
     chunk = b"tEXt" + NOTE_TAG.encode() + b"\0" + note.encode("ascii")
     return struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
@@ -88,12 +88,12 @@ def _parts(note: str) -> list[bytes]:
 
 
 def _exr_attribute(number: int) -> bytes:
-    """Name and type of the attribute that has a part of the note, by its number from 0."""
+    """Name and type of the attribute for part `number` of the note, from 0."""
     return f"{NOTE_TAG}{number + 1}\0string\0".encode()
 
 
 def _is_note(key: str, text: str) -> bool:
-    # Matroska's programs write names of tags in capitals.
+    # Programs write Matroska's names of tags in capitals.
     key = key.lower()
     return key == NOTE_TAG or (key == "comment" and text.startswith(NOTE_BEGINS))
 

@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"(\d+)\D*$")
 """The last number in a name."""
 _PARTS = re.compile(r"(.*?)(\d+)(\D*)")
 _MOST_GAPS = 5
-"""That are named."""
+"""So many gaps are named, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Numbered:
 
     Attributes:
         pattern: The path that names all of them.
-        paths: Each of them.
-        numbers: Of each.
+        paths: The images.
+        numbers: Their numbers.
     """
 
     pattern: Path
@@ -35,7 +35,7 @@ class Numbered:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is missing, in sentences without their subject."""
+        """Which numbers are missing, in sentences without their subject."""
         gaps = [
             f"{one + 1} to {other - 1}" if other - one > 2 else f"{one + 1}"
             for one, other in pairwise(self.numbers)
@@ -107,7 +107,7 @@ def pattern_in(folder: Path) -> Path:
 
 
 def stem_of(pattern: Path) -> str:
-    """What a film of numbered images is called: `shot` of `shot_%04d.png`; else as its folder."""
+    """The name of a film of numbered images: `shot` for `shot_%04d.png`; else its folder's name."""
     start = re.split(r"%|[*?\[]", pattern.stem, maxsplit=1)[0]
     return start.rstrip("0123456789").rstrip("_-. ") or pattern.parent.name or "images"
 

@@ -186,7 +186,8 @@ class SegmentWriter:
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         try:
-            # `encode` would return all packets of a flush at once, minutes later, with no sign of life.
+            # `encode` would return all packets of a flush at once, after minutes without a sign
+            # of life.
             for packet in self._stream.codec_context.encode_lazy(picture):
                 self._alive()
                 packet.stream = self._stream

@@ -1,4 +1,4 @@
-"""The streams beside the painted one on their way from the source to the output."""
+"""The streams beside the painted one, on their way from the source to the output."""
 
 import io
 import logging
@@ -22,12 +22,12 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the source that is kept, in seconds of its own clock.
+    """The part of the source that is kept, in seconds of the source's time.
 
     Attributes:
-        shift: Moment of the source that becomes 0.
-        start: Nothing that ends before or at this is kept; None for no limit.
-        end: Nothing that begins at this or later is kept; None for no limit.
+        shift: Time that becomes 0.
+        start: What ends at this time or before is dropped; None for no limit.
+        end: What begins at this time or later is dropped; None for no limit.
     """
 
     shift: Fraction
@@ -35,13 +35,13 @@ class Window:
     end: Fraction | None = None
 
     def holds(self, begin: Fraction, end: Fraction) -> bool:
-        """Whether any of what lasts from `begin` to `end` is kept."""
+        """Whether any part of the time from `begin` to `end` is kept."""
         before_end = self.end is None or begin < self.end
         return before_end and (self.start is None or end > self.start or begin == self.start)
 
 
 class Track:
-    """One kept stream on its way from the source to the output, its packets as they are.
+    """One kept stream on its way from the source to the output; its packets are copied.
 
     Args:
         source: The stream that is read.
@@ -71,7 +71,7 @@ class Track:
         return iter(())
 
     def _placed(self, packet: "av.Packet[Any]") -> bool:
-        """Move a packet to its time in the output; False for one that is outside of it."""
+        """Move a packet to its time in the output; False if it lies outside of the output."""
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is None:
             return False
@@ -87,7 +87,7 @@ class Track:
         return True
 
     def _sticks_out(self, begin: Fraction, /) -> bool:
-        """Whether a packet would begin before 0 where the container cannot hide that."""
+        """Whether a packet would begin before 0, in a container that cannot hide that."""
         start = self.window.start
         return not self.container.edit_lists and start is not None and begin < start
 
@@ -105,7 +105,7 @@ class Track:
 
 
 class CoverTrack(Track):
-    """A picture that belongs to the film: one packet without a time of its own."""
+    """A cover: one packet without a time of its own."""
 
     def convert(self, packet: "av.Packet[Any]") -> Iterator["av.Packet[Any]"]:
         """The picture, once."""
@@ -115,7 +115,7 @@ class CoverTrack(Track):
 
 
 class SubtitleTrack(Track):
-    """Subtitles, cut to the window, as they are or converted to another kind of text.
+    """Subtitles, cut to the window, copied or converted to another kind of text.
 
     Args:
         source: The stream that is read.
@@ -178,14 +178,14 @@ class SubtitleTrack(Track):
 def describe(stream: Stream) -> str:
     """A stream in words, for a log line."""
     name = codec_name(stream)
-    if name == "unknown":  # of data often nothing else tells what they are
+    if name == "unknown":  # for data streams often nothing else tells what they are
         name = stream.metadata.get("handler_name", name)
     parts = [str(stream.type), name, stream.metadata.get("language")]
     return f"stream {stream.index} ({', '.join(part for part in parts if part)})"
 
 
 def add_copy(stream: Stream, output: OutputContainer) -> Any:
-    """Add a stream to `output` for the packets of `stream` as they are."""
+    """Add a stream to `output` for copied packets of `stream`."""
     copy = output.add_stream_from_template(stream, opaque=True)
     if isinstance(copy, av.AudioStream):
         copy.codec_context.layout = default_layout(stream)
@@ -193,9 +193,9 @@ def add_copy(stream: Stream, output: OutputContainer) -> Any:
 
 
 def default_layout(stream: Any) -> str:
-    """Arrangement of the channels of a stream of sound: the usual one where it states none.
+    """The channel layout of a stream of sound: the usual one where it states none.
 
-    MP4's muxer refuses sound that states none, and says so only at the film's end.
+    MP4's muxer refuses sound without one, but only at the end of the film.
     """
     name: str = stream.layout.name
     if name.endswith("channels"):
@@ -205,15 +205,15 @@ def default_layout(stream: Any) -> str:
 
 
 def refusal(stream: Stream, container: Container, head: Sequence["av.Packet[Any]"]) -> str:
-    """Why the container does not keep this stream's packets as they are; "" where it does.
+    """Why the container cannot keep copied packets of this stream; "" if it can.
 
-    Only trying tells: some formats name a codec among theirs and then refuse its header, its first
-    packet or their own end; or write what they cannot read back.
+    Only a trial tells: some formats list a codec and then refuse its header, its first packet or
+    the end of the file, or write what cannot be read back.
 
     Args:
         stream: The stream.
         container: Where it is to go.
-        head: Its first packets, to be tried; they are moved to other times.
+        head: Its first packets, for the trial, which changes their times.
     """
     file = io.BytesIO()
     try:
@@ -230,9 +230,9 @@ def refusal(stream: Stream, container: Container, head: Sequence["av.Packet[Any]
 
 
 def _difference(stream: Stream, file: io.BytesIO, packets: int) -> str:
-    """What is wrong with a stream that was written to a file alone; "" for nothing."""
+    """What is wrong with a stream that was written alone to a file; "" for nothing."""
     file.seek(0)
-    if not packets:  # an empty file may not even tell of its stream
+    if not packets:  # an empty file may not even list its stream
         return ""
     with av.open(file, "r") as back:
         found = [one for one in back.streams if one.type == stream.type]

@@ -1,4 +1,4 @@
-"""Is a finished film what was promised? Asked of the file itself, before anyone sees it."""
+"""Is a finished film what it has to be? The file itself is checked, before it is published."""
 
 import math
 from collections import Counter
@@ -31,16 +31,17 @@ class Promise:
     Attributes:
         info: The source's facts: upright size and time base are the same.
         times: Every frame's time stamp, ascending, in `info.time_base`.
-        end: When the last frame ends, likewise.
-        kinds: The other streams that packets were written for, such as "audio".
-        empty: Those that no packet was written for: the container may keep them, or not.
+        end: When the last frame ends, in `info.time_base`.
+        kinds: Kinds of the other streams for which packets were written, such as "audio".
+        empty: Kinds of those without packets, which the container may keep or not.
         chapters: How many there are.
-        said: What it says of itself and its streams, as `sayings`.
-        places: Which of the streams and chapters that are told of are in it.
-        colors: What it says of its colors: primaries, transfer, matrix and range, as `colors_of`.
-        aspect: Width over height of one pixel, that the container may round to a pixel's width.
+        said: The metadata of the film and its streams, as `sayings` gives it.
+        places: Which of the planned streams and chapters are in it.
+        colors: Its primaries, transfer, matrix and range, as `colors_of` gives them.
+        aspect: Pixel aspect ratio, width over height; the container may round the display size to
+            a pixel.
         matrix: The display matrix, or None.
-        rounds_to_milliseconds: The container cannot state times more exactly, and begins at 0.
+        rounds_to_milliseconds: Whether the container rounds times to milliseconds, and begins at 0.
     """
 
     info: VideoInfo
@@ -63,10 +64,10 @@ def verify(film: Path, promise: Promise, alive: Callable[[], object] = lambda: N
     Args:
         film: The file.
         promise: What it has to be.
-        alive: Told of each packet that is read that there is still life.
+        alive: Called for each packet that is read, as a sign of life.
 
     Raises:
-        VerificationError: It differs; the message says in what.
+        VerificationError: It differs; the message says how.
         StorageError: The file system failed.
     """
     try:
@@ -74,7 +75,7 @@ def verify(film: Path, promise: Promise, alive: Callable[[], object] = lambda: N
         _check_picture(film, promise)
     except InputError as error:
         if facts_of(film) is None:
-            # It was there just now: its disk is gone, which can pass.
+            # It was there a moment ago: its disk is gone, and may come back.
             raise StorageError(f"{film} was written, and is gone") from error
         raise VerificationError(f"The finished film cannot be read: {error.problem}") from error
 
@@ -89,7 +90,7 @@ def _check_streams(film: Path, promise: Promise, alive: Callable[[], object]) ->
         for kind, count in Counter(promise.kinds).items():
             extra = len(videos) if kind == "video" else 0
             spare = min(max(0, found[kind] - extra - count), promise.empty.count(kind))
-            if kind == "data":  # MP4's muxer adds streams of it, for chapters and timecode
+            if kind == "data":  # MP4's muxer adds such streams, for chapters and timecode
                 spare = max(0, found[kind] - count)
             _expect(f"{kind} streams", count, found[kind] - extra - spare)
         told = sayings(container, container.streams, clocked(container), promise.places)
@@ -152,7 +153,7 @@ def _check_picture(film: Path, promise: Promise) -> None:
 
 
 def _direction(matrix: Sequence[int] | None) -> tuple[int, ...]:
-    """Where a display matrix turns the picture to, in thousandths; no container keeps more."""
+    """What a display matrix does to directions, in thousandths: no container keeps more digits."""
     turning = matrix or (1, 0, 0, 0, 1)
     a, b, c, d = (turning[place] for place in (0, 1, 3, 4))
     scale = math.sqrt(abs(a * d - b * c)) or 1
