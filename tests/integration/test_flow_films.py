@@ -24,7 +24,7 @@ from nstd.media.frame import ImageU8
 from nstd.media.keep import FrameKeeper
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
-from nstd.painting import frames, segment
+from nstd.painting import frames, painter, segment
 from nstd.painting.pictures import to_tensor
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.canvas import resize
@@ -33,7 +33,6 @@ from nstd.style.optimize import Iterate
 from nstd.style.recipe import Temporal
 from nstd.temporal import shot
 from nstd.temporal.tone import Tone, tone_of
-from nstd.work import worker
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, digest, scene, unbroken_digest, write_film
 from tests.jobs import Onlooker
@@ -184,7 +183,7 @@ def test_what_fails_on_the_device_while_the_flow_is_computed_is_the_devices_faul
     def failing(*_: object, **__: object) -> Checked:
         return Checked(Failing(), "failing")
 
-    monkeypatch.setattr(worker, "choose_estimator", failing)
+    monkeypatch.setattr(painter, "choose_estimator", failing)
     house.queue()
     assert type(house.work(Onlooker()).error) is due
 

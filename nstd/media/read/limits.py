@@ -1,6 +1,7 @@
-"""How large a film or picture may be, and how much work.
+"""How large a film or picture may be, and how much work painting it may take.
 
-Against files that are small and unpack to something huge, and recipes that ask for endless work.
+Limits protect against small files that unpack to something huge, and against recipes that ask for
+endless work.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from nstd.media.frame import VideoInfo
 
 _BYTES_PER_PIXEL = 16
-"""Four channels of 32 bits, not compressed: no picture takes more."""
+"""Of a file without compression, four channels of 32 bits: no picture takes more."""
 _BESIDE_PIXELS = 64 << 20
-"""Bytes for metadata, profiles, previews and further pages."""
+"""Bytes of a picture's file for metadata, profiles, previews and further pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +31,15 @@ class Limits:
 
     Attributes:
         megapixels: Millions of pixels in a film's frame, in the source and as it is painted.
-        still_megapixels: Millions of pixels in a still picture, likewise.
+        still_megapixels: Millions of pixels in a still picture, as it is and as it is painted.
         frames: Frames in a film.
         hours: A film's duration.
         steps: Steps that a picture is painted in, over all its levels. The usual recipe has 145;
             Gatys et al. take some 1,000 at one size, and three sizes of that are much.
         frame_minutes: Estimated time for painting one frame or picture. The usual recipe takes
             half an hour for a 4K frame with the full network on two cores; twice that is the limit.
-        painting_hours: Estimated time for painting all of a film: a month. What takes longer had
-            better be painted smaller, or on a faster device.
+        painting_hours: Estimated time for painting all of a film: by default a month. A film that
+            takes longer should be painted smaller, or on a faster device.
         free_gib: GiB that stay free on every disk that is written to.
     """
 
@@ -53,12 +54,12 @@ class Limits:
 
     @property
     def free_bytes(self) -> int:
-        """What stays free on every disk, in bytes."""
+        """How much stays free on every disk, in bytes."""
         return int(self.free_gib * (1 << 30))
 
     @property
     def still_bytes(self) -> int:
-        """What a still picture's file has at most, in bytes."""
+        """How large a still picture's file may be, in bytes."""
         return int(self.still_megapixels * 1e6 * _BYTES_PER_PIXEL) + _BESIDE_PIXELS
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +71,7 @@ class Limits:
         """The limits that `to_json` wrote.
 
         Raises:
-            TypeError: It has keys that are none, or values that are no numbers.
+            TypeError: It has unknown keys, or values that are no numbers.
         """
         for name, value in data.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -81,7 +82,7 @@ class Limits:
         """Refuse a film whose frames have too many pixels.
 
         Raises:
-            UnsupportedError: With what was found, the limit, and the key to raise.
+            UnsupportedError: It names what was found, the limit, and the key to raise.
         """
         _require_pixels(path, "Each frame", (width, height), self.megapixels, "megapixels")
 
@@ -89,7 +90,7 @@ class Limits:
         """Refuse a picture that has too many pixels.
 
         Raises:
-            UnsupportedError: With what was found, the limit, and the key to raise.
+            UnsupportedError: It names what was found, the limit, and the key to raise.
         """
         key = "still_megapixels"
         _require_pixels(path, "The picture", (width, height), self.still_megapixels, key)
@@ -100,10 +101,10 @@ class Limits:
         Args:
             path: The film.
             frames: How many were counted.
-            at_least: They were not all counted.
+            at_least: `frames` is only a lower bound, as counting was not finished.
 
         Raises:
-            UnsupportedError: With what was found, the limit, and the key to raise.
+            UnsupportedError: It names what was found, the limit, and the key to raise.
         """
         if frames > self.frames:
             found = f"{'at least ' if at_least else ''}{frames:,}"
@@ -116,7 +117,7 @@ class Limits:
         """Refuse a film that is too long.
 
         Raises:
-            UnsupportedError: With what was found, the limit, and the key to raise.
+            UnsupportedError: It names what was found, the limit, and the key to raise.
         """
         if seconds > Fraction(self.hours) * 3600:
             hours = float(seconds) / 3600
@@ -129,7 +130,7 @@ class Limits:
         """Refuse to paint a film or picture (`still`) at a size of too many pixels.
 
         Raises:
-            UnsupportedError: With what is asked for, the limit, and the key to raise.
+            UnsupportedError: It names what is asked for, the limit, and the key to raise.
         """
         key, most = "megapixels", self.megapixels
         if still:
@@ -144,7 +145,7 @@ class Limits:
         """Refuse to paint a picture in too many steps.
 
         Raises:
-            UnsupportedError: With what is asked for, the limit, and the key to raise.
+            UnsupportedError: It names what is asked for, the limit, and the key to raise.
         """
         if steps > self.steps:
             raise UnsupportedError(
@@ -160,11 +161,11 @@ class Limits:
         Args:
             path: The film or picture.
             device: Where it would be painted.
-            frame_seconds: Estimated for the frame that takes longest.
-            seconds: Estimated for all frames.
+            frame_seconds: Estimated time of the frame that takes longest.
+            seconds: Estimated time of all frames.
 
         Raises:
-            UnsupportedError: With the estimate, the limit, and the key to raise.
+            UnsupportedError: It names the estimate, the limit, and the key to raise.
         """
         minutes, hours = frame_seconds / 60, seconds / 3600
         if minutes > self.frame_minutes:
@@ -186,7 +187,7 @@ class Limits:
         """Refuse a file that is larger than any picture within the limit.
 
         Raises:
-            UnsupportedError: With what was found, the limit, and the key to raise.
+            UnsupportedError: It names what was found, the limit, and the key to raise.
         """
         if size > self.still_bytes:
             raise UnsupportedError(
@@ -199,7 +200,7 @@ class Limits:
         """Refuse a film whose facts are beyond any of the limits.
 
         Raises:
-            UnsupportedError: With what was found, the limit, and the key to raise.
+            UnsupportedError: It names what was found, the limit, and the key to raise.
         """
         self.require_frame_size(path, info.width, info.height)
         self.require_frames(path, info.frames)

@@ -1,4 +1,4 @@
-"""Films decoded by OpenCV's `VideoCapture`, with its silences made audible."""
+"""Films decoded by OpenCV's `VideoCapture`, and what it leaves unsaid found out otherwise."""
 
 import os
 import tempfile
@@ -27,8 +27,8 @@ class Capture:
 
     Attributes:
         width: Pixels, as coded.
-        height: Likewise.
-        rotation: Degrees clockwise by which the coded picture is turned to stand upright.
+        height: Pixels, as coded.
+        rotation: Degrees clockwise by which the coded picture must be turned to stand upright.
     """
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
@@ -41,17 +41,17 @@ class Capture:
     def grab(self, attempts: int = 1) -> bool:
         """Decode the next frame.
 
-        A damaged packet, or a few thousand packets of other streams in a row, look like the film's
-        end to OpenCV's caller; the next attempt goes on behind them.
+        After a damaged packet, or a few thousand packets of other streams in a row, OpenCV reports
+        the film's end; the next attempt goes on after them.
 
         Args:
-            attempts: How often to try again before it is taken for the end.
+            attempts: How often to try before a failure is taken for the end.
         """
         return any(self._capture.grab() for _ in range(max(1, attempts)))
 
     @property
     def milliseconds(self) -> float:
-        """Time of the frame grabbed last, since the stream's start."""
+        """Time of the frame grabbed last, in milliseconds since the stream's start."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC)
 
     def retrieve(self) -> ImageU8 | None:
@@ -63,17 +63,17 @@ class Capture:
 
 
 class OpenCvDecoder:
-    """See `Decoder`.
+    """A `Decoder` by OpenCV.
 
-    OpenCV tells a frame's time as a float of milliseconds since the stream's start, which is exact
-    once it is rounded to the time base. That a frame is interlaced, and that it could not convert
-    it, it does not tell: PyAV does, and its frame is taken then.
+    OpenCV gives a frame's time in milliseconds since the stream's start, as a float that is exact
+    once it is rounded to the time base. It does not tell that a frame is interlaced, which it
+    cannot convert. PyAV tells, and then PyAV's frame is taken.
 
     Args:
         capture: The opened film.
-        info: Of the film.
-        offset: The stream's start time, which OpenCV subtracts; None: its times mean nothing.
-        watch: The same film being decoded by PyAV; None where it is known not to be interlaced.
+        info: Facts of the film.
+        offset: The stream's start time, which OpenCV subtracts; None if its times mean nothing.
+        watch: The same film, decoded by PyAV beside it; None if no frame can be interlaced.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class OpenCvDecoder:
         self._watch = watch
 
     def grab(self, attempts: int = 1, /) -> bool:
-        """Decode the next frame; false at the film's end, or at damage after some attempts."""
+        """Decode the next frame; false at the film's end, or where all `attempts` fail."""
         there = self._capture.grab(attempts)
         if there and self._watch is not None:
             self._watch.follow(self.pts)
@@ -104,7 +104,7 @@ class OpenCvDecoder:
 
     @property
     def damaged(self) -> bool:
-        """False: OpenCV does not tell."""
+        """Always false: OpenCV does not tell."""
         return False
 
     @property
@@ -114,7 +114,7 @@ class OpenCvDecoder:
 
     @property
     def resized(self) -> bool:
-        """Whether the frame retrieved last had another size: not told, OpenCV scales by itself."""
+        """Always false: OpenCV scales frames of another size without telling."""
         return False
 
     def retrieve(self) -> Converted | None:
@@ -132,7 +132,7 @@ def opencv_decoder(path: Path, info: VideoInfo, offset: int | None) -> Iterator[
     Args:
         path: The film.
         info: Its facts.
-        offset: The stream's start time; None where OpenCV's times mean nothing.
+        offset: The stream's start time; None if OpenCV's times mean nothing.
 
     Raises:
         UnsupportedError: OpenCV cannot open it.
@@ -150,7 +150,7 @@ def opencv_decoder(path: Path, info: VideoInfo, offset: int | None) -> Iterator[
 def open_capture(path: Path) -> Iterator[Capture]:
     """Open a film with OpenCV.
 
-    That it opens does not mean that it decodes: `grab` a frame to know.
+    A film that opens may still not be decodable: `grab` a frame to find out.
 
     Args:
         path: The film.
@@ -158,8 +158,8 @@ def open_capture(path: Path) -> Iterator[Capture]:
     Raises:
         UnsupportedError: OpenCV cannot open it.
     """
-    # What OpenCV and its ffmpeg would print on stderr is raised or logged here instead. ffmpeg's
-    # level is read from the environment when the first film is opened.
+    # OpenCV and its ffmpeg are kept from printing on stderr: faults are raised or logged here. The
+    # level of ffmpeg's log is read from the environment when the first film is opened.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_QUIET)
     os.environ.setdefault("OPENCV_FFMPEG_THREADS", str(DECODER_THREADS))
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -168,7 +168,7 @@ def open_capture(path: Path) -> Iterator[Capture]:
         try:
             if not capture.isOpened():
                 raise UnsupportedError(f"OpenCV cannot open {path}")
-            # Before it is asked for the size. It would turn by right angles, and know no flip.
+            # Before the size is asked for. By itself OpenCV turns by right angles, and never flips.
             capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
             yield Capture(capture)
         finally:
@@ -177,7 +177,7 @@ def open_capture(path: Path) -> Iterator[Capture]:
 
 @contextmanager
 def _utf8_name(path: Path) -> Iterator[str]:
-    """A name for `path` that OpenCV can be given: it crashes on one that is not UTF-8."""
+    """A name by which OpenCV can open `path`: it crashes on names that are not UTF-8."""
     try:
         path.as_posix().encode("utf-8")
     except UnicodeEncodeError:

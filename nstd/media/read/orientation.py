@@ -1,4 +1,4 @@
-"""How a film's coded pictures are to be shown: its display matrix."""
+"""The display matrix: how a film's coded pictures must be flipped and turned to be shown."""
 
 import math
 import struct
@@ -11,28 +11,28 @@ from av.sidedata.sidedata import SideData
 from nstd.media.frame import Rotation
 
 DisplayMatrix = tuple[int, ...]
-"""Nine numbers, row by row, as ffmpeg gives them: of fixed point, the last column's finer."""
+"""Nine fixed-point numbers, row by row, as ffmpeg gives them; the last column has a finer unit."""
 
 _TURNS: tuple[Rotation, ...] = (0, 90, 180, 270)
 _EXACT = 1.0
-"""Degrees off within which a turn is one by a right angle, as it is for ffmpeg's programs."""
+"""Degrees within which a turn counts as one by a right angle, as in ffmpeg's programs."""
 
 
 def display_matrix(frame: av.VideoFrame) -> DisplayMatrix | None:
-    """The display matrix of a decoded picture, its container's or its own; None for none."""
+    """The display matrix of a decoded picture, from its container or codec; None if it has none."""
     data = frame.side_data.get("DISPLAYMATRIX")
     return struct.unpack("=9i", bytes(cast("SideData", data))) if data else None
 
 
 def orientation(matrix: Sequence[int]) -> tuple[bool, Rotation] | None:
-    """Whether a picture is mirrored, left to right, and then how far it is turned clockwise.
+    """Whether a display matrix mirrors the picture left to right, and how far it then turns it.
 
-    A display matrix may also move and scale the picture, which no player does.
+    A display matrix may also move and scale the picture, which players ignore.
 
     Returns:
-        None where it is turned by something else than a right angle.
+        Whether it mirrors, and degrees clockwise; None if these are no multiple of 90.
     """
-    # Where the picture's right and its bottom are shown: x to the right, y down.
+    # The directions in which the picture's right side and its bottom are shown: x right, y down.
     (right_x, right_y), (down_x, down_y) = matrix[0:2], matrix[3:5]
     area = right_x * down_y - right_y * down_x
     if area == 0:

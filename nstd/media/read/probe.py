@@ -1,4 +1,4 @@
-"""path → VideoInfo: the facts of a film, and every reason why it cannot be painted."""
+"""From a path to `VideoInfo`: a film's facts, or the reason why it cannot be painted."""
 
 import stat
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from nstd.media.read.whole import what_is_lost_at_end, what_is_missing
 
 _NOT_FILMS = {"tty", "concat", "hls", "dash", "imf", "sdp", "rtsp", "webm_dash_manifest"}
 _SAME_RATE = Fraction(1, 20)
-"""How far a stated frame rate may be from the counted one to be believed, as a share of it."""
+"""Share of the counted frame rate by which the stated one may differ and still be believed."""
 
 
 _RANGES = {1: "tv", 2: "pc"}
@@ -54,19 +54,19 @@ def probe(
 ) -> VideoInfo:
     """Read a film's facts, and make sure it can be painted to its end.
 
-    All packets are read (none is decoded but the first picture's), so that a film that was cut off
-    is noticed before hours are spent on it.
+    All packets are read, but only the first frames and the end are decoded. So a film that was cut
+    off is noticed before hours are spent on it.
 
     Args:
         path: The film.
-        accept_truncated: Take a film that ends early for what is there of it.
-        limits: What it may have at most; None for no limits.
+        accept_truncated: Accept a film that ends early, as far as it goes.
+        limits: How large it may be; None for no limits.
         reading: How it is to be read; None for the defaults.
 
     Raises:
         VanishedError: There is no such file.
         UnreadableError: It is empty, a folder, damaged, or no film at all.
-        UnsupportedError: It has no moving picture, or one of a kind unknown to ffmpeg; or it is
+        UnsupportedError: It has no moving picture, or one that ffmpeg cannot decode; or it is
             beyond one of the limits.
         TruncatedError: It ends before its own header says it does.
         StorageError: The file system failed.
@@ -103,7 +103,7 @@ def probe(
 
 
 def _remarks(info: VideoInfo, counted: Scan, missing: str | None) -> Iterator[str]:
-    """What is unusual about a film, in half sentences that follow its name."""
+    """What is unusual about a film, as ends of sentences that begin with its name."""
     if missing:
         yield f"ends early: {missing}"
     if lost := info.undecodable:
@@ -119,9 +119,9 @@ def _remarks(info: VideoInfo, counted: Scan, missing: str | None) -> Iterator[st
 
 
 def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:
-    """The video stream that is painted: the first that is no cover.
+    """The video stream that is painted: the first one that is not a cover.
 
-    PyAV's `best` may be another one.
+    PyAV's `best` may choose another one.
 
     Raises:
         UnsupportedError: There is no film in it.
@@ -136,7 +136,7 @@ def painted_stream(container: InputContainer, path: Path) -> av.VideoStream:
 
 
 def is_cover(stream: av.VideoStream) -> bool:
-    """Whether a video stream is only a picture that belongs to the film."""
+    """Whether a video stream is only a picture about the film, such as a cover or a thumbnail."""
     return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
 
 
@@ -174,10 +174,10 @@ def _require_decoder(stream: av.VideoStream, path: Path) -> None:
 
 
 def _kind_by_opencv(stream: av.VideoStream, path: Path) -> StreamFacts:
-    """What OpenCV knows of a stream that PyAV decodes no frame of.
+    """The facts that OpenCV has of a stream of which PyAV decodes no frame.
 
     Raises:
-        UnreadableError: OpenCV decodes none either.
+        UnreadableError: OpenCV decodes no frame either.
     """
     if stream.index == stream.container.streams.video[0].index:
         with open_capture(path) as capture:
@@ -244,7 +244,7 @@ _BECOMES = {
 
 
 def _of_fields(info: VideoInfo, reading: Reading) -> VideoInfo:
-    """The facts of a film as it comes from the reader, where that gives fields."""
+    """The facts of a film as the reader gives it: interlaced or not, by frames or by fields."""
     if reading.deinterlace == "off":
         info = replace(info, deinterlace="off")
     if info.field_order == "progressive":
@@ -269,13 +269,13 @@ def _of_fields(info: VideoInfo, reading: Reading) -> VideoInfo:
 
 
 def _duration(stream: av.VideoStream, counted: Scan, start: int, *, truncated: bool) -> int:
-    """From the first frame's time to the last one's end, in the stream's units."""
+    """Duration from the first frame's time to the last frame's end, in the stream's units."""
     if truncated or counted.joins or not stream.duration:
         return counted.span
     duration = (counted.offset or 0) + stream.duration - start
     if not len(counted.times):
         return max(0, duration)
-    # With B-frames and a varying rate MP4's durations end before the last frame is even shown.
+    # With B-frames and a variable rate, MP4's stated duration may end before the last frame begins.
     last = int(counted.times[-1]) - start
     return duration if duration > last else last + (counted.step or counted.tail)
 
@@ -285,7 +285,7 @@ def _frame_rate(stream: av.VideoStream, frames: int, seconds: Fraction) -> Fract
     if not frames or not seconds:
         return stated or Fraction(25)
     counted = Fraction(frames) / seconds
-    # Of a varying rate some containers state the finest step instead of an average.
+    # Where the rate varies, some containers state the finest step instead of the average.
     return stated if stated and abs(stated / counted - 1) < _SAME_RATE else counted
 
 

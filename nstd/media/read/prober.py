@@ -1,8 +1,7 @@
-"""The process that probes: `probe`, with nothing to lose but this process.
+"""The child process that runs `probe`; `nstd.media.read.guarded` starts it and reads its answer.
 
-`nstd.media.read.guarded` starts it and reads its answer. A film is opened by large libraries
-written in C: one that makes them crash, hang or ask for all the memory there is must cost nobody
-more than a sentence.
+Films are opened by large libraries written in C. A film that makes them crash, hang or ask for all
+memory ends only this process, and becomes an error message.
 """
 
 import json
@@ -26,12 +25,12 @@ _LONGEST_CHATTER = 1 << 20
 
 
 def main() -> None:
-    """Probe the film that the question names, and write the answer to standard output.
+    """Probe a film, and write the answer to standard output as JSON.
 
-    The question is the only argument, as JSON: see `question`.
+    The only argument is the question, as JSON: see `asking.question`.
     """
     asked = json.loads(sys.argv[1])
-    # What a library prints on standard output must not end up in the answer.
+    # Whatever libraries print on standard output must not become part of the answer.
     answer_to = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     confine(asked["parent"], asked["memory"], largest_file=_LONGEST_CHATTER)
@@ -58,7 +57,7 @@ def _probe(asked: Json) -> VideoInfo:
     try:
         return probe(path, accept_truncated=accept, limits=limits, reading=reading)
     except (MemoryError, cv2.error) as error:
-        # OpenCV raises what it cannot allocate as an error of its own; PyAV's is a MemoryError too.
+        # Where memory cannot be allocated PyAV raises MemoryError, and OpenCV an error of its own.
         if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
             raise UnreadableError(f"{path} cannot be decoded ({error.err})") from error
         most = size_text(asked["memory"])

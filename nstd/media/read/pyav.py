@@ -1,4 +1,4 @@
-"""Films decoded by PyAV: the same `Decoder` as OpenCV's, of any stream."""
+"""Films decoded by PyAV, of any video stream, from their first frame or from a keyframe on."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -23,22 +23,23 @@ from nstd.media.read.seek import EntryPoint, MadeUpError, packets_from
 from nstd.media.read.tally import Scan
 
 LANDING = 3
-"""Frames that must come as they should for a beginning to count. By them it is seen where frames
-are of two packets each, as of some interlaced films, or their times mean something else."""
+"""How many first frames must come at the expected times for decoding to begin at a place. They
+show where each frame has two packets, as in some interlaced films, or times mean something else."""
 
 DECODER_THREADS = 1
-"""What a decoder makes up where a film is damaged depends on how far its other threads have come:
-two made FFV1's frames differ from run to run. Decoding takes a hundredth of what painting does."""
+"""With more threads, what a decoder makes up for damage depends on how far the others have come:
+with two, FFV1's frames differed from run to run. Decoding takes a hundredth of the time of
+painting."""
 
 SHOWN_BEFORE = 8
-"""Frames, at most, that are shown before one that was decoded before them: B-frames in a row.
-Encoders make three or four of them unless told otherwise."""
+"""How many frames, at most, are shown before a frame that is decoded before them: B-frames in a
+row. Encoders make three or four unless told otherwise."""
 
 _LARGEST_PIXELS = 8192 * 4320
-"""The largest of digital cinema's pictures."""
+"""Pixels of digital cinema's largest frame."""
 
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""Decoders of films whose alpha channel is a stream beside: ffmpeg's own leave it out."""
+"""Decoders for films with an alpha channel in a stream of its own: ffmpeg's own ones ignore it."""
 
 
 @contextmanager
@@ -65,8 +66,8 @@ def pyav_decoder(
     Args:
         path: The film.
         info: Its facts.
-        timed: Packets state the times of their own frames.
-        entry: The keyframe to begin at, where not at the first frame.
+        timed: Whether each packet states the time of its own frame.
+        entry: The keyframe to begin at; None for the first frame.
 
     Raises:
         InputError: It cannot be opened as a film.
@@ -89,7 +90,7 @@ def decoded(
         container: The opened film.
         stream: The stream.
         path: The film.
-        entry: The keyframe to begin at: none comes that is shown before it.
+        entry: The keyframe to begin at, or None; frames that are shown before it are left out.
 
     Raises:
         StorageError: The file system failed.
@@ -105,10 +106,10 @@ def decoded(
 def undamaged(
     container: InputContainer, stream: av.VideoStream, path: Path, entry: EntryPoint
 ) -> Iterator[av.VideoFrame]:
-    """The frames of a stream from a keyframe on, as they come from its first frame on, too.
+    """The frames of a stream from a keyframe on, identical to those of decoding from the start.
 
     Raises:
-        MadeUpError: The next frame may depend on damage.
+        MadeUpError: A frame may depend on damage, so that it might differ.
         StorageError: The file system failed.
     """
     context = _context(stream)
@@ -128,19 +129,19 @@ def undamaged(
 def place_of_first(
     path: Path, index: int, counted: Scan, entry: EntryPoint | None = None
 ) -> int | None:
-    """The place among the film's times of the frame that comes first, if each comes at its time.
+    """The place, among the film's times, of the first frame that is decoded.
 
-    The last few answers are remembered, as long as `scan` gives the same.
+    The last few answers are remembered, as long as `counted` is the same.
 
     Args:
         path: The film.
         index: Of its stream.
-        counted: Of its stream.
-        entry: The keyframe to begin at, where not at the first frame.
+        counted: The packets of that stream.
+        entry: The keyframe to begin at; None for the first frame.
 
     Returns:
-        Its place, from 0; None where the first few frames do not come whole and each at the next
-        time.
+        The place, from 0; None where the first few frames are damaged, or do not come at successive
+        times.
 
     Raises:
         InputError: It cannot be opened as a film.
@@ -158,7 +159,7 @@ def place_of_first(
 def _context(stream: av.VideoStream) -> av.VideoCodecContext:
     """The decoder of a stream, not opened yet."""
     context = stream.codec_context
-    # In capitals, as Matroska's tags are, where a muxer has written it as a tag, too.
+    # Some muxers write it as a Matroska tag, whose name is in capitals.
     told = {key.lower(): text for key, text in stream.metadata.items()}
     beside = _WITH_ALPHA.get(context.name) if told.get("alpha_mode") == "1" else None
     if beside is not None:
@@ -169,9 +170,9 @@ def _context(stream: av.VideoStream) -> av.VideoCodecContext:
 
 
 def _most_pixels(context: av.VideoCodecContext) -> int:
-    """Pixels that a frame may have: what the film states has been looked at, and 8K is a picture.
+    """Pixels that a frame may have: those of the stated size, which was checked, or of 8K.
 
-    A frame of more is damage, or a trap: some codecs' frames each state a size of their own.
+    A larger frame is damage or an attack: with some codecs each frame states its own size.
     """
     return max(context.width * context.height, _LARGEST_PIXELS)
 
@@ -179,20 +180,20 @@ def _most_pixels(context: av.VideoCodecContext) -> int:
 def _frames(
     context: av.VideoCodecContext, packet: "av.Packet[av.VideoStream] | None"
 ) -> list[av.VideoFrame] | None:
-    """What comes out when a packet goes in; None where it is damaged."""
+    """The frames that come out when a packet is put in; None where the packet is damaged."""
     try:
         return context.decode(packet)
-    except av.FFmpegError:  # which is counted by who compares frames with packets
+    except av.FFmpegError:  # frames that are missing are counted where times are compared
         return None
 
 
 class PyAvDecoder:
-    """See `Decoder`.
+    """A `Decoder` by PyAV.
 
     Args:
-        frames: As they are decoded.
-        info: Of the film.
-        timed: Whether their times mean something.
+        frames: The decoded frames.
+        info: Facts of the film.
+        timed: Whether the frames' time stamps are their own.
     """
 
     def __init__(
@@ -210,12 +211,12 @@ class PyAvDecoder:
         self.resized = False
 
     def grab(self, _attempts: int = 1, /) -> bool:
-        """Decode the next frame; false at the film's end. Damage is gone over by itself."""
+        """Decode the next frame; false at the film's end. Damaged packets are skipped."""
         self._now = next(self._frames, None)
         return self._now is not None
 
     def follow(self, pts: int | None) -> None:
-        """Decode on to the frame of this time, or the next one where either has none."""
+        """Decode up to the frame of this time; just the next frame where a time is missing."""
         if pts is not None and self.pts is not None and self.pts > pts:
             return
         while self.grab() and pts is not None and self.pts is not None and self.pts < pts:
@@ -237,7 +238,7 @@ class PyAvDecoder:
 
     @property
     def damaged(self) -> bool:
-        """Whether the decoder had to make up some of the frame grabbed last."""
+        """Whether the decoder had to make up part of the frame grabbed last."""
         return self._now is not None and self._now.damaged
 
     def retrieve(self) -> Converted | None:
@@ -245,7 +246,7 @@ class PyAvDecoder:
         if self._now is None:
             return None
         picture = upright(self._converter.picture(self._now.frame), self._info)
-        if not self._info.alpha:  # a palette that has transparent entries, and does not use them
+        if not self._info.alpha:  # a palette may have transparent entries that are never used
             picture = replace(picture, alpha=None)
         self.resized = picture.image.shape[:2] != (self._info.height, self._info.width)
         return fitted(picture, self._info.width, self._info.height)
