@@ -1,4 +1,4 @@
-"""Pictures from anywhere: decoded in a process of their own, and nothing but pixels comes back."""
+"""Pictures from anywhere, decoded in a process of their own, from which only pixels come back."""
 
 import atexit
 import json
@@ -37,8 +37,8 @@ _Answer = TypeVar("_Answer")
 _DECODER = "nstd.media.decoder"
 _LIBRARIES_BYTES = 1 << 30
 _BYTES_PER_PIXEL = 32
-"""Most is taken by grey of 32 bits: four copies of 64 while it is scaled to eight. The file itself
-comes on top."""
+"""Gray of 32 bits takes most: four copies of 64 bits while it is scaled to eight. The file itself
+is added to this."""
 _REAP_SECONDS = 5.0
 
 
@@ -57,16 +57,16 @@ def read_still(
         path: The picture.
         limits: What it may have at most; None for the defaults.
         stopping: Asked several times a second; true ends the decoding at once.
-        alive: Told several times a second that there is still life.
+        alive: Called several times a second, as a sign of life.
 
     Raises:
         VanishedError: There is no such file.
         UnreadableError: It is empty, damaged, no picture, crashes the decoder, or takes more memory
-            or time to compute than any sound picture.
+            or time to decode than any intact picture.
         UnsupportedError: It is beyond a limit; it is not decoded.
-        StorageError: The file system failed, or gives nothing for too long; or the child was killed
-            by another hand.
-        Interrupted: `stopping` said so.
+        StorageError: The file system failed, or returns nothing for too long; or somebody else
+            killed the child.
+        Interrupted: `stopping` was true.
     """
     return _asked(path, limits or Limits(), stopping, alive, unpack)
 
@@ -78,7 +78,7 @@ def look_at_still(
     stopping: Callable[[], bool] = lambda: False,
     alive: Callable[[], object] = lambda: None,
 ) -> Look:
-    """What a picture's header tells; as `read_still`, but no pixel is decoded."""
+    """What a picture's header tells. Like `read_still`, but no pixel is decoded."""
     return _asked(path, limits, stopping, alive, _look_of, only_look=True)
 
 
@@ -95,7 +95,7 @@ def _asked(
     *,
     only_look: bool = False,
 ) -> _Answer:
-    """What the decoder says of a picture, as `told` makes it of its answer."""
+    """The decoder's answer about a picture, as `told` reads it."""
     with opened(path, beneath=None) as descriptor:
         size = os.fstat(descriptor).st_size
         limits.require_still_bytes(path, size)
@@ -123,11 +123,11 @@ def _asked(
 
 
 def read_style_image(path: Path, max_edge: int = 4096) -> ImageU8:
-    """Read a picture to take a style from: on white where it is transparent, never huge.
+    """Read a style image: on white where it is transparent, and scaled down if it is huge.
 
     Args:
         path: The picture.
-        max_edge: Pixels its longer edge has at most; a larger one is scaled down.
+        max_edge: Most pixels of its longer edge; a larger picture is scaled down.
 
     Returns:
         uint8 `[height, width, 3]`, sRGB.
@@ -138,13 +138,13 @@ def read_style_image(path: Path, max_edge: int = 4096) -> ImageU8:
     """
     try:
         still = read_still(path)
-    except UnsupportedError as error:  # no limit of the configuration's: a style needs no detail
+    except UnsupportedError as error:  # not the configuration's: a style needs no detail
         raise UnsupportedError(error.problem, "Scale it down first") from error
     return style_of(still, max_edge)
 
 
 class _Wait:
-    """How long an answer about `path` is waited for, and who is told and asked meanwhile."""
+    """How long to wait for an answer about `path`, and what is called meanwhile."""
 
     def __init__(
         self,
@@ -157,10 +157,10 @@ class _Wait:
         self._stopping, self._alive = stopping, alive
 
     def until_readable(self, channel: socket.socket, pid: int) -> None:
-        """Wait for a word on `channel`, which the process `pid` is to say.
+        """Wait for a message on `channel` from the process `pid`.
 
         Raises:
-            Interrupted, UnreadableError, StorageError: It did not come.
+            Interrupted, UnreadableError, StorageError: None came.
         """
         begun, spent = time.monotonic(), cpu_seconds(pid)
         while not select.select([channel], [], [], POLL_SECONDS)[0]:
@@ -172,9 +172,10 @@ class _Wait:
 
 
 class _Child(threading.Thread):
-    """Starts the child and waits for its end, which is also that of the thread that started it.
+    """A thread that starts the child and waits for its end.
 
-    So it is no zombie where it ends by itself, and outlives whatever thread first had a picture.
+    The system ends a child with the thread that started it: so the child outlives whatever thread
+    first had a picture, and is no zombie if it ends by itself.
     """
 
     def __init__(self, asked: str, channel: int, chatter: BinaryIO) -> None:
@@ -196,7 +197,7 @@ class _Child(threading.Thread):
                 stderr=self._chatter,
                 env=environment() | single,
                 pass_fds=[self._channel],
-                start_new_session=True,  # Ctrl-C is for us to hear
+                start_new_session=True,  # Ctrl-C is for this process alone
             )
         except OSError as error:
             self._error = error
@@ -219,7 +220,7 @@ class _Child(threading.Thread):
 
 
 class _Decoder:
-    """One child that decodes, with `memory` bytes to do so."""
+    """A child that decodes, with `memory` bytes at its disposal."""
 
     def __init__(self, memory: int) -> None:
         self.memory = memory
@@ -238,10 +239,10 @@ class _Decoder:
         return self._child.is_alive()
 
     def ask(self, question: bytes, descriptor: int, wait: _Wait) -> int | None:
-        """The descriptor of an answer; None where the child had ended, having nothing to do.
+        """The descriptor of an answer; None if the child had ended before, for want of questions.
 
         Raises:
-            NstdError: There is none, and it is the picture's fault, or may pass.
+            NstdError: There is no answer: because of the picture, or of a failure that may pass.
         """
         self._chatter.seek(0)
         self._chatter.truncate()
@@ -258,7 +259,7 @@ class _Decoder:
         raise fault_of(self.process.returncode, wait.path, self._chatter)
 
     def close(self) -> None:
-        """End the child, if it lives."""
+        """End the child, if it is running."""
         if self.parent == os.getpid():
             self.process.kill()
             self._child.join(_REAP_SECONDS)
@@ -267,7 +268,7 @@ class _Decoder:
 
 
 class _Decoders:
-    """The child in use, replaced when it has ended or is to have more memory."""
+    """The child in use; it is replaced when it has ended or needs more memory."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -278,7 +279,7 @@ class _Decoders:
         """The descriptor of the answer to a question about an open file.
 
         Raises:
-            NstdError: There is none; the child is gone then.
+            NstdError: There is no answer; the child is then ended.
         """
         with self._lock:
             while True:

@@ -17,22 +17,22 @@ def contact_sheet(
 ) -> ImageU8:
     """Lay pictures out in rows, on a dark ground, each with a label below it.
 
-    A picture is scaled to fit its cell, up or down, and stands in the middle of its column, just
-    above its label. A row is as high as its highest picture. A label is one line; one too long for
-    its cell is cut short.
+    A picture is scaled up or down to fit its cell, and is centered in its column, right above its
+    label. A row is as high as its highest picture. A label is one line, and is shortened if it is
+    too long for its cell.
 
     Args:
         pictures: At least one; each uint8 `[height, width, 3]`, sRGB, of any size.
-        labels: One for each picture; an empty one leaves its place empty.
-        columns: Pictures in a row, at least 1; fewer pictures make fewer columns.
-        cell: Pixels of a cell's edge, at least 32.
+        labels: One for each picture; it may be empty.
+        columns: Pictures in a row, at least 1. With fewer pictures there are fewer columns.
+        cell: Edge of a cell in pixels, at least 32.
 
     Returns:
-        uint8 `[height, width, 3]`: of columns as wide as a cell, of rows as high as a cell at most
-        with an eighth of it for the labels, and a sixteenth of it around each.
+        uint8 `[height, width, 3]`. Columns are as wide as a cell, rows at most as high; an eighth
+        of a cell is added for each row of labels, and a sixteenth around each picture.
 
     Raises:
-        ValueError: There is no picture, or not one label for each, or no room.
+        ValueError: There is no picture, the number of labels differs, or cells are too small.
     """
     if not pictures or len(pictures) != len(labels) or columns < 1 or cell < 32:
         raise ValueError(
@@ -59,7 +59,7 @@ def contact_sheet(
 
 
 def _fitted(picture: PIL.Image.Image, cell: int) -> PIL.Image.Image:
-    """The picture as large as fits a cell."""
+    """The picture scaled to fit a cell."""
     factor = cell / max(picture.size)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return picture.resize(size, PIL.Image.Resampling.LANCZOS)

@@ -21,12 +21,12 @@ class Still:
         alpha: uint8 `[height, width]`, 255 opaque; None where the picture has none.
         format: Pillow's name of its format, such as "JPEG".
         dpi: Dots per inch, across and down, or None.
-        notes: What else its file says of it.
-        deep: uint16 `[height, width, 3]`: the same picture, where it has more than 8 bits.
-        profiled: It states its colors, so that what is written does too.
-        lossless: It is of a format that may lose detail, and does not.
-        lost: What its file holds besides and is not read, in words.
-        note: What it says of how it was painted; anybody can have written that.
+        notes: Its metadata.
+        deep: uint16 `[height, width, 3]`: `image` with 16 bits, where the file has more than 8.
+        profiled: Whether it states its colors; what is written in its place then does, too.
+        lossless: Whether it is of a format that may lose detail, but does not.
+        lost: What else its file holds that is not read, in words.
+        note: What it says of how it was painted; anybody may have written that.
     """
 
     image: ImageU8
@@ -49,7 +49,7 @@ class Look:
         size: Width and height, upright, in pixels.
         alpha: Whether it may be transparent.
         deep: Whether it has more than 8 bits a color.
-        notes: Whether it says something of itself, as by EXIF or XMP.
+        notes: Whether it has metadata, such as EXIF or XMP.
     """
 
     size: tuple[int, int]
@@ -59,11 +59,11 @@ class Look:
 
 
 def style_of(still: Still, max_edge: int) -> ImageU8:
-    """A picture to take a style from: on white where it is transparent.
+    """A picture as a style image: on white where it is transparent.
 
     Args:
         still: The picture.
-        max_edge: Pixels its longer edge has at most; a larger one is scaled down.
+        max_edge: Most pixels of its longer edge; a larger picture is scaled down.
 
     Returns:
         uint8 `[height, width, 3]`, sRGB.
@@ -80,7 +80,7 @@ def alpha_of(still: Still) -> PIL.Image.Image | None:
 
 
 def on_white(picture: PIL.Image.Image, alpha: PIL.Image.Image | None) -> PIL.Image.Image:
-    """An RGB picture as it is seen on white."""
+    """An RGB picture on white."""
     if alpha is None:
         return picture
     white = PIL.Image.new("RGB", picture.size, "white")
@@ -88,16 +88,20 @@ def on_white(picture: PIL.Image.Image, alpha: PIL.Image.Image | None) -> PIL.Ima
 
 
 def pack(still: Still, arrays: list[bytes | memoryview]) -> Json:
-    """A picture's plain values; the bytes of the others are added to `arrays`."""
+    """A picture's plain values; the bytes of its other values are added to `arrays`."""
     values: Json = _packed(still, arrays)
     return values
 
 
 def unpack(values: Mapping[str, Any], file: BinaryIO) -> Still:
-    """The picture that `pack` has told of, of whose other values `file` holds the bytes.
+    """The picture that `pack` took apart.
+
+    Args:
+        values: Its plain values.
+        file: The bytes of its other values.
 
     Raises:
-        ValueError: It holds something else.
+        ValueError: The file holds something else.
     """
     found = {name: _unpacked(value, file) for name, value in values.items()}
     return Still(**found | {"notes": StillNotes(**found["notes"])})

@@ -1,8 +1,8 @@
-"""The colors that a picture states, and what they are in sRGB.
+"""The colors that a picture states, converted to sRGB.
 
-`ImageCms` (Little CMS) converts pictures of 8 bits by their ICC profile. What it does not do is
-here: 16 bits, which Pillow has no pictures for, and colors that are stated without a profile, as
-PNG's gAMA, cHRM and cICP chunks and the "nclx" box of HEIF and AVIF do.
+`ImageCms` (Little CMS) converts pictures of 8 bits by their ICC profile. This module does the rest:
+16 bits, which Pillow does not support, and colors that are stated without a profile, by PNG's gAMA,
+cHRM and cICP chunks and the "nclx" box of HEIF and AVIF.
 """
 
 import struct
@@ -21,24 +21,24 @@ Codes = TypeVar("Codes", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
 
 _CODES = 1 << 16
 _ROWS = 64
-"""Converted at once: floating point takes six times the memory of 16 bits."""
+"""So many rows are converted at once: floating point takes six times the memory of 16 bits."""
 
 Chromaticities = tuple[tuple[float, float], ...]
 """x and y of red, green, blue and white (CIE 1931)."""
 
 _SAME_COLOR = 0.002
-"""Chromaticities that differ by no more are the same: tools round them to three digits."""
+"""Chromaticities that differ by no more count as equal: tools round them to three digits."""
 _USUAL_GAMMA = (0.4535, 0.4565)
 """Of the gAMA chunk: 1/2.2, which stands for sRGB's own curve, and that to three digits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shaper:
-    """How codes become light, as nearly all pictures state it: a curve each, then a matrix.
+    """How codes become light, as nearly all pictures state it: a curve per color, then a matrix.
 
     Attributes:
-        curves: Of red, green and blue, the light from 0 to 1 of each of 65,536 codes.
-        matrix: From that light to sRGB's, `[3, 3]`.
+        curves: For red, green and blue, the light from 0 to 1 of each of 65,536 codes.
+        matrix: From this light to that of sRGB, `[3, 3]`.
     """
 
     curves: tuple[Floats, Floats, Floats]
@@ -58,7 +58,7 @@ class Shaper:
 
 
 class ToneMapped:
-    """How codes of high dynamic range become sRGB's: as those of films do."""
+    """How codes of high dynamic range become sRGB: in the same way as those of films."""
 
     def __init__(self, primaries: int, transfer: int) -> None:
         from nstd.media.read.hdr import ToneMap  # noqa: PLC0415 - with ffmpeg, for few pictures
@@ -85,11 +85,11 @@ def to_eight(codes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
 def from_light(
     light: npt.NDArray[np.float32], chromaticities: Chromaticities | None = None
 ) -> npt.NDArray[np.uint16]:
-    """SRGB of 16 bits of linear light.
+    """Linear light as sRGB of 16 bits.
 
     Args:
         light: `[height, width, 3]`; 1 is white.
-        chromaticities: Of its primaries and white; None, or nonsense, for sRGB's own.
+        chromaticities: Of its primaries and white. None means those of sRGB; so does nonsense.
     """
     matrix = None if chromaticities is None else _matrix_of(chromaticities)
     codes = np.empty(light.shape, np.uint16)
@@ -101,10 +101,10 @@ def from_light(
 
 
 def of_gamma(gamma: float | None, colors: Sequence[float] | None) -> Shaper | None:
-    """What PNG's gAMA and cHRM chunks say; None where that is sRGB, or nothing that makes sense.
+    """What PNG's gAMA and cHRM chunks state; None if that is sRGB, or makes no sense.
 
     Args:
-        gamma: Of the encoding, or None.
+        gamma: The exponent of the encoding, or None.
         colors: x and y of white, red, green and blue, or None.
     """
     usual = not gamma or _USUAL_GAMMA[0] <= gamma <= _USUAL_GAMMA[1]
@@ -116,17 +116,17 @@ def of_gamma(gamma: float | None, colors: Sequence[float] | None) -> Shaper | No
 
 
 def of_code_points(primaries: int, transfer: int) -> Shaper | ToneMapped | None:
-    """What the numbers of ITU-T H.273 say; None where that is sRGB, or nothing that is known."""
+    """What numbers of ITU-T H.273 mean; None if that is sRGB, or unknown."""
     if transfer in HDR:
         return ToneMapped(primaries, transfer)
-    gamma = GAMMAS.get(transfer)  # all others of standard range are shown as sRGB's
+    gamma = GAMMAS.get(transfer)  # all others of standard range are shown as sRGB
     return _shaper(_power(gamma) if gamma else _decoded, WIDE.get(primaries, BT709))
 
 
 def of_profile(profile: bytes) -> Shaper | None:
-    """What an ICC profile says by curves and a matrix; None for one that says it otherwise.
+    """The curves and the matrix of an ICC profile; None if it has none.
 
-    Such are tables of colors, as of printers, and what is no profile.
+    Profiles of printers have tables of colors instead, and some data is no profile.
     """
     try:
         tags = _tags(profile)
@@ -146,11 +146,11 @@ def of_profile(profile: bytes) -> Shaper | None:
 _SRGB_UNDER_D50 = np.array(
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]]
 )
-"""From sRGB's light to XYZ as seen under D50, as profiles have it whatever their own white is."""
+"""From sRGB's light to XYZ adapted to D50, the white of all profiles."""
 
 
 def _matrix_of(colors: Chromaticities) -> Floats | None:
-    """From linear light with these chromaticities to sRGB's; None where they make no sense."""
+    """From light with these chromaticities to that of sRGB; None if they make no sense."""
     try:
         with np.errstate(all="raise"):
             matrix: Floats = np.linalg.inv(to_xyz(*BT709)) @ to_xyz(*colors)
@@ -171,7 +171,7 @@ def _shaper(curve: Callable[[Floats], Floats], colors: Chromaticities) -> Shaper
 
 
 def _decoded(codes: Floats) -> Floats:
-    """SRGB's light of codes from 0 to 1 (IEC 61966-2-1)."""
+    """Linear light of sRGB codes from 0 to 1 (IEC 61966-2-1)."""
     return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
 
 
@@ -197,10 +197,10 @@ def _xyz(tag: bytes) -> Floats:
 
 
 def _curve(tag: bytes) -> Floats:
-    """The light of each code, by a "curv" or "para" tag.
+    """The light of each code, from a "curv" or "para" tag.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: The tag is neither.
     """
     codes = np.linspace(0, 1, _CODES)
     kind, count = struct.unpack_from(">4s4xI", tag)
@@ -216,7 +216,7 @@ def _curve(tag: bytes) -> Floats:
         raise ValueError(f"a curve of the kind {kind!r}")
     form = count >> 16
     values = np.array(struct.unpack_from(f">{(1, 3, 4, 5, 7)[form]}i", tag, 12)) / 65536
-    # The forms differ in what they leave out: g a b c d e f of (a x + b)^g + e, below d: c x + f.
+    # All forms are (a x + b)^g + e, and below d: c x + f; they differ in which numbers they omit.
     g, a, b, c, d, e, f = {
         0: (*values, 1, 0, 0, 0, 0, 0),
         1: (*values, 0, 0, 0, 0),
@@ -232,14 +232,14 @@ def _curve(tag: bytes) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Colors:
-    """What a picture's file says of its colors.
+    """What a picture's file states of its colors.
 
     Attributes:
-        stated: Whether it says anything.
-        profile: Its ICC profile, where that is what counts.
-        shaper: The same, or what is said without a profile; None where that is sRGB, or a profile
-            that is a table.
-        hdr: "PQ" or "HLG" where it is of high dynamic range.
+        stated: Whether it states anything.
+        profile: Its ICC profile, if that counts.
+        shaper: The conversion that the profile, or what is stated without one, means; None if that
+            is sRGB, or if the profile is a table.
+        hdr: "PQ" or "HLG" for high dynamic range.
     """
 
     stated: bool = False
@@ -249,13 +249,14 @@ class Colors:
 
 
 def colors_of(info: Mapping[Any, Any], content: bytes) -> Colors:
-    """What a picture's file says of its colors: where it says several things, the first counts.
+    """What a picture's file states of its colors.
 
-    These are cICP, a profile, PNG's sRGB chunk, gAMA and cHRM (as PNG has it), and at last nclx.
+    The first of these counts: cICP, a profile, PNG's sRGB chunk, gAMA and cHRM (in PNG's order),
+    and last nclx.
 
     Args:
-        info: As Pillow found it in the file.
-        content: The file's.
+        info: Pillow's `info` of the picture.
+        content: The content of the file.
     """
     profile = info.get("icc_profile")
     points = _png_code_points(content)
@@ -288,7 +289,7 @@ def _png_code_points(content: bytes) -> tuple[int, int] | None:
 
 
 def _boxed_code_points(content: bytes) -> tuple[int, int] | None:
-    """What the first "colr" box of a HEIF or AVIF file says, if it is of the kind "nclx"."""
+    """Primaries and transfer of a HEIF or AVIF file, from its first "colr" box of kind "nclx"."""
     if content[4:8] != b"ftyp":
         return None
     at = content.find(b"colrnclx", 0, HEAD_BYTES)

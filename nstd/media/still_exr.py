@@ -1,4 +1,4 @@
-"""OpenEXR pictures in, with OpenCV: linear light becomes sRGB of 16 bits."""
+"""OpenEXR pictures are read with OpenCV: linear light becomes sRGB of 16 bits."""
 
 import os
 import struct
@@ -14,13 +14,13 @@ from nstd.media.still import Look, Still
 from nstd.media.still_colors import Chromaticities, from_light, to_eight
 
 MAGIC = b"\x76\x2f\x31\x01"
-"""How such a file begins."""
+"""The first bytes of such a file."""
 
 _WINDOW = b"dataWindow\0box2i\0"
 _CHANNELS = b"channels\0chlist\0"
 _COLORS = b"chromaticities\0chromaticities\0"
 _CHANNEL_BYTES = 16
-"""What is told of a channel behind its name."""
+"""Bytes about a channel, after its name."""
 
 
 def look_at_exr(head: bytes, path: Path, limits: Limits) -> Look:
@@ -29,7 +29,7 @@ def look_at_exr(head: bytes, path: Path, limits: Limits) -> Look:
     Args:
         head: The file's first bytes, `HEAD_BYTES` of them.
         path: Its name, for messages.
-        limits: What it may have at most.
+        limits: What the picture may have at most.
 
     Raises:
         UnreadableError: It is damaged.
@@ -57,7 +57,7 @@ def look_at_exr(head: bytes, path: Path, limits: Limits) -> Look:
 def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
     """Decode a picture; raises as `look_at_exr`."""
     look = look_at_exr(content[:HEAD_BYTES], path, limits)
-    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # which OpenCV asks for, against damaged files
+    os.environ["OPENCV_IO_ENABLE_OPENEXR"] = "1"  # OpenCV demands this
     import cv2  # noqa: PLC0415 - few pictures need it
 
     try:
@@ -86,7 +86,7 @@ def decode_exr(content: bytes, path: Path, limits: Limits) -> Still:
 
 
 def _chromaticities(head: bytes) -> Chromaticities | None:
-    """What the header says of red, green, blue and white."""
+    """The header's chromaticities of red, green, blue and white; None if there are none."""
     at = head.find(_COLORS)
     if at < 0 or at + len(_COLORS) + 36 > len(head):
         return None

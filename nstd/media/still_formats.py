@@ -1,4 +1,4 @@
-"""The formats that pictures are written in, one entry each: what each holds, and how it is made."""
+"""The formats in which pictures are written, one entry each: what it holds, and how it is made."""
 
 import io
 import struct
@@ -17,17 +17,17 @@ from nstd.media.still import Still
 from nstd.media.still_notes import iptc_segment
 
 Options = dict[str, Any]
-"""What Pillow is told: resolution, EXIF block, color profile, XMP packet and quality, and more."""
+"""Pillow's options: resolution, EXIF block, color profile, XMP packet, quality and more."""
 
 _SEGMENT = 65_533
-"""Bytes that a segment of a JPEG holds."""
+"""Most bytes that a segment of a JPEG holds."""
 _SHARP_CHROMA = 90
 """From this quality on JPEG keeps color at full resolution."""
 
 
 @lru_cache(maxsize=1)
 def srgb_profile() -> bytes:
-    """Little CMS's own, without the time at which it was made."""
+    """Little CMS's profile of sRGB, without its time of creation."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(profile)
@@ -87,7 +87,7 @@ def _as_tiff(still: Still, options: Options) -> Options:
 
 
 def _deep_png(image: ImageU16, options: Options) -> bytes:
-    """A PNG whose pixels OpenCV has encoded, and all else Pillow."""
+    """A PNG: OpenCV encodes the pixels, Pillow all else."""
     import cv2  # noqa: PLC0415 - few pictures need it
 
     order = [2, 1, 0, 3][: image.shape[2]]
@@ -112,7 +112,7 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _tiff(image: npt.NDArray[Any], options: Options) -> bytes:
-    """A TIFF of one strip; Pillow's has 8 bits, and of an EXIF block only the outermost part."""
+    """A TIFF of one strip. Pillow writes 8 bits, and only the outermost part of an EXIF block."""
     height, width, channels = image.shape
     pixels = zlib.compress(image.astype(image.dtype.newbyteorder("<")).tobytes(), _TIFF_EFFORT)
     tags = options["tags"]
@@ -127,13 +127,13 @@ def _tiff(image: npt.NDArray[Any], options: Options) -> bytes:
     tags[259] = 8  # Deflate
     tags[262], tags[277], tags[278], tags[284] = 2, channels, height, 1
     if channels == 4:
-        tags[338] = 2  # alpha, not multiplied
-    tags[273], tags[279] = 0, len(pixels)  # from the directory's end on, to begin with
+        tags[338] = 2  # straight alpha
+    tags[273], tags[279] = 0, len(pixels)  # offsets from the directory's end, at first
     return b"II\x2a\0\x08\0\0\0" + bytes(tags.tobytes(8)) + pixels
 
 
 _TIFF_EFFORT = 6
-"""zlib's usual one."""
+"""zlib's default level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +142,19 @@ class StillFormat:
 
     Attributes:
         alpha: Transparency.
-        lossy: It loses detail, unless it is told not to.
+        lossy: Whether it loses detail, unless an option forbids it.
         dpi: The resolution.
         exif: An EXIF block.
-        profile: What its colors are.
+        profile: A color profile.
         xmp: An XMP packet.
         iptc: IPTC records.
         text: Keywords with texts, among them a comment.
         comment: A comment.
-        longest: Bytes of a block of those at most; None for any number.
-        told: What Pillow is told of a picture, made of what all formats have in common.
+        longest: Most bytes of such a block; None for any number.
+        told: Makes Pillow's options from those that all formats have in common.
         made: Makes the file in place of Pillow.
-        made_deep: Makes a file of 16 bits a color, which Pillow does not.
-        prepare: Is called before Pillow writes one.
+        made_deep: Makes a file of 16 bits a color, which Pillow cannot.
+        prepare: Called before Pillow writes a file.
     """
 
     alpha: bool = True
@@ -178,7 +178,7 @@ class StillFormat:
         return self.made_deep is not None
 
     def fits(self, block: bytes | None, beside: int = 0) -> bool:
-        """Whether a block fits into a file, with so many bytes beside it."""
+        """Whether a block fits into a file, together with `beside` more bytes."""
         return self.longest is None or len(block or b"") + beside <= self.longest
 
 
@@ -199,4 +199,4 @@ STILL_FORMATS: dict[str, StillFormat] = {
     "HEIF": StillFormat(lossy=True, prepare=_with_heif),
     "BMP": StillFormat(alpha=False, dpi=True, exif=False, profile=False, xmp=False),
 }
-"""By Pillow's name."""
+"""Formats by Pillow's name."""

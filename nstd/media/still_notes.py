@@ -1,4 +1,4 @@
-"""What stands in a picture's file beside its pixels: EXIF, XMP, IPTC, comments, text."""
+"""What a picture's file has beside its pixels: EXIF, XMP, IPTC, comments, text."""
 
 import re
 import struct
@@ -11,7 +11,7 @@ from PIL import ExifTags
 from nstd.media.note import NOTE_BEGINS
 
 _IPTC_RESOURCE = 0x0404
-"""The number of IPTC data among the resources that Photoshop keeps in JPEG and TIFF files."""
+"""Number of IPTC data among Photoshop's resources in JPEG and TIFF files."""
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
 
@@ -26,16 +26,16 @@ _LAYOUT = (
     *(254, 255, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330),
     *(338, 339, 347, 700, 33723, 34377, 34675, 513, 514, 530, 531, 532),
 )
-"""Tags of a TIFF file that tell how its own pixels lie in it, and those that are kept apart."""
+"""Tags that describe how a TIFF's own pixels are stored, and those that are kept separately."""
 _SRGB_SPACE = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StillNotes:
-    """What belongs to a picture.
+    """The metadata of a picture.
 
     Attributes:
-        exif: Its EXIF block; without the orientation, which is applied, and without thumbnails.
+        exif: Its EXIF block, without orientation (which is applied) and thumbnails.
         xmp: Its XMP packet.
         iptc: Its IPTC-IIM records.
         comment: JPEG's comment.
@@ -50,11 +50,11 @@ class StillNotes:
 
 
 def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> StillNotes:
-    """What stands beside the pixels of a picture that was loaded.
+    """The metadata of a picture that was loaded.
 
     Args:
         picture: As Pillow opened it.
-        exif: Its EXIF block; None where that cannot be used.
+        exif: Its EXIF block; None if that cannot be used.
     """
     info: dict[Any, Any] = picture.info
     tags: Any = getattr(picture, "tag_v2", {})
@@ -73,7 +73,7 @@ def notes_of(picture: PIL.Image.Image, exif: PIL.Image.Exif | None) -> StillNote
 
 
 def says_something(notes: StillNotes) -> bool:
-    """Whether there is more than a resolution and a program's name, which each TIFF has."""
+    """Whether there is more than a resolution and a program's name, which every TIFF has."""
     block = PIL.Image.Exif()
     block.load(notes.exif or b"")
     told = set(block) - {282, 283, 296, ExifTags.Base.Software}
@@ -83,7 +83,7 @@ def says_something(notes: StillNotes) -> bool:
 def exif_for(exif: bytes, width: int, height: int) -> bytes:
     """An EXIF block with the size and the colors of the picture that is written.
 
-    Only what it states already is stated anew.
+    Only values that it states already are changed.
     """
     block = PIL.Image.Exif()
     block.load(exif)
@@ -101,12 +101,12 @@ _IMAGE_HISTORY = 0x9213
 
 
 def note_in(exif: bytes | None) -> str:
-    """What an EXIF block says of how its picture was painted; "" where it says nothing."""
+    """The note in an EXIF block of how its picture was painted; "" for none."""
     return next((line for line in _history(exif) if line.startswith(NOTE_BEGINS)), "")
 
 
 def with_note(exif: bytes | None, note: str) -> bytes | None:
-    """An EXIF block in which a note stands behind what else was done, in place of one before."""
+    """An EXIF block with a note at the end of the image history, in place of an earlier note."""
     lines = [line for line in _history(exif) if not line.startswith(NOTE_BEGINS)]
     lines += [note] if note else []
     block = PIL.Image.Exif()
@@ -124,7 +124,7 @@ def _history(exif: bytes | None) -> list[str]:
 
 
 def iptc_segment(iptc: bytes) -> bytes:
-    """The marker of a JPEG that holds IPTC records, as Photoshop writes it."""
+    """The marker segment of a JPEG with IPTC records, as Photoshop writes it."""
     padded = iptc + b"\0" * (len(iptc) % 2)
     resource = b"8BIM" + struct.pack(">H2xI", _IPTC_RESOURCE, len(iptc)) + padded
     content = b"Photoshop 3.0\0" + resource
@@ -134,17 +134,17 @@ def iptc_segment(iptc: bytes) -> bytes:
 def _exif_block(exif: PIL.Image.Exif | None) -> bytes | None:
     if exif is None:
         return None
-    block = PIL.Image.Exif()  # Pillow's own goes on telling how the picture stands
+    block = PIL.Image.Exif()  # Pillow's own object still has the orientation
     block.load(exif.tobytes())
     for tag in (ExifTags.Base.Orientation, *_LAYOUT):
         block.pop(tag, None)
-    if not set(block) - set(_SIZES):  # nothing but a TIFF's own
+    if not set(block) - set(_SIZES):  # only what describes a TIFF's own pixels
         return None
     return block.tobytes()
 
 
 def _still_true(xmp: bytes | None) -> bytes | None:
-    """An XMP packet that promises no film and no gain map behind the picture: there is none."""
+    """An XMP packet without what says that a film or a gain map follows the picture: none does."""
     if xmp is None:
         return None
     xmp = re.sub(rb"((?:MotionPhoto|MicroVideo)(?:=[\"']|>))1", rb"\g<1>0", xmp)
@@ -152,7 +152,7 @@ def _still_true(xmp: bytes | None) -> bytes | None:
 
 
 def as_bytes(value: object) -> bytes | None:
-    """The bytes of what Pillow gives as bytes or text, or as the only one of several."""
+    """The bytes of a value that Pillow gives as bytes, as text, or as a tuple with one of these."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")
     if isinstance(value, tuple) and value and isinstance(value[0], bytes):

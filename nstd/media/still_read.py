@@ -1,4 +1,4 @@
-"""Still pictures in, with Pillow: upright and in sRGB, whatever came."""
+"""Still pictures are read with Pillow: upright and in sRGB, whatever the file has."""
 
 import io
 import logging
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
-from PIL import (  # the plugins by name: to open a WebP Pillow would load all that it has
+from PIL import (  # plugins by name: to open a WebP, Pillow would load all plugins
     AvifImagePlugin,  # noqa: F401
     ExifTags,
     ImageCms,
@@ -34,30 +34,30 @@ from nstd.media.still_notes import as_bytes, note_in, notes_of, says_something
 
 _LOG = logging.getLogger(__name__)
 
-# Pillow's own limit is one number for the whole process; ours is looked at for each picture
-# instead, once its header is read and before anything is decoded.
+# Pillow's own limit is one number for the whole process. Ours is checked for each picture, after
+# its header is read and before anything is decoded.
 PIL.Image.MAX_IMAGE_PIXELS = None
 
 
 _PROMISED = tuple(one for one in dict.fromkeys(PILLOW_FORMATS.values()) if one != "HEIF")
-"""What Pillow is asked to open, going by the content: among its other formats are some that run
-programs (EPS), read other files (FITS, WMF) or were written for a single game. HEIF is another
-library's, and joins them where a file looks like it."""
+"""Formats that Pillow may open, by content. Some of its others run programs (EPS), read other files
+(FITS, WMF) or are for a single game. HEIF comes from another library, and is added for a file that
+looks like it."""
 _DNG_VERSION = 50706
-"""Tag of a TIFF that is camera raw; what Pillow reads of that is a preview."""
+"""Tag of a TIFF that is camera raw, of which Pillow reads only a preview."""
 _DEEPER = "more than 8 bits a color"
 
 
 def decode_still(content: bytes, path: Path, limits: Limits) -> Still:
-    """Decode a picture in this process; what comes from elsewhere is for `pictures.read_still`.
+    """Decode a picture in this process. For files from anywhere use `pictures.read_still`.
 
     Args:
-        content: The file's.
+        content: The content of the file.
         path: Its name, for messages.
-        limits: What it may have at most.
+        limits: What the picture may have at most.
 
     Raises:
-        UnreadableError: It is damaged, or none of the formats that are promised.
+        UnreadableError: It is damaged, or of no supported format.
         UnsupportedError: It is beyond a limit, and is not decoded; or it is camera raw.
     """
     limits.require_still_bytes(path, len(content))
@@ -87,7 +87,7 @@ def look_at(file: BinaryIO, path: Path, limits: Limits) -> Look:
 
 
 _FIRST_SIDEWAYS = 5
-"""EXIF orientations from this one on change width and height."""
+"""EXIF orientations from this one on exchange width and height."""
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def _opened(file: BinaryIO, path: Path, limits: Limits) -> Iterator[PIL.Image.Im
         raise UnreadableError(
             f"{path} is not a picture of a kind that is read ({known})"
         ) from error
-    except Exception as error:  # Pillow's, for damaged files: its decoders raise anything
+    except Exception as error:  # for damaged files Pillow's decoders raise anything
         raise UnreadableError(f"{path} is damaged ({error})") from error
 
 
@@ -172,7 +172,7 @@ def _exif_of(picture: PIL.Image.Image, path: Path) -> tuple[PIL.Image.Exif | Non
         turn = exif.get(ExifTags.Base.Orientation, 1)
         exif.tobytes()  # which reads all of it
     except (struct.error, SyntaxError, TypeError, ValueError, KeyError, OSError) as error:
-        # Pillow's, for EXIF blocks no camera would write: the picture itself is sound.
+        # Raised by Pillow for EXIF blocks that no camera would write: the picture itself is intact.
         _LOG.warning("%s has EXIF data that cannot be used (%s)", path, error)
         return None, 1
     return exif, turn if turn in _TURNS else 1
@@ -190,11 +190,11 @@ _TURNS: dict[int, Any] = {
     7: lambda codes: np.rot90(np.swapaxes(codes, 0, 1), 2),
     8: np.rot90,
 }
-"""What makes pixels `[height, width, …]` stand upright, by their EXIF orientation."""
+"""Functions that turn pixels `[height, width, …]` upright, by EXIF orientation."""
 
 
 def _not_read(picture: PIL.Image.Image, content: bytes) -> Iterator[str]:
-    """What a file holds besides its picture that does not come along."""
+    """What a file holds besides its picture that is not read."""
     xmp = as_bytes(picture.info.get("xmp")) or b""
     beside = " ".join(map(str, picture.info.get("aux") or ()))
     if "hdrgainmap" in beside or b"hdrgm:" in xmp:
@@ -218,7 +218,7 @@ def _is_deep_avif(content: bytes) -> bool:
 
 
 def _raw_mode(picture: PIL.Image.Image) -> str:
-    """How the pixels lie in the file, as Pillow calls it, such as "RGB;16B"."""
+    """Pillow's name of how pixels are stored in the file, such as "RGB;16B"."""
     tile = getattr(picture, "tile", None)
     args = tile[0].args if tile else ""
     mode = args[0] if isinstance(args, tuple) and args else args
@@ -231,7 +231,7 @@ def _raw_mode(picture: PIL.Image.Image) -> str:
 def _deep_codes(picture: PIL.Image.Image, content: bytes, raw: str) -> Codes16 | None:
     """The pixels `[height, width]` or `[…, 3 or 4]`, red first, of a picture of more than 8 bits.
 
-    None of one that has 8, or that is not read at more.
+    None for a picture of 8 bits, or one that is only read with 8.
     """
     if picture.format == "HEIF":
         return _deep_heif(content, picture.info.get("bit_depth", 8))
@@ -259,24 +259,24 @@ def _deep_heif(content: bytes, bits: int) -> Codes16 | None:
     codes: Any = np.asarray(file)
     if codes.dtype != np.uint16 or codes.ndim != 3:
         return None
-    # It puts the bits that there are on top; the highest code is to be white.
+    # It shifts the bits to the top; the highest code is to be white.
     full = (1 << bits) - 1
     scaled: Codes16 = np.rint((codes >> (16 - bits)) * np.float32(65535 / full)).astype(np.uint16)
     return scaled
 
 
 def _deep_grey(picture: PIL.Image.Image) -> Codes16:
-    """Grey of 16 or 32 bits, or of floating point; with alpha where one grey is transparent."""
+    """Gray of 16 or 32 bits, or of floating point; with alpha where one gray is transparent."""
     values = np.asarray(picture).astype(np.float64)
     if picture.mode == "F":
-        # Floating point has no fixed white; 0 to 1 is the custom, else what there is.
+        # Floating point has no fixed white: it is 1, as is usual, or else the highest value.
         full = max(1.0, float(values.max(initial=0.0, where=np.isfinite(values))))
         values = np.nan_to_num(values, nan=0.0, posinf=full, neginf=0.0)
     else:
         full = 65535.0 if values.max(initial=0) <= 65535 else float(np.iinfo(np.int32).max)
     codes = np.clip(np.rint(values * (65535.0 / full)), 0, 65535).astype(np.uint16)
     if getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO and picture.mode != "F":
-        codes = 65535 - codes  # Pillow turns those of 8 bits around, and no others
+        codes = 65535 - codes  # Pillow inverts those of 8 bits, and no others
     clear = picture.info.get("transparency")
     if isinstance(clear, int):
         alpha = np.where(values == clear, 0, 65535).astype(np.uint16)
@@ -285,7 +285,7 @@ def _deep_grey(picture: PIL.Image.Image) -> Codes16:
 
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-"""A TIFF's tag that says what its numbers mean, and one of its values."""
+"""A TIFF's tag for the meaning of its numbers, and one of the values of that."""
 
 
 def _deep(codes: Codes16, colors: Colors) -> tuple[ImageU16, MaskU8 | None]:
@@ -314,7 +314,7 @@ def _shallow(picture: PIL.Image.Image, colors: Colors, path: Path) -> tuple[Imag
 def _eight_bits(
     picture: PIL.Image.Image,
 ) -> tuple[PIL.Image.Image, PIL.Image.Image | None]:
-    """Bring a picture of any mode to one of L, RGB, CMYK or LAB, and part it from its alpha."""
+    """Convert a picture of any mode to L, RGB, CMYK or LAB, and separate its alpha."""
     if picture.has_transparency_data:
         grey = picture.mode in ("L", "LA", "La")
         picture = picture.convert("LA" if grey else "RGBA")

@@ -1,4 +1,4 @@
-"""Still pictures out, with Pillow: what belonged to the source is kept as the format can."""
+"""Still pictures are written with Pillow, with the metadata of the source that the format holds."""
 
 import io
 from dataclasses import replace
@@ -20,20 +20,20 @@ from nstd.media.still_formats import STILL_FORMATS, srgb_profile
 from nstd.media.still_notes import exif_for, with_note
 
 _XMP_HEADER, _IPTC_HEADER = 29, 64
-"""Bytes of that which, in a JPEG, says that a block is XMP, and at most of that of IPTC."""
+"""Size of the header that marks a block of a JPEG as XMP, and the largest size of that for IPTC."""
 PAINTED_QUALITY = 95
-"""For formats that lose detail. Paint strokes are high frequencies, which lower qualities smear. Of
-six styles that ship, 99 of 100 code values of a JPEG are off by 4 at most, at 90 by 10, at 85 by
-36; 98 takes a fifth more bytes to make that 3."""
+"""For formats that lose detail. Paint strokes are high frequencies, which lower qualities smear.
+With six shipped styles, 99 of 100 code values of a JPEG are off by at most 4; at 90 by 10, at 85
+by 36. 98 takes a fifth more bytes for an error of 3."""
 
 
 def still_fates(still: Still, target: Path, note: str = "") -> list[Fate]:
-    """What becomes of what belongs to a picture when another, at `target`, takes its place.
+    """What becomes of a picture's metadata, alpha and depth when `target` is painted from it.
 
     Args:
         still: The picture.
-        target: The other one's path; its suffix chooses the format.
-        note: What the other one is to say of how it was painted; "" for nothing.
+        target: Path of the painted picture, whose suffix chooses the format.
+        note: Text for the painted picture that says how it was painted; "" for none.
     """
     form = _format_of(target)
     can = STILL_FORMATS[form]
@@ -61,7 +61,7 @@ def still_fates(still: Still, target: Path, note: str = "") -> list[Fate]:
 
 
 def holds_16_bits(target: Path) -> bool:
-    """Whether pictures are written with 16 bits a color to a file of this name, if they have them.
+    """Whether pictures of 16 bits a color are written as such to a file of this name.
 
     Raises:
         UnsupportedError: Pictures cannot be written with that suffix.
@@ -77,11 +77,11 @@ def encode_still(
     Args:
         image: uint8 or uint16 `[height, width, 3]`, sRGB, of any size. 16 bits are written as such
             where the format holds them.
-        still: The picture it was made from. What belongs to that is kept as `still_fates` says;
-            alpha is scaled to fit.
+        still: The picture from which it was painted. Its metadata is kept as `still_fates` says;
+            its alpha is scaled to fit.
         target: Where it will be published; its suffix chooses the format.
         quality: 1 to 100, for formats that lose detail.
-        note: What the result says of how it was painted; "" for nothing.
+        note: Text that says how it was painted; "" for none.
 
     Returns:
         Path of the part, on the disk.
@@ -95,7 +95,10 @@ def encode_still(
     STILL_FORMATS[form].prepare()
     try:
         content = _encoded(image, _noted(still, form, note), form, quality)
-    except (OSError, ValueError) as error:  # Pillow's, for a picture too large for the format
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # a picture too large for the format
         raise UnsupportedError(
             f"{target} cannot be written as {form} ({error})", "Choose PNG or TIFF"
         ) from error
@@ -118,7 +121,7 @@ def _format_of(target: Path) -> str:
 
 
 def _noted(still: Still, form: str, note: str) -> Still:
-    """The picture with a note in its EXIF block, unless that would then not fit."""
+    """The picture with a note in its EXIF block, unless that would then be too long."""
     exif = with_note(still.notes.exif, note)
     if not STILL_FORMATS[form].fits(exif):
         return still
@@ -150,7 +153,7 @@ def _encoded(image: Pixels, still: Still, form: str, quality: int) -> bytes:
 
 
 def _with_alpha(image: Pixels, alpha: PIL.Image.Image | None) -> npt.NDArray[Any]:
-    """Three or four channels of one depth."""
+    """The picture with its alpha as a fourth channel, if it has one, of the same depth."""
     if alpha is None:
         return np.ascontiguousarray(image)
     codes = np.asarray(alpha, image.dtype) * (257 if image.dtype == np.uint16 else 1)
