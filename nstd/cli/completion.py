@@ -1,6 +1,6 @@
 """What the shell completes: values of options and arguments, as far as they can be known.
 
-Where nothing is offered the shell completes the names of files.
+Where nothing is offered, the shell completes file names.
 """
 
 import io
@@ -24,14 +24,14 @@ Offer = tuple[str, str]
 Completer = Callable[[typer.Context, str], list[Offer]]
 
 MOST_JOBS = 100
-"""More than that nobody looks through; the newest are offered."""
+"""At most this many jobs are offered, the newest: nobody looks through more."""
 
 NETWORKS = ("pocket", "vgg19")
 """The one that ships, and the one that can be fetched."""
 
 
 def words(*offered: str) -> Completer:
-    """Offers these words; the last one of a list with commas is completed."""
+    """Offer these words; in a list with commas, complete the last one."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[Offer]:
         del ctx
@@ -42,7 +42,7 @@ def words(*offered: str) -> Completer:
 
 
 def values_of(key: str, kind: Any) -> Completer | None:
-    """Offers the values of a key of the configuration; None where it has no words.
+    """Offer the values of a key of the configuration; None where its values are not words.
 
     Args:
         key: The key.
@@ -54,10 +54,10 @@ def values_of(key: str, kind: Any) -> Completer | None:
 
 
 def _quiet(find: Callable[[typer.Context], Iterable[Offer]]) -> Completer:
-    """Offers what is found. Who presses Tab asks for no sentence, whatever is wrong."""
+    """Offer what is found, and nothing on an error: pressing Tab must not print a message."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[Offer]:
-        del incomplete  # typer leaves out what does not begin so
+        del incomplete  # typer leaves out what does not begin with the typed text
         with redirect_stderr(io.StringIO()):
             try:
                 return list(find(ctx))
@@ -97,7 +97,7 @@ def weights(ctx: typer.Context) -> Iterator[Offer]:
 
 @_quiet
 def devices(_: typer.Context) -> Iterator[Offer]:
-    """The devices of this machine; torch, which knows better, takes seconds to load."""
+    """The devices of this machine, found without torch, which takes seconds to load."""
     yield "cpu", "the processor"
     found = (path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
     yield from ((f"cuda:{number}", "a GPU") for number in sorted(found, key=int))
@@ -134,7 +134,7 @@ def _weights(ctx: typer.Context) -> Iterator[Offer]:
 
 
 def _words_in(kind: Any) -> Iterator[str]:
-    """The words that a type consists of."""
+    """The words that a type allows."""
     if isinstance(kind, OneOf):
         yield from kind.names
     elif get_origin(kind) is Literal:

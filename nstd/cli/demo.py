@@ -20,10 +20,10 @@ NETWORK = "pocket"
 STYLE = "impasto"
 
 LOOK: dict[str, Any] = {"levels": "160:20,320:14", "content_weight": 0.15, "tv_weight": 3.0}
-"""Chosen by looking, so that two seconds of film take two CPU cores about a minute."""
+"""Chosen by eye; two seconds of film take two CPU cores about a minute."""
 
 STYLE_SCALE = 1.5
-"""Of the style image: so small a film shows strokes better when they are larger."""
+"""Scale of the style image: in so small a film, larger strokes show better."""
 
 
 def demo_command(
@@ -91,6 +91,6 @@ def tell(demo: "Demo", style: str, network: str) -> None:
     if network != NETWORK:
         look += f" --network {shlex.quote(network)}"
     called = sys.argv[0] if Path(sys.argv[0]).name == "nstd" else "nstd"
-    # By a name alone it was found in PATH, which argv does not say.
+    # A bare name was found in PATH, and argv does not say where.
     program = "nstd" if which("nstd") == str(Path(called).absolute()) else shlex.quote(called)
     sys.stdout.write(f"Next, a film of yours: {program} stylize FILM {look} -o painted.mp4\n")

@@ -1,6 +1,6 @@
 """Help in groups: of options, and of commands.
 
-Typer does that with rich's boxes alone, which cut names and are no use in a pipe.
+Typer can do that only with rich's boxes, which cut names and are useless in a pipe.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Keys of the configuration as options, and what is given for them as the configuration has it."""
+"""Keys of the configuration as options, and the given values in the configuration's form."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def _usual(value: object) -> str:
 
 
 def _of_section(section: type[Section], panel: str) -> Keys:
-    """The keys of a section that tells of each what it is."""
+    """The keys of a section, which describes each of them."""
     known = section.model_fields
     return Keys(
         helps={name: str(key.description) for name, key in known.items()},
@@ -52,7 +52,7 @@ def recipe_keys_of(recipe: type[StyleRecipe], panel: str) -> Keys:
     helps = {name: key.help for name, key in keys_of(recipe).items() if key.help}
     defaults = {one.name: one.default for one in fields(recipe) if one.name in helps}
     usual = {name: _usual(one) for name, one in defaults.items() if one is not None}
-    mode = hints_of(Temporal)["mode"]  # which stands for all of it, in one word
+    mode = hints_of(Temporal)["mode"]  # one word, which stands for the whole section
     return Keys(
         helps={"strength": str(strength.description)} | helps,
         kinds=hints_of(recipe) | {"strength": strength.annotation, "temporal": mode},
@@ -105,7 +105,7 @@ def parse_style(text: str) -> dict[str, Any]:
 
 
 def require_unpainted(keys: Mapping[str, Any]) -> None:
-    """Of what a look is made of, only the size means something where nothing is painted.
+    """Refuse all options of a look but the size, where nothing is painted.
 
     Raises:
         UsageError: Something else is given.

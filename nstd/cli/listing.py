@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nstd.submit.add import Added
 
 MOST_HELD = 8
-"""Held jobs that `status` names: it is to fit on a screen."""
+"""`status` names at most this many held jobs, to fit on a screen."""
 
 UNBOUNDED = 100_000
-"""Width for what is no terminal: lines there belong to programs, and are never cut or wrapped."""
+"""Width where output is not a terminal: programs read those lines, so they are never cut."""
 
 
 def standing(job: Job) -> str:
@@ -193,7 +193,7 @@ def added_data(added: "Added") -> dict[str, Any]:
 
 
 def _daemon_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """What is worth a line of how the daemon fares."""
+    """The lines that tell how the daemon fares, where there is something to tell."""
     for problem in report.get("problems", []):
         yield visible(problem)
     reading = report.get("reading", [])
@@ -232,7 +232,7 @@ def _facts(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def _recipe(frozen: Mapping[str, Any]) -> dict[str, Any]:
-    """A frozen recipe with names before hashes: its files are copies named by their content."""
+    """A frozen recipe, with names before hashes: its files are copies named by their hash."""
     found = dict(frozen)
     name = found.pop("network_name", None)
     if name:
@@ -241,7 +241,7 @@ def _recipe(frozen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _style(frozen: Mapping[str, Any]) -> str:
-    """A style by its name, with weight and scale where they are not the usual ones."""
+    """A style by its name, with weight and scale where they are not 1."""
     facts = [f"{key} {frozen[key]:g}" for key in ("weight", "scale") if frozen.get(key, 1.0) != 1.0]
     name = frozen.get("name") or frozen.get("image", "")
     return f"{name} ({', '.join(facts)})" if facts else str(name)
@@ -322,7 +322,7 @@ def _row(job: Job) -> tuple[str, ...]:
 def _fitted(widths: Sequence[int], width: int) -> list[int]:
     """Columns' widths: numbers and states whole, the others cut to what is left for them.
 
-    Left to itself rich shrinks every column that may not wrap, the numbers to nothing.
+    By itself, rich shrinks every column that may not wrap, and numbers disappear.
     """
     number, state, film, recipe, count, why = widths
     left = width - number - state - count - 2 * (len(widths) - 1)

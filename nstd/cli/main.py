@@ -24,7 +24,7 @@ spin_briefly()
 _CLICK_ERROR: Any = next(
     one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
 )
-"""typer brings its own click, whose errors have no public name but as what a public one is."""
+"""The base of click's errors: typer brings its own click, and exports only some derived ones."""
 
 app = typer.Typer(
     name="nstd",
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say("It was ended")
         sys.exit(1)
     except OSError as error:
-        # A last resort: most are translated where they arise, with more to say.
+        # A last resort: most are translated where they arise, where more is known.
         fault = from_os_error(error, str(error.filename or "a file"), "using")
         _end(fault, arguments)
     except NstdError as error:
@@ -117,7 +117,7 @@ def _end(error: NstdError, arguments: Sequence[str]) -> NoReturn:
 
 
 def _print_error(error: NstdError, arguments: Sequence[str]) -> None:
-    """Say as data, too, why there is none: where data are asked for, something always comes."""
+    """Print the error as JSON too: where JSON was asked for, there is always some."""
     data = error_data(error) | {"exit_code": error.exit_code}
     if "--json-progress" in arguments:
         print_event({"event": "ended"} | data)

@@ -71,11 +71,11 @@ class Common:
 
 
 Plain = Annotated[Common, Only(("config", "debug"))]
-"""Of commands that print a line or two."""
+"""Options of commands that print a line or two."""
 Telling = Annotated[Common, Only(("config", "json", "debug"))]
-"""Of commands that print what they find."""
+"""Options of commands that print what they find."""
 Working = Annotated[Common, Only(("config", "json", "quiet", "debug"))]
-"""Of commands that take a while."""
+"""Options of commands that take a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ def print_event(event: Any) -> None:
 
 
 def _as_json(data: Any, indent: int | None = None) -> str:
-    """The data as JSON, and a line feed; of names that are no text the bytes are escaped."""
+    """The data as JSON, and a line feed; names that are not text have their bytes escaped."""
     text = json.dumps(data, indent=indent, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
@@ -149,7 +149,7 @@ def print_data(data: Any) -> None:
 
 
 def report(results: Sequence["Result"], common: Common, recipe: "RecipeOf | None" = None) -> None:
-    """Tell what became of each input; ends the command by the worst of them.
+    """Tell what became of each input, and end the command with the exit code of the worst.
 
     Args:
         results: Of each.
@@ -189,13 +189,13 @@ def report(results: Sequence["Result"], common: Common, recipe: "RecipeOf | None
         sys.stderr.write(f"{count}{were} painted before and {left}\n")
     if failed and failed[-1].error is not None:
         error = failed[-1].error
-        # One input's own code; that it was stopped is more than that some failed.
+        # One input: its own code. That the command was stopped outweighs failures.
         alone = len(results) == 1 or isinstance(error, Interrupted)
         raise typer.Exit(error.exit_code if alone else 1)
 
 
 def note(sentence: str) -> None:
-    """Say on standard error what is worth knowing, and no fault."""
+    """Say on standard error what is worth knowing but not a fault."""
     sys.stderr.write(f"nstd: {sentence}.\n")
 
 
@@ -205,7 +205,7 @@ def shown(path: Path | None) -> str:
 
 
 def error_data(error: NstdError | None) -> dict[str, Any]:
-    """What is wrong, as data: in words, and by a word that stays."""
+    """An error as data: its sentence, and its kind, a word that does not change."""
     if error is None:
         return {"error": None, "kind": None}
     return {"error": str(error), "kind": error.kind}

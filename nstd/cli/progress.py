@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from nstd.style.optimize import Iterate
 
 LINE_SECONDS = 15.0
-"""Between two lines where there is no terminal."""
+"""Seconds between two lines where there is no terminal."""
 
 DOING_SECONDS = 2.0
-"""What is done for a shorter time is not worth a line there; but the first always is."""
+"""Where there is no terminal, work that takes less time gets no line, unless it is the first."""
 
 LOADING = "loading PyTorch"
-"""What every command that paints begins with; that alone takes seconds."""
+"""The first step of every command that paints; it takes seconds by itself."""
 
 
 class Reporter:
     """Shows one film after the other; the observer of `stylize` and `batch`.
 
-    The time that is left is reckoned by what is painted in this run alone: frames that were kept
-    from an earlier one are passed by in moments.
+    The remaining time is estimated from the frames that are painted in this run: those kept from
+    an earlier run take no time.
     """
 
     def __init__(self, common: Common) -> None:
@@ -96,7 +96,7 @@ class Reporter:
         """Something is begun that takes a while before the next step.
 
         Raises:
-            Interrupted: `stop` was called: better now than after that.
+            Interrupted: `stop` was called; better to end before the work than after it.
         """
         if self.stopping:
             raise Interrupted(f"It was stopped before {what}")
@@ -106,7 +106,8 @@ class Reporter:
         self._emit(event="doing", what=what)
         words = f"{what[:1].upper()}{what[1:]}"
         self._progress.update(self._task, text=words, left="")
-        self._progress.refresh()  # now: what is imported next may let no other thread draw
+        # At once: during imports that follow, no other thread may get to draw.
+        self._progress.refresh()
         now = time.monotonic()
         if not self._said or now - self._line >= DOING_SECONDS:
             self._line = now
@@ -171,7 +172,7 @@ class Reporter:
         return f"{self._name} ({which})" if self._name and which else self._name or which
 
     def _tell(self) -> None:
-        """What became of the film before."""
+        """Tell what became of the previous film."""
         count = min(len(self._worked_on), self._painted - self._before)
         if count:
             frames = "1 frame" if count == 1 else f"{count} frames"
@@ -190,7 +191,7 @@ class Reporter:
         return max(0.0, (self._total - done) * taken / made)
 
     def _all_left(self, done: float) -> float | None:
-        """Likewise all inputs, each taken to be as long as those that were painted."""
+        """How long all inputs still take, if each takes as long as those that were painted."""
         made = self._done_before + max(0.0, done - self._before) / (self._total or 1)
         taken = time.monotonic() - self._begun
         share = done / self._total if self._total else 0.0

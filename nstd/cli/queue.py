@@ -38,12 +38,12 @@ class Verb:
     """A command that does one thing to jobs by their numbers, or to every job of a kind.
 
     Attributes:
-        does: Does it; of `nstd.submit.control`.
-        words: What it is, in the list of commands.
-        help: What it does.
-        offered: Completes the numbers.
-        flag: The option for every job of a kind.
-        flag_help: Of which kind.
+        does: The function of `nstd.submit.control` that does it.
+        words: A few words for the list of commands.
+        help: A sentence for the command's own help.
+        offered: Completes the jobs' numbers.
+        flag: The option that names every job of a kind.
+        flag_help: Says which kind that is.
     """
 
     does: Callable[..., list[Answer]]
@@ -225,8 +225,8 @@ def jobs_command(
 def queue_of(common: Common, *, adds: bool = False, changes: bool = False) -> Config:
     """The configuration, with the folders of the queue that is meant; see `locate`.
 
-    Whoever steers the queue needs no more of the file than where that is: one that is broken, or
-    cannot be read, does not lock them out of an nstd that runs.
+    To steer the queue, only its place is needed from the file: a file that is broken, or cannot be
+    read, does not keep anybody from an nstd that runs.
 
     Args:
         common: Which configuration, and how to talk.
@@ -300,7 +300,7 @@ def _tell_added(one: "Added", *, json: bool) -> None:
 
 
 def _say_who_works(config: Config, jobs: Sequence[object]) -> None:
-    """Where nobody takes what is queued, that is said: else one would wait for ever."""
+    """Say so where no nstd runs that would paint what is queued: else one would wait forever."""
     queued = any(getattr(job, "state", None) is JobState.QUEUED for job in jobs)
     if queued and not control.is_worked_on(config):
         typer.echo(
@@ -314,6 +314,6 @@ def _complain(error: "NstdError") -> None:
 
 
 def _end(errors: Sequence["NstdError"], wishes: int) -> None:
-    """End by what was refused: with its own code where it was all that was asked for, else 1."""
+    """End with an error's own code where it was the only job asked for, else with 1."""
     if errors:
         raise typer.Exit(errors[0].exit_code if wishes == 1 else 1)

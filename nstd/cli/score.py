@@ -18,7 +18,7 @@ from nstd.errors import UsageError
 from nstd.style.recipe import StyleRecipe
 
 NETWORK = "pocket"
-"""Wherever it runs, so that scores of different machines can be compared."""
+"""The same network everywhere, so that scores of different machines can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def score_command(
     given = {key: getattr(asked, key) for key in ("segment_frames", "accept_truncated")}
     settings = settings.model_copy(update={key: value for key, value in given.items() if value})
     recipe = _recipe(settings, asked)
-    # Not before here: what is wrong with the options shows at once.
+    # Not imported earlier: mistakes in the options are told at once.
     from nstd.scoring import as_data, as_text, draw_score, require_writable, score_film
 
     if asked.plot is not None:

@@ -17,7 +17,7 @@ Texts = dict[str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Marks a group of which a command takes some options alone; the others have their defaults."""
+    """Marks a group of which a command takes only some options; the others have their defaults."""
 
     names: tuple[str, ...]
 
@@ -31,8 +31,8 @@ class Keys:
     Attributes:
         helps: What help says of each.
         kinds: The type of each: its words are completed.
-        usual: What counts where neither the command nor the configuration says otherwise, by key.
-        panel: The heading in help that they stand below.
+        usual: The default of each key, where the configuration says nothing either.
+        panel: Their heading in help.
     """
 
     helps: Mapping[str, str]

@@ -132,7 +132,7 @@ def stylize_command(
         inputs = [pattern_in(path) if path.is_dir() else path for path in inputs]
     from nstd.submit.pairs import pair
 
-    pair(inputs, output, spec, frames)  # what is wrong with them shows before anything is loaded
+    pair(inputs, output, spec, frames)  # mistakes in them are told before anything is loaded
     with reporting(common) as reporter:
         reporter.doing(LOADING)
         from nstd.work.stylize import Wanted, stylize

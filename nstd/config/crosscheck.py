@@ -1,4 +1,4 @@
-"""Faults between entries that are right by themselves."""
+"""Faults between entries that are each valid by themselves."""
 
 from typing import Any, TypeVar
 

@@ -12,7 +12,7 @@ from nstd.config.words import did_you_mean, nearest, quote
 from nstd.config.yaml_lines import Fault, KeyPath
 
 _MARKS = frozenset({"<list>", "<mapping>", "<word>", "<move>", "[key]"})
-"""Parts of pydantic's paths that are no keys: which branch of a union, or a key itself."""
+"""Parts of pydantic's paths that are not keys of the file, such as the branch of a union."""
 
 
 def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
@@ -24,7 +24,7 @@ def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
         path = tuple(part for part in details["loc"] if part not in _MARKS)
         match details["type"]:
             case "default_factory_not_called":
-                continue  # an echo: a default that depends on a value which is wrong
+                continue  # follows from another fault: a default that depends on a wrong value
             case "missing":
                 missing.append(path)
             case "extra_forbidden":
@@ -34,7 +34,7 @@ def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
                 faults.append(Fault(path, _unknown(key, section)))
             case _:
                 faults.append(Fault(path, _sentence(details)))
-    # A misspelled key is one slip, not an unknown key and a missing one.
+    # A misspelled key is one mistake, not an unknown key and a missing one.
     absent = [path for path in missing if path not in meant]
     return faults + [Fault(path[:-1], f"the key “{path[-1]}” is missing") for path in absent]
 
@@ -113,7 +113,7 @@ _SENTENCES = {
 
 
 class _Shown(dict[str, str]):
-    """The values a sentence may name."""
+    """The values that a sentence may mention."""
 
     def __init__(self, context: Mapping[str, Any], value: object) -> None:
         super().__init__({k: quote(v) for k, v in context.items()}, value=quote(value))

@@ -16,14 +16,14 @@ from nstd.files import facts_of
 SYSTEM_CONFIG = Path("/etc/nstd/config.yaml")
 FILE_NAME = "config.yaml"
 OWN_NAME = "nstd.yaml"
-"""Looked for first in the working folder: `config.yaml` there is often another program's."""
+"""Looked for first in the working folder, where `config.yaml` is often another program's."""
 
 LARGEST_FILE = 256 << 10
-"""Bytes. Larger is no configuration, but a film or a device named by mistake."""
+"""In bytes. A larger file is not a configuration: a film or device was named by mistake."""
 
 _TYPO = 0.85
-"""Likeness from which a key counts as a slip of the pen: one letter wrong in seven still does,
-while `services` (0.80) is not taken for `devices`."""
+"""Similarity from which a key counts as misspelled: it does with one wrong letter in seven, while
+`services` (0.80) is not taken for `devices`."""
 
 _KEY = re.compile(r"(?m)^[\"']?([A-Za-z_][\w.-]*)[\"']?[ \t]*:(?=\s|$)")
 """A key at the top of a file that is not YAML as nstd reads it."""
@@ -56,11 +56,11 @@ def find_config(path: Path | None = None, *, but_for: Iterable[Path] = ()) -> Pa
 def is_foreign(path: Path) -> bool:
     """Whether a file that was found by its name alone is plainly another program's.
 
-    It is where less than half of its top keys are nstd's, slips of the pen included, or where it is
-    no text with keys at all. An empty file is nstd's: it says the defaults.
+    It is where fewer than half of its top keys are nstd's, misspelled ones included, or where it is
+    not a text with keys. An empty file is nstd's: it stands for the defaults.
     """
     if path != Path(FILE_NAME):
-        return False  # named nstd.yaml, or in a folder of nstd's own: whatever it says is meant
+        return False  # named nstd.yaml, or in a folder of nstd's own: it is meant for nstd
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_FILE + 1).decode("utf-8-sig", "replace")

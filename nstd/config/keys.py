@@ -1,7 +1,7 @@
-"""Sections that are made of others, so that each key is written once.
+"""Sections that are generated, so that each key is written once.
 
-Of frozen values, by what these say of their own fields (see `nstd.style.keys`); and of sections,
-for the places that say some things otherwise.
+They are made from frozen dataclasses, by what these say of their own fields (see
+`nstd.style.keys`); and from other sections, for the places that override some of their keys.
 """
 
 from dataclasses import MISSING, fields
@@ -16,15 +16,15 @@ from nstd.style.keys import OneOf, hints_of, keys_of, marks_of, plain_type
 
 _MANY: Any = tuple
 _READ = {float: Number, int: WholeNumber, bool: Switch, str: str}
-"""How a value of each type is read; a text from the command line is one of each."""
+"""How a value of each type is read, also from a text of the command line."""
 
 
 class HeldSection(Section):
     """A section that becomes a frozen value.
 
-    Its keys are the value's fields with a `Key` and a plain type: numbers, yes and no, texts,
-    words, and lists of these. One that is written otherwise is declared by the subclass. A key
-    that is not given is None here, and has the value's own default.
+    Its keys are those fields of the value that have a `Key` and a plain type: numbers, yes and no,
+    texts, words, and lists of these. Keys of another form are declared by the subclass. A key that
+    is not given is None here, and takes the value's own default.
     """
 
     held: ClassVar[type]
@@ -51,7 +51,7 @@ class HeldSection(Section):
 
 
 def overriding(section: type[Section], name: str) -> type[Section]:
-    """A section with the keys of another; one that is not given is None.
+    """A section with the keys of another; a key that is not given is None.
 
     Args:
         section: The other.
@@ -71,7 +71,7 @@ def _frozen(value: Any) -> Any:
 
 
 def _read_as(hint: Any) -> Any:
-    """How a field is read that has this annotation; None where its type does not tell."""
+    """How a field with this annotation is read; None where its type is not a plain one."""
     kind = plain_type(hint)
     read: Any = kind if get_origin(kind) is Literal else _READ.get(kind)
     if get_origin(kind) is tuple and (one := _read_as(get_args(kind)[0])) is not None:

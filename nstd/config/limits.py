@@ -1,4 +1,4 @@
-"""How large films and pictures and their painting may be, and what stays free, as written down."""
+"""Limits in the configuration: sizes of films and pictures, cost of painting, free disk space."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -25,16 +25,16 @@ from nstd.media.write.containers import container_of
 from nstd.style.recipe import UNPAINTED, StyleRecipe
 
 MOST_FAULTS = 50
-"""That are told of one file: so many a person mends, and so long a message a log takes."""
+"""At most this many faults of one file are told: enough to mend, and not too long for a log."""
 
 _logger = logging.getLogger(__name__)
 
 Named = Callable[[KeyPath], str]
-"""What the value at a path of keys is called by whoever gives it."""
+"""What the value at a path of keys is called, depending on who gives it."""
 
 
 def as_option(path: KeyPath) -> str:
-    """By the command line: `--style-layers`."""
+    """As the command line calls it: `--style-layers`."""
     key = str(path[0])
     return "--style" if key == "styles" else f"--{key.replace('_', '-')}"
 
@@ -235,7 +235,7 @@ def _read(path: Path) -> str:
 
 
 def as_text(content: bytes, path: Path, largest: int = LARGEST_FILE) -> str:
-    """What was read of a file, `largest` bytes and one at most.
+    """What was read of a file, as text; at most `largest` + 1 bytes were read.
 
     Raises:
         ConfigError: It is larger than that, or no text.
@@ -264,7 +264,7 @@ def listing(faults: list[Fault], document: Document, name: str) -> list[str]:
             path = path[:-1]
         if path or not fault.path:
             line = fault.line or document.lines.get(path, 1)
-        else:  # about a default: no line says anything of it
+        else:  # about a default: it stands in no line
             path, line = fault.path, 0
         where = f"{name}:{line}" if line else name
         what = f"{shown_path(path)}: " if path else ""

@@ -1,4 +1,4 @@
-"""The configuration: what config.yaml says, and what holds where it says nothing."""
+"""The configuration: what config.yaml says, and the defaults."""
 
 import os
 import re
@@ -138,11 +138,11 @@ class Config(Section):
         batch: What `nstd batch` paints besides.
         output: How films are encoded.
         reading: How films are read.
-        limits: What a source may have at most, and what stays free on the disks.
+        limits: How large sources may be, and how much stays free on the disks.
         segment_frames: A segment ends after this many frames.
         settle_seconds: A file is ready when two looks this far apart found it unchanged.
-        unsure_seconds: A file of which it cannot be told whether somebody still writes to it is
-            ready only once it was unchanged for so long; see `nstd.intake.writers`.
+        unsure_seconds: Where it is unknown whether a file is still written to, it is ready only
+            after it was unchanged for so long; see `nstd.intake.writers`.
         grace_seconds: A film that does not open is tried again until its last change is this old.
         reconcile_seconds: Time between the scans that find what events have missed.
         polling: Whether to look into folders instead of waiting for the kernel's events; "auto"
@@ -152,8 +152,8 @@ class Config(Section):
         strict: Whether a film of which anything would be lost is refused.
         threads: CPU threads of each worker.
         worker_timeout_seconds: A worker without a sign of life for so long is replaced.
-        after_upgrade: What becomes of a half-made film once the versions of its execution plan
-            are others.
+        after_upgrade: What becomes of a half-made film when versions in its execution plan have
+            changed.
         log_level: Least severity that is logged.
     """
 

@@ -43,7 +43,7 @@ def _usual_quality(data: dict[str, Any]) -> int:
 
 
 class OutputConfig(Section):
-    """How films are encoded; the keys of `EncodeSettings`, but for the plan's threads."""
+    """How films are encoded; the keys of `EncodeSettings` except the number of threads."""
 
     codec: CodecName = Field(default="h264", description=f"{either(CODECS)}.")
     quality: Annotated[WholeNumber, Field(ge=0)] = Field(
@@ -108,8 +108,8 @@ class OutputConfig(Section):
     def overridden(self, override: "OutputOverride") -> "OutputConfig":
         """This, with the keys of `override`.
 
-        Another codec starts from its own usual quality and container: a quality is on its codec's
-        own scale, and not every container holds every codec.
+        Another codec begins with its own default quality and container: each codec has its own
+        scale of quality, and not every container holds every codec.
 
         Raises:
             pydantic.ValidationError: Together they do not fit. Not for entries of a `Config`.

@@ -1,7 +1,7 @@
 """Folders that would feed each other.
 
-A film painted into a watched folder is found there and painted again, for ever; so no folder that
-nstd writes to may lie in one it watches, under whatever name.
+A film that is painted into a watched folder would be found there and painted again, forever. So no
+folder that nstd writes to may lie in one that it watches, whatever its name.
 """
 
 import os
@@ -62,7 +62,7 @@ def _written(places: AllFolders) -> Iterator[tuple[KeyPath, Path]]:
 
 
 def _mirrored(places: AllFolders) -> Iterator[Fault]:
-    """Outputs mirror the folders of their films, and could so reach a watched folder."""
+    """Outputs mirror the folders of their films, and could reach a watched folder that way."""
     for i, folder in places.folders.items():
         for other, target in places.folders.items():
             inside = _is_within(target.watch, folder.output)
@@ -87,6 +87,6 @@ def _is_within(inner: Path, outer: Path) -> bool:
 def _identity(place: Path) -> tuple[int, int] | None:
     try:
         status = place.stat()
-    except OSError:  # not there, or not to be looked at: then only its name can tell
+    except OSError:  # missing, or not readable: then only its name can tell
         return None
     return status.st_dev, status.st_ino

@@ -28,7 +28,7 @@ from nstd.config.words import did_you_mean, quote
 HIGHEST_PRIORITY = 1_000_000
 TEMPLATE_VARIABLES = ("stem", "recipe", "ext", "suffix", "folder")
 _NAME_MAX = 255
-"""Bytes of a name that file systems take."""
+"""The longest name that file systems allow, in bytes."""
 
 
 def output_name(
@@ -55,7 +55,7 @@ def output_name(
     name, kept, inside = named(stem, folder), stem, folder
     mark = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}"
     while (kept or inside) and len(os.fsencode(name)) > _NAME_MAX:
-        # By characters, so that none is left in halves.
+        # Cut by characters, so that none is split.
         kept, inside = (kept[:-1], inside) if kept else (kept, inside[:-1])
         name = named(kept + mark, inside)
     return name
@@ -163,7 +163,7 @@ class EntryConfig(Section):
         reading: What is read otherwise than `Config.reading` says.
         limits: What is limited otherwise than `Config.limits` says.
         accept_truncated: As `Config.accept_truncated`, for these films; None for what that says.
-        strict: As `Config.strict`, likewise.
+        strict: As `Config.strict`, for these films; None for what that says.
         priority: Of its jobs; higher is sooner.
         sidecars: Which files the sidecars of these films may name: "beside", below their own
             folder, or "anywhere".

@@ -1,4 +1,4 @@
-"""How films are read, as written down: by which library, and what interlaced ones become."""
+"""How films are read, in the configuration: by which library, and what interlaced ones become."""
 
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Literal

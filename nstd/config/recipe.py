@@ -1,4 +1,4 @@
-"""A recipe as it is written down: what becomes a `StyleRecipe`."""
+"""A recipe in the configuration, which becomes a `StyleRecipe`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +36,7 @@ from nstd.style.recipe import (
     Temporal,
 )
 
-if TYPE_CHECKING:  # a type checker sees the keys that are declared, and not those that are made
+if TYPE_CHECKING:  # a type checker sees only the declared keys, not the generated ones
     _StyleKeys = HeldSection
     _LevelKeys = HeldSection
     _TemporalKeys = HeldSection
@@ -188,5 +188,5 @@ class RecipeConfig(_RecipeKeys):
 
 
 def _as_clause(sentence: str) -> str:
-    """A sentence as it stands after a colon."""
+    """A sentence in the form that it has after a colon."""
     return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]

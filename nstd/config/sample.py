@@ -1,4 +1,4 @@
-"""A configuration to begin with, and a unit that goes by it: what `nstd init` writes."""
+"""What `nstd init` writes: a configuration to begin with, and a systemd unit that uses it."""
 
 import re
 import sys
@@ -81,7 +81,7 @@ def begin(folder: Path, *, service: bool) -> Begun:
 
 
 def sample_config() -> str:
-    """The commented configuration with its first recipe and its first folder in force."""
+    """The commented configuration, with its first recipe and its first folder uncommented."""
 
     def in_force(match: re.Match[str]) -> str:
         return match[1] + re.sub(r"(?m)^# ", "", match[2])
@@ -113,7 +113,7 @@ def shipped_text(name: str) -> str:
 
 
 def _quoted(path: Path, *, before: str = "") -> str:
-    """A path as systemd reads it: with its specifiers, quotes and blanks as they are."""
+    """A path quoted for systemd, so that specifiers, quotes and blanks are kept."""
     text = before + str(path).replace("%", "%%")
     if re.fullmatch(r"[\w./@%+-]+", text):
         return text

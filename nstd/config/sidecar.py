@@ -28,7 +28,7 @@ _REMEDY = "Correct the sidecar, or take it away"
 def sidecar_of(source: Path) -> Path | None:
     """The sidecar of a film or picture: beside it, `name.suffix.nstd.yaml` or `name.nstd.yaml`.
 
-    The first that is there counts, and no other.
+    Only the first that is there counts.
     """
     places = (source.with_name(name + SIDECAR_SUFFIX) for name in (source.name, source.stem))
     return next((place for place in places if os.path.lexists(place)), None)
@@ -38,7 +38,8 @@ def note_of_sidecar(source: Path) -> dict[str, str] | None:
     """Name and SHA-256 of a film's sidecar, to know it again.
 
     Returns:
-        None where there is none; for a link, which never goes; and for one that reading refuses.
+        None where there is none, where it is a link (which is never removed), and where reading it
+        is refused.
     """
     sidecar = sidecar_of(source)
     if sidecar is None:
@@ -79,7 +80,7 @@ def with_sidecar(
         raise ConfigError(error.problem.split("\n"), _REMEDY) from error
     data = document.data
     if data is None:
-        # It may be a file that is only just being written: its film must not be queued without it.
+        # It may just be being written: its film must not be queued without it.
         raise ConfigError(f"{sidecar} says nothing", "Give keys of a recipe in it, or take it away")
     if isinstance(data, dict):
         known = RecipeConfig.keys()
@@ -104,7 +105,7 @@ def _named_in(recipes: Sequence[RecipeConfig]) -> frozenset[str]:
 
 
 def _content(sidecar: Path, folder: Path | None) -> bytes:
-    """At most a byte more than a sidecar may have."""
+    """Its content, read up to one byte more than a sidecar may have."""
     try:
         with opened(sidecar, beneath=folder) as descriptor:
             return os.read(descriptor, LARGEST_SIDECAR + 1)

@@ -1,4 +1,4 @@
-"""The kinds of values a configuration is made of, each with its own words for a wrong one."""
+"""The types of values in a configuration; each says in its own words what is wrong with one."""
 
 import os
 import re
@@ -32,8 +32,8 @@ class Context:
         base: Folder that relative paths are relative to.
         source: The file, or None.
         ignored: Another program's file that was passed over, or None.
-        within: Folder that all files lie in which the values may name, besides those in `known`:
-            others than who configures nstd have written them. None where any file may be named.
+        within: The values may name files in this folder, and those in `known`, only: they were
+            written by somebody else than who configures nstd. None where any file may be named.
         known: Files that may be named wherever they lie.
     """
 
@@ -92,7 +92,7 @@ _SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "
 
 
 def as_number(value: object) -> float:
-    """A finite number, also written as text: the command line knows nothing else.
+    """A finite number, also written as text: the command line has only texts.
 
     Raises:
         ValueError: It is none.
@@ -137,7 +137,7 @@ def as_switch(value: object) -> bool:
 def as_path(value: object, info: ValidationInfo) -> Path:
     """An absolute path: `~` is the home folder, relative ones begin at the context's base.
 
-    Symbolic links stay as they are named, except where `..` makes it matter what they point to.
+    Symbolic links are kept, except before a `..`, where it matters what they point to.
 
     Raises:
         ValueError: It is no path.
@@ -154,7 +154,7 @@ def as_path(value: object, info: ValidationInfo) -> Path:
 
 
 def existing_file(path: Path) -> Path:
-    """The path itself, of a file that can be read.
+    """The path itself, provided it is a file that can be read.
 
     Raises:
         ValueError: It is not there, is a folder, or may not be read.
@@ -173,7 +173,7 @@ def existing_file(path: Path) -> Path:
 
 
 def _confined(value: object, context: Context, within: Path) -> Path | None:
-    """The file that may be named so, or None: of any other it is not said whether it is there."""
+    """The file that may be named so, or None: whether any other file exists is not disclosed."""
     if not isinstance(value, str) or not value:
         return None
     path = context.base / value
@@ -226,7 +226,7 @@ def _network(value: object, info: ValidationInfo) -> str:
     text = str(value)
     context = info.context
     if isinstance(context, Context) and context.within is not None:
-        # Weights are not for everybody to bring; a name without a suffix is an installed one's.
+        # Not everybody may bring weights; a name without a suffix is that of an installed network.
         if text not in context.known and ("/" in text or Path(text).suffix):
             raise ValueError(f"{quote(text)} is not a network's name; a path may not be given here")
         return text
@@ -236,10 +236,10 @@ def _network(value: object, info: ValidationInfo) -> str:
 
 
 def one_of(names: Sequence[str], kind: str) -> BeforeValidator:
-    """Takes one of many names, and tells of the nearest where another is given.
+    """Make a check that takes one of many names, and suggests the nearest where another is given.
 
     Args:
-        names: All of them, in order: where none is near, the first and the last are told.
+        names: All of them, in order; where none is near, the message names the first and the last.
         kind: What each is called, as in "layer of VGG-19".
     """
 
@@ -273,7 +273,7 @@ Switch = Annotated[bool, BeforeValidator(as_switch)]
 Text = Annotated[str, BeforeValidator(_text)]
 FolderPath = Annotated[Path, AfterValidator(_no_file), BeforeValidator(as_path)]
 StyleImagePath = Annotated[Path, BeforeValidator(_style_image)]
-"""A file, or the name of a style that ships; a file of that very name comes first."""
+"""A file, or the name of a style that ships; a file of that name takes precedence."""
 NetworkName = Annotated[str, BeforeValidator(_network)]
 ONE_OR_MANY = BeforeValidator(_one_or_many)
-"""A list may be given as its only member."""
+"""A list of one may be given as its only member."""

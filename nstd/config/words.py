@@ -19,7 +19,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     if close := get_close_matches(folded, by_fold, n=1, cutoff=0.6):
         return by_fold[close[0]]
     for fold, name in by_fold.items():
-        # `tv` for tv_weight, `style_images` for styles: too far apart in letters, not in words.
+        # `tv` for tv_weight, `style_images` for styles: close in words, far apart in letters.
         if {folded, folded.rstrip("s")} & set(fold.split("_")) or folded.startswith(fold):
             return name
     return None
@@ -43,7 +43,7 @@ def either(words: Iterable[str]) -> str:
 
 
 def quote(value: object) -> str:
-    """A value as shown in a message: short, on one line, with nothing a terminal would obey."""
+    """A value as shown in a message: short, on one line, without control characters."""
     match value:
         case None:
             shown = "nothing"
@@ -61,7 +61,7 @@ def quote(value: object) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Such as 3 h 20 min or 2 min 5 s: the two largest units, the smaller one unless it is 0.
+    """A duration such as 3 h 20 min or 2 min 5 s: its two largest units; the smaller one if not 0.
 
     Args:
         seconds: Rounded to whole ones; less than half of one is 0 s.

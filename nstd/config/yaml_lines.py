@@ -1,8 +1,8 @@
 """YAML text → plain values, and the line each of them stands in.
 
-Only what a configuration needs of YAML: keys with values, lists, texts, numbers, yes and no,
-anchors and `<<`. Numbers are read as YAML 1.2 reads them: in YAML 1.1 `1e-4` is a text, `512:30` is
-the sexagesimal number 30750 and `010` is eight.
+Only the part of YAML that a configuration needs: keys with values, lists, texts, numbers, yes and
+no, anchors and `<<`. Numbers are read as YAML 1.2 reads them: in YAML 1.1 `1e-4` is a text,
+`512:30` is the sexagesimal number 30750 and `010` is eight.
 """
 
 import re
@@ -19,10 +19,10 @@ KeyPath = tuple[str | int, ...]
 """Where a value stands: keys and list indices from the top, as in ("folders", 0, "watch")."""
 
 MAX_DEPTH = 32
-"""Lists and keys within one another. A configuration needs seven."""
+"""How deep lists and keys may nest. A configuration needs seven levels."""
 
 MAX_VALUES = 20_000
-"""Values once aliases are expanded: nine lines of aliases can otherwise make 10^9 of them."""
+"""The most values, with aliases expanded: nine lines of aliases could make 10^9 of them."""
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS: dict[str, Callable[[str], Any]] = {
@@ -217,7 +217,7 @@ class _Builder:
             return None
 
     def _is_text(self, text: str, path: KeyPath, line: int | None = None) -> bool:
-        """Whether files, the ledger and a terminal can take it: escapes make what they cannot."""
+        """Whether files, the ledger and a terminal can hold it: escapes can make other texts."""
         wrong = next((one for one in text if one == "\0" or "\ud800" <= one <= "\udfff"), None)
         if wrong is not None:
             self._fault(path, f"{quote(text)} holds U+{ord(wrong):04X}, which no text does", line)
