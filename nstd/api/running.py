@@ -8,7 +8,7 @@ caller's thread waits for it: `on_progress` is called there, and errors are rais
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TypeVar
 
 import torch
@@ -76,17 +76,49 @@ class Watcher:
         self._tell(Progress(painted=self._painted, total=self._total))
 
 
+class _Settings:
+    """PyTorch's settings for the whole process, while any call changes them: the caller's."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._flags = (False, False, False, False)
+
+    def enter(self) -> None:
+        """Note them, unless another call has."""
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        with self._lock:
+            if not self._users:
+                found = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
+                self._flags = found
+            self._users += 1
+
+    def leave(self) -> None:
+        """Restore them, unless another call still needs its own."""
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                found = self._flags
+                cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = found
+
+
+_SETTINGS = _Settings()
+
+
 @contextmanager
 def torch_settings() -> Iterator[None]:
-    """Give back torch's settings as they were: those of the whole process are the caller's."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    flags = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
+    """Restore PyTorch's settings afterwards: they are the caller's.
+
+    Those of the whole process once no other call paints, which needs them as they are then.
+    """
     threads = torch.get_num_threads()
+    _SETTINGS.enter()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = flags
+        _SETTINGS.leave()
 
 
 def run(work: Callable[[Watcher], _Made], on_progress: OnProgress | None) -> _Made:

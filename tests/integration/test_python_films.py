@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,26 @@ def test_a_configuration_is_read_only_where_it_is_named(
 def test_a_source_that_is_gone_is_told_of(look: dict[str, Any]) -> None:
     with pytest.raises((VanishedError, UsageError), match=r"There is no gone\.mp4"):
         nstd.stylize("gone.mp4", **look)
+
+
+def test_calls_in_several_threads_do_not_disturb_each_other(
+    look: dict[str, Any], tmp_path: Path
+) -> None:
+    """Of two for one output one is refused, or finds it painted."""
+    torch.backends.cudnn.benchmark = True
+    outputs = ["a.mp4", "b.mp4", "same.mp4", "same.mp4"]
+
+    def paint(number: int) -> str:
+        try:
+            nstd.stylize("film.mp4", output=outputs[number], seed=number % 3, **look)
+        except nstd.NstdError as error:
+            return error.kind
+        return "painted"
+
+    with ThreadPoolExecutor(len(outputs)) as threads:
+        found = list(threads.map(paint, range(len(outputs))))
+    assert found[:2] == ["painted", "painted"]
+    assert "painted" in found[2:]
+    assert torch.backends.cudnn.benchmark
+    nstd.stylize("film.mp4", output="alone.mp4", seed=1, state_dir=tmp_path / "alone", **look)
+    assert digest(tmp_path / "b.mp4") == digest(tmp_path / "alone.mp4")
