@@ -1,4 +1,4 @@
-"""path → frames: every picture of a film, upright, in sRGB, with its exact time."""
+"""Reading a film: its frames, upright, in sRGB, each with its exact time."""
 
 import logging
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ from nstd.media.read.timing import Clock
 _LOG = logging.getLogger(__name__)
 
 _UNTIMED_ATTEMPTS = 64
-"""Attempts at a frame of a film whose packets state no times, so that its end is not known."""
+"""Attempts at a frame where packets state no times, so that it is not known where the film ends."""
 _EXCESS = 256
-"""Frames beyond twice those counted that are believed: a packet may hold two fields or pictures."""
+"""How many frames beyond twice the counted ones are accepted: a packet may hold two pictures."""
 _UNTIMED_SHORTFALL = 2
-"""Packets without a picture of their own that such a film may end with: old AVI files have some."""
+"""How many packets without a picture such a film may end with: old AVI files have some."""
 
 
 def read_frames(
@@ -35,9 +35,9 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Decode frames `first` to `last`, both included, with the reader that `info` names.
 
-    Decoding begins at a keyframe, where the same frames come from there on. Where the film is
-    damaged in the middle, what cannot be decoded is shown as the frame before (or left out, if
-    packets do not tell at which times frames are missing), and a warning says how much.
+    Decoding begins at a keyframe if that gives the same frames. Where the film is damaged midway,
+    the frame before is repeated for each frame that cannot be decoded (or these are left out, if
+    packets do not tell at which times frames are missing), and a warning tells how many.
 
     Args:
         path: The film.
@@ -50,8 +50,8 @@ def read_frames(
 
     Raises:
         TruncatedError: Fewer frames can be decoded than the film promises, and its probe did not
-            accept that. All that can be decoded have been yielded by then.
-        UnsupportedError: The reader cannot decode it, or decodes far more than is there.
+            accept that. It comes after all frames that can be decoded.
+        UnsupportedError: The reader cannot decode it, or decodes far more frames than were counted.
         InputError: It cannot be read any more.
         StorageError: The file system failed.
     """
@@ -82,7 +82,7 @@ def _read(
 
 
 def frame_times(path: Path, info: VideoInfo) -> list[int]:
-    """The time stamps that `read_frames` gives of a sound film; none where packets state none.
+    """The time stamps that `read_frames` gives for an undamaged film; empty if packets state none.
 
     Raises:
         InputError: It cannot be opened as a film.
@@ -92,7 +92,7 @@ def frame_times(path: Path, info: VideoInfo) -> list[int]:
 
 
 def _counted(path: Path, info: VideoInfo) -> Scan:
-    """The film's frames as they come from the reader."""
+    """The frames that the reader should give."""
     counted = scan(path, info.stream).from_place(info.undecodable)
     return of_fields(counted) if info.deinterlace == "fields" else counted
 
@@ -103,8 +103,8 @@ class _Beginning:
 
     Attributes:
         entry: The keyframe, or None for the film's first frame.
-        index: Of the frame that comes first.
-        timed: Each frame comes at a time that a packet states, of its own.
+        index: Index of the frame that comes first.
+        timed: Whether each frame comes with its own time, as a packet states it.
     """
 
     entry: EntryPoint | None = None
@@ -113,7 +113,7 @@ class _Beginning:
 
 
 def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
-    """The last keyframe from which frames from `first` on come as from the film's first one on."""
+    """The last keyframe from which frames from `first` on are decoded as from the film's start."""
     if info.reader != "pyav":
         return _Beginning()
     counted = scan(path, info.stream)
@@ -133,8 +133,8 @@ def _beginning(path: Path, info: VideoInfo, first: int) -> _Beginning:
 def _decoder(
     path: Path, info: VideoInfo, counted: Scan, entry: EntryPoint | None
 ) -> AbstractContextManager[Decoder]:
-    # Where packets do not state their own times decoders tell others' times: the frames simply get
-    # the stated ones in turn.
+    # Where packets do not state their own times, decoders give frames wrong ones: then the stated
+    # times are simply given to the frames in turn.
     untimed = len(counted.times) == 0
     if info.reader == "pyav":
         return pyav_decoder(path, info, timed=untimed or counted.timed, entry=entry)
@@ -142,7 +142,7 @@ def _decoder(
 
 
 class _Film:
-    """A film being read: which frame comes next, and how many did not come."""
+    """A film that is being read: which frame comes next, and how many are missing."""
 
     def __init__(
         self, path: Path, info: VideoInfo, counted: Scan, decoder: Decoder, begin: _Beginning
@@ -157,7 +157,7 @@ class _Film:
         self._shown: Converted | None = None
         self._damaged = False
         self._interlaced = info.field_order != "progressive"
-        self._resized = bool(counted.changes)  # which the probe has told of
+        self._resized = bool(counted.changes)  # the probe has warned of these
         self.decoded = begin.index
 
     def frames(self, first: int, last: int | None) -> Iterator[Frame]:
@@ -168,8 +168,8 @@ class _Film:
             self._note_interlaced()
             pts = self._clock.stamp(self._decoder.pts)
             self._require_counted()
-            # What is left out is shown as what was before, and counts: so frames have the same
-            # index wherever reading began.
+            # For missing frames the one before is repeated, so that each frame has the same index
+            # wherever reading began.
             lost = self._clock.skipped if self._shown is not None else []
             if self._sought and lost:
                 raise MadeUpError
@@ -199,7 +199,7 @@ class _Film:
             )
 
     def _note_interlaced(self) -> None:
-        """Say that a film turns out interlaced whose first frames, which the probe saw, are not."""
+        """Warn once of interlaced frames in a film whose first ones, which were probed, are not."""
         if self._decoder.interlaced and not self._interlaced:
             self._interlaced = True
             becomes = {"off": "they stay as they are"}.get(self._info.deinterlace, "made whole")

@@ -1,4 +1,4 @@
-"""How films are to be read, as a person says it; plain values, no library that opens films."""
+"""How films are to be read, as the user wants it: plain values, no library that opens films."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,11 +14,11 @@ class Reading:
     """How a film is read.
 
     Attributes:
-        reader: "opencv" or "pyav"; "auto": OpenCV where it gives the frames that PyAV gives, PyAV
-            otherwise.
-        deinterlace: "auto": one frame of each interlaced frame; "fields": one of each of its
-            fields, at twice the rate; "off": frames as they are coded.
-        rate: Frames per second of numbered pictures, which state none; or None.
+        reader: "opencv" or "pyav"; "auto" is OpenCV where it gives the same frames as PyAV, else
+            PyAV.
+        deinterlace: "auto" makes one frame of each interlaced frame, "fields" one of each of its
+            fields, at twice the rate; "off" leaves frames as they are coded.
+        rate: Frames per second of numbered pictures, which state none themselves; or None.
     """
 
     reader: Reader = "auto"
@@ -32,7 +32,7 @@ class Reading:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Reading":
-        """What `to_json` wrote; what is missing has its default."""
+        """The value that `to_json` wrote; missing keys have their defaults."""
         values = dict(data)
         if values.get("rate") is not None:
             values["rate"] = Fraction(values["rate"])
@@ -40,16 +40,16 @@ class Reading:
 
 
 FASTEST = 1000
-"""Frames per second; the clocks of containers tell no more apart."""
+"""Frames per second at most: containers' clocks are no finer."""
 _NTSC = {"23.976": 24, "23.98": 24, "29.97": 30, "47.952": 48, "59.94": 60, "119.88": 120}
-"""Rates that are short for a thousandth less than whole ones."""
+"""Usual short forms of NTSC's rates, which are whole numbers times 1000/1001."""
 
 
 def rate_of(value: object) -> Fraction:
     """Frames per second as a person writes them: 24, 12.5, 23.976 (24000/1001), "24000/1001".
 
     Raises:
-        ValueError: It is no such number.
+        ValueError: It is no such rate.
     """
     text = str(value).strip()
     if text in _NTSC:

@@ -1,4 +1,4 @@
-"""What is in a film, found by reading all its packets without decoding one."""
+"""What is in a film, found by reading all its packets without decoding them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -24,11 +24,11 @@ from nstd.media.read.tally import Scan, Tally
 _LOG = logging.getLogger(__name__)
 
 _UNBROKEN_FAILURES = 64
-"""A demuxer that fails this often without a packet in between will not recover."""
+"""Failures in a row, without a packet in between, after which a demuxer is given up."""
 
 
 def of_fields(scan: Scan) -> Scan:
-    """The two fields of each frame, in half of its unit of time: the second midway to the next."""
+    """`scan` with two fields for each frame, in half of its time unit; the second one is midway."""
     times, last = scan.times, scan.tail or scan.step
     following = np.append(times[1:], times[-1:] + last)
     return replace(
@@ -44,14 +44,14 @@ def of_fields(scan: Scan) -> Scan:
 
 @contextmanager
 def open_film(path: Path) -> Iterator[InputContainer]:
-    """Open a film for reading with PyAV; only the file itself, nothing it may point to.
+    """Open a film for reading with PyAV: only the file itself, nothing that it refers to.
 
     Raises:
         InputError: It cannot be opened as a film.
         StorageError: The file system failed.
     """
-    # An absolute path cannot be taken for a protocol, as "a:b.mp4" would be. Playlists that name
-    # other files or addresses are cut off by the whitelist.
+    # An absolute path cannot be taken for a protocol, as "a:b.mp4" would be. The whitelist keeps
+    # playlists from opening other files or addresses.
     path = path.absolute()
     try:
         container = av.open(
@@ -75,16 +75,16 @@ def scan(
 ) -> Scan:
     """Read all packets of `path` and count those of the video stream with index `stream`.
 
-    The last few answers are remembered as long as the file is not changed.
+    The last few results are remembered as long as the file does not change.
 
     Args:
         path: The film.
         stream: Index of the video stream.
-        limits: What it may have at most.
-        alive: Told of each packet that there is still life.
+        limits: How many frames it may have; None for no limit.
+        alive: Called for each packet, as a sign of life.
 
     Raises:
-        UnsupportedError: It has more frames than `limits` allow; it is not read on then.
+        UnsupportedError: It has more frames than `limits` allow; the rest is not read.
         InputError: It cannot be opened as a film.
         StorageError: The file system failed.
     """
@@ -98,9 +98,9 @@ def scan(
 
 
 def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["av.Packet[Any]"]:
-    """Demux the streams with these indexes, going on behind damage.
+    """Demux the streams with these indexes, going on after damage.
 
-    Packets without content (ffmpeg's way of saying the end) are left out. Damage is logged once.
+    Empty packets, with which ffmpeg marks the end, are left out. Damage is logged once.
 
     Raises:
         StorageError: The file system failed.
@@ -116,7 +116,7 @@ def packets(container: InputContainer, path: Path, *streams: int) -> Iterator["a
         except av.error.EOFError:
             return
         except IndexError:
-            # PyAV knows no stream that turns up after a film was opened, as damaged Flash has.
+            # PyAV does not know streams that appear after a film was opened, as in damaged Flash.
             failures += 1
         except av.FFmpegError as error:
             if isinstance(error, OSError):
@@ -133,7 +133,7 @@ _T = TypeVar("_T")
 
 
 def beating(items: Iterable[_T], alive: Callable[[], object]) -> Iterator[_T]:
-    """The same items; of each `alive` is told before it is handed out."""
+    """The same items; `alive` is called before each is handed out."""
     for item in items:
         alive()
         yield item
@@ -141,7 +141,7 @@ def beating(items: Iterable[_T], alive: Callable[[], object]) -> Iterator[_T]:
 
 @dataclass(frozen=True, slots=True)
 class _Listener:
-    """Who is told that there is life: for what is remembered all of them are the same."""
+    """Who is given signs of life. All are equal, so that the cache does not tell them apart."""
 
     alive: Callable[[], object] = field(compare=False)
 
@@ -186,9 +186,9 @@ def _read_through(
 
 
 def _promised(container: InputContainer, index: int) -> int:
-    """How many packets of a stream the header states, before any is read."""
+    """How many packets a stream should have, by the container's header; 0 if it does not say."""
     stream = container.streams[index]
     if "mp4" not in container.format.name.split(","):
         return stream.frames
-    # What an edit list cuts away is counted in the header, and is not in the index.
+    # The header counts what an edit list cuts away; the index does not have it.
     return min(stream.frames, len(stream.index_entries))

@@ -1,9 +1,9 @@
-"""Where decoding may begin: a film's keyframes, and whether the same frames come from there on.
+"""Where decoding may begin: a film's keyframes.
 
-What follows a keyframe in the order of display needs nothing before it; frames that follow it in
-the order of decoding and are shown before it do, and are left out. So decoding from a keyframe
-gives the same frames, to the bit, wherever the container finds the keyframe again and the decoder
-begins with it. Whether it does is seen each time before it is relied on.
+Frames that follow a keyframe in the order of display need nothing before it. Frames that are
+decoded after it but shown before it may, and are left out. So decoding from a keyframe gives
+identical frames if the container finds the keyframe again and the decoder begins with it. That is
+checked each time.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from nstd.media.read.scan import packets
 from nstd.media.read.tally import Scan
 
 _EARLIER = (0, 1, 4, 16)
-"""Seconds before a keyframe that are sought in turn, until it comes: MPEG program streams, which
-have no index, are found up to a few groups of pictures too late."""
+"""How many seconds before a keyframe to seek, tried in turn until the keyframe comes. MPEG program
+streams have no index, and seeking may land a few groups of pictures too late."""
 
 
 class MadeUpError(Exception):
-    """Decoding began at a keyframe, and a frame is damaged.
+    """Decoding began at a keyframe, and a frame turned out to be damaged.
 
-    What a decoder makes up for it depends on all that it decoded before.
+    What a decoder makes up for the damage depends on everything that it decoded before.
     """
 
 
@@ -36,10 +36,10 @@ class EntryPoint:
     """A keyframe.
 
     Attributes:
-        place: Of its time among the film's, from 0.
+        place: Its place among the film's times, from 0.
         pts: Its time stamp.
-        dts: When it is decoded.
-        size: Of its packet, in bytes.
+        dts: Its decoding time stamp.
+        size: Size of its packet in bytes.
     """
 
     place: int
@@ -49,12 +49,13 @@ class EntryPoint:
 
 
 def entries(counted: Scan) -> tuple[EntryPoint, ...]:
-    """The keyframes of a film whose times tell them apart, in order."""
+    """The keyframes of a film that have a time stamp of their own, in the order of display."""
     if not counted.timed:
         return ()
     times, pts = counted.times, counted.keyframes[:, 0]
     left, right = (np.searchsorted(times, pts, side) for side in ("left", "right"))
-    # Where several have one time, later ones are put off: not from here on, if reading begins here.
+    # Where several frames have one time, later ones are shifted by the reader. If reading began
+    # among these, they would not be.
     order = np.arange(len(times))
     put_off = np.maximum.accumulate(times - order) + order > times
     found = zip(left, right - left, counted.keyframes, strict=True)
@@ -73,7 +74,7 @@ def entries(counted: Scan) -> tuple[EntryPoint, ...]:
 def packets_from(
     container: InputContainer, path: Path, stream: av.VideoStream, entry: EntryPoint | None
 ) -> Iterator["av.Packet[Any]"]:
-    """The packets of one stream, from that of a keyframe on; none where it is not found again.
+    """The packets of one stream, from a keyframe's packet on; none where that is not found again.
 
     Args:
         container: The opened film.

@@ -1,9 +1,9 @@
 """Where shots begin, found while the film is decoded: hard cuts, but no flash, fade or dissolve.
 
-Whether a shot begins with a frame depends on that frame and a few around it alone (`LOOK_BACK`,
+Whether a shot begins with a frame depends only on that frame and a few around it (`LOOK_BACK`,
 `LOOK_AHEAD`), never on where reading began. So a film that is continued has the same shots as one
-that was never stopped. How much changes from frame to frame is PySceneDetect's content score;
-what is asked of it here has no memory, other than PySceneDetect's own filters of flashes.
+that was never stopped. How much changes from frame to frame is PySceneDetect's content score; its
+filters of flashes are not used, since they depend on all frames before.
 """
 
 import math
@@ -23,10 +23,10 @@ from nstd.media.frame import Frame, ImageU8, VideoInfo
 from nstd.media.read.reader import read_frames
 
 LONGEST_FLASH = 6
-"""Frames: what looks after so many as it did before has flashed, and was not cut."""
+"""Frames. If the picture looks as before within so many, it was a flash and no cut."""
 
 NEIGHBORS = 2
-"""Frames on each side to whose changes a cut is compared, and within which there is only one."""
+"""Frames on each side whose changes a cut is compared with; among these there is only one cut."""
 
 LOOK_AHEAD = LONGEST_FLASH + NEIGHBORS
 LOOK_BACK = LONGEST_FLASH + NEIGHBORS + 1
@@ -36,27 +36,28 @@ LEAST_CHANGE = 15.0
 """Content score, of 0…255, below which nothing is a cut (as PySceneDetect's AdaptiveDetector)."""
 
 PROMINENCE = 3.0
-"""How much more must change with a cut than with the frames beside it, on average (likewise).
-Gradual transitions and fast motion change as much beside."""
+"""By which factor more must change at a cut than at the frames beside it on average (as in
+AdaptiveDetector). In gradual transitions and fast motion the frames beside change as much."""
 
 SAME_SCENE = 0.8
-"""Correlation of gradients above which only the light has changed. Neighbors of one shot have 0.81
-to 1.0 in real films, with fast motion too; those of two shots 0.1, of two of one test pattern 0.72.
-"""
+"""Correlation of gradients above which only the light has changed. In real films neighbors within
+a shot have 0.81 to 1.0, even with fast motion; neighbors of two shots have 0.1, and of two shots of
+one test pattern 0.72."""
 
 RETURN = 0.4
-"""Share of the way to being alike that must be made up after a flash. With motion allowed for,
-frames of one shot seven apart correlate by 0.49 and more, any two photographs by 0.3 at most."""
+"""A change was a flash if frames on both sides of it correlate so much more than those at the
+change, as a share of what these lack to 1. With motion allowed for, frames of one shot that are
+seven apart correlate by 0.49 and more, any two photographs by 0.3 at most."""
 
 _SCORE_EDGE_PX = 256
-"""Long edge at which changes are measured; PySceneDetect scales to about as much."""
+"""Long edge at which changes are measured, about that which PySceneDetect scales to."""
 
 _GRADIENT_EDGE_PX = 64
 _MOTION_PX = 8
-"""Of those: how far the scene may have moved, each way, and be known again."""
+"""Pixels of the gradients by which the scene may have moved, each way, and still be recognized."""
 
 _LIFT = 16
-"""Code values added before saturations are compared: that of near black is noise."""
+"""Code values added before saturations are compared, since the saturation near black is noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +73,7 @@ def read_shots(
 ) -> Iterator[ShotFrame]:
     """`read_frames`, with the shots found on the way.
 
-    Where `last` ends it early, what comes after is not looked at.
+    Frames after `last` are not looked at.
 
     Args:
         path: The film.
@@ -81,7 +82,7 @@ def read_shots(
         last: Index of the last frame to yield, or None for the film's end.
 
     Raises:
-        NstdError: As `read_frames`; all that can be decoded have been yielded by then.
+        NstdError: As for `read_frames`; it comes after all frames that can be decoded.
     """
     with closing(read_frames(path, info, max(0, first - LOOK_BACK), last)) as frames:  # type: ignore[type-var] # it is a generator
         yield from with_cuts(frames, first)
@@ -91,8 +92,8 @@ def with_cuts(frames: Iterable[Frame], first: int = 0) -> Iterator[ShotFrame]:
     """Tell of each frame whether a shot begins with it, `LOOK_AHEAD` frames late.
 
     Args:
-        frames: In order, none left out; from `LOOK_BACK` frames before `first` on, or the film's
-            first.
+        frames: In order, none left out; they begin `LOOK_BACK` frames before `first`, or with the
+            film's first frame.
         first: Index of the first frame to yield.
     """
     looks: dict[int, _Look] = {}
@@ -120,12 +121,12 @@ def with_cuts(frames: Iterable[Frame], first: int = 0) -> Iterator[ShotFrame]:
 
 @dataclass(slots=True, eq=False)
 class _Look:
-    """What is remembered of a frame.
+    """What is remembered of a frame, to be compared with others.
 
     Attributes:
         small: uint8 `[height, width, 3]`, blue first: what PySceneDetect expects.
-        gradient: Of its gray, float32 `[64, 64, 2]`.
-        change: Content score against the frame before, once it was asked for.
+        gradient: Gradient of its gray values, float32 `[64, 64, 2]`.
+        change: Content score against the frame before; None until it is needed.
     """
 
     small: ImageU8
@@ -146,8 +147,8 @@ class _Look:
 def _reduced(image: ImageU8) -> ImageU8:
     """`image` with about `_SCORE_EDGE_PX` on its long edge.
 
-    By a whole number, what is over at the right and the bottom left out, and by twos first: that
-    takes a fifth of the time of any other size (1080p: 1.0 ms against 5.9).
+    It is divided by a whole number, first by twos, and a remainder at the right and the bottom is
+    left out: that takes a fifth of the time of any other size (1080p: 1.0 ms against 5.9).
     """
     by = max(1, round(max(image.shape[:2]) / _SCORE_EDGE_PX))
     while by > 1:
@@ -160,7 +161,7 @@ def _reduced(image: ImageU8) -> ImageU8:
 
 
 def _is_cut(looks: dict[int, _Look], index: int) -> bool:
-    """Whether `index` is a candidate, and the strongest one nearby; of equal ones the first."""
+    """Whether a shot begins at `index`: the candidate with the largest change nearby."""
     if not _is_candidate(looks, index):
         return False
     near = range(index - NEIGHBORS, index + NEIGHBORS + 1)
@@ -169,7 +170,7 @@ def _is_cut(looks: dict[int, _Look], index: int) -> bool:
 
 
 def _is_candidate(looks: dict[int, _Look], index: int) -> bool:
-    """Whether much changes with `index`, more than beside it, and what was before stays away."""
+    """Whether much changes at `index`, more than beside it, and what was before does not return."""
     if index - 1 not in looks:
         return False
     change = _change(looks, index)
@@ -177,7 +178,7 @@ def _is_candidate(looks: dict[int, _Look], index: int) -> bool:
         return False
     near = range(index - NEIGHBORS, index + NEIGHBORS + 1)
     beside = [_change(looks, n) for n in near if n != index and {n, n - 1} <= looks.keys()]
-    # The largest is left out: a cut that was blurred by a conversion takes two frames.
+    # The largest one is left out: a conversion may have blurred a cut over two frames.
     beside = sorted(beside)[:-1]
     if beside and change < PROMINENCE * sum(beside) / len(beside):
         return False
@@ -186,7 +187,7 @@ def _is_candidate(looks: dict[int, _Look], index: int) -> bool:
 
 
 def _is_flash(looks: dict[int, _Look], index: int) -> bool:
-    """Whether soon after `index` it looks as before, or soon before `index` it looked as now."""
+    """Whether a frame soon after `index` looks as before it, or one soon before as at `index`."""
     after = [(index - 1, index + gap) for gap in range(1, LONGEST_FLASH + 1)]
     before = [(index - 1 - gap, index) for gap in range(1, LONGEST_FLASH + 1)]
     over_change = _moved_likeness(looks[index - 1], looks[index])
@@ -200,13 +201,13 @@ def _is_flash(looks: dict[int, _Look], index: int) -> bool:
 
 
 def _likeness(one: _Look, other: _Look) -> float:
-    """Correlation of the gradients, −1…1: of the same scene in another light still near 1."""
+    """Correlation of the gradients, −1…1: near 1 for the same scene, even in another light."""
     energy = float(np.square(one.gradient).sum()) * float(np.square(other.gradient).sum())
     return float((one.gradient * other.gradient).sum()) / math.sqrt(energy) if energy > 0 else 0.0
 
 
 def _moved_likeness(one: _Look, other: _Look) -> float:
-    """The same of one's middle and where it fits best in the other, 0…1."""
+    """Correlation of one frame's middle with the place where it fits best in the other, 0…1."""
     inner = slice(_MOTION_PX, -_MOTION_PX)
     best = 0.0
     for part, whole in ((one.gradient, other.gradient), (other.gradient, one.gradient)):
@@ -224,10 +225,10 @@ def _change(looks: dict[int, _Look], index: int) -> float:
 
 def _content_score(before: ImageU8, after: ImageU8) -> float:
     """PySceneDetect's content score of two pictures, 0…255."""
-    # Imported where it is used: that takes half a second, and PySceneDetect starts ffmpeg then.
+    # Imported only here, since it takes half a second and starts ffmpeg.
     from scenedetect import ContentDetector, FrameTimecode, StatsManager  # noqa: PLC0415
 
-    # Hue is left out: that of dark and gray places is noise, and it jumps between 0 and 180.
+    # Without hue: that of dark and gray places is noise, and it jumps between 0 and 180.
     weights = ContentDetector.Components(delta_hue=0.0)
     detector = ContentDetector(weights=weights, min_scene_len=0, kernel_size=3)
     stats = StatsManager()
