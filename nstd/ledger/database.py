@@ -170,8 +170,8 @@ def _open(path: Path, busy_seconds: float) -> sqlite3.Connection:
         _use_wal(connection, path, busy_seconds)
         # NORMAL may lose the last commits when power fails.
         connection.execute("PRAGMA synchronous = FULL")
-        # Before foreign keys are watched: a table that is dropped would be emptied row by row, each
-        # sought in all the others.
+        # Before foreign keys are enforced: else SQLite empties a dropped table row by row, and
+        # looks for each row in the other tables.
         migrate(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         ready = True

@@ -192,11 +192,11 @@ class Why:
     """Why a job changes its state, and what is noted with it.
 
     Attributes:
-        reason: In words, for its history.
+        reason: Why, in words, for the job's history.
         error: The sentence it failed or vanished with, or None.
         hold_reason: Why it waits, in words, or None.
-        kind: Which error `error` or `hold_reason` tells of, for programs; or None.
-        attempts: Starts since the last painted frame; None: as many as before.
+        kind: `NstdError.kind` of the error that `error` or `hold_reason` describes; or None.
+        attempts: Starts since the last painted frame; None for as many as before.
         not_before: It is not started before this time, in seconds since the epoch.
     """
 
