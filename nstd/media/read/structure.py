@@ -1,8 +1,8 @@
-"""Does a file go on as far as its own structure says? Read from its headers, not its content.
+"""Whether a file is as long as its own structure says, read from headers and not from content.
 
-A container that was cut off often still opens and looks like a shorter film. These walks over the
-outermost structure notice it at the cost of a few reads. Each tells only what is certain: rubbish
-behind a film's end, or sizes that a recorder never came to fill in, are no cut.
+A container that was cut off often still opens and looks like a shorter film. Walking over the
+outermost structure shows it at the cost of a few reads. Each walk reports only what is certain:
+rubbish after a film's end, or sizes that a recorder never filled in, are no cut.
 """
 
 import re
@@ -15,7 +15,8 @@ _PAYLOAD_BOXES = {b"mdat", b"moov", b"moof", b"mfra"}
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _WINDOW = 1 << 18
-"""Bytes of a file's end in which a page of Ogg (64 KiB) or a pack of MPEG (2 to 4 KiB) begins."""
+"""Bytes at a file's end in which at least one page of Ogg (64 KiB) or pack of MPEG (2 to 4 KiB)
+begins."""
 
 
 def ends_early(path: Path, container: str) -> bool | None:
@@ -26,8 +27,8 @@ def ends_early(path: Path, container: str) -> bool | None:
         container: ffmpeg's name of its format, such as "mov,mp4,m4a,3gp,3g2,mj2".
 
     Returns:
-        True where something is certainly missing, False where the file is as long as it says; None
-        where it says nothing, and could have ended somewhere else too.
+        True if something is certainly missing, False if the file is as long as it says; None if it
+        does not say how long it is.
     """
     size = path.stat().st_size
     walk = next((_WALKS[name] for name in container.split(",") if name in _WALKS), None)
@@ -38,9 +39,9 @@ def ends_early(path: Path, container: str) -> bool | None:
 
 
 def lacks_index(path: Path) -> bool:
-    """Whether this is an MP4 file without a whole index (moov box), so that nothing can be read.
+    """Whether this is an MP4 file without a complete index (moov box), so that it cannot be read.
 
-    Recorders that were switched off and copies that were interrupted leave such files.
+    Recorders that lose power and copies that are interrupted leave such files.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -68,7 +69,7 @@ def _boxes(file: BinaryIO, size: int) -> list[tuple[bytes, int]]:
 
 
 def _boxes_end_early(file: BinaryIO, size: int) -> bool:
-    # Only boxes that carry the film count: some programs leave rubbish behind the last one.
+    # Only boxes of the film itself count: some programs leave rubbish after the last one.
     boxes = _boxes(file, size)
     without_samples = bool(boxes) and boxes[-1][0] == b"moof"
     return without_samples or any(end > size and name in _PAYLOAD_BOXES for name, end in boxes)
@@ -90,11 +91,11 @@ def _segment_ends_early(file: BinaryIO, size: int) -> bool | None:
 
 
 def _elements_end_early(file: BinaryIO, size: int) -> bool:
-    """Of a segment written as a stream: what is in it, and in clusters of no stated size."""
+    """Whether an element is cut off in a segment, or a cluster, that states no size."""
     while file.tell() < size:
         first = file.read(1)[0]
         if first < 0x10:
-            return False  # no element, but rubbish
+            return False  # rubbish, no element
         file.seek(8 - first.bit_length(), 1)
         at = file.tell()
         length = _ebml_size(file)
@@ -154,9 +155,9 @@ def _skip_sub_blocks(file: BinaryIO) -> bool:
 
 
 def _riff_ends_early(file: BinaryIO, size: int) -> bool:
-    """AVI: its chunks, one level deep; deeper where a stream was written, whose sizes are unknown.
+    """AVI: its chunks, one level deep, or deeper in lists of unknown size.
 
-    The size of RIFF itself is not believed to the byte: some programs count its own header too.
+    The size of RIFF itself may be off by 8 bytes: some programs count its own header, too.
     """
     position = 0
     promised = 0
@@ -181,7 +182,7 @@ _ASF_INDEX = bytes.fromhex("90080033b1e5cf1189f400a0c90349cb")
 
 
 def _asf_ends_early(file: BinaryIO, size: int) -> bool:
-    """ASF, as WMV is: header, data and index state their sizes."""
+    """ASF, the format of WMV: header, data and index state their sizes."""
     header = file.read(min(size, 1 << 16))
     facts = header.find(_ASF_FILE)
     if facts < 0 or len(header) < facts + 100:
@@ -202,11 +203,11 @@ def _asf_ends_early(file: BinaryIO, size: int) -> bool:
 
 
 _ASF_BEFORE_PACKETS = 50
-"""Bytes of the data's own header."""
+"""Length of the data object's own header, in bytes."""
 
 
 def _asf_stream_ends_early(file: BinaryIO, size: int, data: int, packet: int) -> bool:
-    """What was written as a stream knows of itself only how large each of its packets is."""
+    """ASF that was written as a stream: it states only the size of its packets."""
     start = data + _ASF_BEFORE_PACKETS
     for position in range(start, size, packet):
         file.seek(position)
@@ -216,7 +217,7 @@ def _asf_stream_ends_early(file: BinaryIO, size: int, data: int, packet: int) ->
 
 
 def _flv_ends_early(file: BinaryIO, size: int) -> bool | None:
-    """Flash: behind each tag stands its size; where that does not fit, all tags are walked over."""
+    """Flash: each tag is followed by its size. If the last one does not fit, all tags are read."""
     if size < 13:
         return True
     file.seek(size - 4)
@@ -238,7 +239,7 @@ def _flv_ends_early(file: BinaryIO, size: int) -> bool | None:
 
 
 def _ogg_ends_early(file: BinaryIO, size: int) -> bool:
-    """Ogg: its last page says that it is the last one of its stream."""
+    """Ogg: the last page is marked as the last one of its stream."""
     page = _from_last(b"OggS", file, size)
     if not page:
         return False
@@ -248,7 +249,7 @@ def _ogg_ends_early(file: BinaryIO, size: int) -> bool:
 
 
 def _from_last(mark: bytes, file: BinaryIO, size: int) -> bytes:
-    """What a file ends with, from the last `mark` in its end on; b"" where there is none."""
+    """The end of a file, from the last `mark` on; b"" where there is none in its last `_WINDOW`."""
     file.seek(max(0, size - _WINDOW))
     tail = file.read()
     begin = tail.rfind(mark)
@@ -256,7 +257,7 @@ def _from_last(mark: bytes, file: BinaryIO, size: int) -> bytes:
 
 
 def _packs_end_early(file: BinaryIO, size: int) -> bool:
-    """MPEG's program stream: every packet states its length."""
+    """MPEG program streams: every packet states its length."""
     tail, position = _from_last(b"\0\0\1\xba", file, size), 0
     if not tail:
         return False
@@ -278,9 +279,9 @@ def _packs_end_early(file: BinaryIO, size: int) -> bool:
 
 
 def _transport_ends_early(file: BinaryIO, size: int) -> bool:
-    """A transport stream: packets of one size, some with a time before, or a checksum behind them.
+    """Transport streams: packets of one size, some with a time before or a checksum after them.
 
-    That its last picture is not whole is no cut: what is received ends wherever it was stopped.
+    An incomplete last picture is no cut: a recording of a broadcast ends wherever it was stopped.
     """
     file.seek(max(0, size - 64 * 204))
     tail = file.read()
@@ -298,7 +299,7 @@ _INDEX_PACK = bytes.fromhex("060e2b34020501010d01020101110100")
 
 
 def _mxf_ends_early(file: BinaryIO, size: int) -> bool:
-    """MXF: the first partition says where the last one begins; that goes on to the file's end."""
+    """MXF: the first partition states where the last one begins, which lasts to the file's end."""
     head = file.read(1 << 16)
     start = head.find(_PARTITION)
     if start < 0 or len(head) < start + 160:
@@ -328,7 +329,7 @@ def _mxf_ends_early(file: BinaryIO, size: int) -> bool:
 
 
 _Y4M_SAMPLES = {"420": 6, "411": 6, "422": 8, "444": 12, "444alpha": 16, "mono": 4}
-"""Samples of four pixels, by the layout's name; that of more than 8 bits has a number behind it."""
+"""Samples in four pixels, by the layout's name; more than 8 bits are a number after the name."""
 _Y4M_LAYOUT = re.compile(r"(420|411|422|444alpha|444|mono)(?:jpeg|mpeg2|paldv)?p?(\d*)")
 
 
@@ -340,7 +341,7 @@ def _y4m_ends_early(file: BinaryIO, size: int) -> bool:
     if layout is None or not (width.isdecimal() and height.isdecimal()):
         return False
     if int(width) % 4 or int(height) % 2:
-        return False  # whose chroma is rounded up
+        return False  # chroma is rounded up there
     start = file.tell()
     line = len(file.readline(1 << 10))
     frame = int(width) * int(height) * _Y4M_SAMPLES[layout[1]] // 4
@@ -349,7 +350,7 @@ def _y4m_ends_early(file: BinaryIO, size: int) -> bool:
 
 
 def _dv_ends_early(file: BinaryIO, size: int) -> bool:
-    """DV: frames of one size, by the number of lines."""
+    """DV: all frames have one size, which depends on the number of lines."""
     return size % (144_000 if file.read(4)[3:] >= b"\x80" else 120_000) != 0
 
 
@@ -367,4 +368,4 @@ _WALKS: dict[str, Callable[[BinaryIO, int], bool | None]] = {
     "yuv4mpegpipe": _y4m_ends_early,
     "dv": _dv_ends_early,
 }
-"""By ffmpeg's name of the format. Elementary streams (H.264, MPEG-2 video) promise nothing."""
+"""By ffmpeg's name of the format. Elementary streams (H.264, MPEG-2 video) state no length."""

@@ -16,9 +16,9 @@ from nstd.media.read.joins import Join
 Times = npt.NDArray[np.int64]
 
 _REORDERED = 16
-"""Frames that one may be coded ahead of at most, in H.264 and H.265."""
+"""How many frames later than it is decoded a frame may be shown, at most, in H.264 and H.265."""
 _UNSTATED = -(1 << 63)
-"""What stands for a time stamp that is not stated, as in ffmpeg."""
+"""Stands for a time stamp that is not stated, as in ffmpeg."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,22 +29,22 @@ class Scan:
         times: int64 `[frames]`, time stamps of the shown frames, ascending; empty where the
             container states none that can be trusted. Two may be the same where the container
             rounded them.
-        packets: Number of the stream's packets, those that show nothing included.
+        packets: Number of the stream's packets, including those that show nothing.
         frames: Number of packets that show a frame.
         promised: Number of packets that the container's header states, or 0.
         offset: The stream's start time as the container states it, or None.
         tail: Duration of the last frame in display order, or 0.
-        end: Seconds at which the last packet of any stream ends.
+        end: When the last packet of any stream ends, in seconds.
         sound_bytes: Size of all packets of sound.
-        exact: Every packet states its own presentation time; otherwise only the set of times is
+        exact: Every packet states its own presentation time. Otherwise only the set of times is
             known, and some packets may show nothing.
-        in_turn: Every packet shows a frame when it is decoded, so that its time of decoding is that
-            of its frame: as AVI has it, which states no others, where no frame is reordered.
-        torn: The file ends in the midst of its last packet.
-        keyframes: int64 `[keyframes, 3]`, in the order of decoding: time stamps of presentation
-            and of decoding, and size in bytes, of packets that say they need none before them.
-        changes: Where the picture's size, layout or aspect changes, as far as packets tell.
-        joins: Where the clock starts anew; `times` are of one clock all the same.
+        in_turn: Every packet's frame is shown when it is decoded, so that decoding times are the
+            frames' times: so in AVI, which states no other times, if no frame is reordered.
+        torn: The file ends in the middle of its last packet.
+        keyframes: int64 `[keyframes, 3]`, in the order of decoding: presentation time stamp,
+            decoding time stamp and size in bytes of each packet that is marked as a keyframe.
+        changes: Where the picture's size, layout or aspect ratio changes, as far as packets tell.
+        joins: Where the clock starts anew; `times` are already by one clock.
     """
 
     times: npt.NDArray[np.int64]
@@ -68,19 +68,19 @@ class Scan:
         return self.exact or self.in_turn
 
     def place_of(self, stamp: int | None) -> int | None:
-        """The place among `times` of the frame of this time, where decoders tell such times."""
+        """The place among `times` of the frame with this time, or None if it is unknown."""
         if stamp is None or not self.timed:
             return None
         place = int(np.searchsorted(self.times, stamp))
         return place if place < len(self.times) and self.times[place] == stamp else None
 
     def from_place(self, place: int) -> "Scan":
-        """The same without the frames before the one at this place."""
+        """The same scan without the frames before `place`."""
         return replace(self, times=self.times[place:], frames=self.frames - place)
 
     @property
     def span(self) -> int:
-        """From the first frame's time to the last one's end, or 0 where unknown."""
+        """Duration from the first frame's time to the last frame's end, or 0 where unknown."""
         return (
             int(self.times[-1] - self.times[0]) + (self.tail or self.step) if len(self.times) else 0
         )
@@ -92,9 +92,9 @@ class Scan:
 
 
 class Tally:
-    """Counts packets; a class because one pass gathers several numbers.
+    """Adds up a film's packets in one pass.
 
-    Of a day's film there are millions: what is noted of each are plain numbers, 8 bytes each.
+    A film of a day has millions of them, so each is noted as a few plain numbers of 8 bytes.
     """
 
     def __init__(self) -> None:
@@ -126,13 +126,13 @@ class Tally:
         Args:
             packet: The packet.
             part: How often the clock has started anew before it.
-            pts: Its time stamp, as far as it is of that clock.
-            ends: It shows no frame of its own, but ends that of the packet before it.
+            pts: Its time stamp by that clock, or None.
+            ends: It is the second field of the frame that the packet before it began.
         """
         self._note_end(packet)
         self._packets += 1
         if ends and self._is_last:
-            self._last = (self._last[0], 0)  # what is stated is how long one of the two is shown
+            self._last = (self._last[0], 0)  # the stated duration is that of one field
         if ends or packet.is_discard or _hidden(packet):
             return
         self._pts.append(_UNSTATED if pts is None else pts)
@@ -171,10 +171,10 @@ class Tally:
             self._pts[number] = pts + shifts[part]
 
     def show_as_decoded(self, delay: int) -> None:
-        """Time frames as players do where packets state when they are decoded only, as in AVI.
+        """Time frames as players do where packets state only decoding times, as in AVI.
 
-        Each is shown when it comes out of the decoder. What ffmpeg's demuxer makes up instead is
-        another thing in each of its versions.
+        Each frame is shown when it comes out of the decoder. The times that ffmpeg's demuxer makes
+        up instead differ between its versions.
 
         Args:
             delay: How many packets the decoder takes in before its first frame comes out.
@@ -187,17 +187,16 @@ class Tally:
             self._pts = array("q", np.append(stated, late)[delay:].tobytes())
 
     def _step(self, stated: Times) -> int:
-        """From one frame to the next, at least 1."""
+        """Usual distance between two frames, at least 1."""
         return max(1, int(np.median(np.diff(stated))) if len(stated) > 1 else self._last[1])
 
     def _fill_in_beginning(self) -> bool:
-        """Time the frames before the first that states its time backwards from there.
+        """Give times to frames without one at the beginning, backward from the first that has one.
 
-        Matroska cannot state times before 0; what begins there comes without any, whatever it
-        said of sound.
+        Matroska cannot state times before 0, so frames before that come without a time.
 
         Returns:
-            Whether there were any.
+            Whether there were such frames.
         """
         stated = _stated(self._pts)
         lacking = len(self._pts) - len(stated)
@@ -213,10 +212,10 @@ class Tally:
         return True
 
     def result(self, promised: int, offset: int | None, container: str) -> Scan:
-        """All that was counted.
+        """What was counted.
 
         Args:
-            promised: Number of the stream's packets that the container's header states, or 0.
+            promised: Number of the stream's packets by the container's header, or 0.
             offset: The stream's start time as the container states it, or None.
             container: ffmpeg's name of the format.
         """
@@ -237,7 +236,7 @@ class Tally:
             sound_bytes=self._sound_bytes,
             exact=complete and states_times and not filled and not self._rejoined,
             in_turn=self._in_turn,
-            # In a transport stream, what was badly received is marked so too.
+            # In a transport stream, packets that were badly received are marked as corrupt, too.
             torn=self._torn and container != "mpegts",
             keyframes=np.array(self._keyframes, np.int64).reshape(-1, 3),
         )

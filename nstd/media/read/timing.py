@@ -1,4 +1,4 @@
-"""Time stamps, as plain numbers in and out: which frame was read, in which order to decode."""
+"""Time stamps, in plain numbers: those of decoded frames, and decoding times for packets."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,15 +10,15 @@ import numpy.typing as npt
 class Clock:
     """Finds the exact time stamp of each frame that a decoder gives.
 
-    Two faults of what OpenCV tells are mended with the time stamps the packets state: a frame at
-    time stamp 0 is told its *decoding* time instead, and a frame without a time stamp gets
-    nonsense. Of frames with the same time, which coarse containers have, the later ones are put one
-    unit on, so that the times ascend strictly.
+    Two faults in the times that OpenCV gives are mended with the time stamps that packets state:
+    for a frame at time stamp 0 it gives the *decoding* time, and for a frame without a time stamp
+    nonsense. If several frames have the same time, as in containers with a coarse clock, the later
+    ones are shifted by one unit each, so that times ascend strictly.
 
     Args:
         times: int64 `[frames]`, sorted: the packets' time stamps; may be empty.
-        start: The first frame's time where nothing states it.
-        step: Distance to assume between frames where nothing states one.
+        start: The first frame's time, if no packet states it.
+        step: Distance to assume between frames, if no packet states one.
     """
 
     def __init__(self, times: npt.NDArray[np.int64], start: int, step: int) -> None:
@@ -38,11 +38,11 @@ class Clock:
     def stamp(self, measured: int | None) -> int:
         """Time stamp of the frame just decoded.
 
-        The frames that were to come before it and did not are counted in `lost`, and their time
-        stamps are in `skipped`.
+        Frames that should have come before it are counted in `lost`; `skipped` has the time stamps
+        of those that are missing since the last call.
 
         Args:
-            measured: As the decoder tells it, or None.
+            measured: The time that the decoder gives, or None.
         """
         place = self._place(measured)
         passed = self._times[self._next : self._next if place is None else place]
@@ -60,7 +60,7 @@ class Clock:
         return self._last
 
     def following(self) -> int | None:
-        """Time stamp of the next stated frame, or None behind the last."""
+        """Time stamp of the next stated frame, or None after the last."""
         return int(self._times[self._next]) if self.remaining else None
 
     def _place(self, measured: int | None) -> int | None:
@@ -79,15 +79,15 @@ class Clock:
 
 
 def units(milliseconds: float, time_base: Fraction) -> int:
-    """OpenCV's time in units of `time_base`: exact where it is that of a time stamp."""
+    """OpenCV's time in units of `time_base`: exact if it stands for a time stamp."""
     return round(Fraction(milliseconds) / 1000 / time_base)
 
 
 def decoding_times(pts: Sequence[int]) -> list[int]:
-    """Decoding time stamps for packets in decoding order with these presentation time stamps.
+    """Decoding time stamps for packets with these presentation time stamps.
 
-    Each is at most its packet's presentation time and all ascend strictly, which is what containers
-    ask for. The delay is the smallest that makes this possible.
+    Each is at most its packet's presentation time, and they ascend strictly, as containers demand.
+    The delay is the smallest that makes this possible.
 
     Args:
         pts: Presentation time stamps in decoding order, each once.

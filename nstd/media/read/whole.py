@@ -1,4 +1,4 @@
-"""Is all of a film there? Its structure, its header and its packets, taken together."""
+"""Whether a film is complete, by its structure, its header and its packets together."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -13,22 +13,23 @@ from nstd.media.read.structure import ends_early
 from nstd.media.read.tally import Scan
 
 _STATE_DURATION = ("matroska,webm", "flv", "asf")
-"""Formats in whose header the duration of all of the film is; of others ffmpeg estimates it from
+"""Formats whose header states the duration of the whole film; for others ffmpeg estimates it from
 what is there."""
 _TOLERATED_GAP = Fraction(1)
-"""Seconds a film that may be whole may fall short of its stated duration, which includes
-subtitles."""
+"""Seconds by which a film that may be complete may be shorter than its stated duration, which
+includes subtitles."""
 _VISIBLE_GAP = Fraction(1, 10)
-"""Seconds that a film surely lacks, as they are told."""
+"""Seconds missing from which on the message of a film that surely was cut gives them."""
 _END_PIXELS = 10**9
-"""Pixels of a film's end that are decoded to see that it can be: 480 frames of 1080p, whose last
-group of pictures has 250 at most with x264's and x265's defaults. They take 4 s at 7 ms each."""
+"""Pixels, over all frames, at a film's end that are decoded at most to see whether they can be: 480
+frames of 1080p. With x264's and x265's defaults the last group of pictures has at most 250 frames.
+480 frames take 4 s, at 7 ms each."""
 _UNKNOWN_FRAMES = 1 << 30
-"""What ffmpeg writes into an AVI's header if it cannot return to it."""
+"""The number of frames that ffmpeg writes into an AVI's header if it cannot come back to it."""
 
 
 def what_is_missing(path: Path, container: InputContainer, counted: Scan) -> str | None:
-    """What a film lacks of what its structure promises, in words, or None.
+    """What a film lacks of what its structure states, in words, or None.
 
     Args:
         path: The film.
@@ -43,7 +44,7 @@ def what_is_missing(path: Path, container: InputContainer, counted: Scan) -> str
         cut = counted.torn or ends_early(path, form)
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
-    # AVI's header counts moments, of which some may have no frame of their own.
+    # AVI's header counts ticks of the frame rate, and some may have no frame of their own.
     believed = cut or form != "avi"
     if believed and counted.packets < counted.promised < _UNKNOWN_FRAMES:
         return f"{counted.packets} of {counted.promised} frames are there"
@@ -56,9 +57,9 @@ def what_is_missing(path: Path, container: InputContainer, counted: Scan) -> str
 
 
 def what_is_lost_at_end(path: Path, stream: av.VideoStream, counted: Scan) -> str | None:
-    """What cannot be decoded of a film's end though its packets are there, in words, or None.
+    """What cannot be decoded at a film's end, though its packets are there, in words, or None.
 
-    Looked at from the last keyframe on, where that is near enough and can be found again.
+    The film is decoded from its last keyframe on, if that is near its end and can be found again.
 
     Args:
         path: The film.
