@@ -24,9 +24,9 @@ class Wish:
     Attributes:
         recipes: Names; empty for those of the file's folder.
         output: The folder that results go to, or None for that of the file's folder.
-        again: Queue anew what is done, has failed or was canceled.
+        again: Whether to queue again what is done, has failed or was canceled.
         overwrite: Replace an output that is there already.
-        priority: Higher is sooner; None leaves it as it is, and a new job's as its folder says.
+        priority: Higher is painted sooner; None keeps a job's own, or gives a new job its folder's.
     """
 
     recipes: tuple[str, ...] = ()
@@ -56,8 +56,8 @@ class Added:
 def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
     """Queue films and pictures; what is queued or done already is not queued twice.
 
-    Each lies in a watched folder and is painted as that says, or is given recipes and an output
-    folder, or goes by the only batch entry, as `batch` has it.
+    Each file either lies in a watched folder and is painted as the folder's entry says, or is given
+    recipes and an output folder, or belongs to the only batch entry.
 
     Args:
         config: Watched folders, recipes, the ledger.
@@ -65,7 +65,7 @@ def add(config: Config, paths: Sequence[Path], wish: Wish) -> list[Added]:
         wish: What is asked for besides.
 
     Returns:
-        A line for each file and recipe; a file that could not be queued has one with the error.
+        One value for each file and recipe; a file that could not be queued has one with the error.
 
     Raises:
         UsageError: A file belongs nowhere, or the wish contradicts its folder; nothing is queued.
@@ -92,7 +92,7 @@ def _add_one(store: JobStore, config: Config, candidate: Candidate, wish: Wish) 
         entry = entry.model_copy(update={"overwrite": True})
     requests = entry_requests(store, config, replace(candidate, entry=entry))
     if wish.overwrite:
-        # By hand anything may be replaced; what a configuration says is for nstd's own outputs.
+        # A person may replace any file; `overwrite` in a configuration only nstd's own outputs.
         requests = [
             replace(request, output=request.output | {"only_own": False}) for request in requests
         ]
@@ -151,7 +151,7 @@ def _candidate(config: Config, source: Path, wish: Wish) -> Candidate:
 
 
 def _some(entry: Entry, wish: Wish, owner: str) -> tuple[str, ...]:
-    """The wish's recipes out of an entry's; all where none is named."""
+    """Those of an entry's recipes that the wish names; all of them if it names none."""
     for name in wish.recipes:
         if name not in entry.recipes:
             has = ", ".join(entry.recipes)
@@ -177,7 +177,7 @@ def _made_entry(config: Config, source: Path, wish: Wish) -> BatchConfig:
 
 
 def _require_free(store: JobStore, request: JobRequest) -> None:
-    """Say now what would otherwise show when the job is started."""
+    """Raise now what would otherwise only fail when the job is started."""
     source, target = path_of(request.source), path_of(request.target)
     if (target.exists() and target.samefile(source)) or store.is_source(request.target):
         raise UsageError(f"{target} is itself a film to be painted", "Choose another output")

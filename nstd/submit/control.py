@@ -24,13 +24,13 @@ UNFINISHED = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.PUBLISHING})
 _LOCK = "daemon.lock"
 
 LOCK_SECONDS = 1.0
-"""How long the lock is tried for where it is required: who only looks holds it for a moment."""
+"""How long to try for the lock if it is required: a process that only looks holds it briefly."""
 
 NOTED_SECONDS = 86_400.0
-"""How long a job that is over is among those that something is worth knowing of."""
+"""How long what is worth knowing of a finished job is shown."""
 
 MOST_NOTED = 8
-"""How many of them are told: it is to fit on a screen."""
+"""How many of these jobs are shown: the list is to fit on a screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The queue at one look.
+    """The queue at one moment.
 
     Attributes:
         working: Whether a daemon, or `batch`, works on the state folder.
@@ -87,12 +87,12 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a wish for one job.
+    """What came of a request for one job.
 
     Attributes:
         number: The job's.
-        job: As it is now, or None where the wish was refused.
-        error: Why it was, or None.
+        job: As it is now, or None if the request was refused.
+        error: Why it was refused, or None.
     """
 
     number: int
@@ -141,7 +141,7 @@ def is_worked_on(config: Config) -> bool:
     path = config.state_dir / _LOCK
     try:
         with path.open("rb") as file:
-            # Shared, so that two that look are not taken for a daemon by each other.
+            # Shared, so that two processes that look do not take each other for a daemon.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -157,7 +157,7 @@ def overview(config: Config, most_held: int | None = None) -> Overview:
 
     Args:
         config: For the ledger.
-        most_held: Of the held jobs only so many are told; None: all.
+        most_held: How many of the held jobs to list; None for all.
     """
     working, now = is_worked_on(config), time.time()
     if not _ledger_path(config).exists():
@@ -293,7 +293,7 @@ def resume(config: Config, numbers: Sequence[int], *, every: bool = False) -> li
 
 
 def seconds_left(job: Job, events: Sequence[Event], now: float) -> float | None:
-    """How long a running job still takes, as far as its frames so far tell.
+    """How long a running job still takes, estimated from the frames painted so far.
 
     Args:
         job: The job.
@@ -333,7 +333,7 @@ def is_held(job: Job, now: float) -> bool:
 
 
 def reason(job: Job) -> str:
-    """Why a job is where it is, or else what is worth knowing of it; empty for nothing."""
+    """Why a job is in its state, or else what is worth knowing of it; empty if there is nothing."""
     if job.state in {JobState.FAILED, JobState.VANISHED}:
         return job.error or ""
     if job.state not in UNFINISHED:
@@ -351,7 +351,7 @@ def _each(
     act: Callable[[JobStore, int], Job],
     choose: Callable[[JobStore], list[Job]] | None,
 ) -> list[Answer]:
-    """Do the same to each job; what is refused of one is no reason not to do the others."""
+    """Do one thing to each job; if it is refused for one, the others are still done."""
     if not numbers and choose is None:
         raise UsageError("No job is named", "Give its number: `nstd jobs` lists them")
     if not _ledger_path(config).exists():
@@ -368,7 +368,7 @@ def _each(
 
 
 def _report(store: JobStore) -> Json | None:
-    """The report of the daemon that lives; that of one before a `batch` that works now is none."""
+    """The report of the running daemon; None if it is one that ended before a `batch` began."""
     report = store.last_report()
     lives = report is not None and Path(f"/proc/{report['pid']}").exists()
     return report if lives else None

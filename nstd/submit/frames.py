@@ -54,7 +54,7 @@ class FrameRange:
             if isinstance(place, int):
                 return place
             start = times[0] if len(times) else 0
-            # Stamps are whole numbers: the first one not before `place` is its ceiling or later.
+            # Time stamps are whole: the first one not before `place` is at its ceiling or later.
             return bisect_left(times, start - (-place // unit))
 
         first = number(self.first)

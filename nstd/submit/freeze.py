@@ -30,7 +30,7 @@ from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
 from nstd.weights.file import inspect_weights
 
 network_logger = logging.getLogger("nstd.network")
-"""Says which network `auto` is; commands that say little else show it."""
+"""Logs which network `auto` chose; commands that log little else show this."""
 
 ENCODER_THREADS = 2
 """x264's bytes change with it, so it is one number for every machine."""
@@ -47,7 +47,7 @@ class Submission:
         recipe: As configured; it is frozen when the job is queued.
         output: How to encode and publish.
         target: Where the result goes.
-        priority: Higher is sooner.
+        priority: Higher is painted sooner.
         note: What is worth knowing of it, as a sentence.
         places: The folders it needs, as they were named; None for the film's and the target's own.
         sidecar: Name and SHA-256 of the film's sidecar, which goes where the film goes; or None.
@@ -73,8 +73,8 @@ class Freezing:
         state_dir: nstd's state folder: the copies lie there.
         cache_dir: nstd's cache folder: the networks lie there.
         gpu: Whether it will be painted on a GPU; the network `auto` depends on it.
-        beneath: A folder that others put files into and have named style images in: no link in it
-            is followed. None where there is none.
+        beneath: A folder in which other people may put files and name style images: no link in it
+            is followed. None if there is no such folder.
     """
 
     state_dir: Path
@@ -96,7 +96,7 @@ def submit_entry(
         store: The ledger.
         config: The configuration that the file's entry is part of.
         candidate: The file.
-        leaving: Asked once all is read; where it is true nothing is queued.
+        leaving: Asked once all is read; if true, nothing is queued.
 
     Returns:
         Each job, and whether it was queued now.
@@ -110,7 +110,7 @@ def submit_entry(
     try:
         requests = entry_requests(store, config, candidate)
     except (ConfigError, InputError, WeightsError):
-        # Of the film itself, its fingerprint says again what is wrong.
+        # If it is the film itself that is at fault, its fingerprint raises the error again.
         keys = [_key(store, candidate, name) for name in candidate.recipes]
         jobs = [job for key in keys if (job := store.find(key)) is not None]
         if len(jobs) < len(keys):
@@ -127,7 +127,7 @@ def submit_entry(
 
 
 def entry_requests(store: JobStore, config: Config, candidate: Candidate) -> list[JobRequest]:
-    """What `submit_entry` queues, not queued yet; its output's name is chosen last: `with_name`.
+    """The requests that `submit_entry` queues; the output's name is chosen last, by `with_name`.
 
     Args:
         store: The ledger.
@@ -146,7 +146,7 @@ def entry_requests(store: JobStore, config: Config, candidate: Candidate) -> lis
     for name in candidate.recipes:
         key = _key(store, candidate, name)
         output = replace(output_spec(config, entry), dropped=candidate.dropped)
-        # Before it is read: one that changes meanwhile is not the one that was noted.
+        # Noted before it is read: a sidecar that changes meanwhile is then recognized as another.
         beside = note_of_sidecar(source)
         recipe, held = _recipe(config, candidate, name)
         wanted = Submission(
@@ -168,7 +168,7 @@ def entry_requests(store: JobStore, config: Config, candidate: Candidate) -> lis
 def with_name(
     store: JobStore, config: Config, entry: Entry, recipe: str, request: JobRequest
 ) -> JobRequest:
-    """The request with the place of its output, as things are now; to be called while `naming`."""
+    """The request with its output's place, chosen by what is there now; call it while `naming`."""
     source, encode = path_of(request.source), output_spec(config, entry).encode
     if pattern := request.output["images"]:
         source = source.with_name(pattern)
@@ -189,7 +189,7 @@ def _key(store: JobStore, candidate: Candidate, recipe: str) -> JobKey:
 def _recipe(config: Config, candidate: Candidate, name: str) -> tuple[StyleRecipe, Path | None]:
     """A recipe of the configuration, changed by the sidecar of the file where there is one.
 
-    Also the folder that the sidecar's style images are held to, if they are.
+    Also gives the folder that the sidecar's style images must lie in, or None.
     """
     recipe, held = config.recipes[name], None
     sidecar = sidecar_of(candidate.source)
@@ -257,7 +257,7 @@ def freeze(recipe: StyleRecipe, freezing: Freezing) -> StyleRecipe:
 
 
 def freezing_of(config: Config, recipe: StyleRecipe) -> Freezing:
-    """What freezing `recipe` depends on where it is configured by `config`.
+    """What freezing `recipe` depends on, taken from `config`.
 
     Raises:
         DeviceError: The recipe asks for `auto`, and a configured device is missing.
@@ -277,7 +277,7 @@ def paints_on_gpu(config: Config) -> bool:
 
 @lru_cache(maxsize=8)
 def _say_which(name: str, reason: str) -> None:
-    """Once a process: thousands of films may be queued at once."""
+    """Say it once in a process: thousands of films may be queued at the same time."""
     network_logger.info("The network is %s: %s", name, reason)
 
 
@@ -383,8 +383,8 @@ def output_spec(config: Config, entry: Entry) -> OutputSpec:
 
 
 def _check_style_image(_: Path, content: Path) -> None:
-    read_style_image(content)  # now, while its own name can still be said
+    read_style_image(content)  # now, while an error can still name the user's file
 
 
 def _check_weights(path: Path, _: Path) -> None:
-    inspect_weights(path)  # whose suffix tells of what kind they are
+    inspect_weights(path)  # the suffix tells which kind of file it is

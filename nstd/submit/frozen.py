@@ -1,7 +1,7 @@
-"""Style images and weights that jobs are painted by: copies named by their content.
+"""Copies of the style images and weights that jobs are painted with, named by their content.
 
-A copy is looked at whenever a job is queued with it or painted by it. One that is damaged or gone
-is made again from where it came from, so that no film depends on a disk that never errs.
+A copy is verified whenever a job is queued or painted with it. One that is damaged or missing is
+made again from its original, so that no film depends on a disk without faults.
 """
 
 import logging
@@ -57,7 +57,7 @@ def freeze_file(
         The SHA-256 of its content, and the copy.
 
     Raises:
-        InputError: There is no such file, it is none, or behind a link.
+        InputError: There is no such file, it is not a regular file, or it lies behind a link.
         ChangedError: It changed while it was copied.
         StorageError: It cannot be read, or the copy not be written.
     """
@@ -73,7 +73,7 @@ def freeze_file(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A file that is open; alike are those with the same name and identity."""
+    """An open file; two are equal if they have the same name and identity."""
 
     source: Path
     identity: FileIdentity
@@ -81,7 +81,7 @@ class _Opened:
 
 
 def restore_frozen(job: Job, recipe: StyleRecipe, cache_dir: Path) -> None:
-    """See to it that all copies a job is painted by are whole.
+    """Make sure that all copies a job is painted with are whole.
 
     Args:
         job: The job.
@@ -90,7 +90,7 @@ def restore_frozen(job: Job, recipe: StyleRecipe, cache_dir: Path) -> None:
 
     Raises:
         UnreadableError: A style image's copy is damaged, and so is what it was copied from.
-        WeightsError: The same of the network.
+        WeightsError: The network's copy is damaged, and so is what it was copied from.
         StorageError: A file cannot be read, or the copy not be written.
     """
     for style in recipe.styles:
@@ -112,7 +112,7 @@ def restore_frozen(job: Job, recipe: StyleRecipe, cache_dir: Path) -> None:
 
 
 def _restored(copy: Path, digest: str, origins: Iterator[Path]) -> bool:
-    """Whether a copy is whole, made again from the first of `origins` that still is where not."""
+    """Whether a copy is whole, after making it again from the first whole origin if it was not."""
     if has_content(copy, digest):
         return True
     for origin in origins:
@@ -126,7 +126,7 @@ def _restored(copy: Path, digest: str, origins: Iterator[Path]) -> bool:
 def _origins_of(style: StyleSource) -> Iterator[Path]:
     if style.origin is not None:
         yield Path(style.origin)
-    # Those that ship may lie elsewhere since nstd was installed anew.
+    # Shipped style images may lie elsewhere if nstd was installed again since.
     for shipped in list_styles():
         yield shipped.path
 
@@ -171,7 +171,7 @@ def _copy(source: Path, copy: Path, digest: str) -> None:
 def _checked_digest(file: _Opened, check: Callable[[Path, Path], object]) -> str:
     """Hash of a file that is sound; not read again as long as it does not change.
 
-    Of thousands of films dropped at once each has the same style images and weights.
+    Thousands of films that are dropped together share their style images and weights.
     """
     content = readable(file.descriptor)
     check(file.source, content)
@@ -184,5 +184,5 @@ def _has_content(
     identity: FileIdentity,  # noqa: ARG001 - a part of the cache's key
     digest: str,
 ) -> bool:
-    """Whether a copy is whole; for the same reason not read again."""
+    """Whether a copy is whole; not read again as long as it does not change."""
     return has_content(copy, digest)

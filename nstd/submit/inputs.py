@@ -22,7 +22,8 @@ def expand(inputs: Sequence[Path]) -> list[Path]:
 
     A pattern that names numbered images stays as it is: they are one film.
 
-    Of a folder counts what would count if it were watched; what is named itself always does.
+    Of a folder the files are taken that would be taken if it were watched; a file that is named
+    itself is always taken.
 
     Raises:
         UsageError: There is no such path, or a folder holds no film and no picture.
@@ -68,15 +69,15 @@ def _missing(given: Path) -> UsageError:
 
 
 def absolute(path: Path) -> Path:
-    """The same path without `..`; symbolic links stay: a link's name is the user's choice."""
+    """The path made absolute, without `..`; symbolic links stay, since a user chose their names."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps the `..`
 
 
 def ready_folder(folder: Path, given: str | Path) -> None:
-    """See that a folder is there that was named for outputs on the command line.
+    """Make sure that the folder that the command line names for outputs is there.
 
-    It is made below the working folder, where who names it is. Any other that is not there may be
-    that of a disk that is not mounted: made, it would fill another one.
+    It is made only below the working folder. Any other missing folder may belong to a disk that is
+    not mounted: if it were made, films would fill the wrong disk.
 
     Args:
         folder: The folder, absolute.
@@ -113,12 +114,12 @@ def watching_folder(config: Config, path: Path) -> FolderConfig | None:
 
 
 def found_by(pattern: str, *, sequence: bool = False) -> list[Path]:
-    """What an entry's pattern finds: files, or with a number field numbered images, by folder.
+    """What an entry's pattern finds: files, or numbered images if it has a number field, by folder.
 
     Args:
         pattern: The pattern.
-        sequence: It finds folders, in each of which numbered images are one film; one without
-            such images is left out, and the log says why.
+        sequence: Whether it finds folders, each of whose numbered images are one film; a folder
+            without such images is left out, and the log says why.
 
     Raises:
         StorageError: A folder cannot be listed.
@@ -149,7 +150,7 @@ def _is_there(pattern: Path) -> bool:
 
 
 def globbed(pattern: str) -> list[Path]:
-    """The files that a pattern finds, but for what never counts; what it names itself does."""
+    """The files that a pattern finds, without ignored ones, unless it names them exactly."""
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     named = frozenset(Path(pattern).parts)
 
@@ -176,7 +177,7 @@ _ESCAPED = re.compile(r"\[([*?[])\]")
 
 
 def batch_folder(entry: BatchConfig, path: Path) -> Path:
-    """What the relative path of a file counts from that goes by a batch entry.
+    """The folder from which the relative path of a batch entry's file is counted.
 
     That is the fixed part of the entry's first pattern that finds it, else its own folder.
     """

@@ -1,7 +1,7 @@
-"""Which queue is meant: that of the nstd that runs, whatever the environment of who looks.
+"""Which queue is meant: that of the running nstd, whatever the environment of the caller.
 
-The unit's ledger lies where systemd says, which only the unit is told: an admin's shell would look
-into its own home folder, and find nothing.
+The unit's ledger lies where systemd puts it, and only the unit is told where: without this, an
+administrator's shell would look in its own home folder and find nothing.
 """
 
 import os
@@ -38,9 +38,10 @@ class Queue:
 def locate(config: Config, *, named: bool, leaves_files: bool = False) -> Queue:
     """The queue that is meant by a configuration.
 
-    What says its state folder (the key `state_dir`, or $STATE_DIRECTORY) means that. Else it is the
-    first that there is of: the nstd that runs by this very file, the unit of a file in /etc/nstd,
-    and the user's own. Where no file was found it may be any that runs, and the unit's.
+    If the state folder is named (by the key `state_dir`, or by $STATE_DIRECTORY), it is that one.
+    Otherwise it is the first that exists of: the queue of the nstd that runs with this very file,
+    that of the unit if the file is in /etc/nstd, and the user's own. Where no file was found it may
+    also be that of any running nstd, or the unit's.
 
     Args:
         config: As it was read.
@@ -68,7 +69,7 @@ def locate(config: Config, *, named: bool, leaves_files: bool = False) -> Queue:
 
 
 def locate_running(path: Path) -> Queue | None:
-    """The queue of the nstd that runs by a configuration that cannot be read now; None: none does.
+    """The queue of the nstd that runs with a configuration that cannot be read now, or None.
 
     Args:
         path: The file.
@@ -97,7 +98,7 @@ def _candidates(source: Path | None, own: Notice, running: list[Notice]) -> Iter
 
 
 def _at(config: Config, notice: Notice) -> Config:
-    """The configuration with a notice's folders, as far as it does not say its own."""
+    """The configuration with a notice's folders, except those that it names itself."""
     update = {"state_dir": notice.state_dir}
     if "cache_dir" not in config.model_fields_set:
         update["cache_dir"] = notice.cache_dir
@@ -109,7 +110,7 @@ def _same(one: Path | None, other: Path) -> bool:
 
 
 def _is_there(folder: Path) -> bool:
-    """Whether somebody's queue is there, be it closed to this user."""
+    """Whether a queue is there, even one that this user may not open."""
     try:
         return (folder / "ledger.sqlite3").stat() is not None
     except (FileNotFoundError, NotADirectoryError):
@@ -133,7 +134,7 @@ def _require_access(folder: Path, *, leaves_files: bool) -> None:
 
 
 def _owner(folder: Path) -> int:
-    """Whose folder it is; of one that cannot be looked at, whose folder it lies in."""
+    """The owner of a folder; if it cannot be looked at, the owner of the folder that it lies in."""
     for one in (folder, *folder.parents):
         try:
             return one.stat().st_uid

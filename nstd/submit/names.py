@@ -38,18 +38,18 @@ def output_extension(source: Path, encode: EncodeSettings) -> str:
 
 
 NAMING_SECONDS = 10.0
-"""How long another one is waited for that names and queues: it takes milliseconds, and as long as
-somebody has stopped it."""
+"""How long to wait for another process that names and queues: that takes milliseconds, unless the
+process is suspended."""
 
 
 @contextmanager
 def naming(state_dir: Path) -> Iterator[None]:
-    """Be the only one who names outputs: from the look at which names are free until it is queued.
+    """Be the only one who names outputs, from looking which names are free until the job is queued.
 
-    Two threads, or `nstd add` and the daemon, would else give one name to two films.
+    Otherwise two threads, or `nstd add` and the daemon, could give one name to two films.
 
     Raises:
-        BusyError: Another one takes that long.
+        BusyError: Another process takes longer than `NAMING_SECONDS`.
         StorageError: The state folder cannot be written to.
     """
     with locked(state_dir, "naming.lock", seconds=NAMING_SECONDS) as mine:
@@ -86,7 +86,7 @@ class Chosen:
 
     Attributes:
         target: Its place.
-        note: Why it has another name than usual, where that is worth a word.
+        note: Why it has another name than usual; empty if that need not be said.
     """
 
     target: Path
@@ -98,10 +98,10 @@ def choose_target(
 ) -> Chosen:
     """A place for the output that no other work has.
 
-    The source's relative path is mirrored. Of an a.mov and an a.avi in one folder both get a
-    result, and which of them is named after all of its name does not depend on which comes first,
-    as long as both are there. Another version of the same film takes the place of one that never
-    came to be, or that may be replaced; else it gets a number.
+    The source's relative path is mirrored. If a folder holds a.mov and a.avi, both get a result;
+    which of them keeps its suffix in the output's name does not depend on which comes first, as
+    long as both are there. Another version of the same film takes the place of an output that was
+    never published, or that may be replaced; else it gets a number.
     """
     below = entry.output / Path(os.fsdecode(key.relative)).parent
 
@@ -190,14 +190,14 @@ def _is_published(job: Job) -> bool:
 
 
 def _same_place(one: JobKey, other: JobKey) -> bool:
-    """Whether both are the same file and recipe, of whatever content."""
+    """Whether both are the same file and recipe, whatever the content."""
     return replace(one, fingerprint="") == replace(other, fingerprint="")
 
 
 def _is_first(entry: Entry, naming: Naming, source: Path) -> bool:
-    """Whether of the files beside it that want the same name this one has the first claim to it.
+    """Whether this file comes first among those beside it that would get the same name.
 
-    That is the one with the output's own suffix, else the first by name.
+    First is the one with the output's own suffix, else the first by name.
     """
 
     def rank(path: Path) -> tuple[bool, str]:

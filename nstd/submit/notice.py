@@ -1,7 +1,8 @@
-"""Notices of the nstd that work: where they are found, whatever the environment of who looks.
+"""Notices of running nstd processes, found from any environment.
 
-Who works on a state folder leaves a small file with its paths where any shell of the machine finds
-it, and holds that file locked as long as it lives: one that can be locked is of an nstd that ended.
+A process that works on a state folder leaves a small file with its paths where any shell of the
+machine finds it, and holds that file locked as long as it lives: a notice that can be locked was
+left by a process that has ended.
 """
 
 import fcntl
@@ -26,7 +27,7 @@ RUNTIME = Path("/run")
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Of one nstd that works.
+    """The notice of one running nstd.
 
     Attributes:
         state_dir: Its ledger and half-made films.
@@ -41,9 +42,9 @@ class Notice:
 
 @contextmanager
 def announced(config: Config) -> Iterator[None]:
-    """Leave a notice for as long as the block lasts; where none can be left, work goes on without.
+    """Leave a notice for as long as the block lasts; if none can be left, work goes on without one.
 
-    To be called with the state folder's lock held: so there is one notice for each folder.
+    To be called with the state folder's lock held, so that each folder has one notice.
     """
     found = _leave(config)
     try:
@@ -57,7 +58,7 @@ def announced(config: Config) -> Iterator[None]:
 
 
 def notices() -> list[Notice]:
-    """Of all nstd that work now and may be known of, those of this user first."""
+    """The notices of all running nstd that this user may know of, the user's own first."""
     found: dict[Path, Notice] = {}
     for folder in _places():
         with suppress(OSError):  # closed to this user, or no folder
@@ -79,7 +80,7 @@ def _leave(config: Config) -> tuple[Path, int] | None:
         part, path = folder / f".{name}.part", folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # The folder may be another user's, where root works by hand beside a unit: whatever is
+            # If root works by hand beside a unit, the folder may be another user's: whatever is
             # there under that name is neither written to nor followed.
             part.unlink(missing_ok=True)
             descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
@@ -100,11 +101,11 @@ def _leave(config: Config) -> tuple[Path, int] | None:
 
 
 def _read(path: Path) -> Notice | None:
-    """The notice in a file, if who left it lives."""
+    """The notice in a file, if the process that left it is alive."""
     try:
         with opened(path, beneath=None) as descriptor:
             try:
-                # Shared, so that two that look are not taken for a daemon by each other.
+                # Shared, so that two processes that look do not take each other for a daemon.
                 fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 data = json.loads(os.read(descriptor, 65536))
@@ -117,7 +118,7 @@ def _read(path: Path) -> Notice | None:
 
 
 def _own_places() -> list[Path]:
-    """Where this process may leave its notice, the best first: those that end with the machine."""
+    """Folders in which this process may leave its notice, the best first; a reboot empties them."""
     places = []
     if named := os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]:
         places.append(Path(named))

@@ -22,7 +22,7 @@ class OutputSpec:
         accept_truncated: Paint what is there of a film that ends early.
         strict: Refuse a film of which anything would be lost.
         overwrite: Replace a file that is at the target already.
-        only_own: Replace only what nstd has put there itself, and nobody has changed since.
+        only_own: Replace only what nstd has put there itself and nobody has changed since then.
         originals: "keep", "delete" or "move": what becomes of the source once it is painted.
         move_to: Folder that "move" moves it to.
         siblings: Names of all recipes that the film is painted in: all of them need the original.
@@ -31,8 +31,8 @@ class OutputSpec:
         copy: Paint nothing: frames go through as they are, at the recipe's size.
         dropped: Others may put files where the source lies: no link there is followed.
         reading: How the source is read.
-        images: Name, as a pattern, of the numbered images that are the film, of which the source is
-            the first; "" where the source is all of it.
+        images: Pattern of the names of the numbered images that are the film, whose first image is
+            the source; "" if the source is the whole film.
     """
 
     encode: EncodeSettings = field(default_factory=EncodeSettings)
@@ -59,7 +59,7 @@ class OutputSpec:
         return self.first == 0 and self.last is None
 
     def encoded_by(self, encoder: EncoderKind) -> "OutputSpec":
-        """The same output, encoded by what was chosen."""
+        """This output with another encoder."""
         return replace(self, encode=replace(self.encode, encoder=encoder))
 
     def same_film(self, other: "OutputSpec") -> bool:
@@ -86,10 +86,10 @@ class OutputSpec:
         return asdict(self) | {"reading": self.reading.to_json()}
 
     def wish(self) -> dict[str, Any]:
-        """What tells this output from another.
+        """What distinguishes this output from another.
 
-        Keys that came later count only where they have another value than their default: what
-        was begun before there were such keys is found again.
+        Keys that were added later count only if they differ from their default, so that what was
+        begun before they existed is found again.
         """
         return _without_defaults(self.to_json(), OutputSpec().to_json(), _FIRST_KEYS)
 
@@ -123,13 +123,13 @@ _FIRST_KEYS: Mapping[str, Any] = {
         )
     ),
 }  # fmt: skip
-"""The keys that the first ledgers name a wish by, whatever their values."""
+"""The keys that count whatever their values, as they did in the first ledgers."""
 
 
 def _without_defaults(
     values: Mapping[str, Any], defaults: Mapping[str, Any], always: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`values` without those that are their defaults, but with all of `always`."""
+    """`values` without those that equal their defaults, except the keys in `always`."""
     kept = {}
     for key, value in values.items():
         if always.get(key) is not None:

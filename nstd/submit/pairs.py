@@ -73,7 +73,7 @@ def pair(
 def _free_name(
     source: Path, kind: FileKind | None, folder: Path, output: OutputSpec, taken: Sequence[Path]
 ) -> Path:
-    """What an input is called in a folder of outputs, where others have taken names."""
+    """The name of an input's output in a folder, other than the names that are taken."""
     extension = "png" if kind is None else output_extension(source, output.encode)
     if _is_numbered_film(kind, output):
         extension = f"%06d.{output.encode.pictures}"
@@ -93,7 +93,7 @@ def _is_numbered_film(kind: FileKind | None, output: OutputSpec) -> bool:
 
 
 def _numbered(source: Path, target: Path, frames: FrameRange) -> Path:
-    """The first frame's file where a name stands for numbered ones, and its number is known."""
+    """The first frame's file if the name stands for numbered ones and the number is known."""
     if frames.timed:
         return target
     first, last = frames.numbers()

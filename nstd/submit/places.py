@@ -1,7 +1,7 @@
 """The folders that a job needs besides nstd's own, and the disks they were on when it was queued.
 
-What is on a disk that is gone has not vanished, and nothing is put where a disk is mounted only at
-other times: a job whose folders are not all there waits.
+A film on an unmounted disk has not vanished, and nothing may be written to a mount point while its
+disk is not mounted. So a job waits until all of its folders are there.
 """
 
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from nstd.submit.output import OutputSpec
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """A job's folders, each as it was named: of those below them nothing is remembered.
+    """A job's folders, each as it was named; folders below them are not noted.
 
     Attributes:
         source: Holds the film: the watched folder, or the folder of a film that was named.
         output: The painted film goes there, or below it.
-        originals: The film is moved there, or below it, once it is painted; None where it is not.
+        originals: The film is moved there, or below it, once it is painted; None if it stays.
     """
 
     source: Place
@@ -30,7 +30,7 @@ class Places:
 
     @classmethod
     def of(cls, job: Job) -> "Places":
-        """Those of a job; of one from before this was noted, as far as it can be told.
+        """The places of a job; for a job of an older version, as far as they can be told.
 
         Raises:
             LedgerError: They were noted by another version.
@@ -44,7 +44,7 @@ class Places:
 
     @classmethod
     def of_output(cls, folder: Path, target: Path, spec: OutputSpec) -> "Places":
-        """Those of a film below `folder` that goes to `target`, or below it."""
+        """The places of a film below `folder` whose output goes to `target`, or below it."""
         moves = spec.originals == "move" and spec.move_to is not None
         return cls(
             source=Place(folder, spec.marker),
@@ -61,9 +61,9 @@ class Places:
         }
 
     def as_before(self, store: JobStore) -> "Places":
-        """The same with the disks that earlier jobs have found them on.
+        """These places, each with the disk that earlier jobs found it on.
 
-        So a film that comes while a disk is not mounted waits for that disk.
+        So a film that arrives while a disk is not mounted waits for that disk.
         """
 
         def known(name: str, place: Place) -> Place:
@@ -77,7 +77,7 @@ class Places:
         )
 
     def remembered(self) -> "Places":
-        """The same with the disks that they are on now, as far as they are there."""
+        """These places, each with the disk that it is on now if it is there."""
         return Places(
             self.source.remembered(),
             self.output.remembered(),
@@ -85,7 +85,7 @@ class Places:
         )
 
     def found(self) -> "Places":
-        """The same as they are now, if those are there that are written to.
+        """These places as they are now, if those that are written to are there.
 
         Raises:
             MountError: One is not there, or not on the disk that it was on.

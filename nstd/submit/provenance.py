@@ -1,9 +1,9 @@
-"""What a painted file says of how it was painted, so that another one can be painted so.
+"""What a painted file says of how it was painted, so that another can be painted the same way.
 
 A note is one line of JSON with nstd's version and the recipe: style images and network by their
 files' names, without folders, and by SHA-256. It names no time, no folder, no user and no host, and
-is the same for every run. Read back it is from anywhere: every value is checked as one that a
-person wrote would be, and no path is taken from it.
+is the same for every run. A note that is read may come from anybody: every value is checked as if
+a person had written it in a configuration, and no path is taken from it.
 """
 
 import json
@@ -106,8 +106,8 @@ def recipe_of_note(note: Json, name: str, config: Config, given: Mapping[str, An
         note: Of `parse_note`.
         name: The file's that it was in, for messages.
         config: For nstd's folders.
-        given: Keys that are given otherwise; these `styles` and `network` are taken, and nothing
-            is looked for.
+        given: Keys that are given besides; if `styles` or `network` is among them, it is taken and
+            not looked for.
 
     Raises:
         ConfigError: A style image is not at hand, or something in the note is wrong.
@@ -133,9 +133,9 @@ def recipe_of_note(note: Json, name: str, config: Config, given: Mapping[str, An
 
 
 def with_names_of(recipe: StyleRecipe, note: Json) -> StyleRecipe:
-    """The recipe with the names that a note tells for what was found among the copies of jobs.
+    """The recipe with a note's names for style images that were found among the copies of jobs.
 
-    Such a copy is called by its content's hash, and what is painted by it is to say a name again.
+    Such a copy is named by the hash of its content; the film's own note is to have the name again.
     """
     told, network = note["recipe"].get("styles"), note["recipe"].get("network")
     names = {
@@ -193,7 +193,7 @@ def _style_images(digest: str, config: Config) -> Iterator[Path]:
 
 def _weights(called: str, digest: str, config: Config) -> Iterator[Path]:
     if "/" not in called and not Path(called).suffix:
-        with suppress(WeightsError):  # said by who asks, if it is nowhere else
+        with suppress(WeightsError):  # the caller says so if it is nowhere else either
             yield find_weights(called, config.cache_dir)
     yield from _frozen(digest, config)
 

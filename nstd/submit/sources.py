@@ -1,4 +1,4 @@
-"""What is painted: a file, or numbered images that are one film; and what it is known by."""
+"""What is painted, a file or numbered images that are one film, and how it is identified."""
 
 import os
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def number_of(source: Path, frame: int) -> int:
 
 
 def require_ready(source: Path) -> None:
-    """See that a source may be queued, before all of it is read.
+    """Make sure that a source may be queued, before all of it is read.
 
     Raises:
         BeingWrittenError: A program has it, or one of its images, open for writing.
@@ -79,10 +79,10 @@ class Candidate:
 
     @property
     def dropped(self) -> bool:
-        """Whether others than who configures nstd may put things where the source lies.
+        """Whether people who do not configure nstd may put files where the source lies.
 
-        That is so of all that lies in a watched folder; but not of a link there that a person has
-        named, since what is meant is what it leads to.
+        That holds for everything in a watched folder, except for a link there that a person has
+        named: then the file that it leads to is meant.
         """
         if not isinstance(self.entry, FolderConfig):
             return False
@@ -110,10 +110,10 @@ _TO = " → "
 
 
 def placed_recipe(recipe: str, output: Path) -> str:
-    """What stands for the recipe in the identity of work that was given its own output.
+    """The recipe's name in the identity of work that was given an output of its own.
 
-    The same film and recipe to another folder is other work: it must neither be taken for what a
-    watched folder or a batch entry asks for, nor be in its way.
+    The same film and recipe with another output folder is different work: it must neither count as
+    what a watched folder or a batch entry asks for, nor be in its way.
     """
     return f"{recipe}{_TO}{output}"
 
