@@ -18,10 +18,14 @@ LOOK_SECONDS = 1.0
 
 
 class LeaseKeeper:
-    """An observer that passes everything on to another, and keeps the claim on the job alive."""
+    """An observer that passes everything on to another, and keeps the claim on the job alive.
+
+    Attributes:
+        job: The job, as it was claimed.
+    """
 
     def __init__(self, observer: Observer, store: JobStore, job: Job) -> None:
-        self._observer, self._store, self._job = observer, store, job
+        self._observer, self._store, self.job = observer, store, job
         self._renewed = self._looked = time.monotonic()
         self._paused = False
 
@@ -57,7 +61,7 @@ class LeaseKeeper:
         self._keep()
         self._observer.stepped(frame, iterate)
         if self.stopping:
-            name = path_of(self._job.request.source).name
+            name = path_of(self.job.request.source).name
             raise Interrupted(f"Painting {name} was stopped at frame {frame}")
 
     def painted(self, frame: int) -> None:
@@ -73,13 +77,13 @@ class LeaseKeeper:
             self._look()
 
     def _renew(self) -> None:
-        self._paused = self._store.renew(self._job).paused
+        self._paused = self._store.renew(self.job).paused
         self._renewed = self._looked = time.monotonic()
 
     def _look(self) -> None:
         """Only read: unlike a renewal it waits neither for the disk nor for another process."""
-        job = self._store.get(self._job.id)
-        if job.token != self._job.token:
+        job = self._store.get(self.job.id)
+        if job.token != self.job.token:
             self._renew()  # the claim is lost: this raises the error that says why
         self._paused = job.paused
         self._looked = time.monotonic()

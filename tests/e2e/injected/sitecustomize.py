@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 STORE = "nstd.ledger.store:JobStore"
 KEEPER = "nstd.media.keep:FrameKeeper"
-PAINT = "nstd.work.film:Film.stepped"
+PAINT = "nstd.work.lease:LeaseKeeper.stepped"
 
 
 class Point(NamedTuple):
@@ -142,12 +142,13 @@ def _counting(step: str, original: Function, folder: Path) -> Function:
     in_hand = None
 
     @functools.wraps(original)
-    def counted(film: Any, frame: int, iterate: Any) -> None:
+    def counted(keeper: Any, frame: int, iterate: Any) -> None:
         nonlocal in_hand
-        if in_hand != (in_hand := (film.target, frame)):
+        target = os.fsdecode(keeper.job.request.target)
+        if in_hand != (in_hand := (target, frame)):
             with (folder / "painted").open("a") as lines:
-                lines.write(f"{film.target}\t{frame}\n")
-        original(film, frame, iterate)
+                lines.write(f"{target}\t{frame}\n")
+        original(keeper, frame, iterate)
 
     return counted
 
