@@ -1,4 +1,4 @@
-"""The socket between a worker and its supervisor: JSON, a message a packet."""
+"""The socket between a worker and its supervisor: each packet is one message in JSON."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ class Channel:
         self._socket.set_inheritable(False)
 
     def say(self, **message: Any) -> None:
-        """Send a message; one that the other end does not take now is left out.
+        """Send a message, or drop it if the other end does not take it now.
 
-        A worker must not wait for a supervisor that is stopped, or gone.
+        A worker must not wait for a supervisor that is suspended or gone.
         """
         try:
             self._socket.send(json.dumps(message).encode(), socket.MSG_DONTWAIT)
@@ -28,7 +28,7 @@ class Channel:
             logger.debug("A word was not heard: %s", error)
 
     def receive(self) -> dict[str, Any] | None:
-        """Wait for the next message; None where the other end is gone."""
+        """Wait for the next message; None if the other end is gone."""
         try:
             packet = self._socket.recv(LONGEST_MESSAGE)
         except ConnectionResetError:
@@ -46,7 +46,7 @@ class Channel:
         return found
 
     def close(self) -> None:
-        """End the conversation."""
+        """Close this end."""
         self._socket.close()
 
 

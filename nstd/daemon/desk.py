@@ -1,7 +1,7 @@
-"""Where settled files become jobs: the watcher, and what it hands out, in a thread of its own.
+"""Where settled files become jobs: the watcher and the readers, in threads of their own.
 
-Reading a large film to know its content takes minutes, and a dead network mount may keep a read for
-ever: neither may keep the daemon from its signals, its workers and its service manager.
+Reading a large film to know its content takes minutes, and a read from a dead network mount may
+never return: neither may keep the daemon from its signals, its workers and its service manager.
 """
 
 import logging
@@ -48,17 +48,17 @@ TICK_SECONDS = 0.5
 LEAVE_SECONDS = 2.0
 
 MOST_WAITING = 8
-"""Films that wait for something to be mended, of which each is told by itself."""
+"""How many films that wait for something to be mended are each reported by name."""
 
 MOMENT_SECONDS = 5.0
-"""After which `nstd status` says of a file that it is being read."""
+"""Seconds after which `nstd status` says that a file is being read."""
 
 LONG_SECONDS = 120.0
-"""After which it is worth a word that a file is still being read, or that nothing is looked at."""
+"""Seconds after which the log says that a file is still being read, or nothing is looked at."""
 
 
 class Desk:
-    """Takes settled files, and queues those that are films.
+    """Takes settled files and queues those that are films.
 
     Args:
         config: What to do with them.
@@ -89,17 +89,17 @@ class Desk:
     def take(self, folder: WatchedFolder, path: Path) -> str | None:
         """Queue a settled file.
 
-        Files may be taken by several threads at once: they are read beside each other, and queued
-        one by one.
+        Several threads may call this at the same time: files are read in parallel and queued one by
+        one.
 
         Returns:
-            None, or why it is left alone.
+            None, or the reason why the file is left alone.
 
         Raises:
             NstdError: It waits for something to be mended, or cannot be painted.
         """
         if self._leaving():
-            return None  # by another configuration it may not be asked for any more
+            return None  # after a reload the configuration may not ask for it any more
         self.reading[path] = time.monotonic()
         try:
             with contained(path, "queueing"):
@@ -108,7 +108,7 @@ class Desk:
             self.reading.pop(path, None)
 
     def _take(self, folder: WatchedFolder, path: Path) -> str | None:
-        if is_numbered(path):  # a name like a pattern's, whose file has gone
+        if is_numbered(path):  # a name that looks like a pattern, whose file is gone
             raise VanishedError(f"{path} was taken away")
         if not is_media(path):
             return why_no_media(path)
@@ -129,7 +129,7 @@ class Desk:
         candidate = Candidate(self.entries[folder], folder.path, path)
         info = self._looked_at(candidate)
         try:
-            # Read beside other files; what follows finds its content known.
+            # Read in parallel with other files; from here on its content is known.
             dropped, leaving = candidate.dropped, self._leaving
             fingerprint(self._store, folder.path, path, dropped=dropped, stopping=leaving)
             queued = submit_entry(self._store, self._config, candidate, leaving=leaving)
@@ -138,14 +138,14 @@ class Desk:
                 raise
             if facts_of(path) is None:
                 raise VanishedError(f"{path} was taken away while it was queued") from error
-            # The film is sound as far as one knows: a style image or the network is missing. It is
+            # The film is sound as far as is known: a style image or the network is missing. It is
             # tried again, less and less often, until that is mended.
             first, *more = error.problem.split("\n")
             raise StorageError([f"{path} waits: {first}", *more], error.remedy) from error
         return queued, info
 
     def _looked_at(self, candidate: Candidate) -> "VideoInfo | None":
-        """What a large film is, before it is read: what cannot be painted is not worth that."""
+        """Probe a large film before it is read: one that cannot be painted need not be."""
         folder, path = candidate.folder, candidate.source
         if (
             is_still(path)
@@ -180,11 +180,11 @@ class Intake(threading.Thread):
 
     Attributes:
         scanned: Set once all folders were looked at.
-        error: What it ended with, or None.
+        error: The error it ended with, or None.
     """
 
     def __init__(self, config: Config, store: JobStore) -> None:
-        # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.
+        # A daemon thread: it may be stuck in a read from a mount that is gone.
         super().__init__(name="intake", daemon=True)
         self._store = store
         self._leave = threading.Event()
@@ -208,7 +208,7 @@ class Intake(threading.Thread):
 
     @property
     def lost_events(self) -> int:
-        """Settled files that no event had told of."""
+        """How many settled files no event had announced."""
         return self._watcher.caught
 
     @property
@@ -242,7 +242,7 @@ class Intake(threading.Thread):
 
     @property
     def refused(self) -> list[str]:
-        """Cause films are not queued: a style image or a sidecar is to be mended, for one."""
+        """Why films are not queued: for example, a style image or a sidecar has to be mended."""
         return self._watcher.unpainted.told(Cause.REFUSED, MOST_WAITING)
 
     @property
@@ -260,14 +260,14 @@ class Intake(threading.Thread):
                 self._watcher.tick()
                 self._at_work = time.monotonic()
         except NstdError as error:
-            # Once it was told to leave the ledger may be closed under it.
+            # Once it was told to stop, the ledger may be closed while it still runs.
             if not self._leave.is_set():
                 self.error = error
         finally:
             self._watcher.stop()
 
     def _look(self) -> None:
-        """Look at films that were queued, one by one: in a thread, for that may take minutes."""
+        """Look at queued films, one by one; in a thread, since that may take minutes."""
         try:
             while not self._leave.wait(TICK_SECONDS):
                 self._looks.look()
@@ -276,7 +276,7 @@ class Intake(threading.Thread):
                 self.error = error
 
     def leave(self) -> None:
-        """End it, waiting a moment; what it was about to queue is found again by the next scan."""
+        """Stop, and wait a moment; what was about to be queued is found again by the next scan."""
         self._leave.set()
         deadline = time.monotonic() + LEAVE_SECONDS
         self.join(LEAVE_SECONDS)
@@ -286,12 +286,12 @@ class Intake(threading.Thread):
             logger.info("A file is still being read; it is looked at anew the next time")
 
     def require_alive(self) -> None:
-        """Raise what it has ended with, if it has.
+        """Raise the error that it ended with, if any.
 
         Raises:
-            NstdError: It has.
+            NstdError: There is one.
         """
-        # In this order: who ends says first why.
+        # In this order: a thread sets its error before it ends.
         looks = self._looking.is_alive() or not self.scanned.is_set()
         lives = self.is_alive() and looks
         if self.error is not None:
@@ -301,5 +301,5 @@ class Intake(threading.Thread):
 
 
 def _minutes(seconds: float) -> str:
-    # Whole minutes: what is said changes, and is reported, no oftener than that.
+    # Whole minutes, so that the sentence changes, and is reported, only once a minute.
     return f"{seconds / 60:.0f} minutes"

@@ -10,7 +10,7 @@ from nstd.errors import AccessError, NstdError, StorageError
 
 def not_started(error: OSError) -> NstdError:
     """Why the system would not start a worker, and what to do."""
-    if not isinstance(error.filename, str):  # it has none to give: that passes
+    if not isinstance(error.filename, str):  # the system has no resources now; that may pass
         return StorageError(
             f"The system gives no more processes ({error.strerror or error})",
             "See what else runs, and the limits of nstd's user or unit (TasksMax=, MemoryMax=)",

@@ -1,4 +1,4 @@
-"""A first look at queued films: what will not open is said now, and not when its turn comes."""
+"""A first look at queued films: one that cannot be opened is reported before its turn comes."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ from nstd.submit.limits import require_within_limits
 from nstd.submit.output import OutputSpec
 
 if TYPE_CHECKING:
-    # Not at run time: it knows numpy, and the daemon itself stays small.
+    # Not at run time: it imports NumPy, and the daemon's own process stays small.
     from nstd.media.frame import VideoInfo
 
 logger = logging.getLogger(__name__)
@@ -36,13 +36,13 @@ logger = logging.getLogger(__name__)
 class FirstLooks:
     """Probes queued films one by one, in children with limited time and memory.
 
-    A film whose turn comes meanwhile is left to its worker, which looks for itself.
+    A film whose turn comes meanwhile is left to its worker, which probes it itself.
 
     Args:
         store: The ledger.
         grace_seconds: A film that does not open is looked at again until its last change is this
             old: it may still be coming.
-        stopping: Asked while a film is probed; true ends that.
+        stopping: Asked while a film is probed; true ends the probe.
         clock: Seconds since the epoch.
     """
 
@@ -60,7 +60,7 @@ class FirstLooks:
         self._due: deque[tuple[float, Job]] = deque()
 
     def probe(self, source: Path, folder: Path | None, output: OutputSpec) -> "VideoInfo":
-        """What a film is, found out in a child.
+        """Probe a film in a child process.
 
         Args:
             source: The film.
@@ -80,12 +80,12 @@ class FirstLooks:
             )
 
     def may_come_yet(self, source: Path, error: NstdError) -> bool:
-        """Whether a film that `error` was met with may open once all of it has come."""
+        """Whether a film that failed with `error` may open once all of it has arrived."""
         now = self._clock()
         return opens_later(error) and seconds_of_grace(source, self._grace_seconds, now) > 0
 
     def add(self, job: Job, info: "VideoInfo | None" = None) -> None:
-        """Have a look at a job that was queued just now, or judge by what is known of its film."""
+        """Look at a job that was just queued, or judge it by what is known of its film."""
         if info is not None:
             try:
                 self._require_within_limits(job, info)
@@ -100,7 +100,7 @@ class FirstLooks:
         for _ in range(len(self._due)):
             due, job = self._due.popleft()
             now = self._clock()
-            # Later than any wait could end: the clock was set back.
+            # Farther ahead than any wait: the clock was set back.
             if due <= now or due > now + self._grace_seconds:
                 self._look_at(job)
                 return
@@ -108,7 +108,7 @@ class FirstLooks:
 
     def _look_at(self, job: Job) -> None:
         try:
-            # None where `nstd clean` has forgotten it since.
+            # None if `nstd clean` has removed it since.
             if [one.state for one in self._store.jobs_of([job.id])] != [JobState.QUEUED]:
                 return
             with contained(path_of(job.request.source), "looking at"):
@@ -119,7 +119,7 @@ class FirstLooks:
         except LedgerError:
             raise
         except NstdError as error:
-            # A disk that is slow or gone: its worker finds out, and waits for it.
+            # The disk is slow or gone: the worker finds that out, and waits for it.
             logger.info("Job %d was not looked at: %s", job.id, error)
 
     def _probe(self, job: Job) -> None:
@@ -138,7 +138,7 @@ class FirstLooks:
         source = path_of(job.request.source)
         try:
             if facts_of(source) is None:
-                return  # its worker notes that it has vanished
+                return  # the worker will note that the film has vanished
         except StorageError as unseen:
             logger.info("Job %d was not looked at: %s", job.id, unseen)
             return
@@ -152,7 +152,7 @@ class FirstLooks:
         except BusyError:
             return  # a worker has it already
         except StorageError as unsaid:
-            # The ledger's disk is full, most likely: its worker finds out for itself.
+            # Most likely the ledger's disk is full: the worker will find that out.
             logger.info("Job %d could not be failed: %s", job.id, unsaid)
             return
         logger.error("Job %d is failed: %s", job.id, error)

@@ -24,19 +24,19 @@ from nstd.work.crew import crew
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""Between two looks at the workers; a signal ends the wait at once. A look takes 0.4 ms on a busy
-machine, and the whole daemon is to take no more than 2 ms of a second (`bench/idle.py`)."""
+"""Seconds between two looks at the workers; a signal ends the wait at once. A look takes 0.4 ms on
+a busy machine, and the whole daemon is to take at most 2 ms of each second (`bench/idle.py`)."""
 
 STOP_SECONDS = 5.0
-"""A worker that has not come to its next step by then is killed: the frame in hand is lost either
-way, and all that it has painted before is kept."""
+"""Seconds after which a worker that has not reached its next step is killed: the frame in hand is
+lost either way, and everything painted before is kept."""
 
 LONGEST_START_SECONDS = 900.0
-"""A start that takes longer than that hangs, and may be ended by the service manager."""
+"""Seconds after which a start counts as hanging, and the service manager may end it."""
 
 STARTING_TICK_SECONDS = 0.05
 STARTING_SECONDS = 30.0
-"""What the service manager is asked for, again and again, while devices and folders get ready."""
+"""Seconds that the service manager is asked for, each time anew, until all is ready."""
 
 
 def run(config: Config, reread: Callable[[], Config], *, debug: bool = False) -> None:
@@ -144,7 +144,7 @@ class Daemon:
         return problems
 
     def _report(self, problems: list[str]) -> None:
-        """Keep those informed who look into the ledger; written only where there is news."""
+        """Write the daemon's report into the ledger if anything has changed."""
         facts = {
             "pid": os.getpid(),
             "started": self._started,
@@ -165,7 +165,7 @@ class Daemon:
             self._reported = facts
 
     def _reload(self) -> None:
-        """Go by what the configuration says now; one that is wrong changes nothing."""
+        """Read the configuration again and apply it; a faulty one changes nothing."""
         self._manager.reloading()
         try:
             config = self._reread()
@@ -205,7 +205,7 @@ class Daemon:
 
 
 class Requests:
-    """What was asked of the process: to stop, to stop at once, to read its configuration again."""
+    """What signals asked of the process: to stop, to stop at once, to reload its configuration."""
 
     def __init__(self) -> None:
         self._stops = self._said = 0
@@ -213,7 +213,7 @@ class Requests:
         self._unsaid: deque[int] = deque()
         self._before: dict[signal.Signals, Any] = {}
         self._bell_before = -1
-        # The system rings it at each signal. A handler that took a lock, as that of an Event or of
+        # Python writes to it at each signal. A handler that took a lock, as that of an Event or of
         # the log, could meet its own thread holding it.
         self._bell, self._ringer = socket.socketpair()
 
@@ -248,7 +248,7 @@ class Requests:
         return asked
 
     def wait(self, seconds: float) -> None:
-        """Wait, or until the next signal; log what has come."""
+        """Wait for so long, or until the next signal; log which signals came."""
         if select.select([self._bell], [], [], seconds)[0]:
             self._bell.recv(4096)
         self._say()
@@ -274,7 +274,7 @@ class Requests:
 
 
 def _require_same_state(before: Config, after: Config) -> None:
-    """What is open cannot be moved."""
+    """Refuse a change of folders that are open."""
     if after.state_dir != before.state_dir:
         raise ConfigError(
             "state_dir cannot change while nstd runs", "Set it back, or restart the service"

@@ -1,7 +1,7 @@
-"""Words to the service manager: systemd's notification protocol (sd_notify(3)).
+"""Messages to the service manager: systemd's notification protocol (sd_notify(3)).
 
-A word is a datagram of lines `KEY=VALUE` to the socket that `$NOTIFY_SOCKET` names. Where nothing
-listens (no service manager started this process) all words go nowhere.
+A message is a datagram of lines `KEY=VALUE` to the socket that `$NOTIFY_SOCKET` names. If no
+service manager started this process, nothing is sent.
 """
 
 import logging
@@ -19,18 +19,18 @@ logger = logging.getLogger(__name__)
 
 
 ALIVE_PER_WATCHDOG = 4
-"""Words within the watchdog's time: one that is lost or late does no harm."""
+"""How many messages are sent within the watchdog's time: one that is lost or late does no harm."""
 
 
 LONGEST_SEND_SECONDS = 1.0
-"""That a word waits which is said once, where the service manager does not listen just now. Status
-and signs of life do not wait: they are said again at the next look."""
+"""Seconds to wait with a message that is sent only once if the service manager does not read now.
+Status and signs of life do not wait: they are sent again at the next look."""
 
 
 class ServiceManager:
-    """Whoever started this process and wants to know how it fares.
+    """The service manager that started this process.
 
-    What cannot be sent is logged once and not tried to death: the films matter more than the word.
+    If a message cannot be sent, that is logged once and not retried for ever: films matter more.
 
     Args:
         environment: Where the socket and the watchdog's time are looked for.
@@ -64,17 +64,17 @@ class ServiceManager:
         self.close()
 
     def ready(self) -> None:
-        """The start, or a reload, is complete."""
+        """Tell that the start, or a reload, is complete."""
         self._send("READY=1")
 
     def status(self, text: str) -> None:
-        """One line for people, as `systemctl status` shows it; the same line is said once."""
+        """Set the line that `systemctl status` shows; an unchanged line is not sent again."""
         line = visible(" ".join(text.split()))
         if line != self._status and self._send(f"STATUS={line}", seconds=0):
             self._status = line
 
     def alive(self) -> None:
-        """Put the watchdog off once more; to be called often, and said as often as is needed."""
+        """Reset the watchdog; to be called often, and sent only as often as needed."""
         now = self._clock()
         if self.watchdog_seconds is None or now < self._next_alive:
             return
@@ -82,25 +82,25 @@ class ServiceManager:
             self._next_alive = now + self.watchdog_seconds / ALIVE_PER_WATCHDOG
 
     def reloading(self) -> None:
-        """The configuration is being read again; `ready` ends it."""
+        """Tell that the configuration is being read again, until `ready`."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """Tell that the process is stopping."""
         self._send("STOPPING=1")
 
     def extend(self, seconds: float) -> None:
-        """Starting or stopping takes at least so many more seconds from now on."""
+        """Tell that starting or stopping takes at least so many more seconds from now."""
         self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
 
     def close(self) -> None:
-        """Say nothing more."""
+        """Close the socket; nothing is sent any more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _send(self, message: str, *, seconds: float = LONGEST_SEND_SECONDS) -> bool:
-        """Say it, and whether that could be done in so many seconds."""
+        """Send it, and give whether that worked within so many seconds."""
         if self._socket is None or self._address is None:
             return True
         try:
@@ -127,8 +127,8 @@ def _address(name: str) -> str | None:
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float | None:
-    """Within how many seconds a sign of life is awaited, or None."""
+    """Seconds within which the service manager expects a sign of life, or None."""
     if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return None  # it was meant for another process
+        return None  # the variable was meant for another process
     text = environment.get("WATCHDOG_USEC", "")
     return int(text) / 1e6 if text.isdecimal() and int(text) else None

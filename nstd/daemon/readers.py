@@ -1,4 +1,4 @@
-"""Threads that read files, so that a large one, or a disk that is slow, keeps nobody waiting."""
+"""Threads that read files, so that other files need not wait for a large one or for a slow disk."""
 
 import threading
 from collections import deque
@@ -11,22 +11,22 @@ from nstd.files import facts_of
 from nstd.intake.folder import WatchedFolder
 
 LARGE_BYTES = 256 << 20
-"""What a disk of 100 MB/s takes more than a moment for."""
+"""Bytes that a disk of 100 MB/s takes more than a moment to read."""
 
 Take = Callable[[WatchedFolder, Path], str | None]
 
 
 def is_large(path: Path) -> bool:
-    """Whether reading a file takes more than a moment; what cannot be looked at does not."""
+    """Whether reading a file takes more than a moment; False if it cannot be looked at."""
     try:
         there = facts_of(path)
     except StorageError:
-        return False  # who reads it meets the same
+        return False  # whoever reads it will meet the same error
     return there is not None and there.st_size >= LARGE_BYTES
 
 
 class Readers:
-    """Takes files, for each folder in two threads: what is large in one, all else in the other.
+    """Takes files in two threads for each folder: large ones in one, all others in the other.
 
     A thread takes its files in their order, and ends when it has none left.
 
@@ -40,13 +40,13 @@ class Readers:
         self._lanes: dict[tuple[WatchedFolder, bool], _Lane] = {}
 
     def submit(self, folder: WatchedFolder, path: Path) -> "Future[str | None]":
-        """Have a file taken; what `take` gives or raises is the future's."""
+        """Have a file taken; the future has what `take` returns or raises."""
         found: Future[str | None] = Future()
-        key = folder, is_large(path)  # a disk may not answer: nobody waits for the lock meanwhile
+        key = folder, is_large(path)  # outside the lock, since a disk may not answer
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:
-                # Not waited for by Python's end: it may be stuck in a read of a mount that is gone.
+                # A daemon thread: it may be stuck in a read from a mount that is gone.
                 lane = self._lanes[key] = deque()
                 lane.append((found, path))
                 threading.Thread(

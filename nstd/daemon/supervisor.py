@@ -1,4 +1,4 @@
-"""Worker processes, one a device: started, listened to, and replaced when they die or hang."""
+"""Worker processes, one for each device: started, listened to, and replaced if they die or hang."""
 
 import logging
 import os
@@ -22,13 +22,13 @@ from nstd.work.crew import WorkerSettings
 logger = logging.getLogger(__name__)
 
 PATIENCE = 5
-"""Workers of one device that may end one after the other before the daemon gives up: before any was
-ready, or, with the device at fault, before any has painted a frame."""
+"""How many workers of one device may end one after the other before the daemon gives up: without
+one having been ready or, if the device is at fault, without one having painted a frame."""
 
 LONGEST_PAUSE_SECONDS = 10.0
 UNKILLABLE_SECONDS = 30.0
-"""A killed process that is still there after this long waits in the kernel, for a driver or a disk:
-nothing can be done for its device but to start the machine, or the service, anew."""
+"""Seconds after which a killed process that is still there must be waiting in the kernel, for a
+driver or a disk: only a restart of the machine, or of the service, frees its device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class WorkerProcess:
 
     Args:
         device: Where it paints.
-        settings: What it goes by.
+        settings: The worker's settings.
         log: How it logs.
         now: The time, of the supervisor's clock.
 
@@ -57,12 +57,12 @@ class WorkerProcess:
         device: Where it paints.
         pid: Its process.
         ready: Whether it has said that its device answers and the ledger is open.
-        status: What it is at, for people; empty while it waits.
+        status: What it is doing, in words; empty while it waits.
         painted: Whether it has painted a frame, or finished a job.
-        error: What it has said it fails with, or None.
+        error: The error that it has reported, or None.
         seen: When it last gave a sign of life.
         asked: Whether it was asked to end.
-        holder: What the ledger calls its process; None where it ended at once.
+        holder: The name of its process in the ledger; None if it ended at once.
         killed: When it was killed, or None.
     """
 
@@ -99,7 +99,7 @@ class WorkerProcess:
         self.holder = _holder(self.pid)
 
     def listen(self, now: float) -> None:
-        """Take what it has said, and whether it has read or written anything."""
+        """Take its messages, and note whether it has read or written anything."""
         for message in self._channel.pending():
             self.seen = now
             if message["kind"] == "ready":
@@ -116,7 +116,7 @@ class WorkerProcess:
 
     @property
     def code(self) -> int | None:
-        """How it ended, as `subprocess` says it, or None while it lives."""
+        """Its exit code, as `subprocess` gives it, or None while it runs."""
         return self._process.poll()
 
     def ask(self, wish: str) -> None:
@@ -125,20 +125,20 @@ class WorkerProcess:
         self._channel.say(kind=wish)
 
     def kill(self, now: float) -> None:
-        """End it at once."""
+        """Kill it."""
         if self.killed is None:
             self.killed = now
             self._process.kill()
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         self._channel.close()
 
 
 class Supervisor:
     """Keeps one worker at work on each device.
 
-    Nothing is done but in its methods, which one thread calls.
+    Everything happens in its methods, which one thread calls.
 
     Args:
         store: The ledger, where the jobs of dead workers are given back.
@@ -183,12 +183,12 @@ class Supervisor:
 
     @property
     def statuses(self) -> list[str]:
-        """What the workers are at that do something."""
+        """What the busy workers are doing."""
         workers = [place.worker for place in self._places.values()]
         return [worker.status for worker in workers if worker is not None and worker.status]
 
     def facts(self) -> list[dict[str, Any]]:
-        """Each device, its worker's process, how many were replaced, why none can be started."""
+        """Of each device its worker's process, how many were replaced, why none can be started."""
         return [
             {
                 "device": device,
@@ -201,12 +201,12 @@ class Supervisor:
         ]
 
     def tick(self) -> None:
-        """Listen, bury the dead, kill those that hang, and start what is missing.
+        """Take messages, handle dead workers, kill those that hang, and start missing ones.
 
         Raises:
             DeviceError: A device does not answer, or fails again and again.
             WorkerError: Workers end again and again before they are ready.
-            NstdError: What a worker said it fails with for good.
+            NstdError: A worker has reported an error that will not pass.
         """
         now = self._clock()
         for device, place in list(self._places.items()):
@@ -220,7 +220,7 @@ class Supervisor:
     def change(
         self, crew: Mapping[str, WorkerSettings], log: LogSettings, *, timeout: float
     ) -> None:
-        """Go by another crew from now on; a worker that is to go finishes the job in hand."""
+        """Use another crew from now on; a worker that is not in it finishes its current job."""
         self._timeout = timeout
         for device, place in self._places.items():
             wanted = crew.get(device)
@@ -233,9 +233,9 @@ class Supervisor:
         self._log = log
 
     def stop(self, seconds: float, meanwhile: Callable[[], bool]) -> None:
-        """End all workers: at their next step, or at once after so many seconds.
+        """End all workers at their next step, and kill those left after so many seconds.
 
-        What is killed loses the frame in hand, which stopping at a step loses too.
+        A killed worker loses the frame in hand, as one does that stops at a step.
 
         Args:
             seconds: How long to wait.
@@ -260,7 +260,7 @@ class Supervisor:
             self._give_back(worker, "nstd was stopped", counted=False)
 
     def _fill(self, device: str, place: "_Post", now: float) -> None:
-        """Start a worker; where the system has no room for a process, a little later."""
+        """Start a worker, or try again a little later if the system cannot start a process now."""
         try:
             place.worker = self._hire(device, place.settings, self._log, now)
             place.problem = None
@@ -297,7 +297,7 @@ class Supervisor:
         """Give back what a dead worker held, and decide when the next one starts."""
         how = _how_it_ended(worker, code)
         broken_device = isinstance(worker.error, DeviceError)
-        # That a device fails is no fault of the film in hand.
+        # If a device fails, the film in hand is not to blame.
         self._give_back(worker, f"Its worker {how}", counted=not broken_device)
         if code == 0 and worker.asked:
             return
@@ -326,7 +326,7 @@ class Supervisor:
             for job in self._store.release(worker.holder, reason=reason, counted=counted):
                 logger.info("Job %d goes on where it was. %s", job.id, reason)
         except NstdError as error:
-            # Whoever claims next finds the process gone and does the same.
+            # If this fails, the next claim finds the process gone and does the same.
             logger.warning("Jobs of process %d are given back later: %s", worker.pid, error)
 
 
@@ -344,7 +344,7 @@ class _Post:
         self.problem: str | None = None
 
     def pause(self, now: float) -> float:
-        """Put the next start off, longer with each failure; gives the seconds."""
+        """Delay the next start, longer with each failure; gives the seconds."""
         seconds = min(2.0 ** (self.failures - 1) - 1, LONGEST_PAUSE_SECONDS)
         self.not_before = now + seconds
         return seconds

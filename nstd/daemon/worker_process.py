@@ -1,9 +1,9 @@
-"""One worker in a process of its own: what a supervisor starts, and hears from.
+"""One worker in a process of its own, started and supervised by the daemon.
 
 Films are read by large libraries written in C, and painted by drivers: in a process of its own a
-crash, a leak or a hang costs the frame in hand and nothing else. Both sides speak JSON through a
-socket, a message a packet. A worker whose supervisor is gone ends at once: what is painted is kept,
-and the next one goes on with it.
+crash, a leak or a hang costs the frame in hand and nothing else. Both sides send JSON through a
+socket, one message in each packet. A worker whose supervisor is gone ends at once: what is painted
+is kept, and the next worker continues it.
 """
 
 import logging
@@ -42,7 +42,7 @@ def main() -> None:
     if asked is None:
         return  # the supervisor is gone already
     die_with_parent(asked["parent"])
-    # Whether to stop is the supervisor's to say: Ctrl-C reaches both.
+    # The supervisor decides when to stop: Ctrl-C reaches both processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_up_logging(asked["log_level"], debug=asked["debug"], dated=True)
     try:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 class TellingObserver:
-    """An observer that tells the supervisor, and the log, how a film goes."""
+    """An observer that tells the supervisor and the log about progress."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -89,26 +89,26 @@ class TellingObserver:
         os._exit(os.EX_TEMPFAIL)
 
     def wait(self, seconds: float) -> None:
-        """Wait, or until told to stop."""
+        """Wait for so long, or until told to stop."""
         self.alive()
         self._stop.wait(seconds)
 
     def alive(self) -> None:
-        """Say that there is life, now and then."""
+        """Give a sign of life, from time to time."""
         now = time.monotonic()
         if now - self._said >= BEAT_SECONDS:
             self._said = now
             self._channel.say(kind="beat")
 
     def turn(self, number: int, count: int) -> None:
-        """Of a daemon there is no end of films."""
+        """Nothing to tell: a daemon has no fixed number of inputs."""
 
     def doing(self, what: str) -> None:  # noqa: ARG002 - a sign of life
         """Give a sign of life."""
         self.alive()
 
     def began(self, job: Job, *, painted: int, total: int) -> None:
-        """Tell of which job it is, and how far."""
+        """Tell which job is painted, and how far it is."""
         self._name, self._painted, self._total = f"job {job.id}", painted, total
         self._since = time.monotonic()
         logger.info(
@@ -153,7 +153,7 @@ class TellingObserver:
 
 
 def _way(job: Job) -> str:
-    """From where to where."""
+    """The job's source and target, as words."""
     return f"{path_of(job.request.source)} → {path_of(job.request.target)}"
 
 
@@ -178,7 +178,7 @@ def work_off_jobs(worker: Worker, voice: TellingObserver) -> None:
     cleared: float | None = None
     while not voice.retiring:
         try:
-            # At the start, and between films: a queue may not be empty for weeks.
+            # At the start and between films, since a queue may not run empty for weeks.
             if cleared is None or _now() - cleared > CLEAR_UP_SECONDS:
                 worker.clearing.clear_up_all()
                 cleared = _now()
@@ -186,7 +186,7 @@ def work_off_jobs(worker: Worker, voice: TellingObserver) -> None:
         except NstdError as error:
             if not error.retryable:
                 raise
-            # A full disk, most likely. What is held stays held, and is settled with the next call.
+            # Most likely the disk is full. The job stays claimed, and is settled by the next call.
             logger.warning("The ledger cannot be used for now: %s", error)
             voice.wait(LEDGER_WAIT_SECONDS)
             continue
@@ -204,7 +204,7 @@ def _now() -> float:
 
 
 def is_broken(error: NstdError | None) -> bool:
-    """Whether an error means that the device cannot be worked on any more."""
+    """Whether an error means that this device cannot be used any more."""
     return isinstance(error, DeviceError) and not isinstance(error, DeviceMemoryError)
 
 
