@@ -13,7 +13,7 @@ def reading_error(error: av.FFmpegError, path: Path) -> NstdError:
     """Translate what went wrong while the film `path` was read."""
     # ffmpeg uses the system's numbers for its own errors, too: a playlist that names a file it may
     # not open is EPERM, a header that promises too much is EIO or EBUSY. Failures of the file
-    # system pass, or get mended; such a film stays as it is, and must not be tried for ever.
+    # system pass, or get mended; such a film stays as it is, and must not be tried again and again.
     if isinstance(error, OSError) and (fault := _fault_of_file_system(path)) is not None:
         return from_os_error(fault, path, "reading")
     lacking = (av.error.DecoderNotFoundError, av.error.DemuxerNotFoundError)

@@ -164,7 +164,7 @@ def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
     Args:
         plan: How the film is computed.
         width: Of the painted frames, in pixels.
-        height: Likewise.
+        height: Of the painted frames, in pixels.
     """
     free = plan.threads // FLOW_SHARE if plan.device == "cpu" else plan.threads - 1
     fitting = host_memory().total // FLOW_MEMORY // (FLOW_BYTES * width * height)

@@ -55,7 +55,7 @@ class FrameTime:
     Attributes:
         index: Number of the frame in the film.
         pts: Time stamp, in units of the film's time base.
-        duration: How long it is shown, likewise; 0 where that is not known.
+        duration: How long it is shown, in the same units; 0 where that is not known.
     """
 
     index: int

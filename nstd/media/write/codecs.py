@@ -357,8 +357,8 @@ def layout_of(settings: EncodeSettings, width: int, height: int, *, alpha: bool 
 
     Args:
         settings: How the film is encoded.
-        width: Of the coded picture.
-        height: Likewise.
+        width: Of the coded picture, in pixels.
+        height: Of the coded picture, in pixels.
         alpha: Whether the frames have alpha.
     """
     odd = bool(width % 2 or height % 2)

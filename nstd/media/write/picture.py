@@ -35,8 +35,8 @@ class PaintedStream:
         end: When the last frame ends; None for the end of that part, or of the film.
 
     Attributes:
-        whole: As above.
-        span: As above.
+        whole: The segments, and what the film of them is to be.
+        span: The part of the film that is painted, or None.
         info: The source's facts.
         settings: How it is encoded.
         stamps: Presentation time stamps in decoding order, in `info.time_base`.

@@ -67,7 +67,7 @@ def sayings(
 
 
 def unkept(given: Sayings, found: Sayings) -> list[str]:
-    """What of `given` is not in `found`."""
+    """The names of all in `given` that `found` has not, or has with another text."""
     return [name for name, text in given.items() if found.get(name, "") != text]
 
 
