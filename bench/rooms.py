@@ -4,21 +4,22 @@
     python bench/rooms.py OTHER          # both, side by side
 
 A room is a file of nstd. The real program paints a small film (`nstd stylize`: two shots, three
-segments, its flow). While `Worker.work_one` runs, each call from a function of one room to a
-function of another one is looked at, in the worker's own thread. What Python or another library
-puts between the two is skipped. A property is a function, and a generator is called for each item.
-Counted are different pairs of the calling room and the called function: neither frames nor steps
-lengthen the way, and what is called in a painting loop counts once. They are
+segments, with flow). While `Worker.work_one` runs, every call from a function of one room to a
+function of another is recorded, in the worker's own thread; calls of Python or of a library in
+between are skipped. A property counts as a function, and a generator is called for each item.
 
-- *stays*: calls to a room that is the job's own (`JOB`), from wherever: to follow a job, that room
-  has to be opened;
+Each pair of a calling room and a called function counts once, so that neither frames nor steps, nor
+calls in the painting loop, make the way longer:
+
+- *stays*: calls to one of the job's own rooms (`JOB`), from anywhere: who follows a job has to open
+  that room;
 - *climbs*: calls to a room in a higher layer than the calling one, by the layers of pyproject.toml:
   something was passed down, to be called back;
-- *calls below*: from a room of the job's to one in a lower layer. The name of the called function
-  says what it does, and who follows the job need not go there.
+- *calls below*: calls from one of the job's rooms to a lower layer. The called function's name says
+  what it does, and who follows the job need not go there.
 
-*Visits* are all of these calls, as often as they were made. What lower layers do among themselves
-is not counted: how media reads a film, or how style paints one, is a way of its own.
+*Visits* are all of these calls, as often as they were made. Calls among lower layers are not
+counted: how media reads a film, or how style paints one, is another subject.
 """
 
 import argparse

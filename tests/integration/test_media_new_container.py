@@ -1,4 +1,4 @@
-"""A container more is one entry of the table: films go into it, and what it cannot hold is told."""
+"""A new container is one entry of the table: films go into it, and what it cannot hold is told."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Options in groups: typer sees each option, the command each group as one value."""
+"""Groups of options: typer sees the single options, the command gets each group as one value."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""No question that is asked of the ledger looks at each job, or at each segment of all jobs."""
+"""No query of the ledger scans all jobs, or the segments of all jobs."""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""What files from anywhere say of how they were painted: no more is taken than a note is long."""
+"""Notes of how a file was painted, in files from anywhere: no more is read than a note may have."""
 
 import struct
 
