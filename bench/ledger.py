@@ -3,10 +3,10 @@
     python bench/ledger.py [--segments 3600] [--jobs 10000] [--folder FOLDER]
 
 First it notes a film of many segments as a worker does, every fourth of which begins a shot, and
-prints the size of the ledger's file and the milliseconds of each call. Then it asks a ledger of many
-jobs (painted, waiting and paused ones) what `nstd jobs`, `nstd status` and `nstd show` ask. Times are
-medians; CPU time does not count delays by other programs and the disk. FOLDER should be on a real
-disk, because each commit waits for it.
+prints the size of the ledger's file and the milliseconds of each call. Then it asks a ledger of
+many jobs (painted, waiting and paused ones) what `nstd jobs`, `nstd status` and `nstd show` ask.
+Times are medians; CPU time does not count delays by other programs and the disk. FOLDER should be
+on a real disk, because each commit waits for it.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python -m tests.painting_process
 
-Reads from standard input, pickled: a `SegmentSpec`, the shot that it continues, and that shot's last
-painted frames. Writes to standard output, pickled: the `SegmentResult` and the painted frames.
+Reads from standard input, pickled: a `SegmentSpec`, the shot that it continues, and that shot's
+last painted frames. Writes to standard output, pickled: the `SegmentResult` and the painted frames.
 """
 
 import pickle
