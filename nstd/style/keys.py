@@ -128,8 +128,13 @@ def from_values(held: type[_T], data: Mapping[str, Any]) -> _T:
     hints = hints_of(held)
     if unknown := sorted(data.keys() - hints.keys()):
         raise KeyError(", ".join(unknown))
-    given = {name: _from_value(hints[name], value) for name, value in data.items()}
-    return held(**absent_values(held) | given)
+    values = absent_values(held) | {
+        name: _from_value(hints[name], value) for name, value in data.items()
+    }
+    # A default may change between versions, and what is frozen must not change with it.
+    if missing := sorted(hints.keys() - values.keys()):
+        raise TypeError(f"{', '.join(missing)}: not there")
+    return held(**values)
 
 
 def _to_value(value: Any) -> Any:

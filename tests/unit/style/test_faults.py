@@ -22,6 +22,8 @@ from tests.unit.style import tiny
     "damage",
     [
         lambda data: data.pop("styles"),
+        lambda data: data.pop("levels"),
+        lambda data: data.pop("tv_weight"),
         lambda data: data["styles"][0].update(sparkle=1),
         lambda data: data["levels"][0].update(sparkle=1),
         lambda data: data.update(levels=3),
