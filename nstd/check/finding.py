@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The findings of a check."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Verdict = Literal["ok", "note", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """What was found about one thing.
 
     Attributes:
         subject: What it is about.
@@ -26,7 +26,7 @@ class Finding:
 
 
 def fault_of(subject: str, error: NstdError) -> Finding:
-    """An error that was met while looking, as a finding."""
+    """An error that was met while checking, as a finding."""
     return Finding(subject, "fault", str(error), error.exit_code)
 
 
@@ -36,5 +36,5 @@ def service_fault(text: str, exit_code: int = 1) -> Finding:
 
 
 def service_note(text: str) -> Finding:
-    """What to know of a service, though nothing is wrong."""
+    """Something to know of a service, though nothing is wrong."""
     return Finding("service", "note", text)

@@ -36,14 +36,14 @@ logger = logging.getLogger(__name__)
 LOW_DISK_BYTES = 5 << 30
 
 _NICENESS = 10
-"""Of the look at the start: the workers that start beside it come first."""
+"""Niceness of the check at the start: workers that start at the same time come first."""
 
 DRIVERS_GPUS = Path("/proc/driver/nvidia/gpus")
-"""NVIDIA's driver has an entry for each card there, also for who may not use it."""
+"""NVIDIA's driver has an entry here for each card, also for users who may not use the card."""
 
 
 def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
-    """Look at everything that painting will need.
+    """Check everything that painting will need.
 
     Args:
         config: The configuration, or None where it could not be read.
@@ -65,7 +65,7 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
 def warn(config: Config) -> None:
     """Log what the daemon's jobs will wait for or fail with.
 
-    All of `check` but torchvision, which takes long to import.
+    This checks everything but torchvision, which takes long to import.
     """
     looks: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: _devices(config),
@@ -124,7 +124,7 @@ def _torchvision() -> Iterator[Finding]:
     try:
         found = importlib.import_module("torchvision")
     except (ImportError, RuntimeError) as error:
-        # A wheel of another PyTorch fails with a RuntimeError: it misses an operator.
+        # A torchvision built for another PyTorch raises a RuntimeError: an operator is missing.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         yield Finding(
             "torchvision",
@@ -176,7 +176,7 @@ def _weights(config: Config) -> Iterator[Finding]:
 
 
 def _networks(config: Config) -> Iterator[Finding]:
-    """What each recipe paints with, and what it takes to have the other that `auto` may be."""
+    """Which network each recipe paints with, and how to get the other that `auto` may choose."""
     gpu = _paints_on_gpu(config)
     wanted = {
         f"Recipe {name}": recipe.recipe(config.network) for name, recipe in config.recipes.items()
@@ -210,13 +210,13 @@ def _paints_on_gpu(config: Config) -> bool:
     try:
         return paints_on_gpu(config)
     except DeviceError:
-        return False  # a finding of its own
+        return False  # reported as a finding of its own
 
 
 def _styles(config: Config) -> Iterator[Finding]:
     images = [style.image for recipe in config.recipes.values() for style in recipe.styles]
     for image in dict.fromkeys(images):
-        # Not opened: what is no file, such as a pipe, could wait for ever.
+        # Not opened: opening what is no file, such as a pipe, could wait for ever.
         if not (os.path.isfile(image) and os.access(image, os.R_OK)):  # noqa: PTH113 - may raise
             text = f"The style image {image} cannot be read. Give this user access to it."
             yield Finding("style", "fault", text)
@@ -240,14 +240,14 @@ def _folders(config: Config) -> Iterator[Finding]:
 
 
 def _sharing(config: Config) -> Iterator[Finding]:
-    """Of a service's folders, whom they are closed to; a person's are their own affair."""
+    """Whom a service's folders are closed to; folders of a person's own nstd are not looked at."""
     user, group = os.geteuid(), os.getegid()
     if user < FIRST_PERSON:
         yield from sharing(config, user=user, group=group, umask=umask_of_this_process())
 
 
 def _written(config: Config) -> Iterator[Place]:
-    """The folders outside nstd's own that are written to, as the configuration names them."""
+    """The folders that the configuration names and nstd writes to, besides nstd's own."""
     for folder in config.folders:
         yield Place(folder.output, folder.output_marker)
         if isinstance(folder.originals, MoveOriginals):
@@ -259,7 +259,7 @@ def _written(config: Config) -> Iterator[Place]:
 def make_folders(config: Config) -> list[Finding]:
     """Make the folders that the configuration names and that are not there.
 
-    Nobody else does: a disk that is not mounted would be replaced by a folder on another one.
+    Only this command does: if a disk is not mounted, a new folder would lie on another disk.
     """
     named = [folder.watch for folder in config.folders]
     findings = []
@@ -293,11 +293,11 @@ def _readable(path: Path) -> Finding:
 
 
 def _writable(path: Path, where: str = "") -> Finding:
-    """Whether files can be made at `path`, or the folder itself where it is not there yet.
+    """Whether files can be made in a folder, or the folder itself if it is not there yet.
 
     Args:
         path: The folder.
-        where: What is said of it besides.
+        where: What the finding says of it besides.
     """
     there = path
     try:

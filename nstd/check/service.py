@@ -1,4 +1,4 @@
-"""`nstd check` where systemd would run `nstd run`: as a unit's user, within its sandbox.
+"""`nstd check` as systemd would run `nstd run`: as a unit's user, within the unit's sandbox.
 
 systemd itself makes the sandbox: `systemd-run` starts a check with the unit's settings, and nothing
 of systemd is imitated here. systemctl(1), systemd-run(1) and systemd.exec(5) are the reference.
@@ -16,19 +16,19 @@ from nstd.errors import UsageError
 
 DEFAULT_UNIT = "nstd.service"
 BOOTED = Path("/run/systemd/system")
-"""There where systemd is the machine's manager, says sd_booted(3)."""
+"""Exists if systemd is the machine's service manager (sd_booted(3))."""
 
 UNAVAILABLE = 69
 
 _LONGEST_SECONDS = 120
-"""That a check may take."""
+"""Seconds that a check may take."""
 
 _MANNER = re.compile(
     r"Type|NotifyAccess|Exec(Start|Stop|Reload|Condition)\w*|Restart\w*|Kill\w*|Send\w*|\w*Signal"
     r"|\w*Sec|\w*ExitStatus|OOMPolicy|CPUQuota|Standard\w+|Syslog\w*|PIDFile|GuessMainPID"
     r"|RemainAfterExit|Sockets|FileDescriptorStore\w*"
 )
-"""Settings of how a service is started, watched and ended: systemd-run has its own for a check."""
+"""Settings for starting, watching and ending a service: for a check systemd-run has its own."""
 
 _SHOWN_AS = {"EnvironmentFile": "EnvironmentFiles"}
 _STATE = ("Id", "LoadState", "NeedDaemonReload", "DynamicUser", "ExecStart")
@@ -44,16 +44,16 @@ _SETUP_FAULTS = {
     238: "the folder of StateDirectory= cannot be made",
     239: "the folder of CacheDirectory= cannot be made",
 }
-"""What systemd ends a process with that it could not set up; see systemd.exec(5)."""
+"""Exit codes of a process that systemd could not set up; see systemd.exec(5)."""
 
 
 def check_service(name: str) -> list[Finding]:
-    """Check what a unit would start, in its place; the unit itself is neither started nor stopped.
+    """Run a check in place of what a unit would start; the unit is neither started nor stopped.
 
-    Its state and cache folders are made as at a start.
+    Its state and cache folders are made, as when it starts.
 
     Args:
-        name: The unit's, as `systemctl` takes it.
+        name: The unit's name, as `systemctl` takes it.
 
     Raises:
         UsageError: It is a path.
@@ -87,7 +87,7 @@ def check_service(name: str) -> list[Finding]:
 
 
 def settings_of(text: str) -> list[str]:
-    """The settings that `systemctl cat` shows a service to have, without its manner of starting."""
+    """A service's settings as `systemctl cat` shows them, without those in `_MANNER`."""
     found: dict[str, None] = {}
     section = ""
     for line in text.splitlines():
@@ -120,15 +120,15 @@ def properties(names: list[str], shown: dict[str, list[str]]) -> tuple[list[str]
             values = [_environment_file(value) for value in values]
         given += [f"{name}={value}" for value in values if value != "[not set]"]
     if "RuntimeDirectory" in names:
-        # The check's end would take it from a daemon that runs.
+        # At its end the check would remove it from under a running daemon.
         given.append("RuntimeDirectoryPreserve=yes")
     return given, untold
 
 
 def check_command(started: str) -> list[str] | None:
-    """The check that stands for what ExecStart= starts; None where that is not `nstd run`.
+    """The check's command in place of ExecStart=; None if that is not `nstd run`.
 
-    `systemctl show` sets words apart by blanks alone, so none may have one in it.
+    `systemctl show` separates arguments by blanks alone, so no argument may contain one.
     """
     found = re.match(r"\{ path=(.*?) ; argv\[\]=(.*?) ; ", started)
     words = found[2].split() if found else []
@@ -139,7 +139,7 @@ def check_command(started: str) -> list[str] | None:
 
 
 def _obstacles(name: str, shown: dict[str, list[str]]) -> Iterator[Finding]:
-    """Why a unit cannot be checked."""
+    """The error for a unit that cannot be checked."""
     state = {key: values[0] for key, values in shown.items()}
     if state.get("NeedDaemonReload") == "yes":
         yield service_fault(
@@ -171,7 +171,7 @@ def _checked(names: list[str], shown: dict[str, list[str]]) -> Iterator[Finding]
     code, text, said = _ask(
         "systemd-run",
         *("--quiet", "--collect", "--wait", "--pipe", "--no-ask-password", f"--unit={unit}"),
-        f"--property=RuntimeMaxSec={_LONGEST_SECONDS}",  # a mount may never answer
+        f"--property=RuntimeMaxSec={_LONGEST_SECONDS}",  # a mount may never answer a read
         *(f"--property={each}" for each in given),
         "--",
         *command,
@@ -183,7 +183,7 @@ def _checked(names: list[str], shown: dict[str, list[str]]) -> Iterator[Finding]
 
 
 def _not_checked(code: int, said: str, unit: str) -> Finding:
-    """Nothing was answered: systemd could not set the process up, or refused to."""
+    """The error if nothing was answered: systemd could not set up the process, or refused to."""
     if code in _SETUP_FAULTS:
         return service_fault(f"It cannot be started: {_SETUP_FAULTS[code]}.")
     if 200 <= code < 255:
@@ -200,13 +200,13 @@ def _not_checked(code: int, said: str, unit: str) -> Finding:
 
 
 def _environment_file(value: str) -> str:
-    """`/etc/nstd/env (ignore_errors=yes)` as in a unit."""
+    """`/etc/nstd/env (ignore_errors=yes)`, written as in a unit."""
     path, _, ignored = value.rpartition(" (ignore_errors=")
     return f"-{path}" if ignored.startswith("yes") else path
 
 
 def _ask(*command: str) -> tuple[int, str, str]:
-    """A program's exit code, what it wrote, and the last line it said beside that."""
+    """A program's exit code, its standard output, and the last line of its standard error."""
     try:
         ended = subprocess.run(  # noqa: S603 - systemd's programs
             command,

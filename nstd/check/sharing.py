@@ -13,20 +13,20 @@ from nstd.check.finding import Finding
 from nstd.config import Config
 
 FIRST_PERSON = 1000
-"""Users below are services': UID_MIN in login.defs of Debian, Fedora, Arch and their kin. A person
-who runs nstd drops films as themselves."""
+"""User numbers below this are services': UID_MIN in login.defs of Debian, Fedora, Arch and their
+relatives. People who run nstd themselves drop films as the same user."""
 
 _HOW = "docs/install.md says how people share the folders"
 
 
 def sharing(config: Config, *, user: int, group: int, umask: int) -> Iterator[Finding]:
-    """Say which folders are closed to everybody but the service.
+    """Find the folders that are closed to everybody but the service.
 
     Args:
-        config: Names the folders; those that are not there are passed over.
-        user: The service's.
-        group: That new files have where a folder does not say otherwise.
-        umask: Of the service.
+        config: Names the folders; missing ones are passed over.
+        user: The service's user.
+        group: The group of new files where a folder does not set another.
+        umask: The service's.
     """
     for folder in config.folders:
         if (facts := _facts(folder.watch)) is not None:
@@ -37,7 +37,7 @@ def sharing(config: Config, *, user: int, group: int, umask: int) -> Iterator[Fi
 
 
 def umask_of_this_process() -> int:
-    """The mask of new files' modes; os.umask tells it only by changing it, for all threads."""
+    """This process's umask; os.umask could only tell it by changing it, for all threads."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("Umask:"):
             return int(line.split()[1], 8)
@@ -47,7 +47,7 @@ def umask_of_this_process() -> int:
 def _dropping(path: Path, facts: os.stat_result, user: int) -> Iterator[Finding]:
     mode = facts.st_mode
     if facts.st_uid != user or mode & stat.S_IWOTH:
-        return  # it is somebody's own folder, or everybody's
+        return  # it is one person's own folder, or open to everybody
     if not mode & stat.S_IWGRP:
         yield _note(
             f"Nobody but {_name(user)} can drop films into {path}, whose mode is {_shown(mode)}",
@@ -66,7 +66,7 @@ def _fetching(
 ) -> Iterator[Finding]:
     mode = facts.st_mode
     if mode & 0o005 == 0o005 and not umask & stat.S_IROTH:
-        return  # everybody can
+        return  # everybody can use it
     if facts.st_uid == user and mode & 0o050 != 0o050:
         yield _note(
             f"Nobody but {_name(user)} can look into {path}, whose mode is {_shown(mode)}",
@@ -88,7 +88,7 @@ def _facts(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
     except OSError:
-        return None  # a finding of its own
+        return None  # reported as a finding of its own
 
 
 def _note(problem: str, remedy: str) -> Finding:

@@ -1,7 +1,7 @@
-"""What a daemon looks at when it starts: in a process of its own, which may take its time.
+"""What a daemon checks when it starts, in a process of its own, which may take its time.
 
-Looking at the codecs, the devices and the networks takes large libraries, and the disk of an output
-may not answer: neither may hold up the daemon, or stay in its memory.
+Checking codecs, devices and networks takes large libraries, and an output's disk may not answer:
+neither may delay the daemon or stay in its memory.
 """
 
 import logging
@@ -21,7 +21,7 @@ _MODULE = "nstd.check.machine"
 
 
 def require_folders(config: Config) -> None:
-    """A daemon needs a folder to watch; one that is not there yet is waited for.
+    """Raise if a daemon has no folder to watch; one that is not there yet is waited for.
 
     Raises:
         ConfigError: No folder is watched.

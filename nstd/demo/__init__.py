@@ -1,4 +1,4 @@
-"""The demonstration: a film that ships, painted, and shown beside its source."""
+"""The demonstration: the film that ships, painted and shown beside its source."""
 
 from nstd.demo.run import FRAME_RATE, FRAMES, Demo, make_demo
 

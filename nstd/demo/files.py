@@ -1,4 +1,4 @@
-"""Files of the demonstration, none of which takes the place of a user's own."""
+"""Files of the demonstration; none of them replaces a user's own."""
 
 import filecmp
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from nstd.files import publish
 
 @dataclass(frozen=True, slots=True)
 class DemoFiles:
-    """Where everything goes.
+    """Where the demonstration's files go.
 
     Attributes:
         folder: Holds all of it.
@@ -50,9 +50,9 @@ class DemoFiles:
             yield
 
     def require_in_order(self) -> None:
-        """See that a later file is not there without the earlier one: it would be somebody else's.
+        """Raise if a later file is there without the earlier one: it must be somebody else's.
 
-        Painting takes too long for that to be noticed afterwards.
+        Checked at the start, since painting takes long.
 
         Raises:
             OutputExistsError: One is.
@@ -91,7 +91,7 @@ def put(part: Path, target: Path, *, overwrite: bool) -> bool:
 
 
 def other_content(target: Path) -> OutputExistsError:
-    """What is said where a file is in the way that this demonstration would not have made."""
+    """The error for a file in the way that this demonstration would not have made."""
     return OutputExistsError(
         f"{target} is there already, with other content",
         "Choose another folder with -o, or allow it to be replaced with --overwrite",

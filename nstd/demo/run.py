@@ -1,4 +1,4 @@
-"""From nothing to a painted film: put the film that ships there, paint it, lay side by side."""
+"""From nothing to a painted film: copy the film that ships, paint it, show both side by side."""
 
 import shutil
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ FILM = Path(__file__).parents[1] / "data/demo.mp4"
 
 FRAMES = 24
 FRAME_RATE = 12
-"""Frames of `FILM`, and how many are a second."""
+"""Frames of `FILM`, and frames in a second."""
 
 _QUALITY = 16
-"""Of H.264: the painted grain is fine, and the film is short."""
+"""Rate factor of H.264: low, since painted grain is fine and the film is short."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demonstration has made.
+    """The files that the demonstration has made.
 
     Attributes:
         sample: The film as it ships.
@@ -57,7 +57,7 @@ def make_demo(
     frames: int = FRAMES,
     overwrite: bool = False,
 ) -> Demo:
-    """Paint the film that ships as `nstd stylize` would, and lay both side by side.
+    """Paint the film that ships as `nstd stylize` would, and show both side by side.
 
     What an earlier run has finished is left as it is, and what it has begun is continued.
 
@@ -66,14 +66,14 @@ def make_demo(
         recipe: The look.
         folder: Where the three files go; made where it is not there.
         observer: Who looks on.
-        frames: How many of the film are painted, 1…24.
+        frames: How many frames of the film are painted, 1…24.
         overwrite: Replace files that are there already, and paint anew.
 
     Raises:
         OutputExistsError: A file in the folder is in the way.
         NstdError: Whatever the painting ends with; `Interrupted` where the observer asked to stop.
     """
-    # What is not there must show before anything is drawn.
+    # A missing device or network must show before anything is written.
     device_names(config)
     choose_network(recipe.network, config.cache_dir, gpu=paints_on_gpu(config))
     files = DemoFiles(absolute(folder))
@@ -142,7 +142,7 @@ def _paint(
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """What tells whether a file was replaced; None where there is none."""
+    """What shows whether a file was replaced; None if there is no file."""
     try:
         found = path.stat()
     except FileNotFoundError:

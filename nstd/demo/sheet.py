@@ -13,19 +13,19 @@ from nstd.media.still import Still
 from nstd.media.still_write import encode_still
 
 _MOMENTS = 3
-"""How many frames of each film."""
+"""How many frames of each film are shown."""
 _CELL = 540
-"""Pixels of the edge that a pair fits into: half as large again as both are high."""
+"""Pixels of the square that a pair fits into: 1.5 times the height of both."""
 _GAP = 6
 """Pixels between before and after."""
 
 
 def write_sheet(files: DemoFiles, style: str) -> Path:
-    """Lay moments of the sample and of the painted film out: before above, after below.
+    """Draw moments of the sample and of the painted film: before above, after below.
 
     Args:
         files: Where both films are.
-        style: What it is painted as, for the labels.
+        style: The style's name, for the labels.
 
     Returns:
         Path of the hidden part beside the sheet, on the disk.

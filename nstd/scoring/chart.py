@@ -19,7 +19,7 @@ _COLORS: dict[int, tuple[Color, ...]] = {
     1: ((238, 148, 62),),
     2: ((108, 164, 220), (238, 148, 62)),
 }
-"""By the number of curves; those drawn last are in front."""
+"""Colors by the number of curves; curves drawn last are in front."""
 
 _WIDTH, _PLOT_HEIGHT = 1200, 260
 _LEFT, _RIGHT, _TITLE, _BELOW, _FOOT = 100, 30, 44, 34, 30
@@ -27,7 +27,7 @@ _LEFT, _RIGHT, _TITLE, _BELOW, _FOOT = 100, 30, 44, 34, 30
 
 _FONT_PX, _TITLE_PX = 15, 18
 _LEAST = 1e-12
-"""What a logarithmic axis shows zero as."""
+"""The value at which a logarithmic axis shows zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Curve:
 
     Attributes:
         label: What it is.
-        values: One for each frame; it is broken where they are not finite.
+        values: One for each frame; the line is broken where they are not finite.
     """
 
     label: str
@@ -45,11 +45,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One or two curves on common axes.
+    """One or two curves with the same axes.
 
     Attributes:
         title: What is shown.
-        curves: All as long as each other.
+        curves: All of the same length.
         logarithmic: Whether the vertical axis is.
     """
 
@@ -59,13 +59,13 @@ class Panel:
 
 
 def draw_chart(panels: Sequence[Panel], *, marks: Sequence[int] = (), below: str = "") -> ImageU8:
-    """Draw panels one above the other, on a dark ground, with one horizontal axis.
+    """Draw panels one above the other, on a dark background, with one horizontal axis.
 
     Args:
-        panels: At least one; with one or two curves each, all as long as each other.
+        panels: At least one, with one or two curves each; all curves have the same length.
         marks: Numbers of frames at which a thin vertical line stands and curves are broken. Where
             there are more frames than pixels, means of neighbors between marks are drawn.
-        below: What the horizontal axis shows.
+        below: The label of the horizontal axis.
 
     Returns:
         uint8 `[height, width, 3]`, 1200 pixels wide.
@@ -99,9 +99,9 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def thinned(values: Sequence[float], marks: Sequence[int], most: int) -> list[list[Point]]:
-    """What is drawn of a curve: runs of points, frame and value, broken at `marks` and at gaps.
+    """What is drawn of a curve: runs of points (frame, value), broken at `marks` and at gaps.
 
-    Where there are more than `most` values, means of so many neighbors that about `most` are left.
+    If there are more than `most` values, neighbors are averaged so that about `most` are left.
     """
     size = -(-len(values) // most)
     breaks = sorted({0, len(values), *(mark for mark in marks if 0 < mark < len(values))})
@@ -146,7 +146,7 @@ class _Plot:
         return _COLORS[len(self._panel.curves)]
 
     def _range(self) -> tuple[float, float]:
-        """Lowest and highest value shown, as the axis has them, with some air."""
+        """Lowest and highest value shown, on the axis's scale, with some margin."""
         values = [
             self._scaled(value)
             for curve in self._panel.curves
@@ -211,7 +211,7 @@ class _Plot:
 
 
 def _shown(value: float, spread: float) -> str:
-    """With as many places as tell neighbors apart."""
+    """The number with as many decimal places as its neighbors need to differ."""
     if abs(value) < 1e-9 * max(spread, 1e-300):
         return "0"
     places = max(0, 2 - math.floor(math.log10(spread))) if spread > 0 else 3

@@ -17,7 +17,7 @@ _QUALITY = 92
 
 
 def require_writable(target: Path, *, overwrite: bool) -> None:
-    """See that the plot can be written there: scoring takes too long to find out afterwards.
+    """Raise unless the plot can be written: scoring takes too long to find out afterwards.
 
     Raises:
         UsageError: Its suffix is no picture's, its folder is not there or cannot be written into,
@@ -44,7 +44,7 @@ def require_writable(target: Path, *, overwrite: bool) -> None:
 
 
 def draw_score(score: FilmScore, target: Path, *, overwrite: bool = False) -> None:
-    """Draw warp error, luminance and, where there is one, style loss of every frame.
+    """Draw warp error, luminance and, if measured, style loss of every frame.
 
     Args:
         score: Of the film.

@@ -1,4 +1,4 @@
-"""A painted film and its source, side by side: do they belong together, and frame after frame."""
+"""A painted film and its source: whether they belong together, and their frames in pairs."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -16,18 +16,19 @@ from nstd.painting.pictures import scaled
 from nstd.scoring.measuring import Matched
 
 _ROUNDING_PX = 2
-"""What a painted edge may differ from the source's scaled one: sizes are rounded to even."""
+"""Pixels by which a painted edge may differ from the source's scaled one: sizes are rounded to even
+numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Films:
-    """A painted film and its source, which belong together as far as their facts tell.
+    """A painted film and its source; their facts fit together.
 
     Attributes:
         painted: The painted film.
         source: What it was painted from.
         painted_info: Its facts.
-        source_info: Likewise.
+        source_info: The source's facts.
         first: Number of the source's frame that the painted film's first one shows.
     """
 
@@ -43,7 +44,7 @@ class Films:
         return self.painted_info.width, self.painted_info.height
 
     def frames(self) -> Generator[Matched, None, None]:
-        """Each painted frame with the source's, one after the other; close it if it is left early.
+        """Each painted frame with the source's, in order; close the iterator if you stop early.
 
         Cuts are those of the source. The source is scaled as it was for painting.
 
@@ -53,7 +54,7 @@ class Films:
         """
         left = self.source_info.frames - self.first
         count = self.painted_info.frames
-        # As when it was painted, what comes after the last frame has no say in where shots begin.
+        # As in painting, what comes after the last frame does not affect where shots begin.
         last = self.first + count - 1 if 0 < count < left else None
         with (
             closing(read_frames(self.painted, self.painted_info)) as painted,  # type: ignore[type-var] # it is a generator
@@ -82,7 +83,7 @@ def match_films(
 ) -> Films:
     """Find out whether `painted` can have been painted from `source`.
 
-    A painted film may be shorter: only some frames were wanted, and `first` says which.
+    A painted film may be shorter, if only some frames were painted: `first` says which.
 
     Args:
         painted: The painted film.
@@ -91,11 +92,11 @@ def match_films(
             of them.
         limits: What films may have at most; None for the defaults.
         reading: How the source was read when it was painted; None for the defaults.
-        accept_truncated: Take films that end early for what is there of them.
+        accept_truncated: Accept films that end early, as far as they go.
 
     Raises:
-        UsageError: Their numbers of frames, or the shapes of their pictures, do not fit; or it is
-            shorter, and nobody says where it begins.
+        UsageError: Their numbers of frames, or the shapes of their pictures, do not fit; or the
+            painted film is shorter and `first` is None.
         InputError: One of them cannot be read.
         StorageError: The file system failed.
     """

@@ -1,4 +1,4 @@
-"""From frames to numbers; only numbers of frames that are over are kept."""
+"""From frames to numbers; of past frames only the numbers are kept."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Matched:
         index: Number in the painted film, from 0.
         begins_shot: Whether a shot of the source begins with it; the first frame begins one.
         painted: uint8 `[height, width, 3]`.
-        source: Likewise, at the same size.
+        source: The source's frame, uint8 `[height, width, 3]`, at the same size.
     """
 
     index: int
@@ -43,14 +43,14 @@ def measure(
     """Score a film, frame by frame; a few frames are in memory, however long it is.
 
     Args:
-        frames: One after the other, none left out; taken from, and closed, in another thread.
+        frames: One after the other, none left out; read and closed by another thread.
         segment_frames: Frames in a segment, at most, as it was painted.
-        estimator: Of the source's flow; another than the one that drove the painting. Farnebäck's
-            by default, zero where only noise moves.
-        occlusions: Whose flow tells what is new in a frame, for its style loss; DIS by default. No
-            picture is compared along it. Farnebäck's averages over 21 px and finds none to half of
-            what a small moving thing reveals, DIS three quarters and more.
-        style: What tells style and content loss, or None.
+        estimator: Of the source's flow; not the one that was used for painting. By default
+            Farnebäck's, set to zero where only noise moves.
+        occlusions: The estimator whose flow tells what is new in a frame, for its style loss; by
+            default DIS. No pictures are compared along this flow. Farnebäck's averages over 21 px,
+            and finds at most half of what a small moving object reveals, DIS three quarters or more.
+        style: What measures style and content loss, or None.
         measured: Told how many frames are done, after each.
     """
     planner = SegmentPlanner(segment_frames)
@@ -81,7 +81,7 @@ def measure(
 
 
 class _Now:
-    """The frame in hand as tensors, with what came before it in its shot."""
+    """The current frame as tensors, with what came before it in its shot."""
 
     def __init__(
         self,

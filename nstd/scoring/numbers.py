@@ -1,7 +1,7 @@
 """How a painted film holds together: flicker, sharpness, drift and seams, as plain numbers.
 
-Pure functions over frames `[1, 3, height, width]` in [0, 1]. Flow comes from outside; it should be
-another than the one that drove the painting.
+Pure functions of frames `[1, 3, height, width]` in [0, 1]. The caller gives the flow; it should not
+be the one that was used for painting.
 """
 
 import math
@@ -20,11 +20,11 @@ FLOOR = 2.6e-6
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two frames of one shot, one after the other.
+    """E_warp of two successive frames of one shot.
 
     Attributes:
         output: E_warp of the painted ones.
-        source: E_warp of the source's.
+        source: E_warp of the source's frames.
         covered: Share of the picture that was compared.
     """
 
@@ -42,9 +42,9 @@ def compare(
 
     Args:
         painted: The earlier and the later painted frame.
-        source: Likewise, at the same size.
+        source: The same two frames of the source, at the same size.
         backward: The source's flow from the later into the earlier frame.
-        forward: The flow back.
+        forward: The flow from the earlier into the later frame.
     """
     seen = visible(backward, forward)
     if not bool(seen.any()):
@@ -64,11 +64,11 @@ def revealed(backward: Tensor, forward: Tensor) -> Tensor:
 
 
 def warp_error(earlier: Tensor, later: Tensor, backward: Tensor, seen: Tensor) -> float:
-    """Mean squared difference of `later` from `earlier` warped to it, where `seen`; NaN nowhere.
+    """Mean squared difference of `later` from `earlier` warped to it, where `seen`; NaN if nowhere.
 
-    Warped by Lanczos' kernel of eight pixels, since bilinear interpolation takes away what is
-    sharp, and paint is sharper than its source: of a film painted at 512 px that was half of its
-    E_warp. Painting warps by a kernel of six, along another flow.
+    Warped by Lanczos' kernel of eight pixels, since bilinear interpolation blurs, and paint is
+    sharper than its source: blur made up half of the E_warp of a film painted at 512 px. Painting
+    warps by a kernel of six pixels, along another flow.
     """
     warped = warp_sharp(earlier, backward, reach=4).clamp(0, 1)
     squares = (later - warped).square().mean(dim=1)
@@ -76,10 +76,10 @@ def warp_error(earlier: Tensor, later: Tensor, backward: Tensor, seen: Tensor) -
 
 
 def warp_ratio(pairs: Sequence[Pair]) -> float:
-    """How much more the painted film flickers than its source; 1 is: no more. NaN of no pairs.
+    """How many times as much the painted film flickers as its source; NaN if there are no pairs.
 
     Args:
-        pairs: Neighbors of one shot; none over a cut.
+        pairs: Successive frames of one shot; none across a cut.
     """
     if not pairs:
         return math.nan
@@ -89,32 +89,33 @@ def warp_ratio(pairs: Sequence[Pair]) -> float:
 
 
 def gradient_energy(image: Tensor) -> float:
-    """Mean squared difference between neighbors, both ways: blur would win E_warp, not this."""
+    """Mean squared difference of neighboring pixels: blur lowers it, as it lowers E_warp."""
     return float(total_variation_loss(image)[0])
 
 
 def luminance(image: Tensor) -> float:
-    """Mean relative luminance, of linear light (BT.709)."""
+    """Mean relative luminance of linear light (BT.709)."""
     return float(relative_luminance(linear_light(image)).mean())
 
 
 def contrast(image: Tensor) -> float:
-    """Standard deviation of the same."""
+    """Standard deviation of the relative luminance of linear light."""
     return float(relative_luminance(linear_light(image)).std(correction=0))
 
 
 def drift(painted: Sequence[float], source: Sequence[float]) -> float:
-    """By what share a shot's luminance or contrast moved away, beyond what its source's did.
+    """By what share a shot's luminance or contrast moved away, beyond its source's change.
 
-    A style has its own range of light: a painted film follows its source's moves by a part of them
-    only. That part, 0…1, is fitted over the shot (least squares); what is left is drift.
+    A style has its own range of light: a painted film follows only a part of its source's changes.
+    That part, 0…1, is fitted over the shot (least squares); what remains is drift.
 
     Args:
         painted: Of every frame of the shot.
-        source: Likewise, of the source.
+        source: The same of the source's frames.
 
     Returns:
-        The value of largest size, with its sign: −0.1 is a tenth darker than at the shot's begin.
+        The value that is largest in size, with its sign: −0.1 is a tenth darker than at the shot's
+        beginning.
     """
     own, other = _moves(painted), _moves(source)
     spread = math.fsum(x * x for x in other)
@@ -125,18 +126,19 @@ def drift(painted: Sequence[float], source: Sequence[float]) -> float:
 
 
 def _moves(values: Sequence[float]) -> list[float]:
-    """Differences from the first value, as shares of it; of half the mean, if it is darker."""
+    """Differences from the first value as shares of it, or of half the mean if that is larger."""
     whole = max(values[0], math.fsum(values) / len(values) / 2) if values else 0.0
     return [(value - values[0]) / whole if whole > 0 else 0.0 for value in values]
 
 
 def seam_step(inside: Sequence[Pair], borders: Sequence[Pair]) -> float:
-    """How much more it flickers where segments meet than inside them; 1 is: no more.
+    """How many times as much it flickers where segments meet as inside them.
 
-    Each as a ratio to the source's, since what the source does there is no seam; NaN of no borders.
+    Each is taken as a ratio to the source's, since changes of the source there are no seams; NaN if
+    there are no borders.
 
     Args:
         inside: Pairs within a segment.
-        borders: Pairs of a segment's last frame and the next one's first, of one shot.
+        borders: Pairs of a segment's last frame and the next segment's first, of one shot.
     """
     return warp_ratio(borders) / warp_ratio(inside)

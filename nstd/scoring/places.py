@@ -1,4 +1,4 @@
-"""The style of what is new in a film, beside that of the same masks at other places."""
+"""The style of what is new in a film, compared with that of the same masks at other places."""
 
 import math
 from collections.abc import Mapping
@@ -13,23 +13,23 @@ from nstd.style.optimize import Painter
 from nstd.style.targets import StyleTarget
 
 PLACES = 6
-"""Places that masks are moved to, each way. A small part of a painting is by chance near to the
-whole or far from it: of the 35 places that ten frames' masks went to, the least and the greatest
-were 0.3 to 0.7 and 1.7 to 4.8 times their mean, so one of them tells nothing."""
+"""Places that masks are moved to, in each direction. A small part of a painting is near to the
+whole or far from it by chance: of the 35 places that ten frames' masks were moved to, the smallest
+and largest losses were 0.3 to 0.7 and 1.7 to 4.8 times the mean: a single place tells nothing."""
 
 
 class RegionStyle:
     """The style of regions of many frames, as if they were one picture.
 
-    A small region of a painting is by itself far from the whole (0.4 for 5 % of Starry Night), so
+    Even a painting's own small regions are far from its whole (0.4 for 5 % of Starry Night), so
     features are pooled over all frames before they are compared.
 
     Args:
         painter: For network, layers and weights.
-        target: What they are compared with.
+        target: The style statistics that they are compared with.
 
     Attributes:
-        pixels: Of all regions.
+        pixels: How many all regions have.
     """
 
     def __init__(self, painter: Painter, target: StyleTarget) -> None:
@@ -40,7 +40,7 @@ class RegionStyle:
         self.pixels = 0
 
     def add(self, features: Mapping[str, Tensor], region: Tensor) -> None:
-        """Take a picture's features in a region of it.
+        """Add a picture's features within a region.
 
         Args:
             features: Activations of the style layers, `[1, channels, height, width]` each.
@@ -49,7 +49,7 @@ class RegionStyle:
         self.pixels += int(region.sum())
         for layer, found in features.items():
             share = pooled(region.to(torch.promote_types(found.dtype, torch.float32)), found)
-            # Regions are small: only where they are the moment is summed up.
+            # Regions are small: the moment is summed only inside them.
             places = share.flatten().nonzero()[:, 0]
             if not len(places):
                 continue
@@ -64,7 +64,7 @@ class RegionStyle:
             self._masses[layer] = self._masses.get(layer, 0.0) + mass
 
     def loss(self) -> float:
-        """Σ w_l ‖G − G(S)‖² / ‖G(S)‖² of all that was added; NaN if that is nothing."""
+        """Σ w_l ‖G − G(S)‖² / ‖G(S)‖² of all that was added; NaN if nothing was."""
         if not self._sums:
             return math.nan
         total = 0.0
@@ -86,7 +86,7 @@ class PlacesStyle:
 
     Args:
         painter: For network, layers and weights.
-        level: Whose style target is compared with.
+        level: Of the style target to compare with.
     """
 
     def __init__(self, painter: Painter, level: PlannedLevel) -> None:
@@ -96,7 +96,7 @@ class PlacesStyle:
         self._others = [RegionStyle(painter, target) for _ in range(PLACES**2 - 1)]
 
     def add(self, image: Tensor, region: Tensor) -> None:
-        """Take the style of a frame in a region of it, and in that moved.
+        """Add the style of a frame within a region, and within that region moved to other places.
 
         Args:
             image: `[1, 3, height, width]` in [0, 1].
@@ -116,9 +116,9 @@ class PlacesStyle:
     def losses(self) -> tuple[float, float]:
         """Style loss of the regions, and the mean of it over the other places.
 
-        Places count by their pixels: of a mask that meets itself there a sliver is left, and
-        slivers are far from any style. NaN of no region; the second one also where regions leave no
-        other place.
+        Places are weighted by their pixels: a moved mask that overlaps itself leaves only a sliver,
+        and slivers are far from any style. NaN if there is no region; the second value also if the
+        regions leave no other place.
         """
         found = [(one.pixels, one.loss()) for one in self._others if one.pixels]
         pixels = sum(count for count, _ in found)
@@ -127,9 +127,9 @@ class PlacesStyle:
 
 
 def elsewhere(region: Tensor) -> list[Tensor]:
-    """`region` `[1, height, width]` moved, around the border, without what it meets of itself.
+    """`region` `[1, height, width]` moved cyclically, without what overlaps its own place.
 
-    To as many places as `PLACES` steps down and across make, but for its own.
+    Moved to each place that `PLACES` steps down and across make, except its own.
     """
     height, width = region.shape[1:]
     steps = list(product(range(PLACES), repeat=2))[1:]

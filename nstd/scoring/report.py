@@ -1,4 +1,4 @@
-"""A score in words and as data."""
+"""A score as text and as data."""
 
 import math
 from typing import Any
@@ -154,7 +154,7 @@ def _number(value: float) -> str:
 
 
 def _small(value: float) -> str:
-    """Losses: three digits that count."""
+    """A loss with three significant digits."""
     return "–" if math.isnan(value) else f"{value:.3g}"
 
 

@@ -1,4 +1,4 @@
-"""What a score is: the numbers of every frame, and what they come to."""
+"""What a score consists of: the numbers of every frame, and their summary."""
 
 import math
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ class FrameScore:
     Attributes:
         index: Number in the painted film, from 0.
         begins_shot: Whether a shot of the source begins with it.
-        begins_segment: Whether a segment begins with it in the midst of a shot.
+        begins_segment: Whether a segment begins with it within a shot.
         luminance: Mean relative luminance, of linear light, 0…1.
-        contrast: Its standard deviation.
+        contrast: Standard deviation of the luminance.
         energy: Mean squared difference between neighboring pixels.
-        source_luminance: Likewise, of the source.
-        source_contrast: Likewise.
-        source_energy: Likewise.
-        pair: With the frame before; None where a shot begins, and where nothing of that is seen.
+        source_luminance: The luminance of the source's frame.
+        source_contrast: The contrast of the source's frame.
+        source_energy: The energy of the source's frame.
+        pair: With the frame before; None if a shot begins, or if nothing of that frame is visible.
         style: Style loss; None where no style was given.
-        content: Content loss; likewise.
+        content: Content loss; None where no style was given.
     """
 
     index: int
@@ -50,7 +50,7 @@ class ShotScore:
         last: Number of its last one.
         luminance_drift: Largest move of the mean luminance since the first frame, beyond the
             source's, as a share of it, with its sign.
-        contrast_drift: Likewise, of the contrast.
+        contrast_drift: The same measure for the contrast.
     """
 
     first: int
@@ -61,12 +61,12 @@ class ShotScore:
 
 @dataclass(frozen=True, slots=True)
 class StyleScore:
-    """What only a style tells; NaN where nothing is new in the film.
+    """Numbers that need a style; NaN if nothing is new in the film.
 
     Attributes:
-        network: Whose features they are.
+        network: Name of the network whose features are compared.
         new: Style loss of what is new in its frame, pooled over the film.
-        shifted: Style loss of the same masks moved to where nothing is new, on average over places.
+        shifted: Mean style loss of the same masks, moved to places where nothing is new.
     """
 
     network: str
@@ -88,12 +88,12 @@ class FilmScore:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Of neighbors within a shot."""
+        """E_warp of successive frames within a shot."""
         return [frame.pair for frame in self.frames if frame.pair is not None]
 
     @property
     def warp_ratio(self) -> float:
-        """How much more it flickers than its source; 1 is: no more."""
+        """How many times as much it flickers as its source."""
         return warp_ratio(self.pairs)
 
     @property
@@ -108,7 +108,7 @@ class FilmScore:
 
     @property
     def covered(self) -> float:
-        """Mean share of the picture that could be compared, of frames that begin no shot."""
+        """Mean share of the picture that could be compared, over frames that begin no shot."""
         within = [frame.pair for frame in self.frames if not frame.begins_shot]
         return _mean([0.0 if pair is None else pair.covered for pair in within])
 
@@ -124,7 +124,7 @@ class FilmScore:
 
     @property
     def energy_ratio(self) -> float:
-        """The one by the other."""
+        """The painted film's mean gradient energy divided by the source's."""
         return self.energy / self.source_energy if self.source_energy > 0 else math.nan
 
     @cached_property
@@ -148,12 +148,12 @@ class FilmScore:
 
     @cached_property
     def borders(self) -> list[Pair]:
-        """Pairs over a segment's border within a shot."""
+        """Pairs of frames across a segment's border within a shot."""
         return [f.pair for f in self.frames if f.pair is not None and f.begins_segment]
 
     @property
     def seam_step(self) -> float:
-        """How much more it flickers where segments meet than inside them; 1 is: no more."""
+        """How many times as much it flickers where segments meet as inside them."""
         inside = [f.pair for f in self.frames if f.pair is not None and not f.begins_segment]
         return seam_step(inside, self.borders)
 
@@ -169,7 +169,7 @@ class FilmScore:
 
     @property
     def new_ratio(self) -> float:
-        """Style loss of what is new by that of the same masks at other places."""
+        """Style loss of what is new divided by that of the same masks at other places."""
         if self.style is None or not self.style.shifted > 0:
             return math.nan
         return self.style.new / self.style.shifted

@@ -1,4 +1,4 @@
-"""A painted film's score, from its path."""
+"""The score of a painted film, given its path."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def score_film(
         source: What it was painted from.
         first: Number of the source's frame that the painted film begins with; None where it has all
             of them.
-        recipe: Whose style and content loss is measured too, or None.
+        recipe: The recipe whose style and content losses are measured too, or None.
         measured: Told after each frame how many are done, and how many there are (0: unknown).
 
     Raises:

@@ -1,4 +1,4 @@
-"""Style and content loss of painted frames, as the recipe's objective has them."""
+"""Style and content loss of painted frames, as in the recipe's objective."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from nstd.work.crew import worker_threads
 
 
 def make_painter(config: Config, recipe: StyleRecipe) -> Painter:
-    """What measures by `recipe`, on the first of the configured devices.
+    """Make what measures the losses of `recipe`, on the first of the configured devices.
 
     Raises:
         DeviceError: The device is missing or does not answer.
@@ -46,7 +46,7 @@ class StyleMeter:
     """Measures one film's frames, in their order.
 
     Args:
-        painter: Whose objective it is.
+        painter: The recipe on its device.
         width: Of the painted frames, in pixels.
         height: Likewise.
 
@@ -75,9 +75,9 @@ class StyleMeter:
 
         Args:
             painted: `[1, 3, height, width]` in [0, 1].
-            source: Likewise.
-            flows: Backward and forward flow between it and the frame before, or None; what it says
-                was hidden is new.
+            source: The source's frame, `[1, 3, height, width]` in [0, 1].
+            flows: Backward and forward flow between it and the frame before, or None; places that
+                were hidden according to it are new.
             begins_shot: Content losses of a shot are divided by its first frame's energy.
         """
         with device_errors(self._device), torch.no_grad():
@@ -92,7 +92,7 @@ class StyleMeter:
             return float(losses["style"][0]), float(losses["content"][0])
 
     def result(self) -> StyleScore:
-        """What all frames come to."""
+        """The summary of all frames."""
         recipe = self._painter.recipe
         name = recipe.network_name or recipe.network
         return StyleScore(name, *self._new.losses())

@@ -1,4 +1,4 @@
-"""Canonical weights files as tensors: loaded and saved. What they are is told in `file`."""
+"""Canonical weights files as tensors: loaded and saved. `file` describes the format."""
 
 import io
 import json
@@ -49,7 +49,7 @@ def load_weights(path: Path) -> NetworkWeights:
         data = path.read_bytes()
     except OSError as error:
         raise from_os_error(error, path, "reading") from error
-    # Of the very bytes that are loaded.
+    # Hashed from the same bytes that are loaded.
     checked = inspect_content(io.BytesIO(data), path)
     try:
         tensors = safetensors.torch.load(data)
@@ -66,7 +66,7 @@ def save_weights(
     Args:
         tensors: By canonical name; floating dtypes.
         path: The file to write or replace; its folder must exist. `path` + ".part" is used on the
-            way: whoever may write the same path at the same time holds a lock.
+            way: callers that may write the same path at the same time must hold a lock.
         metadata: Provenance. Format version and digest are added.
 
     Raises:
@@ -96,16 +96,16 @@ def _packed(tensors: Mapping[str, torch.Tensor], origin: Path) -> tuple[bytes, s
 
 
 def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
-    """Add metadata, sorted: safetensors would shuffle it, and the same weights' hash change."""
+    """Add metadata, sorted: safetensors would shuffle it, which would change the file's hash."""
     length = int.from_bytes(data[:8], "little")
     header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(data[8 : 8 + length])}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put `data` at `path`: the old content or the new is there at any moment, whole."""
+    """Put `data` at `path`: at any moment either the old or the new content is there, complete."""
     part = path.with_name(f"{path.name}.part")
     try:
         try:

@@ -22,7 +22,7 @@ _SHIPPED = Path(__file__).resolve().parents[1] / "data"
 
 
 SHIPPED_SHA256 = {POCKET: "93229ee7b6ee924abe4b0381f8c22a765fc7085f790eb6f50406a67180181b11"}
-"""Of the files that come inside the package."""
+"""SHA-256 of the files that come inside the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class WeightsEntry:
 def choose_network(network: str, cache_dir: Path, *, gpu: bool) -> ChosenNetwork:
     """Find the network that a recipe names, or that `auto` stands for; nothing is downloaded.
 
-    `auto` is vgg19 where its weights are at hand and painting is done on a GPU, else pocket: a
-    sixteenth of the arithmetic, and part of the package.
+    `auto` is vgg19 if its weights are at hand and painting is done on a GPU, else pocket, which
+    takes a sixteenth of the arithmetic and is part of the package.
 
     Args:
         network: A name, a path, or `auto`.

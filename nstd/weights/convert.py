@@ -30,16 +30,16 @@ LAYOUTS: tuple[KeyLayout, ...] = get_args(KeyLayout)
 Tensors = dict[str, torch.Tensor]
 
 Normalization = tuple[Sequence[float], Sequence[float]]
-"""Mean and standard deviation of RGB in [0, 1] that a network's input was scaled by."""
+"""Mean and standard deviation by which a network's input, RGB in [0, 1], was normalized."""
 
 IMAGENET: Normalization = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """torchvision's."""
 
 DEEPEST = "conv5_1"
-"""The deepest layer nstd uses; what lies behind it is not kept."""
+"""The deepest layer nstd uses; deeper ones are not kept."""
 
 KNOWN_HASHES: dict[str, KeyLayout] = {"dcbb9e9d": "torchvision", "d01eb7cb": "jcjohnson"}
-"""How the SHA-256 of well-known files begins, and the layout it proves."""
+"""How the SHA-256 of well-known files begins, and which layout that proves."""
 
 # torchvision's index of each convolution in vgg19().features: a ReLU follows each, a pool each
 # block.
@@ -132,13 +132,13 @@ def read_tensors(source: Path) -> Tensors:
     """Read the tensors of a `.pth` or safetensors file; a pickle in it may build tensors only.
 
     Raises:
-        WeightsError: It holds anything but plain tensors by name, or is damaged.
+        WeightsError: It holds anything other than tensors by name, or is damaged.
         StorageError: It cannot be read.
     """
     try:
         loaded = safetensors.torch.load_file(source) if sniff(source) else _load_pickle(source)
     except (*_UNREADABLE, OSError) as error:
-        # A damaged file can send torch's reader to a place before its beginning: EINVAL.
+        # A damaged file can make torch's reader seek before its beginning: EINVAL.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise from_os_error(error, source, "reading") from error
         raise WeightsError(
@@ -197,7 +197,7 @@ def _load_pickle(source: Path) -> object:
     with source.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
     with warnings.catch_warnings():
-        # torch remarks on what an odd file looks like; the error that follows says enough.
+        # torch warns of odd files; the error that follows says enough.
         warnings.simplefilter("ignore", UserWarning)
         loaded: object = torch.load(source, map_location="cpu", weights_only=True, mmap=is_zip)
     return loaded

@@ -1,8 +1,8 @@
-"""One file over HTTP: resumed where it stopped, given up within seconds when nothing comes.
+"""One file over HTTP: resumed where it stopped, given up within seconds if nothing arrives.
 
-The half-fetched file lies at `part`, and beside it `part` + ".json" with what identifies the
-version it belongs to (entity tag or modification date), so that the rest is asked for only of the
-very same file. What arrived is not trusted: the caller checks its hash.
+The partly fetched file lies at `part`, and beside it `part` + ".json" with what identifies the
+file's version (entity tag or modification date), so that the rest is requested only of that
+version. What arrives is not trusted: the caller checks its hash.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from nstd.files import size_text
 logger = logging.getLogger(__name__)
 
 OnBytes = Callable[[int, int | None], None]
-"""Told the bytes at hand and the file's length, if known, as they grow."""
+"""Called with the bytes at hand and the file's length, if known, as they grow."""
 
 _CHUNK = 1 << 20
 
@@ -41,7 +41,7 @@ class _Response(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """Which version of the file a half-fetched part belongs to.
+    """Which version of the file a partly fetched file belongs to.
 
     Attributes:
         url: Where it came from.
@@ -140,7 +140,7 @@ def _continues(response: _Response, have: int, version: _Version | None) -> bool
         return False
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     same_length = span is not None and span[2] in {"*", str(version.length)}
-    validator = _validator(response)  # a server may repeat it, and need not have minded If-Range
+    validator = _validator(response)  # a server may repeat it, and need not have obeyed If-Range
     return (
         span is not None
         and int(span[1]) == have
@@ -152,7 +152,7 @@ def _continues(response: _Response, have: int, version: _Version | None) -> bool
 def _receive(
     response: _Response, part: Path, start: int, version: _Version, progress: OnBytes | None
 ) -> None:
-    """Write what comes behind byte `start` of `part`, until the file is complete."""
+    """Write what arrives into `part` from byte `start` on, until the file is complete."""
     have = start
     _report(progress, have, version.length)
     try:
@@ -197,14 +197,14 @@ def _require_space(part: Path, version: _Version, start: int, reserve: int) -> N
 
 
 def _version(url: str, response: _Response) -> _Version:
-    """Note what the server says about the file it sends from its beginning."""
+    """Note what the server says about a file that it sends from the beginning."""
     body = response.headers.get("Content-Length", "")
     length = int(body) if body.isdigit() else None
     return _Version(url, _validator(response), length)
 
 
 def _validator(response: _Response) -> str | None:
-    """Choose what If-Range may compare by: a strong entity tag, or else the date."""
+    """Choose what If-Range compares: a strong entity tag, or else the date."""
     tag: str | None = response.headers.get("ETag")
     if tag is not None and not tag.startswith("W/"):
         return tag
@@ -212,7 +212,7 @@ def _validator(response: _Response) -> str | None:
 
 
 def _read_version(part: Path, url: str) -> _Version | None:
-    """Read what is noted about a part; None if it cannot be continued from `url`."""
+    """Read what is noted about a partly fetched file; None if it cannot be continued from `url`."""
     try:
         noted = json.loads(_notes(part).read_text(encoding="utf-8"))
         version = _Version(noted["url"], noted["validator"], noted["length"])
@@ -252,7 +252,7 @@ def _size(part: Path) -> int:
 
 
 def _report(progress: OnBytes | None, have: int, length: int | None) -> None:
-    """Tell the caller, if it wants to know."""
+    """Tell the caller of the progress, if wanted."""
     if progress is not None:
         progress(have, length)
 

@@ -1,4 +1,4 @@
-"""VGG-19 from where torchvision says it is: fetched, checked, cut to what is needed."""
+"""VGG-19 from the address that torchvision names: fetched, checked, cut to what is needed."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ _CONVERTED_BYTES = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What torchvision knows about its VGG-19: address, begin of the hash, input's range."""
+    """What torchvision says about its VGG-19: address, beginning of the hash, input range."""
 
     url: str
     sha256_prefix: str
@@ -120,7 +120,7 @@ def _checked_hash(part: Path, url: str, prefix: str) -> str:
 
 
 def _converted(part: Path, origin: _Origin) -> dict[str, torch.Tensor]:
-    """Convert the download; one that has the right hash but is no VGG-19 is not kept."""
+    """Convert the download; it is removed if it has the right hash but is no VGG-19."""
     try:
         return canonical_tensors(read_tensors(part), "torchvision", part, origin.normalization)
     except WeightsError:

@@ -6,13 +6,13 @@
 | `convB_I.{weight,bias}`       | out×in×3×3, out     | VGG-19's convolutions, in its order        |
 | `readout.convB_I.{weight,…}`  | any×width×1×1, any  | optional: a full network's activations     |
 | `metric.convB_I.factor`       | any×(width + 1)     | instead of a readout: R of [A, b] = QR     |
-| `metric.convB_I.width`        | one integer         | with it: the channels of what it stands for|
+| `metric.convB_I.width`        | one integer         | with it: the full network's channels       |
 
 A file may end at any convolution and have any widths, so long as each takes what the one before
 it gives. The metadata holds where the weights come from and the digest of all tensors, so that one
 atomic replacement publishes weights and checksum together.
 
-Who only queues films checks their network here: torch would take half a gigabyte of memory.
+A process that only queues films checks the network here: torch would take half a gigabyte.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ _SNIFFED = 9
 
 @dataclass(frozen=True, slots=True)
 class _Type:
-    """A type of numbers: torch's name of it, which the digest has, and the bytes each takes."""
+    """A number type: torch's name for it, which is in the digest, and the bytes of one number."""
 
     name: str
     size: int
@@ -112,7 +112,7 @@ def inspect_weights(path: Path) -> WeightsFile:
 
 
 def inspect_content(file: BufferedIOBase, origin: Path) -> WeightsFile:
-    """The same for what a file holds, which is read a tensor at a time.
+    """Check what an open file holds, reading one tensor at a time.
 
     Args:
         file: A file, or what acts like one.
@@ -155,7 +155,7 @@ def inspect_content(file: BufferedIOBase, origin: Path) -> WeightsFile:
 
 
 def require_safetensors(path: Path) -> None:
-    """Raise `WeightsError` unless a file means to be safetensors."""
+    """Raise `WeightsError` unless a file claims to be safetensors."""
     if sniff(path):
         return
     if path.suffix.lower() in _PICKLE_SUFFIXES:
@@ -167,13 +167,13 @@ def require_safetensors(path: Path) -> None:
 
 
 def is_safetensors(head: bytes, size: int) -> bool:
-    """Tell by its first nine bytes and its size whether a file means to be safetensors."""
+    """Tell by its first nine bytes and its size whether a file claims to be safetensors."""
     length = int.from_bytes(head[:8], "little")
     return len(head) >= _SNIFFED and head[8:9] == b"{" and 8 + length <= size
 
 
 def sniff(path: Path) -> bool:
-    """Tell whether a file means to be safetensors.
+    """Tell whether a file claims to be safetensors.
 
     Raises:
         WeightsError: There is no such file.
@@ -232,7 +232,7 @@ def _check_values(name: str, tensor: _Tensor, values: bytes, origin: Path) -> No
         if int.from_bytes(values, "little", signed=True) < 1:
             raise WeightsError(f"{origin}: {name} is no whole number above 0")
         return
-    if tensor.kind == "BF16":  # which NumPy lacks
+    if tensor.kind == "BF16":  # a type that NumPy lacks
         exponents = np.frombuffer(values, "<u2") & _BFLOAT16_EXPONENT
         finite = bool((exponents != _BFLOAT16_EXPONENT).all())
     else:
@@ -244,7 +244,7 @@ def _check_values(name: str, tensor: _Tensor, values: bytes, origin: Path) -> No
 def _check_shape(
     tensors: Mapping[str, _Tensor], name: str, shape: tuple[int, ...], origin: Path
 ) -> None:
-    """Raise unless a tensor is there and has a shape; -1 stands for any length but none."""
+    """Raise unless a tensor is there and has a shape, in which -1 stands for any length above 0."""
     if name not in tensors:
         raise WeightsError(f"{origin} lacks {name}")
     found = tensors[name].shape
@@ -279,7 +279,7 @@ def _check_readouts(tensors: Mapping[str, _Tensor], origin: Path) -> None:
 
 
 def _check_metrics(tensors: Mapping[str, _Tensor], origin: Path) -> None:
-    """Raise unless every metric is complete, takes its layer's width, and has no rival readout."""
+    """Raise unless each metric is complete, of its layer's width, and has no readout beside it."""
     for layer in {name.split(".")[1] for name in tensors if name.startswith("metric.")}:
         channels = tensors[f"{layer}.weight"].shape[0]
         _check_shape(tensors, f"metric.{layer}.factor", (-1, channels + 1), origin)
