@@ -49,7 +49,7 @@ def measure(
             Farnebäck's, set to zero where only noise moves.
         occlusions: The estimator whose flow tells what is new in a frame, for its style loss; by
             default DIS. No pictures are compared along this flow. Farnebäck's averages over 21 px,
-            and finds at most half of what a small moving object reveals, DIS three quarters or more.
+            and finds at most half of what a small moving object reveals, DIS at least 3/4.
         style: What measures style and content loss, or None.
         measured: Told how many frames are done, after each.
     """
