@@ -6,7 +6,8 @@
 A room is a file of nstd. The real program paints a small film (`nstd stylize`: two shots, three
 segments, with flow). While `Worker.work_one` runs, every call from a function of one room to a
 function of another is recorded, in the worker's own thread; calls of Python or of a library in
-between are skipped. A property counts as a function, and a generator is called for each item.
+between are skipped. A generator is called for each item. A property is read as an attribute is, and
+does not count.
 
 Each pair of a calling room and a called function counts once, so that neither frames nor steps, nor
 calls in the painting loop, make the way longer:
@@ -162,7 +163,7 @@ class Looker:
         while before is not None and self._room(before) is None:
             before = before.f_back
         caller = None if before is None else self._room(before)
-        if callee is None or caller is None or callee == caller:
+        if callee is None or caller is None or callee == caller or is_property(frame):
             return
         if package(callee) in JOB or package(caller) in JOB:
             function = frame.f_code.co_qualname.partition(".<locals>")[0]
@@ -171,6 +172,15 @@ class Looker:
     def _room(self, frame: FrameType) -> str | None:
         name = frame.f_code.co_filename
         return name.removeprefix(self._nstd) if name.startswith(self._nstd) else None
+
+
+def is_property(frame: FrameType) -> bool:
+    """Whether the called function is the getter of a property."""
+    code = frame.f_code
+    if code.co_varnames[: code.co_argcount] != ("self",):
+        return False
+    found = getattr(type(frame.f_locals["self"]), code.co_name, None)
+    return isinstance(found, property)
 
 
 def draw_film(path: Path) -> None:

@@ -1,6 +1,6 @@
 """A film in the making: who looks on, and everything at hand to paint it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -88,10 +88,6 @@ class Film:
         opened: Descriptor of the open source; None before it is opened.
         identity: The source's, when it was opened; None before that.
         still: Whether it is a picture; known once it is opened.
-        source: The film that is painted.
-        content: The path it is read by: the file that was opened, whatever has its name by now.
-        target: Where the painted film goes.
-        numbered: Whether it becomes numbered pictures; a picture never does.
     """
 
     job: Job
@@ -105,23 +101,26 @@ class Film:
     opened: int | None = None
     identity: FileIdentity | None = None
     still: bool = False
-    source: Path = field(init=False)
-    content: Path = field(init=False)
-    target: Path = field(init=False)
-    numbered: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        """Set the fields that follow from the job."""
-        request = self.job.request
-        source = path_of(request.source)
-        follows = {
-            "source": source,
-            "content": source if self.opened is None else readable(self.opened),
-            "target": path_of(request.target),
-            "numbered": self.output.encode.numbered and not self.still,
-        }
-        for name, value in follows.items():
-            object.__setattr__(self, name, value)
+    @property
+    def source(self) -> Path:
+        """The film that is painted."""
+        return path_of(self.job.request.source)
+
+    @property
+    def content(self) -> Path:
+        """The path it is read by: the file that was opened, whatever has its name by now."""
+        return self.source if self.opened is None else readable(self.opened)
+
+    @property
+    def target(self) -> Path:
+        """Where the painted film goes."""
+        return path_of(self.job.request.target)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether it becomes numbered pictures; a picture never does."""
+        return self.output.encode.numbered and not self.still
 
     @property
     def images(self) -> Numbered | None:
