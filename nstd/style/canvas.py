@@ -1,4 +1,4 @@
-"""Pictures as tensors: what they are called, and their sizes."""
+"""Pictures as tensors: names of their types, and changes of their size."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -8,7 +8,7 @@ ImageTensor = Float[Tensor, "1 3 height width"]
 """One picture, sRGB; in [0, 1] unless something else is said."""
 
 ImageBatch = Float[Tensor, "batch 3 height width"]
-"""Pictures of one size, as `ImageTensor` is one."""
+"""Several pictures of one size; values as in `ImageTensor`."""
 
 OtherSize = Float[Tensor, "batch 3 _height _width"]
 """Pictures of another size than those named beside them: the underscores keep jaxtyping from
@@ -48,11 +48,11 @@ def refine(coarser: OtherSize, content: ImageTensor) -> ImageTensor:
 def square_means(
     values: Float[Tensor, "batch channels _height _width"], edge: float
 ) -> Float[Tensor, "batch channels rows columns"]:
-    """Means over squares, as many as fit best: equal in size to a pixel, and at least one.
+    """Means over squares whose sizes differ by a pixel at most; there is at least one square.
 
     Args:
-        values: Of pixels.
-        edge: Of a square, in pixels.
+        values: One per pixel and channel.
+        edge: About the length of a square's edge, in pixels.
     """
     height, width = values.shape[2:]
     size = max(1, round(height / edge)), max(1, round(width / edge))

@@ -58,7 +58,7 @@ class OneOf:
 
 
 def hints_of(held: type) -> dict[str, Any]:
-    """The annotation of each field of a dataclass, with everything that is said in it."""
+    """The annotation of each field of a dataclass, with its marks."""
     kind: Any = held  # mypy takes no type for hashable
     return _hints(kind)
 
@@ -70,12 +70,12 @@ def _hints(held: Any) -> dict[str, Any]:
 
 
 def plain_type(hint: Any) -> Any:
-    """The type itself, of an annotation."""
+    """The type that an annotation marks."""
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
 def marks_of(hint: Any) -> tuple[Any, ...]:
-    """What is said of the type in an annotation."""
+    """The marks in an annotation."""
     return get_args(hint)[1:] if get_origin(hint) is Annotated else ()
 
 
@@ -86,7 +86,7 @@ def keys_of(held: type) -> dict[str, Key]:
 
 
 def require_valid(held: Any, called: str = "") -> None:
-    """Check every field of a dataclass by its annotation; fields that are dataclasses did so.
+    """Check each field of a dataclass by its annotation; nested dataclasses have checked theirs.
 
     Args:
         held: The value.
@@ -101,13 +101,13 @@ def require_valid(held: Any, called: str = "") -> None:
 
 
 def absent_values(held: type) -> dict[str, Any]:
-    """What is meant where JSON does not have a field, of the fields that say so."""
+    """By name, the value that each field marked `Absent` has where JSON lacks it."""
     marked = ((name, mark) for name, hint in hints_of(held).items() for mark in marks_of(hint))
     return {name: mark.value for name, mark in marked if isinstance(mark, Absent)}
 
 
 def to_values(held: Any) -> dict[str, Any]:
-    """A dataclass, and those in it, as JSON's own values; without what equals its `Absent`."""
+    """A dataclass, with nested ones, as JSON values; without fields that equal their `Absent`."""
     written = {}
     absent = absent_values(type(held))
     for field in fields(held):

@@ -67,11 +67,11 @@ def painted_size(size: int | str | None, width: int, height: int) -> tuple[int, 
     Args:
         size: `StyleRecipe.size`.
         width: Of the frame, in pixels.
-        height: Likewise.
+        height: Of the frame, in pixels.
 
     Returns:
-        The frame's own, if that is its long edge or none is wanted. Else the short edge is rounded
-        to an even number: what a player's 4:2:0 needs.
+        The frame's own size if none is asked for, or if `size` is its long edge. Otherwise the
+        short edge is rounded to an even number, as players' 4:2:0 needs.
     """
     long_edge = max(width, height)
     if isinstance(size, str):
@@ -97,19 +97,19 @@ def plan_levels(
 ) -> tuple[PlannedLevel, ...]:
     """The levels that a frame of `width` × `height` pixels goes through, coarse to fine.
 
-    Rungs well below the painted size are taken as they are (enlarged where their short edge would
-    fall below `SHORTEST_EDGE_PX`); the last level is always the painted size, with the steps of the
-    first rung not taken. A rung has the size that a frame painted at its long edge has: what is
-    painted small is a level of what is painted large.
+    Rungs well below the painted size are taken as they are, or larger if their short edge would
+    fall below `SHORTEST_EDGE_PX`. The last level is always the painted size, with the steps of the
+    first rung that is not taken. A level has the size of a picture that is painted at its long
+    edge: so what is painted small is a level of what is painted large.
 
     Args:
         ladder: `StyleRecipe.levels`.
         width: Of the frame, in pixels.
-        height: Likewise.
+        height: Of the frame, in pixels.
         size: `StyleRecipe.size`.
 
     Raises:
-        ConfigError: The painted picture itself would be smaller than that.
+        ConfigError: The painted picture would have a short edge below `SHORTEST_EDGE_PX`.
     """
     painted = painted_size(size, width, height)
     long_edge, short_edge = max(painted), min(painted)

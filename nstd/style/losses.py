@@ -36,12 +36,12 @@ def style_layer_loss(
 ) -> PerFrame:
     """1 / (4 N²) Σ (G(x)/M(x) − G(S)/M(S))² [Gatys, eq. 4].
 
-    The paper divides both Grams by one M; dividing each by its own is the same where the picture
-    and the style image have one size, and means something where they have not.
+    The paper divides both Grams by one M. Dividing each by its own gives the same value if the
+    picture and the style image have the same size, and is meaningful if they do not.
 
     Args:
         moment: `second_moment` of the picture.
-        target: Likewise of the style.
+        target: `second_moment` of the style.
         width: N, channels of the full network.
         factor: R, or None.
     """
@@ -119,10 +119,10 @@ def weighted_second_moment(
 def pooled(
     weights: Float[Tensor, "batch _height _width"], features: Activations
 ) -> Float[Tensor, "batch height width"]:
-    """Weights of pixels as weights of a layer's positions: means over what they pool.
+    """Weights of pixels as weights of a layer's positions: means over the pixels that each pools.
 
-    What the network's poolings leave over at the right and at the bottom counts to the last
-    positions, which see it.
+    The pixels that the network's poolings leave over at the right and at the bottom belong to the
+    last positions, which see them.
     """
     for dim in (1, 2):
         weights = _pooled_along(weights, dim, features.shape[dim + 1])
@@ -130,7 +130,7 @@ def pooled(
 
 
 def _pooled_along(weights: Tensor, dim: int, count: int) -> Tensor:
-    """Means over as many stretches as long as the network's poolings make them, but the last."""
+    """Means along `dim` over `count` stretches, as poolings make them; the last has the rest."""
     size = weights.shape[dim]
     # Each pooling halves, and leaves an odd pixel out.
     halvings = next(n for n in range(size.bit_length()) if size >> n == count)

@@ -18,13 +18,13 @@ SUFFICIENT_DECREASE = 1e-4
 """c₁ of the Armijo condition (Nocedal and Wright, "Numerical Optimization", eq. 3.4)."""
 
 ROUNDING = 1e-6
-"""Relative rise of a float32 loss that is taken for rounding, not for a step too long."""
+"""A relative rise of a float32 loss up to this counts as rounding, not as too long a step."""
 
 CURVATURE_FLOOR = 1e-10
 """A pair with sᵀy below this share of yᵀy says nothing about curvature and is not kept."""
 
 SHORTENINGS = 8
-"""After so many shortened steps in a row the curvature is distrusted and forgotten."""
+"""After this many shortened steps in a row the curvature pairs are forgotten."""
 
 
 class LBFGS:
@@ -37,9 +37,10 @@ class LBFGS:
     Args:
         start: `[3, height, width]`.
         history: Curvature pairs kept; memory is 2 · history pictures.
-        dual: M, symmetric and positive definite: what makes of a gradient, `[3, height, width]`,
-            the direction to go while no curvature is known, and H₀ of its scale when some is. It is
-            as if z were minimized over and M^½ z were the picture. By default the gradient's own.
+        dual: M, symmetric and positive definite. It maps a gradient `[3, height, width]` to the
+            direction that is taken while no curvature is known; once some is, H₀ is M, scaled.
+            This is the same as minimizing over z where M^½ z is the picture. The identity by
+            default.
     """
 
     def __init__(
@@ -168,4 +169,4 @@ class Adam:
 
 
 Minimizer = LBFGS | Adam
-"""What optimizes one frame: evaluate at `point`, `tell` what was found; `best` is the result."""
+"""Minimizes a frame's loss: evaluate at `point`, `tell` what was found; `best` is the result."""

@@ -30,19 +30,19 @@ from nstd.style.terms import Losses, Objective, Term, frame_terms
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Iterate:
-    """A picture on its way, after one step: one forward and backward pass.
+    """The picture after one step, that is, one forward and backward pass.
 
     Attributes:
         level: Number of the level, from 0.
         levels: How many there are.
         step: Number of the step in its level, from 1; 0 where the frame took none.
         steps: How many the level has, at most.
-        losses: Of `image`; of the last Iterate of all, of the clamped result.
-        image: `[1, 3, height, width]` at the level's size. Of the last Iterate of all: the
-            result, clamped to [0, 1] and of the painted size. Not to be written into.
-        final: Whether this is the last Iterate of all.
-        shown: Of the last Iterate of a frame that was painted from earlier ones: what each place of
-            it was painted for, `TemporalTarget.shown`.
+        losses: Of `image`; in the frame's last Iterate, of the clamped result.
+        image: `[1, 3, height, width]` at the level's size. In the frame's last Iterate it is the
+            result, clamped to [0, 1] and at the painted size. Must not be changed.
+        final: Whether this is the frame's last Iterate.
+        shown: What each place was painted for (`TemporalTarget.shown`), in the last Iterate of a
+            frame that was painted from earlier ones; otherwise None.
     """
 
     level: int
@@ -120,7 +120,7 @@ class Painter:
 def stylize_frame(
     painter: Painter, frame: ImageTensor, energies: Sequence[float] | None = None
 ) -> Iterator[Iterate]:
-    """Paint a frame for itself; yields after every step, last of all the result.
+    """Paint a frame from its own content alone; yields after every step, and finally the result.
 
     Every level's content is the frame itself scaled once, so that a picture painted small and the
     same painted large share their coarsest level to the bit.
@@ -176,7 +176,7 @@ def initialize(painter: Painter, content: ImageTensor) -> ImageTensor:
 def level_objective(
     painter: Painter, level: PlannedLevel, content: ImageTensor, energy: float | None
 ) -> Objective:
-    """What is minimized at `level`; `energy` is the shot's at this level, None the frame's own."""
+    """What is minimized at `level`; `energy` is the shot's there, or None for the frame's own."""
     style = painter.style_target(level)
     layer = painter.recipe.content_layer
     target = content_target(content, painter.network, layer, style.energy, energy)
@@ -214,9 +214,9 @@ def minimize(
         objective: What is minimized.
         start: Where to begin.
         steps: At most.
-        share: How far a step moves each place: what is minimized is a function of z, and the
-            picture is `start` + share · z, in the pixels' own metric. By default z is the picture
-            itself, and L-BFGS goes by `SobolevMetric`.
+        share: How far a step moves each place. If given, z is minimized over in the pixels' own
+            metric, and the picture is `start` + share · z. By default z is the picture itself, and
+            L-BFGS uses `SobolevMetric`.
 
     Raises:
         ConfigError: The recipe's weights, or its learning rate, lead beyond what float32 can hold.
@@ -244,14 +244,14 @@ def minimize(
 def _require_finite(
     painter: Painter, objective: Objective, found: Losses, gradient: Tensor, *, first: bool
 ) -> None:
-    """Refuse a recipe by which no step can be taken: its loss is beyond what float32 can hold.
+    """Refuse a recipe with which no step can be taken: its loss exceeds what float32 can hold.
 
     Args:
         painter: For the learning rate.
         objective: For the terms' weights.
-        found: At a point of the minimizing.
-        gradient: Of the total there.
-        first: Whether it is the first point. At a later one the optimizer has gone too far.
+        found: Losses at a point that was evaluated.
+        gradient: Of the total at this point.
+        first: Whether it is the first point; at a later one the optimizer has gone too far.
 
     Raises:
         ConfigError: It names the weight of the largest term, or the rate.
@@ -284,7 +284,7 @@ def new_minimizer(painter: Painter, start: Tensor, *, sobolev: bool = True) -> M
     Args:
         painter: Whose recipe tells the optimizer.
         start: Where to begin.
-        sobolev: Whether L-BFGS goes by `SobolevMetric`, else by the pixels' own.
+        sobolev: Whether L-BFGS uses `SobolevMetric`; otherwise it uses the pixels' own metric.
     """
     if painter.recipe.optimizer == "adam":
         return Adam(start, painter.recipe.learning_rate)

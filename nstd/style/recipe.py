@@ -46,7 +46,7 @@ LAYERS = tuple(
 """All convolutions of VGG-19 in order; a layer's activations are those after its ReLU."""
 
 MOST_STYLES = 64
-"""Each is looked at by the network before painting begins; of so many none is seen any more."""
+"""The network looks at each before painting begins; in a blend of more, none could be told."""
 
 LARGEST_SEED = 2**63 - 1
 """torch's generators take no larger one."""
@@ -87,17 +87,16 @@ class Temporal:
     """flow: each frame is painted from the ones before it in its shot, warped along the optical
     flow; independent: each is painted from its own content alone."""
     weight: Annotated[Weight, Key()] = 3.0
-    """γ, of the mean squared difference from the warped earlier frames, where the source is lively;
-    where it hardly changes, up to `pace.FIRMEST` times as much. With 0 paint is begun from them,
-    and keeps their broad colors."""
+    """γ: the weight of the mean squared difference from the warped earlier frames; up to
+    `pace.FIRMEST` times as much where the source hardly changes. With 0, painting still starts from
+    these frames and keeps their broad colors."""
     long_term: Annotated[tuple[Annotated[int, Ge(2), Le(1000)], ...], Key()] = ()
-    """Distances in frames, beyond 1, of earlier frames that are looked at too."""
+    """Distances in frames, above 1, of further earlier frames that a frame is painted from."""
     estimator: Annotated[str, Key(), Len(1)] = "dis"
-    """Of the flow: "dis", "raft", or one that another package brings."""
+    """What finds the flow: "dis", "raft", or an estimator that another package brings."""
     settled: Annotated[Weight, Key()] = 0.05
-    """A frame ends when its loss is at most this share above that of the shot's first frame (what
-    earlier frames gave it is as good as that), or has all but stopped falling. With 0 it takes all
-    its steps."""
+    """A later frame ends when its loss is at most this share above the one that the shot's first
+    frame ended with, or has almost stopped falling. With 0 it takes all its steps."""
 
     def __post_init__(self) -> None:
         require_valid(self, "temporal: ")
@@ -106,12 +105,12 @@ class Temporal:
 
     @property
     def distances(self) -> tuple[int, ...]:
-        """All distances at which earlier frames are looked at, the closest first."""
+        """All distances of the earlier frames that a frame is painted from, the closest first."""
         return (1, *self.long_term) if self.mode == "flow" else ()
 
     @property
     def reach(self) -> int:
-        """How many frames back the farthest of them lies; 0 where none is looked at."""
+        """How many frames back the farthest of these lies; 0 if there are none."""
         return max(self.distances, default=0)
 
 

@@ -19,10 +19,10 @@ order 0.25, 54, and of 0.5, 47 (`bench/metric.py`). Where paint is only enlarged
 
 
 class SobolevMetric:
-    """The dual of a Sobolev metric on pictures that are thought of as periodic.
+    """The dual of a Sobolev metric on pictures, which are treated as periodic.
 
     Args:
-        like: `[channels, height, width]`: of the size, type and device of the gradients.
+        like: `[channels, height, width]`, with the size, type and device of the gradients.
     """
 
     def __init__(self, like: Float[Tensor, "channels height width"]) -> None:
@@ -41,7 +41,7 @@ class SobolevMetric:
     def dual(
         self, gradient: Float[Tensor, "channels height width"]
     ) -> Float[Tensor, "channels height width"]:
-        """The direction in which a loss of this gradient rises fastest for the way it goes."""
+        """The direction, of one length in this metric, in which a loss rises fastest."""
         spectrum = torch.fft.rfft2(gradient.to(self._gain)) * self._gain
         back: Tensor = torch.fft.irfft2(spectrum, s=self._size)
         return back.to(gradient)

@@ -1,8 +1,9 @@
-"""What is new in a later frame of a shot, and that it be in the style by itself.
+"""Disocclusion: what is new in a later frame of a shot, and how its own style counts.
 
-The style of a frame is that of all of it: a strip that came in at the border may stay raw, since it
-is a hundredth of the picture. Made to count for more in all of it, it makes up for what everything
-else lacks, and screams. So its own statistics are compared with the style's.
+The style loss is that of the whole frame, so a strip that came in at the border may stay raw: it is
+a hundredth of the picture. If it simply counted for more within the frame's statistics, it would
+make up for what all else lacks, and be overdone. So its own statistics are compared with the
+style's.
 """
 
 import torch
@@ -10,24 +11,25 @@ import torch
 from nstd.temporal.terms import Disocclusion, Trust
 
 NEW_SHARE = 0.005
-"""Of the frame: if less is new, nothing is done for it."""
+"""If a smaller share of the frame is new, its style does not count separately."""
 
 WEIGHT = 0.5
-"""Of the style loss of what is new. In pans, where what came in was 8 times farther from the style
-than other places, it is now nearer than they are. With 1 and 2 it is nearer still, but paint moves
-farther from its content, and what comes in at a border is more vivid: the saturation of the demo's
-last columns after 72 frames is 180 with this, 185 and 189 with those, 176 if painted alone."""
+"""Weight of the style loss of what is new. In pans, what came in was 8 times farther from the style
+than other places, and is nearer than they are with this weight. With 1 and 2 it is nearer still,
+but paint moves farther from its content and is more vivid at borders: the saturation of the demo's
+last columns after 72 frames is 180 with this weight, 185 and 189 with those, and 176 in frames that
+are painted each for itself."""
 
 GAIN, AT_MOST = 5.0, 0.15
-"""A place that is new counts as much as this many others, until all that is new counts as much as
-this share of the picture."""
+"""A new place counts as much as `GAIN` others, until all new places together count as much as the
+share `AT_MOST` of the picture."""
 
 
 def disocclusion(known: Trust) -> Disocclusion | None:
-    """What is not known from earlier frames; None if that is too little.
+    """Where a frame is not known from earlier ones; None if too little is new.
 
-    If what is new counted for the share s of the frame, and its statistics were off by d, the
-    frame's would be by s d, and their loss by the square of that: so s² is what d² weighs.
+    If new places are the share s of a frame, and their statistics are off by d, the frame's are off
+    by s d, and its loss is the square of that. So d² is weighted by s².
 
     Args:
         known: Σ c_j of the frames.

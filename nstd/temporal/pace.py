@@ -1,7 +1,7 @@
-"""How fast known paint may change: as its source does.
+"""How fast known paint may change: as fast as its source.
 
-What is known from earlier frames is held to them by the temporal loss; here is how firmly, and what
-becomes of a frame after its steps, when that has left something open.
+The temporal loss holds known places to earlier frames. This file says how firmly, and corrects a
+frame after its steps where the loss left something open.
 """
 
 import torch
@@ -15,28 +15,28 @@ from nstd.temporal.terms import Pace, TemporalTarget, temporal_loss
 from nstd.temporal.warp import NOTHING, ROUNDING
 
 LIVELY, FIRMEST = 1e-4, 120.0
-"""Mean squared change of a source, in [0, 1], from which on the temporal loss has its plain weight
-(2.5 code values; all filmed clips at hand change by more), and how many times that at most (from
-0.5 code values down, where there is little but rounding). With plain weight paint on a pan by
-whole pixels changed by 31 times the rounding of its source. A weight that follows each place by
-itself held dark and even places until style loss doubled, and films flickered no less."""
+"""From a mean squared change of the source of `LIVELY` on (in [0, 1]: 2.5 code values, as all
+filmed clips exceed), the temporal loss has its plain weight. Below, it has more, up to
+`FIRMEST` times as much (at 0.5 code values, which are little but rounding). With the plain weight,
+paint on a pan by whole pixels changed by 31 times the rounding of its source. A separate weight for
+each place held dark and even places until the style loss doubled, and films flickered no less."""
 
 FIRMER = 1.5
-"""Power of the source's change that firmness falls with. Paint's own change falls by the power of
-−0.66 of the weight, both in mean squares: half of it takes 2.8 times the weight."""
+"""Firmness is the source's change to the power of minus this. Paint's change goes with the weight
+to the power of −0.66, both in mean squares: halving it takes 2.8 times the weight."""
 
 FADES = 100.0
-"""How many times what changes broadly counts as lively: in a fade by half a code value a frame the
-pictures hardly differ, and after ten frames they do. Noise that a codec has made broad is taken for
-one, which only makes paint less firm. A lamp of a hundredth of the picture that brightens so slowly
-is not: paint follows two thirds of it."""
+"""A broad change counts this many times as much: in a fade by half a code value a frame, two frames
+hardly differ, but ten frames do. Broad noise of a codec is mistaken for a fade, which only makes
+paint less firm. A lamp of a hundredth of the picture that brightens as slowly is not noticed: paint
+follows two thirds of its change."""
 
 UNSEEN = 0.8 * ROUNDING
-"""Mean squared change that known paint may have whatever its source does, 0.37 code values: when it
-is rounded to 8 bits, that is no more than rounding itself."""
+"""Mean squared change that known paint may always have: 0.37 code values, no more than rounding to
+8 bits makes."""
 
 COLOR_PX = 16.0
-"""Square over which known places keep their color."""
+"""Edge of the squares over which known places keep their mean color."""
 
 
 def source_pace(
@@ -62,12 +62,12 @@ def source_pace(
 
 
 def keep_colors(painted: ImageTensor, target: TemporalTarget) -> ImageTensor:
-    """`painted`, its broad colors those of the warped frames, but where the source's have changed.
+    """`painted` with the broad colors of the warped frames, except where the source's changed.
 
-    Statistics of style leave open how bright a frame is as a whole, so that small moves add up over
-    a shot: after 225 frames of a slow pan a frame was 13 % darker than one painted for itself.
-    What is known from before keeps its color, averaged over `COLOR_PX`; it may follow its source's,
-    as in a fade, as far as that has gone. Without the source's pace nothing is kept.
+    A style's statistics leave open how bright a frame is as a whole, so small changes add up over a
+    shot: after 225 frames of a slow pan a frame was 13 % darker than one painted for itself. Known
+    places keep their color, averaged over `COLOR_PX`; it may follow the source's color as far as
+    that has changed, as in a fade. Without the source's pace nothing is kept.
 
     Args:
         painted: In [0, 1].
@@ -82,18 +82,18 @@ def keep_colors(painted: ImageTensor, target: TemporalTarget) -> ImageTensor:
 
 
 def keep_pace(painted: ImageTensor, target: TemporalTarget, weight: float) -> ImageTensor:
-    """`painted`, where it is trusted changing no more than its source, in mean square.
+    """`painted`, changed where it is known by no more than its source, in mean square.
 
-    That is beside broad colors, which follow the source's as far as these go: in a fade, paint may
-    change by as much again. What is more goes only so far of the way from the warped frames, and
-    the less a place is trusted the less of that is taken back. As a rule the temporal loss holds
-    films to less; where a source hardly changes, as drawn ones do, that depends on the style.
-    Without the source's pace nothing is held.
+    Broad colors that follow the source's are not counted: in a fade, paint may change by as much
+    again. If paint changes by more, its change from the warped frames is scaled down, and less so
+    where a place is trusted less. Mostly the temporal loss holds films to less than that; where a
+    source hardly changes, as in drawn films, that depends on the style. Without the source's pace
+    nothing is held.
 
     Args:
         painted: In [0, 1].
         target: Warped frames, how far each is trusted, and the source's pace.
-        weight: Of the temporal loss; below its default paint may change by that much more.
+        weight: Of the temporal loss; the smaller than its default, the more paint may change.
     """
     if target.pace is None or not weight:
         return painted
@@ -112,13 +112,13 @@ def _moved(
     warped: Float[Tensor, "distances 1 3 height width"],
     trusts: Float[Tensor, "distances 1 height width"],
 ) -> tuple[Float[Tensor, "1 1 height width"], ImageTensor]:
-    """How far each place is known, and its change from the warped frames, times that."""
+    """How far each place is known, and its change from the warped frames times that."""
     known = trusts.sum(dim=0).clamp(max=1)[:, None]
     return known, (trusts[:, :, None] * (frame - warped)).sum(dim=0)
 
 
 def _followed(broad: Tensor, pace: Pace) -> Tensor:
-    """Of a broad change that part which the source makes too."""
+    """The part of a broad change that the source makes too."""
     within = torch.maximum(broad, pace.broad.clamp(max=0))
     return torch.minimum(within, pace.broad.clamp(min=0))
 
@@ -127,13 +127,13 @@ def _broad_of(
     moved: Float[Tensor, "batch channels height width"],
     known: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch channels height width"]:
-    """Broad means of what is known, of values that are weighed by how far they are."""
+    """Means over wide squares, of values that are multiplied by how far each place is known."""
     return _broad(moved) / _broad(known).clamp(min=NOTHING)
 
 
 def _broad(
     values: Float[Tensor, "1 channels height width"],
 ) -> Float[Tensor, "1 channels height width"]:
-    """Averages over squares of `COLOR_PX`, and between these straight lines."""
+    """Means over squares of `COLOR_PX`, interpolated linearly between them."""
     means = square_means(values, COLOR_PX)
     return F.interpolate(means, values.shape[2:], mode="bilinear", align_corners=False)

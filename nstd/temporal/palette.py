@@ -1,9 +1,9 @@
-"""Which colors a shot's first frame was painted in, by those of its source.
+"""The palette: which color of the source became which in a shot's first painted frame.
 
-What comes into a shot later has no color of its own in the style: statistics say which colors there
-are, and not where. Taken from the paint around, it was muddy behind what moved away, and at the
-border of a pan more vivid from frame to frame: paint that had just come in was what the next strip
-was taken from. So it takes the colors that the first frame gave to what looked like it.
+A style does not say which color belongs where, so what comes into a shot later has none of its own.
+When it took the colors of the paint around, they were muddy behind what moved away, and at the
+border of a pan more vivid from frame to frame: each new strip took them from the strip before.
+So it takes the colors that the first frame gave to similar ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,15 @@ from nstd.style.canvas import ImageTensor, square_means
 CellColor = tuple[float, ...]
 
 CELLS = 24
-"""Areas along the long edge over which colors are averaged. With 16 what moves over the demo's
-harbor was a little further from its content after 72 frames."""
+"""Number of cells along the long edge over which colors are averaged. With 16, what moves over the
+demo's harbor was a little further from its content after 72 frames."""
 
 LIKE = 10 / 255
-"""Differences of source colors, of all three together, at which one counts for 0.6 of the same."""
+"""σ of the similarity of source colors, all three together; at this difference it is 0.6."""
 
 ENOUGH = 2.0
-"""So many cells of the first frame that look the same tell half of a color; the rest is taken from
-the paint around. What the first frame showed nothing like takes all of it from there, and what is a
-little like it takes as much from there as it is not."""
+"""This many similar cells of the first frame give half of a color; the rest comes from the paint
+around. If no cell is similar, all of it comes from there; if some are a little similar, most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,8 @@ class Palette:
     """Colors of the cells of a shot's first frame, sRGB in [0, 1].
 
     Attributes:
-        source: What was painted.
-        painted: What became of it, in the same order.
+        source: Mean color of each cell of the source.
+        painted: Mean color of each cell of the painted frame, in the same order.
     """
 
     source: tuple[CellColor, ...]
@@ -46,13 +45,14 @@ class Palette:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Palette":
-        """What `dataclasses.asdict` and JSON have made of one."""
+        """The palette that `dataclasses.asdict` and JSON turned into `values`."""
         return cls(**{key: tuple(map(tuple, value)) for key, value in values.items()})
 
     def change(self, content: ImageTensor) -> tuple[ImageTensor, Float[Tensor, "1 1 height width"]]:
-        """How `content` is to change its color, times how far that is known; and that, 0…1.
+        """The change of color of each place times how far it is known; and how far it is, 0…1.
 
-        A mean of what became of the first frame's cells, those counting more that look more alike.
+        The change is a mean over the first frame's cells; the more similar a cell is, the more it
+        counts.
 
         Args:
             content: Of a later frame, at any size, in [0, 1].
@@ -64,10 +64,10 @@ class Palette:
         squares = (shown[:, None] - source[None]).square().sum(dim=2)
         alike = torch.exp(squares / (-2 * LIKE**2))
         many = alike.sum(dim=1, keepdim=True)
-        # However many are a little like it, they tell no more than the likest one is.
+        # Many cells that are a little similar tell no more than the most similar one.
         known = alike.amax(dim=1, keepdim=True) * many / (many + ENOUGH)
         means = alike @ painted / many.clamp(min=torch.finfo(many.dtype).tiny)
-        # Times `known` before it is enlarged: what is like nothing has no color to mix with.
+        # Multiplied before it is enlarged: cells without a similar one have no color to mix in.
         changes = known * (means - shown)
         both = torch.cat([changes, known], dim=1).T.reshape(1, 4, *cells.shape[2:])
         whole = F.interpolate(both, (height, width), mode="bilinear", align_corners=False)
@@ -81,7 +81,7 @@ def palette_of(painted: ImageTensor, source: ImageTensor) -> Palette:
 
 def _colors(image: ImageTensor) -> tuple[CellColor, ...]:
     cells: Sequence[Sequence[float]] = _cells(image)[0].flatten(1).T.tolist()
-    # A hundredth of a code value is enough, and a ledger's row need not be long.
+    # A hundredth of a code value is precise enough, and keeps the ledger's row short.
     return tuple(tuple(round(value, 5) for value in color) for color in cells)
 
 

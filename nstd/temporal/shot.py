@@ -1,7 +1,7 @@
-"""The frames of a shot after its first: from the warped last output, with what is new made to fit.
+"""Later frames of a shot: painted from the warped earlier ones, with what is new made to fit.
 
-[Ruder] as in `nstd.temporal.warp`. A later frame is painted at the finest level alone: the levels
-before it make the look, and that comes with the warped frame.
+[Ruder] as in `nstd.temporal.warp`. A later frame is painted at the finest level alone: coarser
+levels make the look, which the warped frame has already.
 """
 
 import math
@@ -34,21 +34,21 @@ from nstd.temporal.warp import (
 )
 
 STEPS_SHARE = 6
-"""A later frame takes at most a sixth of the first one's steps; where something is new, half as
-many again."""
+"""A later frame takes at most a sixth of the first frame's steps, and half as many more if
+something in it is new."""
 
 KNOWN_STEP = 0.3
-"""How far a step moves what is known where it moves what is new by 1: what is minimized is a
-function of the change, in units of this. The style is the whole frame's, so what is new is made to
-fit it before what is known is bent: 5 to 22 % less style loss than with equal steps for all. What
-is new is not painted alone, since it would have to make up for all of the frame; see
-`nstd.temporal.disocclusion`."""
+"""How far a step moves known places, relative to new ones. The style loss is that of the whole
+frame, so new places are made to fit it before known ones are changed: the style loss ends 5 to 22 %
+lower than with equal steps. New places are not painted alone, since they would have to make up for
+all of the frame; see `nstd.temporal.disocclusion`."""
 
 DOUBTED = 0.2
-"""Of places that look as before, though the flow says that they were hidden, so much is new. They
-may be drawn out from beside what moved, which shows in paint only: in bt709_full_range they were
-twice as far from the style as by a quarter. With 0.5 style loss grows by a twelfth where a tenth of
-the picture is falsely hidden; with 1 E_warp by a third."""
+"""How far a place counts as new that looks as before although the flow says that it was hidden. Its
+paint may be drawn out from what is beside it, which shows in paint only: in one film such places
+were twice as far from the style as the rest, and are a quarter farther with this share. With 0.5 the
+style loss grows by a twelfth where a tenth of the picture is falsely called hidden; with 1, E_warp
+grows by a third."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
@@ -62,12 +62,13 @@ class Predecessor:
         painted: As written: 8 bits a color, in [0, 1], at the painted size.
         backward: From the frame to be painted into this one.
         forward: From this one into the frame to be painted.
-        same: Whether both have the same source, to the bit.
-        sources: What this one was painted from and the frame to be painted, at the painted size and
-            scaled alike, so that places where they resemble each other are trusted, and such that
-            have become something else are not, and that paint keeps the source's pace; without them
-            the flow alone decides. Of several predecessors all have them, or none keeps a pace.
-        shown: What each place of this one was painted for, `Iterate.shown`; if None, its source.
+        same: Whether both frames have the same source, to the bit.
+        sources: The sources of this frame and of the frame to be painted, scaled in the same way to
+            the painted size. Places where they agree are trusted, places that became something else
+            are not, and paint changes no faster than they do. None: the flow alone decides. Pace is
+            kept only if all predecessors have them.
+        shown: What each place of this frame was painted for (`Iterate.shown`); None for its
+            source.
     """
 
     painted: ImageTensor
@@ -86,20 +87,20 @@ def stylize_next(
     settled: float = 0.0,
     tone: Tone | None = None,
 ) -> Iterator[Iterate]:
-    """Paint one frame of a shot, given earlier ones; yields as `stylize_frame`.
+    """Paint a later frame of a shot from earlier ones; yields as `stylize_frame` does.
 
-    It ends when its loss has all but stopped falling. A frame whose start is as good as the frames
-    before it costs one step, and one whose source is the same as the closest one's is that one, at
-    no step.
+    It ends when its loss has almost stopped falling. A frame that starts as good as those before it
+    takes one step. A frame with the same source as the closest predecessor is that predecessor's
+    painted frame, and takes no step.
 
     Args:
         painter: The recipe, on its device.
         frame: `[1, 3, height, width]`, sRGB in [0, 1], on any device.
         predecessors: At the recipe's distances, the closest first; at least one.
         energies: `Painter.content_energies` of the shot.
-        settled: Loss at which the frame is as good as those before it, and ends; see
-            `settled_loss`. With 0 a frame takes all its steps.
-        tone: Of the shot, which the frame keeps to; without it, it does not.
+        settled: Loss at which the frame ends, since it is as good as those before it; see
+            `settled_loss`. With 0 it takes all its steps.
+        tone: The shot's, which the frame is held to; None: it is not held to one.
     """
     network = painter.network
     frame = frame.to(network.device, network.dtype)
@@ -118,22 +119,22 @@ def stylize_next(
     else:
         image = start_image(content, target, tone.palette if tone else None)
     falling = Settling(SETTLED_FALL if settled else 0.0, SETTLED_STEPS)
-    # In the pixels' own metric: broad changes of what is known are taken back at last, and had
-    # better not come first.
+    # In the pixels' own metric: broad changes of known places are taken back in the end, so they
+    # had better not come first.
     share = _shares(target.trust, image.dtype)
     for step in minimize(painter, objective, image, few + new, share):
         image, taken = step.image, step.number
         yield Iterate(*here, taken, few + new, step.losses, image)
         settles = falling.after(float(step.losses.total))
         settles |= _without_temporal(painter, step.losses) <= settled
-        # As a whole it may be as good while what is new is raw.
+        # The whole frame may be good enough while what is new is still raw.
         if settles and taken >= new:
             break
     result = image.clamp(0, 1)
     if few:
         result = keep_colors(result, target)
         result = hold_tone(result, content, tone) if tone else result
-        # Last: while a source stands, a tone that is off had better stay so than swim back.
+        # Last: while the source does not change, a wrong tone is better kept than slowly corrected.
         result = keep_pace(result, target, painter.recipe.temporal.weight)
     with torch.no_grad():
         found = objective(result)
@@ -148,7 +149,7 @@ def losses_of(
     Args:
         painter: The recipe, on its device.
         frame: What was painted, `[1, 3, height, width]`, sRGB in [0, 1], on any device.
-        painted: The result, at the painted size, likewise.
+        painted: The result, at the painted size, sRGB in [0, 1], on any device.
         energies: `Painter.content_energies` of the shot.
     """
     network = painter.network
@@ -160,7 +161,7 @@ def losses_of(
 
 
 def settled_loss(painter: Painter, losses: Losses) -> float:
-    """What `stylize_next` is to reach, from the losses of the shot's first finished frame."""
+    """The loss at which `stylize_next` ends a frame, by those of the shot's first painted frame."""
     loss = (1 + painter.recipe.temporal.settled) * _without_temporal(painter, losses)
     return min(loss, sys.float_info.max)  # JSON knows no infinity
 
@@ -197,14 +198,14 @@ def start_image(
 ) -> ImageTensor:
     """The warped frames where they are trusted; elsewhere the content in the shot's own colors.
 
-    What is new starts from the content, in the colors that the shot's first frame was painted in
-    where it showed the like, else moved by what the paint around has made of its own: raw content
-    stays bright holes for as long as steps are few.
+    New places start from the content, in the colors that the shot's first frame gave to similar
+    colors. Where it had none, they change their color as the paint around changed its own. Raw
+    content would remain as bright holes, since there are few steps.
 
     Args:
         content: At the painted size, in [0, 1].
         target: Warped frames, and how far each is trusted.
-        palette: Of the shot; without it, all of it takes the colors around.
+        palette: Of the shot; None: new places change as the paint around does.
     """
     exact = content.to(target.warped.dtype)
     known = target.trust.clamp(max=1)[:, None]
@@ -218,7 +219,7 @@ def start_image(
 
 
 def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:
-    """Steps of a later frame, at most: for all of it, and for what is new besides.
+    """The most steps of a later frame: for all of it, and in addition for what is new.
 
     Args:
         first: The first frame's, at each level.
@@ -246,10 +247,10 @@ def _without_temporal(painter: Painter, losses: Losses) -> float:
 
 
 def _spread(values: ImageTensor, weights: Float[Tensor, "1 1 height width"]) -> ImageTensor:
-    """`values` where their weight is 1; where it is less, more and more of what is around.
+    """`values` where their weight is 1; the smaller the weight, the more of the values around.
 
-    By pushing weighed means up a pyramid and pulling them down again (Gortler et al., "The
-    lumigraph", 1996).
+    Weighted means are pushed up a pyramid and pulled down again (Gortler et al., "The lumigraph",
+    1996).
     """
     height, width = values.shape[2:]
     if max(height, width) <= 1:

@@ -21,12 +21,12 @@ Trust = Float[Tensor, "batch height width"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pace:
-    """How source frames change since the earlier ones, warped to them, where these are trusted.
+    """How the source has changed since the earlier frames, warped, where these are trusted.
 
     Attributes:
-        broad: Their change of color, averaged broadly, at each place.
-        change: Mean squared change of all, broad or fine.
-        firmness: What the temporal loss is to be multiplied by for that.
+        broad: Change of color at each place, averaged over a wide neighborhood.
+        change: Mean squared change, broad and fine.
+        firmness: The factor of the temporal loss that follows from these.
     """
 
     broad: Float[Tensor, "batch 3 height width"]
@@ -36,13 +36,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TemporalTarget:
-    """What a frame is to be like, where earlier ones of its shot say so.
+    """What earlier frames of a shot say of a later one.
 
     Attributes:
         warped: ω_j, the earlier painted frames warped to this one, the closest first.
         trusts: c_j of `long_term_trust`.
-        shown: What each place is painted for: the source of the frame where nothing is trusted,
-            elsewhere what the earlier paint was painted for, warped like it; None if that is not
+        shown: What each place is painted for: the frame's source where nothing is trusted;
+            elsewhere what the earlier paint was painted for, warped with it. None if that is not
             known.
         pace: How the source changes since the earlier frames; None if that is not known.
     """
@@ -78,7 +78,7 @@ def temporal_loss(
 
 
 _NOTHING = 1e-6
-"""Share of a layer's positions below which none is new."""
+"""If a smaller share of a layer's positions is new, none counts as new."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,10 +93,10 @@ class Disocclusion:
     places: Float[Tensor, "batch height width"]
     weights: Float[Tensor, " batch"]
     _guides: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False)
-    """By a layer's size: they are the same at each step."""
+    """By the size of a layer; computed once, since they do not change from step to step."""
 
     def moment(self, features: Activations, *, augmented: bool) -> Moment:
-        """`second_moment` of what is new alone [Gatys 2017, eq. 5]; of all if nothing is."""
+        """`second_moment` of what is new alone [Gatys 2017, eq. 5]; of everything if nothing is."""
         size = (features.shape[2], features.shape[3])
         if size not in self._guides:
             self._guides[size] = _guide(pooled(self.places, features))
@@ -134,7 +134,7 @@ class TemporalLoss(Term):
 
 
 class DisocclusionStyleLoss(StyleLoss):
-    """The style term of a frame, in which the style of what is new counts by itself besides.
+    """The style term of a frame, with the style of what is new as an additional part.
 
     Args:
         style: The frame's own term.
@@ -146,7 +146,7 @@ class DisocclusionStyleLoss(StyleLoss):
         self._new = new
 
     def layer_loss(self, layer: str, features: Activations) -> PerFrame:
-        """E_l of all of the frame, and that of what is new times its weight."""
+        """E_l of the whole frame, plus E_l of what is new times its weight."""
         found = super().layer_loss(layer, features)
         new = self.distance(layer, self._new.moment(features, augmented=self.augmented(layer)))
         return found + self._new.weights.to(found) * new
@@ -164,7 +164,7 @@ def later_terms(
         recipe: For the weights.
         alone: `frame_terms` of the frame.
         target: What earlier frames say of it.
-        new: What they do not show, if that is to be in the style by itself.
+        new: What they do not show, if its style counts separately; or None.
     """
     if new is not None:
         alone = tuple(

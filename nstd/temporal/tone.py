@@ -1,7 +1,7 @@
-"""Light, contrast and sharpness of a shot's frames, held to what its first frame made of them.
+"""Light, contrast and sharpness of a shot's frames, held to those of its first painted frame.
 
-The statistics of a style leave all three open: each frame moves them by less than a step of 8 bits,
-and over a long shot that adds up, whatever each place was tied to in the frame before.
+A style's statistics leave all three open. Each frame changes them by less than a step of 8 bits,
+but over a long shot that adds up, although each frame is tied to the one before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,33 +24,35 @@ LUMA = (0.2126, 0.7152, 0.0722)
 """Of linear red, green and blue (BT.709)."""
 
 SHARES = (0.3, 0.3, 0.3, 0.3, 0.8)
-"""Of what a frame is off by, this much is taken back in it, of each statistic."""
+"""For each statistic, the share of its error that is corrected in one frame."""
 
 AT_MOST = (0.01, 0.01, 0.01, 0.01, 0.06)
-"""Of a statistic, in one frame: a step of 8 bits at middle gray. What is drift is slower than that,
-and what is faster, as in a flash, is the source's."""
+"""The most that a statistic is corrected by in one frame, as a share of it: a step of 8 bits at
+middle gray. Drift is slower than that; what is faster, as a flash, is the source's."""
 
 TOLERANCES = (0.04, 0.02)
-"""Contrast and sharpness may be off by this share: what is shown sways them by more."""
+"""Contrast and sharpness may be off by this share: what a frame shows changes them by more."""
 
 BLOCK_PX = 16.0
-"""Square over which light is averaged to tell how far paint follows its source."""
+"""Edge of the squares over which light is averaged to tell how far paint follows its source."""
 
 NOTHING = 1e-5
-"""Statistics below it are not held, such as the contrast of one color all over."""
+"""Smaller statistics are not held, such as the contrast of a picture of one color."""
 
 EVEN = 0.01
-"""Standard deviation of a source's light over blocks, below which its places tell nothing."""
+"""If the source's light varies less over its blocks (standard deviation), they tell nothing."""
 
 OTHER_SCENE = 2.0
 """If the source's light has changed by this factor since the shot's first frame, as in a fade from
-black, that frame is no measure of it any more."""
+black, it is no longer held to that frame."""
 
 ALIKE = 0.01
-"""What no combination of changes moves by more than this share of what moves most is left alone."""
+"""Relative tolerance of the pseudoinverse: combinations of statistics that all changes together
+hardly move are left alone."""
 
 MOST_OF_A_CHANGE = 0.05
-"""Of gain, detail and color, in one frame, where the changes are so alike that they would fight."""
+"""The most that gain, detail and color are changed by in one frame; it matters where these changes
+are nearly the same, and would work against each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,12 @@ class Tone:
         light: Mean linear red, green and blue of the painted frame, in [0, 1].
         contrast: Standard deviation of its luminance.
         sharpness: Its gradient energy: mean squared difference of neighbors.
-        source_light: The same of the source, at the painted size.
-        source_contrast: Likewise.
-        source_sharpness: Likewise.
-        follows: Of each color, 0…1, how much lighter a place is painted where its source is lighter
-            by 1: so much of its source's changes the whole picture takes on.
-        palette: Which of its colors became which.
+        source_light: `light` of the source, at the painted size.
+        source_contrast: `contrast` of the source, at the painted size.
+        source_sharpness: `sharpness` of the source, at the painted size.
+        follows: For each color, 0…1, how much lighter a place is painted if its source is lighter
+            by 1. The whole picture takes on this share of its source's changes.
+        palette: Which color of the source became which.
     """
 
     light: tuple[float, ...]
@@ -80,7 +82,7 @@ class Tone:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Tone":
-        """What `dataclasses.asdict` and JSON have made of one."""
+        """The tone that `dataclasses.asdict` and JSON turned into `values`."""
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
@@ -94,7 +96,7 @@ def tone_of(painted: ImageTensor, source: ImageTensor) -> Tone:
     own, other = (_statistics(*both).tolist() for both in zip(images, lights, strict=True))
     paint, shown = (_blocks(light) for light in lights)
     covariance, variance = (paint * shown).mean(dim=1), shown.square().mean(dim=1)
-    # Where the source is even nothing tells, and paint is let go as far as its source goes.
+    # An even source tells nothing: then paint may change as far as its source does.
     slopes = torch.where(variance > EVEN**2, covariance / variance.clamp(min=EVEN**2), 1)
     limits = [mine / max(its, NOTHING) for mine, its in zip(own[:3], other[:3], strict=True)]
     follows = [
@@ -115,8 +117,8 @@ def tone_of(painted: ImageTensor, source: ImageTensor) -> Tone:
 def hold_tone(painted: ImageTensor, source: ImageTensor, begin: Tone) -> ImageTensor:
     """`painted`, a little nearer to the tone of the shot's first frame where it has drifted away.
 
-    A gain, an offset of each color, and sharpening or blurring, of all of the picture: the five
-    together that change the five statistics as wanted, to first order.
+    The whole picture gets a gain, an offset of each color, and a little more or less detail: the
+    five amounts that together change the five statistics as wanted, to first order.
 
     Args:
         painted: In [0, 1].
@@ -133,7 +135,7 @@ def hold_tone(painted: ImageTensor, source: ImageTensor, begin: Tone) -> ImageTe
         return painted
     changes = (image - image.mean(), _detail(image))
     effects = _effects(image, light, changes)
-    # As shares, so that what is singular shows: the pseudoinverse leaves it out.
+    # As shares of the statistics, so that the pseudoinverse leaves out what is singular.
     there = (now > NOTHING)[:, None]
     effects = torch.where(there, effects / now.clamp(min=NOTHING)[:, None], 0)
     # On the CPU, since not every device has a decomposition, or float64.

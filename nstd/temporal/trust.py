@@ -1,7 +1,7 @@
-"""Whether frames show the same: how far source frames bear out what the flow says of them.
+"""Photo-consistency: how far the source frames agree with what the flow says of them.
 
-The flow alone says where the paint of an earlier frame is to be trusted [Ruder], and it errs both
-ways: it doubts what is plain to see, and it is sure of what is false.
+By the flow alone [Ruder], paint of an earlier frame is trusted too little and too much: the flow
+doubts places that clearly agree, and is sure of places that do not.
 """
 
 import torch.nn.functional as F
@@ -14,37 +14,37 @@ from nstd.temporal.terms import Trust
 from nstd.temporal.warp import leaves_frame, warp
 
 SAME, OTHER = 3 / 255, 25 / 255
-"""Root mean square differences of source frames, of the range [0, 1]: up to the first they show the
-same, from the second on something else, and in between partly so."""
+"""Root mean square differences of source frames in [0, 1]: up to the first they show one thing, and
+from the second on different ones. In between trust falls in a straight line."""
 
 AGREES, CONTRADICTS = 30 / 255, 60 / 255
-"""The same differences, without that of the light: up to the first the flow's word stands, from the
-second on it does not."""
+"""Root mean square differences without those of the light: up to the first the flow is believed,
+from the second on it is not."""
 
 KEPT, LOST = 15 / 255, 40 / 255
-"""Differences of mean colors, without that of the light: up to the first, paint is of what is here
-now; from the second on it is of something else. With 12 and 30 a clip's style loss grew by 4 %.
-Differences that are not averaged take texture that wavers for something else: with the same effect
+"""Differences of mean colors, without those of the light: up to the first, paint belongs to what is
+here now; from the second on, to something else. With 12 and 30 a clip's style loss grew by 4 %.
+Differences that are not averaged mistake wavering texture for something else: for the same effect
 they cost up to a third more E_warp."""
 
 NEARBY_PX = 7
-"""Square over which all of them are taken."""
+"""Edge of the square over which these differences are averaged."""
 
 LIGHT_PX = 31
-"""Square over which a difference is one of the light."""
+"""Edge of the square over which a mean difference counts as one of the light."""
 
 
 def photo_consistency(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
     """How far the earlier source frame, warped, shows what the later one does; 0 beyond its border.
 
-    Where the flow doubts itself the pictures may still agree: in even and dark places it finds
-    motion that is none, and at the edges of what moves its boundaries are wide. Painted anew in
-    every frame such places flicker: 3 to 13 % of a picture made two thirds of its E_warp. This took
-    26 to 87 % of all of it away, in five clips.
+    Pictures may agree where the flow is in doubt: in even and dark places it finds false motion,
+    and its boundaries around moving things are wide. Painted anew in every frame, such places
+    flicker: 3 to 13 % of a picture caused two thirds of its E_warp. In five clips photo-consistency
+    reduced E_warp by 26 to 87 %.
 
     Args:
         earlier: Source frames, in [0, 1].
-        later: Likewise.
+        later: Source frames, in [0, 1].
         backward: From the later into the earlier frames.
     """
     off = _size_nearby(later - warp(earlier, backward))
@@ -52,15 +52,15 @@ def photo_consistency(earlier: ImageBatch, later: ImageBatch, backward: Flow) ->
 
 
 def agreement(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
-    """How far the source frames bear out a flow that leads from one into the other.
+    """How far the source frames agree with a flow that leads from one into the other.
 
-    What turns into something else in its place, as the digits of a clock do, has a flow that is
-    sure of itself: none. Trusted, it would keep the paint of what was there before. That all of a
-    place has become lighter or darker, as in a flash, speaks against no flow.
+    Where something turns into something else without moving, as the digits of a clock do, the flow
+    is confidently zero. If it were trusted, the paint of what was there before would stay. A place
+    that only became lighter or darker, as in a flash, does not contradict the flow.
 
     Args:
         earlier: Source frames, in [0, 1].
-        later: Likewise.
+        later: Source frames, in [0, 1].
         backward: From the later into the earlier frames.
     """
     off = _size_nearby(_without_light(later - warp(earlier, backward)))
@@ -68,14 +68,14 @@ def agreement(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
 
 
 def faithfulness(shown: ImageBatch, later: ImageBatch) -> Trust:
-    """How far paint is of what is here now, however it came here.
+    """How far the paint at each place belongs to what is there now.
 
-    Flow errs by a fraction of a pixel a frame, too little for any two frames to show it; over
-    twenty frames the edge of a sail lags by ten pixels. So what each place was painted for is
-    carried along with the paint, and compared.
+    Flow errs by a fraction of a pixel a frame, which no two frames show; over twenty frames the
+    edge of a sail lags by ten pixels. So what each place was painted for is warped along with the
+    paint, and compared with the source.
 
     Args:
-        shown: What the paint at each place shows: the source it was painted for, warped as it was.
+        shown: What the paint at each place shows: the source it was painted for, warped with it.
         later: Source frames, in [0, 1].
     """
     off = _mean_nearby(_without_light(later - shown), NEARBY_PX).square().mean(dim=1).sqrt()
@@ -103,5 +103,5 @@ def _mean_nearby(
     """Over squares of `window` pixels, an odd number; the border is replicated."""
     radius = window // 2
     padded = F.pad(values, (radius, radius, radius, radius), mode="replicate")
-    # One way after the other: torch adds up all of a square anew at each place.
+    # Rows, then columns: torch would add up the whole square anew at each place.
     return F.avg_pool2d(F.avg_pool2d(padded, (1, window), stride=1), (window, 1), stride=1)

@@ -29,7 +29,7 @@ NOTHING = 1e-6
 """Share of a place's surroundings below which nothing of them is known."""
 
 _SMOOTHING_RADIUS = 3
-"""Pixels: 3.75 σ; what is beyond weighs less than 2e-4."""
+"""Pixels: 3.75 σ; all beyond weighs less than 2e-4 together."""
 
 
 def warp(
@@ -46,12 +46,12 @@ def warp(
 def warp_sharp(
     image: Float[Tensor, "batch channels height width"], flow: Flow, *, reach: int = 3
 ) -> Float[Tensor, "batch channels height width"]:
-    """The same by Lanczos' kernel (Duchon 1979): sharp over many frames.
+    """`warp` with Lanczos' kernel (Duchon 1979), which stays sharp over many frames.
 
-    A picture that is warped from frame to frame is blurred by each bilinear warp. It may overshoot
-    [0, 1]. Of a painted pan by 1½ and ½ px a frame, the worst there is, Keys' cubic convolution had
-    left 0.88 of the sharpness nine frames later, and this 0.98; and what came in at the border was
-    painted 4 times worse than the rest, now 0.8 times.
+    Each bilinear warp blurs a picture that is warped from frame to frame. The result may overshoot
+    [0, 1]. Of a painted pan by 1½ and ½ px a frame, the worst case, Keys' cubic convolution left
+    0.88 of the sharpness after nine frames, and this kernel 0.98. What came in at the border had 4
+    times the style loss of the rest, and 0.8 times with this kernel.
 
     Args:
         image: What is warped.
@@ -62,11 +62,11 @@ def warp_sharp(
 
 
 def trust(backward: Flow, forward: Flow) -> Trust:
-    """Where, and how far, the earlier frame warped along `backward` shows what is here now.
+    """How far the earlier frame, warped along `backward`, shows at each place what is there now.
 
-    0 where the place was hidden before or lay outside the picture, and at the motion's boundaries;
-    1 elsewhere; smoothed between. Hidden and outside places count −1 before the smoothing, so that
-    their neighbors' trust does not leak in.
+    0 where the place was hidden or outside the picture before, and at motion boundaries; 1
+    elsewhere; smoothed. Hidden and outside places count as −1 before the smoothing, so that the
+    trust of their neighbors does not leak into them.
 
     Args:
         backward: ŵ, from the current frame into the earlier one.
@@ -86,7 +86,7 @@ def disoccluded_smoothly(backward: Flow, forward: Flow) -> Trust:
 def disoccluded(backward: Flow, forward: Flow) -> Mask:
     """|w̃ + ŵ|² > 0.01 (|w̃|² + |ŵ|²) + 0.5 with w̃(x) = w(x + ŵ(x)) [Ruder, after Sundaram 2010].
 
-    Where the way back does not lead home, the place was hidden in the earlier frame.
+    Where the forward flow does not lead back, the place was hidden in the earlier frame.
     """
     returned = warp(forward, backward)
     off = (returned + backward).square().sum(dim=1)
@@ -97,7 +97,7 @@ def disoccluded(backward: Flow, forward: Flow) -> Mask:
 def motion_boundary(backward: Flow) -> Mask:
     """|∇û|² + |∇v̂|² > 0.01 |ŵ|² + 0.002, by central differences [Ruder].
 
-    There the flow itself is unsure, and bilinear warping mixes what moves differently.
+    There the flow is unsure, and bilinear warping mixes what moves differently.
     """
     padded = F.pad(backward, (1, 1, 1, 1), mode="replicate")
     along_x = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
@@ -109,7 +109,8 @@ def motion_boundary(backward: Flow) -> Mask:
 def leaves_frame(backward: Flow) -> Mask:
     """Where x + ŵ(x) lies outside the earlier frame.
 
-    A place of its own right: beyond the border the forward flow is replicated, and agrees.
+    Looked for separately, since `disoccluded` does not see it: beyond the border the forward flow
+    is replicated, and agrees.
     """
     height, width = backward.shape[2:]
     columns, rows = _destinations(backward)
@@ -118,13 +119,13 @@ def leaves_frame(backward: Flow) -> Mask:
 
 
 def long_term_trust(trusts: Sequence[Trust]) -> list[Trust]:
-    """c_j ← max(c_j − Σ_closer c, 0) [Ruder, eq. 8]: a farther frame says what no closer one can.
+    """c_j ← max(c_j − Σ_closer c, 0) [Ruder, eq. 8]: farther frames count where closer ones do not.
 
     Args:
         trusts: Of each earlier frame, the closest first.
 
     Returns:
-        As many, in the same order; at no place do they sum to more than 1.
+        One for each frame, in the same order; nowhere is their sum above 1.
     """
     left: list[Trust] = []
     closer = torch.zeros_like(trusts[0])
@@ -142,7 +143,7 @@ def initial_image(
     """Σ_j c_j ω_j + (1 − Σ_j c_j) · elsewhere: what is known from before, and the rest.
 
     Args:
-        elsewhere: What stands where nothing can be trusted, such as the frame itself.
+        elsewhere: What is used where nothing can be trusted, such as the frame itself.
         warped: ω_j, `[distances, batch, 3, height, width]`.
         trusts: c_j of `long_term_trust`, whose sum is never above 1.
     """
@@ -194,9 +195,9 @@ def _linear(way: Tensor, taps: Sequence[int]) -> list[Tensor]:
 
 
 def _lanczos(way: Tensor, taps: Sequence[int]) -> list[Tensor]:
-    """sinc(d) sinc(d / reach), made to keep even places even, and ramps where they are.
+    """sinc(d) sinc(d / reach), corrected so that even places stay even and ramps stay in place.
 
-    As it is, it lags behind by up to a fiftieth of a pixel, in each frame.
+    Without the correction it lags behind by up to a fiftieth of a pixel in each frame.
     """
     weights = [_sinc(way - tap) * _sinc((way - tap) / max(taps)) for tap in taps]
     total = torch.stack(weights).sum(dim=0)
