@@ -2,8 +2,8 @@
 
 `Dis` (OpenCV, on the CPU) is the default, `Raft` (torchvision) the accurate one where its weights
 are at hand, and a package of the user's own may bring another by the entry point group `nstd.flow`.
-`Farneback` (OpenCV) is for scores, by another method than what is scored.
-`with_flows` computes them ahead of whoever takes the frames.
+`Farneback` (OpenCV) is for scores: another method than the one that films are painted with.
+`with_flows` computes flows ahead of whoever takes the frames.
 """
 
 from nstd.flow.ahead import Ahead, Flowed, Pictured, with_flows

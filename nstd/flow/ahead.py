@@ -1,4 +1,4 @@
-"""Work done ahead, in threads of its own, while whoever takes its results is busy with others."""
+"""Work that is done ahead, in threads, while whoever takes its results is busy with others."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,16 +21,16 @@ _END: Final = _End()
 
 
 class Ahead(Generic[T, R]):
-    """`work` of each of `items`, in their order, a few of them done before they are asked for.
+    """The results of `work` on each item, in order, a few computed before they are asked for.
 
-    Items are taken by one thread, one after the other, and worked on by others. An error of either
-    is raised where its result would have come, after all before it; then it is over. Close it, or
-    use it in a `with`: that waits for what is running, drops the rest, and closes `items`.
+    One thread takes the items, one after the other; others work on them. An error is raised in
+    place of its result, after all results before it, and ends the iteration. Close it, or use it in
+    a `with`: that waits for what is running, drops the rest, and closes `items`.
 
     Args:
         items: Taken from in a thread; a generator is closed with this.
         work: Done to each item, in a thread.
-        depth: How many results may be under way or waiting, at most.
+        depth: How many results may be in progress or waiting, at most.
         threads: How many items are worked on at once.
     """
 
@@ -104,14 +104,14 @@ def _result(done: Future[R]) -> R:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictured(Generic[T]):
-    """A frame, and what its flow is found by.
+    """A frame, and the picture that its flow is estimated from.
 
     Attributes:
         frame: Whatever it is to whoever asks.
         picture: At the size that is painted.
-        begins_shot: Whether a new shot begins with it: no flow leads across.
-        wanted: Whether its flow is asked for. Others only give their picture to later ones, as
-            where a film is continued.
+        begins_shot: Whether a new shot begins with it; no flow crosses that.
+        wanted: Whether its flow is asked for. Other frames only give their pictures to later ones,
+            as when a film is continued.
     """
 
     frame: T
@@ -125,10 +125,10 @@ class Flowed(Generic[T]):
     """A frame with the flow between it and earlier ones of its shot.
 
     Attributes:
-        frame: As it came.
-        flows: By distance in frames: backward and forward flow. There is none to frames before the
-            shot's first.
-        pictures: By distance, those earlier frames' pictures; by 0 its own.
+        frame: The frame itself.
+        flows: By distance in frames, backward and forward flow; none to frames before the shot's
+            first.
+        pictures: By distance, the pictures of those earlier frames; under 0 the frame's own.
     """
 
     frame: T
@@ -144,13 +144,13 @@ def with_flows(
     depth: int = 4,
     threads: int = 1,
 ) -> Ahead[tuple[T, dict[int, ImageU8]], Flowed[T]]:
-    """The wanted ones of `frames`, each with its flows, computed ahead.
+    """The wanted frames, each with its flows, which are computed ahead.
 
     Args:
         frames: One after the other, none left out.
         estimator: Called by `threads` threads at once.
         distances: How far back the earlier frames lie, in frames.
-        depth: How many frames may be under way or waiting, at most; see `Ahead`.
+        depth: How many frames may be in progress or waiting, at most; see `Ahead`.
         threads: How many frames' flow is found at once.
     """
 

@@ -1,4 +1,4 @@
-"""An estimator of anybody's, held to what an estimator is."""
+"""Any estimator, its flow checked and mended by what the pictures show."""
 
 import numpy as np
 import torch
@@ -12,11 +12,11 @@ from nstd.flow.still import hold_still
 
 
 class Checked:
-    """An estimator whose flow is looked at before it is used.
+    """An estimator whose flow is checked and mended before it is used.
 
-    Of identical pictures the flow is zero, and not computed; where only noise moves it is zero too.
-    Where another part's motion clearly explains the pictures better, it is that, and where motions
-    meet it changes from the one to the other.
+    The flow between identical pictures is zero, without asking the estimator; where only noise
+    moves it is zero too. A place takes a dominant motion that clearly explains it better, and at
+    motion boundaries the flow changes from one motion to the other at once.
 
     Args:
         estimator: Whose flow it is.
@@ -63,11 +63,11 @@ class Checked:
 
 
 def _mended(here: ImageU8, there: ImageU8, flow: Flow) -> Flow:
-    """A flow, held to what the pictures show.
+    """The flow, mended by what the pictures show.
 
     Args:
         here: uint8 `[height, width, 3]`, on whose grid the flow is.
-        there: Likewise, into which it points.
+        there: uint8 `[height, width, 3]`, into which the flow points.
         flow: float32 `[1, 2, height, width]`.
     """
     own, other = here.astype(np.float32), there.astype(np.float32)

@@ -15,9 +15,10 @@ one beside it OpenCV 4.14 reads beyond its buffers and ends the process."""
 class Dis:
     """OpenCV's DIS with its preset MEDIUM.
 
-    Of textured squares before a wall it finds 78 to 99 % of what is revealed, FAST 26 to 83 %. A
-    finest scale of full size halves the error on slow motion, but trusts 3 to 12 % less of real
-    frames and costs four times as much. Its bytes do not depend on OpenCV's thread count.
+    Of textured squares before a wall it finds 78 to 99 % of what is revealed; the preset FAST finds
+    26 to 83 %. A finest scale of full size halves the error on slow motion, but 3 to 12 % less of
+    real frames is trusted, and it costs four times as much. Its bytes do not depend on OpenCV's
+    thread count.
     """
 
     def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:

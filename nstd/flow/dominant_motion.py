@@ -1,9 +1,9 @@
-"""Motions that large parts of a picture have in common, for places where the flow went wrong.
+"""Dominant motion: motions of large parts of a picture, for places where the flow is wrong.
 
-An estimator finds a place's motion from what is around it, and where strong edges stand beside
-faint ones that move, or in what is even, it may be wrong by any number of pixels. Another part of
-the picture often moves as the place does, and there it was found. So a few motions are taken that
-explain most, and a place takes one of them if that clearly explains it better than its own.
+An estimator finds a place's motion from what is around it. In even places, and where strong edges
+stand beside faint ones that move, it may be wrong by any number of pixels. Often another part of
+the picture moves in the same way, and there the motion was found. So the few motions that explain
+most of the picture are looked for, and a place takes one of them if it clearly explains it better.
 """
 
 import cv2
@@ -16,35 +16,35 @@ Motion = npt.NDArray[np.float64]
 """`[2]`, pixels, x then y."""
 
 MOTIONS = 2
-"""Besides none. With five a film's source is explained by a twentieth better at most."""
+"""Number of motions besides none. Five explain a film's source better by a twentieth at most."""
 
 NEAR_PX = 11
-"""Square over which motions are compared, of the pixels that are."""
+"""Edge of the square over which motions are compared, in compared pixels (`COMPARED_PX`)."""
 
 CLEARLY = 2.0
-"""How much less, in mean square, another motion must differ. With 1.5 a pan's flow was taken for
-that of all of it where it was as good."""
+"""By what factor the mean squared difference must be smaller along another motion. With 1.5 places
+in a pan took the pan's motion although their own was as good."""
 
 LONGEST_PX = 64
-"""Longer motions are not offered to other places."""
+"""Longer motions are not given to other places."""
 
 BIN_PX = 0.5
-"""Motions closer than about this are one."""
+"""Motions that differ by about this or less count as one."""
 
 COMPARED_PX = 640
-"""Of a picture whose long edge is longer, only every second, third… pixel is compared."""
+"""If the long edge is longer, only every second, third… pixel is compared."""
 
 REFINING_STEPS, REFINED_PLACES = 6, 20_000
-"""At most: known motions are found to 0.01 px in three steps."""
+"""The most; known motions are found to 0.01 px in three steps."""
 
 REFINED_PX = 0.005
-"""Refining ends when it moves by less."""
+"""Refining ends when a step is smaller."""
 
 FARTHEST_PX = 1.0
-"""Refined by more it would be another motion."""
+"""If refining leads farther away, it has found another motion, and is not used."""
 
 OUTLIER = 25.0
-"""Squared difference, code values², at which a pixel has half its say in refining."""
+"""Squared difference, in code values², at which a pixel has half its weight in refining."""
 
 _BESIDE = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]], np.float64)
 """Pixels, x then y."""
@@ -54,15 +54,15 @@ _TINY_GRADIENT = 1.0
 
 
 def take_dominant_motions(own: Plane, other: Plane, vectors: Plane) -> Plane:
-    """The flow, but a motion of another part where that clearly explains a place better.
+    """The flow, with a dominant motion where that clearly explains a place better.
 
-    Of a film whose rainbow scrolls by 1.9 px under still bars Farnebäck's flow saw it stand; with
-    this the pictures differ along it by a twentieth of what they did. Of filmed motion too they
-    differ by a fifth to a third less, along Farnebäck's flow and along DIS.
+    In a film whose rainbow scrolls by 1.9 px under still bars, Farnebäck's flow was zero; with
+    this, the pictures differ along the flow by a twentieth of what they did. Filmed pictures differ
+    by a fifth to a third less, along Farnebäck's flow and along DIS.
 
     Args:
         own: A picture, `[height, width, 3]` in code values.
-        other: Likewise.
+        other: The other picture, `[height, width, 3]` in code values.
         vectors: The flow from the one into the other, `[2, height, width]` in pixels.
     """
     stride = -(-max(own.shape[:2]) // COMPARED_PX)
@@ -100,7 +100,7 @@ def _everywhere(motion: Motion, like: Plane) -> Plane:
 def _composed(
     vectors: Plane, motions: list[Motion], chosen: npt.NDArray[np.uint8], stride: int
 ) -> Plane:
-    """The flow, with the n-th of the motions where n is chosen; with its own where 0 is."""
+    """The flow, with the n-th motion where n is chosen, and unchanged where 0 is."""
     height, width = vectors.shape[1:]
     chosen = chosen.repeat(stride, axis=0).repeat(stride, axis=1)[:height, :width]
     result = np.array(vectors, np.float32, order="C")
@@ -110,7 +110,7 @@ def _composed(
 
 
 def _most_gaining(vectors: Plane, gain: Plane) -> Flags:
-    """The places of that motion which gains most over all of the picture."""
+    """The places of the motion that gains most over the whole picture."""
     reach = round(LONGEST_PX / BIN_PX)
     bins = np.clip(np.rint(vectors / BIN_PX), -reach, reach).astype(np.int64) + reach
     side = 2 * reach + 1
@@ -132,13 +132,13 @@ def _mean_motion(vectors: Plane, weights: Plane) -> Motion:
 def _refined(own: Plane, other: Plane, motion: Motion, places: npt.NDArray[np.int64]) -> Motion:
     """The motion that explains `places` best, near the one given.
 
-    By Gauss and Newton's method on a translation (Lucas and Kanade, IJCAI 1981), pixels that fit
-    badly having less of a say (Cauchy's weights). An estimator finds slow motion too slow; two of
-    them then disagree.
+    Gauss and Newton's method on a translation (Lucas and Kanade, IJCAI 1981), where pixels that fit
+    badly weigh less (Cauchy's weights). Estimators find slow motion too slow, each by another
+    amount.
 
     Args:
         own: A picture.
-        other: Likewise.
+        other: The picture that the motion leads into.
         motion: Where to begin.
         places: `[count, 2]`, rows and columns in `own`.
     """
@@ -164,7 +164,8 @@ def _refined(own: Plane, other: Plane, motion: Motion, places: npt.NDArray[np.in
 def _at(image: Plane, places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """`image` at rows and columns between its pixels, `[count, 3]`, its border replicated.
 
-    Bilinear. Not OpenCV's, which knows 32 places between two pixels, six times `REFINED_PX` apart.
+    Bilinear. OpenCV's own is too coarse: it has 32 places between two pixels, which are six times
+    `REFINED_PX` apart.
     """
     last = np.array(image.shape[:2]) - 1
     places = np.clip(places, 0, last)

@@ -1,4 +1,4 @@
-"""What an estimator is."""
+"""What every estimator of optical flow is."""
 
 from typing import Protocol
 
@@ -17,9 +17,9 @@ float32, of a batch of one, on the CPU."""
 
 
 class Estimator(Protocol):
-    """What finds the flow between two pictures: the same two always give the same bits.
+    """Finds the flow between two pictures; the same two pictures always give the same bits.
 
-    It is called by several threads at once.
+    Several threads call it at once.
     """
 
     def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:

@@ -8,20 +8,20 @@ import torch
 from nstd.flow.estimator import Flow, ImageU8
 
 SCALE, LEVELS, WINDOW_PX, ITERATIONS = 0.5, 5, 21, 5
-"""Of the pyramid and on each of its levels."""
+"""Of the pyramid: its scale and levels; on each level: window and iterations."""
 
 NEIGHBORHOOD_PX, SIGMA = 7, 1.5
-"""Of the polynomials, as OpenCV recommends them together."""
+"""Of the polynomials; a pair that OpenCV recommends."""
 
 GAIN = 16
-"""Of the gray values. OpenCV adds a constant to the determinant that it divides by, which pulls the
-flow of soft pictures to zero: of a pan by 1 px it found 0.6 px over smooth texture, and none over
-faint one; with this gain it is exact to 0.001 px. With noise (σ = 2) on faint texture it errs by
-0.3 px, as DIS does."""
+"""Factor of the gray values. OpenCV adds a constant to the determinant that it divides by, which
+pulls the flow of soft pictures to zero: of a pan by 1 px it found 0.6 px over smooth texture, and
+none over faint one; with this gain it is exact to 0.001 px. With noise (σ = 2) on faint texture it
+errs by 0.3 px, as DIS does."""
 
 
 class Farneback:
-    """A second opinion: no film is painted along it, so it has no part in what it scores."""
+    """For scores alone, so that no film is scored by the flow that it was painted with."""
 
     def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
         """Backward and forward flow of two pictures of one size; zero of identical ones."""

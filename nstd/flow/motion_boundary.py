@@ -1,8 +1,8 @@
-"""Where motions meet: each place takes the motion beside it that explains it best.
+"""Motion boundaries: near one, each place takes the motion nearby that explains it best.
 
-Estimators look at windows and smooth what they find, so that around a thing that moves before
-something else its motion reaches 6 to 12 pixels too far and dies away there. Of these motions
-between the two none is any; paint that follows them is drawn out around the thing.
+Estimators look at windows and smooth what they find. So the motion of a thing that moves before
+something else reaches 6 to 12 pixels too far, and fades out there. Nothing moves as the flow says
+in between, and paint that follows it is drawn out around the thing.
 """
 
 import cv2
@@ -14,45 +14,45 @@ from nstd.flow.photo_consistency import ALIKE, Flags, Plane, leaves
 from nstd.flow.weighted_median import WeightedMedian
 
 REACHES_PX = (6, 12)
-"""How far away motions are looked for, in eight directions. With a third distance, at 4, 8 and 16,
-the flow of a disk that moves before a photograph was off as much."""
+"""Distances at which other motions are looked for, in eight directions. With three distances, 4, 8
+and 16, the flow of a disk that moves before a photograph was as wrong."""
 
 NEAR_PX = 5
-"""Square over which motions are compared. With 9 more of the disk's rim stayed as it was; windows
-that follow the picture's edges (guided filtering, Rhemann et al., CVPR 2011) did as well as squares
-of this size."""
+"""Edge of the square over which motions are compared. With 9, more of the disk's rim stayed wrong.
+Windows that follow the picture's edges (guided filtering, Rhemann et al., CVPR 2011) were no better
+than squares of this size."""
 
 BETTER = 1.1
-"""How much less another motion must differ than the place's own, in mean square with the noise
-added to both. What is beside is what a place may do at all, so that a little is enough: with 1.5 a
-quarter to two thirds less of two disks' rims is mended."""
+"""By what factor the mean squared difference must be smaller along another motion than along the
+place's own, with the noise added to both. The motions nearby are the likely ones, so a little is
+enough: with 1.5 a quarter to two thirds less of two disks' rims is mended."""
 
 MOST = 400.0
-"""Squared difference of a pixel, in code values², at most: what was hidden fits no motion."""
+"""Larger squared differences of a pixel, in code values², count as this: what was hidden fits no
+motion."""
 
 STEEP, STEEPEST_PX = 0.3, 0.1
-"""Where the flow changes by so many pixels a pixel, it may be between two motions: that counts as a
-difference of so many times the noise. Else such motions stay in what is even, where all explain
-alike; 3 % of a picture then counts as a rim that is none."""
+"""Where the flow changes by `STEEPEST_PX` pixels from one pixel to the next, it may be between two
+motions, which counts as a difference of `STEEP` times the noise. Otherwise such flow stays in even
+places, where all motions explain equally well: 3 % of a picture falsely counts as a boundary."""
 
 FAR, FARTHEST_PX = 0.02, 4.0
-"""A motion that is farther from the place's own by 1 px counts as differing by so many times the
-noise more, by 2 px by four times as much, up to so many pixels: in what is even the nearer of two
-motions is taken."""
+"""A motion that differs from the place's own by d px, `FARTHEST_PX` at most, counts as differing by
+`FAR` · d² times the noise more: in even places the nearer of two motions is taken."""
 
 VARIES_PX, SLOPE_PX = 0.5, 0.05
-"""Where the flow varies by less over all the reach, or changes nowhere within it by more from pixel
-to pixel, nothing is done: zooms and turns of up to 3 % are right as they are."""
+"""Nothing is done where, within reach, the flow varies by less than `VARIES_PX`, or nowhere changes
+by more than `SLOPE_PX` from one pixel to the next: zooms and turns of up to 3 % need no mending."""
 
 MEDIAN_PX = 5
-"""Square over which medians of each component are taken of what was found: places choose each for
-itself, and specks would each have a rim of their own."""
+"""Edge of the square over which medians of what was found are taken, component by component: each
+place chooses for itself, and single specks would become boundaries of their own."""
 
 PASSES = 2
-"""Over what looks alike. Of what both frames show of a disk before a pan 4.2 and 4.2 % are off by
-half a pixel and more along DIS and Farnebäck's flow without it, 3.6 and 3.3 % with one pass, 3.5
-and 3.0 % with two. Paint that follows the one flow differs from paint that follows the other by a
-tenth to a half less, in six films."""
+"""Passes of the weighted median. Of what both frames show of a disk before a pan, 4.2 % is wrong by
+half a pixel or more without a pass, for DIS and for Farnebäck's flow; with one pass 3.6 and 3.3 %,
+with two 3.5 and 3.0 %. In six films, paint along the one flow differs from paint along the other by
+a tenth to a half less."""
 
 _DIRECTIONS = np.exp(2j * np.pi * np.arange(8) / 8)
 _MOVES = [(round(way.real), round(way.imag)) for way in np.outer(REACHES_PX, _DIRECTIONS).flat]
@@ -60,11 +60,11 @@ _MOVES = [(round(way.real), round(way.imag)) for way in np.outer(REACHES_PX, _DI
 
 
 def sharpen_boundaries(own: Plane, other: Plane, vectors: Plane) -> Plane:
-    """The flow, each place near a rim moving as that beside it which explains it best.
+    """The flow, in which each place near a motion boundary has the motion that explains it best.
 
     Args:
         own: A picture, `[height, width, 3]` in code values.
-        other: Likewise.
+        other: The other picture, `[height, width, 3]` in code values.
         vectors: The flow from the one into the other, `[2, height, width]` in pixels.
     """
     slopes = _slopes(vectors)
@@ -84,7 +84,7 @@ def sharpen_boundaries(own: Plane, other: Plane, vectors: Plane) -> Plane:
 def _explaining(
     beside: Neighborhood, vectors: Plane, steepness: Plane, found: Plane, noise: np.float32
 ) -> Plane:
-    """The flow, its unsure places moving as that beside them which explains them best.
+    """The flow, in which each unsure place has the motion nearby that explains it best.
 
     Args:
         beside: The places.
@@ -109,7 +109,7 @@ def _explaining(
 
 
 def _smoothed(before: Plane, found: Plane) -> Plane:
-    """`found`, in it medians where it is another than before, but for such as leave the picture."""
+    """`found`, with medians where it differs from `before`, unless they lead out of the picture."""
     changed = (found != before).any(axis=0).astype(np.uint8)
     medians = np.stack([cv2.medianBlur(part, MEDIAN_PX) for part in found])
     around = cv2.dilate(changed, np.ones((MEDIAN_PX, MEDIAN_PX), np.uint8)) > 0
@@ -126,14 +126,14 @@ def _varies(vectors: Plane, slopes: Plane) -> Flags:
 
 
 def _steepness(slopes: Plane) -> Plane:
-    """`STEEP`, and less where the flow around a place is less steep than `STEEPEST_PX`."""
+    """`STEEP`, or in proportion less where the flow around is less steep than `STEEPEST_PX`."""
     around = cv2.dilate(slopes, np.ones((3, 3), np.uint8))
     shares: Plane = np.float32(STEEP) * np.minimum(around / np.float32(STEEPEST_PX), 1)
     return shares
 
 
 def _slopes(vectors: Plane) -> Plane:
-    """By how much the flow changes from pixel to pixel."""
+    """How much the flow changes from one pixel to the next."""
     padded = np.pad(vectors, ((0, 0), (1, 1), (1, 1)), mode="edge")
     across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
     down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2

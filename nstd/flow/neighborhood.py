@@ -7,9 +7,9 @@ from nstd.flow.photo_consistency import Flags, Numbers, PixelSet, Plane, average
 
 
 class Neighborhood:
-    """Places of a picture, to be given a motion of others around.
+    """Places of a picture that may take a motion from the places around them.
 
-    Arrays over places are `[count]`, in the order of rows; there are more than are asked for, since
+    Arrays over places are `[count]`, row by row. There are more places than were asked for, since
     differences are averaged over squares.
 
     Args:
@@ -17,7 +17,7 @@ class Neighborhood:
         other: What its motions lead into.
         asked: Which places, `[height, width]`.
         window: Side of the square over which differences are averaged, in pixels, odd.
-        most: Squared difference of a pixel, in code values², at most.
+        most: Larger squared differences of a pixel, in code values², count as this.
     """
 
     def __init__(self, own: Plane, other: Plane, asked: Flags, *, window: int, most: float) -> None:
@@ -31,9 +31,9 @@ class Neighborhood:
         self.asked: Flags = asked[self._near]
 
     def at(self, move: tuple[int, int], some: slice = slice(None)) -> Numbers:
-        """Where the places are that lie so many pixels beside, x then y, in a flat picture.
+        """Indices into the flattened picture of the places that lie `move` pixels (x, y) away.
 
-        At its border, those that lie nearest.
+        Beyond the border, of the nearest places inside.
         """
         height, width = self._near.shape
         rows = np.clip(self._rows[some] + move[1], 0, height - 1)

@@ -1,4 +1,4 @@
-"""How far two pictures differ along a motion: what motions are compared by.
+"""Photo-consistency: how much two pictures differ along a motion, by which motions are compared.
 
 Pictures are float32 `[height, width, 3]` in code values, flows `[2, height, width]` in pixels, x
 then y. A motion leads from `own` into `other`: own(p) ≈ other(p + motion).
@@ -19,20 +19,20 @@ ALIKE = 0.5
 """Mean squared difference, in code values², of pictures that differ by rounding."""
 
 STANDS = 12.0
-"""The same of pictures that differ by a camera's noise (σ up to 2.4): what differs more does not
-stand, whatever the flow."""
+"""Mean squared difference of pictures that differ by a camera's noise (σ up to 2.4): what differs
+by more is not still, whatever the flow says."""
 
 _MEAN_OF_COLORS = np.full((1, 3), 1 / 3, np.float32)
 
 
 def along_flow(own: Plane, other: Plane, vectors: Plane, stride: int = 1) -> Plane:
-    """Squared difference of own(p) and other(p + flow), as if noise were not made less.
+    """Squared difference of own(p) and other(p + flow), corrected for interpolated noise.
 
     Args:
         own: A picture.
-        other: Likewise.
+        other: The picture that the flow leads into.
         vectors: The flow of those pixels.
-        stride: Only every so many pixels, both ways, are compared.
+        stride: Only every `stride`-th pixel of each row and column is compared.
     """
     rows, columns = stride * np.mgrid[0 : vectors.shape[1], 0 : vectors.shape[2]]
     rows, columns = rows.astype(np.float32), columns.astype(np.float32)
@@ -40,12 +40,12 @@ def along_flow(own: Plane, other: Plane, vectors: Plane, stride: int = 1) -> Pla
 
 
 class PixelSet:
-    """Some pixels of a picture, to be compared along many flows.
+    """Some pixels of a picture that are compared along many flows.
 
     Args:
         own: The picture.
         rows: Of the pixels, `[count]`.
-        columns: Likewise.
+        columns: Of the pixels, `[count]`.
     """
 
     def __init__(self, own: Plane, rows: Numbers, columns: Numbers) -> None:
@@ -73,11 +73,11 @@ class PixelSet:
 
 
 def along_shift(own: Plane, other: Plane, shift: tuple[int, int]) -> Plane:
-    """Squared difference of own(p) and other(p + shift), whose border is replicated.
+    """Squared difference of own(p) and other(p + shift); the border of `other` is replicated.
 
     Args:
         own: A picture.
-        other: Likewise.
+        other: The picture that the shift leads into.
         shift: Whole pixels, x then y.
     """
     height, width = own.shape[:2]

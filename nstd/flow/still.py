@@ -1,8 +1,8 @@
-"""Where the pictures show it, the flow is zero, or the whole pixels by which all of them moves.
+"""Stillness: flow becomes zero, or a shift by whole pixels, where the pictures show that.
 
-An estimator fits noise, and in what is even it finds motion that is none. Followed, that blurs the
-paint and makes it swim. What stands, and what moved by whole pixels, can be told for certain: it is
-there again, to the noise.
+An estimator fits noise, and finds false motion in even places. Paint that follows it is blurred and
+swims. What is still, or moved by whole pixels, can be told for certain: it is there again, but for
+noise.
 """
 
 from dataclasses import dataclass
@@ -26,46 +26,46 @@ Shift = tuple[int, int]
 """Whole pixels, x then y."""
 
 SLOW_PX = 0.75
-"""Pixels a frame: motion that differs less from whole pixels may be noise."""
+"""Motion that differs from whole pixels by less, in pixels a frame, may be noise."""
 
 BETTER = 1.2
-"""How much less the warped earlier frame must differ than the unmoved one, in mean square, for slow
-motion to be believed. Of a still scene with noise (σ 1 to 4 code values) they differ by factors up
-to 1.06 in half of all places, since flow fits some of it; of photographs with noise of 2 that move
-by 0.2 px by 1.36 and more in half of them."""
+"""By what factor the mean squared difference along the flow must be smaller than without motion,
+for slow motion to be believed. In a still scene with noise (σ 1 to 4 code values) the factor is up
+to 1.06 in half of all places, since flow fits some noise. In photographs with noise of σ 2 that
+move by 0.2 px it is 1.36 or more in half of all places."""
 
 CLEARLY = 1.5
-"""How much less one of two motions must explain to be out of the question."""
+"""A motion is ruled out if its mean squared difference is larger than another's by this factor."""
 
 NOISE, MOST_NOISE = 1.5, 120.0
-"""By how many times the picture's median a place may differ from itself and stand, where that is
-more than `STANDS`, and the most, σ = 7.7. With `STANDS` alone noise above σ = 2.4 turned all of
-this off, and even places moved as the estimator made up."""
+"""A still place may differ by `NOISE` times the picture's median, if that is above `STANDS`, but by
+`MOST_NOISE` (σ = 7.7) at most. With `STANDS` alone, noise above σ = 2.4 switched all of this off,
+and even places had false motion."""
 
 STANDING_OUTLINE = 0.25
-"""Of the outline of an even place that tells: if as much stands, the place does. When all that is
-around was averaged instead, a line that runs over a test film's bars dragged a quarter of the
-picture along."""
+"""If this share of an even place's outline is still, among what tells anything, the place is. When
+the flow around was averaged instead, a line that runs over a test film's bars dragged a quarter of
+the picture along."""
 
 BORDER_SHARE = 0.5
-"""So much of what lies at the picture's border counts as outline that stands, if all that tells
-stands elsewhere; in a pan, where nothing does, none of it. Without it a line that runs over even
-bars took along all that is between it and the border."""
+"""This share of a place's outline at the picture's border counts as still if all that tells
+anything elsewhere is; in a pan, where nothing is still, none of it does. Without it, a line that
+runs over even bars dragged along all that is between it and the border."""
 
 WHOLE = 1.02
-"""How much worse whole pixels may explain all of a picture than the flow does."""
+"""By what factor whole pixels may explain the whole picture worse than the flow."""
 
 WINDOW_PX = 31
-"""Square over which differences are averaged."""
+"""Edge of the square over which differences are averaged."""
 
 NEAR_PX = 11
-"""The same for what stands: beside what moves it is to be seen."""
+"""Edge of that square for what is still: small enough to see it beside what moves."""
 
 ROUNDING_PX = 1e-4
-"""Of filling."""
+"""Smaller changes by filling are rounding, and ignored."""
 
 BLEND_PX = 21
-"""Over which the flow goes over to whole pixels, so slowly that it is no motion boundary."""
+"""Width over which the flow changes to whole pixels: slowly, to make no motion boundary."""
 
 
 _SPECK = np.ones((5, 5), np.uint8)
@@ -73,13 +73,13 @@ _NEAR = np.ones((NEAR_PX, NEAR_PX), np.uint8)
 
 
 def hold_still(own: Plane, other: Plane, vectors: Plane) -> Plane:
-    """The flow, but zero where the pictures show noise and no motion.
+    """The flow, with zero where the pictures show noise and no motion.
 
-    Likewise whole pixels, where all of the picture moves by them.
+    Where the whole picture moves by whole pixels, the flow becomes these in the same way.
 
     Args:
         own: A picture, `[height, width, 3]` in code values.
-        other: Likewise.
+        other: The other picture, `[height, width, 3]` in code values.
         vectors: The flow from the one into the other, `[2, height, width]` in pixels.
     """
     moved = along_flow(own, other, vectors)
@@ -98,7 +98,7 @@ def hold_still(own: Plane, other: Plane, vectors: Plane) -> Plane:
         fast=np.hypot(*around) >= SLOW_PX,
         standing=averaged(standing, NEAR_PX),
         moved=averaged(moved, NEAR_PX),
-        # What stands amid what is said to move speaks against that, not against itself.
+        # A still place amid flow that moves contradicts that flow, and not itself.
         doubted=averaged(np.where(slow, along_flow(own, other, around), moved), NEAR_PX),
     )
     return np.ascontiguousarray(_without_phantoms(result, evidence), np.float32)
@@ -113,14 +113,14 @@ def _is_noise(vectors: Plane, shift: Shift, error: Plane, moved: Plane) -> Flags
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Evidence:
-    """What pictures tell of a flow, each of their places.
+    """What the pictures tell of each place of a flow.
 
     Attributes:
-        fast: The flow says that it moves, by more than noise could.
-        stands: It does not, whatever the flow says.
-        moves: It does.
-        enters: It came into the picture.
-        alike: It differs by no more than noise if nothing moves.
+        fast: By the flow, the place moves by more than noise could cause.
+        stands: The place is still, whatever the flow says.
+        moves: The place moves.
+        enters: The place came into the picture.
+        alike: Without motion, the place differs by no more than noise.
     """
 
     fast: Flags
@@ -136,11 +136,11 @@ def _weighed(
     """What the pictures tell of a flow.
 
     Args:
-        flow: Slow noise taken out of it.
-        fast: As in `_Evidence`, by the flow as it was found: what it calls slow is judged by that.
-        standing: Squared difference of the pictures as they are.
-        moved: The same along the flow as it was found.
-        doubted: Likewise, but where it is slow along what is around.
+        flow: Without slow noise.
+        fast: As in `_Evidence`, by the flow as it was estimated.
+        standing: Squared difference of the pictures without motion.
+        moved: Squared difference along the flow as it was estimated.
+        doubted: As `moved`; but where the flow is slow, along the mean flow around.
     """
     gone = leaves(flow)
     # Near these too the flow explains nothing that is seen.
@@ -150,20 +150,20 @@ def _weighed(
     stands = fast & inside & alike & (CLEARLY * (standing + ALIKE) < doubted + ALIKE)
     moves = inside & (CLEARLY * (moved + ALIKE) < standing + ALIKE)
     moves |= ~gone & ~alike
-    # A speck is noise's chance, and would tell for all that is even around it.
+    # A speck may be chance, and would decide for all even places around it.
     return _Evidence(fast, stands, _without_specks(moves), gone & ~alike, alike)
 
 
 def _without_phantoms(flow: Plane, seen: _Evidence) -> Plane:
-    """The flow, but zero where nothing moves, however fast the flow says it does.
+    """The flow, with zero where nothing moves, however fast the flow is there.
 
-    Estimators make up what they like in even places, each another motion. What such a place does
-    is told by what is around: it stands if its outline does for a good part, since what moves
-    before it has an outline too; otherwise it moves as its outline does. If nothing in all of the
-    picture tells, what looks the same stands.
+    In even places each estimator makes up a motion of its own. The surroundings decide what such a
+    place does: it is still if a good part of its outline is (only a part, since what moves before
+    it is part of its outline too); otherwise it moves as its outline does. If nothing in the
+    picture tells anything, places that look the same as before are still.
 
     Args:
-        flow: Slow noise taken out of it, x then y.
+        flow: Without slow noise, x then y.
         seen: What the pictures tell of it.
     """
     stands, moves, fast = seen.stands, seen.moves, seen.fast
@@ -177,7 +177,7 @@ def _without_phantoms(flow: Plane, seen: _Evidence) -> Plane:
         return known
     filled = _filled(known.transpose(1, 2, 0), telling[..., None].astype(np.float32))
     filled = filled.transpose(2, 0, 1)
-    # What comes into the picture tells nothing of others, and nothing tells of it.
+    # What comes into the picture tells nothing of other places, and they tell nothing of it.
     return np.where(seen.enters | (np.abs(filled - known) < ROUNDING_PX), known, filled)
 
 
@@ -186,7 +186,7 @@ def _without_specks(flags: Flags) -> Flags:
 
 
 def _outlined(regions: Flags, still: Flags, moves: Flags) -> Flags:
-    """Those regions, as far as they hang together, whose outline stands for a good part."""
+    """The connected parts of `regions` of whose outline a good part is still."""
     count, labels = cv2.connectedComponents(regions.astype(np.uint8), connectivity=4)
     standing, moving = np.zeros(count), np.zeros(count)
     for axis in (0, 1):
@@ -208,7 +208,7 @@ def _shortened(axis: int, at: slice) -> tuple[slice, ...]:
 
 
 def _filled(values: Plane, weights: Plane) -> Plane:
-    """`values` where their weight is 1; where it is less, more and more of what is around.
+    """`values` where their weight is 1; the smaller the weight, the more of the values around.
 
     `[height, width, channels]` and `[height, width, 1]`. By a pyramid, as in `temporal.shot`.
     """
@@ -225,7 +225,7 @@ def _filled(values: Plane, weights: Plane) -> Plane:
 
 
 def _pan(own: Plane, other: Plane, vectors: Plane, standing: Plane, moved: Plane) -> Shift:
-    """The whole pixels by which all of the picture moves, or zero."""
+    """The whole pixels by which the whole picture moves, or zero."""
     x, y = (round(float(np.median(part))) for part in vectors)
     height, width = own.shape[:2]
     if (x, y) == (0, 0) or abs(x) >= width or abs(y) >= height:
@@ -234,6 +234,6 @@ def _pan(own: Plane, other: Plane, vectors: Plane, standing: Plane, moved: Plane
     inside[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)] = True
     error = float(along_shift(own, other, (x, y))[inside].mean())
     if WHOLE * error >= float(standing[inside].mean()):
-        return 0, 0  # As of an even picture, which is alike wherever it went.
+        return 0, 0  # such as an even picture, which looks the same wherever it went
     found = float(moved[inside].mean())
     return (x, y) if error < WHOLE * found or error < ALIKE else (0, 0)

@@ -1,10 +1,10 @@
-"""Where nothing tells motions apart, a place goes with what looks like it.
+"""Weighted median filtering: where pictures do not tell motions apart, similar colors decide.
 
-Before an even wall or sky any motion explains the wall: beside what moves, estimators drag some of
-it along. Paint shows that, as strokes that go and come back. So a place takes the median of the
-motions around, of each component, in which what has its own color has more of a say, if that
-explains it as well: the weighted median of Sun, Roth and Black, "Secrets of optical flow estimation
-and their principles" (CVPR 2010), at some places and of a few others each.
+Any motion explains an even wall or sky, so beside what moves estimators drag some of it along.
+Paint shows that, as strokes that go and come back. So each component of a place's motion becomes
+the median of those around, in which places of a similar color weigh more, if that explains the
+place as well: the weighted median of Sun, Roth and Black, "Secrets of optical flow estimation and
+their principles" (CVPR 2010), taken only at some places, of a few others each.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,32 +19,33 @@ from nstd.flow.photo_consistency import STANDS, Numbers, Plane, squared
 Says = npt.NDArray[np.int16]
 
 COLOR = 10.0
-"""Code values, root mean square of all three colors: what differs by so much has 0.6 of a say, what
-differs by twice as much 0.14. With half and with double two disks' flows were off as much, to a
-fifteenth."""
+"""Code values, root mean square of all three colors: a place that differs by this weighs 0.6, one
+that differs by twice as much 0.14. With half and with double of it two disks' flows were equally
+wrong, to a fifteenth."""
 
 COLOR_PX = 3
-"""Square over which colors are averaged: a camera's noise is no color."""
+"""Edge of the square over which colors are averaged, against a camera's noise."""
 
 AS_WELL = 1.0
-"""By how many times the noise the median may explain a place worse, in mean square; noise of up to
-`STANDS`, since what is more is light that changes, or false flow. With 0.2 the flows of disks were
-off in a tenth more places; with 2 in a tenth less, but a film's source differed by a twentieth more
-along them."""
+"""The median's mean squared difference may be larger by this many times the noise; noise of
+`STANDS` at most, since more than that is changing light or false flow. With 0.2 the flows of disks
+were wrong in a tenth more places; with 2 in a tenth fewer, but a film's source differed by a
+twentieth more along them."""
 
 NEAR_PX = 0.5
-"""A median that is no farther from the place's own motion must not explain it worse at all: beside
-rims what looks alike lies on one side, and of a zoom has other motions."""
+"""A median that is no farther than this from the place's own motion must not explain it worse at
+all: beside motion boundaries similar colors lie on one side, and in a zoom they have other
+motions."""
 
 _AT_ONCE = 16_384
-"""Places that are looked at together: so many fit into a processor's cache."""
+"""Places that are computed together: this many fit into a processor's cache."""
 
 _SAY = 0x7FFF
-"""A say of 1, in the lower half of a word."""
+"""A weight of 1, in the lower half of a word."""
 
 
 class WeightedMedian:
-    """What say the motions around each of some places have in its own.
+    """The weights that the motions around have at each of some places.
 
     Args:
         own: The picture, float32 `[height, width, 3]` in code values.
@@ -61,7 +62,7 @@ class WeightedMedian:
         ]
 
     def median(self, vectors: Plane, noise: np.float32) -> Plane:
-        """The flow, its places moving as what is around them and of their color.
+        """The flow, in which its places have the weighted median of the motions around.
 
         Args:
             vectors: The flow.
@@ -86,7 +87,7 @@ class WeightedMedian:
 
 
 def _says(colors: Plane, places: Sequence[Numbers]) -> list[Says]:
-    """What say the motions at some places have in that of the first ones, in 1 / `_SAY`."""
+    """The weights of the motions at `places`, for each of the first, in units of 1 / `_SAY`."""
     own = colors.take(places[0], axis=0)
     says = []
     for at in places:
@@ -101,7 +102,7 @@ def weighted_medians(values: Sequence[Plane], says: Sequence[Says]) -> Plane:
     """The weighted median of each place: at most half of the weight lies below it, and above it.
 
     A value and its weight are sorted as one, in the upper and the lower half of a word: NumPy's
-    sort, place by place, takes twenty times as long for so few.
+    sort takes twenty times as long for so few values at each place.
 
     Args:
         values: Candidates, each float32 with a value for every place.

@@ -46,9 +46,9 @@ all of the frame; see `nstd.temporal.disocclusion`."""
 DOUBTED = 0.2
 """How far a place counts as new that looks as before although the flow says that it was hidden. Its
 paint may be drawn out from what is beside it, which shows in paint only: in one film such places
-were twice as far from the style as the rest, and are a quarter farther with this share. With 0.5 the
-style loss grows by a twelfth where a tenth of the picture is falsely called hidden; with 1, E_warp
-grows by a third."""
+were twice as far from the style as the rest, and are a quarter farther with this share. With 0.5
+the style loss grows by a twelfth where a tenth of the picture is falsely called hidden; with 1,
+E_warp grows by a third."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
