@@ -1,4 +1,4 @@
-"""The frames that are to be painted, each with its shot, and the flow to those before it."""
+"""The frames that are to be painted, each with its shot and the flow to earlier frames."""
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,20 +19,21 @@ from nstd.style.device import device_errors
 from nstd.style.optimize import Painter
 
 FLOW_SHARE = 4
-"""Where the CPU paints, one of so many of its threads finds the flow beside that."""
+"""If the CPU paints, one of this many of its threads finds the flow."""
 
 FLOW_THREADS = 8
-"""At most. Two on two cores find the flow 1.5 times as fast as one (`bench/flow_time.py`)."""
+"""The most threads that find the flow. On two cores two are 1.5 times as fast as one
+(`bench/flow_time.py`)."""
 
 FLOW_BYTES = 220
-"""That each pixel may take while its flow is found."""
+"""Memory that each pixel may take while its flow is found."""
 
 FLOW_MEMORY = 4
-"""One of so many parts of the machine's memory may be taken so; other workers take as much."""
+"""One of this many parts of the machine's memory may be taken for that, by each worker."""
 
 
 class Source(Protocol):
-    """Where frames come from, in their order."""
+    """Gives the frames of a film in their order."""
 
     @property
     def first(self) -> int:
@@ -56,13 +57,13 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmSource:
-    """A film that is read, and which of its frames are painted. Plain: it can be pickled.
+    """A film that is read, and which of its frames are painted. It can be pickled.
 
     Attributes:
         path: The file.
         info: What it is.
         images: The numbered images that are read instead of a file, or None.
-        limits: What each of these may have at most.
+        limits: How large each image may be.
         first: Number of the first frame that is painted.
         last: Number of the last one; None for the film's end.
     """
@@ -115,8 +116,8 @@ def coming_frames(
 ) -> Generator[Coming, None, None]:
     """The frames from number `first` on, with their flow computed ahead.
 
-    Where each frame is painted for itself all of them are one shot. What comes of a frame does not
-    depend on `first`: reading begins as far before it as shots and flow look back.
+    If each frame is painted for itself, the whole film is one shot. What is found for a frame does
+    not depend on `first`: reading begins before it, as far as shots and flow look back.
 
     Args:
         source: The film.
@@ -157,9 +158,9 @@ def coming_frames(
 def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
     """How many threads find the flow; no byte of the film depends on it.
 
-    A frame's flow takes a thread 3 s at 1280 × 720, longer than a fast card paints it. So where a
-    card paints, the threads of the CPU that do not drive it look for the flow, as far as
-    `FLOW_THREADS` and memory allow.
+    One thread needs 3 s for a frame's flow at 1280 × 720, longer than a fast card needs to paint
+    it. So if a card paints, all threads of the CPU but the one that drives it find flow, within
+    `FLOW_THREADS` and memory.
 
     Args:
         plan: How the film is computed.
@@ -172,7 +173,7 @@ def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
 
 
 def _seen(shots: Iterator[ShotFrame], first: int) -> Iterator[Coming]:
-    """Tell of each frame whether it shows what the one before it showed."""
+    """Each frame, whether a shot begins with it, and whether it shows the same picture again."""
     before: Pixels | None = None
     for shot in shots:
         pixels = shot.frame.pixels

@@ -1,4 +1,4 @@
-"""Memory: how much a device has, and how much of it can be had now."""
+"""How much memory a device has, and how much of it is available now."""
 
 import re
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from nstd.errors import StorageError, from_os_error
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of a device.
+    """The memory of a device.
 
     Attributes:
         total: Bytes that this process could have at most.
-        free: Bytes that it can have now, what it has already included.
+        free: Bytes that it can have now, including those that it has.
     """
 
     total: int
@@ -23,7 +23,7 @@ class Memory:
 
 
 def memory_of(device: torch.device) -> Memory:
-    """The memory that is painted in; a GPU without any of its own has the machine's.
+    """The memory that a device paints in; a GPU without memory of its own uses the machine's.
 
     Raises:
         StorageError: The system does not say.
@@ -37,7 +37,7 @@ def memory_of(device: torch.device) -> Memory:
 def host_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> Memory:
     """The machine's memory, as far as the control groups of this process let it have that.
 
-    Swap counts as free, for what is there already may go there, but not as memory to paint in.
+    Swap counts as free, since what is in memory may be moved there, but not as memory to paint in.
 
     Args:
         proc: Where the system tells of processes.
@@ -68,7 +68,7 @@ _FILES = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Of version 2 and of version 1: the limit, what is used, and what of that would be given back."""
+"""Files of control groups, versions 2 and 1: limit, usage, and the usage that can be reclaimed."""
 
 
 def _groups_of(proc: Path, groups: Path) -> list[Path]:
@@ -88,7 +88,7 @@ def _groups_of(proc: Path, groups: Path) -> list[Path]:
 
 
 def _limit(folder: Path) -> tuple[int, int]:
-    """The limit of a control group, and what of it cannot be had any more."""
+    """The limit of a control group, and how much of it is taken."""
     for limit, usage, idle in _FILES:
         # Within a container the paths may be those of the machine outside, and not be there.
         if (folder / limit).exists():
@@ -100,7 +100,7 @@ def _limit(folder: Path) -> tuple[int, int]:
 
 
 def _numbers(path: Path) -> dict[str, int]:
-    """Lines of a name and a number."""
+    """Names and numbers, as the file has them line by line."""
     text = path.read_text("utf-8", "replace")
     return {
         name: int(number) for name, number in re.findall(r"^(\w+):?\s+(\d+)", text, re.MULTILINE)

@@ -21,11 +21,11 @@ from nstd.weights.canonical import load_weights
 
 
 class Told:
-    """A store that tells of what it does not have: that is computed next.
+    """A store that says so when it lacks something, which is then computed.
 
     Args:
         behind: The store.
-        doing: Told what is done.
+        doing: Told what is about to be done.
     """
 
     def __init__(self, behind: TensorStore, doing: Callable[[str], object]) -> None:
@@ -46,7 +46,7 @@ class Told:
 def build_painter(
     recipe: StyleRecipe, plan: ExecutionPlan, device: torch.device, store: TensorStore
 ) -> Painter:
-    """A frozen recipe made ready on a device.
+    """Make a frozen recipe ready on a device.
 
     Raises:
         WeightsError: The weights are not those the recipe was frozen with, or end too early.
@@ -75,7 +75,7 @@ def build_painter(
 def build_estimator(
     recipe: StyleRecipe, plan: ExecutionPlan, device: torch.device, cache_dir: Path
 ) -> Estimator | None:
-    """What finds the flow between frames; None where the recipe paints each for itself.
+    """What finds the flow between frames; None if the recipe paints each frame for itself.
 
     Args:
         recipe: The look.

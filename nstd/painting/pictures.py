@@ -1,4 +1,4 @@
-"""Pictures in numpy and the tensors that are painted: the way there and back, size and depth."""
+"""Pictures in NumPy and as tensors: conversions both ways, changes of size and of depth."""
 
 from typing import TypeVar
 
@@ -20,13 +20,13 @@ def to_tensor(image: Pixels) -> torch.Tensor:
 
 
 def to_image(tensor: torch.Tensor) -> ImageU8:
-    """The picture of `to_tensor`, rounded to 8 bits."""
+    """The opposite of `to_tensor`, rounded to 8 bits."""
     codes = (tensor[0].clamp(0, 1) * 255).round().to(torch.uint8)
     return codes.permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def to_pixels(tensor: torch.Tensor, bits: int) -> Pixels:
-    """The picture of `to_tensor`, rounded to 8 or 16 bits."""
+    """The opposite of `to_tensor`, rounded to 8 or 16 bits."""
     if bits == _EIGHT:
         return to_image(tensor)
     codes = (tensor[0].clamp(0, 1) * 65535).round().to(torch.int32)
@@ -34,14 +34,14 @@ def to_pixels(tensor: torch.Tensor, bits: int) -> Pixels:
 
 
 def at_depth(pixels: Pixels, bits: int) -> Pixels:
-    """A picture of 8 or 16 bits with 8 or 16."""
+    """A picture of 8 or 16 bits, converted to `bits` bits, 8 or 16."""
     if bits == _EIGHT:
         return pixels if pixels.dtype == np.uint8 else np.rint(pixels / 257).astype(np.uint8)
     return pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * np.uint16(257)
 
 
 def scaled(image: _Plane, size: tuple[int, int]) -> _Plane:
-    """A picture, or its alpha, at the size, width and height, that it is painted at."""
+    """A picture, or its alpha, at `size`, width and height in pixels."""
     height, width = image.shape[:2]
     if (width, height) == size:
         return image

@@ -65,9 +65,9 @@ class ExecutionPlan:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, in plain values; without an encoder where it is the usual one.
+        """Everything, in plain values; without `encoder` if it is software.
 
-        So plans of jobs that were begun when there was no other are what they were.
+        So plans of jobs stay as they are that were begun when there was no other encoder.
         """
         plan = asdict(self)
         if self.encoder == "software":

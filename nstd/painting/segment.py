@@ -1,8 +1,8 @@
 """One segment of a film: frames in, painted frames out, and what is carried to the next one.
 
 A segment is a pure function of (source, first frame, frozen recipe, execution plan, carried state).
-Nothing here knows a ledger or a folder: whoever calls keeps each painted frame as it is handed
-over, and hands in again what was painted before.
+Nothing here knows a ledger or a folder: the caller keeps each painted frame that it is given, and
+passes in again what was painted before.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,15 +29,15 @@ from nstd.temporal.tone import Tone, tone_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSpec:
-    """All that the bytes of a segment depend on but what is carried. Plain: it can be pickled.
+    """All that a segment's bytes depend on, except what is carried. It can be pickled.
 
     Attributes:
         source: The film.
         recipe: The look, frozen.
         plan: How it is computed.
         first: Number of the segment's first frame.
-        last: Number of its last one; None: it ends where frames do.
-        bits: Of a color of painted frames, 8 or 16.
+        last: Number of its last frame; None: it ends where the given frames end.
+        bits: Bits of each color of the painted frames, 8 or 16.
     """
 
     source: FilmSource
@@ -71,8 +71,8 @@ class PaintedFrame:
         index: Number of the frame in the film.
         pixels: uint8 or uint16 `[height, width, 3]`, sRGB, at the painted size.
         alpha: The source's, uint8 `[height, width]`, at the painted size; None where it has none.
-        shown: uint8 `[height, width, 3]`: what each place of it was painted for. None where frames
-            are painted each for itself, and of frames that none is painted from any more.
+        shown: uint8 `[height, width, 3]`: what each place of it was painted for. None if frames are
+            painted each for itself, or if no frame is painted from this one any more.
     """
 
     index: int
@@ -84,8 +84,8 @@ class PaintedFrame:
         """The frame with the time that it is shown at.
 
         Args:
-            time: Of it.
-            time_base: Seconds per unit of that.
+            time: When the frame is shown.
+            time_base: Seconds per unit of its time stamp.
         """
         deep = None if self.pixels.dtype == np.uint8 else cast("ImageU16", self.pixels)
         return Frame(
@@ -106,11 +106,11 @@ class SegmentInputs:
     Attributes:
         painter: The recipe on its device.
         frames: The segment's frames, in their order; what comes after its last one is not taken.
-        shot: The shot that goes on with its first frame; None where one begins.
+        shot: The shot that its first frame belongs to; None if a shot begins with it.
         earlier: The last painted frames of that shot before the segment, by number, as far back as
             the recipe looks.
-        kept: Frames of the segment that were painted before, by number, and are not painted again;
-            the last of them with `shown`, as far back as the recipe looks.
+        kept: By number, frames of the segment that are painted already, and are not painted again.
+            The last of them have `shown`, as far back as the recipe looks.
     """
 
     painter: Painter
@@ -121,14 +121,14 @@ class SegmentInputs:
 
 
 class SegmentObserver(Protocol):
-    """Who looks on while a segment is painted; what it raises ends that."""
+    """Is told how painting a segment goes; any error that it raises ends the painting."""
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
         """A step was taken on `frame`."""
         ...
 
     def painted(self, frame: PaintedFrame) -> None:
-        """`frame` is painted, and is yours to keep: it is in no result."""
+        """`frame` is painted; it must be kept, since the result does not have it."""
         ...
 
     def passed(self, frame: int) -> None:
@@ -138,13 +138,13 @@ class SegmentObserver(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentResult:
-    """What a painted segment leaves beside its frames.
+    """What comes of painting a segment, besides its frames.
 
     Attributes:
-        times: Of all of its frames, in their order.
+        times: When each of its frames is shown, in their order.
         shot: The shot that its last frame belongs to.
         carried: What the ledger notes of it.
-        last_frames: What the next segment of the shot is painted from, its `earlier`.
+        last_frames: What the next segment of the shot is painted from (its `earlier`).
     """
 
     times: tuple[FrameTime, ...]
@@ -196,7 +196,7 @@ class ShotPainter:
     """Paints frames one after the other, each from those of its shot before it.
 
     Args:
-        inputs: What they are painted with and from; `frames` are not taken.
+        inputs: What they are painted with and from; its `frames` are not used.
         observer: Gets each frame as soon as it is painted.
         bits: Of a color of painted frames.
     """
@@ -212,7 +212,7 @@ class ShotPainter:
         self._reach = inputs.painter.recipe.temporal.reach
 
     def take(self, coming: Coming) -> Shot:
-        """Paint the next frame, unless it is kept; gives its shot."""
+        """Paint the next frame, unless it is painted already; gives its shot."""
         frame = coming.frame
         shot = self._shot
         if shot is None or coming.begins_shot:
@@ -282,9 +282,10 @@ class ShotPainter:
             return self._painter.content_energies(to_tensor(frame.pixels))
 
     def _judged(self, frame: Frame, shot: Shot) -> Shot:
-        """The shot, with what its first frame has reached, as it was written.
+        """The shot, with the loss and the tone that its first painted frame has reached.
 
-        As written and not as painted: so a film that goes on here finds the same.
+        Both are measured on the frame as it was written, so that a film that is continued here
+        finds the same values.
         """
         if not self._reach or shot.settled is not None:
             return shot
@@ -305,14 +306,14 @@ def paint_picture(
     energies: Sequence[float] | None = None,
     bits: int = 8,
 ) -> Pixels:
-    """A picture painted from its own content alone; without a style as it is, at the painted size.
+    """Paint a picture from its own content alone; without a style it is only scaled.
 
     Args:
         painter: The recipe on its device.
         image: uint8 or uint16 `[height, width, 3]`, sRGB.
         stepped: Told of each step; what it raises ends the painting.
-        energies: Of its shot; None: its own.
-        bits: Of a color of the result, 8 or 16.
+        energies: `Painter.content_energies` of its shot; None: the picture's own.
+        bits: Bits of each color of the result, 8 or 16.
 
     Raises:
         ConfigError: It is too small for the network.

@@ -1,4 +1,4 @@
-"""Where tensors live: finding a device, and making it compute the same thing twice."""
+"""Devices as torch finds them, made to give the same results every time."""
 
 import json
 import os
@@ -57,13 +57,13 @@ def prepare(device: DeviceInfo, threads: int) -> torch.device:
 
 
 def use_threads(threads: int) -> None:
-    """Let the calling thread compute with so many: OpenMP keeps the number for each thread."""
+    """Let the calling thread compute with so many threads; OpenMP has a number for each caller."""
     torch.set_num_threads(threads)
 
 
 @contextmanager
 def device_errors(device: str) -> Iterator[None]:
-    """Translate what torch raises when `device` fails; other errors of its are passed on.
+    """Translate what torch raises when `device` fails; its other errors are passed on.
 
     Raises:
         DeviceMemoryError: The device's memory is too small.
@@ -81,7 +81,7 @@ def device_errors(device: str) -> Iterator[None]:
 
 
 def processor_of(device: torch.device) -> str:
-    """What kind of processor or card it is, as far as last digits depend on it."""
+    """The kind of processor or card, as far as the last digits of results depend on it."""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         return f"{properties.name} sm_{properties.major}{properties.minor}"

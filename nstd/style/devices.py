@@ -1,4 +1,4 @@
-"""Which devices there are, and which of them are meant. No torch here: it takes half a gigabyte."""
+"""Which devices there are, and which of them are to be used. No torch: it takes half a gigabyte."""
 
 import json
 import os
@@ -18,9 +18,9 @@ _FINDING_SECONDS = 300.0
 def spin_briefly() -> None:
     """Let OpenMP's threads wait for each other without spinning for long, unless told otherwise.
 
-    To be called before torch is loaded, which loads OpenMP. By default they spin so long that
-    beside other work a step took 1.3 s instead of 0.04; this short a spin costs 4 % alone, and
-    beside the same work a step takes 0.2 s (`bench/waiting.py`).
+    To be called before torch is loaded, which loads OpenMP. By default they spin so long that a
+    step took 1.3 s beside other work, instead of 0.04 s. With this short a spin it takes 0.2 s
+    beside that work, and 4 % longer alone (`bench/waiting.py`).
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
@@ -33,7 +33,7 @@ class DeviceInfo:
         name: As torch and the configuration call it: "cpu", "cuda:0", "mps".
         description: For people.
         memory: Bytes, or 0 where it is shared with the machine.
-        processor: What its kernels' last digits depend on.
+        processor: What the last digits of its results depend on: the model and its instructions.
     """
 
     name: str
@@ -45,8 +45,8 @@ class DeviceInfo:
 def list_devices() -> list[DeviceInfo]:
     """All devices torch can use here, the fastest kind first and the CPU last.
 
-    A process that has torch asks it. For one that does without, a child looks, once: it would take
-    a card's memory besides, and a driver may crash.
+    A process that has loaded torch asks it. For others a child process looks, once: torch would
+    take a card's memory too, and a driver may crash.
 
     Raises:
         DeviceError: The child failed.
@@ -84,7 +84,7 @@ def _found_by_child() -> tuple[DeviceInfo, ...]:
 
 
 def choose_names(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The names of what `choose_devices` gives, without a look where only the CPU is wanted.
+    """The names of what `choose_devices` gives, without looking if only the CPU is wanted.
 
     Raises:
         DeviceError: One of `wanted` is missing, or named twice.
@@ -93,9 +93,9 @@ def choose_names(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def choose_devices(wanted: tuple[str, ...] | None) -> list[DeviceInfo]:
-    """The devices to work on: those `wanted`, or with None every GPU, else the CPU.
+    """The devices to work on: those `wanted`; for None every GPU, or the CPU if there is none.
 
-    A device that was asked for and is not there is an error, never a silent fall to the CPU.
+    A device that is asked for and is not there is an error; the CPU never silently takes its place.
 
     Raises:
         DeviceError: One of `wanted` is missing, or named twice.

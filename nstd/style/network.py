@@ -1,11 +1,11 @@
-"""VGG-19's topology, built only as deep as it is looked at, with any widths and any weights.
+"""VGG-19's topology, built only as deep as is needed, with any widths and any weights.
 
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition", 2015.
-The full network and one with a quarter of its channels are the same class: the widths are read
-from the weights. A narrow network may bring a *readout* for a layer: an affine map from its
-activations to those of the full network. Losses then measure distances in the full network's space
-at the price of one small matrix a layer: the metric. Of a readout that is used for nothing else,
-that matrix and the full width are all that need be kept.
+The full network and one with a quarter of its channels are the same class: the widths are read from
+the weights. A narrow network may come with a *readout* for a layer: an affine map from its
+activations to those of the full network. Losses then measure distances in the full network's space,
+which costs one small matrix a layer, the metric. A readout that is used for nothing else need not
+be kept: that matrix and the full width are enough.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,7 @@
-"""What a picture is pulled towards: the style's statistics and the frame's own content.
+"""The targets of the losses: the style's statistics and the frame's own content.
 
-The style's are computed once for each (image, level, network) and cached; see `style_target`.
+The style's statistics are computed once for each image, level and network, and cached; see
+`style_target`.
 """
 
 import hashlib
@@ -45,8 +46,8 @@ class MemoryStore:
 
     Args:
         behind: Asked for what is not here, and told what is put.
-        most: How many keys are kept; the one used longest ago gives way. Photographs of any sizes
-            ask for statistics at any long edge.
+        most: How many keys are kept; the least recently used one is dropped. Photographs of any
+            size ask for statistics at any long edge.
     """
 
     def __init__(self, behind: TensorStore | None = None, most: int = 64) -> None:
@@ -130,10 +131,10 @@ def style_target(
     recipe: StyleRecipe,
     store: TensorStore,
 ) -> StyleTarget:
-    """The blended statistics of `styles`, looked at for a level of `long_edge` pixels.
+    """The blended statistics of `styles` for a level of `long_edge` pixels.
 
-    Several style images blend their second moments, not their losses: one picture is sought that
-    has all of it, not a compromise between pictures.
+    The second moments of several style images are blended, not their losses: the aim is one picture
+    that has all of these styles, not a compromise between pictures.
 
     Args:
         styles: At least one.
@@ -155,7 +156,7 @@ def style_target(
             moments[layer] = moments[layer] + part if layer in moments else part
         energy = energy + one["energy"].cpu().double() * share
     norms = {k: squared_moment_norm(m, network.metric_factor(k)) for k, m in moments.items()}
-    # Of a style that excites nothing: 0 by 0 would be no number.
+    # For a style that excites nothing: 0 divided by 0 would be no number.
     norms = {k: norm.clamp(min=torch.finfo(norm.dtype).tiny) for k, norm in norms.items()}
     dtype, device = next(iter(norms.values())).dtype, next(iter(norms.values())).device
     return StyleTarget(moments, norms, energy.to(device, dtype))
@@ -168,14 +169,14 @@ def content_target(
     style_energy: Tensor,
     energy: float | None = None,
 ) -> ContentTarget:
-    """What the frames' content is, at one level.
+    """The content of frames at one level.
 
     Args:
         frames: `[batch, 3, height, width]` in [0, 1], at the level's size.
         network: On the device to compute on.
         layer: The content layer.
         style_energy: `StyleTarget.energy`.
-        energy: The shot's constant energy; by default each frame's own.
+        energy: The energy that is held constant over the shot; by default each frame's own.
     """
     with torch.no_grad():
         features = network.features(frames, [layer])[layer]
@@ -184,7 +185,7 @@ def content_target(
             own = own.maximum(ENERGY_FLOOR * style_energy)
         else:
             own = style_energy.new_full((frames.shape[0],), energy)
-    # Of a picture that excites nothing: 0 by 0 would be no number.
+    # For a picture that excites nothing: 0 divided by 0 would be no number.
     own = own.clamp(min=torch.finfo(own.dtype).tiny)
     return ContentTarget(features.to(style_energy.dtype), own)
 
@@ -192,7 +193,7 @@ def content_target(
 def target_key(
     style: StyleImage, edge: int, network: Network, weights_sha256: str, recipe: StyleRecipe
 ) -> str:
-    """A name for everything that the statistics of one style image depend on.
+    """A key made of everything that the statistics of one style image depend on.
 
     The kind of device, torch's version and its thread count are part of it: the last digits depend
     on them, and a picture must not depend on what happened to be in a cache.
