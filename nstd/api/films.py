@@ -20,6 +20,7 @@ from nstd.api.recipes import (
 from nstd.api.running import Watcher, run
 from nstd.config import Config, output_from_options, reading_from_options
 from nstd.config.faults import shown_path
+from nstd.config.values import as_switch
 from nstd.errors import UsageError
 from nstd.media.names import is_numbered
 from nstd.media.numbered import stem_of
@@ -84,7 +85,7 @@ def stylize(
         raise UsageError(f"{path} is a folder", "Name one film or picture in it")
     destination = None if output is None else fspath(output)
     spec = _spec(config, destination, options)
-    frames = parse_frames(options.get("frames"))
+    frames = parse_frames(_frames(options.get("frames")))
     target = _beside(path, spec) if destination is None else destination
 
     def work(watcher: Watcher) -> list[Result]:
@@ -105,7 +106,19 @@ def _spec(config: Config, output: str | None, options: Mapping[str, Any]) -> Out
         output_from_options(config, encoding, shown_path, output=output),
         reading_from_options(config, reading, shown_path),
     )
-    return replace(spec, overwrite=bool(options.get("overwrite")))
+    try:
+        return replace(spec, overwrite=as_switch(options.get("overwrite") or False))
+    except ValueError as error:
+        raise UsageError(f"overwrite: {error}", "Give True or False") from error
+
+
+def _frames(given: object) -> str | None:
+    if given is None or isinstance(given, str):
+        return given
+    raise UsageError(
+        f"frames: an object of type {type(given).__name__} is no range",
+        'Give a text, as in "0:100"',
+    )
 
 
 def _beside(source: Path, spec: OutputSpec) -> Path:

@@ -81,8 +81,8 @@ def paint(
 
     A film is an array or a tensor with one axis more in front, `[frames, …]`, or an iterable of
     pictures of one kind and size. Its frames are painted as those of a film in a file: at a cut the
-    painting begins anew, and in between it follows the optical flow. Frames are read up to a
-    dozen ahead of the one that is painted, and by another thread.
+    painting begins anew, and in between it follows the optical flow. Frames are read up to about
+    twenty ahead of the one that is painted, and by another thread.
 
     Nothing is kept on the disk but the statistics of styles, in the cache folder.
 

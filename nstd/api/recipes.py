@@ -21,8 +21,12 @@ Style = str | PathLike[str] | Mapping[str, Any]
 SETTINGS = ("device", "threads", "cache_dir", "config")
 """Where painting is done, and what it needs for that."""
 
-LOOK, ENCODING, READING = RecipeConfig.keys(), OutputOverride.keys(), ReadingOverride.keys()
-"""Keys by what they are about."""
+_STYLES = {"style", *RecipeConfig.synonyms("style")}
+LOOK, ENCODING, READING = (
+    tuple(key for key in section.keys() if key not in _STYLES)  # noqa: SIM118 - no mapping
+    for section in (RecipeConfig, OutputOverride, ReadingOverride)
+)
+"""Keys by what they are about; `style` is an argument of its own."""
 
 
 def recipe(style: Style | Sequence[Style] | None = None, **keys: Any) -> StyleRecipe:
@@ -61,11 +65,16 @@ def look_of(
     given = {key: value for key, value in keys.items() if value is not None}
     if style is not None:
         given["styles"] = _styles(style)
+    if base is None or isinstance(base, str):
+        return recipe_from_options(config, name=base, overrides=given, named=_look_key)
     if not isinstance(base, StyleRecipe):
-        return recipe_from_options(config, name=base, overrides=given, named=shown_path)
+        raise UsageError(
+            f"An object of type {type(base).__name__} is no recipe",
+            "Give one of nstd.recipe, or the name of one in the configuration",
+        )
     if given:
         raise UsageError(
-            f"The recipe is given whole, and {next(iter(given))} besides",
+            f"The recipe is given whole, and {_look_key((next(iter(given)),))} besides",
             "Give one of them; dataclasses.replace makes another recipe of one",
         )
     return base
@@ -84,15 +93,20 @@ def configured(options: Mapping[str, Any], keys: Sequence[str] = ()) -> Config:
         ConfigError: Something in the file is wrong.
         UsageError: An option is wrong.
     """
-    given = {key: options[key] for key in ("threads", "cache_dir", *keys) if key in options}
+    named = {key: options.get(key) for key in ("threads", "cache_dir", *keys)}
+    given = {key: value for key, value in named.items() if value is not None}
     if options.get("device") is not None:
-        given["devices"] = [options["device"]]
+        given["devices"] = [str(options["device"])]  # torch.device too
     with usage_errors(Config, _device):
         own = Config.model_validate(given, context=Context(base=Path.cwd()))
     if options.get("config") is None:
         return own
     file = load_config(Path(options["config"]))
     return file.model_copy(update={key: getattr(own, key) for key in given})
+
+
+def _look_key(path: KeyPath) -> str:
+    return shown_path(("style", *path[1:]) if path[0] == "styles" else path)
 
 
 def _device(path: KeyPath) -> str:
@@ -103,12 +117,25 @@ def require_known(keys: Mapping[str, Any], known: Sequence[str]) -> None:
     """Raise UsageError where one of `keys` is none that is `known`."""
     for key in keys:
         if key not in known:
+            hint = did_you_mean(key, ("style", "recipe", "on_progress", *known))
             raise UsageError(
-                f"There is no option {quote(key)}{did_you_mean(key, known)}",
+                f"There is no option {quote(key)}{hint}",
                 "docs/python.md lists them",
             )
 
 
-def _styles(style: Style | Sequence[Style]) -> list[Any]:
-    several = [style] if isinstance(style, str | PathLike | Mapping) else style
-    return [dict(one) if isinstance(one, Mapping) else fspath(one) for one in several]
+def _styles(style: Any) -> list[Any]:
+    several = isinstance(style, Sequence) and not isinstance(style, str | bytes)
+    return [_style(one) for one in (style if several else [style])]
+
+
+def _style(style: object) -> Any:
+    """A style as the configuration has it."""
+    if isinstance(style, Mapping):
+        return dict(style)
+    if isinstance(style, str | PathLike):
+        return fspath(style)
+    raise UsageError(
+        f"style: an object of type {type(style).__name__} is no style",
+        "Give the name of one that ships, a file, a mapping with its image, or a list of these",
+    )

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,12 +92,22 @@ _LARGEST = 1e300
 _SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
+def _pythons(value: object) -> object:
+    """A number of another package's type, such as NumPy's, as Python's own."""
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
 def as_number(value: object) -> float:
-    """A finite number, also written as text: the command line has only texts.
+    """A finite number, also NumPy's, or written as text: the command line has only texts.
 
     Raises:
         ValueError: It is none.
     """
+    value = _pythons(value)
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -107,11 +118,12 @@ def as_number(value: object) -> float:
 
 
 def as_whole_number(value: object) -> int:
-    """A whole number, also written as text or as 1e3.
+    """A whole number, also NumPy's, or written as text or as 1e3.
 
     Raises:
         ValueError: It is none.
     """
+    value = _pythons(value)
     if isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):

@@ -182,6 +182,6 @@ def _refuse_held(row: sqlite3.Row) -> None:
     """Raise `BusyError` if a living worker holds the job (lost ones were released before)."""
     if row["worker"] is not None and row["lease_until"] != 0:
         raise BusyError(
-            f"Job {row['id']} is being painted by {row['worker']} (process {row['pid']})",
+            f"Job {row['id']} is being painted by {row['worker']}",
             "Wait for that process to end",
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import PIL.Image
 import pytest
 import torch
@@ -162,6 +163,13 @@ def test_the_callers_process_stays_as_it_was(look: dict[str, Any]) -> None:
         ({"reader": "eye"}, UsageError, "reader: .*eye"),
         ({"threads": 0}, UsageError, "threads: .*0"),
         ({"device": "abacus"}, UsageError, "device: .*abacus"),
+        ({"frames": (0, 9)}, UsageError, "frames: .*tuple"),
+        ({"styles": ["style.png"]}, UsageError, "no option “styles”; did you mean “style”"),
+        ({"style": 3}, UsageError, "style: .*int"),
+        ({"style": ["style.png", "gone.png"]}, UsageError, r"style\[1\]\.image: .*gone.png"),
+        ({"recipe": 3, "style": None}, UsageError, "int is no recipe"),
+        ({"output": "taken.mp4", "overwrite": "no"}, OutputExistsError, "taken.mp4 is there"),
+        ({"overwrite": "perhaps"}, UsageError, "overwrite: “perhaps” is neither yes nor no"),
         ({"frames": "9:3"}, UsageError, "“9:3” holds no frame"),
         ({"style": None}, UsageError, "No style image is given"),
         ({"recipe": "night"}, UsageError, "no recipe “night”"),
@@ -198,14 +206,17 @@ def test_a_whole_recipe_can_be_made_once_and_used_again(
     assert digest(tmp_path / "one.mp4") == digest(tmp_path / "two.mp4")
     with pytest.raises(UsageError, match="given whole, and strength besides"):
         nstd.stylize("film.mp4", output="three.mp4", recipe=recipe, strength="subtle", **machine)
+    with pytest.raises(UsageError, match="given whole, and style besides"):
+        nstd.stylize("film.mp4", output="three.mp4", recipe=recipe, style="style.png", **machine)
     with pytest.raises(UsageError, match="no option “codec”"):
         nstd.recipe("style.png", codec="h264")
 
 
-def test_values_are_of_pythons_own_types(look: dict[str, Any]) -> None:
+def test_values_are_of_pythons_own_types_or_those_of_numpy_and_torch(look: dict[str, Any]) -> None:
     more = {"codec": "h265", "quality": 30, "depth": 10, "provenance": False, "frames": "0:1"}
     more |= {"levels": [{"long_edge": 48, "steps": 1}], "style_layers": ["conv1_1", "conv2_1"]}
     more |= {"layer_weights": [1, 0.5], "temporal": {"mode": "flow", "weight": 1}, "size": 96}
+    more |= {"seed": np.int64(7), "tv_weight": np.float32(0.5), "device": torch.device("cpu")}
     result = nstd.stylize("film.mp4", output="out.mkv", **look | more)
     assert result.target is not None
     with av.open(result.target) as film:
@@ -228,6 +239,13 @@ def test_a_configuration_is_read_only_where_it_is_named(
         "film.mp4", recipe="night", config="nstd.yaml", device="cpu", threads=1, frames="0:1"
     )
     assert result.frames == 1
+
+
+def test_what_is_none_is_as_the_configuration_has_it(look: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "nstd.yaml").write_text(f"state_dir: {tmp_path / 'own'}\n", "utf-8")
+    nstd.stylize("film.mp4", frames="0:1", config="nstd.yaml", state_dir=None, **look)
+    assert (tmp_path / "own").is_dir()
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_source_that_is_gone_is_told_of(look: dict[str, Any]) -> None:
