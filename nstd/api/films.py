@@ -17,7 +17,7 @@ from nstd.api.recipes import (
     look_of,
     require_known,
 )
-from nstd.api.running import Watcher, run
+from nstd.api.running import CallerObserver, run
 from nstd.config import Config, output_from_options, reading_from_options
 from nstd.config.faults import shown_path
 from nstd.config.values import as_switch
@@ -88,7 +88,7 @@ def stylize(
     frames = parse_frames(_frames(options.get("frames")))
     target = _beside(path, spec) if destination is None else destination
 
-    def work(watcher: Watcher) -> list[Result]:
+    def work(watcher: CallerObserver) -> list[Result]:
         return paint_files(config, [path], Wanted(look, spec, frames), target, watcher)
 
     (result,) = run(work, on_progress)

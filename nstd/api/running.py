@@ -21,7 +21,7 @@ from nstd.style.optimize import Iterate
 _Made = TypeVar("_Made")
 
 
-class Watcher:
+class CallerObserver:
     """The observer of one input: passes on what it sees, and stops when it is told to.
 
     Args:
@@ -121,7 +121,7 @@ def torch_settings() -> Iterator[None]:
         _SETTINGS.leave()
 
 
-def run(work: Callable[[Watcher], _Made], on_progress: OnProgress | None) -> _Made:
+def run(work: Callable[[CallerObserver], _Made], on_progress: OnProgress | None) -> _Made:
     """Do `work` in a thread, and pass on what it tells and gives.
 
     Whatever `on_progress` raises ends the work at its next step, and so does an interrupt by the
@@ -135,7 +135,7 @@ def run(work: Callable[[Watcher], _Made], on_progress: OnProgress | None) -> _Ma
         NstdError: What `work` raises.
     """
     told: SimpleQueue[Progress | None] = SimpleQueue()
-    watcher = Watcher(told.put if on_progress else lambda _: None)
+    watcher = CallerObserver(told.put if on_progress else lambda _: None)
     made: list[_Made] = []
     failed: list[BaseException] = []
 
