@@ -1,10 +1,10 @@
 """One film or picture end to end: its segments painted one after the other, joined, published."""
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 from nstd.errors import DamagedError, UnreadableError
@@ -125,11 +125,27 @@ def _open_segments(
 def _closed_segments(film: Film) -> list[Segment]:
     """What is painted already. Where a file is gone or damaged, its shot is painted again."""
     segments = {segment.index: segment for segment in film.store.segments(film.job.id)}
-    closed = [segment for segment in segments.values() if segment.complete]
+    again = _harmed(film, segments)
+    kept = {segment.index for segment in segments.values() if segment.complete} - again
+    if film.store.plans(film.job.id) != [film.plan.to_json()]:
+        # Another version may find other shots in a gap; then what is behind has other numbers.
+        gap = next(number for number in count() if number not in kept)
+        again |= {number for number in kept if number > gap}
+    if again:
+        film.store.reopen_segments(film.job, again)
+        for number in again:
+            if (path := segments[number].path) is not None:
+                discard(film.work / path)
+    return [segments[number] for number in sorted(kept - again)]
+
+
+def _harmed(film: Film, segments: Mapping[int, Segment]) -> set[int]:
+    """Numbers of the segments that are to be painted again, since a closed one is damaged."""
     again = set[int]()
-    for segment in closed:
-        number = segment.index
-        if number in again or _is_there(film, segment, segments.get(number + 1)):
+    for number, segment in segments.items():
+        if not segment.complete or number in again:
+            continue
+        if _is_there(film, segment, segments.get(number + 1)):
             continue
         # What a shot's earlier segments left for the next ones is removed by now.
         chained = bool(film.painter.recipe.temporal.distances)
@@ -141,12 +157,7 @@ def _closed_segments(film: Film) -> list[Segment]:
             segments[harmed.start].first,
         )
         again.update(harmed)
-    if again:
-        film.store.reopen_segments(film.job, again)
-        for number in again:
-            if (path := segments[number].path) is not None:
-                discard(film.work / path)
-    return [segment for segment in closed if segment.index not in again]
+    return again
 
 
 def _is_there(film: Film, segment: Segment, after: Segment | None) -> bool:

@@ -28,7 +28,7 @@ from nstd.errors import (
     VerificationError,
     unforeseen,
 )
-from nstd.files import Json, empty_folder
+from nstd.files import empty_folder
 from nstd.intake.stability import opens_later, seconds_of_grace
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -107,7 +107,7 @@ class Worker:
         self._clock = clock
         self.clearing = Clearing(store, self._work_dir, settings.unsure_seconds, clock)
         self._torch_device = prepare(device, settings.threads)
-        self._painter: tuple[tuple[Json, ExecutionPlan], Painter] | None = None
+        self._painter: tuple[tuple[StyleRecipe, ExecutionPlan], Painter] | None = None
         self._unsettled: tuple[Job, NstdError] | None = None
 
     def work_one(self, job_id: int | None = None) -> Outcome | None:
@@ -227,7 +227,7 @@ class Worker:
 
     def _ready_painter(self, job: Job, recipe: StyleRecipe, plan: ExecutionPlan) -> Painter:
         """The painter for a recipe; the last is kept: films of one folder share their recipe."""
-        wanted = (job.request.recipe, plan)
+        wanted = (recipe, plan)
         if self._painter is None or self._painter[0] != wanted:
             self._painter = None  # frees its memory before the next is built
             self._observer.doing("loading the network")

@@ -19,6 +19,7 @@ from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.numbered import rest_path
 from nstd.style.recipe import INDEPENDENT, StyleRecipe, StyleSource, Temporal
 from nstd.submit.frames import FrameRange
+from nstd.submit.freeze import Freezing, Submission, submit
 from nstd.submit.output import OutputSpec
 from nstd.work.stylize import Wanted, stylize
 from tests.clips import make
@@ -107,6 +108,29 @@ def test_a_deep_film_is_copied_with_all_its_bits(houses: Any) -> None:
             wanted, got = (each.to_ndarray(format="rgb48le") for each in (one, other))
             # 10 bits of 1023 steps: each is 64 of 65535.
             assert np.abs(wanted.astype(int) - got).max() < 64
+
+
+@pytest.mark.parametrize("copies", [(True, False), (False, True)])
+def test_a_worker_tells_a_copy_from_a_painting_by_the_same_recipe(
+    houses: Any, copies: tuple[bool, bool]
+) -> None:
+    house = houses("both", "painted.mp4")
+    for copy in copies:
+        wanted = Submission(
+            source=house.source,
+            folder=house.folder,
+            recipe_name=f"oil {copy}",
+            recipe=house.recipe,
+            output=OutputSpec(encode=EncodeSettings(preset="ultrafast"), overwrite=True, copy=copy),
+            target=house.target,
+        )
+        submit(house.store, wanted, Freezing(house.state, house.cache))
+    onlooker = Onlooker()
+    worker = house.worker(onlooker)
+    for copy in copies:
+        onlooker.worked_on.clear()
+        assert worker.work_one().error is None
+        assert onlooker.worked_on == (set() if copy else set(range(FRAMES)))
 
 
 def test_numbered_pictures_are_published_all_together(houses: Any) -> None:

@@ -29,17 +29,19 @@ from nstd.ledger.store import JobStore
 from nstd.media.frame import Frame
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
+from nstd.media.read.shots import ShotFrame, with_cuts
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 from nstd.media.write.segment import SegmentWriter
-from nstd.painting import segment
+from nstd.painting import frames, segment
 from nstd.style import optimize
 from nstd.style.optimize import Painter
+from nstd.style.recipe import Temporal
 from nstd.work import checks, lease, pipeline, publish, segments, worker
 from nstd.work.originals import Clearing
 from tests.clips import make
-from tests.integration.house import FRAMES, SEGMENT, House
+from tests.integration.house import FRAMES, SEGMENT, SIZE, House, scene, write_film
 from tests.jobs import Onlooker
 
 
@@ -414,6 +416,29 @@ def test_after_an_upgrade_segments_stay_that_can_be_joined_and_others_are_painte
     assert (begun_anew in caplog.text) is not fits
     assert "goes on with another plan: av: 1.0 → " in caplog.text
     assert probe(house.target).frames == FRAMES
+
+
+def test_after_an_upgrade_that_finds_other_shots_in_a_gap_all_behind_it_is_painted_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(house.source, times=range(0, 14 * 512, 512), size=SIZE)
+    house.recipe = replace(house.recipe, temporal=Temporal())
+    write_film(house, [scene(seed, i) for seed, n in ((1, 4), (2, 4), (3, 6)) for i in range(n)])
+    job, first, second = house.queue(), Onlooker(), Onlooker()
+    first.stop_at(12)
+    house.work(first)
+    (house.state / f"work/{job.id}/segment-000002.mp4").write_bytes(b"damaged")
+    other_plan(house)
+
+    def with_one_more(source: Iterator[Frame], first: int) -> Iterator[ShotFrame]:
+        for one in with_cuts(source, first):
+            yield replace(one, begins_shot=one.begins_shot or one.frame.index == 6)
+
+    monkeypatch.setattr(frames, "with_cuts", with_one_more)
+    assert house.work(second).error is None
+    assert second.worked_on == set(range(4, 14))
+    found = [(one.first, one.last) for one in house.store.segments(job.id)]
+    assert found == [(0, 3), (4, 5), (6, 7), (8, 11), (12, 13)]
 
 
 @pytest.mark.parametrize(("rotation", "anew"), [(0, False), (180, True)])
