@@ -25,7 +25,7 @@ from nstd.style.targets import (
     content_target,
     style_target,
 )
-from nstd.style.terms import Losses, Objective, Term, frame_terms
+from nstd.style.terms import Losses, Objective, frame_terms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,49 +231,53 @@ def minimize(
 
     best: Losses | None = None
     for number in range(1, steps + 1):
-        tried, gradient = objective.with_gradient(picture(minimizer.point))
+        point = picture(minimizer.point)
+        tried, gradient = objective.with_gradient(point)
         # L-BFGS takes no step that leads beyond numbers; Adam goes wherever its rate takes it.
-        if number == 1 or isinstance(minimizer, Adam):
-            _require_finite(painter, objective, tried, gradient, first=number == 1)
+        if (number == 1 or isinstance(minimizer, Adam)) and not _is_finite(tried, gradient):
+            raise _overflow(painter, objective, point, tried, first=number == 1)
         slope = gradient[0] if share is None else gradient[0] * share[0]
         accepted = minimizer.tell(float(tried.total), slope)
         best = tried if accepted or best is None else best
         yield Step(number, tried, best, picture(minimizer.best))
 
 
-def _require_finite(
-    painter: Painter, objective: Objective, found: Losses, gradient: Tensor, *, first: bool
-) -> None:
-    """Refuse a recipe with which no step can be taken: its loss exceeds what float32 can hold.
+def _is_finite(found: Losses, gradient: Tensor) -> bool:
+    """Whether a step can be taken from there: the gradient's square is what optimizers go by."""
+    return math.isfinite(float(found.total)) and math.isfinite(float(gradient.square().sum()))
+
+
+def _overflow(
+    painter: Painter, objective: Objective, point: ImageTensor, found: Losses, *, first: bool
+) -> ConfigError:
+    """Why no step can be taken: something exceeds what float32 can hold.
 
     Args:
         painter: For the learning rate.
-        objective: For the terms' weights.
-        found: Losses at a point that was evaluated.
-        gradient: Of the total at this point.
-        first: Whether it is the first point; at a later one the optimizer has gone too far.
+        objective: For the terms and their weights.
+        point: The picture that was evaluated.
+        found: Its losses.
+        first: Whether it is the first one; at a later one the optimizer has gone too far.
 
-    Raises:
-        ConfigError: It names the weight of the largest term, or the rate.
+    Returns:
+        An error that names the weight of the term that is to blame, or the rate.
     """
-    # Its square is what optimizers go by.
-    if math.isfinite(float(found.total)) and math.isfinite(float(gradient.square().sum())):
-        return
     if not first:
-        raise ConfigError(
+        return ConfigError(
             "The recipe overflows: its loss is no number any more, by a learning_rate of "
             f"{painter.recipe.learning_rate:g}",
             "Give learning_rate a smaller value",
         )
-
-    def size(term: Term) -> float:
-        weighed = float(term.weight * found.terms[term.name])
-        return abs(weighed) if math.isfinite(weighed) else math.inf
-
-    key, value = max(objective.terms, key=size).largest_factor
-    raise ConfigError(
-        f"The recipe overflows at its first step: its loss is {float(found.total):g}, most of it "
-        f"by {key}, which is {value:g}",
+    what = f"its loss is {float(found.total):g}, most of it"
+    sizes = [float(term.weight * found.terms[term.name]) for term in objective.terms]
+    if math.isfinite(float(found.total)):
+        what = "its loss has no finite gradient, most of all"
+        alone = [Objective(objective.network, (term,)) for term in objective.terms]
+        sizes = [float(one.with_gradient(point)[1].square().sum()) for one in alone]
+    sizes = [abs(size) if math.isfinite(size) else math.inf for size in sizes]
+    key, value = objective.terms[sizes.index(max(sizes))].largest_factor
+    return ConfigError(
+        f"The recipe overflows at its first step: {what} by {key}, which is {value:g}",
         f"Give {key} a smaller value",
     )
 

@@ -115,10 +115,12 @@ class ContentTarget:
     """The content of frames at one level.
 
     Attributes:
+        images: The frames themselves, `[batch, 3, height, width]` in [0, 1].
         features: Activations at the content layer `[batch, N, height, width]`.
         energy: Mean squared activation that the relative form divides by, `[batch]`.
     """
 
+    images: Tensor
     features: Tensor
     energy: Tensor
 
@@ -187,7 +189,8 @@ def content_target(
             own = style_energy.new_full((frames.shape[0],), energy)
     # For a picture that excites nothing: 0 divided by 0 would be no number.
     own = own.clamp(min=torch.finfo(own.dtype).tiny)
-    return ContentTarget(features.to(style_energy.dtype), own)
+    exact = style_energy.dtype
+    return ContentTarget(frames.to(exact), features.to(exact), own)
 
 
 def target_key(

@@ -41,7 +41,7 @@ def test_films_are_written_to_it_and_what_it_cannot_hold_is_told(tmp_path: Path)
 
 
 def test_codecs_know_it_and_others_are_refused_with_what_there_is() -> None:
-    assert CODECS["h264"].containers == ("mp4", "mov", "mkv", "nut")
+    assert {"mp4", "nut"} <= set(CODECS["h264"].containers)
     assert CODECS["ffv1"].containers[0] == "mkv"
     with pytest.raises(UsageError, match=r"There is no container 'ogg'.*nut"):
         EncodeSettings(container="ogg")

@@ -68,7 +68,7 @@ def put(store: JobStore, name: str) -> Job:
         ("nstd add --recipe ni", ["night"]),
         ("nstd stylize --codec ", list(CODECS)),
         ("nstd stylize --preset very", [one for one in PRESETS if one.startswith("very")]),
-        ("nstd stylize --container m", ["mp4", "mov", "mkv"]),
+        ("nstd stylize --container m", [one for one in CONTAINERS if one.startswith("m")]),
         ("nstd stylize --container ", list(CONTAINERS)),
         ("nstd stylize --strength ", ["subtle", "normal", "strong"]),
         ("nstd stylize --temporal ", ["flow", "independent"]),

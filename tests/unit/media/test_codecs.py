@@ -5,6 +5,7 @@ import pytest
 
 from nstd.errors import UsageError
 from nstd.media.write.codecs import CODECS, EncodeSettings, layout_of
+from nstd.media.write.containers import FILMS
 from nstd.media.write.encoders import Layout
 from nstd.media.write.options import encoder_options
 
@@ -19,7 +20,7 @@ def test_the_defaults_play_everywhere() -> None:
     ("changes", "problem", "remedy"),
     [
         ({"codec": "h263"}, "no codec 'h263'", "h264, h265, av1, vp9, prores, dnxhr, ffv1"),
-        ({"container": "avi"}, "no container 'avi'", "mp4, mov, mkv, webm"),
+        ({"container": "avi"}, "no container 'avi'", ", ".join(FILMS)),
         ({"preset": "warp"}, "no preset 'warp'", "ultrafast"),
         ({"codec": "prores"}, "prores cannot be put into mp4", "mov or mkv"),
         ({"codec": "av1", "container": "mov"}, "av1 cannot be put into mov", "mp4 or mkv or webm"),

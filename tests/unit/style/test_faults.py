@@ -101,11 +101,11 @@ def test_a_loss_of_zero_settles() -> None:
     [
         (
             {"content_weight": 1e30, "init": "noise"},
-            "most of it by content_weight, which is 1e+30",
+            "no finite gradient, most of all by content_weight, which is 1e+30",
         ),
         ({"style_weight": 1e300}, "its loss is inf, most of it by style_weight, which is 1e+300"),
         ({"layer_weights": (0.0, 1e300, 0.0)}, "by layer_weights, which is 1e+300. Give layer_w"),
-        ({"tv_weight": 1e30}, "most of it by tv_weight, which is 1e+30. Give tv_weight a smaller"),
+        ({"tv_weight": 1e30}, "most of all by tv_weight, which is 1e+30. Give tv_weight a smaller"),
         ({"range_weight": 1e300}, "its loss is nan, most of it by range_weight, which is 1e+300"),
         (
             {"optimizer": "adam", "learning_rate": 1e30},

@@ -185,3 +185,22 @@ def test_a_new_term_that_overflows_is_named_by_its_own_key() -> None:
     ready = tiny.painter(tiny.recipe(**tiny.SHALLOW))
     with pytest.raises(ConfigError, match=r"by brightness_weight, which is 1e\+300"):
         next(minimize(ready, with_brightness(1e300), SMALL, 1))
+
+
+class Steep(Brightness):
+    """A term with a loss, and no gradient where two neighbors are equal."""
+
+    name = "steep"
+    key = "steep_weight"
+
+    def loss(self, images: Tensor, features: Features) -> Tensor:
+        return images.diff(dim=3).square().sum(dim=(1, 2, 3)).sqrt()
+
+
+def test_a_new_term_without_a_gradient_is_named_by_its_own_key() -> None:
+    ready = tiny.painter(tiny.recipe(**tiny.SHALLOW))
+    plain = small_objective(readout=True)
+    objective = replace(plain, terms=(*plain.terms, Steep(0.5)))
+    even = torch.full_like(SMALL, 0.5)
+    with pytest.raises(ConfigError, match=r"no finite gradient, most of all by steep_weight,"):
+        next(minimize(ready, objective, even, 1))
