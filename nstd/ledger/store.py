@@ -110,7 +110,7 @@ class JobStore(Steering):
             call `done`, or finish the publishing, or `requeue`.
 
         Raises:
-            BusyError: A living worker holds the job asked for; the sentence names its process.
+            BusyError: A living worker holds the job asked for; the sentence names that worker.
         """
         with self._database.transaction() as connection:
             claim = Claim(

@@ -35,7 +35,7 @@ def test_a_job_another_process_paints_is_busy(open_store: Open, film: Film) -> N
     one, two = open_store(111), open_store(222)
     one.enqueue(film())
     job = claim(one, "one")
-    with pytest.raises(BusyError, match=r"painted by one \(process 111\)"):
+    with pytest.raises(BusyError, match="painted by one"):
         two.claim("two", lease_seconds=60, job_id=job.id)
     assert two.get(job.id) == job
 
@@ -147,7 +147,7 @@ def test_publishing_that_goes_on_is_nobody_elses(open_store: Open, film: Film) -
     one.enqueue(film())
     job = one.publishing(claim(one, "one"))
     assert two.claim("two", lease_seconds=60) is None
-    with pytest.raises(BusyError, match="process 1"):
+    with pytest.raises(BusyError, match="painted by one"):
         two.claim("two", lease_seconds=60, job_id=job.id)
     assert one.done(job).state is JobState.DONE
 
