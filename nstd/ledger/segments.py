@@ -29,7 +29,11 @@ class SegmentPlanner:
     """
 
     def __init__(self, length: int, first: int = 0, *, closed: Iterable[Segment] = ()) -> None:
-        _check_length(length)
+        if length < 1:
+            raise LedgerError(
+                f"A segment of {length} frames is none",
+                "Set the length of a segment to one frame or more",
+            )
         self._length = length
         self._next = first
         self._index = 0
@@ -106,29 +110,6 @@ class SegmentPlanner:
             self._depends = True
 
 
-def bounds(first: int, last: int, length: int, cuts: Iterable[int] = ()) -> list[Segment]:
-    """Segments of the frames `first` to `last`, both included, where the cuts are known.
-
-    Args:
-        first: Number of the first frame.
-        last: Number of the last frame; `first - 1` for no frames.
-        length: Most frames in a segment, at least 1.
-        cuts: Numbers of the frames with which a new shot begins, in any order; those outside the
-            range are passed over.
-    """
-    _check_length(length)
-    starts = sorted({first, *(cut for cut in cuts if first < cut <= last)})
-    if last < first:
-        return []
-    segments: list[Segment] = []
-    for start, after in zip(starts, [*starts[1:], last + 1], strict=True):
-        for begin in range(start, after, length):
-            index = len(segments)
-            depends_on = None if begin == start else index - 1
-            segments.append(Segment(index, begin, min(begin + length, after) - 1, depends_on))
-    return segments
-
-
 def shot_around(segments: Mapping[int, Segment], number: int) -> range:
     """Numbers of the segments of one shot, which form a chain: each depends on the one before.
 
@@ -148,11 +129,3 @@ def _out_of_place(segment: Segment, why: str) -> LedgerError:
     return LedgerError(
         f"Segment {segment.index} of frames {segment.first} to {segment.last} stands where {why}"
     )
-
-
-def _check_length(length: int) -> None:
-    if length < 1:
-        raise LedgerError(
-            f"A segment of {length} frames is none",
-            "Set the length of a segment to one frame or more",
-        )

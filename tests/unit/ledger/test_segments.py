@@ -1,19 +1,26 @@
 """Bounds of segments, told by examples."""
 
+from collections.abc import Collection
+
 import pytest
 
 from nstd.errors import LedgerError
 from nstd.ledger.job import Segment
-from nstd.ledger.segments import SegmentPlanner, bounds
+from nstd.ledger.segments import SegmentPlanner
 
 
-def _plan(planner: SegmentPlanner, frames: range, cuts: set[int]) -> list[Segment]:
+def _plan(planner: SegmentPlanner, frames: range, cuts: Collection[int]) -> list[Segment]:
     ended = [planner.add(frame, cut=frame in cuts) for frame in frames]
     return [segment for segment in [*ended, planner.end()] if segment is not None]
 
 
+def _segments(first: int, last: int, length: int, cuts: Collection[int] = ()) -> list[Segment]:
+    """Of a whole film, as it is planned."""
+    return _plan(SegmentPlanner(length, first), range(first, last + 1), cuts)
+
+
 def test_a_segment_ends_after_its_length() -> None:
-    assert bounds(0, 6, 3) == [
+    assert _segments(0, 6, 3) == [
         Segment(0, 0, 2),
         Segment(1, 3, 5, depends_on=0),
         Segment(2, 6, 6, depends_on=1),
@@ -21,7 +28,7 @@ def test_a_segment_ends_after_its_length() -> None:
 
 
 def test_a_cut_ends_a_segment_and_what_follows_depends_on_nothing() -> None:
-    assert bounds(0, 6, 3, cuts=[4]) == [
+    assert _segments(0, 6, 3, cuts=[4]) == [
         Segment(0, 0, 2),
         Segment(1, 3, 3, depends_on=0),
         Segment(2, 4, 6),
@@ -29,17 +36,16 @@ def test_a_cut_ends_a_segment_and_what_follows_depends_on_nothing() -> None:
 
 
 def test_length_is_counted_from_the_cut() -> None:
-    spans = [(s.first, s.last) for s in bounds(10, 20, 4, cuts=[11])]
+    spans = [(s.first, s.last) for s in _segments(10, 20, 4, cuts=[11])]
     assert spans == [(10, 10), (11, 14), (15, 18), (19, 20)]
 
 
-def test_cuts_outside_and_at_the_first_frame_say_nothing() -> None:
-    assert bounds(5, 7, 10, cuts=[0, 5, 8]) == [Segment(0, 5, 7)]
+def test_a_cut_at_the_first_frame_says_nothing() -> None:
+    assert _segments(5, 7, 10, cuts=[5]) == [Segment(0, 5, 7)]
 
 
 def test_no_frames_make_no_segment() -> None:
-    assert bounds(5, 4, 10) == []
-    assert SegmentPlanner(10).end() is None
+    assert _segments(5, 4, 10) == []
 
 
 def test_the_planner_knows_a_segment_by_its_first_frame() -> None:
@@ -55,7 +61,7 @@ def test_a_cut_right_after_a_full_segment_ends_it_once() -> None:
 
 
 def test_a_planner_goes_on_where_a_film_was_stopped() -> None:
-    planner = SegmentPlanner(3, closed=bounds(0, 5, 3))
+    planner = SegmentPlanner(3, closed=_segments(0, 5, 3))
     assert planner.next_frame == 6
     assert _plan(planner, range(6, 8), set()) == [Segment(2, 6, 7, depends_on=1)]
 
@@ -100,5 +106,3 @@ def test_a_frame_left_out_is_refused() -> None:
 def test_a_length_below_one_is_refused(length: int) -> None:
     with pytest.raises(LedgerError, match="is none"):
         SegmentPlanner(length)
-    with pytest.raises(LedgerError, match="is none"):
-        bounds(0, 1, length)
