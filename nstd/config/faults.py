@@ -103,6 +103,7 @@ _SENTENCES = {
     "greater_than_equal": "{value} is not at least {ge}",
     "less_than_equal": "{value} is more than {le}",
     "too_short": "it is empty",
+    "string_too_short": "it is empty",
     "too_long": "it has more than {max_length}",
     "string_type": "{value} is not text",
     "string_pattern_mismatch": "{value} is not a plain word or number",

@@ -109,7 +109,9 @@ def _levels(value: object) -> object:
         try:
             levels = parse_levels(value)
         except ConfigError as error:
-            raise ValueError(f"{error.problem}. {error.remedy}") from error
+            usual = error.remedy == ConfigError.default_remedy  # is told at the end of all faults
+            remedy = "" if usual else f". {error.remedy}"
+            raise ValueError(_as_clause(error.problem) + remedy) from error
     else:
         return value
     return [{"long_edge": level.long_edge, "steps": level.steps} for level in levels]

@@ -134,6 +134,18 @@ def test_a_slip_in_style_is_told_of_once(keys: dict[str, Any], fault: str) -> No
     assert f"{shown_path(found.path)}: {found.sentence}".startswith(fault)
 
 
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ({"levels": "64:0"}, "levels: level 64:0: steps is 0, not 1 or above"),
+        ({"levels": "64"}, "levels: “64” is no level. Write LONG_EDGE:STEPS, as in 256:80"),
+        ({"temporal": {"estimator": ""}}, "temporal.estimator: it is empty"),
+    ],
+)
+def test_a_fault_is_one_sentence_of_ours(keys: dict[str, Any], fault: str) -> None:
+    assert _faults(**keys) == [fault]
+
+
 def test_a_style_that_ships_is_given_by_its_name() -> None:
     styles = ["impasto", {"image": "woodcut", "weight": 2}]
     assert _style_recipe(styles=styles).styles == (
