@@ -29,16 +29,22 @@ from nstd.style.targets import MemoryStore
 
 
 class Keeper:
-    """Keeps painted frames in memory."""
+    """Keeps painted frames in memory.
 
-    def __init__(self) -> None:
+    Args:
+        kept: Where frames are put, too.
+    """
+
+    def __init__(self, kept: dict[int, PaintedFrame]) -> None:
         self.frames: list[PaintedFrame] = []
+        self._kept = kept
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
         pass
 
     def painted(self, frame: PaintedFrame) -> None:
         self.frames.append(frame)
+        self._kept[frame.index] = frame
 
     def passed(self, frame: int) -> None:
         pass
@@ -48,18 +54,22 @@ def paint(
     spec: SegmentSpec,
     shot: Shot | None,
     earlier: Mapping[int, PaintedFrame],
-    kept: Mapping[int, PaintedFrame] | None = None,
+    kept: dict[int, PaintedFrame] | None = None,
 ) -> tuple[SegmentResult, list[PaintedFrame]]:
-    """A segment painted from nothing but its arguments, on the CPU."""
+    """A segment painted from nothing but its arguments, on the CPU; adds its frames to `kept`."""
     (device,) = choose_devices(("cpu",))
     on = prepare(device, spec.plan.threads)
     painter = build_painter(spec.recipe, spec.plan, on, MemoryStore())
-    keeper = Keeper()
+    keeper = Keeper({} if kept is None else kept)
     # What finds the flow has no weights that would have to be looked for.
     estimator = build_estimator(spec.recipe, spec.plan, on, Path("nowhere"))
     with closing(coming_frames(spec.source, spec.first, painter, estimator, spec.plan)) as coming:
         inputs = SegmentInputs(
-            painter=painter, frames=coming, shot=shot, earlier=earlier, kept=kept or {}
+            painter=painter,
+            frames=coming,
+            shot=shot,
+            earlier=earlier,
+            kept={} if kept is None else kept,
         )
         return paint_segment(spec, inputs, keeper), keeper.frames
 

@@ -110,7 +110,8 @@ class SegmentInputs:
         earlier: The last painted frames of that shot before the segment, by number, as far back as
             the recipe looks.
         kept: By number, frames of the segment that are painted already, and are not painted again.
-            The last of them have `shown`, as far back as the recipe looks.
+            The last of them have `shown`, as far back as the recipe looks. If the observer adds
+            each painted frame, only one is held in memory.
     """
 
     painter: Painter
@@ -221,7 +222,9 @@ class ShotPainter:
             painted = self._paint(coming, shot)
             self._observer.painted(painted)
             self._new[frame.index] = painted
-            for number in [one for one in self._new if one <= frame.index - self._reach]:
+            # Earlier frames that the caller keeps are read from there when they are needed.
+            held = min(1, self._reach) if frame.index in self._kept else self._reach
+            for number in [one for one in self._new if one <= frame.index - held]:
                 del self._new[number]
         self._shot = self._judged(frame, shot)
         return self._shot

@@ -141,3 +141,26 @@ def test_frames_that_were_kept_are_not_painted_again(program: Program, count: in
     assert [frame.index for frame in rest] == [frame.index for frame in painted[count:]]
     assert all((a.pixels == b.pixels).all() for a, b in zip(rest, painted[count:], strict=True))
     assert (again.times, again.shot, again.carried) == (result.times, result.shot, result.carried)
+
+
+class Read(dict[int, PaintedFrame]):
+    """Painted frames, and the numbers of those that were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: set[int] = set()
+
+    def __getitem__(self, number: int) -> PaintedFrame:
+        self.numbers.add(number)
+        return super().__getitem__(number)
+
+
+@in_flow
+def test_of_frames_that_the_caller_keeps_the_last_alone_is_held(program: Program) -> None:
+    given, kept = program.given(program.segments[1], None), Read()
+    result, painted = paint(*given)
+    again, same = paint(*given, kept)
+    # Frame 6 looks back at 5 and 3, and the next segment at all of them.
+    assert kept.numbers == {3, 4, 5}
+    assert all((a.pixels == b.pixels).all() for a, b in zip(same, painted, strict=True))
+    assert (again.times, again.shot, again.carried) == (result.times, result.shot, result.carried)
