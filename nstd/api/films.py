@@ -22,7 +22,7 @@ from nstd.config import Config, output_from_options, reading_from_options
 from nstd.config.faults import shown_path
 from nstd.config.values import as_switch
 from nstd.errors import UsageError
-from nstd.media.names import is_numbered
+from nstd.media.names import is_numbered, kind_of
 from nstd.media.numbered import stem_of
 from nstd.style.recipe import StyleRecipe
 from nstd.submit.frames import parse_frames
@@ -124,4 +124,7 @@ def _frames(given: object) -> str | None:
 def _beside(source: Path, spec: OutputSpec) -> Path:
     """Where a painted file goes if nobody says so."""
     stem = stem_of(source) if is_numbered(source) else source.stem
-    return source.with_name(f"{stem}-painted.{output_extension(source, spec.encode)}")
+    extension = output_extension(source, spec.encode)
+    if spec.encode.numbered and not kind_of(source).still:
+        extension = f"%06d.{spec.encode.pictures}"
+    return source.with_name(f"{stem}-painted.{extension}")

@@ -74,6 +74,12 @@ def test_without_an_output_it_lies_beside_the_source(look: dict[str, Any], tmp_p
     assert nstd.stylize(Path("photo.png"), **look).kept
 
 
+def test_numbered_pictures_lie_beside_their_film(look: dict[str, Any], tmp_path: Path) -> None:
+    nstd.stylize("film.mp4", container="png", frames="1:3", **look)
+    found = sorted(path.name for path in tmp_path.glob("film-painted*"))
+    assert found == ["film-painted.000001.png", "film-painted.000002.png"]
+
+
 def test_progress_is_told_in_this_thread_and_grows(look: dict[str, Any]) -> None:
     told: list[nstd.Progress] = []
     threads = set()
