@@ -148,7 +148,7 @@ class _Studio:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """With torch's settings as painting needs them."""
-        with torch_settings():
+        with torch_settings(self.plan.device):
             prepare(self.device, self.plan.threads)
             yield
 
@@ -171,7 +171,7 @@ class _Studio:
             tell(Progress(doing=what))
 
         store = MemoryStore(Told(TensorCache(config.cache_dir / "targets"), doing))
-        with torch_settings():
+        with torch_settings(plan.device):
             on = prepare(device, threads)
             painter = build_painter(recipe, plan, on, store)
             estimator = build_estimator(recipe, plan, on, config.cache_dir)

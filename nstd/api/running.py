@@ -107,15 +107,22 @@ _SETTINGS = _Settings()
 
 
 @contextmanager
-def torch_settings() -> Iterator[None]:
+def torch_settings(kind: str = "cpu") -> Iterator[None]:
     """Restore PyTorch's settings afterwards: they are the caller's.
 
-    Those of the whole process once no other call paints, which needs them as they are then.
+    Those of the whole process once no other call paints, which needs them as they are then. The
+    caller may be within `no_grad`, `inference_mode` or `autocast`: painting needs gradients, and
+    gives the same bytes anywhere.
+
+    Args:
+        kind: Of the device that paints: "cpu", "cuda" or "mps".
     """
     threads = torch.get_num_threads()
     _SETTINGS.enter()
     try:
-        yield
+        plain = torch.autocast(kind, enabled=False)
+        with torch.inference_mode(mode=False), torch.enable_grad(), plain:
+            yield
     finally:
         torch.set_num_threads(threads)
         _SETTINGS.leave()

@@ -164,6 +164,24 @@ def test_torchs_settings_are_the_callers_between_frames(
         assert torch.backends.cudnn.benchmark
 
 
+@pytest.mark.parametrize(
+    "within",
+    [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")],
+    ids=["no_grad", "inference_mode", "autocast"],
+)
+def test_it_paints_the_same_within_torchs_contexts(
+    within: Any, look: dict[str, Any], image: ImageU8
+) -> None:
+    alone, film = nstd.paint(image, **look), np.stack([image, image[::-1]])
+    together = nstd.paint(film, **look)
+    tensor = torch.from_numpy(image).permute(2, 0, 1)
+    with within():
+        assert np.array_equal(nstd.paint(image, **look), alone)
+        assert np.array_equal(nstd.paint(film, **look), together)
+        painted = nstd.paint(tensor, **look)
+    assert np.array_equal(painted.permute(1, 2, 0).numpy(), alone)
+
+
 def test_frames_of_another_kind_or_size_are_refused(
     look: dict[str, Any], film: list[ImageU8]
 ) -> None:
