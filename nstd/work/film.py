@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from nstd.errors import UsageError, VanishedError
+from nstd.errors import Interrupted, UsageError, VanishedError
 from nstd.files import readable
 from nstd.flow import Estimator
 from nstd.ledger.job import FileIdentity, Job, path_of
@@ -50,6 +50,12 @@ class Observer(Protocol):
     def painted(self, frame: int) -> None:
         """`frame` is painted and on the disk."""
         ...
+
+
+def stopped(job: Job, frame: int) -> Interrupted:
+    """The error that ends the painting of a job whose observer asks to stop, at `frame`."""
+    name = path_of(job.request.source).name
+    return Interrupted(f"Painting {name} was stopped at frame {frame}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

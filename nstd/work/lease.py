@@ -2,11 +2,10 @@
 
 import time
 
-from nstd.errors import Interrupted
-from nstd.ledger.job import Job, path_of
+from nstd.ledger.job import Job
 from nstd.ledger.store import JobStore
 from nstd.style.optimize import Iterate
-from nstd.work.film import Observer
+from nstd.work.film import Observer, stopped
 
 LEASE_SECONDS = 3600.0
 """Without a renewal for so long a claim is void. That is for workers that live and hang: dead ones
@@ -61,8 +60,7 @@ class LeaseKeeper:
         self._keep()
         self._observer.stepped(frame, iterate)
         if self.stopping:
-            name = path_of(self.job.request.source).name
-            raise Interrupted(f"Painting {name} was stopped at frame {frame}")
+            raise stopped(self.job, frame)
 
     def painted(self, frame: int) -> None:
         """Renew the claim, and pass it on."""

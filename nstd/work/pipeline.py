@@ -22,7 +22,7 @@ from nstd.media.write.segment import Assembly, joins
 from nstd.painting.frames import Coming, FilmSource, coming_frames
 from nstd.painting.segment import paint_picture
 from nstd.work.checks import require_paintable, require_paintable_still, require_target
-from nstd.work.film import Film, Footage
+from nstd.work.film import Film, Footage, stopped
 from nstd.work.publish import publish_film
 from nstd.work.segments import SegmentRun, another_version, is_carried
 from nstd.work.source import blaming_changes, footage_of, opened_as_queued
@@ -97,6 +97,8 @@ def _paint_segments(film: Film, footage: Footage) -> None:
     film.store.progress(film.job, film.store.get(film.job.id).frames_done, total)
     with closing(_open_segments(film, footage.read, planner)) as segments:
         for segment, frames in segments:
+            if film.observer.stopping:  # in a copy there are no steps at which that is asked
+                raise stopped(film.job, segment.first)
             film.require_output()
             done += SegmentRun(film, footage, segment, done).paint(frames)
 

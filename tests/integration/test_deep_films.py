@@ -110,6 +110,18 @@ def test_a_deep_film_is_copied_with_all_its_bits(houses: Any) -> None:
             assert np.abs(wanted.astype(int) - got).max() < 64
 
 
+def test_a_copy_stops_where_a_segment_ends_and_goes_on_there(houses: Any) -> None:
+    house = houses("stopped", "painted.mp4")
+    house.queue(copy=True)
+    first, second = Onlooker(), Onlooker()
+    first.stop_at(1)
+    error = house.work(first).error
+    assert isinstance(error, Interrupted)
+    assert error.problem == f"Painting film.mp4 was stopped at frame {SEGMENT}"
+    assert house.work(second).error is None
+    assert (first.frames, second.frames) == (SEGMENT, FRAMES - SEGMENT)
+
+
 @pytest.mark.parametrize("copies", [(True, False), (False, True)])
 def test_a_worker_tells_a_copy_from_a_painting_by_the_same_recipe(
     houses: Any, copies: tuple[bool, bool]
