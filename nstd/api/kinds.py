@@ -56,6 +56,11 @@ class Kind:
         if isinstance(picture, Image.Image):
             return cls(Image.Image, 8)
         if isinstance(picture, torch.Tensor):
+            if picture.is_meta or picture.layout is not torch.strided:
+                raise UsageError(
+                    f"A tensor of layout {picture.layout} on {picture.device} is not painted",
+                    "Give one that is dense and holds its numbers",
+                )
             floating = picture.dtype.is_floating_point
         elif isinstance(picture, np.ndarray):
             floating = np.issubdtype(picture.dtype, np.floating)
@@ -122,10 +127,14 @@ def pixels_of(picture: object) -> tuple[Pixels, Kind]:
 
 
 def _of_image(image: Image.Image) -> Array:
-    if image.has_transparency_data or image.mode[0] in "IF":
+    if image.has_transparency_data:
         raise UsageError(
-            f"A PIL image of mode {image.mode} is not painted"
-            f"{' with its transparency' if image.has_transparency_data else ''}",
+            f"A PIL image of mode {image.mode} is not painted with its transparency",
             'Convert it with convert("RGB"), or paint its file with nstd.stylize',
+        )
+    if image.mode[0] in "IF":  # convert("RGB") would cut off all that is above 255
+        raise UsageError(
+            f"A PIL image of mode {image.mode} is not painted",
+            "Give an array of its colors, or paint its file with nstd.stylize",
         )
     return np.asarray(image.convert("RGB"))

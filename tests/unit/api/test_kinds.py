@@ -99,7 +99,10 @@ def test_a_pil_image_of_another_mode_is_painted_in_rgb(mode: str) -> None:
         (np.full((5, 7, 3), np.nan), "reach from nan"),
         (torch.full((3, 5, 7), torch.inf), "to inf"),
         (Image.fromarray(CODES).convert("RGBA"), "RGBA is not painted with its transparency"),
-        (Image.fromarray(CODES[..., 0].astype(np.int32), "I"), "mode I is not painted"),
+        (Image.fromarray(CODES[..., 0].astype(np.int32), "I"), "mode I is not painted.*an array"),
+        (Image.fromarray(DEEP[..., 0]), "mode I;16 is not painted.*an array"),
+        (torch.zeros(3, 5, 7, device="meta"), "on meta is not painted"),
+        (torch.zeros(3, 5, 7).to_sparse(), "layout torch.sparse_coo"),
     ],
 )
 def test_what_cannot_be_painted_is_refused_with_what_to_do(picture: Any, said: str) -> None:
