@@ -21,7 +21,7 @@ from nstd.config.words import did_you_mean, quote
 from nstd.config.yaml_lines import Document, Fault, KeyPath, read_yaml
 from nstd.errors import ConfigError, UsageError
 from nstd.media.read.reading import Reading
-from nstd.media.write.containers import container_of
+from nstd.media.write.containers import CONTAINERS, container_of
 from nstd.style.recipe import UNPAINTED, StyleRecipe
 
 MOST_FAULTS = 50
@@ -177,11 +177,12 @@ def output_from_options(
     """
     given = {key: value for key, value in overrides.items() if value is not None}
     folder = output is None or output.endswith("/")
-    container = None if folder else container_of(Path(str(output)).suffix)
-    if container is not None and "container" not in given:
-        given["container"] = container.name
-        if container.codecs and config.output.codec not in container.codecs:
-            given.setdefault("codec", container.codecs[0])
+    named_by_output = None if folder else container_of(Path(str(output)).suffix)
+    if named_by_output is not None:
+        given.setdefault("container", named_by_output.name)
+    container = CONTAINERS.get(str(given.get("container")))
+    if container is not None and container.codecs and config.output.codec not in container.codecs:
+        given.setdefault("codec", container.codecs[0])
     with usage_errors(OutputConfig, named):
         return config.output.overridden(OutputOverride.model_validate(given))
 

@@ -142,7 +142,7 @@ def kind_of(path: Path, content: Path | None = None) -> FileKind:
         return FileKind(still=False)
     suffix = path.suffix.lower()
     head = _head(content or path)
-    found = next((name for pattern, name in _KINDS if pattern.match(head)), None)
+    found = _recognized(head)
     if refused := _refused(suffix, found):
         raise UnsupportedError(f"{path} is {_named(refused)}, which is not read", REFUSED_REMEDY)
     if found is None:
@@ -163,6 +163,11 @@ def is_still(path: Path, content: Path | None = None) -> bool:
 def is_media(path: Path) -> bool:
     """Whether a file's name says that it is a film or a picture."""
     return path.suffix.lower() in FILM_SUFFIXES | READ_FORMATS.keys()
+
+
+def looks_like_media(path: Path) -> bool:
+    """Whether a file's name or its first bytes say that it is a film or a picture."""
+    return is_media(path) or is_numbered(path) or _recognized(_head(path)) is not None
 
 
 def why_no_media(path: Path) -> str:
@@ -189,6 +194,11 @@ def _refused(suffix: str, found: str | None) -> str | None:
     if found is None or (found == "TIFF" and by_name == "camera raw"):
         return by_name
     return found if found in REFUSED_FORMATS else None
+
+
+def _recognized(head: bytes) -> str | None:
+    """What a file is that begins so; None where that is not known."""
+    return next((name for pattern, name in _KINDS if pattern.match(head)), None)
 
 
 def _head(path: Path) -> bytes:

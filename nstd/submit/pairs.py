@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nstd.errors import UnsupportedError, UsageError
-from nstd.media.names import STILL_SUFFIXES, FileKind, is_numbered, kind_of
+from nstd.media.names import STILL_SUFFIXES, FileKind, is_numbered, kind_of, looks_like_media
 from nstd.media.numbered import stem_of
 from nstd.media.write.containers import FILMS, container_of
 from nstd.media.write.numbered import first_of, for_one, has_pattern, names
@@ -63,6 +63,7 @@ def pair(
                     f"{target} would take the place of images to be painted",
                     "Choose another output",
                 )
+            _require_known(source)
             target = _numbered(source, target, frames)
         if target in sources or target in originals:
             raise UsageError(f"{target} is itself to be painted", "Choose another output")
@@ -110,6 +111,18 @@ def _kind(source: Path) -> FileKind | None:
         return None
 
 
+def _require_known(source: Path) -> None:
+    """Raise for what is taken for a film only because it is nothing else that is known.
+
+    It is called where a name does not fit a film: else the decoder may know better.
+    """
+    if not looks_like_media(source):
+        raise UsageError(
+            f"{source.name} is no film and no picture by its name or its first bytes",
+            "Name another input",
+        )
+
+
 def _require_films(sources: Sequence[Path]) -> None:
     for source in sources:
         kind = _kind(source)
@@ -126,13 +139,20 @@ def _check_target(source: Path, target: Path, output: OutputSpec, kind: FileKind
     if kind is None:
         return
     fitting, suffix = STILL_SUFFIXES, target.suffix.lower()
+    named, asked = container_of(suffix), output.encode.result
     if not kind.still:
         fitting = frozenset(one.suffix for one in FILMS.values())
-        if named := container_of(suffix):
+        if named is not None:
             # The name chooses the container, if that is not chosen already.
-            suffix, fitting = named.suffix, frozenset({output.encode.result.suffix})
+            suffix, fitting = named.suffix, frozenset({asked.suffix})
     if suffix not in fitting:
+        _require_known(source)
+        why, instead = "", ""
+        if named is not None and not kind.still:
+            why = f": the name says {named.name}, and the container asked for is {asked.name}"
+            instead = ", or leave the container to the name"
         raise UsageError(
-            f"{source.name} cannot be painted as {target.name}",
-            f"Choose a name that ends in {' or '.join(sorted(fitting))}, or in / for a folder",
+            f"{source.name} cannot be painted as {target.name}{why}",
+            f"Choose a name that ends in {' or '.join(sorted(fitting))}, or in / for a folder"
+            f"{instead}",
         )

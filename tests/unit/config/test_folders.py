@@ -13,11 +13,12 @@ from nstd.config import (
     FolderConfig,
     MoveOriginals,
     load_config,
+    output_from_options,
     output_name,
 )
 from nstd.config.faults import faults_of
 from nstd.config.output import OutputConfig, OutputOverride
-from nstd.errors import ConfigError
+from nstd.errors import ConfigError, UsageError
 from nstd.media.read.limits import Limits
 from nstd.media.read.reading import Reading
 from nstd.media.write.codecs import CODECS
@@ -362,6 +363,14 @@ def test_an_entry_overrides_the_output(
         found = tuple(config.output_of(entry).model_dump().values())
         usual = ("auto", "auto", True, "software", "compatible")
         assert found == expected + usual[len(expected) - 4 :]
+
+
+@pytest.mark.parametrize("output", ["new/", "film.webm", None])
+def test_a_container_that_is_asked_for_brings_a_codec_that_it_takes(output: str | None) -> None:
+    asked = output_from_options(Config(), {"container": "webm"}, output=output)
+    assert asked == output_from_options(Config(), {}, output="film.webm")
+    with pytest.raises(UsageError, match="h264 does not fit into webm"):
+        output_from_options(Config(), {"container": "webm", "codec": "h264"}, output=output)
 
 
 def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:

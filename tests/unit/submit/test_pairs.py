@@ -56,9 +56,10 @@ def test_each_source_gets_a_target_of_its_own(
         (["a.mp4"], "link.mp4", "is the film itself"),
         (["a.mp4"], "-", "cannot be written to standard output: .* -o ./- is one of that name"),
         (["a.mp4"], "new.d", r"cannot be painted as new\.d.* or in / for a folder"),
-        (["a.mp4"], "b.mov", r"cannot be painted as b\.mov\. Choose a name that ends in \.mp4,"),
-        (["a.mp4"], "b.png", r"cannot be painted as b\.png\. Choose a name that ends in \.mp4,"),
+        (["a.mp4"], "b.mov", r"b\.mov: the name says mov, and the container asked for is mp4\."),
+        (["a.mp4"], "b.png", r"b\.png: the name says png, .* is mp4\. Choose .* in \.mp4,"),
         (["a.mp4"], "b.txt", r"cannot be painted as b\.txt.* in \.mkv or \.mov or \.mp4 or"),
+        (["mine.py"], "b.txt", r"mine\.py is no film and no picture"),
         (["p.png"], "p.mp4", r"cannot be painted as p\.mp4"),
     ],
 )
@@ -70,6 +71,16 @@ def test_targets_that_cannot_be_are_refused(
     spec = OutputSpec(encode=EncodeSettings(container="mp4"), overwrite=True)
     with pytest.raises(UsageError, match=problem):
         pair(files(tmp_path, sources), destination, spec, FrameRange())
+
+
+def test_what_is_no_film_is_told_so_before_its_frames_are_to_be_numbered(tmp_path: Path) -> None:
+    """A name for one picture is then not what is wrong; a film without a suffix is a film."""
+    (tmp_path / "mine.py").write_text("print('a program')\n")
+    with pytest.raises(UsageError, match=r"mine\.py is no film and no picture"):
+        pair([tmp_path / "mine.py"], "zz.png", NUMBERED, FrameRange())
+    (tmp_path / "film").write_bytes(b"\x1a\x45\xdf\xa3")
+    with pytest.raises(UsageError, match=r"zz\.png is a name for one picture"):
+        pair([tmp_path / "film"], "zz.png", NUMBERED, FrameRange())
 
 
 @pytest.mark.parametrize("frames", ["4:", ":5s", "0:1"])
