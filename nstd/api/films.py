@@ -106,8 +106,10 @@ def _spec(config: Config, output: str | None, options: Mapping[str, Any]) -> Out
         output_from_options(config, encoding, shown_path, output=output),
         reading_from_options(config, reading, shown_path),
     )
+    if (overwrite := options.get("overwrite")) is None:
+        return spec
     try:
-        return replace(spec, overwrite=as_switch(options.get("overwrite") or False))
+        return replace(spec, overwrite=as_switch(overwrite))
     except ValueError as error:
         raise UsageError(f"overwrite: {error}", "Give True or False") from error
 

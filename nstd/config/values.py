@@ -93,9 +93,12 @@ _SWITCH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "
 
 
 def _pythons(value: object) -> object:
-    """A number of another package's type, such as NumPy's, as Python's own."""
+    """A number or truth value of another package's type, such as NumPy's, as Python's own."""
     if isinstance(value, int | float):
         return value
+    dtype = getattr(value, "dtype", None)
+    if getattr(value, "shape", None) == () and getattr(dtype, "kind", None) == "b":
+        return bool(value)
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) else value
@@ -134,11 +137,12 @@ def as_whole_number(value: object) -> int:
 
 
 def as_switch(value: object) -> bool:
-    """Yes or no, also written as text.
+    """Yes or no, also NumPy's, or written as text.
 
     Raises:
         ValueError: It is neither.
     """
+    value = _pythons(value)
     if isinstance(value, str) and value.lower() in _SWITCH:
         return _SWITCH[value.lower()]
     if not isinstance(value, bool):
