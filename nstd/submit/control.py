@@ -175,7 +175,8 @@ def overview(config: Config, most_held: int | None = None) -> Overview:
             running=running,
             held=[*store.held(now, most_held), *unsettled][:most_held],
             held_count=waiting_on + len(unsettled),
-            waiting=counts[JobState.QUEUED] - waiting_on,
+            # They are asked for one after the other: a held job may be claimed in between.
+            waiting=max(0, counts[JobState.QUEUED] - waiting_on),
             daemon=_report(store) if working else None,
             noted=store.noted_jobs(now - NOTED_SECONDS, MOST_NOTED),
         )

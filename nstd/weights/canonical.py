@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from nstd.errors import WeightsError, from_os_error
+from nstd.files import write_whole
 from nstd.weights.file import inspect_content, require_safetensors
 
 FORMAT_VERSION = "1"
@@ -75,7 +75,7 @@ def save_weights(
     """
     data, digest = _packed(tensors, path)
     complete = {**metadata, "format_version": FORMAT_VERSION, "digest": digest}
-    _replace(path, _with_metadata(data, complete))
+    write_whole(path, _with_metadata(data, complete))
 
 
 def tensors_digest(tensors: Mapping[str, torch.Tensor], origin: Path) -> str:
@@ -102,25 +102,3 @@ def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put `data` at `path`: at any moment either the old or the new content is there, complete."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except OSError:
-            part.unlink(missing_ok=True)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise from_os_error(error, path, "writing") from error

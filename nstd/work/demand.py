@@ -110,7 +110,7 @@ def estimate(
         temporal = TEMPORAL_BYTES + EARLIER_BYTES * len(distances) + kept
     memory = BASE_BYTES + max(
         pixels * (cost.pixel_bytes + PAIR_BYTES * history + temporal),
-        int(max(styles) * cost.style_bytes),
+        int(max(styles, default=0) * cost.style_bytes),
     )
     pace = cost.core_seconds / plan.threads if plan.device == "cpu" else cost.gpu_seconds
     steps = sum(level.steps for level in levels)
