@@ -29,6 +29,7 @@ from nstd.submit.sources import Candidate, files_of, job_key, placed_recipe, req
 from nstd.weights.catalog import AUTO, ChosenNetwork, choose_network
 from nstd.weights.file import inspect_weights
 
+logger = logging.getLogger(__name__)
 network_logger = logging.getLogger("nstd.network")
 """Logs which network `auto` chose; commands that log little else show this."""
 
@@ -109,13 +110,15 @@ def submit_entry(
     # All are frozen before the first is queued: where one cannot be, none is begun.
     try:
         requests = entry_requests(store, config, candidate)
-    except (ConfigError, InputError, WeightsError):
+    except (ConfigError, InputError, WeightsError) as error:
         # If it is the film itself that is at fault, its fingerprint raises the error again.
         keys = [_key(store, candidate, name) for name in candidate.recipes]
         jobs = [job for key in keys if (job := store.find(key)) is not None]
         if len(jobs) < len(keys):
             raise
         # What was queued before keeps the recipe it was queued with.
+        if isinstance(error, ConfigError):
+            logger.warning("%s %s stays as it was queued before", error, candidate.source)
         return [(job, False) for job in jobs]
     with naming(config.state_dir):
         if leaving():

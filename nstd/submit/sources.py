@@ -118,11 +118,6 @@ def placed_recipe(recipe: str, output: Path) -> str:
     return f"{recipe}{_TO}{output}"
 
 
-def is_placed(key: JobKey) -> bool:
-    """Whether the work was given its own output, and belongs to no entry of a configuration."""
-    return _TO in key.recipe_name
-
-
 def recipe_name(key: JobKey) -> str:
     """The recipe's name in the configuration."""
     return key.recipe_name.partition(_TO)[0]

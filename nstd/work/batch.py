@@ -24,7 +24,7 @@ from nstd.submit.inputs import (
     watched_folder,
     watching_folder,
 )
-from nstd.submit.sources import Candidate, is_placed
+from nstd.submit.sources import Candidate
 from nstd.work.crew import device_names
 from nstd.work.film import Observer
 from nstd.work.originals import Clearing
@@ -36,7 +36,7 @@ POLL_SECONDS = 0.5
 
 
 def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Result]:
-    """Paint everything in the watched folders, the batch list, `paths` and what was added, once.
+    """Paint everything in the watched folders, the batch list, `paths` and the queue, once.
 
     What has failed before is tried again. With a daemon on the same state folder the work is
     queued with it and waited for.
@@ -62,7 +62,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         fresh = [one for one in found if not store.is_output(bytes(one.source))]
         # One that is found and named is named.
         work = {(one.entry, one.folder, one.source): one for one in [*fresh, *named]}
-        if not (work or config.folders or config.batch or _placed_jobs(store)):
+        if not (work or config.folders or config.batch or _waiting_jobs(store)):
             raise UsageError(
                 "There is nothing to paint",
                 "Add folders or a batch list to config.yaml (`nstd init` writes one), or name"
@@ -78,7 +78,8 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
                 raise
             except NstdError as error:
                 results.append(Result(candidate.source, None, error))
-        jobs += _placed_jobs(store)
+        numbers = {job.id for job in jobs}
+        jobs += [job for job in _waiting_jobs(store) if job.id not in numbers]
         return results + until_stopped(_finished(config, store, jobs, observer))
 
 
@@ -128,10 +129,12 @@ def _is_awaited(job: Job) -> bool:
     return job.state in UNFINISHED and not (job.paused and job.state is JobState.QUEUED)
 
 
-def _placed_jobs(store: JobStore) -> list[Job]:
-    """Waiting jobs that were added with an output of their own: no entry of the file names them."""
-    queued = reversed(store.jobs({JobState.QUEUED}))
-    return [job for job in queued if is_placed(job.request.key) and not job.paused]
+def _waiting_jobs(store: JobStore) -> list[Job]:
+    """Jobs that wait to be painted, the first that was queued first.
+
+    Not each of them is found in a folder: some were added by name, and of some the film is gone.
+    """
+    return [job for job in reversed(store.jobs({JobState.QUEUED})) if not job.paused]
 
 
 def _tried_again(store: JobStore, job: Job) -> Job:

@@ -21,12 +21,15 @@ from nstd.errors import (
     OutputExistsError,
     StorageError,
     UsageError,
+    VanishedError,
 )
 from nstd.intake.once import scan_once
+from nstd.ledger.job import JobState
 from nstd.ledger.store import JobStore
 from nstd.media.pictures import read_still
 from nstd.media.read.probe import probe
-from nstd.submit.control import daemon_lock
+from nstd.submit.add import Wish, add
+from nstd.submit.control import daemon_lock, open_ledger, retry
 from nstd.submit.inputs import expand, fixed_part
 from nstd.submit.output import OutputSpec
 from nstd.work import batch as batching
@@ -381,6 +384,46 @@ def test_batch_tries_again_what_has_failed(config: Config, tmp_path: Path) -> No
     (tmp_path / "out/a.png").unlink()
     (result,) = batch(config, [], onlooker)
     assert (result.error, onlooker.frames) == (None, 1)
+
+
+def test_batch_works_off_the_queue_though_the_film_of_a_job_is_gone(
+    config: Config, tmp_path: Path
+) -> None:
+    source = picture(tmp_path / "in/a.png")
+    (tmp_path / "out/a.png").write_text("in the way")
+    batch(config, [], Onlooker())
+    (answer,) = retry(config, [], every=True)
+    assert answer.job is not None
+    source.unlink()
+    (result,) = batch(config, [], Onlooker())
+    assert isinstance(result.error, VanishedError)
+    with open_ledger(config) as store:
+        assert store.get(answer.job.id).state is JobState.VANISHED
+    assert batch(config, [], Onlooker()) == []
+
+
+def test_batch_paints_what_was_added_by_name_and_no_pattern_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = {"input": str(tmp_path / "in/*.png"), "output": tmp_path / "out", "recipe": "oil"}
+    config = small_config(tmp_path, folders=[], batch=[entry])
+    source = picture(tmp_path / "else/a.png")
+    (added,) = add(config, [source], Wish())
+    assert added.new
+    assert (source, None) in [(one.source, one.error) for one in batch(config, [], Onlooker())]
+
+
+def test_a_wrong_sidecar_of_what_is_painted_is_told_of(
+    config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture(tmp_path / "in/a.png")
+    batch(config, [], Onlooker())
+    (tmp_path / "in/a.png.nstd.yaml").write_text("sede: 7\n")
+    (result,) = batch(config, [], Onlooker())
+    assert (result.kept, result.error) == (True, None)
+    (told,) = [one.getMessage() for one in caplog.records if "sede" in one.getMessage()]
+    assert "Correct the sidecar" in told
 
 
 def test_an_empty_watched_folder_is_no_mistake(config: Config, tmp_path: Path) -> None:
