@@ -7,12 +7,14 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from nstd.cli import check, clean, demo, init, queue, score, service, show, styles, stylize, weights
 from nstd.cli.grouped import GroupedCommand, GroupedCommands
 from nstd.cli.options import error_data, print_data, print_event
 from nstd.cli.spread import Command, spread
+from nstd.config.faults import sentence_of
 from nstd.errors import NstdError, UsageError, from_os_error
 from nstd.log import is_journal
 from nstd.style.devices import spin_briefly
@@ -92,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = app(args=arguments, prog_name="nstd", standalone_mode=False)
     except _CLICK_ERROR as error:  # what is wrong with the arguments themselves
+        if isinstance(error.__cause__, ValidationError):  # whose words are for programmers
+            error.message = sentence_of(error.__cause__)
         error.show()
         if error.format_message():
             _print_error(UsageError(error.format_message()), arguments)

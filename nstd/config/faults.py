@@ -39,6 +39,11 @@ def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
     return faults + [Fault(path[:-1], f"the key “{path[-1]}” is missing") for path in absent]
 
 
+def sentence_of(error: ValidationError) -> str:
+    """All that validating a lone value has found, in a few words."""
+    return "; ".join(_sentence(details) for details in error.errors(include_url=False))
+
+
 def shown_path(path: KeyPath) -> str:
     """The path as it is written in messages: `folders[0].watch`."""
     text = ""
@@ -105,6 +110,9 @@ _SENTENCES = {
     "too_short": "it is empty",
     "string_too_short": "it is empty",
     "too_long": "it has more than {max_length}",
+    "int_parsing": "{value} is not a whole number",
+    "int_from_float": "{value} is not a whole number",
+    "float_parsing": "{value} is not a number",
     "string_type": "{value} is not text",
     "string_pattern_mismatch": "{value} is not a plain word or number",
     "tuple_type": "{value} is not a list",

@@ -108,8 +108,17 @@ def test_the_help_of_stylize_has_groups_and_examples(capsys: pytest.CaptureFixtu
         (["run", "--bogus"], "--bogus"),
         (["stylize"], "Missing"),
         (["stylize", "a.mp4"], "Missing"),
-        (["stylize", "a.mp4", "-o", "b.mp4", "--threads", "many"], "--threads"),
-        (["stylize", "a.mp4", "-o", "b.mp4", "--threads", "0"], "--threads"),
+        (
+            ["stylize", "a.mp4", "-o", "b.mp4", "--threads", "many"],
+            "'--threads': “many” is not a whole number\n",
+        ),
+        (
+            ["stylize", "a.mp4", "-o", "b.mp4", "--threads", "0"],
+            "'--threads': “0” is not at least 1\n",
+        ),
+        (["jobs", "--state", "donee"], "'-s': 'donee' is not one of 'queued', "),
+        (["jobs", "--limit", "1.5"], "'-n': “1.5” is not a whole number\n"),
+        (["pause", "x"], "'JOB': “x” is not a whole number\n"),
     ],
 )
 def test_arguments_that_make_no_sense_end_it_with_2_and_a_word(
