@@ -19,7 +19,7 @@ from nstd.check.sharing import FIRST_PERSON, sharing, umask_of_this_process
 from nstd.child import die_with_parent
 from nstd.config import Config, MoveOriginals
 from nstd.disks.mounts import file_system, needs_polling
-from nstd.disks.place import Place
+from nstd.disks.place import NOT_THERE, Place
 from nstd.errors import ConfigError, DeviceError, NstdError, StorageError, from_os_error
 from nstd.files import size_text
 from nstd.log import set_up_logging
@@ -285,7 +285,7 @@ def _named(place: Place) -> Finding:
 
 def _readable(path: Path) -> Finding:
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
-        text = f"{path} is not there, or out of reach. Create it, or mount its disk."
+        text = f"{path} is not there, or out of reach. {NOT_THERE}."
         return Finding("folder", "fault", text)
     if not os.access(path, os.R_OK | os.X_OK):
         return Finding("folder", "fault", f"{path} cannot be read. Give this user access to it.")

@@ -4,6 +4,7 @@ from nstd.config.find import find_config
 from nstd.config.limits import LimitsConfig, LimitsOverride
 from nstd.config.load import (
     load_config,
+    named_recipe,
     output_from_options,
     reading_from_options,
     recipe_from_options,
@@ -32,6 +33,7 @@ __all__ = [
     "default_state_dir",
     "find_config",
     "load_config",
+    "named_recipe",
     "output_from_options",
     "output_name",
     "reading_from_options",

@@ -106,13 +106,7 @@ def recipe_from_options(
     """
     chosen = like
     if name is not None:
-        if name not in config.recipes:
-            hint = did_you_mean(name, config.recipes)
-            where = f"Recipes are in {config.source}"
-            if config.source is None:
-                where = "Recipes are in a configuration, and none was found: `nstd init` writes one"
-            raise UsageError(f"There is no recipe {quote(name)}{hint}", where)
-        chosen = config.recipes[name]
+        chosen = named_recipe(config, name)
     given = {key: value for key, value in overrides.items() if value is not None}
     if not given.get("styles") and chosen is None:
         raise UsageError(
@@ -125,6 +119,21 @@ def recipe_from_options(
     with usage_errors(RecipeConfig, named):
         recipe = RecipeConfig.model_validate(given, context=Context(base=Path.cwd()))
     return recipe.recipe(config.network)
+
+
+def named_recipe(config: Config, name: str) -> RecipeConfig:
+    """The recipe of that name.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if name not in config.recipes:
+        hint = did_you_mean(name, config.recipes)
+        where = f"Recipes are in {config.source}: {', '.join(config.recipes) or 'it has none'}"
+        if config.source is None:
+            where = "Recipes are in a configuration, and none was found: `nstd init` writes one"
+        raise UsageError(f"There is no recipe {quote(name)}{hint}", where)
+    return config.recipes[name]
 
 
 def overridden(recipe: RecipeConfig, given: Mapping[str, Any]) -> dict[str, Any]:

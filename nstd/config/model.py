@@ -194,6 +194,12 @@ class Config(Section):
         return self._source
 
     @property
+    def file(self) -> str:
+        """What a message calls the file to be changed; where there is none, how to make one."""
+        made = "config.yaml (`nstd init` writes one)"
+        return made if self._source is None else str(self._source)
+
+    @property
     def ignored(self) -> Path | None:
         """A file in the working folder that was passed over as another program's, or None."""
         return self._ignored

@@ -13,6 +13,9 @@ from typing import Any
 from nstd.disks.mounts import Mount, mount_of
 from nstd.errors import LedgerError, MountError, StorageError, from_os_error
 
+NOT_THERE = "Mount its disk, or create it: `nstd check --make` does that"
+"""What to do about a configured folder that is not there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -94,7 +97,7 @@ class Place:
     def _look(self) -> None:
         """See that the folder and its marker are there."""
         # Only what lies in it makes sure that a disk is mounted that is mounted when asked for.
-        looked_for = {".": "Mount its disk, or create it: `nstd check --make` does that"}
+        looked_for = {".": NOT_THERE}
         if self.marker is not None:
             looked_for[self.marker] = "Mount its disk"
         for name, remedy in looked_for.items():

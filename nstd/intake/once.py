@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nstd.disks.place import NOT_THERE
 from nstd.errors import BeingWrittenError, NstdError, VanishedError, from_os_error
 from nstd.intake.folder import WatchedFolder, identify, root_identity, walk
 from nstd.intake.stability import StabilityTracker
@@ -53,9 +54,10 @@ def scan_once(
         VanishedError: The folder, or its marker, is not there.
     """
     if root_identity(folder) is None:
+        missing = "is not there" if folder.marker is None else "or its marker is not there"
         raise VanishedError(
-            f"The folder {folder.path} or its marker is not there",
-            "Create the folder, mount its disk, or take it out of the configuration",
+            f"The folder {folder.path} {missing}",
+            NOT_THERE if folder.marker is None else f"{NOT_THERE}. A marker is never made",
         )
     tracker = StabilityTracker(settle_seconds, unsure_seconds=unsure_seconds)
     deadline = clock() + settle_seconds + patience_seconds

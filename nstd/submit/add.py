@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nstd.config import BatchConfig, Config
+from nstd.config import BatchConfig, Config, named_recipe
 from nstd.errors import LedgerError, NstdError, UsageError, contained
 from nstd.ledger.job import Job, JobRequest, JobState, path_of
 from nstd.ledger.store import JobStore
@@ -124,9 +124,7 @@ def _candidate(config: Config, source: Path, wish: Wish) -> Candidate:
     if not is_media(source):
         raise UsageError(f"{source} {why_no_media(source).removeprefix('it ')}", "Name another")
     for name in wish.recipes:
-        if name not in config.recipes:
-            known = ", ".join(config.recipes) or "none"
-            raise UsageError(f"There is no recipe {name}", f"config.yaml has: {known}")
+        named_recipe(config, name)
     folder = watching_folder(config, source)
     if folder is not None:
         if wish.output is not None:

@@ -65,8 +65,7 @@ def batch(config: Config, paths: Sequence[Path], observer: Observer) -> list[Res
         if not (work or config.folders or config.batch or _waiting_jobs(store)):
             raise UsageError(
                 "There is nothing to paint",
-                "Add folders or a batch list to config.yaml (`nstd init` writes one), or name"
-                " films",
+                f"Name films, or add folders or a batch list to {config.file}",
             )
         jobs = []
         for candidate in work.values():
@@ -178,7 +177,8 @@ def _found_work(config: Config) -> tuple[list[Candidate], list[Result]]:
                 bases.setdefault(path, fixed_part(pattern))
             if not paths:
                 missing = UsageError(
-                    f"No file matches {pattern}", "Correct batch: in config.yaml, or mount its disk"
+                    f"No file matches {pattern}",
+                    f"Correct batch: in {config.file}, or mount its disk",
                 )
                 failed.append(Result(Path(pattern), None, missing))
         work += [Candidate(entry, base, path) for path, base in bases.items()]
@@ -198,5 +198,5 @@ def _owner(config: Config, path: Path) -> Candidate:
         return Candidate(entry, batch_folder(entry, path), path, named=True)
     raise UsageError(
         f"{path} lies in no watched folder, and there is no single batch entry to go by",
-        "Use `nstd stylize`, or add an entry to config.yaml",
+        f"Use `nstd stylize`, or add an entry to {config.file}",
     )

@@ -121,7 +121,7 @@ def test_a_missing_folder_is_a_fault(checks: dict[str, Fate]) -> None:
     assert fate.code == 1
     ((subject, text),) = faults(fate)
     assert subject == "folder"
-    assert "/in is not there, or out of reach. Create it" in text
+    assert "/in is not there, or out of reach. Mount its disk, or create it: `nstd check" in text
 
 
 def test_a_broken_configuration_is_named_with_its_line_and_the_rest_is_looked_at(

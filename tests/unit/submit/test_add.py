@@ -173,7 +173,11 @@ def test_a_lone_batch_entry_is_gone_by_as_batch_does(config: Config, tmp_path: P
         ("in/a.png", {"output": Path("else")}, "Leave -o out"),
         ("here/a.png", PLACED | {"output": Path("in/sub")}, "lies in the watched folder"),
         ("here/a.png", PLACED | {"output": Path("b.png")}, "name of a file"),
-        ("here/a.png", PLACED | {"recipes": ("gouache",)}, "oil, ink, chalk"),
+        (
+            "here/a.png",
+            PLACED | {"recipes": ("gouache",)},
+            "no recipe “gouache”.* none was found: `nstd init`",
+        ),
         ("here/a.txt", PLACED, "no film and no picture"),
         ("nowhere.png", PLACED, "There is no nowhere.png"),
     ],

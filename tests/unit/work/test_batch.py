@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nstd.config import Config, recipe_from_options
+from nstd.config import Config, load_config, recipe_from_options
 from nstd.errors import (
     BeingWrittenError,
     DeviceError,
@@ -424,6 +424,27 @@ def test_a_wrong_sidecar_of_what_is_painted_is_told_of(
     assert (result.kept, result.error) == (True, None)
     (told,) = [one.getMessage() for one in caplog.records if "sede" in one.getMessage()]
     assert "Correct the sidecar" in told
+
+
+def test_what_is_to_be_mended_in_the_configuration_is_named_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"state_dir: {tmp_path}/state\nrecipes: {{oil: {{styles: impasto}}}}\n")
+    empty = load_config(file)
+    with pytest.raises(UsageError, match=rf"a batch list to {file}\."):
+        batch(empty, [], Onlooker())
+    with pytest.raises(UsageError, match=rf"add an entry to {file}\."):
+        batch(empty, [tmp_path / "a.png"], Onlooker())
+    wish = Wish(recipes=("oli",), output=tmp_path / "out")
+    with pytest.raises(UsageError, match=rf"“oli”; did you mean “oil”.* in {file}: oil\."):
+        add(empty, [picture(tmp_path / "a.png")], wish)
+
+
+def test_a_watched_folder_that_is_not_there_is_told_with_the_command_that_makes_it(
+    config: Config, tmp_path: Path
+) -> None:
+    (tmp_path / "in").rmdir()
+    with pytest.raises(VanishedError, match=r"/in is not there\. .* `nstd check --make`"):
+        batch(config, [], Onlooker())
 
 
 def test_an_empty_watched_folder_is_no_mistake(config: Config, tmp_path: Path) -> None:
