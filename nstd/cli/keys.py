@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
-from typing import Any, get_args, get_origin
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 import typer
 
@@ -15,7 +15,7 @@ from nstd.config.reading import ReadingConfig
 from nstd.config.recipe import RecipeConfig
 from nstd.config.values import Section
 from nstd.errors import UsageError
-from nstd.style.keys import hints_of, keys_of, plain_type
+from nstd.style.keys import hints_of, keys_of
 from nstd.style.ladder import Level
 from nstd.style.recipe import StyleRecipe, Temporal
 
@@ -83,12 +83,7 @@ def style_option(words: str) -> Any:
 
 def look_keys(look: Texts, styles: list[str] | None) -> dict[str, Any]:
     """The recipe's keys as the configuration would have them."""
-    keys: dict[str, Any] = dict(look)
-    for name, text in look.items():
-        if text is not None and name in _LISTS:
-            keys[name] = [part.strip() for part in text.split(",")]
-    keys["styles"] = [parse_style(text) for text in styles] if styles else None
-    return keys
+    return dict(look) | {"styles": [parse_style(text) for text in styles] if styles else None}
 
 
 def parse_style(text: str) -> dict[str, Any]:
@@ -114,14 +109,3 @@ def require_unpainted(keys: Mapping[str, Any]) -> None:
     if given:
         option = {"styles": "--style"}.get(given[0], "--" + given[0].replace("_", "-"))
         raise UsageError(f"--copy paints nothing, and {option} says how", "Leave out one of them")
-
-
-def _lists(recipe: type[StyleRecipe]) -> Iterator[str]:
-    """The keys whose values are lists of texts or numbers: on the command line commas part them."""
-    for name, hint in hints_of(recipe).items():
-        kind = plain_type(hint)
-        if get_origin(kind) is tuple and not is_dataclass(get_args(kind)[0]):
-            yield name
-
-
-_LISTS = frozenset(_lists(StyleRecipe))

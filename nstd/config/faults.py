@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from nstd.config.values import Section
+from nstd.config.values import KeyFaultError, Section
 from nstd.config.words import did_you_mean, nearest, quote
 from nstd.config.yaml_lines import Fault, KeyPath
 
@@ -33,7 +33,9 @@ def faults_of(error: ValidationError, root: type[Section]) -> list[Fault]:
                 meant |= {(*path[:-1], same) for same in (near, *section.synonyms(near))}
                 faults.append(Fault(path, _unknown(key, section)))
             case _:
-                faults.append(Fault(path, _sentence(details)))
+                error_of = details.get("ctx", {}).get("error")
+                at = (*path, error_of.key) if isinstance(error_of, KeyFaultError) else path
+                faults.append(Fault(at, _sentence(details)))
     # A misspelled key is one mistake, not an unknown key and a missing one.
     absent = [path for path in missing if path not in meant]
     return faults + [Fault(path[:-1], f"the key “{path[-1]}” is missing") for path in absent]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import create_model
 
-from nstd.config.values import ONE_OR_MANY, Number, Section, Switch, WholeNumber, one_of
+from nstd.config.values import PARTED, Number, Section, Switch, WholeNumber, one_of
 from nstd.style.keys import OneOf, hints_of, keys_of, marks_of, plain_type
 
 _MANY: Any = tuple
@@ -75,7 +75,7 @@ def _read_as(hint: Any) -> Any:
     kind = plain_type(hint)
     read: Any = kind if get_origin(kind) is Literal else _READ.get(kind)
     if get_origin(kind) is tuple and (one := _read_as(get_args(kind)[0])) is not None:
-        read = Annotated[_MANY[one, ...], ONE_OR_MANY]
+        read = Annotated[_MANY[one, ...], PARTED]
     if read is None:
         return None
     for mark in marks_of(hint):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from nstd.config.keys import overriding
-from nstd.config.values import Section, Switch, WholeNumber
-from nstd.config.words import either
+from nstd.config.values import KeyFaultError, Section, Switch, WholeNumber
+from nstd.config.words import as_clause, either
 from nstd.media.write.codecs import (
     CODECS,
     PICTURE_SEGMENTS,
@@ -85,24 +85,32 @@ class OutputConfig(Section):
         codec = CODECS[self.codec]
         if self.container not in codec.containers:
             fitting = " or ".join(codec.containers)
-            raise ValueError(f"{self.codec} does not fit into {self.container}; use {fitting}")
+            raise KeyFaultError(
+                "container", f"{self.codec} does not fit into {self.container}; use {fitting}"
+            )
         if codec.worst == 0 and self.quality:
-            raise ValueError(f"{self.codec} has no quality to set")
+            raise KeyFaultError("quality", f"{self.codec} has no quality to set")
         if self.quality > codec.worst:
-            raise ValueError(f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest")
+            raise KeyFaultError(
+                "quality", f"{self.codec} has no quality {self.quality}; {codec.worst} is lowest"
+            )
         if fault := encoder_fault(self.codec, self.encoder):
-            raise ValueError("; use ".join(fault))
-        if fault := layout_fault(self.codec, **self._layout()):
-            raise ValueError("; ".join(fault))
+            raise KeyFaultError("encoder", "; use ".join(fault))
+        layout = self._layout()
+        for key, given in (("profile", layout | {"depth": None}), ("depth", layout)):
+            if fault := layout_fault(self.codec, **given):
+                raise KeyFaultError(key, "; ".join(as_clause(one) for one in fault))
         return self
 
     def _pictures_agree(self) -> Self:
         depths = PICTURES[self.container].depths
         if self.profile != "auto":
-            raise ValueError(f"{self.container} has no profile to choose")
+            raise KeyFaultError("profile", f"{self.container} has no profile to choose")
         if self.depth not in {"auto", *depths}:
             known = " or ".join(str(depth) for depth in depths)
-            raise ValueError(f"there is no {self.container} of {self.depth} bits; use {known}")
+            raise KeyFaultError(
+                "depth", f"there is no {self.container} of {self.depth} bits; choose {known}"
+            )
         return self
 
     def overridden(self, override: "OutputOverride") -> "OutputConfig":

@@ -17,13 +17,15 @@ from pydantic import (
 from nstd.config.keys import HeldSection
 from nstd.config.values import (
     ONE_OR_MANY,
+    PARTED,
+    KeyFaultError,
     NetworkName,
     Number,
     StyleImagePath,
     as_whole_number,
     one_of,
 )
-from nstd.config.words import quote
+from nstd.config.words import as_clause, quote
 from nstd.errors import ConfigError
 from nstd.style.ladder import FORMATS, LONGEST_EDGE_PX, SHORTEST_EDGE_PX, Level, parse_levels
 from nstd.style.recipe import (
@@ -103,18 +105,24 @@ def _style(value: object) -> object:
 
 
 def _levels(value: object) -> object:
-    if isinstance(value, tuple) and all(isinstance(level, Level) for level in value):
-        levels = value
-    elif isinstance(value, str):
-        try:
-            levels = parse_levels(value)
-        except ConfigError as error:
-            usual = error.remedy == ConfigError.default_remedy  # is told at the end of all faults
-            remedy = "" if usual else f". {error.remedy}"
-            raise ValueError(_as_clause(error.problem) + remedy) from error
-    else:
+    """Levels as mappings, of texts and of levels that are."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list | tuple):
+        given = [given]
+    return [_level(one) for one in given]
+
+
+def _level(value: object) -> object:
+    if isinstance(value, Mapping | LevelConfig):
         return value
-    return [{"long_edge": level.long_edge, "steps": level.steps} for level in levels]
+    if isinstance(value, str) and "," not in value:
+        try:
+            (value,) = parse_levels(value)
+        except ConfigError as error:
+            raise ValueError(as_clause(error.problem)) from error
+    if isinstance(value, Level):
+        return {"long_edge": value.long_edge, "steps": value.steps}
+    raise ValueError(f"{quote(value)} is no level; write LONG_EDGE:STEPS, as in 256:80")
 
 
 def _list_or_mapping(value: object) -> str:
@@ -124,7 +132,7 @@ def _list_or_mapping(value: object) -> str:
 _Layer = Annotated[str, one_of(LAYERS, "layer of VGG-19")]
 _Weight = Annotated[Number, Field(ge=0)]
 LayerWeights = Annotated[
-    Annotated[tuple[_Weight, ...], Tag("<list>")]
+    Annotated[tuple[_Weight, ...], PARTED, Tag("<list>")]
     | Annotated[dict[_Layer, _Weight], Tag("<mapping>"), Field(min_length=1)],
     Discriminator(_list_or_mapping),
 ]
@@ -157,7 +165,10 @@ class RecipeConfig(_RecipeKeys):
         try:
             self.recipe(default_network="any")
         except ConfigError as error:
-            raise ValueError(_as_clause(error.problem)) from error
+            key, colon, problem = error.problem.partition(": ")
+            if colon and key in type(self).model_fields:
+                raise KeyFaultError(key, problem) from error
+            raise ValueError(as_clause(error.problem)) from error
         return self
 
     def recipe(self, default_network: str) -> StyleRecipe:
@@ -170,25 +181,22 @@ class RecipeConfig(_RecipeKeys):
         if (strength := values.pop("strength", None)) is not None:
             if "content_weight" in values:
                 raise ConfigError(
-                    "strength and content_weight set the same thing; give one of them"
+                    "strength: strength and content_weight set the same thing; give one of them"
                 )
             if values.get("form") == "literal":
                 raise ConfigError(
-                    "strength is made for the relative form; give content_weight instead"
+                    "form: strength is made for the relative form; give content_weight instead"
                 )
             values["content_weight"] = STRENGTHS[strength]
         weights, layers = self.layer_weights, values.get("style_layers")
         if isinstance(weights, dict):
             if layers is not None and set(weights) != set(layers):
-                raise ConfigError("layer_weights and style_layers name different layers")
+                raise ConfigError(
+                    "layer_weights: layer_weights and style_layers name different layers"
+                )
             layers = layers or tuple(sorted(weights, key=LAYERS.index))
             values["style_layers"] = layers
             values["layer_weights"] = tuple(weights[layer] for layer in layers)
         elif layers is not None and weights is None:
             values["layer_weights"] = (1 / len(layers),) * len(layers)
         return StyleRecipe(**values)
-
-
-def _as_clause(sentence: str) -> str:
-    """A sentence in the form that it has after a colon."""
-    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]

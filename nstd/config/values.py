@@ -1,5 +1,6 @@
 """The types of values in a configuration; each says in its own words what is wrong with one."""
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,19 @@ from nstd.config.words import did_you_mean, nearest, quote
 from nstd.errors import NstdError
 from nstd.files import opened
 from nstd.gallery import find_style, is_bare, list_styles
+
+
+class KeyFaultError(ValueError):
+    """What is wrong with one key of a section, seen together with others.
+
+    Args:
+        key: The one.
+        sentence: What is wrong; it names the thing, since the key may stand in another file.
+    """
+
+    def __init__(self, key: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +130,8 @@ def as_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{quote(value)} is not a number")  # noqa: TRY004 - pydantic collects these
     if not -_LARGEST < value < _LARGEST:
-        raise ValueError(f"{quote(value)} is not a finite number")
+        finite = -math.inf < value < math.inf
+        raise ValueError(f"{quote(value)} is {'too large' if finite else 'not a finite number'}")
     return float(value)
 
 
@@ -283,6 +298,10 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str | Path) else value
 
 
+def _parted(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
 Number = Annotated[float, BeforeValidator(as_number)]
 WholeNumber = Annotated[int, BeforeValidator(as_whole_number)]
 Switch = Annotated[bool, BeforeValidator(as_switch)]
@@ -293,3 +312,5 @@ StyleImagePath = Annotated[Path, BeforeValidator(_style_image)]
 NetworkName = Annotated[str, BeforeValidator(_network)]
 ONE_OR_MANY = BeforeValidator(_one_or_many)
 """A list of one may be given as its only member."""
+PARTED = BeforeValidator(_parted)
+"""A list of names or numbers may be given as a text in which commas part them."""

@@ -1,9 +1,12 @@
 """Words for messages: the nearest known name, values and durations as a person would show them."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import pairwise
+from numbers import Number
+from os import PathLike
 
 from nstd.errors import UsageError
 
@@ -42,6 +45,11 @@ def either(words: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+def as_clause(sentence: str) -> str:
+    """A sentence in the form that it has after a colon or a semicolon."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].lower() + sentence[1:]
+
+
 def quote(value: object) -> str:
     """A value as shown in a message: short, on one line, without control characters."""
     match value:
@@ -55,8 +63,10 @@ def quote(value: object) -> str:
             shown = "a set of keys"
         case list() | tuple():
             shown = "a list"
-        case _:
+        case str() | PathLike() | Number():
             shown = _text(str(value))
+        case _:
+            shown = f"an object of type {type(value).__name__}"
     return shown
 
 
@@ -96,8 +106,10 @@ def parse_duration(text: str, option: str) -> float:
 
 
 def _number(value: float) -> str:
-    if not -(10**18) < value < 10**18:  # also infinity, and integers that are too long to show
-        return "a very large number"
+    if not isinstance(value, int) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "infinity" if value > 0 else "minus infinity"
+    if not -(10**18) < value < 10**18:  # also integers that are too long to show
+        return "a very large number" if isinstance(value, int) else f"{value:g}"
     return str(int(value)) if value == int(value) else f"{value:g}"
 
 

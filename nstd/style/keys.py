@@ -18,6 +18,9 @@ from nstd.errors import ConfigError
 
 _T = TypeVar("_T")
 
+VALUE_REMEDY = "Choose another value; the sample config.yaml that `nstd init` writes explains each"
+"""What to do about a wrong value, which need not stand in a file: a program may have given it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -97,7 +100,7 @@ def require_valid(held: Any, called: str = "") -> None:
     """
     for name, hint in hints_of(type(held)).items():
         for fault in _faults(getattr(held, name), hint, name):
-            raise ConfigError(f"{called}{fault}")
+            raise ConfigError(f"{called}{fault}", VALUE_REMEDY)
 
 
 def absent_values(held: type) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from nstd.errors import ConfigError
-from nstd.style.keys import Key, require_valid
+from nstd.style.keys import VALUE_REMEDY, Key, require_valid
 
 SHORTEST_EDGE_PX = 32
 """No level is smaller: at conv5_1 an edge is a sixteenth of it, and reflection needs two pixels."""
@@ -142,6 +142,8 @@ def parse_levels(text: str) -> tuple[Level, ...]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+):(\d+)\s*", part)
         if match is None:
-            raise ConfigError(f"“{part}” is no level", "Write LONG_EDGE:STEPS, as in 256:80")
+            raise ConfigError(
+                f"“{part}” is no level; write LONG_EDGE:STEPS, as in 256:80", VALUE_REMEDY
+            )
         levels.append(Level(int(match[1]), int(match[2])))
     return tuple(levels)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Len
 
 from nstd.errors import ConfigError
-from nstd.style.keys import Absent, Key, OneOf, from_values, require_valid, to_values
+from nstd.style.keys import VALUE_REMEDY, Absent, Key, OneOf, from_values, require_valid, to_values
 from nstd.style.ladder import (
     DEFAULT_LEVELS,
     FORMATS,
@@ -101,7 +101,7 @@ class Temporal:
     def __post_init__(self) -> None:
         require_valid(self, "temporal: ")
         if list(self.long_term) != sorted(set(self.long_term)):
-            raise ConfigError("temporal: long_term is no list of growing distances")
+            raise ConfigError("temporal: long_term is no list of growing distances", VALUE_REMEDY)
 
     @property
     def distances(self) -> tuple[int, ...]:
@@ -203,19 +203,22 @@ class StyleRecipe:
         require_valid(self)
         if len(self.layer_weights) != len(self.style_layers):
             raise ConfigError(
-                f"There are {len(self.layer_weights)} weights for {len(self.style_layers)} layers"
+                f"layer_weights: there are {len(self.layer_weights)} weights"
+                f" for {len(self.style_layers)} layers",
+                VALUE_REMEDY,
             )
         if len(set(self.style_layers)) < len(self.style_layers):
-            raise ConfigError("A style layer is named twice")
+            raise ConfigError("style_layers: a style layer is named twice", VALUE_REMEDY)
         edges = [level.long_edge for level in self.levels]
         if edges != sorted(set(edges)):
-            raise ConfigError("The levels do not grow from coarse to fine")
+            raise ConfigError("levels: the levels do not grow from coarse to fine", VALUE_REMEDY)
         size = self.size
         pixels = isinstance(size, int) and SHORTEST_EDGE_PX <= size <= LONGEST_EDGE_PX
         if size is not None and not pixels and size not in FORMATS:
             raise ConfigError(
                 f"size is {size}: neither {SHORTEST_EDGE_PX} to {LONGEST_EDGE_PX} px,"
-                f" nor one of {', '.join(FORMATS)}"
+                f" nor one of {', '.join(FORMATS)}",
+                VALUE_REMEDY,
             )
 
     def without_names(self) -> "StyleRecipe":
@@ -232,8 +235,15 @@ class StyleRecipe:
         """The recipe that `to_json` wrote.
 
         Raises:
-            ConfigError: It was written by a version with other keys, or was damaged.
+            ConfigError: It was written by a version with other keys, or was damaged; or it is no
+                dictionary.
         """
+        if not isinstance(data, Mapping):
+            raise ConfigError(
+                f"An object of type {type(data).__name__} is no recipe: that is a dictionary,"
+                " as to_json gives it",
+                "Give one; what is JSON as a text becomes one by json.loads",
+            )
         try:
             return from_values(cls, data)
         except KeyError as error:

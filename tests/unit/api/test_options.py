@@ -1,5 +1,6 @@
 """What keyword arguments mean, before anything is painted."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 import nstd
-from nstd.errors import OutputExistsError, UsageError
+from nstd.errors import ConfigError, OutputExistsError, UsageError
 
 SWITCHES = ("overwrite", "strict", "accept_truncated", "provenance")
 """All keywords of `nstd.stylize` that are yes or no, from three sections and none."""
@@ -49,3 +50,28 @@ def test_yes_to_another_question_replaces_nothing(
     with pytest.raises(OutputExistsError, match=r"taken\.png is there already"):
         nstd.stylize(**taken | {key: value})
     assert Path("taken.png").read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("depth", 12, r"^depth: there is no h264 of 12 bits; choose 8\. See"),
+        ("levels", "64:2,32:2", r"^levels: the levels do not grow from coarse to fine\. See"),
+        ("levels", "64:0", r"^levels: level 64:0: steps is 0, not 1 or above\. See"),
+        ("layer_weights", "1,2", r"^layer_weights: there are 2 weights for 5 layers\. See"),
+        ("content_weight", float("nan"), r"^content_weight: NaN is not a finite number"),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_option_and_of_no_file(
+    key: str, value: object, said: str, taken: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        nstd.stylize(**taken | {"output": "out.mp4", key: value})
+
+
+def test_a_wrong_value_of_a_recipe_that_is_replaced_is_of_no_file() -> None:
+    recipe = nstd.recipe("pastel", style_layers="conv1_1,conv2_1", layer_weights="1, 0.5")
+    assert (recipe.style_layers, recipe.layer_weights) == (("conv1_1", "conv2_1"), (1, 0.5))
+    with pytest.raises(ConfigError, match="style_weight is -1") as caught:
+        replace(recipe, style_weight=-1.0)
+    assert "Correct the file" not in caught.value.remedy

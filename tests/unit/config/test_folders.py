@@ -376,7 +376,7 @@ def test_a_container_that_is_asked_for_brings_a_codec_that_it_takes(output: str 
 def test_an_override_that_does_not_fit_is_refused_where_it_stands() -> None:
     folders = [_folder(encode={"container": "mp4"})]
     assert _faults(output={"codec": "prores"}, folders=folders) == [
-        "folders[0].encode: prores does not fit into mp4; use mov or mkv"
+        "folders[0].encode.container: prores does not fit into mp4; use mov or mkv"
     ]
     # With a faulty output there is nothing to compare with: one fault, not two.
     folders = [_folder(encode={"quality": 60})]

@@ -138,7 +138,7 @@ def test_a_slip_in_style_is_told_of_once(keys: dict[str, Any], fault: str) -> No
     ("keys", "fault"),
     [
         ({"levels": "64:0"}, "levels: level 64:0: steps is 0, not 1 or above"),
-        ({"levels": "64"}, "levels: “64” is no level. Write LONG_EDGE:STEPS, as in 256:80"),
+        ({"levels": "64"}, "levels: “64” is no level; write LONG_EDGE:STEPS, as in 256:80"),
         ({"temporal": {"estimator": ""}}, "temporal.estimator: it is empty"),
     ],
 )
@@ -207,6 +207,24 @@ def test_style_layers_without_weights_share_equally() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "text", "meant"),
+    [
+        ("style_layers", "conv1_1, conv2_1", ("conv1_1", "conv2_1")),
+        ("layer_weights", "0.1,0.2,0.2, 0.2,3e-1", (0.1, 0.2, 0.2, 0.2, 0.3)),
+        ("temporal", {"long_term": "2,4"}, Temporal(long_term=(2, 4))),
+        ("levels", "64:2, 128:3", (Level(64, 2), Level(128, 3))),
+        (
+            "levels",
+            ["64:2", Level(96, 1), {"long_edge": 128, "steps": "3"}],
+            (Level(64, 2), Level(96, 1), Level(128, 3)),
+        ),
+    ],
+)
+def test_a_list_may_be_a_text_that_commas_part(key: str, text: Any, meant: Any) -> None:
+    assert getattr(_style_recipe(**{key: text}), key) == meant
+
+
+@pytest.mark.parametrize(
     ("keys", "fault"),
     [
         ({"styles": "c.jpg"}, "styles[0].image: there is no file "),
@@ -218,8 +236,14 @@ def test_style_layers_without_weights_share_equally() -> None:
         ({"styles": [{"image": "a.jpg", "scale": 11}]}, "styles[0].scale: 11 is more than 10"),
         ({"styles": [{"weight": 1}]}, "styles[0]: the key “image” is missing"),
         ({"styles": {"image": "a.jpg"}}, "styles: a set of keys is not a list"),
-        ({"strength": "normal", "content_weight": 1}, ": strength and content_weight set the same"),
-        ({"strength": "normal", "form": "literal"}, ": strength is made for the relative form"),
+        (
+            {"strength": "normal", "content_weight": 1},
+            "strength: strength and content_weight",
+        ),
+        (
+            {"strength": "normal", "form": "literal"},
+            "form: strength is made for the relative",
+        ),
         (
             {"strength": "strnog"},
             "strength: “strnog” is none of subtle, normal, strong; did you me",
@@ -231,21 +255,33 @@ def test_style_layers_without_weights_share_equally() -> None:
             {"content_layer": "relu"},
             "content_layer: “relu” is no layer of VGG-19; they are conv1_1",
         ),
-        ({"layer_weights": [1, 2]}, ": there are 2 "),
+        ({"layer_weights": [1, 2]}, "layer_weights: there are 2 "),
         ({"layer_weights": [1, "x", 3, 4, 5]}, "layer_weights[1]: “x” is not a number"),
         ({"layer_weights": {"conv9_1": 1}}, "layer_weights.conv9_1: “conv9_1” is no layer"),
         ({"layer_weights": {}}, "layer_weights: it is empty"),
         ({"layer_weights": 3}, "layer_weights: 3 is not a list"),
         (
             {"layer_weights": {"conv1_1": 1}, "style_layers": ["conv2_1"]},
-            ": layer_weights and style_layers name different layers",
+            "layer_weights: layer_weights and style_layers name different layers",
         ),
-        ({"style_layers": ["conv1_1", "conv1_1"]}, ": a style layer is named twice"),
+        ({"style_layers": ["conv1_1", "conv1_1"]}, "style_layers: a style layer is named twice"),
         ({"style_layers": []}, "style_layers: it is empty"),
-        ({"levels": "256x80"}, "levels: “256x80” is no level. Write LONG_EDGE:STEPS"),
-        ({"levels": "512:3,256:3"}, ": the levels do not grow from coarse to fine"),
+        ({"levels": "256x80"}, "levels: “256x80” is no level; write LONG_EDGE:STEPS"),
+        ({"levels": "512:3,256:3"}, "levels: the levels do not grow from coarse to fine"),
         ({"levels": "16:3"}, "levels: level 16:3: long_edge is 16, not 32 or above"),
         ({"levels": []}, "levels: it is empty"),
+        ({"levels": 256}, "levels: 256 is no level; write LONG_EDGE:STEPS, as in 256:80"),
+        ({"levels": [64, 2]}, "levels: 64 is no level; write LONG_EDGE:STEPS, as in 256:80"),
+        ({"levels": ["64:2", "x"]}, "levels: “x” is no level; write LONG_EDGE:STEPS"),
+        ({"levels": ["64:2,128:3"]}, "levels: “64:2,128:3” is no level; write"),
+        ({"temporal": {"long_term": "4,2"}}, "temporal: long_term is no list of growing"),
+        ({"content_weight": float("nan")}, "content_weight: NaN is not a finite number"),
+        ({"content_weight": float("-inf")}, "content_weight: minus infinity is not a finite"),
+        ({"content_weight": 1e301}, "content_weight: 1e+301 is too large"),
+        ({"content_weight": 10**400}, "content_weight: a very large number is too large"),
+        ({"content_weight": object()}, "content_weight: an object of type object is not a number"),
+        ({"layer_weights": "1,2"}, "layer_weights: there are 2 weights for 5 layers"),
+        ({"style_layers": "conv1_1,conv9"}, "style_layers[1]: “conv9” is no layer of VGG-19"),
         ({"levels": [{"long_edge": 31, "steps": 1}]}, "levels[0].long_edge: 31 is not at least 32"),
         ({"levels": [{"long_edge": 32, "step": 1}]}, "levels[0].step: unknown key; did you mean"),
         ({"learning_rate": 0}, "learning_rate: 0 is not above 0"),
@@ -325,8 +361,8 @@ def test_options_alone_make_a_recipe(tmp_path: Path) -> None:
         (None, {"styles": ["watercolour"]}, "--style: there is no file "),
         ("plain", {"content_weight": "high"}, "--content-weight: “high” is not a number"),
         ("plain", {"sede": 3}, "--sede: unknown key; did you mean “seed”?"),
-        ("plain", {"strength": "subtle", "content_weight": 1}, "strength and content_weight"),
-        ("rich", {"style_layers": ["conv2_1"]}, "layer_weights and style_layers name different"),
+        ("plain", {"strength": "subtle", "content_weight": 1}, "--strength: strength and"),
+        ("rich", {"style_layers": ["conv2_1"]}, "--layer-weights: layer_weights and style_layers"),
         ("plain", {"seed": -1, "init": "x"}, "--init: “x” is none of content, style, noise\n--se"),
     ],
 )

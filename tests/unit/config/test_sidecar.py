@@ -135,8 +135,8 @@ def test_with_the_switch_a_sidecar_names_any_file(folder: Path, recipe: RecipeCo
         ("seed: 1\nstrenght: weak", ["2: strenght: unknown key; did you mean “strength”?"]),
         ("strength: weak", ["1: strength: “weak” is none of subtle, normal, strong"]),
         ("styles: none.jpg", ["1: styles: “none.jpg” is no picture below "]),
-        ("form: literal", ["1: strength is made for the relative form"]),
-        ("strength: subtle\ncontent_weight: 3", ["1: strength and content_weight set the same"]),
+        ("form: literal", ["1: form: strength is made for the relative form"]),
+        ("strength: subtle\ncontent_weight: 3", ["1: strength: strength and content_weight"]),
         (
             "watch: /etc\nseed: x",
             ["1: watch: unknown key; known are ", "2: seed: “x” is not a whole number"],

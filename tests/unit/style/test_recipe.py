@@ -29,10 +29,10 @@ NAN, INFINITE = float("nan"), float("inf")
             r"style_layers\[0\] is conv1_3, no layer of VGG-19: they are conv1_1 to conv5_4",
         ),
         ({"content_layer": "relu4_2"}, "content_layer is relu4_2, no layer of VGG-19"),
-        ({"layer_weights": (1.0, 2.0)}, "There are 2 weights for 5 layers"),
+        ({"layer_weights": (1.0, 2.0)}, "layer_weights: there are 2 weights for 5 layers"),
         (
             {"style_layers": ("conv1_1", "conv1_1"), "layer_weights": (1.0, 1.0)},
-            "A style layer is named twice",
+            "style_layers: a style layer is named twice",
         ),
         (
             {"layer_weights": (0.2, 0.2, -0.2, 0.2, 0.2)},
@@ -48,8 +48,14 @@ NAN, INFINITE = float("nan"), float("inf")
         ({"learning_rate": NAN}, "learning_rate is nan, not a finite number"),
         ({"tolerance_window": 0}, "tolerance_window is 0, not 1 or above"),
         ({"levels": ()}, "levels is empty"),
-        ({"levels": (Level(64, 1), Level(64, 1))}, "The levels do not grow from coarse to fine"),
-        ({"levels": (Level(64, 1), Level(48, 1))}, "The levels do not grow from coarse to fine"),
+        (
+            {"levels": (Level(64, 1), Level(64, 1))},
+            "levels: the levels do not grow",
+        ),
+        (
+            {"levels": (Level(64, 1), Level(48, 1))},
+            "levels: the levels do not grow",
+        ),
     ],
 )
 def test_a_recipe_that_cannot_be_meant_is_refused_in_a_sentence(
@@ -185,7 +191,7 @@ def test_levels_as_written_on_the_command_line() -> None:
 def test_text_that_is_no_ladder_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigError, match="is no level") as caught:
         parse_levels(text)
-    assert "256:80" in caught.value.remedy
+    assert "256:80" in caught.value.problem
 
 
 # --- how frames hold together --------------------------------------------------------------------
