@@ -65,8 +65,8 @@ def save_weights(
 
     Args:
         tensors: By canonical name; floating dtypes.
-        path: The file to write or replace; its folder must exist. `path` + ".part" is used on the
-            way: callers that may write the same path at the same time must hold a lock.
+        path: The file to write or replace; its folder must exist. Callers that may write the same
+            path at the same time must hold a lock.
         metadata: Provenance. Format version and digest are added.
 
     Raises:
