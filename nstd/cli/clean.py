@@ -36,8 +36,9 @@ def clean_command(
     """Show what is abandoned, and remove it with --yes.
 
     That is: films that `nstd stylize` began and never finished; painted frames of failed jobs;
-    unfinished files of runs that were killed; jobs that are over, and of which neither film nor
-    painting is there any more. Films, paintings, and what is in use are never touched.
+    unfinished files of runs that were killed; records of jobs that are over, and of which neither
+    film nor painting is there any more, or of which no frame was painted. Films, paintings, and
+    what is in use are never touched.
     """
     from nstd.work.clean import clean
 
@@ -80,7 +81,7 @@ def _tell(found: Sequence["Leftover"], *, removed: bool) -> None:
             typer.echo("  " + "  ".join(_cells(one, decimal(one.bytes))))
     records = [one for one in found if one.kind is LeftoverKind.RECORD]
     if records:
-        typer.echo(f"Jobs whose film and painting are gone: {len(records)}")
+        typer.echo(f"Records of jobs that left nothing to go on with: {len(records)}")
     going = [one for one in found if one.kept is None]
     if not found:
         typer.echo("Nothing is abandoned")

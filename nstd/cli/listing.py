@@ -59,6 +59,10 @@ def print_table(jobs: Sequence[Job]) -> None:
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
+_UNKNOWN_AT_0 = frozenset({"duration", "frames", "peak"})
+"""Facts of a film that are 0 where they are unknown, or where there is none."""
+
+
 def overview_text(found: Overview, config: Config) -> str:
     """The queue, on one screen."""
     who = "An nstd works" if found.working else "No nstd works"
@@ -88,7 +92,7 @@ def details_text(found: Details) -> str:
     """Everything of a job, a line each."""
     job = found.job
     lines = [f"{name + ':':12}{text}" for name, text in _facts(job) if text]
-    lines += _mapping("Recipe", _recipe(job.request.recipe))
+    lines += _mapping("Look", _recipe(job.request.recipe))
     lines += _mapping("Output", job.request.output)
     lines += _mapping("Plan", job.plan or {})
     found_out = dict(job.report)
@@ -107,13 +111,19 @@ def details_text(found: Details) -> str:
 
 def file_text(facts: Mapping[str, Any]) -> str:
     """Everything of a film or picture, a line each."""
-    own = {key: value for key, value in facts.items() if key != "painted"}
+    own = {key: value for key, value in facts.items() if key != "painted" and _says(key, value)}
     lines = _mapping(visible(own.pop("file")), own)
     painted = facts["painted"]
     if painted is None:
         return "\n".join([*lines, "It does not say that nstd has painted it"])
     lines.append(f"It says that nstd {visible(painted['nstd'])} has painted it")
     return "\n".join([*lines, *_mapping("Recipe", painted["recipe"])])
+
+
+def _says(key: str, value: Any) -> bool:
+    """Whether a fact tells something of a file: what is unknown does not, nor how it was read."""
+    unknown = value in ("", "unknown") or (isinstance(value, list | tuple) and not value)
+    return key != "accepts_truncated" and not unknown and not (key in _UNKNOWN_AT_0 and value == 0)
 
 
 def job_data(job: Job) -> dict[str, Any]:
@@ -261,6 +271,8 @@ def _words(value: Any) -> str:
         return " ".join(f"{key}={_words(one)}" for key, one in value.items() if one is not None)
     if isinstance(value, list | tuple):
         return ", ".join(_words(one) for one in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return str(value)
 
 

@@ -133,7 +133,11 @@ class Reporter:
         )
         if painted:
             frames = "1 frame" if painted == 1 else f"{painted} frames"
-            self._say(f"{self._place}: going on after {frames} painted before")
+            before = f"going on after {frames} painted before"
+            if painted == total:
+                # Also where it is linked to what another job has painted: no run was interrupted.
+                before = f"{frames} painted before, so none is left to paint"
+            self._say(f"{self._place}: {before}")
         elif self._since - line >= DOING_SECONDS:
             self._say(f"{self._place}: painting")
         self._progress.update(

@@ -67,7 +67,8 @@ def retry(
     """Queue a job again that is over, or end the waiting of a queued one; see `JobStore.retry`."""
     row = row_of(connection, job_id)
     if row["state"] == JobState.QUEUED:
-        record(connection, row, JobState.QUEUED, now, "Wait ended on request")
+        if row["not_before"] or row["hold_reason"]:
+            record(connection, row, JobState.QUEUED, now, "Wait ended on request")
         values = {"id": job_id, "now": now, "found": found_json(found)}
         ended: sqlite3.Row = connection.execute(_END_WAIT, values).fetchone()
         return ended

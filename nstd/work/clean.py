@@ -47,7 +47,7 @@ class LeftoverKind(StrEnum):
     PART = "part"
     """A file that was being written when its process was killed."""
     RECORD = "record"
-    """A job of which neither film nor painting is there any more."""
+    """A job of which nothing is left to go on with: neither film nor painting, or no frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +175,22 @@ def _look_at_begun(found: _Round, store: JobStore, folder: Path, kept: str | Non
     for job in reversed(store.jobs()):
         work = folder / "work" / str(job.id)
         if work.exists():
-            if job.state is not JobState.DONE:
+            if job.state is not JobState.DONE and not _is_bare(job, work):
                 finished = job.state is JobState.PUBLISHING
                 why = "it is painted: the same command puts it in its place" if finished else kept
                 begun = _leftover(LeftoverKind.BEGUN, job, work, found.now)
                 found.take(begun, partial(_forget, store, job, work), kept=why)
+            elif job.state is not JobState.DONE:  # refused before its first frame
+                record = _leftover(LeftoverKind.RECORD, job, work, found.now)
+                found.take(record, partial(_forget, store, job, work), kept=kept)
         elif job.state is not JobState.DONE or _is_surely_gone(*_painting(job)):
             records.append(_leftover(LeftoverKind.RECORD, job, work, found.now))
     found.take_jobs(store, records, kept)
+
+
+def _is_bare(job: Job, work: Path) -> bool:
+    """Whether nothing of a job was painted: its work folder is only what was locked."""
+    return job.state is not JobState.PUBLISHING and not any(_listed(work))
 
 
 def _look_at_queue(found: _Round, store: JobStore, folder: Path) -> None:

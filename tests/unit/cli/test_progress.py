@@ -80,6 +80,15 @@ def test_of_a_film_that_is_continued_only_what_is_painted_now_tells_how_long_it_
     assert last == "a.mp4: 2 frames painted in 1 min"
 
 
+def test_what_is_all_painted_is_not_said_to_go_on(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(Common()) as reporter:
+        reporter.began(job(), painted=2, total=2)
+    said = capsys.readouterr().err
+    assert said == "a.mp4: 2 frames painted before, so none is left to paint\n"
+
+
 def test_of_several_inputs_each_line_says_which_it_is_and_how_long_all_take(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:

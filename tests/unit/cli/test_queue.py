@@ -337,6 +337,23 @@ def test_what_is_worth_knowing_of_a_job_is_in_status_jobs_and_show(
     assert [one["note"] for one in json.loads(run("status", "--json")[1])["noted"]] == [note]
 
 
+def test_of_a_file_only_what_is_known_is_told() -> None:
+    nothing = {"peak": 0.0, "remarks": (), "reader_reason": "", "transfer": "unknown"}
+    known = {"file": "a.mp4", "rotation": 0, "alpha": False, "accepts_truncated": True}
+    text = listing.file_text(known | nothing | {"painted": None})
+    assert text.splitlines()[:-1] == ["a.mp4:", "  rotation: 0", "  alpha: no"]
+
+
+def test_a_heading_stands_for_one_thing_and_history_tells_of_no_wait_that_was_none(
+    run: Run, store: JobStore
+) -> None:
+    store.retry(put(store).id)
+    lines = run("show", "1")[1].splitlines()
+    heads = [line.split(":")[0] for line in lines if not line.startswith(" ")]
+    assert len(set(heads)) == len(heads)
+    assert not any("Wait ended" in line for line in lines)
+
+
 def test_what_a_file_says_of_itself_moves_no_cursor_and_forges_no_line() -> None:
     recipe = {ODD.decode("latin-1"): {ODD.decode("latin-1"): ODD.decode("latin-1")}}
     facts = {"file": "a.mp4", "painted": {"nstd": ODD.decode("latin-1"), "recipe": recipe}}

@@ -117,6 +117,18 @@ def test_what_stylize_began_and_nobody_goes_on_with_is_shown_and_goes(
     assert house.clean() == []
 
 
+def test_a_run_that_was_refused_before_its_first_frame_was_not_begun(house: House) -> None:
+    job = house.put(house.own, "a.mp4", JobState.FAILED)
+    work = house.work(house.own, job)
+    work.mkdir(parents=True)  # as its worker had locked it
+    house.now += 40 * DAY
+    assert [one.kind for one in house.clean()] == [LeftoverKind.RECORD]
+    (gone,) = house.clean(remove=True)
+    assert gone.kept is None
+    assert (house.own.jobs(), work.exists()) == ([], False)
+    assert house.clean() == []
+
+
 def test_what_was_begun_lately_is_shown_and_stays(house: House) -> None:
     job = house.put(house.own, "a.mp4", JobState.QUEUED, frames=3)
     house.now += 2 * DAY
