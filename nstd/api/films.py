@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from nstd.api.recipes import (
     Style,
     configured,
     look_of,
+    path_given,
     require_known,
 )
 from nstd.api.running import CallerObserver, run
@@ -72,18 +73,19 @@ def stylize(
         What became of it; its `error` is None.
 
     Raises:
-        UsageError: An option is unknown or wrong, or the output is there already.
-        InputError: The source cannot be used.
+        UsageError: An option is unknown or wrong, there is no such source, or the output is there
+            already.
+        InputError: The source is there and cannot be used.
         NstdError: Anything else that `nstd.errors` lists.
         KeyboardInterrupt: The user interrupted it; what is painted is kept.
     """
     require_known(options, OPTIONS)
     config = configured(options, HOUSE)
     look = look_of(config, style, recipe, {key: options.get(key) for key in LOOK})
-    path = Path(source)
+    path = Path(path_given("source", source))
     if path.is_dir():
         raise UsageError(f"{path} is a folder", "Name one film or picture in it")
-    destination = None if output is None else fspath(output)
+    destination = None if output is None else path_given("output", output)
     spec = _spec(config, destination, options)
     frames = parse_frames(_frames(options.get("frames")))
     target = _beside(path, spec) if destination is None else destination

@@ -102,6 +102,7 @@ def paint(
 
     Raises:
         UsageError: An option, or a picture, is not as it is described here.
+        ConfigError: An edge of the painting would be shorter than 32 pixels.
         NstdError: Anything else that `nstd.errors` lists.
     """
     require_known(options, OPTIONS)
@@ -195,8 +196,9 @@ def _paint_film(
 ) -> Generator[Any, None, None]:
     """The frames of a film, each painted when it is asked for."""
     pictures = iter(images)
-    first = next(pictures, None)
-    if first is None:
+    try:
+        first = next(pictures)
+    except StopIteration:
         return
     pixels, kind = pixels_of(first)
     total = len(images) if isinstance(images, Sized) else None

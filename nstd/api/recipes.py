@@ -63,19 +63,31 @@ def look_of(
             there is more to be said of the look.
     """
     given = {key: value for key, value in keys.items() if value is not None}
+    listed: Any = style
+    several = isinstance(style, Sequence) and not isinstance(style, str | bytes)
     if style is not None:
-        given["styles"] = _styles(style)
+        given["styles"] = [_style(one) for one in (listed if several else [style])]
+
+    def named(path: KeyPath) -> str:
+        if path[0] != "styles":
+            return shown_path(path)
+        parts = path[1:] if several else path[2:]  # one that is no list is at no place in it
+        if not several and not isinstance(style, Mapping):
+            parts = ()
+        return shown_path(("style", *parts))
+
     if base is None or isinstance(base, str):
-        return recipe_from_options(config, name=base, overrides=given, named=_look_key)
+        return recipe_from_options(config, name=base, overrides=given, named=named)
     if not isinstance(base, StyleRecipe):
         raise UsageError(
             f"An object of type {type(base).__name__} is no recipe",
             "Give one of nstd.recipe, or the name of one in the configuration",
         )
     if given:
+        besides = ["style" if key == "styles" else key for key in given]
         raise UsageError(
-            f"The recipe is given whole, and {_look_key((next(iter(given)),))} besides",
-            "Give one of them; dataclasses.replace makes another recipe of one",
+            f"The recipe is given whole, and {', '.join(besides)} besides",
+            "Give it alone, or what it is made of; dataclasses.replace makes another recipe of one",
         )
     return base
 
@@ -101,12 +113,8 @@ def configured(options: Mapping[str, Any], keys: Sequence[str] = ()) -> Config:
         own = Config.model_validate(given, context=Context(base=Path.cwd()))
     if options.get("config") is None:
         return own
-    file = load_config(Path(options["config"]))
+    file = load_config(Path(path_given("config", options["config"])))
     return file.model_copy(update={key: getattr(own, key) for key in given})
-
-
-def _look_key(path: KeyPath) -> str:
-    return shown_path(("style", *path[1:]) if path[0] == "styles" else path)
 
 
 def _device(path: KeyPath) -> str:
@@ -124,9 +132,18 @@ def require_known(keys: Mapping[str, Any], known: Sequence[str]) -> None:
             )
 
 
-def _styles(style: Any) -> list[Any]:
-    several = isinstance(style, Sequence) and not isinstance(style, str | bytes)
-    return [_style(one) for one in (style if several else [style])]
+def path_given(key: str, value: object) -> str:
+    """The path that is given as an argument, as a text.
+
+    Raises:
+        UsageError: It is none.
+    """
+    path = fspath(value) if isinstance(value, str | PathLike) else None
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise UsageError(
+            f"{key}: {quote(value)} is no path", "Give a path, as a text or a pathlib.Path"
+        )
+    return path
 
 
 def _style(style: object) -> Any:

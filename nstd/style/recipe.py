@@ -231,7 +231,7 @@ class StyleRecipe:
         return to_values(self)
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "StyleRecipe":
+    def from_json(cls, data: object) -> "StyleRecipe":
         """The recipe that `to_json` wrote.
 
         Raises:

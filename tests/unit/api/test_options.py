@@ -75,3 +75,48 @@ def test_a_wrong_value_of_a_recipe_that_is_replaced_is_of_no_file() -> None:
     with pytest.raises(ConfigError, match="style_weight is -1") as caught:
         replace(recipe, style_weight=-1.0)
     assert "Correct the file" not in caught.value.remedy
+
+
+@pytest.mark.parametrize("key", ["source", "output", "config", "style"])
+@pytest.mark.parametrize("value", [3, b"a.png", object(), "a\0b", ""], ids=repr)
+def test_what_is_no_path_is_refused(key: str, value: object, taken: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"^{key}: .*is (no|not a) (path|style)"):
+        nstd.stylize(**taken | {key: value})
+
+
+@pytest.mark.parametrize(
+    ("style", "said"),
+    [
+        ("pastell", "^style: there is no file .*did you mean “pastel”"),
+        (["pastel", "pastell"], r"^style\[1\]\.image: there is no file "),
+        ({"image": "pastell"}, r"^style\.image: there is no file "),
+        ({"image": "pastel", "scale": 11}, r"^style\.scale: 11 is more than 10"),
+        ({"image": np.zeros((2, 2, 3))}, r"^style\.image: an object of type ndarray is not a path"),
+        ({}, "^style: the key “image” is missing"),
+        (Image.new("RGB", (9, 9)), "^style: an object of type Image is no style"),
+        (np.zeros((2, 2, 3)), "^style: an object of type ndarray is no style"),
+        ([3], "^style: an object of type int is no style"),
+    ],
+)
+def test_a_wrong_style_is_called_as_it_was_given(style: Any, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        nstd.recipe(style)
+
+
+def test_all_that_is_given_beside_a_whole_recipe_is_named() -> None:
+    look: dict[str, Any] = {"recipe": nstd.recipe("pastel"), "levels": "64:1", "style": "pastel"}
+    with pytest.raises(UsageError, match="given whole, and levels, style besides"):
+        nstd.paint(np.zeros((48, 48, 3), np.uint8), **look)
+
+
+@pytest.mark.parametrize("frames", [[None], [None, np.zeros((48, 48, 3), np.uint8)], [0]])
+def test_what_is_no_picture_is_refused_as_the_first_frame_too(frames: Any) -> None:
+    with pytest.raises(UsageError, match=r"An object of type (NoneType|int) is no picture"):
+        list(nstd.paint(frames, style="pastel", levels="64:1", device="cpu"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", [], None, 3])
+def test_a_recipe_that_is_no_dictionary_is_told_to_be_read_first(text: Any) -> None:
+    with pytest.raises(ConfigError, match="is no recipe: that is a dictionary") as caught:
+        nstd.Recipe.from_json(text)
+    assert "json.loads" in caught.value.remedy
