@@ -34,7 +34,9 @@ class Reporter:
     """Shows one film after the other; the observer of `stylize` and `batch`.
 
     The remaining time is estimated from the frames that are painted in this run: those kept from
-    an earlier run take no time.
+    an earlier run take no time. The first frame of a film that is painted along its motion takes
+    several times as long as those that go on from it: what is estimated by it alone is said so, and
+    it is left out as soon as another one is finished.
     """
 
     def __init__(self, common: Common) -> None:
@@ -55,6 +57,7 @@ class Reporter:
         self._number, self._count = 1, 1
         self._total = self._painted = self._before = 0
         self._begun = self._since = self._until = self._line = time.monotonic()
+        self._first_ended = self._begun
         self._said, self._doing = False, ""
         self._done_before = 0.0
         self._worked_on: set[int] = set()
@@ -120,7 +123,7 @@ class Reporter:
         self._painted = self._before = painted
         self._total, self._loss, self._doing = total, "…", ""
         line, self._line = self._line, time.monotonic()
-        self._since = self._until = self._line
+        self._since = self._until = self._first_ended = self._line
         self._worked_on.clear()
         self._emit(
             event="began",
@@ -160,6 +163,8 @@ class Reporter:
         if frame not in self._worked_on:
             self._before += 1
             self._since = self._until
+        if self._painted - self._before <= 1:
+            self._first_ended = self._until
         left = self._seconds_left(self._painted)
         self._emit(
             event="painted",
@@ -192,7 +197,18 @@ class Reporter:
         taken, made = time.monotonic() - self._since, done - self._before
         if not self._total or made <= 0 or taken <= 0:
             return None
+        if made >= 2:
+            taken, made = time.monotonic() - max(self._since, self._first_ended), made - 1
         return max(0.0, (self._total - done) * taken / made)
+
+    def _left(self, done: float) -> str:
+        """How long the film in hand still takes, in words."""
+        seconds = self._seconds_left(done)
+        if seconds is None:
+            return ""
+        if done - self._before < 2 and self._total - self._before > 1:
+            return f"{duration_text(seconds)} left at the first frame's pace"
+        return f"about {duration_text(seconds)} left"
 
     def _all_left(self, done: float) -> float | None:
         """How long all inputs still take, if each takes as long as those that were painted."""
@@ -204,8 +220,7 @@ class Reporter:
 
     def _show(self, done: float) -> None:
         shown = f"{min(int(done) + 1, self._total or int(done) + 1)}/{self._total or '?'}"
-        seconds = self._seconds_left(done)
-        left = "" if seconds is None else f"about {duration_text(seconds)} left"
+        left = self._left(done)
         text = f"frame {shown}, loss {self._loss}"
         self._progress.update(self._task, completed=done, text=text, left=left)
         if self._count > 1:

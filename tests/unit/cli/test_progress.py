@@ -53,12 +53,31 @@ def test_a_line_comes_at_most_every_so_often_with_frame_loss_and_time_left(
             reporter.stepped(frame, iterate(0.25))
             reporter.painted(frame)
     lines = capsys.readouterr().err.splitlines()
-    # Of each frame a twentieth is done when its step shows: 1.05 frames in 15 s, 3.05 in 30 s.
+    # Of each frame a twentieth is done when its step shows: 1.05 frames in 15 s, and 2.05 in the
+    # 22.5 s after the first.
     assert lines == [
-        "a.mp4: frame 2/10, loss 0.2500, about 2 min 8 s left",
-        "a.mp4: frame 4/10, loss 0.2500, about 1 min 8 s left",
+        "a.mp4: frame 2/10, loss 0.2500, 2 min 8 s left at the first frame's pace",
+        "a.mp4: frame 4/10, loss 0.2500, about 1 min 16 s left",
         "a.mp4: 4 frames painted in 30 s",
     ]
+
+
+def test_a_first_frame_that_takes_longer_does_not_count_for_the_later_ones(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(Common()) as reporter:
+        reporter.began(job(), painted=0, total=12)
+        clock.now += LINE_SECONDS
+        reporter.stepped(0, iterate(level=1, step=10))
+        reporter.painted(0)
+        for frame in range(1, 6):
+            clock.now += LINE_SECONDS / 5
+            reporter.stepped(frame, iterate(level=1, step=10))
+            reporter.painted(frame)
+    first, later, _ = capsys.readouterr().err.splitlines()
+    assert first == "a.mp4: frame 2/12, loss 0.5000, 2 min 45 s left at the first frame's pace"
+    # Six frames at 3 s each.
+    assert later == "a.mp4: frame 7/12, loss 0.5000, about 18 s left"
 
 
 def test_of_a_film_that_is_continued_only_what_is_painted_now_tells_how_long_it_takes(
