@@ -26,7 +26,7 @@ def batch_command(
     common: Common,
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="More films.")] = None,
 ) -> None:
-    """Paint everything in the watched folders and the batch list once, then exit.
+    """Paint everything in the watched folders, the batch list and the queue once, then exit.
 
     Exits with 0 when all is done, and with 1 when some of it failed.
     """
