@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.unprivileged import is_denied, unprivileged
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Halves of the suite that run at once share the cores: one thread each of torch, not all.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test is about time: on a busy machine an example takes as long as it takes.
+settings.register_profile("nstd", deadline=None)
+settings.load_profile("nstd")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -123,7 +123,7 @@ def test_a_recipe_that_overflows_fails_at_its_first_step_and_says_by_what(
     outcome = house.work(onlooker)
     assert isinstance(outcome.error, ConfigError)
     assert outcome.job.state is JobState.FAILED
-    assert "most of it by style_weight, which is 1e+30. Give style_weight a smaller value." in str(
+    assert "most of all by style_weight, which is 1e+30. Give style_weight a smaller value." in str(
         outcome.job.error
     )
     assert onlooker.worked_on == set()

@@ -30,9 +30,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(tags=TAGS, cover=st.sampled_from([b"", b"\xff\xd8\xff" * 99]))
 def test_any_tags_can_be_written(
     film: Path, container: str, tags: dict[str, str], cover: bytes

@@ -416,7 +416,5 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 # Every step is a commit to the disk, so the examples are fewer and longer than usual.
-LedgerMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, print_blob=True
-)
+LedgerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=50, print_blob=True)
 TestLedger = LedgerMachine.TestCase

@@ -23,7 +23,7 @@ def rosenbrock(x: Tensor) -> tuple[float, Tensor]:
     history=st.integers(1, 12),
     scale=st.floats(1e-8, 1e8),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_loss_of_the_best_never_rises(
     seed: int, spread: float, history: int, scale: float
 ) -> None:
@@ -45,7 +45,7 @@ def test_the_loss_of_the_best_never_rises(
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_it_arrives_in_a_valley_s_lowest_place(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     start = 1 + 0.3 * torch.randn((3, 1, 1), generator=generator, dtype=torch.float64)

@@ -62,7 +62,7 @@ def test_every_frame_that_comes_gets_its_own_time_and_every_other_is_counted(
     assert clock.lost + clock.remaining == len(stated) - len(coming)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     start=st.integers(0, 100_000),
     steps=gaps,
