@@ -1,6 +1,6 @@
 """A film in the making: who looks on, and everything at hand to paint it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,6 @@ from nstd.painting.plan import ExecutionPlan
 from nstd.style.optimize import Iterate, Painter
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
-from nstd.submit.provenance import note_of
 
 
 class Observer(Protocol):
@@ -144,16 +143,6 @@ class Film:
         except UsageError as error:  # in the words for a person who names them
             raise VanishedError(error.problem, "Put the images back") from error
 
-    def note(self, before: str) -> str:
-        """What the painted file is to say of how it was painted; "" for nothing.
-
-        Args:
-            before: What the source says of that; it still holds where nothing is painted.
-        """
-        if self.output.copy:
-            return before
-        return note_of(self.painter.recipe) if self.output.encode.provenance else ""
-
     def require_output(self) -> Path:
         """Check that the output's disk is there; returns the folder that the configuration names.
 
@@ -164,26 +153,6 @@ class Film:
             StorageError: It cannot be looked at.
         """
         return Places.of(self.job).output.found().folder
-
-    def footage(self, info: VideoInfo) -> Footage:
-        """What is painted of the film, whose source has these facts."""
-        first, last = self.output.first, self.output.last
-        width, height = self.painter.painted_size(info.width, info.height)
-        end = info.frames if last is None else min(last + 1, info.frames)
-        return Footage(
-            info=info,
-            painted=replace(info, width=width, height=height),
-            frames=max(0, end - first),
-            read=FilmSource(
-                path=self.content,
-                info=info,
-                images=self.images,
-                limits=self.output.limits,
-                first=first,
-                last=last,
-            ),
-            beside=self.work / "images-alone.mp4" if self.output.images else self.content,
-        )
 
     def offsets(self, first: int, last: int) -> list[int]:
         """The number of each frame less that of the first: numbered images keep their gaps.

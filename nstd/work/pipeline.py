@@ -21,6 +21,7 @@ from nstd.media.write.pictures import assemble_pictures
 from nstd.media.write.segment import Assembly, joins
 from nstd.painting.frames import Coming, FilmSource, coming_frames
 from nstd.painting.segment import paint_picture
+from nstd.submit.provenance import note_of
 from nstd.work.checks import require_paintable, require_paintable_still, require_target
 from nstd.work.film import Film, Footage, stopped
 from nstd.work.publish import publish_film
@@ -74,7 +75,7 @@ def _painted_still(film: Film) -> Path:
     film.progress(0, 1, 1)
     film.require_output()
     return encode_still(
-        image, still, film.target, quality=PAINTED_QUALITY, note=film.note(still.note)
+        image, still, film.target, quality=PAINTED_QUALITY, note=_note(film, still.note)
     )
 
 
@@ -206,7 +207,7 @@ def assemble_film(film: Film, footage: Footage, keeping: Keeping) -> Path:
         segments=paths,
         info=footage.painted,
         settings=film.output.encode,
-        note=film.note(footage.info.note),
+        note=_note(film, footage.info.note),
         alive=film.observer.alive,
     )
     if film.output.encode.pictures is not None:
@@ -216,6 +217,18 @@ def assemble_film(film: Film, footage: Footage, keeping: Keeping) -> Path:
         return assemble_pictures(whole, film.target, offsets=offsets, end=end)
     limits = None if film.output.whole else span
     return assemble(whole, footage.beside, film.target, keeping, span=limits)
+
+
+def _note(film: Film, before: str) -> str:
+    """What the painted file is to say of how it was painted; "" for nothing.
+
+    Args:
+        film: The film.
+        before: What the source says of that; it still holds where nothing is painted.
+    """
+    if film.output.copy:
+        return before
+    return note_of(film.painter.recipe) if film.output.encode.provenance else ""
 
 
 def _span(film: Film, closed: Sequence[Segment]) -> tuple[int, int]:

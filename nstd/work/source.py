@@ -23,6 +23,7 @@ from nstd.media.image_film import probe_images
 from nstd.media.names import is_still
 from nstd.media.numbered import find_numbered
 from nstd.media.read.guarded import probe_guarded
+from nstd.painting.frames import FilmSource
 from nstd.submit.output import OutputSpec
 from nstd.work.film import Film, Footage
 
@@ -105,7 +106,23 @@ def footage_of(film: Film) -> Footage:
         Interrupted: Who looks on asked to stop.
     """
     film.observer.doing("reading the film")
-    return film.footage(_facts(film))
+    info, first, last = _facts(film), film.output.first, film.output.last
+    width, height = film.painter.painted_size(info.width, info.height)
+    end = info.frames if last is None else min(last + 1, info.frames)
+    return Footage(
+        info=info,
+        painted=replace(info, width=width, height=height),
+        frames=max(0, end - first),
+        read=FilmSource(
+            path=film.content,
+            info=info,
+            images=film.images,
+            limits=film.output.limits,
+            first=first,
+            last=last,
+        ),
+        beside=film.work / "images-alone.mp4" if film.output.images else film.content,
+    )
 
 
 def _facts(film: Film) -> VideoInfo:

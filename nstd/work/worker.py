@@ -32,6 +32,7 @@ from nstd.files import empty_folder
 from nstd.intake.stability import opens_later, seconds_of_grace
 from nstd.ledger.job import Job, JobState, path_of
 from nstd.ledger.store import JobStore
+from nstd.media.write.hardware import choose_encoder
 from nstd.painting.painter import Told, build_estimator, build_painter
 from nstd.painting.plan import ExecutionPlan, differences
 from nstd.style.device import prepare, use_threads
@@ -43,7 +44,6 @@ from nstd.submit.frozen import restore_frozen
 from nstd.submit.output import OutputSpec
 from nstd.submit.places import Places
 from nstd.work.crew import WorkerSettings, worker_settings
-from nstd.work.encoder import choose_encoder
 from nstd.work.film import Film, Observer
 from nstd.work.lease import LEASE_SECONDS, LeaseKeeper
 from nstd.work.originals import Clearing
@@ -187,8 +187,11 @@ class Worker:
 
     def _plan(self, job: Job, work: Path) -> tuple[ExecutionPlan, Job]:
         """The job's frozen plan; a new one where this machine is not what it was made for."""
-        encoder, instead = choose_encoder(job)
+        wanted = OutputSpec.from_json(job.request.output).encode
+        begun = None if job.plan is None else job.plan.get("encoder", "software")
+        encoder, instead = choose_encoder(wanted, begun)
         if instead:
+            logger.warning("%s is encoded in %s", path_of(job.request.source).name, instead)
             job = self._store.report(job, encoder=instead)
         plan = ExecutionPlan(
             device=self._torch_device.type,

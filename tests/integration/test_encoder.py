@@ -1,15 +1,13 @@
 """NVIDIA's encoder where it is asked for and works; else software, which is told."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nstd.ledger.store import JobStore
 from nstd.media.write.codecs import EncodeSettings
-from nstd.media.write.hardware import why_no_nvenc
-from nstd.work.encoder import choose_encoder
+from nstd.media.write.hardware import choose_encoder, why_no_nvenc
 from tests.integration.house import House, digest, unbroken_digest
 from tests.jobs import Onlooker
 
@@ -33,34 +31,26 @@ def test_where_it_does_not_work_software_makes_the_same_film_and_it_is_said(
 
 
 @pytest.mark.parametrize(
-    ("plan", "works", "expected"),
+    ("begun", "works", "expected"),
     [
         (None, True, "nvenc"),
         (None, False, "software"),
         # What was begun goes on so, as long as it can: its segments are joined.
-        ({"device": "cuda"}, True, "software"),
-        ({"device": "cuda", "encoder": "nvenc"}, True, "nvenc"),
-        ({"device": "cuda", "encoder": "nvenc"}, False, "software"),
+        ("software", True, "software"),
+        ("nvenc", True, "nvenc"),
+        ("nvenc", False, "software"),
     ],
 )
 def test_the_choice_is_made_when_a_film_is_begun(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    plan: dict[str, str] | None,
-    works: bool,
-    expected: str,
+    monkeypatch: pytest.MonkeyPatch, begun: str | None, works: bool, expected: str
 ) -> None:
     why = None if works else "no card"
-    monkeypatch.setattr("nstd.work.encoder.why_no_nvenc", lambda _: why)
-    with JobStore(tmp_path / "house/state/ledger.sqlite3") as store:
-        job = House(tmp_path / "house", store).queue(encode=ASKED)
-    encoder, said = choose_encoder(replace(job, plan=plan))
+    monkeypatch.setattr("nstd.media.write.hardware.why_no_nvenc", lambda _: why)
+    encoder, said = choose_encoder(ASKED, begun)
     assert encoder == expected
     assert bool(said) is not works
 
 
-def test_software_is_not_asked_of_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nstd.work.encoder.why_no_nvenc", pytest.fail)
-    with JobStore(tmp_path / "house/state/ledger.sqlite3") as store:
-        job = House(tmp_path / "house", store).queue()
-    assert choose_encoder(job) == ("software", "")
+def test_software_is_not_asked_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nstd.media.write.hardware.why_no_nvenc", pytest.fail)
+    assert choose_encoder(EncodeSettings(), "nvenc") == ("software", "")

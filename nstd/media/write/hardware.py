@@ -1,4 +1,4 @@
-"""NVIDIA's encoders, and whether they work here."""
+"""What encodes a film: software, or NVIDIA's encoder where that is asked for and works."""
 
 from fractions import Fraction
 from typing import cast
@@ -6,10 +6,28 @@ from typing import cast
 import av
 import numpy as np
 
-from nstd.media.write.codecs import CODECS
+from nstd.media.write.codecs import CODECS, EncoderKind, EncodeSettings
 
 _SIDE = 256
 """Edge of the picture that is tried: no encoder refuses that size."""
+
+
+def choose_encoder(wanted: EncodeSettings, begun: str | None = None) -> tuple[EncoderKind, str]:
+    """What encodes a film, and a clause about it where that is not what was asked for.
+
+    Segments of two encoders cannot be joined. So a film that was begun in software goes on in
+    software, and one that NVIDIA's encoder has begun goes on with that as long as it works.
+
+    Args:
+        wanted: What was asked for.
+        begun: What has encoded the film so far; None where nothing has.
+    """
+    if wanted.encoder == "software" or begun not in {None, wanted.encoder}:
+        return "software", ""
+    why = why_no_nvenc(wanted.codec)
+    if why is None:
+        return "nvenc", ""
+    return "software", f"software: NVIDIA's encoder does not work here ({why})"
 
 
 def why_no_nvenc(codec: str) -> str | None:

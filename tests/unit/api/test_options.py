@@ -78,7 +78,7 @@ def test_a_wrong_value_of_a_recipe_that_is_replaced_is_of_no_file() -> None:
 
 
 @pytest.mark.parametrize("key", ["source", "output", "config", "style"])
-@pytest.mark.parametrize("value", [3, b"a.png", object(), "a\0b", ""], ids=repr)
+@pytest.mark.parametrize("value", [3, b"a.png", Ellipsis, "a\0b", ""], ids=repr)
 def test_what_is_no_path_is_refused(key: str, value: object, taken: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"^{key}: .*is (no|not a) (path|style)"):
         nstd.stylize(**taken | {key: value})
