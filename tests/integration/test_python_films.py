@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -116,13 +116,25 @@ def _raise_stop() -> None:
     raise StopError
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises: a program that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("stop", "error"),
     [(_raise_stop, StopError), (lambda: signal.raise_signal(signal.SIGINT), KeyboardInterrupt)],
     ids=["the caller's error", "Ctrl-C"],
 )
 def test_what_was_stopped_goes_on(
-    stop: Callable[[], None], error: type[BaseException], look: dict[str, Any], tmp_path: Path
+    stop: Callable[[], None],
+    error: type[BaseException],
+    look: dict[str, Any],
+    tmp_path: Path,
+    ctrl_c: None,
 ) -> None:
     nstd.stylize("film.mp4", output="at-once.mp4", state_dir=tmp_path / "other", **look)
     with pytest.raises(error):
