@@ -90,8 +90,8 @@ def stylize(
     frames = parse_frames(_frames(options.get("frames")))
     target = _beside(path, spec) if destination is None else destination
 
-    def work(watcher: CallerObserver) -> list[Result]:
-        return paint_files(config, [path], Wanted(look, spec, frames), target, watcher)
+    def work(observer: CallerObserver) -> list[Result]:
+        return paint_files(config, [path], Wanted(look, spec, frames), target, observer)
 
     (result,) = run(work, on_progress)
     if result.error is not None:

@@ -30,7 +30,7 @@ _DEPTHS: dict[Any, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a picture is made of: that of a frame is its painting's, and that of all other frames.
+    """What a picture is made of. Its painting has the same kind, and so have all frames of a film.
 
     Attributes:
         type: `numpy.ndarray`, `torch.Tensor` or `PIL.Image.Image`.
@@ -48,10 +48,10 @@ class Kind:
 
     @classmethod
     def of(cls, picture: object) -> "Kind":
-        """What a picture is made of.
+        """The kind of a picture.
 
         Raises:
-            UsageError: It is none that can be painted.
+            UsageError: It is not a picture that can be painted.
         """
         if isinstance(picture, Image.Image):
             return cls(Image.Image, 8)
@@ -95,11 +95,11 @@ class Kind:
 
 
 def pixels_of(picture: object) -> tuple[Pixels, Kind]:
-    """A picture as it is painted, a copy of its own; and what it was made of.
+    """The pixels to paint, always a copy, and the kind of the picture that they come from.
 
     Raises:
-        UsageError: It cannot be painted: by its type, shape, range, or since parts of it are
-            transparent.
+        UsageError: It cannot be painted, because of its type, its shape, its range, or transparent
+            parts.
     """
     kind = Kind.of(picture)
     values = _of_image(picture) if isinstance(picture, Image.Image) else picture

@@ -36,7 +36,7 @@ from nstd.work.crew import device_names, worker_threads
 EIGHT_BITS = 8
 
 FRAME_SECONDS = Fraction(1, 25)
-"""For what has no time. Nothing depends on it."""
+"""Duration of a frame, since pictures in memory have none. Nothing depends on its value."""
 
 OPTIONS = (*LOOK, *SETTINGS)
 
@@ -137,8 +137,8 @@ class _Studio:
     Attributes:
         painter: The recipe on its device.
         plan: How it is computed.
-        estimator: Of the flow; None where each frame is painted for itself.
-        device: Where it paints.
+        estimator: Finds the flow; None where each frame is painted by itself.
+        device: The device to paint on.
     """
 
     painter: Painter
@@ -148,14 +148,14 @@ class _Studio:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """With torch's settings as painting needs them."""
+        """Set PyTorch up for painting while the block runs."""
         with torch_settings(self.plan.device):
             prepare(self.device, self.plan.threads)
             yield
 
     @classmethod
     def of(cls, config: Config, recipe: StyleRecipe, tell: OnProgress) -> "_Studio":
-        """A recipe made ready where `config` says."""
+        """The recipe, made ready on the device that `config` names."""
         (device,) = choose_devices(device_names(config)[:1])
         chosen = choose_network(
             recipe.network, config.cache_dir, gpu=freezing_of(config, recipe).gpu
@@ -180,7 +180,7 @@ class _Studio:
 
 
 def _paint_alone(studio: _Studio, pixels: Pixels, bits: int, tell: OnProgress) -> Pixels:
-    """A picture, painted."""
+    """Paint one picture by itself."""
 
     def step(iterate: Iterate) -> None:
         tell(stepped(0, 1, 0, iterate))
@@ -218,12 +218,12 @@ def _paint_film(
 
 
 class _Frames:
-    """Pictures as the frames of a film.
+    """Turns pictures into the frames of a film; see `Source`.
 
     Args:
-        pictures: One after the other.
-        shape: Of the pixels of each.
-        kind: What each is made of.
+        pictures: The pictures, in order.
+        shape: Shape of the pixels of each.
+        kind: Kind of each.
     """
 
     first = 0
@@ -251,7 +251,7 @@ class _Frames:
 
 
 class _Sink:
-    """The observer of a film: tells how far it is, and has its latest frame."""
+    """The observer of a film: reports progress, and holds the latest painted frame."""
 
     latest: PaintedFrame
 
@@ -268,4 +268,4 @@ class _Sink:
         self._tell(Progress(painted=frame.index + 1, total=self._total))
 
     def passed(self, frame: int) -> None:
-        """Nothing to tell: no frame was painted before."""
+        """Report nothing: no frame was painted in an earlier call."""

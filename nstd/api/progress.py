@@ -1,4 +1,4 @@
-"""How far painting is, told to whoever called."""
+"""How far painting is, as it is reported to the caller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ class Progress:
     Attributes:
         painted: Frames that are finished, those of earlier calls included. A picture is one frame.
         total: Frames to be painted in all; None where that is not known.
-        frame: Number of the frame in hand, from 0; None between frames.
-        share: How far that one is, from 0 to 1.
+        frame: Number of the frame that is being painted, from 0; None between frames.
+        share: How far that frame is, from 0 to 1.
         loss: Its loss after the last step; None before the first.
-        doing: What is done that is no step, such as "loading the network"; "" between steps.
+        doing: What else is being done, such as "loading the network"; "" while steps are taken.
     """
 
     painted: int = 0
@@ -28,21 +28,21 @@ class Progress:
 
     @property
     def done(self) -> float | None:
-        """How far everything is, from 0 to 1; None where it is not known how much that is."""
+        """How far the whole film is, from 0 to 1; None while its number of frames is not known."""
         return min(1.0, (self.painted + self.share) / self.total) if self.total else None
 
 
 OnProgress = Callable[[Progress], object]
-"""Called after each step and each frame. What it returns is not looked at."""
+"""Called after each step and each frame. Its result is ignored."""
 
 
 def stepped(painted: int, total: int | None, frame: int, iterate: Iterate) -> Progress:
-    """What is told of a step.
+    """The progress after a step.
 
     Args:
         painted: Frames that are finished.
         total: Frames to be painted in all; None where that is not known.
-        frame: Number of the frame in hand.
+        frame: Number of the frame that is being painted.
         iterate: Its picture after the step.
     """
     return Progress(

@@ -1,4 +1,4 @@
-"""A run in a thread of its own, so that its caller can be interrupted and it ends cleanly.
+"""Painting in a thread of its own, so that Ctrl-C ends it cleanly.
 
 Python delivers Ctrl-C to the main thread, in the middle of whatever that does. Painting is to stop
 between two steps instead, with its ledger in order. So it runs in a thread of its own, and the
@@ -22,10 +22,10 @@ _Made = TypeVar("_Made")
 
 
 class CallerObserver:
-    """The observer of one input: passes on what it sees, and stops when it is told to.
+    """The observer of one input: reports progress to the caller, and stops when asked to.
 
     Args:
-        tell: Given what it sees; called by the thread that paints.
+        tell: Called with the progress, by the thread that paints.
     """
 
     def __init__(self, tell: Callable[[Progress], object]) -> None:
@@ -50,20 +50,20 @@ class CallerObserver:
         self._tell(Progress(painted=painted, total=self._total))
 
     def turn(self, number: int, count: int) -> None:
-        """Nothing to tell: there is one input alone."""
+        """Report nothing: there is only one input."""
 
     def doing(self, what: str) -> None:
         """Something begins that takes a while before the next step.
 
         Raises:
-            Interrupted: `stop` was called: better now than after that.
+            Interrupted: `stop` was called.
         """
         if self.stopping:
             raise Interrupted(f"It was stopped before {what}")
         self._tell(Progress(painted=self._painted, total=self._total, doing=what))
 
     def alive(self) -> None:
-        """Nothing to tell."""
+        """Report nothing."""
 
     def stepped(self, frame: int, iterate: Iterate) -> None:
         """A step was taken."""
@@ -77,7 +77,7 @@ class CallerObserver:
 
 
 class _Settings:
-    """PyTorch's settings for the whole process, while any call changes them: the caller's."""
+    """Remembers the caller's PyTorch settings of the whole process while any call paints."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -85,7 +85,7 @@ class _Settings:
         self._flags = (False, False, False, False)
 
     def enter(self) -> None:
-        """Note them, unless another call has."""
+        """Remember the settings, unless another call has done so."""
         cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
         with self._lock:
             if not self._users:
@@ -94,7 +94,7 @@ class _Settings:
             self._users += 1
 
     def leave(self) -> None:
-        """Restore them, unless another call still needs its own."""
+        """Restore the settings, unless another call still paints."""
         cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
         with self._lock:
             self._users -= 1
@@ -108,11 +108,11 @@ _SETTINGS = _Settings()
 
 @contextmanager
 def torch_settings(kind: str = "cpu") -> Iterator[None]:
-    """Restore PyTorch's settings afterwards: they are the caller's.
+    """Restore the caller's PyTorch settings after the block.
 
-    Those of the whole process once no other call paints, which needs them as they are then. The
-    caller may be within `no_grad`, `inference_mode` or `autocast`: painting needs gradients, and
-    gives the same bytes anywhere.
+    Settings of the whole process are restored once no other call paints. The caller may be within
+    `no_grad`, `inference_mode` or `autocast`: within the block there are gradients and no
+    autocast all the same, so that painting gives the same bytes.
 
     Args:
         kind: Of the device that paints: "cpu", "cuda" or "mps".
@@ -129,27 +129,27 @@ def torch_settings(kind: str = "cpu") -> Iterator[None]:
 
 
 def run(work: Callable[[CallerObserver], _Made], on_progress: OnProgress | None) -> _Made:
-    """Do `work` in a thread, and pass on what it tells and gives.
+    """Do `work` in a thread, report its progress in this one, and return its result.
 
-    Whatever `on_progress` raises ends the work at its next step, and so does an interrupt by the
-    user (`KeyboardInterrupt`); it is raised once the work has ended, a second interrupt at once.
+    An exception of `on_progress`, and an interrupt by the user (`KeyboardInterrupt`), ends the work
+    at its next step and is raised after that. A second interrupt is raised at once.
 
     Args:
-        work: Called with its observer.
-        on_progress: Called by this thread; None where nobody wants to know.
+        work: The work; called with its observer.
+        on_progress: Called by this thread; None for no reports.
 
     Raises:
         NstdError: What `work` raises.
     """
     told: SimpleQueue[Progress | None] = SimpleQueue()
-    watcher = CallerObserver(told.put if on_progress else lambda _: None)
+    observer = CallerObserver(told.put if on_progress else lambda _: None)
     made: list[_Made] = []
     failed: list[BaseException] = []
 
     def worked() -> None:
         try:
             with torch_settings():
-                made.append(work(watcher))
+                made.append(work(observer))
         except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
             failed.append(error)
         finally:
@@ -163,7 +163,7 @@ def run(work: Callable[[CallerObserver], _Made], on_progress: OnProgress | None)
             if on_progress is not None:
                 on_progress(progress)
     except BaseException:
-        watcher.stop()
+        observer.stop()
         if thread.ident is not None:
             thread.join()
         raise

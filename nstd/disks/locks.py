@@ -13,7 +13,7 @@ from pathlib import Path
 from nstd.errors import from_os_error
 
 LOOK_SECONDS = 0.02
-"""Between two tries for a lock that is waited for."""
+"""Pause between two tries, while a lock is waited for."""
 
 
 @contextmanager
@@ -27,15 +27,15 @@ def locked(
 ) -> Iterator[bool]:
     """Hold a folder's lock, or that of a file in it, as long as the block lasts.
 
-    Folder and file are made where there are none, and are there once the lock is held; who holds a
-    folder alone may remove it.
+    Folder and file are created if they are missing, and exist while the lock is held. Who holds the
+    lock of a folder alone may remove the folder.
 
     Args:
         folder: The folder.
         file: Name of the file; "" for the folder's own lock.
-        shared: Whether others may hold it too that share it.
-        seconds: How long others are waited for.
-        mode: Who may open the file, where it is made: whoever may can also hold its lock.
+        shared: Whether others that share it may hold it at the same time.
+        seconds: How long to wait for others.
+        mode: Permissions of the file if it is created: who may open it can also hold its lock.
 
     Yields:
         Whether the lock is held.

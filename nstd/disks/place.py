@@ -32,14 +32,14 @@ class Place:
     mount: Mount | None = None
 
     def remembered(self) -> "Place":
-        """The same with the disk that it is on now; unchanged where it is not where it was."""
+        """This place with the disk that it is on now; unchanged if `found` would raise."""
         try:
             return self.found()
         except StorageError:
             return self
 
     def found(self) -> "Place":
-        """The same as it is now, if it is there.
+        """This place with the disk that it is on now, provided it is where it was.
 
         Raises:
             MountError: It is not there, or not on the disk that it was on.
@@ -95,7 +95,7 @@ class Place:
             ) from error
 
     def _look(self) -> None:
-        """See that the folder and its marker are there."""
+        """Raise unless the folder and its marker are there."""
         # Only what lies in it makes sure that a disk is mounted that is mounted when asked for.
         looked_for = {".": NOT_THERE}
         if self.marker is not None:

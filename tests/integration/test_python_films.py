@@ -21,28 +21,17 @@ import nstd
 from nstd.errors import InputError, OutputExistsError, UsageError, VanishedError
 from tests.clips import make, picture
 from tests.integration.house import digest
-from tests.networks import make_quarter_network
+from tests.quick_look import SIZE, quick_look
 
-SIZE, FRAMES = (64, 48), 4
+FRAMES = 4
 
 
 @pytest.fixture
 def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options for a fast painting, with folders of its own; `tmp_path` is the working folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    PIL.Image.fromarray(picture(7, SIZE)).save("style.png")
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 4, 4, 4), readout=False)
+    """Options for a fast painting of `film.mp4`; `tmp_path` is the working folder."""
+    options = quick_look(tmp_path, monkeypatch)
     make(tmp_path / "film.mp4", times=range(0, FRAMES * 512, 512), size=SIZE)
-    return {
-        "style": "style.png",
-        "network": network,
-        "levels": "48:2",
-        "threads": 1,
-        "device": "cpu",
-        "segment_frames": 2,
-    }
+    return options | {"segment_frames": 2}
 
 
 def test_a_film_becomes_what_the_command_makes_of_it(look: dict[str, Any], tmp_path: Path) -> None:

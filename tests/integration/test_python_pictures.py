@@ -16,27 +16,16 @@ from nstd.errors import ConfigError, UsageError
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from tests.clips import make, picture
-from tests.networks import make_quarter_network
+from tests.quick_look import SIZE, quick_look
 
-SIZE, FRAMES = (64, 48), 4
+FRAMES = 4
 ImageU8 = npt.NDArray[np.uint8]
 
 
 @pytest.fixture
 def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options for a fast painting, with folders of its own; `tmp_path` is the working folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    PIL.Image.fromarray(picture(7, SIZE)).save("style.png")
-    network = make_quarter_network(tmp_path / "n.safetensors", 0, (2, 2, 4, 4, 4), readout=False)
-    return {
-        "style": "style.png",
-        "network": network,
-        "levels": "48:2",
-        "threads": 1,
-        "device": "cpu",
-    }
+    """Options for a fast painting; `tmp_path` is the working folder."""
+    return quick_look(tmp_path, monkeypatch)
 
 
 @pytest.fixture
