@@ -181,6 +181,7 @@ def test_a_read_that_is_stuck_is_left_behind(
     assert begun.wait(30)
     caplog.set_level(logging.INFO)
     intake.leave()
+    intake.join(30)  # it ends by itself, although the read does not
     assert not intake.is_alive()
     assert "A file is still being read; it is looked at anew the next time" in caplog.messages
     gone.set()
