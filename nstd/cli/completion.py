@@ -93,6 +93,7 @@ def networks(ctx: typer.Context) -> Iterator[Offer]:
 def weights(ctx: typer.Context) -> Iterator[Offer]:
     """Networks that have a file."""
     yield from _weights(ctx)
+    yield "raft", "finds the flow"
 
 
 @_quiet

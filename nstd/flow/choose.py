@@ -1,19 +1,18 @@
 """An estimator by its name in the recipe."""
 
-from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import torch
 
-from nstd.errors import ConfigError, WeightsError
+from nstd.errors import ConfigError
 from nstd.flow.checked import Checked
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Estimator
-from nstd.flow.raft import Raft, find_raft
+from nstd.flow.raft import Raft
+from nstd.weights.raft import RAFT, require_raft
 
 DIS = "dis"
-RAFT = "raft"
 GROUP = "nstd.flow"
 """Entry points of this group are called without arguments and give an `Estimator`."""
 
@@ -27,7 +26,7 @@ def estimator_names() -> tuple[str, ...]:
 def choose_estimator(
     name: str,
     *,
-    folders: Sequence[Path] = (),
+    folder: Path = Path(),
     device: torch.device | str = "cpu",
     threads: int = 1,
 ) -> Checked:
@@ -35,7 +34,7 @@ def choose_estimator(
 
     Args:
         name: "dis", "raft", or the name of an entry point of `GROUP`.
-        folders: Where RAFT's weights may lie.
+        folder: Where networks are kept, RAFT among them.
         device: Where RAFT computes.
         threads: torch's threads on the CPU, for RAFT.
 
@@ -43,24 +42,14 @@ def choose_estimator(
         ConfigError: There is none of that name, or it cannot be made.
         WeightsError: RAFT's weights are missing or damaged.
     """
-    return Checked(_make(name, folders, device, threads), name)
+    return Checked(_make(name, folder, device, threads), name)
 
 
-def _make(
-    name: str, folders: Sequence[Path], device: torch.device | str, threads: int
-) -> Estimator:
+def _make(name: str, folder: Path, device: torch.device | str, threads: int) -> Estimator:
     if name == DIS:
         return Dis()
     if name == RAFT:
-        weights = find_raft(folders)
-        if weights is None:
-            places = " or ".join(str(folder) for folder in folders) or "any folder"
-            raise WeightsError(
-                f"There are no weights of RAFT in {places}",
-                "Put torchvision's raft_large_C_T_SKHT_V2-ff5fadd5.pth there, "
-                "or take the estimator dis",
-            )
-        return Raft(weights, device, threads)
+        return Raft(require_raft(folder), device, threads)
     return _of_the_users(name)
 
 

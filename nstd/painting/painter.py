@@ -18,6 +18,7 @@ from nstd.style.optimize import Painter
 from nstd.style.recipe import LAYERS, StyleRecipe, StyleSource
 from nstd.style.targets import StyleImage, TensorStore
 from nstd.weights.canonical import load_weights
+from nstd.weights.catalog import weights_folder
 
 
 class Told:
@@ -91,7 +92,7 @@ def build_estimator(
         return None
     return choose_estimator(
         recipe.temporal.estimator,
-        folders=[cache_dir / "weights"],
+        folder=weights_folder(cache_dir),
         device=device,
         threads=plan.threads,
     )

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from nstd.disks.locks import locked
-from nstd.errors import BusyError, UsageError, WeightsError, from_os_error
+from nstd.errors import BusyError, UsageError, WeightsError
 from nstd.files import file_sha256
-from nstd.weights.file import inspect_weights
+from nstd.weights.file import files_in, inspect_weights
+from nstd.weights.raft import FETCH_RAFT, RAFT, find_raft, is_raft, raft_sha256, require_raft
 
 AUTO = "auto"
 VGG19 = "vgg19"
 POCKET = "pocket"
 FETCH_VGG19 = "`nstd weights fetch vgg19`"
+_FETCHED = {VGG19: FETCH_VGG19, RAFT: FETCH_RAFT}
+"""What can be fetched, and how."""
 
 _SHIPPED = Path(__file__).resolve().parents[1] / "data"
 
@@ -45,11 +48,11 @@ class WeightsEntry:
     """One network, as `nstd weights list` shows it.
 
     Attributes:
-        name: What a recipe calls it.
+        name: What a recipe calls it: as its network, or `raft` as its estimator of flow.
         path: Its file, if there is one.
         bytes: The file's size.
         sha256: Of the file; None unless it is present and sound.
-        layers: Its convolutions in order.
+        layers: Its convolutions in order; of a network to paint with.
         widths: The channels each of them gives.
         state: Whether it can be used.
         problem: What is wrong with it; empty unless damaged.
@@ -120,6 +123,11 @@ def find_weights(network: str, cache_dir: Path) -> Path:
             f"{FETCH_VGG19} gets them once (575 MB, of which 52 MB are kept), "
             "or `nstd weights import FILE --name vgg19` takes a file you have",
         )
+    if network == RAFT:
+        raise WeightsError(
+            "raft finds the flow between frames, and is no network to paint with",
+            "Name it in temporal: estimator, and a network such as pocket here",
+        )
     known = sorted({VGG19, *_stems(_SHIPPED), *_stems(weights_folder(cache_dir))})
     near = difflib.get_close_matches(network, known, n=1, cutoff=0.5)
     hint = f"The nearest known name is {near[0]}" if near else f"Known are {', '.join(known)}"
@@ -129,28 +137,34 @@ def find_weights(network: str, cache_dir: Path) -> Path:
 
 
 def list_weights(cache_dir: Path) -> list[WeightsEntry]:
-    """List every network at hand, and vgg19 whether it is or not; each file is checked.
+    """List every network at hand, and vgg19 and raft whether they are or not; all are checked.
 
     Raises:
         StorageError: The folder cannot be read.
     """
     paths = {path.stem: path for path in _files(weights_folder(cache_dir))}
     paths.update({path.stem: path for path in _files(_SHIPPED)})
+    raft = find_raft(weights_folder(cache_dir))
+    if raft is not None:
+        paths[RAFT] = raft
     entries = [_entry(name, path) for name, path in paths.items()]
-    if VGG19 not in paths:
-        entries.append(
-            WeightsEntry(VGG19, None, 0, None, (), (), "absent", remedy=f"{FETCH_VGG19} gets it")
-        )
+    entries += [
+        WeightsEntry(name, None, 0, None, (), (), "absent", remedy=f"{fetch} gets it")
+        for name, fetch in _FETCHED.items()
+        if name not in paths
+    ]
     return sorted(entries, key=lambda entry: entry.name)
 
 
 def verify_weights(name_or_path: str | Path, cache_dir: Path) -> WeightsEntry:
-    """Check a network's file against the digest it carries and against what a network must be.
+    """Check a network's file against its digest and against what a network must be.
 
     Raises:
         WeightsError: It is missing, damaged, or no network.
         StorageError: It cannot be read.
     """
+    if name_or_path == RAFT:
+        return _sound_entry(RAFT, require_raft(weights_folder(cache_dir)))
     is_path = isinstance(name_or_path, Path)
     path = Path(name_or_path) if is_path else find_weights(str(name_or_path), cache_dir)
     return _sound_entry(path.stem, path)
@@ -173,10 +187,10 @@ def shipped(name: str) -> Path | None:
 
 def check_name(name: str) -> None:
     """Raise `UsageError` unless `name` can be a network's name (and cannot be taken for a path)."""
-    if name == AUTO or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+    if name in {AUTO, RAFT} or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise UsageError(
             f"{name!r} cannot be a network's name",
-            "Use letters, digits, hyphens and underscores, and not auto",
+            f"Use letters, digits, hyphens and underscores, and neither {AUTO} nor {RAFT}",
         )
 
 
@@ -213,7 +227,9 @@ def _entry(name: str, path: Path) -> WeightsEntry:
         return _sound_entry(name, path)
     except WeightsError as error:
         size = path.stat().st_size if path.exists() else 0
-        again = f"{FETCH_VGG19} gets it anew" if name == VGG19 else "Remove it and import it again"
+        again = "Remove it and import it again"
+        if name in _FETCHED:
+            again = f"{_FETCHED[name]} gets it anew"
         again = "Install nstd again" if path.parent == _SHIPPED else again
         return WeightsEntry(name, path, size, None, (), (), "damaged", error.problem, again)
 
@@ -222,6 +238,9 @@ def _sound_entry(name: str, path: Path) -> WeightsEntry:
     """Describe a file that loads; raise `WeightsError` if it does not."""
     if path.parent == _SHIPPED:
         _check_shipped(name, path)
+    if is_raft(path):
+        sha256 = raft_sha256(path)
+        return WeightsEntry(name, path, path.stat().st_size, sha256, (), (), "present")
     found = inspect_weights(path)
     size = path.stat().st_size
     return WeightsEntry(name, path, size, found.sha256, found.layers, found.widths, "present")
@@ -229,12 +248,7 @@ def _sound_entry(name: str, path: Path) -> WeightsEntry:
 
 def _files(folder: Path) -> list[Path]:
     """List the networks in a folder; none if there is no folder."""
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".safetensors")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise from_os_error(error, folder, "reading") from error
+    return [path for path in files_in(folder) if path.suffix == ".safetensors"]
 
 
 def _stems(folder: Path) -> list[str]:

@@ -1,18 +1,23 @@
-"""VGG-19 from the address that torchvision names: fetched, checked, cut to what is needed."""
+"""Networks from the addresses that torchvision names, checked by their hashes.
+
+VGG-19 is cut to what is needed; RAFT is kept as it is.
+"""
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from nstd.errors import DownloadError, WeightsError
-from nstd.files import file_sha256
+from nstd.files import file_sha256, replace
 from nstd.weights.catalog import VGG19, weights_folder, weights_path, writing
 from nstd.weights.convert import Normalization, canonical_tensors, provenance, read_tensors, store
 from nstd.weights.download import OnBytes, discard, download
 from nstd.weights.file import inspect_weights
+from nstd.weights.raft import RAFT_SHA256_PREFIX, RAFT_URL, raft_path, raft_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +58,7 @@ def fetch_vgg19(
         StorageError: The disk is full or cannot be written.
     """
     target = weights_path(VGG19, cache_dir)
-    if _is_sound(target):
+    if _is_sound(target, inspect_weights):
         return target
     origin = _torchvision_origin()
     url = url or origin.url
@@ -66,6 +71,44 @@ def fetch_vgg19(
         store(
             tensors, VGG19, cache_dir, provenance("torchvision", url, digest, origin.normalization)
         )
+        discard(part)
+    return target
+
+
+def fetch_raft(
+    cache_dir: Path,
+    *,
+    url: str | None = None,
+    sha256_prefix: str | None = None,
+    progress: OnBytes | None = None,
+    timeout: float = 10.0,
+) -> Path:
+    """Fetch RAFT, large, into `cache_dir/weights` as torchvision names it, unless it is there.
+
+    Args:
+        cache_dir: nstd's cache folder.
+        url: A mirror; by default torchvision's address.
+        sha256_prefix: How the file's SHA-256 must begin, eight digits; by default as torchvision's.
+        progress: Called with (bytes at hand, length or None).
+        timeout: Seconds without a byte after which the server is given up.
+
+    Returns:
+        The file.
+
+    Raises:
+        DownloadError: The server is not there, refuses, stalls, stops early or sends another file.
+        BusyError: Another process is fetching.
+        StorageError: The disk is full or cannot be written.
+    """
+    url, prefix = url or RAFT_URL, sha256_prefix or RAFT_SHA256_PREFIX
+    target = raft_path(weights_folder(cache_dir), prefix)
+    if _is_sound(target, raft_sha256):
+        return target
+    part = target.with_name(f"{target.name}.part")
+    with writing(cache_dir):
+        download(url, part, progress=progress, timeout=timeout)
+        _checked_hash(part, url, prefix)
+        replace(part, target)
         discard(part)
     return target
 
@@ -94,12 +137,12 @@ def _torchvision_origin() -> _Origin:
     return _Origin(weights.url, match[1], (transforms.mean, transforms.std))
 
 
-def _is_sound(target: Path) -> bool:
-    """Tell whether the network is there already, and whole."""
+def _is_sound(target: Path, inspect: Callable[[Path], object]) -> bool:
+    """Tell whether the network is there already, and whole: then `inspect` does not raise."""
     if not target.exists():
         return False
     try:
-        inspect_weights(target)
+        inspect(target)
     except WeightsError as error:
         logger.warning("fetching again: %s", error.problem)
         return False

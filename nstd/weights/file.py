@@ -188,6 +188,20 @@ def sniff(path: Path) -> bool:
         raise from_os_error(error, path, "reading") from error
 
 
+def files_in(folder: Path) -> list[Path]:
+    """List what is in a folder; nothing if there is no folder.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise from_os_error(error, folder, "reading") from error
+
+
 def present_layers(tensors: Iterable[str]) -> tuple[str, ...]:
     """Name the convolutions that are there, in the network's order."""
     names = frozenset(tensors)

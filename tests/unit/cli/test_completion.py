@@ -76,7 +76,7 @@ def put(store: JobStore, name: str) -> Job:
         ("nstd stylize --style-layers conv1_1,conv2", ["conv1_1,conv2_1", "conv1_1,conv2_2"]),
         ("nstd stylize --content-layer conv5_", [f"conv5_{n}" for n in (1, 2, 3, 4)]),
         ("nstd stylize --network p", ["pocket"]),
-        ("nstd weights fetch ", ["vgg19"]),
+        ("nstd weights fetch ", ["vgg19", "raft"]),
         ("nstd weights import x.pth --layout g", ["gatys"]),
         ("nstd jobs --state f", ["failed"]),
         ("nstd stylize --seed ", []),
@@ -101,7 +101,7 @@ def test_devices_are_offered(offered: Offered) -> None:
 def test_networks_in_the_cache_are_offered(offered: Offered, tmp_path: Path) -> None:
     (tmp_path / "cache/weights").mkdir(parents=True)
     (tmp_path / "cache/weights/mine.safetensors").touch()
-    assert offered("nstd weights verify ") == ["pocket", "vgg19", "mine"]
+    assert offered("nstd weights verify ") == ["pocket", "vgg19", "mine", "raft"]
     assert offered("nstd stylize --network ") == ["auto", "pocket", "vgg19", "mine"]
 
 

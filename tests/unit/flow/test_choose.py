@@ -57,15 +57,15 @@ def test_dis_finds_how_a_square_moves_before_a_wall_that_stands() -> None:
 
 def test_raft_is_found_in_the_folders(tmp_path: Path) -> None:
     saved(tmp_path, "raft_small_C_T_V2", network(raft_small).state_dict())
-    backward, _ = choose_estimator("raft", folders=[tmp_path]).estimate(EARLIER, LATER)
+    backward, _ = choose_estimator("raft", folder=tmp_path).estimate(EARLIER, LATER)
     assert backward.shape == (1, 2, 130, 130)
 
 
-def test_without_raft_s_weights_it_is_said_where_they_belong(tmp_path: Path) -> None:
+def test_without_raft_s_weights_it_is_said_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no weights of RAFT") as caught:
-        choose_estimator("raft", folders=[tmp_path])
+        choose_estimator("raft", folder=tmp_path)
     assert str(tmp_path) in caught.value.problem
-    assert "raft_large_C_T_SKHT_V2" in caught.value.remedy
+    assert "`nstd weights fetch raft`" in caught.value.remedy
 
 
 def test_one_of_the_user_s_is_found_by_its_entry_point(
@@ -131,7 +131,7 @@ def test_a_package_replaces_and_repeats_none_of_the_own_names(
         assert not bool((choose_estimator(name).estimate(EARLIER, LATER)[0] == 7).any())
     else:
         with pytest.raises(WeightsError, match="no weights of RAFT"):
-            choose_estimator(name, folders=[tmp_path])
+            choose_estimator(name, folder=tmp_path)
 
 
 def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:

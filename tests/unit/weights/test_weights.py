@@ -241,7 +241,7 @@ def test_a_shipped_network_is_found_and_its_name_is_reserved(
     monkeypatch.setattr(catalog, "_SHIPPED", network.parent)
     monkeypatch.setitem(catalog.SHIPPED_SHA256, "network", file_sha256(network))
     assert find_weights("network", cache) == network
-    assert [entry.name for entry in list_weights(cache)] == ["network", "vgg19"]
+    assert [entry.name for entry in list_weights(cache)] == ["network", "raft", "vgg19"]
     with pytest.raises(WeightsError, match="comes with nstd"):
         import_weights(torchvision_file, cache, name="network", layout="torchvision")
 
@@ -255,7 +255,7 @@ def test_a_shipped_network_that_is_not_as_it_was_shipped_is_refused(
     with pytest.raises(WeightsError, match="network of this installation is damaged") as caught:
         find_weights("network", cache)
     assert caught.value.remedy == "Install nstd again"
-    (entry, _) = list_weights(cache)
+    entry = list_weights(cache)[0]
     assert (entry.state, entry.remedy) == ("damaged", "Install nstd again")
 
 
@@ -308,14 +308,18 @@ def test_the_list_tells_present_absent_and_damaged_apart(
     monkeypatch.setattr(catalog, "_SHIPPED", tmp_path / "nothing ships")
     absent = list_weights(cache)
     assert [(entry.name, entry.state, entry.path) for entry in absent] == [
-        ("vgg19", "absent", None)
+        ("raft", "absent", None),
+        ("vgg19", "absent", None),
     ]
-    assert absent[0].remedy == "`nstd weights fetch vgg19` gets it"
+    assert [entry.remedy for entry in absent] == [
+        "`nstd weights fetch raft` gets it",
+        "`nstd weights fetch vgg19` gets it",
+    ]
     sound = import_weights(network, cache, name="sound")
     broken = import_weights(network, cache, name="broken")
     broken.write_bytes(broken.read_bytes()[:-1])
     entries = {entry.name: entry for entry in list_weights(cache)}
-    assert list(entries) == ["broken", "sound", "vgg19"]
+    assert list(entries) == ["broken", "raft", "sound", "vgg19"]
     assert entries["broken"].state == "damaged"
     assert entries["broken"].sha256 is None
     assert "broken.safetensors" in entries["broken"].problem
