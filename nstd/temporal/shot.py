@@ -28,6 +28,7 @@ from nstd.temporal.warp import (
     NOTHING,
     disoccluded_smoothly,
     initial_image,
+    leaves_frame,
     long_term_trust,
     trust,
     warp_sharp,
@@ -172,18 +173,22 @@ def temporal_target(predecessors: Sequence[Predecessor], like: ImageTensor) -> T
     warped, trusts, sources, shown = [], [], [], []
     for one in predecessors:
         backward, forward = (flow.to(device, dtype) for flow in (one.backward, one.forward))
-        warped.append(warp_sharp(one.painted.to(device, dtype), backward).clamp(0, 1))
         known = trust(backward, forward)
-        if one.sources is not None:
+        if one.sources is None:
+            painted = warp_sharp(one.painted.to(device, dtype), backward)
+        else:
             earlier, later = (source.to(device, dtype) for source in one.sources)
-            known = known * agreement(earlier, later, backward)
-            consistent = photo_consistency(earlier, later, backward)
+            before = earlier if one.shown is None else one.shown.to(later)
+            # All that goes along the flow in one go: the kernel's weights are most of the work.
+            alike = torch.cat([one.painted.to(later), earlier, before], dim=1)
+            painted, moved, before = warp_sharp(alike, backward).chunk(3, dim=1)
+            known = known * agreement(moved, later)
+            consistent = photo_consistency(moved, later) * ~leaves_frame(backward)
             doubt = DOUBTED * disoccluded_smoothly(backward, forward)
-            known = torch.maximum(known, consistent * (1 - doubt))
-            sources.append(warp_sharp(earlier, backward))
-            before = None if one.shown is None else warp_sharp(one.shown.to(later), backward)
-            shown.append(sources[-1] if before is None else before)
-            known = known * faithfulness(shown[-1], later)
+            known = torch.maximum(known, consistent * (1 - doubt)) * faithfulness(before, later)
+            sources.append(moved)
+            shown.append(before)
+        warped.append(painted.clamp(0, 1))
         trusts.append(known)
     target = TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
     if len(shown) < len(predecessors):

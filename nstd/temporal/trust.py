@@ -8,10 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from nstd.flow.estimator import Flow
 from nstd.style.canvas import ImageBatch
 from nstd.temporal.terms import Trust
-from nstd.temporal.warp import leaves_frame, warp
 
 SAME, OTHER = 3 / 255, 25 / 255
 """Root mean square differences of source frames in [0, 1]: up to the first they show one thing, and
@@ -34,8 +32,8 @@ LIGHT_PX = 31
 """Edge of the square over which a mean difference counts as one of the light."""
 
 
-def photo_consistency(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
-    """How far the earlier source frame, warped, shows what the later one does; 0 beyond its border.
+def photo_consistency(moved: ImageBatch, later: ImageBatch) -> Trust:
+    """How far the earlier source frame, warped, shows what the later one does.
 
     Pictures may agree where the flow is in doubt: in even and dark places it finds false motion,
     and its boundaries around moving things are wide. Painted anew in every frame, such places
@@ -43,27 +41,24 @@ def photo_consistency(earlier: ImageBatch, later: ImageBatch, backward: Flow) ->
     reduced E_warp by 26 to 87 %.
 
     Args:
-        earlier: Source frames, in [0, 1].
+        moved: Earlier source frames, in [0, 1], warped to the later ones.
         later: Source frames, in [0, 1].
-        backward: From the later into the earlier frames.
     """
-    off = _size_nearby(later - warp(earlier, backward))
-    return _falling(off, SAME, OTHER) * ~leaves_frame(backward)
+    return _falling(_size_nearby(later - moved), SAME, OTHER)
 
 
-def agreement(earlier: ImageBatch, later: ImageBatch, backward: Flow) -> Trust:
-    """How far the source frames agree with a flow that leads from one into the other.
+def agreement(moved: ImageBatch, later: ImageBatch) -> Trust:
+    """How far the source frames agree with the flow along which one was warped to the other.
 
     Where something turns into something else without moving, as the digits of a clock do, the flow
     is confidently zero. If it were trusted, the paint of what was there before would stay. A place
     that only became lighter or darker, as in a flash, does not contradict the flow.
 
     Args:
-        earlier: Source frames, in [0, 1].
+        moved: Earlier source frames, in [0, 1], warped to the later ones.
         later: Source frames, in [0, 1].
-        backward: From the later into the earlier frames.
     """
-    off = _size_nearby(_without_light(later - warp(earlier, backward)))
+    off = _size_nearby(_without_light(later - moved))
     return _falling(off, AGREES, CONTRADICTS)
 
 

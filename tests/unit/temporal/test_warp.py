@@ -309,6 +309,18 @@ def test_the_sharp_warp_keeps_ramps_where_they_are(reach: int) -> None:
     torch.testing.assert_close(found[0, 0][inner], (0.3 * at + 2)[inner], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("way", [warp, warp_sharp])
+@pytest.mark.parametrize("axis", [0, 1], ids=["across", "down"])
+def test_a_ramp_that_moves_by_a_quarter_of_a_pixel_has_moved_by_that(way: Any, axis: int) -> None:
+    """OpenCV's and torch's bicubic kernels (a = −0.75) are off by 0.047 px."""
+    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(32.0), indexing="ij")
+    ramp = (columns, rows)[axis][None, None] / 255
+    flow = torch.zeros(1, 2, 24, 32)
+    flow[:, axis] = 0.25
+    moved = (way(ramp, flow) - ramp)[..., 4:-4, 4:-4] * 255
+    torch.testing.assert_close(moved, torch.full_like(moved, 0.25), rtol=0, atol=0.002)
+
+
 @REACHES
 def test_the_sharp_warp_is_nearly_lanczos_kernel(reach: int) -> None:
     image = torch.zeros(1, 1, 9, 21, dtype=torch.float64)
