@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -95,3 +96,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         """Stay silent."""
+
+
+@contextlib.contextmanager
+def serving(origin: Origin) -> Iterator[Server]:
+    """Serve `origin` as long as the block lasts; its threads end with it."""
+    before = set(threading.enumerate())
+    with Server(origin) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            origin.released.set()
+            server.shutdown()
+            thread.join()
+    assert set(threading.enumerate()) == before

@@ -22,6 +22,7 @@ from nstd.disks.mounts import file_system, needs_polling
 from nstd.disks.place import NOT_THERE, Place
 from nstd.errors import ConfigError, DeviceError, NstdError, StorageError, from_os_error
 from nstd.files import size_text
+from nstd.flow import choose_estimator
 from nstd.log import set_up_logging
 from nstd.media.write.codecs import CODECS
 from nstd.media.write.hardware import why_no_nvenc
@@ -29,7 +30,8 @@ from nstd.painting.plan import PACKAGES
 from nstd.style.devices import choose_devices, list_devices
 from nstd.style.recipe import StyleRecipe, StyleSource
 from nstd.submit.freeze import paints_on_gpu, require_depth
-from nstd.weights.catalog import AUTO, POCKET, choose_network, list_weights
+from nstd.weights.catalog import AUTO, POCKET, choose_network, list_weights, weights_folder
+from nstd.weights.raft import RAFT
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
     findings += _codecs(config)
     findings += _weights(config)
     findings += _networks(config)
+    findings += _estimators(config)
     findings += _styles(config)
     findings += _folders(config)
     findings += _sharing(config)
@@ -65,13 +68,14 @@ def check(config: Config | None, problem: ConfigError | None) -> list[Finding]:
 def warn(config: Config) -> None:
     """Log what the daemon's jobs will wait for or fail with.
 
-    This checks everything but torchvision, which takes long to import.
+    This checks everything but torchvision, which takes long to import, unless a recipe needs it.
     """
     looks: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: _devices(config),
         lambda: _codecs(config),
         lambda: _weights(config),
         lambda: _networks(config),
+        lambda: _estimators(config),
         lambda: _styles(config),
         lambda: _folders(config),
         lambda: _sharing(config),
@@ -169,7 +173,7 @@ def _weights(config: Config) -> Iterator[Finding]:
     for entry in entries:
         if entry.state == "present":
             yield Finding("weights", "ok", f"{entry.name}: {entry.path}")
-        else:
+        elif entry.state == "damaged" or entry.name != RAFT:  # is a fault where a recipe names it
             verdict: Verdict = "note" if entry.state == "absent" else "fault"
             problem = entry.problem or "It is not here"
             yield Finding("weights", verdict, f"{entry.name}: {problem}. {entry.remedy}.")
@@ -195,6 +199,23 @@ def _networks(config: Config) -> Iterator[Finding]:
         why = f" ({network}: {chosen.reason})" if chosen.reason else ""
         other = f"; {_how_to_get_the_other(chosen.name)}" if network == AUTO else ""
         yield Finding("network", "ok", f"{who} paints with {chosen.name}{why}{other}")
+
+
+def _estimators(config: Config) -> Iterator[Finding]:
+    """Whether what finds the flow for recipes can be made here."""
+    users: dict[str, list[str]] = {}
+    for name, recipe in config.recipes.items():
+        temporal = recipe.recipe(config.network).temporal
+        if temporal.distances:
+            users.setdefault(temporal.estimator, []).append(name)
+    for estimator, names in users.items():
+        who = f"{'Recipe' if len(names) == 1 else 'Recipes'} {', '.join(names)}"
+        try:
+            choose_estimator(estimator, folder=weights_folder(config.cache_dir))
+        except NstdError as error:
+            yield Finding("flow", "fault", f"{who}: {error}", error.exit_code)
+        else:
+            yield Finding("flow", "ok", f"{who}: {estimator} finds how the film moves")
 
 
 def _how_to_get_the_other(name: str) -> str:

@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.clips import make
 from tests.e2e.conftest import make_home
 from tests.e2e.forking import Case, Fate, run_forked
 from tests.e2e.program import ROOT, TINY, Program, digest
-from tests.http_origin import Origin, Server
+from tests.http_origin import Origin, Server, serving
 from tests.networks import make_quarter_network, make_torchvision_vgg19
 
 SECONDS_TO_REFUSE = 30
@@ -34,12 +33,14 @@ def settings(network: Path, style: Path, work: Path, keys: dict[str, Any]) -> di
 @pytest.fixture(scope="module")
 def checks(tmp_path_factory: pytest.TempPathFactory, network: Path, style: Path) -> dict[str, Fate]:
     """`check` of several configurations."""
+    tiny = {"styles": str(style), **TINY}
     changes: dict[str, dict[str, Any]] = {
         "good": {},
         "good, for people": {},
         "missing device": {"devices": ["cuda:99"]},
         "missing network": {"network": "vgg19"},
         "auto": {"network": "auto"},
+        "missing flow": {"recipes": {"tiny": {**tiny, "temporal": {"estimator": "raft"}}}},
         "missing folder": {},
         "broken": {"setle_seconds": 3},
         "nothing to watch": {"folders": []},
@@ -73,7 +74,8 @@ def test_a_good_configuration_is_looked_at_in_all_respects_and_found_good(
     subjects = {subject for subject, _, _ in findings(fate)}
     # Where root runs the tests, these are a service's folders, and closed to everybody else.
     assert subjects - {"sharing"} == {
-        "config", "versions", "device", "torchvision", "codecs", "weights", "network", "folder",
+        "config", "versions", "device", "torchvision", "codecs", "weights", "network", "flow",
+        "folder",
     }  # fmt: skip
     texts = [text for _, _, text in findings(fate)]
     assert any("Recipe tiny paints with" in text for text in texts)
@@ -103,6 +105,15 @@ def test_a_missing_network_is_a_fault_that_says_how_to_get_it(checks: dict[str, 
     assert subject == "network"
     assert "Recipe tiny" in text
     assert "`nstd weights fetch vgg19`" in text
+
+
+def test_a_missing_estimator_is_a_fault_that_says_how_to_get_it(checks: dict[str, Fate]) -> None:
+    fate = checks["missing flow"]
+    assert fate.code == 1
+    ((subject, text),) = faults(fate)
+    assert subject == "flow"
+    assert "Recipe tiny: There are no weights of RAFT" in text
+    assert "`nstd weights fetch raft`" in text
 
 
 def test_what_auto_stands_for_is_said_with_why_and_how_to_get_the_other(
@@ -243,14 +254,8 @@ def test_without_torchvision_a_network_that_is_here_paints(
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server whose file is not the one that torchvision promises."""
-    with Server(Origin(b"not the weights of VGG-19")) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Origin(b"not the weights of VGG-19")) as running:
+        yield running
 
 
 def test_weights_are_listed_imported_and_verified(
@@ -304,16 +309,17 @@ def test_weights_are_listed_imported_and_verified(
     assert mine.exists()
 
 
+@pytest.mark.parametrize("name", ["vgg19", "raft"])
 def test_a_download_that_is_another_file_is_refused_by_its_hash(
-    program: Program, server: Server
+    program: Program, server: Server, name: str
 ) -> None:
-    ended = program.run("weights", "fetch", "vgg19", "--url", server.url)
+    ended = program.run("weights", "fetch", name, "--url", server.url)
     assert ended.code == 75, ended
     last = ended.err.splitlines()[-1]
     assert last.startswith(f"nstd: What {server.url} sends is not the file that was promised")
     assert "SHA-256" in last
     assert "Traceback" not in ended.err
-    assert not [path for path in program.cache.rglob("*vgg19*") if path.is_file()]
+    assert not [path for path in program.cache.rglob(f"*{name}*") if path.is_file()]
 
 
 def test_a_refused_connection_ends_it_with_75_in_seconds(program: Program) -> None:

@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from nstd.weights import catalog
 from nstd.weights.canonical import load_weights
 from nstd.weights.convert import import_weights
 from nstd.weights.fetch import fetch_vgg19
-from tests.http_origin import Origin, Server
+from tests.http_origin import Origin, Server, serving
 from tests.networks import QUARTER_WIDTHS, activations, make_torchvision_vgg19
 
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
@@ -41,15 +40,8 @@ def origin(vgg19_file: Path) -> Origin:
 @pytest.fixture
 def server(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "*")
-    before = set(threading.enumerate())
-    with Server(origin) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    with serving(origin) as running:
         yield running
-        origin.released.set()
-        running.shutdown()
-        thread.join()
-    assert set(threading.enumerate()) == before
 
 
 @pytest.fixture

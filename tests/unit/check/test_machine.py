@@ -124,6 +124,44 @@ def test_torchvision_is_nothing_that_painting_needs(
     assert "nstd weights fetch" in text
 
 
+def with_estimators(tmp_path: Path, *estimators: str | None) -> Config:
+    """With a recipe for each; None paints each frame for itself."""
+    recipes: dict[str, Any] = {
+        f"r{number}": {
+            "styles": str(tmp_path / "style.png"),
+            "temporal": "independent" if name is None else {"estimator": name},
+        }
+        for number, name in enumerate(estimators)
+    }
+    return small_config(tmp_path, recipes=recipes, folders=[])
+
+
+def test_an_estimator_is_told_of_where_a_recipe_names_it(tmp_path: Path) -> None:
+    found = check(with_estimators(tmp_path, "dis", "raft", None, "raft", "guess"), None)
+    assert about("flow", found, "ok") == ["Recipe r0: dis finds how the film moves"]
+    raft, unknown = about("flow", found, "fault")
+    assert raft.startswith(f"Recipes r1, r3: There are no weights of RAFT in {tmp_path}/cache")
+    assert "`nstd weights fetch raft`" in raft
+    assert unknown.startswith("Recipe r4: There is no flow estimator guess")
+
+
+def test_a_raft_that_no_recipe_names_is_missed_by_nobody(tmp_path: Path) -> None:
+    found = check(with_estimators(tmp_path, "dis"), None)
+    assert faults(found) == []
+    assert not any("raft" in text for text in about("weights", found))
+
+
+def test_a_raft_that_is_damaged_is_a_fault(tmp_path: Path) -> None:
+    config = with_estimators(tmp_path, "raft")
+    damaged = config.cache_dir / "weights/raft_small_C_T_V2-01064c6d.pth"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"no weights")
+    weights, flow = faults(check(config, None))
+    for fault in (weights, flow):
+        assert f"{damaged} is damaged" in fault.text
+        assert "`nstd weights fetch raft`" in fault.text
+
+
 def test_a_disk_that_is_nearly_full_is_noted(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
