@@ -1,502 +1,382 @@
-"""How well films hold together: every clip in every style by every network, as `nstd stylize` does.
+"""How well films hold together, by judges that share no code with painting. Three tables.
 
-    python bench/temporal.py CLIP... --styles IMAGE... --networks NAME_OR_FILE... --out FOLDER
-                             [--photograph IMAGE] [--frames 10] [--size 256] [--codec ffv1]
-                             [--temporal '{"weight": 100}'] [--threads 2]
+    python bench/temporal.py flow PHOTOGRAPH... --makers dis nstd.flow:Dis --out FOLDER
+    python bench/temporal.py scenes PHOTOGRAPH... --styles IMAGE... --makers true dis --out FOLDER
+    python bench/temporal.py clips CLIP... --styles IMAGE... --makers dis dis@before --out FOLDER
 
-From each clip it takes the `--frames` consecutive frames of one shot in which most moves. From the
-photograph it makes seven more clips, whose flow is known exactly: a pan of 2 and 1 px a frame; one
-of 1.5 and 0.5 px; both again with a camera's noise (σ = 2 code values); no motion with that noise;
-and, with the noise, a disk of the photograph, upside down, that moves over a still ground and over
-a pan (these two at a `--size` of 256 or more).
+A *maker* finds the flow, and paints along it: `dis` or another estimator that a recipe can name;
+`module:attribute`, a class or an object with a method `estimate`; or `true`, the flow that is
+known. `dis@CHECKOUT` does both with another nstd, such as `git worktree add` makes.
 
-Each clip is painted three times by the default recipe: along the flow; each frame independently;
-and the last `TRIPLED` frames independently with three times the steps that a later frame took along
-the flow. Films are written without loss, so that the paint alone is scored (`--codec h264` is what
-users get). They are scored as `nstd score` does, by Farnebäck's flow, or by the true one where it
-is known. Prints a Markdown table:
+- *flow*: how far each flow is from the true one, in scenes whose motion is known exactly
+  (`nstd.scoring.scenes`), over the pixels that both frames show, both ways: mean end-point error
+  and length of the mean error, in pixels; shares of pixels off by more than 0.3 and 0.5 px, and of
+  those that stand still
+- *scenes*: the same scenes painted along each flow, by the default recipe. E_warp along the true
+  flow, in squared code values, of the film and of its source; style loss where something new is
+  seen, relative to that of the same shape at other places
+- *clips*: from each clip the consecutive frames of a shot in which most moves, judged along a flow
+  by Farnebäck's method where DIS agrees (`nstd.scoring.judge`): the texture-normalized ratio of the
+  film as painted, of what a player shows of it as H.264, and of frames painted each for itself; the
+  ratio without the judge's conditions; the share that was counted; and gradient energy, variance of
+  the Laplacian, and style loss, relative to the last maker's
 
-- E_warp: how much more the film flickers than its source; 1 means no more. After the slash the same
-  by Farnebäck's flow as OpenCV finds it; for the first figure it is corrected by the pictures, as
-  the painter's flow is (`nstd.flow.Checked`)
-- independent: the first figure, of independent frames; and its ratio to that along the flow
-- sharpness: gradient energy, relative to independent frames; and that of the last `TRIPLED` frames,
-  relative to those with three times the steps
-- steps: of the first frame, and of each later one, on average
-- style: style loss of the last `TRIPLED` frames, relative to those with three times the steps
-- new: style loss where the flow shows something new, relative to the mean over 35 other places of
-  the same shape where nothing is new; and that ratio of independent frames, in which no place is
-  newer than another: so much do places differ by themselves
-- drift: of the luminance
-
-Measurements are kept in FOLDER and not made again, so that a run may be stopped. Beside them lies a
-sheet for each case: the frames of source and paint, and their enlarged differences from the warped
-frame before.
+Flows and films are kept in FOLDER, and made again only if the code that makes them has changed; so
+a run may be stopped. All figures are also written to FOLDER as JSON. Beside them lies a sheet for
+each scene and clip: a row for the source and each maker, of frames and of the last one's
+difference, enlarged, from the one before it warped.
 """
 
 import argparse
 import json
-import logging
 import math
-import shutil
-import subprocess
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cache, cached_property
-from itertools import islice, pairwise, product
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
-from counting import Steps
+from apart import Maker, maker
 from PIL import Image
 
 from nstd.config import Config, recipe_from_options
-from nstd.flow import Checked, Estimator, Farneback
+from nstd.media.frame import Frame, VideoInfo
 from nstd.media.pictures import read_still
 from nstd.media.read.probe import probe
 from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import read_shots
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
-from nstd.painting.pictures import to_image, to_tensor
-from nstd.scoring.films import Films, match_films
-from nstd.scoring.measuring import measure
-from nstd.scoring.result import FilmScore
-from nstd.scoring.style import StyleMeter, make_painter
-from nstd.style.canvas import resize
-from nstd.style.ladder import Level
-from nstd.style.recipe import INDEPENDENT, StyleRecipe
-from nstd.submit.output import OutputSpec
-from nstd.temporal.warp import warp
-from nstd.work.stylize import Wanted, stylize
+from nstd.painting.pictures import scaled, to_tensor
+from nstd.scoring.judge import Sums, Verdict, find_motion, judge_pair, sample, sums_along
+from nstd.scoring.known import counted, flow_error, mean_error
+from nstd.scoring.places import PlacesStyle
+from nstd.scoring.scenes import Scene, scenes
+from nstd.scoring.style import make_painter
+from nstd.style.optimize import Painter, level_objective
 
-TRIPLED = 2
-"""Frames that are painted at three times the steps: the last ones, which were warped most often."""
-
-PAN_SIZE = (256, 144)
-Vector = tuple[float, float]
-"""Pixels that a picture moves a frame, to the left and up."""
-
-PANS: tuple[tuple[Vector, float, Vector | None], ...] = (
-    ((2, 1), 0, None),
-    ((1.5, 0.5), 0, None),
-    ((2, 1), 2, None),
-    ((1.5, 0.5), 2, None),
-    ((0, 0), 2, None),
-    ((0, 0), 2, (-3, 0.5)),
-    ((1.5, 0.5), 2, (-2, -0.5)),
-)
-"""Motion of the ground, the noise's σ in code values, and the motion of what is before it."""
-
-DISK_PX = 36
-"""Radius of what moves before the ground."""
-
-SHEET_FRAMES = 4
+SHEET_FRAMES = 3
 GAIN = 4
-"""Of the differences in the sheet."""
+"""Of the differences in the sheets."""
+
+INDEPENDENT = "independent"
 
 
-class Known:
-    """The flow of a pan, and of a disk before it, which is known.
-
-    Args:
-        motion: Pixels that the picture moves a frame, to the left and up.
-        disk: Likewise, of the disk before it; None if there is none.
-        frames: Of the film, as they are scored; with a disk only.
-    """
-
-    def __init__(self, motion: Vector, disk: Vector | None, frames: Sequence[np.ndarray]) -> None:
-        self._motion = motion
-        self._disk = disk
-        self._numbers = {frame.tobytes(): number for number, frame in enumerate(frames)}
-
-    def estimate(self, earlier: np.ndarray, later: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Backward and forward flow."""
-        return self._flow(later), -self._flow(earlier)
-
-    def _flow(self, image: np.ndarray) -> torch.Tensor:
-        """Into the frame before `image`."""
-        height, width = image.shape[:2]
-        flow = np.empty((2, height, width), np.float32)
-        flow[:] = np.array(self._motion, np.float32)[:, None, None] * (width / PAN_SIZE[0])
-        if self._disk is not None:
-            number = self._numbers[image.tobytes()]
-            inside = _inside_disk(number - (len(self._numbers) - 1) / 2, self._disk, 1)
-            flow[:, inside] = np.array(self._disk, np.float32)[:, None]
-        return torch.from_numpy(flow)[None]
+# --- flow -----------------------------------------------------------------------------------------
 
 
-def _inside_disk(since: float, motion: Vector, scale: int) -> np.ndarray:
-    """Where the disk is, `[height, width]`, of a picture drawn `scale` times as large.
-
-    Args:
-        since: Frames since the disk was in the picture's middle.
-        motion: Of the disk.
-        scale: By which the picture is drawn larger.
-    """
-    width, height = PAN_SIZE
-    middle = [edge / 2 - by * since for edge, by in zip(PAN_SIZE, motion, strict=True)]
-    rows, columns = (np.mgrid[0 : height * scale, 0 : width * scale] + 0.5) / scale
-    return np.hypot(columns - middle[0], rows - middle[1]) < DISK_PX
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Some frames of a film.
-
-    Attributes:
-        name: For the table.
-        path: The film.
-        first: Number of the first frame.
-        frames: How many.
-        flow: Pixels it moves a frame, if that is known.
-        disk: Likewise, of the disk before it.
-    """
-
-    name: str
-    path: Path
-    first: int
-    frames: int
-    flow: Vector | None = None
-    disk: Vector | None = None
-
-    @cached_property
-    def known(self) -> Known | None:
-        """Its flow, if that is known."""
-        if self.flow is None:
-            return None
-        frames = read_frames(self.path, probe(self.path)) if self.disk else []
-        return Known(self.flow, self.disk, [frame.image for frame in frames])
-
-    @property
-    def estimator(self) -> Estimator:
-        """What it is scored with."""
-        return self.known or Checked(Farneback(), "farneback")
-
-    @property
-    def occlusions(self) -> Estimator | None:
-        """What tells what is new: None for what scores take for it."""
-        return self.known
+def flow_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Iterator[dict[str, Any]]:
+    """A row for each scene and maker."""
+    print(*_head("scene", "flow", "end point", "bias", "> 0.3 px", "> 0.5 px", "at zero"), sep="\n")
+    for scene in suite(arguments):
+        frames = all_frames(scene)
+        for one in makers:
+            found = flows_of(one, scene, frames)
+            error = mean_error(
+                flow_error(found[number - 1], scene, number) for number in range(1, scene.frames)
+            )
+            print(
+                f"| {scene.name} | {one.name} | {error.end_point:.3f} | {error.bias:.3f}"
+                f" | {error.off_by_03:.2%} | {error.off_by_05:.2%} | {error.at_zero:.1%} |",
+                flush=True,
+            )
+            yield {"scene": scene.name, "maker": one.name, **asdict(error)}
 
 
-@dataclass(frozen=True)
-class Row:
-    """What is known of one clip, style and network."""
-
-    scene: str
-    style: str
-    network: str
-    first_steps: int
-    later_steps: float
-    warp: float
-    plain_warp: float
-    independent: float
-    sharpness: float
-    last_sharpness: float
-    style_loss: float
-    tripled_style_loss: float
-    new: float
-    settled_new: float
-    drift: float
-    covered: float
-
-    def markdown(self) -> str:
-        """A line of the table."""
-        by = self.style_loss / self.tripled_style_loss
-        return (
-            f"| {self.network} | {self.style} | {self.scene}"
-            f" | {self.warp:.2f} / {_number(self.plain_warp)}"
-            f" | {self.independent:.1f}, {self.independent / self.warp:.0f} ×"
-            f" | {self.sharpness:.3f} / {self.last_sharpness:.3f}"
-            f" | {self.first_steps} / {self.later_steps:.1f} | {by:.2f}"
-            f" | {_number(self.new)} / {_number(self.settled_new)} | {self.drift:+.1%} |"
-        )
+def suite(arguments: argparse.Namespace) -> list[Scene]:
+    """The scenes that are asked for."""
+    photographs = [read_still(path).image for path in arguments.inputs]
+    width = arguments.size
+    size = (width, round(width * 9 / 32) * 2)
+    found = scenes(photographs, size, arguments.frames)
+    return [one for one in found if arguments.only in one.name]
 
 
-HEADER = (
-    "| network | style | clip | E_warp | independent | sharpness | steps | style | new | drift |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
-)
+def all_frames(scene: Scene) -> np.ndarray:
+    """Uint8 `[frames, height, width, 3]`."""
+    return np.stack([scene.frame(number) for number in range(scene.frames)])
+
+
+def flows_of(one: Maker, scene: Scene, frames: np.ndarray) -> np.ndarray:
+    """Found by a maker, or the true ones: `[frames - 1, 2, 2, height, width]`."""
+    if one.estimator != "true":
+        return one.flows(frames)
+    return np.stack([np.stack(scene.flow(number)[:2]) for number in range(1, len(frames))])
+
+
+# --- scenes ---------------------------------------------------------------------------------------
+
+
+def scenes_table(
+    arguments: argparse.Namespace, makers: Sequence[Maker]
+) -> Iterator[dict[str, Any]]:
+    """A row for each scene, style and maker."""
+    print(*_head("style", "scene", "flow", "E_warp", "source's", "new places"), sep="\n")
+    for style in arguments.styles:
+        options = recipe_options(arguments, style)
+        for scene in suite(arguments):
+            frames = all_frames(scene)
+            films = {
+                one.name: one.paint(frames, flows_of(one, scene, frames), options, cuts_of(scene))
+                for one in makers
+            }
+            for name, film in films.items():
+                painted, source = true_sums(scene, [film, frames])
+                new = new_places(options, scene, film)
+                errors = [each.error * 255**2 for each in (painted, source)]
+                print(
+                    f"| {style.stem} | {scene.name} | {name} | {errors[0]:.2f} | {errors[1]:.2f}"
+                    f" | {_number(new)} |",
+                    flush=True,
+                )
+                yield {
+                    "style": style.stem,
+                    "scene": scene.name,
+                    "maker": name,
+                    "one_motion": scene.one_motion,
+                    "error": errors[0],
+                    "source_error": errors[1],
+                    "normalized": painted.normalized,
+                    "new": new,
+                }
+            backward = scene.flow(scene.frames - 1).backward.transpose(1, 2, 0)
+            sheet({"source": frames, **films}, backward, arguments.out, style.stem, scene.name)
+
+
+def cuts_of(scene: Scene) -> list[int]:
+    """Numbers of the frames with which further shots begin."""
+    return [] if scene.cut is None else [scene.cut]
+
+
+def true_sums(scene: Scene, films: Sequence[np.ndarray]) -> list[Sums]:
+    """Of films along the true flow, over the pixels that both frames show."""
+    totals = [Sums()] * len(films)
+    for number in range(1, scene.frames):
+        truth = scene.flow(number)
+        seen = counted(truth.visible)[0]
+        if seen.any():
+            pairs = [(film[number - 1], film[number]) for film in films]
+            found = sums_along(truth.backward.transpose(1, 2, 0), [seen], pairs)
+            totals = [total + own for total, (own,) in zip(totals, found, strict=True)]
+    return totals
+
+
+def new_places(options: dict[str, Any], scene: Scene, film: np.ndarray) -> float:
+    """Style loss where something new is seen, relative to the same shape at other places."""
+    painter = painter_of(json.dumps(options))
+    height, width = film.shape[1:3]
+    places = PlacesStyle(painter, painter.levels(width, height)[-1])
+    for number in range(1, scene.frames):
+        if number not in cuts_of(scene):
+            places.add(to_tensor(film[number]), torch.from_numpy(scene.revealed(number))[None])
+    own, elsewhere = places.losses()
+    return own / elsewhere
+
+
+# --- clips ----------------------------------------------------------------------------------------
+
+
+def clips_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Iterator[dict[str, Any]]:
+    """A row for each style, clip and maker."""
+    head = ("style", "clip", "flow", "ratio", "as H.264", "unconditioned", "counted", "independent")
+    print(*_head(*head, "gradients", "Laplacian", "style"), sep="\n")
+    rows = []
+    for style in arguments.styles:
+        options = recipe_options(arguments, style)
+        for clip in arguments.inputs:
+            frames = liveliest(clip, arguments.frames, arguments.size)
+            films = {one.name: one.paint(frames, one.flows(frames), options) for one in makers}
+            alone = makers[0].paint(frames, None, options)
+            played = {f"{name} as H.264": shown(film) for name, film in films.items()}
+            verdicts = judged(frames, {**films, **played, INDEPENDENT: alone})
+            sharp = {name: sharpness(film) for name, film in films.items()}
+            losses = {name: style_loss(options, film) for name, film in films.items()}
+            last = makers[-1].name
+            for name in films:
+                own = verdicts[name]
+                row = {
+                    "style": style.stem,
+                    "clip": clip.stem,
+                    "maker": name,
+                    "ratio": own.ratio,
+                    "played": verdicts[f"{name} as H.264"].ratio,
+                    "unconditioned": own.unconditioned_ratio,
+                    "counted": own.counted,
+                    "independent": verdicts[INDEPENDENT].ratio,
+                    "gradients": sharp[name][0] / sharp[last][0],
+                    "laplacian": sharp[name][1] / sharp[last][1],
+                    "style_loss": losses[name] / losses[last],
+                }
+                rows.append(row)
+                print(_clip_line(row), flush=True)
+                yield row
+            backward = find_motion(frames[-2], frames[-1]).backward
+            sheet({"source": frames, **films}, backward, arguments.out, style.stem, clip.stem)
+    for name in (one.name for one in makers):
+        for what, of in (("median", statistics.median), ("largest", max)):
+            own_rows = [row for row in rows if row["maker"] == name]
+            whole = {key: of([row[key] for row in own_rows]) for key in list(rows[0])[3:]}
+            print(_clip_line({"style": what, "clip": "", "maker": name, **whole}))
+
+
+def _clip_line(row: dict[str, Any]) -> str:
+    return (
+        f"| {row['style']} | {row['clip']} | {row['maker']} | {row['ratio']:.2f}"
+        f" | {row['played']:.2f} | {row['unconditioned']:.2f} | {row['counted']:.0%}"
+        f" | {row['independent']:.1f} | {row['gradients']:.3f} | {row['laplacian']:.3f}"
+        f" | {row['style_loss']:.3f} |"
+    )
+
+
+def liveliest(path: Path, count: int, edge: int) -> np.ndarray:
+    """The consecutive frames of one shot in which most moves, at most `edge` px wide or high."""
+    info = probe(path)
+    scale = min(1.0, edge / max(info.width, info.height))
+    size = (round(info.width * scale / 2) * 2, round(info.height * scale / 2) * 2)
+    frames: list[np.ndarray] = []
+    changes: list[float] = []
+    for one in read_shots(path, info):
+        frames.append(scaled(one.frame.image, size))
+        cut = len(frames) == 1 or one.begins_shot
+        gray = [frame.astype(np.float32).mean(axis=2) for frame in frames[-2:]]
+        changes.append(math.inf if cut else float(np.abs(gray[1] - gray[0]).mean()))
+    count = min(count, len(frames))
+
+    def motion(first: int) -> float:
+        inside = changes[first + 1 : first + count]
+        return -1.0 if math.inf in inside else sum(inside)
+
+    while max(motion(first) for first in range(len(frames) - count + 1)) < 0:
+        count -= 1
+    first = max(range(len(frames) - count + 1), key=motion)
+    return np.stack(frames[first : first + count])
+
+
+def judged(frames: np.ndarray, films: dict[str, np.ndarray]) -> dict[str, Verdict]:
+    """The judge's verdicts on films of one source."""
+    total = dict.fromkeys(films, Verdict())
+    for number in range(1, len(frames)):
+        pairs = {name: (film[number - 1], film[number]) for name, film in films.items()}
+        found = judge_pair((frames[number - 1], frames[number]), pairs)
+        total = {name: total[name] + found[name] for name in films}
+    return total
+
+
+def shown(film: np.ndarray) -> np.ndarray:
+    """What a player shows of a film that is written as nstd does by default."""
+    height, width = film.shape[1:3]
+    with tempfile.TemporaryDirectory() as folder:
+        path, unit, count = Path(folder) / "film.mp4", Fraction(1, 25), len(film)
+        info = VideoInfo(0, width, height, 1 / unit, unit, 0, count, count)
+        with SegmentWriter(path, info, EncodeSettings()) as writer:
+            for number, picture in enumerate(film):
+                writer.write(Frame(picture, number, number, 1, unit))
+        with closing(read_frames(path, probe(path))) as played:  # type: ignore[type-var]
+            return np.stack([frame.image for frame in played])
+
+
+def sharpness(film: np.ndarray) -> tuple[float, float]:
+    """Gradient energy, and variance of the Laplacian, of gray values."""
+    grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in film]
+    steps = [[np.square(np.diff(gray, axis=axis)).mean() for axis in (0, 1)] for gray in grays]
+    laplacians = [cv2.Laplacian(gray, cv2.CV_32F).var() for gray in grays]
+    return float(np.mean(steps)), float(np.mean(laplacians))
+
+
+def style_loss(options: dict[str, Any], film: np.ndarray) -> float:
+    """Mean style loss of all frames but the first, which is painted for itself."""
+    painter = painter_of(json.dumps(options))
+    height, width = film.shape[1:3]
+    level = painter.levels(width, height)[-1]
+    network = painter.network
+    found = []
+    for picture in film[1:]:
+        image = to_tensor(picture).to(network.device, network.dtype)
+        with torch.no_grad():
+            losses = level_objective(painter, level, image, 1.0)(image)
+        found.append(float(losses.terms["style"][0]))
+    return statistics.fmean(found)
+
+
+# --- what all share -------------------------------------------------------------------------------
+
+
+def recipe_options(arguments: argparse.Namespace, style: Path) -> dict[str, Any]:
+    """The keys of the recipe."""
+    given: dict[str, Any] = json.loads(arguments.recipe)
+    # Another checkout has another working folder.
+    return {"styles": [{"image": str(style.resolve())}], "network": arguments.network, **given}
+
+
+@cache
+def painter_of(options: str) -> Painter:
+    """What measures style losses."""
+    config = Config(threads=torch.get_num_threads())
+    return make_painter(
+        config, recipe_from_options(config, name=None, overrides=json.loads(options))
+    )
+
+
+def sheet(films: dict[str, np.ndarray], backward: np.ndarray, out: Path, *names: str) -> None:
+    """A row for each film: its last frames, and how the last one differs from the one before."""
+    rows, columns = np.mgrid[: backward.shape[0], : backward.shape[1]].astype(np.float32)
+    places = (columns + backward[..., 0], rows + backward[..., 1])
+    strips = []
+    for film in films.values():
+        before = film[-2].astype(np.float32)
+        moved = sample(before, *(place.ravel() for place in places)).reshape(before.shape)
+        off = np.abs(film[-1] - moved) * GAIN
+        strips.append([*film[-SHEET_FRAMES:], off.clip(0, 255).astype(np.uint8)])
+    picture = np.concatenate([np.concatenate(strip, axis=1) for strip in strips])
+    Image.fromarray(picture).save(out / f"{'-'.join(names).replace(' ', '_')}.png")
+
+
+def _head(*columns: str) -> tuple[str, str]:
+    return f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"
 
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 
-def liveliest(path: Path, count: int, name: str) -> Scene:
-    """The run of frames of one shot in which most moves."""
-    info = probe(path)
-    changes: list[float] = []
-    before: np.ndarray | None = None
-    for one in read_shots(path, info):
-        gray = one.frame.image[::4, ::4].astype(np.float32).mean(axis=2)
-        cut = before is None or one.begins_shot
-        changes.append(math.inf if cut else float(np.abs(gray - before).mean()))
-        before = gray
-    count = min(count, len(changes))
-
-    def motion(first: int) -> float:
-        inside = changes[first + 1 : first + count]
-        return -1.0 if math.inf in inside else sum(inside)
-
-    while max(motion(first) for first in range(len(changes) - count + 1)) < 0:
-        count -= 1
-    return Scene(name, path, max(range(len(changes) - count + 1), key=motion), count)
-
-
-def pan(
-    photograph: Path,
-    folder: Path,
-    like: Path,
-    flow: Vector,
-    noise: float,
-    disk: Vector | None,
-    count: int,
-) -> Scene:
-    """A camera that moves over a photograph, at twice the size of what it shows: no step blurs.
-
-    With `disk` a part of the photograph, upside down, moves before it.
-    """
-    name = f"pan {flow[0]:g}, {flow[1]:g} px" if any(flow) else "still"
-    name = f"disk before {name}" if disk else name
-    name += f", noise {noise:g}" if noise else ""
-    path = folder / f"{name.replace(', ', '-').replace(' ', '-')}.mkv"
-    generator = np.random.default_rng(0)
-    width, height = PAN_SIZE
-    picture = to_tensor(read_still(photograph).image)
-    need = [2 * (edge + math.ceil(by * count)) for edge, by in zip(PAN_SIZE, flow, strict=True)]
-    scale = max(need[0] / picture.shape[3], need[1] / picture.shape[2])
-    picture = resize(picture, *(math.ceil(edge * scale) for edge in picture.shape[:1:-1]))
-    like_info = probe(like)
-    info = replace(like_info, width=width, height=height, frames=count, rotation=0)
-    with SegmentWriter(path, info, EncodeSettings(codec="ffv1", container="mkv")) as writer:
-        frames = list(islice(read_frames(like, like_info), count))
-        for index, frame in enumerate(frames):
-            left, top = (round(2 * by * index) for by in flow)
-            view = picture[:, :, top : top + 2 * height, left : left + 2 * width]
-            if disk:
-                moved = [round(-2 * by * index) for by in disk]
-                before = picture[:, :, : 2 * height, : 2 * width].flip(2).roll(moved, (3, 2))
-                since = index - (len(frames) - 1) / 2
-                inside = torch.from_numpy(_inside_disk(since, disk, 2))
-                view = torch.where(inside, before, view)
-            small = to_image(torch.nn.functional.avg_pool2d(view, 2))
-            noisy = np.rint(small + generator.normal(0, noise, small.shape)) if noise else small
-            image = np.clip(noisy, 0, 255).astype(np.uint8)
-            writer.write(replace(frame, image=image))
-    return Scene(name, path, 0, len(frames), flow, disk)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One clip, style and network.
-
-    Attributes:
-        scene: What is painted.
-        recipe: How, along the flow.
-        folder: For films, scores and sheets.
-        codec: Of the films.
-        threads: Of the CPU.
-    """
-
-    scene: Scene
-    recipe: StyleRecipe
-    folder: Path
-    codec: str
-    threads: int
-
-    @cached_property
-    def names(self) -> tuple[str, str, str]:
-        """Of clip, style and network."""
-        return (
-            self.scene.name,
-            Path(self.recipe.styles[0].image).stem,
-            Path(self.recipe.network).stem,
-        )
-
-    @property
-    def stem(self) -> str:
-        """Of the case's files."""
-        return "-".join(self.names).replace(", ", "-").replace(" ", "_")
-
-    @property
-    def config(self) -> Config:
-        """With folders of its own."""
-        return Config(
-            state_dir=self.folder / "state",
-            cache_dir=self.folder / "cache",
-            threads=self.threads,
-        )
-
-    def measured(self) -> Row:
-        """The row, painted and scored if it is not there already."""
-        kept = self.folder / f"{self.stem}.json"
-        asked = self._asked()
-        if kept.exists():
-            found = json.loads(kept.read_text())
-            # Of files that are in no commit nobody knows what was in them.
-            known = asked["nstd"] and not asked["nstd"].endswith("-dirty")
-            if found.pop("asked", None) == asked and known:
-                return Row(**found)
-        scene = self.scene
-        last = max(scene.first, scene.first + scene.frames - TRIPLED)
-        flow, steps = self._paint("flow", self.recipe, scene.first)
-        alone = replace(self.recipe, temporal=INDEPENDENT)
-        independent, _ = self._paint("independent", alone, scene.first)
-        later = [count for frame, count in steps.items() if frame > scene.first]
-        mean = _mean(list(map(float, later)))
-        # At the size that is painted, as a later frame is.
-        edge = max(self.films("flow").size)
-        thrice = replace(alone, levels=(Level(edge, max(1, round(3 * mean))),))
-        tripled, _ = self._paint("tripled", thrice, last)
-        ends = [FilmScore(film.frames[last - scene.first :]) for film in (flow, independent)]
-        row = Row(
-            *self.names,
-            first_steps=steps[scene.first],
-            later_steps=mean,
-            warp=flow.warp_ratio,
-            plain_warp=self._plain_warp(),
-            independent=independent.warp_ratio,
-            sharpness=flow.energy / independent.energy,
-            last_sharpness=ends[0].energy / ends[1].energy,
-            style_loss=ends[0].style_loss,
-            tripled_style_loss=tripled.style_loss,
-            new=flow.new_ratio,
-            settled_new=independent.new_ratio,
-            drift=flow.luminance_drift,
-            covered=flow.covered,
-        )
-        kept.write_text(json.dumps(asdict(row) | {"asked": asked}, indent=1))
-        return row
-
-    def _asked(self) -> dict[str, Any]:
-        """What a row is of: where any of it differs, it is measured again."""
-        facts = self.scene.path.stat()
-        named = asdict(self.scene) | {"path": str(self.scene.path.resolve())}
-        film = {"size": facts.st_size, "recipe": self.recipe.to_json(), "codec": self.codec}
-        asked: dict[str, Any] = json.loads(json.dumps(named | film | {"nstd": version()}))
-        return asked
-
-    def _plain_warp(self) -> float:
-        """E_warp of the film painted along the flow, by Farnebäck's flow as OpenCV finds it."""
-        if self.scene.flow is not None:
-            return math.nan
-        frames = self.films("flow").frames()
-        return measure(frames, segment_frames=48, estimator=Farneback()).warp_ratio
-
-    def films(self, mode: str) -> Films:
-        """The film that was painted in a mode, with its source."""
-        return match_films(self._target(mode), self.scene.path, first=self.scene.first)
-
-    def _target(self, mode: str) -> Path:
-        return self.folder / f"{self.stem}-{mode}.mkv"
-
-    def _paint(
-        self, mode: str, recipe: StyleRecipe, first: int
-    ) -> tuple[FilmScore, dict[int, int]]:
-        scene = self.scene
-        # What was begun and stopped may be of another commit.
-        shutil.rmtree(self.config.state_dir, ignore_errors=True)
-        spec = OutputSpec(
-            encode=EncodeSettings(codec=self.codec, container="mkv"),
-            first=first,
-            last=scene.first + scene.frames - 1,
-            overwrite=True,
-        )
-        target, steps = self._target(mode), Steps()
-        (result,) = stylize(self.config, [scene.path], Wanted(recipe, spec), target, steps)
-        if result.error is not None:
-            raise result.error
-        films = match_films(target, scene.path, first=first)
-        meter = StyleMeter(make_painter(self.config, recipe), *films.size)
-        score = measure(
-            films.frames(),
-            segment_frames=48,
-            estimator=scene.estimator,
-            occlusions=scene.occlusions,
-            style=meter,
-        )
-        if mode == "flow":
-            frames = [(one.source, one.painted) for one in films.frames()]
-            sheet(frames[-SHEET_FRAMES - 1 :], scene, self.folder / f"{self.stem}.png")
-        return score, steps.taken
-
-
-def sheet(frames: list[tuple[np.ndarray, np.ndarray]], scene: Scene, path: Path) -> None:
-    """Columns of source, its difference from the warped frame before, paint, its difference."""
-    columns = []
-    for before, now in pairwise(frames):
-        backward, _ = scene.estimator.estimate(before[0], now[0])
-        parts = []
-        for earlier, later in zip(before, now, strict=True):
-            moved = warp(to_tensor(earlier), backward)
-            off = (to_tensor(later) - moved).abs() * GAIN
-            parts += [later, to_image(off.clamp(0, 1))]
-        columns.append(np.concatenate(parts))
-    Image.fromarray(np.concatenate(columns, axis=1)).save(path)
-
-
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values) if values else math.nan
-
-
-@cache
-def version() -> str:
-    """The commit that is measured, and whether anything of it was changed."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    folder = Path(__file__).parent
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout.strip()  # noqa: PLW1510
-
-
-def cases(arguments: argparse.Namespace) -> list[Case]:
-    """Everything that is asked for."""
-    count, folder = arguments.frames, arguments.out
-    scenes = [liveliest(clip, count, clip.stem) for clip in arguments.clips]
-    if arguments.photograph:
-        like = arguments.clips[0]
-        scenes += [
-            pan(arguments.photograph, folder, like, flow, noise, disk, count)
-            for flow, noise, disk in PANS
-            # A disk's flow is known at the size it was drawn at.
-            if disk is None or arguments.size >= PAN_SIZE[0]
-        ]
-    temporal: dict[str, Any] = json.loads(arguments.temporal)
-    if "long_term" in temporal:
-        temporal["long_term"] = tuple(temporal["long_term"])
-    found = []
-    for style, network in product(arguments.styles, arguments.networks):
-        given = {"styles": [{"image": str(style)}], "network": network}
-        chosen = recipe_from_options(Config(), name=None, overrides=given)
-        held = replace(chosen, temporal=replace(chosen.temporal, **temporal))
-        for scene in scenes:
-            info = probe(scene.path)
-            size = None if max(info.width, info.height) < arguments.size else arguments.size
-            painted = replace(held, size=size)
-            found.append(Case(scene, painted, folder, arguments.codec, arguments.threads))
-    return found
+TABLES = {"flow": flow_table, "scenes": scenes_table, "clips": clips_table}
 
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clips", type=Path, nargs="+")
-    parser.add_argument("--styles", type=Path, nargs="+", required=True)
-    parser.add_argument("--networks", nargs="+", required=True)
-    parser.add_argument("--photograph", type=Path)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("inputs", type=Path, nargs="+", help="photographs, or clips")
+    parser.add_argument("--makers", nargs="+", required=True)
+    parser.add_argument("--styles", type=Path, nargs="+", default=[])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--network", default="pocket")
+    parser.add_argument("--recipe", default="{}", help="further keys of the recipe, as JSON")
+    parser.add_argument("--only", default="", help="scenes whose name has this in it")
     parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--codec", default="ffv1")
-    parser.add_argument("--temporal", default="{}")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    logging.basicConfig(level="WARNING")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    print(HEADER, flush=True)
-    for case in cases(arguments):
-        print(case.measured().markdown(), flush=True)
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(arguments.threads)
+    makers = [maker(said, arguments.out / "kept", arguments.threads) for said in arguments.makers]
+    rows = []
+    try:
+        for row in TABLES[arguments.table](arguments, makers):
+            rows.append(row)
+            (arguments.out / f"{arguments.table}.json").write_text(json.dumps(rows, indent=1))
+    finally:
+        for one in makers:
+            one.close()
 
 
 if __name__ == "__main__":
