@@ -66,7 +66,8 @@ SHEET_FRAMES = 3
 GAIN = 4
 """Of the differences in the sheets."""
 
-INDEPENDENT = "independent"
+INDEPENDENT_FRAMES = 3
+"""Of each clip that are painted each for itself: two pairs tell how much that flickers."""
 
 
 # --- flow -----------------------------------------------------------------------------------------
@@ -193,9 +194,10 @@ def clips_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Itera
         for clip in arguments.inputs:
             frames = liveliest(clip, arguments.frames, arguments.size)
             films = {one.name: one.paint(frames, one.flows(frames), options) for one in makers}
-            alone = makers[0].paint(frames, None, options)
+            alone = makers[0].paint(frames[:INDEPENDENT_FRAMES], None, options)
             played = {f"{name} as H.264": shown(film) for name, film in films.items()}
-            verdicts = judged(frames, {**films, **played, INDEPENDENT: alone})
+            verdicts = judged(frames, {**films, **played})
+            independent = judged(frames[:INDEPENDENT_FRAMES], {"": alone})[""].ratio
             sharp = {name: sharpness(film) for name, film in films.items()}
             losses = {name: style_loss(options, film) for name, film in films.items()}
             last = makers[-1].name
@@ -209,7 +211,7 @@ def clips_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Itera
                     "played": verdicts[f"{name} as H.264"].ratio,
                     "unconditioned": own.unconditioned_ratio,
                     "counted": own.counted,
-                    "independent": verdicts[INDEPENDENT].ratio,
+                    "independent": independent,
                     "gradients": sharp[name][0] / sharp[last][0],
                     "laplacian": sharp[name][1] / sharp[last][1],
                     "style_loss": losses[name] / losses[last],
