@@ -26,10 +26,9 @@ from PIL import Image
 from art.harbor.film import write_film
 from nstd.config import Config, recipe_from_options
 from nstd.media.write.codecs import EncodeSettings
-from nstd.painting.pictures import to_tensor
 from nstd.scoring.films import match_films
 from nstd.scoring.measuring import Matched
-from nstd.scoring.numbers import gradient_energy
+from nstd.scoring.numbers import look_of
 from nstd.scoring.style import StyleMeter, make_painter
 from nstd.style.recipe import INDEPENDENT, StyleRecipe
 from nstd.submit.output import OutputSpec
@@ -82,10 +81,9 @@ def row(number: int, pair: tuple[Matched, Matched], meter: StyleMeter) -> str:
     """A line of the table."""
     losses, energies, saturations = [], [], []
     for one in pair:
-        painted, source = to_tensor(one.painted), to_tensor(one.source)
         # Both divided by this frame's own energy.
-        losses.append(meter.add(painted, source, None, begins_shot=True))
-        energies.append(gradient_energy(painted))
+        losses.append(meter.add(one.painted, one.source, None, begins_shot=True))
+        energies.append(look_of(one.painted).gradient_energy)
         saturation = cv2.cvtColor(one.painted, cv2.COLOR_RGB2HSV)[..., 1].astype(np.float32)
         parts = np.split(saturation, [COLUMNS, saturation.shape[1] - COLUMNS], axis=1)
         saturations.append([float(part.mean()) for part in parts])

@@ -6,8 +6,8 @@
 The last frame shows what the first one showed, so whatever differs between them is drift. The film
 is painted by the default recipe, in segments as `nstd stylize` makes them, written without loss,
 and scored as `nstd score` does. Prints a Markdown table of one frame in `EVERY`, each compared with
-the first frame: luminance and contrast (and the source's), gradient energy, style loss, and E_warp
-of all frames so far; below it the drift of the shot and the step of E_warp at segment borders.
+the first frame: luminance and contrast (and the source's), gradient energy, style loss, and flicker
+of all frames so far; below it the drift of the shot and the step of flicker at segment borders.
 FOLDER gets the film and a sheet of those frames, source above paint.
 """
 
@@ -118,18 +118,19 @@ def measured(arguments: argparse.Namespace) -> tuple[FilmScore, float, Path, Pat
 
 def table(score: FilmScore) -> str:
     """Markdown, a line every `EVERY` frames and of the last one."""
-    first = score.frames[0]
+    first = score.frames[0].painted
+    first_source = score.frames[0].source
     lines = [
-        "| frame | luminance | its source | contrast | its source | sharpness | style | E_warp |",
+        "| frame | luminance | its source | contrast | its source | sharpness | style | flicker |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.index} | {one.luminance / first.luminance - 1:+.2%}"
-        f" | {one.source_luminance / first.source_luminance - 1:+.2%}"
-        f" | {one.contrast / first.contrast - 1:+.2%}"
-        f" | {one.source_contrast / first.source_contrast - 1:+.2%}"
-        f" | {one.energy / first.energy:.3f} | {one.style:.4f}"
-        f" | {FilmScore(score.frames[: one.index + 1]).warp_ratio:.2f} |"
+        f"| {one.index} | {one.painted.luminance / first.luminance - 1:+.2%}"
+        f" | {one.source.luminance / first_source.luminance - 1:+.2%}"
+        f" | {one.painted.contrast / first.contrast - 1:+.2%}"
+        f" | {one.source.contrast / first_source.contrast - 1:+.2%}"
+        f" | {one.painted.gradient_energy / first.gradient_energy:.3f} | {one.style:.4f}"
+        f" | {FilmScore(score.frames[: one.index + 1]).flicker.ratio:.2f} |"
         for one in (score.frames[number] for number in _looked_at(len(score.frames))[1:])
     ]
     return "\n".join(lines)
@@ -166,7 +167,7 @@ def main() -> None:
     score, steps, source, target = measured(arguments)
     print(table(score))
     print(
-        f"\nsteps a frame {steps:.1f}; E_warp {score.warp_ratio:.2f};"
+        f"\nsteps a frame {steps:.1f}; flicker {score.flicker.ratio:.2f};"
         f" luminance drift {score.luminance_drift:+.2%};"
         f" contrast drift {score.contrast_drift:+.2%};"
         f" step at {len(score.borders)} segment borders {score.seam_step:.2f}"

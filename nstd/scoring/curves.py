@@ -11,6 +11,7 @@ from nstd.media.names import STILL_SUFFIXES
 from nstd.media.still import Still
 from nstd.media.still_write import encode_still
 from nstd.scoring.chart import Curve, Panel, draw_chart
+from nstd.scoring.judge import Verdict
 from nstd.scoring.result import FilmScore
 
 _QUALITY = 92
@@ -44,7 +45,7 @@ def require_writable(target: Path, *, overwrite: bool) -> None:
 
 
 def draw_score(score: FilmScore, target: Path, *, overwrite: bool = False) -> None:
-    """Draw warp error, luminance and, if measured, style loss of every frame.
+    """Draw flicker, luminance and, if measured, style loss of every frame.
 
     Args:
         score: Of the film.
@@ -64,22 +65,22 @@ def draw_score(score: FilmScore, target: Path, *, overwrite: bool = False) -> No
 
 def _panels(score: FilmScore) -> list[Panel]:
     frames = score.frames
-    pairs = [frame.pair for frame in frames]
-    ratio = "" if math.isnan(score.warp_ratio) else f", ratio {score.warp_ratio:.2f}"
+    verdicts = [frame.verdict or Verdict() for frame in frames]
+    ratio = score.flicker.ratio
     panels = [
         Panel(
-            f"Warp error{ratio}",
+            f"Flicker by texture{'' if math.isnan(ratio) else f', ratio {ratio:.2f}'}",
             (
-                Curve("source", [math.nan if one is None else one.source for one in pairs]),
-                Curve("painted", [math.nan if one is None else one.output for one in pairs]),
+                Curve("source", [one.source.normalized for one in verdicts]),
+                Curve("painted", [one.output.normalized for one in verdicts]),
             ),
             logarithmic=True,
         ),
         Panel(
             "Mean luminance",
             (
-                Curve("source", [frame.source_luminance for frame in frames]),
-                Curve("painted", [frame.luminance for frame in frames]),
+                Curve("source", [frame.source.luminance for frame in frames]),
+                Curve("painted", [frame.painted.luminance for frame in frames]),
             ),
         ),
     ]

@@ -1,9 +1,11 @@
 """A score as text and as data."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from nstd.scoring.films import Films
+from nstd.scoring.judge import Verdict
 from nstd.scoring.result import FilmScore, FrameScore
 
 _NAME, _VALUE = 18, 10
@@ -12,23 +14,32 @@ _NAME, _VALUE = 18, 10
 
 def as_text(score: FilmScore, films: Films) -> str:
     """A few lines: name, value, and what is good. Ends with a line break."""
-    seen = _percent(score.covered, sign=False)
-    other = _small(score.source_warp_error)
+    flicker = score.flicker
     rows = [
         (
-            "E_warp ratio",
-            _number(score.warp_ratio),
-            "flicker by the source's; 1 is no more, up to 1.1 is good",
+            "flicker",
+            _number(flicker.ratio),
+            "by texture, relative to the source; 1 is no more, up to 0.6 is good",
         ),
         (
-            "  painted",
-            _small(score.warp_error),
-            f"mean squared; the source has {other}; over {seen} of the picture",
+            "  compared",
+            _percent(flicker.counted, sign=False),
+            "of the picture: where it has texture, and two optical flows agree",
+        ),
+        (
+            "  everywhere",
+            _number(flicker.unconditioned_ratio),
+            "flicker also where flow is a guess, and so seems larger than it is",
         ),
         (
             "gradient energy",
-            _small(score.energy),
-            f"{_number(score.energy_ratio)} × the source's; blur lowers it, and E_warp with it",
+            _number(score.gradient_energy_ratio),
+            "relative to the source: sharpness; blur lowers it",
+        ),
+        (
+            "Laplacian variance",
+            _number(score.laplacian_variance_ratio),
+            "relative to the source: finest detail; grain and sharpening raise it",
         ),
         (
             "luminance drift",
@@ -47,19 +58,19 @@ def as_text(score: FilmScore, films: Films) -> str:
 def as_data(score: FilmScore, films: Films) -> dict[str, Any]:
     """Everything, in plain values; what is undefined is None. Drifts are in percent."""
     width, height = films.size
-    style = score.style
+    style, flicker = score.style, score.flicker
     data = {
         "first": films.first,
         "frames": len(score.frames),
         "width": width,
         "height": height,
-        "warp_ratio": score.warp_ratio,
-        "warp_error": score.warp_error,
-        "source_warp_error": score.source_warp_error,
-        "covered": score.covered,
-        "gradient_energy": score.energy,
-        "source_gradient_energy": score.source_energy,
-        "gradient_energy_ratio": score.energy_ratio,
+        "flicker_ratio": flicker.ratio,
+        "unconditioned_flicker_ratio": flicker.unconditioned_ratio,
+        "counted": flicker.counted,
+        "warp_error": flicker.output.error,
+        "source_warp_error": flicker.source.error,
+        "gradient_energy_ratio": score.gradient_energy_ratio,
+        "laplacian_variance_ratio": score.laplacian_variance_ratio,
         "luminance_drift": 100 * score.luminance_drift,
         "contrast_drift": 100 * score.contrast_drift,
         "seam_step": score.seam_step,
@@ -85,23 +96,21 @@ def as_data(score: FilmScore, films: Films) -> dict[str, Any]:
 
 
 def _frame_data(frame: FrameScore) -> dict[str, Any]:
-    pair = frame.pair
-    return {
+    verdict = frame.verdict or Verdict()
+    looks = {"": asdict(frame.painted), "source_": asdict(frame.source)}
+    data = {
         "index": frame.index,
         "begins_shot": frame.begins_shot,
         "begins_segment": frame.begins_segment,
-        "warp_error": None if pair is None else pair.output,
-        "source_warp_error": None if pair is None else pair.source,
-        "covered": None if pair is None else pair.covered,
-        "luminance": frame.luminance,
-        "source_luminance": frame.source_luminance,
-        "contrast": frame.contrast,
-        "source_contrast": frame.source_contrast,
-        "gradient_energy": frame.energy,
-        "source_gradient_energy": frame.source_energy,
+        "flicker_ratio": verdict.ratio,
+        "counted": verdict.counted,
+        "warp_error": verdict.output.error,
+        "source_warp_error": verdict.source.error,
+        **{whose + name: value for whose, look in looks.items() for name, value in look.items()},
         "style_loss": frame.style,
         "content_loss": frame.content,
     }
+    return {name: _defined(value) for name, value in data.items()}
 
 
 def _headline(score: FilmScore, films: Films) -> str:
@@ -116,9 +125,9 @@ def _headline(score: FilmScore, films: Films) -> str:
 
 def _about_seams(score: FilmScore) -> str:
     borders = len(score.borders)
-    if not any(frame.begins_segment for frame in score.frames):
-        return "no segment ends in the midst of a shot"
     if not borders:
+        return "no segment ends in the midst of a shot"
+    if math.isnan(score.seam_step):
         return "nothing could be compared where segments meet"
     where = "1 border" if borders == 1 else f"{borders} borders"
     return f"flicker at {where} of segments by that inside; up to 1 is good"

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from nstd.scoring.numbers import Pair, drift, seam_step, warp_ratio
+from nstd.scoring.judge import Verdict
+from nstd.scoring.numbers import Look, drift
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,9 @@ class FrameScore:
         index: Number in the painted film, from 0.
         begins_shot: Whether a shot of the source begins with it.
         begins_segment: Whether a segment begins with it within a shot.
-        luminance: Mean relative luminance, of linear light, 0…1.
-        contrast: Standard deviation of the luminance.
-        energy: Mean squared difference between neighboring pixels.
-        source_luminance: The luminance of the source's frame.
-        source_contrast: The contrast of the source's frame.
-        source_energy: The energy of the source's frame.
-        pair: With the frame before; None if a shot begins, or if nothing of that frame is visible.
+        painted: What it looks like.
+        source: What the source's frame looks like.
+        verdict: Of it and the frame before; None if a shot begins.
         style: Style loss; None where no style was given.
         content: Content loss; None where no style was given.
     """
@@ -30,13 +27,9 @@ class FrameScore:
     index: int
     begins_shot: bool
     begins_segment: bool
-    luminance: float
-    contrast: float
-    energy: float
-    source_luminance: float
-    source_contrast: float
-    source_energy: float
-    pair: Pair | None = None
+    painted: Look
+    source: Look
+    verdict: Verdict | None = None
     style: float | None = None
     content: float | None = None
 
@@ -87,45 +80,24 @@ class FilmScore:
     style: StyleScore | None = None
 
     @cached_property
-    def pairs(self) -> list[Pair]:
-        """E_warp of successive frames within a shot."""
-        return [frame.pair for frame in self.frames if frame.pair is not None]
+    def flicker(self) -> Verdict:
+        """Of all successive frames within shots."""
+        return _joined(self.frames)
 
     @property
-    def warp_ratio(self) -> float:
-        """How many times as much it flickers as its source."""
-        return warp_ratio(self.pairs)
+    def gradient_energy_ratio(self) -> float:
+        """The painted frames' gradient energy divided by their sources'."""
+        energies = [
+            (one.painted.gradient_energy, one.source.gradient_energy) for one in self.frames
+        ]
+        return _ratio(energies)
 
     @property
-    def warp_error(self) -> float:
-        """Mean E_warp of the painted film."""
-        return _mean([pair.output for pair in self.pairs])
-
-    @property
-    def source_warp_error(self) -> float:
-        """Mean E_warp of the source."""
-        return _mean([pair.source for pair in self.pairs])
-
-    @property
-    def covered(self) -> float:
-        """Mean share of the picture that could be compared, over frames that begin no shot."""
-        within = [frame.pair for frame in self.frames if not frame.begins_shot]
-        return _mean([0.0 if pair is None else pair.covered for pair in within])
-
-    @property
-    def energy(self) -> float:
-        """Mean gradient energy of the painted film."""
-        return _mean([frame.energy for frame in self.frames])
-
-    @property
-    def source_energy(self) -> float:
-        """Mean gradient energy of the source."""
-        return _mean([frame.source_energy for frame in self.frames])
-
-    @property
-    def energy_ratio(self) -> float:
-        """The painted film's mean gradient energy divided by the source's."""
-        return self.energy / self.source_energy if self.source_energy > 0 else math.nan
+    def laplacian_variance_ratio(self) -> float:
+        """The painted frames' variance of the Laplacian divided by their sources'."""
+        return _ratio(
+            [(one.painted.laplacian_variance, one.source.laplacian_variance) for one in self.frames]
+        )
 
     @cached_property
     def shots(self) -> list[ShotScore]:
@@ -147,15 +119,18 @@ class FilmScore:
         return max((shot.contrast_drift for shot in self.shots), key=abs, default=math.nan)
 
     @cached_property
-    def borders(self) -> list[Pair]:
-        """Pairs of frames across a segment's border within a shot."""
-        return [f.pair for f in self.frames if f.pair is not None and f.begins_segment]
+    def borders(self) -> list[FrameScore]:
+        """Frames that begin a segment within a shot."""
+        return [frame for frame in self.frames if frame.begins_segment]
 
     @property
     def seam_step(self) -> float:
-        """How many times as much it flickers where segments meet as inside them."""
-        inside = [f.pair for f in self.frames if f.pair is not None and not f.begins_segment]
-        return seam_step(inside, self.borders)
+        """How many times as much it flickers where segments meet as inside them.
+
+        Each by its source, since changes of the source there are no seams.
+        """
+        inside = [frame for frame in self.frames if not frame.begins_segment]
+        return _joined(self.borders).ratio / _joined(inside).ratio
 
     @property
     def style_loss(self) -> float:
@@ -176,12 +151,23 @@ class FilmScore:
 
 
 def _shot(frames: Sequence[FrameScore]) -> ShotScore:
+    looks = [(frame.painted, frame.source) for frame in frames]
     return ShotScore(
         frames[0].index,
         frames[-1].index,
-        drift([one.luminance for one in frames], [one.source_luminance for one in frames]),
-        drift([one.contrast for one in frames], [one.source_contrast for one in frames]),
+        drift([own.luminance for own, _ in looks], [other.luminance for _, other in looks]),
+        drift([own.contrast for own, _ in looks], [other.contrast for _, other in looks]),
     )
+
+
+def _joined(frames: Sequence[FrameScore]) -> Verdict:
+    return sum((frame.verdict for frame in frames if frame.verdict is not None), Verdict())
+
+
+def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
+    """The sum of the first values divided by that of the second ones; NaN if that is 0."""
+    own, other = (math.fsum(values) for values in zip(*pairs, strict=True))
+    return own / other if other > 0 else math.nan
 
 
 def _mean(values: Sequence[float]) -> float:

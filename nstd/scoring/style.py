@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from nstd.cache import TensorCache
 from nstd.config import Config
-from nstd.flow import Flow
+from nstd.media.frame import ImageU8
 from nstd.painting.painter import build_painter
+from nstd.painting.pictures import to_tensor
 from nstd.painting.plan import ExecutionPlan
-from nstd.scoring.numbers import revealed
+from nstd.scoring.judge import Mask
 from nstd.scoring.places import PlacesStyle
 from nstd.scoring.result import StyleScore
 from nstd.style.device import device_errors, prepare
@@ -65,30 +65,31 @@ class StyleMeter:
 
     def add(
         self,
-        painted: Tensor,
-        source: Tensor,
-        flows: tuple[Flow, Flow] | None,
+        painted: ImageU8,
+        source: ImageU8,
+        revealed: Mask | None,
         *,
         begins_shot: bool,
     ) -> tuple[float, float]:
         """Style and content loss of a frame.
 
         Args:
-            painted: `[1, 3, height, width]` in [0, 1].
-            source: The source's frame, `[1, 3, height, width]` in [0, 1].
-            flows: Backward and forward flow between it and the frame before, or None; places that
-                were hidden according to it are new.
+            painted: uint8 `[height, width, 3]`.
+            source: The source's frame, uint8 `[height, width, 3]`.
+            revealed: Where it shows what the frame before did not, `[height, width]`; None if there
+                is no frame before.
             begins_shot: Content losses of a shot are divided by its first frame's energy.
         """
         with device_errors(self._device), torch.no_grad():
+            content, image = to_tensor(source), to_tensor(painted)
             if begins_shot:
-                self._energy = self._painter.content_energies(source)[-1]
+                self._energy = self._painter.content_energies(content)[-1]
             network = self._painter.network
-            contents = source.to(network.device, network.dtype)
+            contents = content.to(network.device, network.dtype)
             objective = level_objective(self._painter, self._level, contents, self._energy)
-            losses = objective(painted.to(network.device, network.dtype)).terms
-            if flows is not None:
-                self._new.add(painted, revealed(*flows))
+            losses = objective(image.to(network.device, network.dtype)).terms
+            if revealed is not None:
+                self._new.add(image, torch.from_numpy(revealed)[None])
             return float(losses["style"][0]), float(losses["content"][0])
 
     def result(self) -> StyleScore:
