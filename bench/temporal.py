@@ -10,8 +10,8 @@ known. `dis@CHECKOUT` does both with another nstd, such as `git worktree add` ma
 
 - *flow*: how far each flow is from the true one, in scenes whose motion is known exactly
   (`nstd.scoring.scenes`), over the pixels that both frames show, both ways: mean end-point error
-  and length of the mean error, in pixels; shares of pixels off by more than 0.3 and 0.5 px, and of
-  those that stand still
+  and length of the mean error, in pixels; after the comma, of 100 pixels, those off by more than
+  0.3 and 0.5 px, and those that stand still
 - *scenes*: the same scenes painted along each flow, by the default recipe. E_warp along the true
   flow, in squared code values, of the film and of its source; style loss where something new is
   seen, relative to that of the same shape at other places
@@ -74,21 +74,21 @@ INDEPENDENT_FRAMES = 3
 
 
 def flow_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Iterator[dict[str, Any]]:
-    """A row for each scene and maker."""
-    print(*_head("scene", "flow", "end point", "bias", "> 0.3 px", "> 0.5 px", "at zero"), sep="\n")
+    """A row for each scene, a cell for each maker."""
+    print(*_head("scene", *(one.name for one in makers)), sep="\n")
     for scene in suite(arguments):
         frames = all_frames(scene)
+        cells = []
         for one in makers:
             found = flows_of(one, scene, frames)
             error = mean_error(
                 flow_error(found[number - 1], scene, number) for number in range(1, scene.frames)
             )
-            print(
-                f"| {scene.name} | {one.name} | {error.end_point:.3f} | {error.bias:.3f}"
-                f" | {error.off_by_03:.2%} | {error.off_by_05:.2%} | {error.at_zero:.1%} |",
-                flush=True,
-            )
+            shares = (error.off_by_03, error.off_by_05, error.at_zero)
+            percents = " / ".join(f"{100 * share:.1f}" for share in shares)
+            cells.append(f"{error.end_point:.3f} / {error.bias:.3f}, {percents}")
             yield {"scene": scene.name, "maker": one.name, **asdict(error)}
+        print(f"| {scene.name} | {' | '.join(cells)} |", flush=True)
 
 
 def suite(arguments: argparse.Namespace) -> list[Scene]:
