@@ -32,12 +32,13 @@ import json
 import math
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -54,13 +55,13 @@ from nstd.media.read.reader import read_frames
 from nstd.media.read.shots import read_shots
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
-from nstd.painting.pictures import scaled, to_tensor
+from nstd.painting.pictures import scaled
 from nstd.scoring.judge import Sums, Verdict, find_motion, judge_pair, sample, sums_along
 from nstd.scoring.known import counted, flow_error, mean_error
-from nstd.scoring.places import PlacesStyle
+from nstd.scoring.numbers import look_of
 from nstd.scoring.scenes import Scene, scenes
-from nstd.scoring.style import make_painter
-from nstd.style.optimize import Painter, level_objective
+from nstd.scoring.style import StyleMeter, make_painter
+from nstd.style.optimize import Painter
 
 SHEET_FRAMES = 3
 GAIN = 4
@@ -130,7 +131,10 @@ def scenes_table(
             }
             for name, film in films.items():
                 painted, source = true_sums(scene, [film, frames])
-                new = new_places(options, scene, film)
+                numbers = set(range(1, scene.frames)).difference(cuts_of(scene))
+                new = styled(
+                    options, film, frames, {number: scene.revealed(number) for number in numbers}
+                )[1]
                 errors = [each.error * 255**2 for each in (painted, source)]
                 print(
                     f"| {style.stem} | {scene.name} | {name} | {errors[0]:.2f} | {errors[1]:.2f}"
@@ -169,18 +173,6 @@ def true_sums(scene: Scene, films: Sequence[np.ndarray]) -> list[Sums]:
     return totals
 
 
-def new_places(options: dict[str, Any], scene: Scene, film: np.ndarray) -> float:
-    """Style loss where something new is seen, relative to the same shape at other places."""
-    painter = painter_of(json.dumps(options))
-    height, width = film.shape[1:3]
-    places = PlacesStyle(painter, painter.levels(width, height)[-1])
-    for number in range(1, scene.frames):
-        if number not in cuts_of(scene):
-            places.add(to_tensor(film[number]), torch.from_numpy(scene.revealed(number))[None])
-    own, elsewhere = places.losses()
-    return own / elsewhere
-
-
 # --- clips ----------------------------------------------------------------------------------------
 
 
@@ -199,7 +191,7 @@ def clips_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Itera
             verdicts = judged(frames, {**films, **played})
             independent = judged(frames[:INDEPENDENT_FRAMES], {"": alone})[""].ratio
             sharp = {name: sharpness(film) for name, film in films.items()}
-            losses = {name: style_loss(options, film) for name, film in films.items()}
+            losses = {name: styled(options, film, frames)[0] for name, film in films.items()}
             last = makers[-1].name
             for name in films:
                 own = verdicts[name]
@@ -285,26 +277,12 @@ def shown(film: np.ndarray) -> np.ndarray:
 
 
 def sharpness(film: np.ndarray) -> tuple[float, float]:
-    """Gradient energy, and variance of the Laplacian, of gray values."""
-    grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in film]
-    steps = [[np.square(np.diff(gray, axis=axis)).mean() for axis in (0, 1)] for gray in grays]
-    laplacians = [cv2.Laplacian(gray, cv2.CV_32F).var() for gray in grays]
-    return float(np.mean(steps)), float(np.mean(laplacians))
-
-
-def style_loss(options: dict[str, Any], film: np.ndarray) -> float:
-    """Mean style loss of all frames but the first, which is painted for itself."""
-    painter = painter_of(json.dumps(options))
-    height, width = film.shape[1:3]
-    level = painter.levels(width, height)[-1]
-    network = painter.network
-    found = []
-    for picture in film[1:]:
-        image = to_tensor(picture).to(network.device, network.dtype)
-        with torch.no_grad():
-            losses = level_objective(painter, level, image, 1.0)(image)
-        found.append(float(losses.terms["style"][0]))
-    return statistics.fmean(found)
+    """Gradient energy and variance of the Laplacian."""
+    looks = [look_of(frame) for frame in film]
+    return (
+        statistics.fmean(look.gradient_energy for look in looks),
+        statistics.fmean(look.laplacian_variance for look in looks),
+    )
 
 
 # --- what all share -------------------------------------------------------------------------------
@@ -315,6 +293,26 @@ def recipe_options(arguments: argparse.Namespace, style: Path) -> dict[str, Any]
     given: dict[str, Any] = json.loads(arguments.recipe)
     # Another checkout has another working folder.
     return {"styles": [{"image": str(style.resolve())}], "network": arguments.network, **given}
+
+
+def styled(
+    options: dict[str, Any],
+    film: np.ndarray,
+    source: np.ndarray,
+    revealed: Mapping[int, np.ndarray] = MappingProxyType({}),
+) -> tuple[float, float]:
+    """Mean style loss of all frames but the first, which is painted for itself; and new places'.
+
+    That of `revealed`, by number of the frame, is relative to the same shapes at other places.
+    """
+    height, width = film.shape[1:3]
+    meter = StyleMeter(painter_of(json.dumps(options)), width, height)
+    losses = [
+        meter.add(painted, own, revealed.get(number), begins_shot=number == 0)[0]
+        for number, (painted, own) in enumerate(zip(film, source, strict=True))
+    ]
+    score = meter.result()
+    return statistics.fmean(losses[1:]), score.new / score.shifted
 
 
 @cache
