@@ -56,8 +56,8 @@ from nstd.media.read.shots import read_shots
 from nstd.media.write.codecs import EncodeSettings
 from nstd.media.write.segment import SegmentWriter
 from nstd.painting.pictures import scaled
-from nstd.scoring.judge import Sums, Verdict, find_motion, judge_pair, sample, sums_along
-from nstd.scoring.known import counted, flow_error, mean_error
+from nstd.scoring.judge import Verdict, find_motion, judge_pair, sample
+from nstd.scoring.known import flow_error, mean_error, sums_along_truth
 from nstd.scoring.numbers import look_of
 from nstd.scoring.scenes import Scene, scenes
 from nstd.scoring.style import StyleMeter, make_painter
@@ -130,7 +130,7 @@ def scenes_table(
                 for one in makers
             }
             for name, film in films.items():
-                painted, source = true_sums(scene, [film, frames])
+                painted, source = sums_along_truth(scene, [film, frames])
                 numbers = set(range(1, scene.frames)).difference(cuts_of(scene))
                 new = styled(
                     options, film, frames, {number: scene.revealed(number) for number in numbers}
@@ -158,19 +158,6 @@ def scenes_table(
 def cuts_of(scene: Scene) -> list[int]:
     """Numbers of the frames with which further shots begin."""
     return [] if scene.cut is None else [scene.cut]
-
-
-def true_sums(scene: Scene, films: Sequence[np.ndarray]) -> list[Sums]:
-    """Of films along the true flow, over the pixels that both frames show."""
-    totals = [Sums()] * len(films)
-    for number in range(1, scene.frames):
-        truth = scene.flow(number)
-        seen = counted(truth.visible)[0]
-        if seen.any():
-            pairs = [(film[number - 1], film[number]) for film in films]
-            found = sums_along(truth.backward.transpose(1, 2, 0), [seen], pairs)
-            totals = [total + own for total, (own,) in zip(totals, found, strict=True)]
-    return totals
 
 
 # --- clips ----------------------------------------------------------------------------------------

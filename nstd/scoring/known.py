@@ -1,4 +1,4 @@
-"""How far a flow is from the true one, in scenes whose motion is known."""
+"""Flow and paint compared with what is true, in scenes whose motion is known."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nstd.media.frame import ImageU8
+from nstd.scoring.judge import Sums, sums_along
 from nstd.scoring.scenes import Flags, Scene
 
 BORDER_PX = 8
@@ -90,3 +92,21 @@ def mean_error(errors: Iterable[FlowError]) -> FlowError:
 
     means = {name: mean(name) for name in ("end_point", "off_by_03", "off_by_05", "at_zero")}
     return FlowError(pixels, bias=max(one.bias for one in kept), **means)
+
+
+def sums_along_truth(scene: Scene, films: Sequence[Sequence[ImageU8]]) -> list[Sums]:
+    """How much films of a scene flicker along the true flow, over the pixels that both frames show.
+
+    Args:
+        scene: What is painted.
+        films: All frames of each, uint8 `[height, width, 3]`; the scene's own may be among them.
+    """
+    totals = [Sums()] * len(films)
+    for number in range(1, scene.frames):
+        truth = scene.flow(number)
+        seen = counted(truth.visible)[0]
+        if seen.any():
+            pairs = [(film[number - 1], film[number]) for film in films]
+            found = sums_along(truth.backward.transpose(1, 2, 0), [seen], pairs)
+            totals = [total + own for total, (own,) in zip(totals, found, strict=True)]
+    return totals

@@ -1,6 +1,7 @@
 """Scenes of known motion: each frame shows what the one before it did, where the flow says."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import skimage.transform
 import torch
 
-from nstd.scoring.known import flow_error, mean_error
+from nstd.scoring.known import flow_error, mean_error, sums_along_truth
 from nstd.scoring.scenes import Layer, Motion, Scene, scenes
 from tests.scenes import texture
 
@@ -219,3 +220,29 @@ def test_pairs_are_weighted_by_their_pixels_and_a_cut_has_none() -> None:
     assert whole.pixels == errors[0].pixels + errors[2].pixels
     assert errors[0].end_point < whole.end_point < errors[2].end_point
     assert mean_error([errors[1]]).pixels == 0
+
+
+# --- paint along it ------------------------------------------------------------------------------
+
+
+def test_paint_that_moves_with_the_scene_does_not_flicker_and_paint_on_the_screen_does() -> None:
+    name = "disk before pan, noise 2"
+    quiet, own = (replace(SUITE[name], noise=noise) for noise in (0.0, 2.0))
+    other = scenes([texture(192, 288, 17), texture(192, 288, 18)], SIZE, FRAMES)
+    carried = next(replace(one, noise=0.0) for one in other if one.name == name)
+    films = [[one.frame(number) for number in range(FRAMES)] for one in (own, quiet, carried)]
+    still = [films[2][0]] * FRAMES
+    source, clean, painted, stuck = sums_along_truth(own, [*films, still])
+    assert source.pixels == clean.pixels > 0.9 * 80 * 48 * (FRAMES - 1)
+    # Noise of σ 2 in both frames; the warp by half a pixel each way averages one of them.
+    assert 6 < (source.error - clean.error) * 255**2 < 8
+    assert painted.error < 2 * clean.error
+    assert stuck.error > 10 * painted.error
+
+
+def test_a_cut_adds_nothing() -> None:
+    scene = SUITE["cut"]
+    film = [scene.frame(number) for number in range(FRAMES)]
+    (sums,) = sums_along_truth(scene, [film])
+    assert sums.pixels == 2 * 80 * 48
+    assert sums.error * 255**2 < 20
