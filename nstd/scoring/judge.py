@@ -4,9 +4,10 @@ Of a pair of frames the judge finds the source's motion, warps the earlier frame
 it, and takes the mean squared difference from the later frame. A flow that is off by δ costs
 |∇I|² δ² even where a film moves exactly as its source does, and paint has more texture than its
 source. So the error is divided by the gradient energy of the same pixels (*texture-normalized*),
-and only those count where two flows agree and the source has texture that fixes the motion. A
-texture carried exactly along the truth then gets 0.06 to 0.93; without these two conditions, and
-along plain Farnebäck, up to 38.
+and only those count where two flows agree and the source has texture that fixes the motion.
+Paintings that are moved exactly as photographs then get 0.03 to 0.55; only where these move by whole
+pixels without any noise, so that their own error is that of rounding, up to 2.8. Without the two
+conditions it is up to 40 (`bench/judge.py`).
 """
 
 from collections.abc import Mapping
@@ -163,12 +164,12 @@ def judge_pair(source: Pictures, outputs: Mapping[str, Pictures]) -> dict[str, V
         A verdict for each name; add those of successive pairs.
     """
     motion = find_motion(*source)
-    seen, counted = sums_along(motion.backward, [motion.seen, motion.counted], [source])[0]
-    names = list(outputs)
-    found = sums_along(motion.backward, [motion.seen, motion.counted], [*outputs.values()])
+    films = [source, *outputs.values()]
+    found = sums_along(motion.backward, [motion.seen, motion.counted], films)
+    seen, counted = found[0]
     return {
         name: Verdict(motion.seen.size, counted, own, seen, own_seen)
-        for name, (own_seen, own) in zip(names, found, strict=True)
+        for name, (own_seen, own) in zip(outputs, found[1:], strict=True)
     }
 
 

@@ -1,6 +1,7 @@
 """`nstd score` on films: what it prints, draws and refuses."""
 
 import json
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,35 @@ def test_without_options_it_says_in_lines_what_is_good(
     assert "18 frames, 2 shots, 96 × 64 px" in lines[0]
     assert lines[1].split()[:3] == ["flicker", "1.00", "by"]
     assert said.err == ""
+
+
+def test_h264_is_scored_as_players_show_it(tmp_path: Path, ffmpeg: str) -> None:
+    def run_ffmpeg(*arguments: object) -> bytes:
+        command = [ffmpeg, "-v", "error", "-y", *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True).stdout
+
+    vivid = texture(HEIGHT, WIDTH + 9, 3, slope=1.2).astype(np.float64)
+    vivid = np.clip(128 + 2.5 * (vivid - 128), 0, 255)
+    source = write(tmp_path / "film.mp4", two_shots()[:4])
+    paint = write(
+        tmp_path / "paint.mkv", [vivid[:, n : n + WIDTH].astype(np.uint8) for n in range(4)]
+    )
+    film, size = tmp_path / "painted.mp4", (-1, HEIGHT, WIDTH, 3)
+    matrix = "scale=out_color_matrix=bt709,format=yuv420p"
+    run_ffmpeg("-i", paint, "-vf", matrix, "-crf", 18, "-colorspace", "bt709", film)
+
+    def flicker(flags: str) -> float:
+        """Of what ffmpeg makes of the film, written without loss."""
+        raw = run_ffmpeg(
+            "-i", film, "-vf", f"scale=flags={flags}", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"
+        )
+        shown = write(tmp_path / "shown.mkv", [*np.frombuffer(raw, np.uint8).reshape(size)])
+        return score_film(Config(), shown, source)[0].flicker.ratio
+
+    found = score_film(Config(), film, source)[0].flicker.ratio
+    exact = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+    assert found == pytest.approx(flicker(exact), rel=0.02)
+    assert flicker("neighbor") > 1.3 * found  # each sample of chroma repeated, as OpenCV does
 
 
 def test_a_part_of_the_film_is_matched_from_its_first_frame_on(
