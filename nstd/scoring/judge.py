@@ -5,9 +5,9 @@ it, and takes the mean squared difference from the later frame. A flow that is o
 |∇I|² δ² even where a film moves exactly as its source does, and paint has more texture than its
 source. So the error is divided by the gradient energy of the same pixels (*texture-normalized*),
 and only those count where two flows agree and the source has texture that fixes the motion.
-Paintings that are moved exactly as photographs then get 0.03 to 0.55; only where these move by whole
-pixels without any noise, so that their own error is that of rounding, up to 2.8. Without the two
-conditions it is up to 40 (`bench/judge.py`).
+Paintings that are moved exactly as photographs then get 0.03 to 0.55; only where these move by
+whole pixels without any noise, so that their own error is that of rounding, up to 2.8. Without the
+two conditions it is up to 40 (`bench/judge.py`).
 """
 
 from collections.abc import Mapping
