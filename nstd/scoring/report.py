@@ -19,7 +19,7 @@ def as_text(score: FilmScore, films: Films) -> str:
         (
             "flicker",
             _number(flicker.ratio),
-            "by texture, relative to the source; 1 is no more, up to 0.6 is good",
+            "by texture, relative to the source; up to 1, no more than it, is good",
         ),
         (
             "  compared",

@@ -67,7 +67,7 @@ def test_the_text_is_a_line_a_number_with_a_word_on_what_is_good() -> None:
     }
     assert max(map(len, lines)) <= 100
     for name, word in (
-        ("flicker", "0.6"),
+        ("flicker", "up to 1"),
         ("  every", "guess"),
         ("luminance", "2 %"),
         ("  new", "1.50 ×"),
