@@ -49,6 +49,10 @@ REACH = 4
 """Half the width of Lanczos' kernel in pixels. Softer ones blur: bilinear warping gave sharp paint
 that moves exactly by half pixels an error 1.5 times as large as its source's."""
 
+_POINTS = 32768
+"""How many points are looked up at once. Two pictures of 1280 × 720 take 1.5 s in such pieces,
+which stay in a core's cache; as a whole they take 2.2 s, and more memory."""
+
 _SHORTEST_PX = 64
 """Smaller pictures are padded for DIS: under 32 px OpenCV 4.14 reads beyond its buffers."""
 
@@ -249,7 +253,8 @@ def sums_along(backward: Plane, masks: list[Mask], films: list[Pictures]) -> lis
 def sample(image: Plane, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Plane:
     """A picture's values between its pixels, by Lanczos' kernel of eight, the border replicated.
 
-    Not `cv2.remap`, which rounds places to 1/32 px, and whose kernels displace.
+    Not `cv2.remap`, which rounds places to 1/32 px, and whose kernels displace: at a quarter of a
+    pixel Lanczos' by 0.014 px, the cubic one by 0.047.
 
     Args:
         image: float32 `[height, width, channels]`.
@@ -259,6 +264,10 @@ def sample(image: Plane, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating
     Returns:
         float32 `[points, channels]`; may lie beyond the picture's values.
     """
+    if len(x) > _POINTS:
+        parts = -(-len(x) // _POINTS)
+        pieces = zip(np.array_split(x, parts), np.array_split(y, parts), strict=True)
+        return np.concatenate([sample(image, *piece) for piece in pieces])
     height, width, channels = image.shape
     x, y = x.clip(0, width - 1), y.clip(0, height - 1)
     left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)

@@ -72,6 +72,23 @@ def test_waves_stay_waves_between_pixels() -> None:
     assert found == pytest.approx(np.sin(2 * np.pi * x / 5), abs=0.02)
 
 
+def test_a_large_picture_is_looked_up_in_pieces_that_do_not_show() -> None:
+    picture = texture(180, 220, 1).astype(np.float32)
+    rows, columns = np.mgrid[:180, :220]
+    x, y = columns.ravel() + 0.3, rows.ravel() - 0.4
+    whole, halves = (
+        sample(picture, x, y),
+        [
+            sample(picture, *part)
+            for part in (
+                (x[:20_000], y[:20_000]),
+                (x[20_000:], y[20_000:]),
+            )
+        ],
+    )
+    assert np.array_equal(whole, np.concatenate(halves))
+
+
 def test_beyond_the_border_is_the_border() -> None:
     picture = texture(20, 30, 1).astype(np.float32)
     found = sample(picture, np.array([-5.0, 40.0]), np.array([3.0, 25.0]))
