@@ -234,8 +234,6 @@ class Shot:
         energies: What its content losses are divided by, at each level.
         settled: Loss at which a later frame is as good as the first one; None where frames are
             painted each for itself.
-        tone: Light, contrast and sharpness that later frames keep to: a number, or a few, by name;
-            None where frames are painted each for itself.
         palette: Colors of the first frame's cells by name, each as red, green and blue; None where
             frames are painted each for itself.
     """
@@ -243,7 +241,6 @@ class Shot:
     first: int
     energies: tuple[float, ...]
     settled: float | None = None
-    tone: Mapping[str, float | tuple[float, ...]] | None = None
     palette: Mapping[str, tuple[tuple[float, ...], ...]] | None = None
 
 

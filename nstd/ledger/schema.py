@@ -264,6 +264,9 @@ _BY_QUESTION = (
 """So that no question that is asked often looks at each job. The last is for SQLite itself: when a
 segment is removed it looks whether another one depends on it."""
 
+_NO_TONE = ("ALTER TABLE shots DROP COLUMN tone",)
+"""Light and contrast of a shot's first frame, which later ones were held to."""
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _LEDGER,
     _DAEMON,
@@ -277,6 +280,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _REPORT,
     _SHOTS,
     _BY_QUESTION,
+    _NO_TONE,
 )
 """Entry n - 1 holds the statements that take a ledger from version n - 1 to version n."""
 

@@ -37,8 +37,8 @@ _CLOSE = """
 
 # A shot does not change once it is noted: all of its segments use what is there.
 _NOTE_SHOT = """
-    INSERT OR IGNORE INTO shots (job_id, first, energies, settled, tone, palette)
-    VALUES (:job_id, :first, :energies, :settled, :tone, :palette)
+    INSERT OR IGNORE INTO shots (job_id, first, energies, settled, palette)
+    VALUES (:job_id, :first, :energies, :settled, :palette)
 """
 
 _REOPEN = (
@@ -138,22 +138,17 @@ def segment_of(row: sqlite3.Row) -> Segment:
 
 def shot_of(row: sqlite3.Row) -> Shot:
     """The shot a row of `shots` holds."""
-    tone, palette = (row[name] and json.loads(row[name]) for name in ("tone", "palette"))
+    settled, palette = (row[name] and json.loads(row[name]) for name in ("settled", "palette"))
     return Shot(
         first=row["first"],
         energies=tuple(json.loads(row["energies"])),
-        settled=None if row["settled"] is None else float(json.loads(row["settled"])),
-        tone=tone and {name: _fixed(numbers) for name, numbers in tone.items()},
+        settled=None if settled is None else float(settled),
         palette=palette and {name: tuple(map(tuple, colors)) for name, colors in palette.items()},
     )
 
 
-def _fixed(numbers: float | list[float]) -> float | tuple[float, ...]:
-    return tuple(numbers) if isinstance(numbers, list) else numbers
-
-
 def _shot_values(job_id: int, shot: Shot) -> dict[str, str | int | None]:
-    later = {name: getattr(shot, name) for name in ("settled", "tone", "palette")}
+    later = {name: getattr(shot, name) for name in ("settled", "palette")}
     return {
         "job_id": job_id,
         "first": shot.first,

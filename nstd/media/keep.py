@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from nstd.errors import DamagedError, from_os_error
-from nstd.files import discard, sync_folder, write_whole
+from nstd.files import discard, write_whole
 from nstd.media.frame import MaskU8, Pixels
 
 _NAME = re.compile(r"frame-(\d{8,})\.png")
@@ -57,16 +57,8 @@ class FrameKeeper:
         _, png = cv2.imencode(".png", np.ascontiguousarray(planes), parameters)
         write_whole(self._path(index), png.tobytes())
 
-    def load(self, index: int) -> Pixels:
-        """Frame `index` as it was kept, bit for bit.
-
-        Raises:
-            DamagedError: It is not there, or damaged.
-        """
-        return self.load_with_alpha(index)[0]
-
-    def load_with_alpha(self, index: int) -> tuple[Pixels, MaskU8 | None]:
-        """Frame `index` and its alpha, as they were kept.
+    def load(self, index: int) -> tuple[Pixels, MaskU8 | None]:
+        """Frame `index` and its alpha, as they were kept, bit for bit.
 
         Raises:
             DamagedError: It is not there, or damaged.
@@ -97,13 +89,6 @@ class FrameKeeper:
             else:
                 discard(path)
         return sorted(found)
-
-    def clear(self, upto: int | None = None) -> None:
-        """Remove the frames up to and including number `upto`, or all of them."""
-        for path, index in self._named():
-            if upto is None or index <= upto:
-                discard(path)
-        sync_folder(self._folder)
 
     def _named(self) -> Iterator[tuple[Path, int]]:
         """Files named like frames, with their numbers; half-written files are removed."""

@@ -17,14 +17,14 @@ from nstd.errors import DamagedError, UnreadableError
 from nstd.ledger.job import Carried, Shot
 from nstd.media.frame import Frame, ImageU8, ImageU16, MaskU8, Pixels
 from nstd.painting.frames import Coming, FilmSource
-from nstd.painting.pictures import at_depth, scaled, to_image, to_pixels, to_tensor
+from nstd.painting.pictures import at_depth, scaled, to_pixels, to_tensor
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.canvas import resize
 from nstd.style.device import device_errors
 from nstd.style.optimize import Iterate, Painter, stylize_frame
 from nstd.style.recipe import StyleRecipe
+from nstd.temporal.palette import Palette, palette_of
 from nstd.temporal.shot import Predecessor, losses_of, settled_loss, stylize_next
-from nstd.temporal.tone import Tone, tone_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +71,11 @@ class PaintedFrame:
         index: Number of the frame in the film.
         pixels: uint8 or uint16 `[height, width, 3]`, sRGB, at the painted size.
         alpha: The source's, uint8 `[height, width]`, at the painted size; None where it has none.
-        shown: uint8 `[height, width, 3]`: what each place of it was painted for. None if frames are
-            painted each for itself, or if no frame is painted from this one any more.
     """
 
     index: int
     pixels: Pixels
     alpha: MaskU8 | None = None
-    shown: ImageU8 | None = None
 
     def shown_at(self, time: FrameTime, time_base: Fraction) -> Frame:
         """The frame with the time that it is shown at.
@@ -110,8 +107,7 @@ class SegmentInputs:
         earlier: The last painted frames of that shot before the segment, by number, as far back as
             the recipe looks.
         kept: By number, frames of the segment that are painted already, and are not painted again.
-            The last of them have `shown`, as far back as the recipe looks. If the observer adds
-            each painted frame, only one is held in memory.
+            If the observer adds each painted frame, only one is held in memory.
     """
 
     painter: Painter
@@ -237,40 +233,31 @@ class ShotPainter:
 
     def _paint(self, coming: Coming, shot: Shot) -> PaintedFrame:
         frame, stepped = coming.frame, partial(self._observer.stepped, coming.frame.index)
-        shown = coming.pictures.get(0)
         if coming.flows:
             picture, before = to_tensor(frame.pixels), self._predecessors(coming)
-            tone, settled = known_tone(shot), shot.settled or 0.0
-            iterates = stylize_next(self._painter, picture, before, shot.energies, settled, tone)
-            last = _last_of(iterates, self._painter, stepped)
-            pixels = to_pixels(last.image, self._bits)
-            shown = shown if last.shown is None else to_image(last.shown)
+            palette, settled = known_palette(shot), shot.settled or 0.0
+            iterates = stylize_next(self._painter, picture, before, shot.energies, settled, palette)
+            pixels = to_pixels(_last_of(iterates, self._painter, stepped).image, self._bits)
         else:
             pixels = paint_picture(
                 self._painter, frame.pixels, stepped, energies=shot.energies, bits=self._bits
             )
         height, width, _ = pixels.shape
         alpha = None if frame.alpha is None else scaled(frame.alpha, (width, height))
-        return PaintedFrame(frame.index, pixels, alpha, shown)
+        return PaintedFrame(frame.index, pixels, alpha)
 
     def _predecessors(self, coming: Coming) -> list[Predecessor]:
         """What a frame is painted from, the closest first."""
-        found = []
-        for distance in sorted(coming.flows):
-            index = coming.frame.index - distance
-            before = self._painted(index)
-            if before.shown is None:
-                raise DamagedError(f"What the painted frame {index} was painted for is gone")
-            found.append(
-                Predecessor(
-                    to_tensor(before.pixels),
-                    *coming.flows[distance],
-                    same=coming.same and distance == 1,
-                    sources=(to_tensor(coming.pictures[distance]), to_tensor(coming.pictures[0])),
-                    shown=to_tensor(before.shown),
-                )
+        source = to_tensor(coming.pictures[0])
+        return [
+            Predecessor(
+                to_tensor(self._painted(coming.frame.index - distance).pixels),
+                *coming.flows[distance],
+                sources=(to_tensor(coming.pictures[distance]), source),
+                same=coming.same and distance == 1,
             )
-        return found
+            for distance in sorted(coming.flows)
+        ]
 
     def _painted(self, index: int) -> PaintedFrame:
         for known in self._known:
@@ -285,7 +272,7 @@ class ShotPainter:
             return self._painter.content_energies(to_tensor(frame.pixels))
 
     def _judged(self, frame: Frame, shot: Shot) -> Shot:
-        """The shot, with the loss and the tone that its first painted frame has reached.
+        """The shot, with the loss that its first painted frame has reached, and its palette.
 
         Both are measured on the frame as it was written, so that a film that is continued here
         finds the same values.
@@ -295,10 +282,9 @@ class ShotPainter:
         painted, source = to_tensor(self._painted(shot.first).pixels), to_tensor(frame.pixels)
         with device_errors(str(self._painter.network.device)):
             found = losses_of(self._painter, source, painted, shot.energies)
-            device, (height, width) = self._painter.network.device, painted.shape[2:]
-            tone = asdict(tone_of(painted.to(device), resize(source.to(device), width, height)))
-        palette = tone.pop("palette")
-        return replace(shot, settled=settled_loss(self._painter, found), tone=tone, palette=palette)
+            height, width = painted.shape[2:]
+            palette = asdict(palette_of(painted, resize(source, width, height)))
+        return replace(shot, settled=settled_loss(self._painter, found), palette=palette)
 
 
 def paint_picture(
@@ -340,10 +326,10 @@ def _last_of(
     return last
 
 
-def known_tone(shot: Shot) -> Tone | None:
-    """What later frames of a shot keep to, from its plain numbers.
+def known_palette(shot: Shot) -> Palette | None:
+    """The colors that later frames of a shot keep to, from its plain numbers.
 
     Raises:
         AttributeError, KeyError, TypeError: Another version has noted others.
     """
-    return None if shot.tone is None else Tone.of({**shot.tone, "palette": shot.palette})
+    return None if shot.settled is None else Palette.of(shot.palette or {})

@@ -41,8 +41,6 @@ class Iterate:
         image: `[1, 3, height, width]` at the level's size. In the frame's last Iterate it is the
             result, clamped to [0, 1] and at the painted size. Must not be changed.
         final: Whether this is the frame's last Iterate.
-        shown: What each place was painted for (`TemporalTarget.shown`), in the last Iterate of a
-            frame that was painted from earlier ones; otherwise None.
     """
 
     level: int
@@ -52,7 +50,6 @@ class Iterate:
     losses: Losses
     image: ImageTensor
     final: bool = False
-    shown: ImageTensor | None = None
 
     @property
     def done(self) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nstd.style import losses
 from nstd.style.canvas import ImageBatch
-from nstd.style.losses import Activations, Moment, PerFrame
+from nstd.style.losses import Activations, PerFrame
 from nstd.style.network import Features, Network
 from nstd.style.recipe import StyleRecipe
 from nstd.style.targets import ContentTarget, StyleTarget
@@ -150,37 +150,30 @@ class StyleLoss(Term):
 
     def __init__(self, network: Network, recipe: StyleRecipe, target: StyleTarget) -> None:
         super().__init__(recipe.style_weight, recipe.style_layers)
-        self.network = network
-        self.recipe = recipe
-        self.target = target
+        self._network = network
+        self._recipe = recipe
+        self._target = target
 
     @property
     def largest_factor(self) -> tuple[str, float]:
         """`style_weight`, or `layer_weights` if one of these is larger."""
-        largest = max(self.recipe.layer_weights)
+        largest = max(self._recipe.layer_weights)
         return max(super().largest_factor, ("layer_weights", largest), key=lambda one: one[1])
 
     def loss(self, images: ImageBatch, features: Features) -> PerFrame:  # noqa: ARG002
         """[Gatys, eq. 5], with E_l relative to the style's own norm or as eq. 4 has it."""
-        weights = zip(self.layers, self.recipe.layer_weights, strict=True)
-        found = [weight * self.layer_loss(layer, features[layer]) for layer, weight in weights]
+        weights = zip(self.layers, self._recipe.layer_weights, strict=True)
+        found = [weight * self._layer_loss(layer, features[layer]) for layer, weight in weights]
         return sum(found[1:], start=found[0])
 
-    def layer_loss(self, layer: str, features: Activations) -> PerFrame:
-        """E_l of a layer's activations."""
-        return self.distance(layer, losses.second_moment(features, augmented=self.augmented(layer)))
-
-    def augmented(self, layer: str) -> bool:
-        """Whether second moments of `layer` are those of [F; 1]."""
-        return self.network.metric_factor(layer) is not None
-
-    def distance(self, layer: str, moment: Moment) -> PerFrame:
-        """E_l of a second moment."""
-        factor, target = self.network.metric_factor(layer), self.target.moments[layer]
-        if self.recipe.form == "literal":
-            width = self.network.full_width(layer)
+    def _layer_loss(self, layer: str, features: Activations) -> PerFrame:
+        factor, target = self._network.metric_factor(layer), self._target.moments[layer]
+        moment = losses.second_moment(features, augmented=factor is not None)
+        if self._recipe.form == "literal":
+            width = self._network.full_width(layer)
             return losses.style_layer_loss(moment, target, width, factor)
-        return losses.relative_style_layer_loss(moment, target, self.target.norms[layer], factor)
+        norm = self._target.norms[layer]
+        return losses.relative_style_layer_loss(moment, target, norm, factor)
 
 
 class TotalVariationLoss(Term):

@@ -18,25 +18,17 @@ from nstd.flow.estimator import Flow
 from nstd.style.canvas import ImageTensor, OtherSize, resize
 from nstd.style.optimize import Iterate, Painter, Settling, level_objective, minimize
 from nstd.style.terms import Losses
-from nstd.temporal.disocclusion import NEW_SHARE, disocclusion
-from nstd.temporal.pace import keep_colors, keep_pace, source_pace
 from nstd.temporal.palette import Palette
-from nstd.temporal.terms import TemporalLoss, TemporalTarget, Trust, later_terms
-from nstd.temporal.tone import Tone, hold_tone
-from nstd.temporal.trust import agreement, faithfulness, photo_consistency
-from nstd.temporal.warp import (
-    NOTHING,
-    disoccluded_smoothly,
-    initial_image,
-    leaves_frame,
-    long_term_trust,
-    trust,
-    warp_sharp,
-)
+from nstd.temporal.terms import TemporalLoss, TemporalTarget, Trust
+from nstd.temporal.trust import flow_consistency, leaves_frame, long_term_trust, photo_consistency
+from nstd.temporal.warp import initial_image, warp_sharp
 
 STEPS_SHARE = 6
 """A later frame takes at most a sixth of the first frame's steps, and half as many more if
 something in it is new."""
+
+NEW_SHARE = 0.005
+"""If a smaller share of the frame is new, it takes no more steps for it."""
 
 KNOWN_STEP = 0.3
 """How far a step moves known places, relative to new ones. The style loss is that of the whole
@@ -44,12 +36,8 @@ frame, so new places are made to fit it before known ones are changed: the style
 lower than with equal steps. New places are not painted alone, since they would have to make up for
 all of the frame; see `nstd.temporal.disocclusion`."""
 
-DOUBTED = 0.2
-"""How far a place counts as new that looks as before although the flow says that it was hidden. Its
-paint may be drawn out from what is beside it, which shows in paint only: in one film such places
-were twice as far from the style as the rest, and are a quarter farther with this share. With 0.5
-the style loss grows by a twelfth where a tenth of the picture is falsely called hidden; with 1,
-E_warp grows by a third."""
+NOTHING = 1e-6
+"""Share of a place's surroundings below which nothing of them is known."""
 
 SETTLED_FALL, SETTLED_STEPS = 0.02, 4
 """A later frame ends when its loss fell by less than this share over so many steps."""
@@ -63,21 +51,16 @@ class Predecessor:
         painted: As written: 8 bits a color, in [0, 1], at the painted size.
         backward: From the frame to be painted into this one.
         forward: From this one into the frame to be painted.
-        same: Whether both frames have the same source, to the bit.
         sources: The sources of this frame and of the frame to be painted, scaled in the same way to
-            the painted size. Places where they agree are trusted, places that became something else
-            are not, and paint changes no faster than they do. None: the flow alone decides. Pace is
-            kept only if all predecessors have them.
-        shown: What each place of this frame was painted for (`Iterate.shown`); None for its
-            source.
+            the painted size.
+        same: Whether both frames have the same source, to the bit.
     """
 
     painted: ImageTensor
     backward: Flow
     forward: Flow
+    sources: tuple[ImageTensor, ImageTensor]
     same: bool = False
-    sources: tuple[ImageTensor, ImageTensor] | None = None
-    shown: ImageTensor | None = None
 
 
 def stylize_next(
@@ -86,7 +69,7 @@ def stylize_next(
     predecessors: Sequence[Predecessor],
     energies: Sequence[float],
     settled: float = 0.0,
-    tone: Tone | None = None,
+    palette: Palette | None = None,
 ) -> Iterator[Iterate]:
     """Paint a later frame of a shot from earlier ones; yields as `stylize_frame` does.
 
@@ -101,7 +84,7 @@ def stylize_next(
         energies: `Painter.content_energies` of the shot.
         settled: Loss at which the frame ends, since it is as good as those before it; see
             `settled_loss`. With 0 it takes all its steps.
-        tone: The shot's, which the frame is held to; None: it is not held to one.
+        palette: The shot's, for what is new; None: it takes the colors of the paint around.
     """
     network = painter.network
     frame = frame.to(network.device, network.dtype)
@@ -109,19 +92,17 @@ def stylize_next(
     content = resize(frame, levels[-1].width, levels[-1].height)
     target = temporal_target(predecessors, content)
     alone = level_objective(painter, levels[-1], content, energies[-1])
-    terms = later_terms(painter.recipe, alone.terms, target, disocclusion(target.trust))
-    objective = replace(alone, terms=terms)
+    temporal = TemporalLoss(painter.recipe, target)
+    objective = replace(alone, terms=(*alone.terms, temporal))
     few, new = later_steps([one.steps for one in levels], target.trust)
     here = (len(levels) - 1, len(levels))
     image, taken = predecessors[0].painted.to(content), 0
     if predecessors[0].same:
         few = new = 0
-        target = replace(target, shown=_shown_before(predecessors[0]))
     else:
-        image = start_image(content, target, tone.palette if tone else None)
+        image = start_image(content, target, palette)
     falling = Settling(SETTLED_FALL if settled else 0.0, SETTLED_STEPS)
-    # In the pixels' own metric: broad changes of known places are taken back in the end, so they
-    # had better not come first.
+    # In the pixels' own metric: broad changes of known places had better not come first.
     share = _shares(target.trust, image.dtype)
     for step in minimize(painter, objective, image, few + new, share):
         image, taken = step.image, step.number
@@ -132,14 +113,9 @@ def stylize_next(
         if settles and taken >= new:
             break
     result = image.clamp(0, 1)
-    if few:
-        result = keep_colors(result, target)
-        result = hold_tone(result, content, tone) if tone else result
-        # Last: while the source does not change, a wrong tone is better kept than slowly corrected.
-        result = keep_pace(result, target, painter.recipe.temporal.weight)
     with torch.no_grad():
         found = objective(result)
-    yield Iterate(*here, taken, few + new, found, result, final=True, shown=target.shown)
+    yield Iterate(*here, taken, few + new, found, result, final=True)
 
 
 def losses_of(
@@ -170,32 +146,16 @@ def settled_loss(painter: Painter, losses: Losses) -> float:
 def temporal_target(predecessors: Sequence[Predecessor], like: ImageTensor) -> TemporalTarget:
     """The predecessors warped to the frame, and how far each is to be believed."""
     device, dtype = like.device, torch.promote_types(like.dtype, torch.float32)
-    warped, trusts, sources, shown = [], [], [], []
+    warped, trusts = [], []
     for one in predecessors:
-        backward, forward = (flow.to(device, dtype) for flow in (one.backward, one.forward))
-        known = trust(backward, forward)
-        if one.sources is None:
-            painted = warp_sharp(one.painted.to(device, dtype), backward)
-        else:
-            earlier, later = (source.to(device, dtype) for source in one.sources)
-            before = earlier if one.shown is None else one.shown.to(later)
-            # All that goes along the flow in one go: the kernel's weights are most of the work.
-            alike = torch.cat([one.painted.to(later), earlier, before], dim=1)
-            painted, moved, before = warp_sharp(alike, backward).chunk(3, dim=1)
-            known = known * agreement(moved, later)
-            consistent = photo_consistency(moved, later) * ~leaves_frame(backward)
-            doubt = DOUBTED * disoccluded_smoothly(backward, forward)
-            known = torch.maximum(known, consistent * (1 - doubt)) * faithfulness(before, later)
-            sources.append(moved)
-            shown.append(before)
-        warped.append(painted.clamp(0, 1))
-        trusts.append(known)
-    target = TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
-    if len(shown) < len(predecessors):
-        return target
-    blended = initial_image(later, torch.stack(shown), target.trusts)
-    pace = source_pace(later, torch.stack(sources), target.trusts)
-    return replace(target, shown=blended.clamp(0, 1), pace=pace)
+        moving = (one.painted, *one.sources, one.backward, one.forward)
+        painted, earlier, later, backward, forward = (part.to(device, dtype) for part in moving)
+        # Both in one go: the kernel's weights are most of the work.
+        both = warp_sharp(torch.cat([painted, earlier], dim=1), backward)
+        alike = photo_consistency(both[:, 3:], later) * ~leaves_frame(backward)
+        warped.append(both[:, :3].clamp(0, 1))
+        trusts.append(torch.maximum(flow_consistency(backward, forward), alike))
+    return TemporalTarget(torch.stack(warped), torch.stack(long_term_trust(trusts)))
 
 
 def start_image(
@@ -238,10 +198,6 @@ def later_steps(first: Sequence[int], known: Trust) -> tuple[int, int]:
 def _shares(known: Trust, dtype: torch.dtype) -> Float[Tensor, "1 1 height width"]:
     """How far a step moves each place: what is new by 1, what is known by `KNOWN_STEP`."""
     return KNOWN_STEP + (1 - KNOWN_STEP) * (1 - known.clamp(0, 1).to(dtype)[:, None])
-
-
-def _shown_before(one: Predecessor) -> ImageTensor | None:
-    return one.sources[0] if one.shown is None and one.sources is not None else one.shown
 
 
 def _without_temporal(painter: Painter, losses: Losses) -> float:

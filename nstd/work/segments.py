@@ -1,19 +1,13 @@
-"""One segment on its way into the ledger; its painted frames on the disk; what it leaves behind.
+"""One segment on its way into the ledger; its painted frames on the disk; what it leaves behind."""
 
-A folder of its own beside them holds what they were painted for, where later frames need that.
-"""
-
-import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from nstd.errors import LedgerError
 from nstd.files import file_sha256
 from nstd.ledger.job import Segment, Shot
-from nstd.media.frame import ImageU8
 from nstd.media.keep import FrameKeeper
 from nstd.media.write.segment import EIGHT_BITS, SegmentWriter, coded_layout
 from nstd.painting.frames import Coming
@@ -22,17 +16,12 @@ from nstd.painting.segment import (
     PaintedFrame,
     SegmentInputs,
     SegmentSpec,
-    known_tone,
+    known_palette,
     paint_segment,
 )
 from nstd.style.optimize import Iterate
 from nstd.work.film import Film, Footage
 from nstd.work.room import require_room
-
-logger = logging.getLogger(__name__)
-
-_SHOWN = "shown"
-"""Folder beside painted frames: the source pictures that each place of them was painted for."""
 
 
 class SegmentRun:
@@ -53,8 +42,7 @@ class SegmentRun:
         self._footage = footage
         self._segment = segment
         self._done = done
-        self._reach = film.painter.recipe.temporal.reach
-        self._kept = _kept_frames(film, segment)
+        self._kept = PaintedFrames(_segment_folder(film.work, segment.index))
 
     def paint(self, frames: Iterator[Coming]) -> int:
         """Paint its frames and close its file; returns how many there are."""
@@ -96,8 +84,6 @@ class SegmentRun:
     def painted(self, frame: PaintedFrame) -> None:
         """Keep a frame; see `SegmentObserver`."""
         self._kept.keep(frame)
-        # Not earlier: if the frame had to be painted once more, it would need them.
-        self._kept.forget_shown(frame.index - self._reach)
 
     def passed(self, frame: int) -> None:
         """Note that a frame is done; see `SegmentObserver`."""
@@ -121,8 +107,7 @@ class SegmentRun:
         facts, alive = self._footage.painted, film.observer.alive
         with SegmentWriter(path, facts, film.output.encode, alive=alive) as writer:
             for time in times:
-                painted = self._kept.without_shown(time.index)
-                writer.write(painted.shown_at(time, facts.time_base))
+                writer.write(self._kept[time.index].shown_at(time, facts.time_base))
         return path
 
 
@@ -141,10 +126,12 @@ def _left_by_the_one_before(
     if before is None or shot is None:
         raise another_version(film)
     try:
-        known_tone(shot)
+        known_palette(shot)
     except (AttributeError, KeyError, TypeError) as error:
         raise another_version(film) from error
-    return shot, _carried_frames(film.work, before) if film.painter.recipe.temporal.reach else {}
+    if not film.painter.recipe.temporal.reach:
+        return shot, {}
+    return shot, PaintedFrames(_carried_folder(film.work, before.index))
 
 
 def another_version(film: Film) -> LedgerError:
@@ -169,23 +156,13 @@ class PaintedFrames(Mapping[int, PaintedFrame]):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._frames = FrameKeeper(folder)
         self._there = set(self._frames.indices())
-        self._shown = FrameKeeper(folder / _SHOWN) if (folder / _SHOWN).is_dir() else None
-        self._shown_there = set(self._shown.indices()) if self._shown else set()
 
     def __getitem__(self, index: int) -> PaintedFrame:
         if index not in self._there:
             raise KeyError(index)
-        frame = self.without_shown(index)
-        if self._shown is None or index not in self._shown_there:
-            return frame
-        return replace(frame, shown=cast("ImageU8", self._shown.load(index)))
-
-    def without_shown(self, index: int) -> PaintedFrame:
-        """The frame, without what it was painted for."""
-        return PaintedFrame(index, *self._frames.load_with_alpha(index))
+        return PaintedFrame(index, *self._frames.load(index))
 
     def __iter__(self) -> Iterator[int]:
         return iter(sorted(self._there))
@@ -196,33 +173,10 @@ class PaintedFrames(Mapping[int, PaintedFrame]):
     def __contains__(self, index: object) -> bool:
         return index in self._there  # without reading it
 
-    def has_shown(self, numbers: range) -> bool:
-        """Whether the folder holds what each of these frames was painted for."""
-        return self._shown_there.issuperset(numbers)
-
     def keep(self, frame: PaintedFrame) -> None:
         """Store a frame; when this returns, no crash can lose it."""
-        if frame.shown is not None:
-            if self._shown is None:
-                self._shown = FrameKeeper(self._folder / _SHOWN)
-            # Before the frame itself, so that both are there once the frame is.
-            self._shown.keep(frame.index, frame.shown)
-            self._shown_there.add(frame.index)
         self._frames.keep(frame.index, frame.pixels, frame.alpha)
         self._there.add(frame.index)
-
-    def forget_shown(self, upto: int) -> None:
-        """Remove what the frames up to number `upto` were painted for."""
-        if self._shown is not None:
-            self._shown.clear(upto)
-            self._shown_there = {index for index in self._shown_there if index > upto}
-
-    def clear(self) -> None:
-        """Remove all of them, and what they were painted for."""
-        self._frames.clear()
-        shutil.rmtree(self._folder / _SHOWN, ignore_errors=True)
-        self._shown = None
-        self._there, self._shown_there = set(), set()
 
 
 def _segment_folder(work: Path, index: int) -> Path:
@@ -235,37 +189,7 @@ def _carried_folder(work: Path, index: int) -> Path:
     return work / f"carried-{index + 1:06d}"
 
 
-def _kept_frames(film: Film, segment: Segment) -> PaintedFrames:
-    """The frames of an open segment that need not be painted again.
-
-    A later frame is painted from those before it, and from what these were painted for, which is
-    kept for the last few alone. Where any of that is damaged, the whole segment is painted again.
-    """
-    kept = PaintedFrames(_segment_folder(film.work, segment.index))
-    reach = film.painter.recipe.temporal.reach
-    if not (kept and reach):
-        return kept
-    end = max(kept) + 1
-    needed = range(max(segment.first, end - reach), end)
-    if list(kept) != list(range(segment.first, end)) or not kept.has_shown(needed):
-        logger.warning(
-            "Of what is painted of %s something is damaged: it goes on with frame %d",
-            film.source.name,
-            segment.first,
-        )
-        kept.clear()
-    return kept
-
-
-def _carried_frames(work: Path, segment: Segment) -> PaintedFrames:
-    """What a closed segment has left for the next one."""
-    return PaintedFrames(_carried_folder(work, segment.index))
-
-
 def is_carried(work: Path, segment: Segment) -> bool:
     """Whether all that a closed segment leaves for the next one is there."""
     numbers = segment.carried.frames if segment.carried else ()
-    if not numbers:  # each frame is painted by itself
-        return True
-    left = _carried_frames(work, segment)
-    return set(numbers) <= set(left) and left.has_shown(range(numbers[0], numbers[-1] + 1))
+    return not numbers or set(numbers) <= set(PaintedFrames(_carried_folder(work, segment.index)))

@@ -32,7 +32,7 @@ from nstd.style.ladder import Level
 from nstd.style.optimize import Iterate
 from nstd.style.recipe import Temporal
 from nstd.temporal import shot
-from nstd.temporal.tone import Tone, tone_of
+from nstd.temporal.palette import Palette, palette_of
 from tests.clips import make
 from tests.integration.house import SEGMENT, SIZE, House, digest, scene, unbroken_digest, write_film
 from tests.jobs import Onlooker
@@ -107,19 +107,37 @@ def test_what_a_segment_leaves_is_only_what_the_next_ones_look_back_on(house: Ho
     work = house.state / f"work/{job.id}"
     (carried,) = work.glob("carried-*")
     assert carried.name == "carried-000002"
-    for folder in (carried, carried / "shown"):
-        kept = sorted(path.name for path in folder.glob("frame-*"))
-        assert kept == [f"frame-{index:08}.png" for index in range(3, 8)]
+    kept = sorted(path.name for path in carried.iterdir())
+    assert kept == [f"frame-{index:08}.png" for index in range(3, 8)]
     ours = work / "segment-000003"
-    assert sorted(path.name for path in ours.iterdir()) == ["frame-00000008.png", "shown"]
+    assert [path.name for path in ours.iterdir()] == ["frame-00000008.png"]
 
 
-@pytest.mark.parametrize(("harm", "kind"), [("removed", "shown/"), ("damaged", "")])
+@pytest.mark.parametrize("harm", ["removed", "damaged"])
+def test_of_an_open_segment_only_the_frame_that_is_harmed_is_painted_again(
+    house: House, unbroken: str, harm: str
+) -> None:
+    job = house.queue()
+    first = Onlooker()
+    first.stop_at(2 * SEGMENT - 2)
+    house.work(first)
+    frame = house.state / f"work/{job.id}/segment-000002/frame-{SEGMENT + 1:08}.png"
+    if harm == "removed":
+        frame.unlink()
+    else:
+        frame.write_bytes(frame.read_bytes()[:-5])
+    second = Onlooker()
+    assert house.work(second).error is None
+    assert second.worked_on == {SEGMENT + 1, *range(2 * SEGMENT - 1, FRAMES)}
+    assert digest(house.target) == unbroken
+
+
+@pytest.mark.parametrize("harm", ["removed", "damaged"])
 def test_a_film_whose_carried_frames_are_harmed_begins_anew(
-    house: House, unbroken: str, harm: str, kind: str
+    house: House, unbroken: str, harm: str
 ) -> None:
     job = house.begin()
-    frame = house.state / f"work/{job.id}/carried-000001/{kind}frame-00000002.png"
+    frame = house.state / f"work/{job.id}/carried-000001/frame-00000002.png"
     if harm == "removed":
         frame.unlink()
     else:
@@ -191,7 +209,7 @@ def test_what_fails_on_the_device_while_the_flow_is_computed_is_the_devices_faul
 @pytest.mark.parametrize(
     "change",
     [
-        """UPDATE shots SET tone = '{"hue":3}'""",
+        """UPDATE shots SET palette = '{"hue":[[3]]}'""",
         "UPDATE shots SET palette = NULL",
         "DELETE FROM shots",
         "UPDATE segments SET shot = NULL",
@@ -206,33 +224,6 @@ def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
     error = house.work(Onlooker()).error
     assert isinstance(error, LedgerError)
     assert "another version" in str(error).lower()
-
-
-def test_what_ends_between_the_two_files_of_a_frame_paints_it_again_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep, ended = FrameKeeper.keep, list[int]()
-
-    def ends_once(keeper: FrameKeeper, index: int, *picture: Any) -> None:
-        # What it was painted for is kept by then, and the frame itself is not.
-        if index == 2 and keeper._folder.name != "shown" and not ended:
-            ended.append(index)
-            raise Interrupted("It ends here")
-        keep(keeper, index, *picture)
-
-    films = []
-    for name in ("whole", "ended"):
-        with JobStore(tmp_path / name / "ledger.sqlite3") as store:
-            house = new_house(tmp_path / name, store)
-            house.recipe = replace(house.recipe, temporal=Temporal())
-            house.queue()
-            if name == "ended":
-                monkeypatch.setattr(FrameKeeper, "keep", ends_once)
-                assert isinstance(house.work(Onlooker()).error, Interrupted)
-            assert house.work(Onlooker()).error is None
-            films.append(digest(house.target))
-    assert ended
-    assert films[0] == films[1]
 
 
 def test_a_cut_begins_a_segment_that_depends_on_nothing(house: House) -> None:
@@ -264,8 +255,7 @@ def test_frames_that_stand_still_cost_no_step_and_come_out_identical(house: Hous
         original = FrameKeeper.keep
 
         def keep(keeper: Any, index: int, image: ImageU8, *alpha: Any) -> None:
-            if keeper._folder.name != "shown":
-                painted.setdefault(index, image)
+            painted.setdefault(index, image)
             original(keeper, index, image, *alpha)
 
         patch.setattr(FrameKeeper, "keep", keep)
@@ -301,30 +291,29 @@ def test_a_range_begins_a_shot_wherever_it_begins(house: House) -> None:
     assert probe(house.target).frames == 4
 
 
-# --- tone ----------------------------------------------------------------------------------------
+# --- palette -------------------------------------------------------------------------------------
 
 
-def tones_used(house: House, *onlookers: Onlooker) -> tuple[list[Tone | None], list[ImageU8]]:
+def palettes_used(house: House, *onlookers: Onlooker) -> tuple[list[Palette], list[ImageU8]]:
     """What each later frame was held to, and the painted frames, over as many attempts."""
-    tones: list[Tone | None] = []
+    palettes: list[Palette] = []
     painted: dict[int, ImageU8] = {}
     with pytest.MonkeyPatch.context() as patch:
         paint, original = shot.stylize_next, FrameKeeper.keep
 
         def note(*given: Any) -> Any:
-            tones.append(given[5])
+            palettes.append(given[5])
             return paint(*given)
 
         def keep(keeper: Any, index: int, image: ImageU8, *alpha: Any) -> None:
-            if keeper._folder.name != "shown":
-                painted.setdefault(index, image)
+            painted.setdefault(index, image)
             original(keeper, index, image, *alpha)
 
         patch.setattr(segment, "stylize_next", note)
         patch.setattr(FrameKeeper, "keep", keep)
         for onlooker in onlookers:
             house.work(onlooker)
-    return tones, [painted[index] for index in sorted(painted)]
+    return palettes, [painted[index] for index in sorted(painted)]
 
 
 def test_all_of_a_shot_is_held_to_its_first_frame_as_it_was_written(
@@ -334,21 +323,21 @@ def test_all_of_a_shot_is_held_to_its_first_frame_as_it_was_written(
     house.queue()
     stopped = Onlooker()
     stopped.stop_at(SEGMENT + 1)
-    tones, painted = tones_used(house, stopped, Onlooker())
+    palettes, painted = palettes_used(house, stopped, Onlooker())
     first = to_tensor(painted[0])
     source = next(iter(read_frames(house.source, probe(house.source)))).image
-    due = tone_of(first, resize(to_tensor(source), first.shape[3], first.shape[2]))
-    assert len(tones) >= FRAMES - 1  # the frame that was stopped at may be begun twice
-    assert set(tones) == {due}
+    due = palette_of(first, resize(to_tensor(source), first.shape[3], first.shape[2]))
+    assert len(palettes) >= FRAMES - 1  # the frame that was stopped at may be begun twice
+    assert set(palettes) == {due}
 
 
-def test_each_shot_has_a_tone_of_its_own(house: House) -> None:
+def test_each_shot_has_a_palette_of_its_own(house: House) -> None:
     write_film(house, [scene(1, i) for i in range(3)] + [scene(2, i) for i in range(3)])
     house.queue()
-    tones, painted = tones_used(house, Onlooker())
+    palettes, painted = palettes_used(house, Onlooker())
     assert len(painted) == 6
-    assert len(tones) == 4
-    assert tones[0] == tones[1] != tones[2] == tones[3]
+    assert len(palettes) == 4
+    assert palettes[0] == palettes[1] != palettes[2] == palettes[3]
 
 
 def test_in_a_film_that_is_scaled_what_stands_still_is_the_same_twice(house: House) -> None:

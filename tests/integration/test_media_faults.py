@@ -146,7 +146,7 @@ with SegmentWriter(folder / "segment.mp4", info, settings) as writer:
     assert indices[:10] == list(range(10))
     info = probe(source)
     frames = list(read_frames(source, info))
-    assert all((keeper.load(i) == frames[i % 25].image).all() for i in indices)
+    assert all((keeper.load(i)[0] == frames[i % 25].image).all() for i in indices)
     assert not list((tmp_path / "frames").glob(".*"))
 
 

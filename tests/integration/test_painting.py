@@ -125,9 +125,6 @@ def test_what_is_missing_of_what_a_segment_is_painted_from_is_said(program: Prog
     spec, shot, earlier = program.given(last, left)
     with pytest.raises(DamagedError, match="frame 6 is gone"):
         paint(spec, shot, {})
-    earlier[6] = replace(earlier[6], shown=None)
-    with pytest.raises(DamagedError, match="frame 6 was painted for is gone"):
-        paint(spec, shot, earlier)
     with pytest.raises(UnreadableError, match="from 9 on can be decoded"):
         paint(replace(spec, first=9), shot, earlier)
 

@@ -30,7 +30,7 @@ def test_the_files_it_names_are_there(name: str) -> None:
     ("name", "path"),
     [
         ("frame_terms", "nstd/style/terms.py"),
-        ("later_terms", "nstd/temporal/terms.py"),
+        ("TemporalLoss", "nstd/temporal/terms.py"),
         ("_ALL_CONTAINERS", "nstd/media/write/containers.py"),
         ("CODECS", "nstd/media/write/codecs.py"),
         ("_COMMANDS", "nstd/cli/main.py"),

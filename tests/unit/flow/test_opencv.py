@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from nstd.flow import Dis, Farneback
-from nstd.temporal.warp import disoccluded, warp
+from nstd.temporal.trust import disoccluded
+from nstd.temporal.warp import warp
 from tests.scenes import scene, texture
 
 Estimator = Dis | Farneback

@@ -9,7 +9,8 @@ from nstd.flow.checked import Checked
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Flow, ImageU8
 from nstd.flow.still import hold_still
-from nstd.temporal.warp import trust, warp_sharp
+from nstd.temporal.trust import flow_consistency as trust
+from nstd.temporal.warp import warp_sharp
 from tests.scenes import noisy, scene, texture, uniform
 from tests.unit.flow.both_ways import both_ways
 

@@ -186,7 +186,6 @@ SHOT = Shot(
     0,
     (0.1 + 0.2, 1e-17),
     settled=1 / 3,
-    tone={"light": (0.2, 2 / 3), "contrast": 0.1},
     palette={"source": ((0.1, 0.2, 0.3), (1.0, 0.0, 1.0))},
 )
 
@@ -214,9 +213,7 @@ def test_a_shot_is_given_back_to_the_bit_and_stays_as_it_was_noted(
     assert store.segment(job.id, 2) is None
 
 
-def test_of_a_shot_that_needs_neither_tone_nor_palette_none_is_noted(
-    store: JobStore, film: Film
-) -> None:
+def test_of_a_shot_that_needs_no_palette_none_is_noted(store: JobStore, film: Film) -> None:
     job = claimed(store, film())
     close(store, job, Segment(0, 0), Shot(0, (1.0,)))
     assert store.shot(job.id, 0) == Shot(0, (1.0,))

@@ -24,7 +24,7 @@ def test_frames_come_back_bit_for_bit(tmp_path: Path) -> None:
     again = FrameKeeper(tmp_path / "job" / "frames")
     assert again.indices() == [3, 12, 100_000_007]
     for index in again.indices():
-        loaded = again.load(index)
+        loaded, _ = again.load(index)
         assert np.array_equal(loaded, noise(index))
         assert loaded.flags.c_contiguous
 
@@ -45,16 +45,6 @@ def test_a_part_left_by_a_kill_is_removed_and_other_files_are_not(tmp_path: Path
     (tmp_path / "notes.txt").write_text("mine")
     assert FrameKeeper(tmp_path).indices() == []
     assert names(tmp_path) == ["notes.txt"]
-
-
-def test_clearing(tmp_path: Path) -> None:
-    keeper = FrameKeeper(tmp_path)
-    for index in range(5):
-        keeper.keep(index, noise(index, 4, 4))
-    keeper.clear(upto=2)
-    assert keeper.indices() == [3, 4]
-    keeper.clear()
-    assert keeper.indices() == []
 
 
 def test_a_missing_or_damaged_frame_is_said(tmp_path: Path) -> None:
@@ -106,7 +96,7 @@ def test_a_folder_in_the_place_of_a_frame_and_a_file_in_that_of_the_folder_give_
     (tmp_path / "other").write_text("in the way")
     FrameKeeper(tmp_path / "other").keep(1, noise(1))
     for folder in ("frames", "other"):
-        assert np.array_equal(FrameKeeper(tmp_path / folder).load(1), noise(1))
+        assert np.array_equal(FrameKeeper(tmp_path / folder).load(1)[0], noise(1))
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -119,10 +109,10 @@ def test_alpha_and_sixteen_bits_come_back_bit_for_bit(
     keeper = FrameKeeper(tmp_path)
     keeper.keep(1, image, alpha)  # type: ignore[arg-type] # numpy knows no choice of two
     keeper.keep(2, image)  # type: ignore[arg-type]
-    found, mask = keeper.load_with_alpha(1)
+    found, mask = keeper.load(1)
     assert found.dtype == kind
     assert mask is not None
     np.testing.assert_array_equal(found, image)
     np.testing.assert_array_equal(mask, alpha)
-    assert keeper.load_with_alpha(2)[1] is None
-    np.testing.assert_array_equal(keeper.load(2), image)
+    assert keeper.load(2)[1] is None
+    np.testing.assert_array_equal(keeper.load(2)[0], image)

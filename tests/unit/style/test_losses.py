@@ -1,11 +1,13 @@
 """Moments in few bits, and what pixels weigh in the layers; test_objective.py has the equations."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nstd.style import losses
+from tests.unit.style import tiny
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -76,3 +78,19 @@ def test_weights_are_pooled_both_ways_at_once(height: int, width: int) -> None:
 def test_weights_of_a_layer_without_poolings_are_the_pixels_own() -> None:
     weights = torch.rand((1, 7, 9), generator=torch.Generator().manual_seed(0))
     assert torch.equal(losses.pooled(weights, torch.empty(1, 3, 7, 9)), weights)
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_a_weighted_moment_counts_positions_by_their_weight(augmented: bool) -> None:
+    features = tiny.picture(1, 4, 5, count=2)
+    weights = torch.rand((2, 4, 5), generator=torch.Generator().manual_seed(0)).double()
+    weights = weights / weights.mean(dim=(1, 2), keepdim=True)
+    found = losses.weighted_second_moment(features, weights, augmented=augmented)
+    for frame in range(2):
+        f = features[frame].flatten(1).numpy()
+        if augmented:
+            f = np.concatenate([f, np.ones((1, 20))])
+        due = (f * weights[frame].flatten().numpy()) @ f.T / 20
+        np.testing.assert_allclose(found[frame].numpy(), due, rtol=1e-12)
+    even = losses.weighted_second_moment(features, torch.ones(2, 4, 5), augmented=augmented)
+    torch.testing.assert_close(even, losses.second_moment(features, augmented=augmented))

@@ -7,7 +7,7 @@ import torch
 
 from nstd.style.recipe import Temporal
 from nstd.style.terms import Objective
-from nstd.temporal.terms import Pace, TemporalTarget, later_terms, temporal_loss
+from nstd.temporal.terms import TemporalLoss, TemporalTarget, temporal_loss
 from tests.unit.style import tiny
 
 SMALL = tiny.picture(1, 8, 8, low=-0.2, high=1.2)
@@ -20,18 +20,18 @@ def alone() -> Objective:
     return tiny.objective(tensors, LOOK, tiny.picture(2, 8, 8), tiny.picture(3, 9, 12))
 
 
-def target(pace: Pace | None = None) -> TemporalTarget:
+def target() -> TemporalTarget:
     """Two earlier frames."""
     generator = torch.Generator().manual_seed(5)
     options: dict[str, Any] = {"generator": generator, "dtype": torch.float64}
     warped = torch.rand((2, *SMALL.shape), **options)
     trusts = torch.rand((2, SMALL.shape[0], *SMALL.shape[2:]), **options) / 2
-    return TemporalTarget(warped, trusts, pace=pace)
+    return TemporalTarget(warped, trusts)
 
 
-def held(pace: Pace | None = None) -> Objective:
+def held() -> Objective:
     plain = alone()
-    return replace(plain, terms=later_terms(LOOK, plain.terms, target(pace), None))
+    return replace(plain, terms=(*plain.terms, TemporalLoss(LOOK, target())))
 
 
 def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -> None:
@@ -41,16 +41,6 @@ def test_the_temporal_term_is_the_weighed_part_of_the_total_that_others_lack() -
     torch.testing.assert_close(found.terms["temporal"], due)
     torch.testing.assert_close(found.total, plain.total + 3 * due)
     assert found.terms.keys() - plain.terms.keys() == {"temporal"}
-
-
-def test_what_hardly_changes_weighs_more_in_the_temporal_term() -> None:
-    """And only there."""
-    count = SMALL.shape[0]
-    pace = Pace(torch.zeros_like(SMALL), torch.zeros(count), torch.full((count,), 8.0))
-    found, due = held(pace)(SMALL), held()(SMALL)
-    temporal = due.terms["temporal"]
-    torch.testing.assert_close(found.terms["temporal"], 8 * temporal)
-    torch.testing.assert_close(found.total, due.total + 3 * 7 * temporal)
 
 
 def test_with_predecessors_the_gradient_is_right() -> None:
