@@ -13,8 +13,8 @@ known. `dis@CHECKOUT` does both with another nstd, such as `git worktree add` ma
   and length of the mean error, in pixels; after the comma, of 100 pixels, those off by more than
   0.3 and 0.5 px, and those that stand still
 - *scenes*: the same scenes painted along each flow, by the default recipe. E_warp along the true
-  flow, in squared code values, of the film and of its source; style loss where something new is
-  seen, relative to that of the same shape at other places
+  flow, in squared code values, of the source and of each film; after the comma style loss where
+  something new is seen, relative to that of the same shape at other places
 - *clips*: from each clip the consecutive frames of a shot in which most moves, judged along a flow
   by Farnebäck's method where DIS agrees (`nstd.scoring.judge`): the texture-normalized ratio of the
   film as painted, of what a player shows of it as H.264, and of frames painted each for itself; the
@@ -119,8 +119,8 @@ def flows_of(one: Maker, scene: Scene, frames: np.ndarray) -> np.ndarray:
 def scenes_table(
     arguments: argparse.Namespace, makers: Sequence[Maker]
 ) -> Iterator[dict[str, Any]]:
-    """A row for each scene, style and maker."""
-    print(*_head("style", "scene", "flow", "E_warp", "source's", "new places"), sep="\n")
+    """A row for each style and scene, a cell for each maker."""
+    print(*_head("style", "scene", "source", *(one.name for one in makers)), sep="\n")
     for style in arguments.styles:
         options = recipe_options(arguments, style)
         for scene in suite(arguments):
@@ -129,28 +129,26 @@ def scenes_table(
                 one.name: one.paint(frames, flows_of(one, scene, frames), options, cuts_of(scene))
                 for one in makers
             }
-            for name, film in films.items():
-                painted, source = sums_along_truth(scene, [film, frames])
-                numbers = set(range(1, scene.frames)).difference(cuts_of(scene))
-                new = styled(
-                    options, film, frames, {number: scene.revealed(number) for number in numbers}
-                )[1]
-                errors = [each.error * 255**2 for each in (painted, source)]
-                print(
-                    f"| {style.stem} | {scene.name} | {name} | {errors[0]:.2f} | {errors[1]:.2f}"
-                    f" | {_number(new)} |",
-                    flush=True,
-                )
+            revealed = {
+                number: scene.revealed(number)
+                for number in set(range(1, scene.frames)).difference(cuts_of(scene))
+            }
+            source, *sums = sums_along_truth(scene, [frames, *films.values()])
+            cells = [f"{source.error * 255**2:.2f}"]
+            for (name, film), own in zip(films.items(), sums, strict=True):
+                new = styled(options, film, frames, revealed)[1]
+                cells.append(f"{own.error * 255**2:.2f}, {_number(new)}")
                 yield {
                     "style": style.stem,
                     "scene": scene.name,
                     "maker": name,
                     "one_motion": scene.one_motion,
-                    "error": errors[0],
-                    "source_error": errors[1],
-                    "normalized": painted.normalized,
+                    "error": own.error * 255**2,
+                    "source_error": source.error * 255**2,
+                    "normalized": own.normalized,
                     "new": new,
                 }
+            print(f"| {style.stem} | {scene.name} | {' | '.join(cells)} |", flush=True)
             backward = scene.flow(scene.frames - 1).backward.transpose(1, 2, 0)
             sheet({"source": frames, **films}, backward, arguments.out, style.stem, scene.name)
 
