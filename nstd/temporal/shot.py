@@ -32,9 +32,9 @@ NEW_SHARE = 0.005
 
 KNOWN_STEP = 0.3
 """How far a step moves known places, relative to new ones. The style loss is that of the whole
-frame, so new places are made to fit it before known ones are changed: the style loss ends 5 to 22 %
-lower than with equal steps. New places are not painted alone, since they would have to make up for
-all of the frame; see `nstd.temporal.disocclusion`."""
+frame, so new places are made to fit it before known ones are changed: with equal steps two clips
+flicker by 14 and 56 % more. New places are not painted alone, since they would have to make up for
+all of the frame."""
 
 NOTHING = 1e-6
 """Share of a place's surroundings below which nothing of them is known."""

@@ -56,9 +56,7 @@ PLACES = {
     "a closed segment": "state/work/*/segment-000001.mp4",
     "a kept frame": "state/work/*/segment-000002/frame-00000004.png",
     "the last kept frame": "state/work/*/segment-000002/frame-00000005.png",
-    "what it was painted for": "state/work/*/segment-000002/shown/frame-00000005.png",
     "a carried frame": "state/work/*/carried-000001/frame-00000003.png",
-    "what that was painted for": "state/work/*/carried-000001/shown/frame-00000003.png",
 }
 
 
