@@ -16,10 +16,11 @@ known. `dis@CHECKOUT` does both with another nstd, such as `git worktree add` ma
   flow, in squared code values, of the source and of each film; after the comma style loss where
   something new is seen, relative to that of the same shape at other places
 - *clips*: from each clip the consecutive frames of a shot in which most moves, judged along a flow
-  by Farnebäck's method where DIS agrees (`nstd.scoring.judge`): the texture-normalized ratio of the
-  film as painted, of what a player shows of it as H.264, and of frames painted each for itself; the
-  ratio without the judge's conditions; the share that was counted; and gradient energy, variance of
-  the Laplacian, and style loss, relative to the last maker's
+  by Farnebäck's method where DIS agrees (`nstd.scoring.judge`): the share of pixels that counts;
+  the texture-normalized ratio of frames painted each for itself; of each film that ratio as
+  painted, of what a player shows of it as H.264, and as painted without the judge's conditions;
+  after the comma gradient energy, variance of the Laplacian, and style loss, relative to the last
+  maker's
 
 Flows and films are kept in FOLDER, and made again only if the code that makes them has changed; so
 a run may be stopped. All figures are also written to FOLDER as JSON. Beside them lies a sheet for
@@ -66,6 +67,9 @@ from nstd.style.optimize import Painter
 SHEET_FRAMES = 3
 GAIN = 4
 """Of the differences in the sheets."""
+
+RELATIVE = ("gradients", "laplacian", "style_loss")
+"""Of clips: what is relative to the last maker's."""
 
 INDEPENDENT_FRAMES = 3
 """Of each clip that are painted each for itself: two pairs tell how much that flickers."""
@@ -162,9 +166,9 @@ def cuts_of(scene: Scene) -> list[int]:
 
 
 def clips_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Iterator[dict[str, Any]]:
-    """A row for each style, clip and maker."""
-    head = ("style", "clip", "flow", "ratio", "as H.264", "unconditioned", "counted", "independent")
-    print(*_head(*head, "gradients", "Laplacian", "style"), sep="\n")
+    """A row for each style and clip, a cell for each maker."""
+    names = [one.name for one in makers]
+    print(*_head("style", "clip", "counted", "independent", *names), sep="\n")
     rows = []
     for style in arguments.styles:
         options = recipe_options(arguments, style)
@@ -175,43 +179,52 @@ def clips_table(arguments: argparse.Namespace, makers: Sequence[Maker]) -> Itera
             played = {f"{name} as H.264": shown(film) for name, film in films.items()}
             verdicts = judged(frames, {**films, **played})
             independent = judged(frames[:INDEPENDENT_FRAMES], {"": alone})[""].ratio
-            sharp = {name: sharpness(film) for name, film in films.items()}
-            losses = {name: styled(options, film, frames)[0] for name, film in films.items()}
-            last = makers[-1].name
-            for name in films:
-                own = verdicts[name]
+            own_rows = []
+            for name, film in films.items():
+                gradients, laplacian = sharpness(film)
                 row = {
                     "style": style.stem,
                     "clip": clip.stem,
                     "maker": name,
-                    "ratio": own.ratio,
-                    "played": verdicts[f"{name} as H.264"].ratio,
-                    "unconditioned": own.unconditioned_ratio,
-                    "counted": own.counted,
+                    "counted": verdicts[name].counted,
                     "independent": independent,
-                    "gradients": sharp[name][0] / sharp[last][0],
-                    "laplacian": sharp[name][1] / sharp[last][1],
-                    "style_loss": losses[name] / losses[last],
+                    "ratio": verdicts[name].ratio,
+                    "played": verdicts[f"{name} as H.264"].ratio,
+                    "unconditioned": verdicts[name].unconditioned_ratio,
+                    "gradients": gradients,
+                    "laplacian": laplacian,
+                    "style_loss": styled(options, film, frames)[0],
                 }
-                rows.append(row)
-                print(_clip_line(row), flush=True)
-                yield row
+                own_rows.append(row)
+            for key in RELATIVE:
+                last = own_rows[-1][key]
+                for row in own_rows:
+                    row[key] /= last
+            yield from own_rows
+            rows += own_rows
+            print(_clip_line(own_rows), flush=True)
             backward = find_motion(frames[-2], frames[-1]).backward
             sheet({"source": frames, **films}, backward, arguments.out, style.stem, clip.stem)
-    for name in (one.name for one in makers):
-        for what, of in (("median", statistics.median), ("largest", max)):
-            own_rows = [row for row in rows if row["maker"] == name]
-            whole = {key: of([row[key] for row in own_rows]) for key in list(rows[0])[3:]}
-            print(_clip_line({"style": what, "clip": "", "maker": name, **whole}))
+    for what, of in (("median", statistics.median), ("largest", max)):
+        parts = [[row for row in rows if row["maker"] == name] for name in names]
+        whole = [
+            {key: of([row[key] for row in part]) for key in list(part[0])[3:]} for part in parts
+        ]
+        print(_clip_line([{"style": what, "clip": "", **one} for one in whole]))
 
 
-def _clip_line(row: dict[str, Any]) -> str:
-    return (
-        f"| {row['style']} | {row['clip']} | {row['maker']} | {row['ratio']:.2f}"
-        f" | {row['played']:.2f} | {row['unconditioned']:.2f} | {row['counted']:.0%}"
-        f" | {row['independent']:.1f} | {row['gradients']:.3f} | {row['laplacian']:.3f}"
-        f" | {row['style_loss']:.3f} |"
-    )
+def _clip_line(rows: list[dict[str, Any]]) -> str:
+    first = rows[0]
+    cells = [
+        first["style"],
+        first["clip"],
+        f"{first['counted']:.0%}",
+        f"{first['independent']:.1f}",
+    ]
+    for row in rows:
+        ratios = " / ".join(f"{row[key]:.2f}" for key in ("ratio", "played", "unconditioned"))
+        cells.append(f"{ratios}, {' / '.join(f'{row[key]:.2f}' for key in RELATIVE)}")
+    return f"| {' | '.join(cells)} |"
 
 
 def liveliest(path: Path, count: int, edge: int) -> np.ndarray:
