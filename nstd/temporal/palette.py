@@ -3,7 +3,8 @@
 A style does not say which color belongs where, so what comes into a shot later has none of its own.
 When it took the colors of the paint around, they were muddy behind what moved away, and at the
 border of a pan more vivid from frame to frame: each new strip took them from the strip before.
-So it takes the colors that the first frame gave to similar ones.
+So it takes the colors that the first frame gave to similar ones. And since a style does not say how
+bright a picture is as a whole either, small changes would add up over a shot: the palette holds it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,10 @@ LIKE = 10 / 255
 ENOUGH = 2.0
 """This many similar cells of the first frame give half of a color; the rest comes from the paint
 around. If no cell is similar, all of it comes from there; if some are a little similar, most."""
+
+HELD = 0.1
+"""Share of a frame's mean difference from the palette that is taken back. A pan there and back was
+5.7 % darker after 300 frames without, and is 0.2 % lighter with it; flicker is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,21 @@ class Palette:
         both = torch.cat([changes, known], dim=1).T.reshape(1, 4, *cells.shape[2:])
         whole = F.interpolate(both, (height, width), mode="bilinear", align_corners=False)
         return whole[:, :3], whole[:, 3:]
+
+    def hold(self, painted: ImageTensor, content: ImageTensor) -> ImageTensor:
+        """`painted`, its mean color a little nearer to that which the first frame's colors make.
+
+        Places count as far as they look like something in the first frame. So a fade is not held.
+
+        Args:
+            painted: A later frame, in [0, 1].
+            content: Of that frame, of the same size, in [0, 1].
+        """
+        exact = content.to(torch.promote_types(content.dtype, torch.float32))
+        change, known = self.change(exact)
+        off = change + known * (exact - painted)
+        held = painted + HELD * off.mean(dim=(2, 3), keepdim=True)
+        return held.clamp(0, 1).to(painted.dtype)
 
 
 def palette_of(painted: ImageTensor, source: ImageTensor) -> Palette:

@@ -84,7 +84,8 @@ def stylize_next(
         energies: `Painter.content_energies` of the shot.
         settled: Loss at which the frame ends, since it is as good as those before it; see
             `settled_loss`. With 0 it takes all its steps.
-        palette: The shot's, for what is new; None: it takes the colors of the paint around.
+        palette: The shot's: what is new takes its colors, and the whole is held to them. None: what
+            is new takes the colors of the paint around.
     """
     network = painter.network
     frame = frame.to(network.device, network.dtype)
@@ -113,6 +114,8 @@ def stylize_next(
         if settles and taken >= new:
             break
     result = image.clamp(0, 1)
+    if few and palette is not None:
+        result = palette.hold(result, content)
     with torch.no_grad():
         found = objective(result)
     yield Iterate(*here, taken, few + new, found, result, final=True)

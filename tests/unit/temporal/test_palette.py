@@ -91,6 +91,26 @@ def test_of_colors_that_became_several_it_is_the_mean() -> None:
     torch.testing.assert_close(change / known, expected, atol=1e-5, rtol=0)
 
 
+def test_paint_that_has_grown_darker_is_led_back_a_little_in_each_frame() -> None:
+    content, due = halves(BLUE, RED), halves(GREEN, GOLD)
+    painted, lights = due * 0.9, []
+    for _ in range(40):
+        painted = TWO.hold(painted, content)
+        lights.append(float(painted.mean() / due.mean()))
+    assert lights[0] < 0.92
+    assert lights == sorted(lights)
+    # Some of the difference is that of the colors between two cells, which no cell has.
+    assert lights[-1] == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("light", [0.4, 1.4])
+def test_a_fade_is_not_held_to_what_was_before(light: float) -> None:
+    faded = halves(BLUE, RED) * light
+    painted = halves(GREEN, GOLD) * light
+    held = TWO.hold(painted, faded)
+    torch.testing.assert_close(held, painted.clamp(0, 1), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (17, 31)])
 def test_pictures_of_any_shape_have_one(size: tuple[int, int]) -> None:
     height, width = size

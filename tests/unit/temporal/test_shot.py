@@ -316,3 +316,20 @@ def test_a_shot_s_palette_is_what_new_places_of_its_frames_start_from() -> None:
     )
     new = (..., slice(WIDTH // 2 + 4, None))
     assert float(own[new].mean()) < float(around[new].mean()) - 0.1
+
+
+def test_what_a_shot_has_drifted_by_is_taken_back() -> None:
+    darker = PAINTED * 0.9
+    palette = palette_of(PAINTED, FRAME)
+    free, held = (
+        list(stylize_next(painter(), FRAME, [standing(darker)], ENERGIES, 0.0, given))[-1].image
+        for given in (None, palette)
+    )
+    assert float(free.mean()) < float(held.mean()) < float(PAINTED.mean())
+
+
+def test_of_a_frame_whose_source_is_the_same_not_even_the_light_changes() -> None:
+    palette = palette_of(torch.zeros_like(FRAME), FRAME)
+    before = [standing(same=True)]
+    (only,) = stylize_next(painter(), FRAME, before, ENERGIES, 0.0, palette)
+    assert torch.equal(only.image, PAINTED)
