@@ -2,7 +2,6 @@
 
 `Dis` (OpenCV, on the CPU) is the default, `Raft` (torchvision) the accurate one where its weights
 are at hand, and a package of the user's own may bring another by the entry point group `nstd.flow`.
-`Farneback` (OpenCV) is for scores: another method than the one that films are painted with.
 `with_flows` computes flows ahead of whoever takes the frames.
 """
 
@@ -11,14 +10,12 @@ from nstd.flow.checked import Checked
 from nstd.flow.choose import choose_estimator, estimator_names
 from nstd.flow.dis import Dis
 from nstd.flow.estimator import Estimator, Flow, ImageU8
-from nstd.flow.farneback import Farneback
 
 __all__ = [
     "Ahead",
     "Checked",
     "Dis",
     "Estimator",
-    "Farneback",
     "Flow",
     "Flowed",
     "ImageU8",

@@ -4,11 +4,8 @@ import numpy as np
 import torch
 
 from nstd.errors import ConfigError
-from nstd.flow.dominant_motion import take_dominant_motions
 from nstd.flow.estimator import Estimator, Flow, ImageU8
-from nstd.flow.motion_boundary import sharpen_boundaries
-from nstd.flow.photo_consistency import Plane
-from nstd.flow.still import hold_still
+from nstd.flow.fusion import fuse
 
 
 class Checked:
@@ -42,7 +39,7 @@ class Checked:
             self._require(flow.dtype == torch.float32, f"of {flow.dtype}, not of float32")
             self._require(flow.device.type == "cpu", f"on {flow.device}, not on the CPU")
             self._require(bool(flow.isfinite().all()), "that is not finite")
-        return _mended(later, earlier, backward), _mended(earlier, later, forward)
+        return fuse(earlier, later, (backward, forward))
 
     def _pair(self, found: object) -> tuple[Flow, Flow]:
         """Both flows, without what torch would need for their gradients."""
@@ -60,18 +57,3 @@ class Checked:
                 f"The flow estimator {self.name} gave a flow {found}",
                 "Name another one in the recipe (temporal: estimator), or mend it",
             )
-
-
-def _mended(here: ImageU8, there: ImageU8, flow: Flow) -> Flow:
-    """The flow, mended by what the pictures show.
-
-    Args:
-        here: uint8 `[height, width, 3]`, on whose grid the flow is.
-        there: uint8 `[height, width, 3]`, into which the flow points.
-        flow: float32 `[1, 2, height, width]`.
-    """
-    own, other = here.astype(np.float32), there.astype(np.float32)
-    vectors: Plane = np.ascontiguousarray(flow[0].numpy())
-    for mend in (take_dominant_motions, hold_still, sharpen_boundaries):
-        vectors = mend(own, other, vectors)
-    return torch.from_numpy(vectors)[None]

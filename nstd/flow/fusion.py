@@ -1,0 +1,342 @@
+"""Fusion: each place takes the motion that explains it best, the estimator's or a dominant one.
+
+An estimator finds a place's motion from what is around it. It lags behind slow motion, makes up
+motion in even places, and carries the motion of a thing some 10 px beyond its boundary. But most of
+a picture moves as its large parts do. So a few affine motions that explain most of it are fitted to
+the intensities, and each place chooses among them and the estimator's own flow (fusion of flow
+candidates: Lempitsky, Roth and Rother, CVPR 2008). Candidates are compared over squares that may
+lie on any side of a place (shiftable windows: Bobick and Intille, IJCV 1999): some square lies
+wholly on the place's own side of a motion boundary, which is found to the pixel.
+
+Planes are gray, float32 `[1, 1, height, width]` in code values; own(p) ≈ other(p + flow(p)).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from nstd.flow.estimator import Flow, ImageU8
+
+Plane = Float[Tensor, "1 1 height width"]
+Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+N = TypeVar("N", Numbers, Tensor)
+
+MOTIONS = 3
+"""Dominant motions that are looked for, at most."""
+
+WINDOW_PX = 9
+"""Edge of the squares over which differences are averaged."""
+
+OUTLIER = 400.0
+"""Larger squared differences of a pixel, in code values², count as this: what is hidden in the
+other picture fits no motion."""
+
+PRIOR = 0.1
+"""How much a motion's share s of the picture counts: −ln s times this share of the noise is added
+to its cost. So even places, which any motion explains, take the most common one."""
+
+OWN_SHARE = 0.05
+"""The share that the estimator's own flow counts as having."""
+
+LEAST_SHARE = 0.03
+"""Of the places that tell how they move: no motion is looked for if fewer are left."""
+
+TEXTURE = 4.0
+"""Squared gradient, in code values², from which on a place tells how it moves."""
+
+FIT_PX = 0.35
+"""A place whose flow differs by this from a motion has a quarter of its weight in fitting it."""
+
+SAME_PX = 0.2
+
+MISS_PX, MISS_NOISE, SELF_PX = 0.5, 3.0, 3
+"""No place takes a motion that misses the `SELF_PX` square around it by more than a displacement of
+`MISS_PX` and `MISS_NOISE` times the noise would."""
+
+LIGHT_PX = 24
+"""Edge of the squares in which a gain and an offset make up for a change of light."""
+
+FEWEST, MOST = 100, 5_000
+"""Places that a motion is fitted to. Where fewer tell how they move, nothing moves."""
+
+FIT_OUTLIER = 25.0
+"""Squared difference, in code values², at which a place has half its weight in fitting."""
+
+TINY = 1e-3
+
+STEPS, SETTLED_PX = 20, 0.002
+"""Of fitting: the most steps, and the change at the picture's edge with which it ends."""
+
+WHOLE_PX = 0.02
+"""A motion that is as near to whole pixels is one by whole pixels: nothing has to be interpolated.
+Fitted to `MOST` places with noise of σ 2, motions are exact to 0.005 px."""
+
+
+def fuse(
+    earlier: ImageU8, later: ImageU8, flows: tuple[Flow, Flow], device: torch.device | str = "cpu"
+) -> tuple[Flow, Flow]:
+    """Flow between two pictures, with a dominant motion wherever that explains them as well.
+
+    Args:
+        earlier: A frame.
+        later: The next one, of the same size.
+        flows: Backward and forward flow, as an estimator finds them.
+        device: Where to compute.
+
+    Returns:
+        Backward and forward flow, on the CPU.
+    """
+    before, after = (_softened(one, device) for one in (earlier, later))
+    with torch.no_grad():
+        return _fused(after, before, flows[0]), _fused(before, after, flows[1])
+
+
+def _fused(own: Plane, other: Plane, flow: Flow) -> Flow:
+    grid, found = _grid(own), flow.to(own.device)
+    moved = _sampled(other, grid + found)
+    places = _Places(_in_light_of(own, moved), other, flow)
+    if not places.tell:
+        return torch.zeros_like(flow)
+    differences = _differences(own, other, grid + found)
+    cost = _averaged(differences)
+    noise = max(0.5, float(cost.median()))
+    steepness = places.steepness(own)
+    as_well = cost - PRIOR * math.log(OWN_SHARE) * noise + SAME_PX**2 * _averaged(steepness)
+    tolerated = MISS_PX**2 * _averaged(steepness, SELF_PX) + MISS_NOISE * noise
+    best = _shifted(cost) + _missed(differences, tolerated) - PRIOR * math.log(OWN_SHARE) * noise
+    for number in range(MOTIONS + 1):
+        # Standing comes last: of what moves slowly, much looks as if it stood.
+        motion = places.fitted() if number < MOTIONS else np.zeros((2, 3))
+        if motion is None:
+            break
+        candidate = _everywhere(motion, grid)
+        differences = _differences(own, other, grid + candidate)
+        cost = _averaged(differences)
+        share = places.leave(cost <= as_well)
+        cost = _shifted(cost) + _missed(differences, tolerated)
+        cost = cost - PRIOR * math.log(max(share, 1e-3)) * noise
+        taken = cost < best
+        best, found = torch.where(taken, cost, best), torch.where(taken, candidate, found)
+    return found.cpu()
+
+
+class _Places:
+    """The places that tell how they move, and that no motion explains yet.
+
+    On the CPU, in NumPy: its sums do not depend on the number of threads.
+
+    Args:
+        own: In the light of `other`.
+        other: What motions lead into.
+        flow: The estimator's.
+    """
+
+    def __init__(self, own: Plane, other: Plane, flow: Flow) -> None:
+        self._own, self._other = (one[0, 0].cpu().double().numpy() for one in (own, other))
+        padded = np.pad(self._own, 1, mode="edge")
+        across = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
+        down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
+        self._slopes = across, down
+        self._flow = flow[0].numpy()
+        self._steep = across**2 + down**2
+        self._left = self._steep > TEXTURE
+        self._count = int(self._left.sum())
+
+    def steepness(self, like: Plane) -> Plane:
+        """Squared gradients, code values² a pixel²."""
+        return torch.from_numpy(self._steep)[None, None].to(like)
+
+    @property
+    def tell(self) -> bool:
+        """Whether the picture tells how it moves at all."""
+        return self._count >= FEWEST
+
+    def leave(self, explained: Tensor) -> float:
+        """Leave out what a motion explains; gives its share of all places that tell."""
+        gone = self._left & explained[0, 0].cpu().numpy()
+        self._left = self._left & ~gone
+        return int(gone.sum()) / self._count
+
+    def fitted(self) -> Numbers | None:
+        """The affine motion of the most of what is left, `[2, 3]` (see `_basis`), or None.
+
+        It begins with the most frequent flow. Steps are Gauss and Newton's on the intensities
+        (Lucas and Kanade, IJCAI 1981), with little weight where intensities, or the flow found by
+        the estimator, do not fit; so it grows from where it begins over all that moves with it, and
+        does not slide from one motion to another.
+        """
+        rows, columns = np.nonzero(self._left)
+        if len(rows) < max(FEWEST, LEAST_SHARE * self._count):
+            return None
+        every = -(-len(rows) // MOST)
+        rows, columns = rows[::every], columns[::every]
+        flow = self._flow[:, rows, columns].astype(np.float64)
+        own = self._own[rows, columns]
+        basis = np.stack(_basis(columns.astype(float), rows.astype(float), self._left.shape))
+        slopes = np.concatenate([one[rows, columns] * basis for one in self._slopes])
+        motion = np.zeros((2, 3))
+        motion[:, 2] = _most_frequent(flow)
+        for _ in range(STEPS):
+            moved = motion @ basis
+            there, inside = _looked_up(self._other, columns + moved[0], rows + moved[1])
+            near = 1 / np.square(1 + np.square(flow - moved).sum(axis=0) / FIT_PX**2)
+            alike = inside / (1 + np.square(own - there) / FIT_OUTLIER)
+            weighed = slopes * (near * alike)
+            # A little of the identity, for places that all lie on one straight edge.
+            squares = np.einsum("in,jn->ij", weighed, slopes) + TINY * len(rows) * np.eye(6)
+            step = np.linalg.solve(squares, np.einsum("in,n->i", weighed, own - there))
+            motion = motion + step.reshape(2, 3)
+            if np.abs(step).max() < SETTLED_PX:
+                break
+        whole = np.zeros((2, 3))
+        whole[:, 2] = np.rint(motion[:, 2])
+        return whole if np.abs(motion - whole).max() < WHOLE_PX else motion
+
+
+def _basis(columns: N, rows: N, size: Sequence[int]) -> list[N]:
+    """What the terms of an affine motion are multiplied with: places, and 1.
+
+    Places are in halves of the long edge from the middle, so terms are in pixels at the edge.
+    """
+    height, width = size
+    half = max(height, width) / 2
+    x, y = (columns - (width - 1) / 2) / half, (rows - (height - 1) / 2) / half
+    return [x, y, 0 * x + 1]
+
+
+def _everywhere(motion: Numbers, grid: Flow) -> Flow:
+    """An affine motion as a flow."""
+    x, y, one = _basis(grid[:, 0], grid[:, 1], grid.shape[2:])
+    return torch.stack([a * x + b * y + c * one for a, b, c in motion.tolist()], dim=1)
+
+
+def _most_frequent(flow: Numbers) -> Numbers:
+    """The vector around which most of a flow `[2, count]` lies, to half of `FIT_PX`."""
+    bins = np.rint(flow * 2 / FIT_PX).astype(np.int64)
+    low = bins.min(axis=1, keepdims=True)
+    counts = np.zeros((bins - low).max(axis=1) + 1)
+    np.add.at(counts, tuple(bins - low), 1)
+    # A motion that lies between bins has its places in several.
+    padded = np.pad(counts, 1)
+    height, width = counts.shape
+    beside = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    found = np.unravel_index(np.argmax(np.sum(beside, axis=0)), counts.shape) + low[:, 0]
+    return cast("Numbers", found * (FIT_PX / 2))
+
+
+def _looked_up(picture: Numbers, x: Numbers, y: Numbers) -> tuple[Numbers, Flags]:
+    """A picture between its pixels, bilinear, and which of the places lie inside."""
+    height, width = picture.shape
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+    right, below = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = x - left, y - top
+    upper = (1 - across) * picture[top, left] + across * picture[top, right]
+    lower = (1 - across) * picture[below, left] + across * picture[below, right]
+    return (1 - down) * upper + down * lower, inside
+
+
+def _grid(picture: Plane) -> Flow:
+    height, width = picture.shape[2:]
+    rows, columns = (torch.arange(n, device=picture.device).float() for n in (height, width))
+    return torch.stack(torch.meshgrid(columns, rows, indexing="xy"))[None]
+
+
+def _softened(image: ImageU8, device: torch.device | str) -> Plane:
+    """[1 2 1] / 4 each way: less noise, and bilinear interpolation takes as little everywhere."""
+    gray = torch.from_numpy(image).to(device).float().mean(dim=2)[None, None]
+    padded = F.pad(gray, (1, 1, 1, 1), mode="replicate")
+    return _over(_over(padded, 2, torch.add), 2, torch.add) / 16
+
+
+def _sampled(picture: Plane, places: Flow) -> Plane:
+    height, width = picture.shape[2:]
+    scale = places.new_tensor([2 / max(1, width - 1), 2 / max(1, height - 1)])
+    grid = places.permute(0, 2, 3, 1) * scale - 1
+    return F.grid_sample(picture, grid, padding_mode="border", align_corners=True)
+
+
+def _differences(own: Plane, other: Plane, places: Flow) -> Plane:
+    """Squared differences of `own` and `other` at places; `OUTLIER` beyond the border."""
+    moved = _sampled(other, places)
+    squares = _in_light_of(own, moved).sub_(moved).square_().clamp_(max=OUTLIER)
+    height, width = own.shape[2:]
+    x, y = places[:, :1], places[:, 1:]
+    outside = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
+    return squares.masked_fill_(outside, OUTLIER)
+
+
+def _in_light_of(own: Plane, moved: Plane) -> Plane:
+    """`own` with a gain and an offset for each neighborhood, by which it is likest `moved`.
+
+    By linear regression, without outliers, at a fourth of the size, since light is smooth.
+    """
+    small = [F.avg_pool2d(one, 4, ceil_mode=True, count_include_pad=False) for one in (own, moved)]
+    a, b = small
+    window = LIGHT_PX // 4 + 1
+    fine_a, fine_b = (one - _averaged(one, window) for one in small)
+    weights = 1 / (1 + (fine_a - fine_b).square() / 100)
+    gain = ((weights * fine_a**2).sum() / (weights * fine_b**2).sum().clamp(min=1e-6)).sqrt()
+    off = a - gain * b
+    off = off - (weights * off).sum() / weights.sum()
+    weights = 1 / (1 + off.square() / FIT_OUTLIER).square()
+    sums = _averaged(torch.cat([torch.ones_like(a), a, b, a * b, b * b], 1) * weights, window)
+    mean_a, mean_b, mean_ab, mean_bb = (sums[:, 1:] / sums[:, :1].clamp(min=1e-6)).chunk(4, dim=1)
+    covariance, variance = mean_ab - mean_a * mean_b, mean_bb - mean_b * mean_b
+    inverse = (variance + 100) / (covariance + 100 * gain)
+    light = torch.cat([inverse, mean_b - inverse * mean_a], dim=1)
+    light = F.interpolate(light, own.shape[2:], mode="bilinear", align_corners=False)
+    return own * light[:, :1] + light[:, 1:]
+
+
+def _averaged(values: Tensor, window: int = WINDOW_PX) -> Tensor:
+    """Means over squares of `window` pixels, an odd number; the border is replicated."""
+    by = window // 2
+    padded = F.pad(values, (by, by, by, by), mode="replicate")
+    return _over(padded, window, torch.add) / window**2
+
+
+def _missed(differences: Plane, tolerated: Plane) -> Plane:
+    """By how much a motion misses the place itself, whatever it explains beside it."""
+    return (_averaged(differences, SELF_PX) - tolerated).clamp_(min=0)
+
+
+def _shifted(cost: Plane) -> Plane:
+    """The least cost of the squares that a place lies in, or beside.
+
+    Beside, since pictures are softened by one pixel: what lies there is of the place's side alone.
+    """
+    by = WINDOW_PX // 2 + 1
+    padded = F.pad(cost, (by, by, by, by), mode="replicate")
+    return _over(padded, 2 * by + 1, torch.minimum)
+
+
+def _over(values: Tensor, window: int, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """All that lies in squares of `window` pixels, joined; less by `window` − 1 each way.
+
+    By doubling: the same few operations in the same order on every device.
+    """
+    for dim in (2, 3):
+        left = values.shape[dim] - window + 1
+        joined: Tensor | None = None
+        start, span = 0, 1
+        while span <= window:
+            if window & span:
+                part = values.narrow(dim, start, left)
+                joined = part if joined is None else join(joined, part)
+                start += span
+            length = values.shape[dim] - span
+            values = join(values.narrow(dim, 0, length), values.narrow(dim, span, length))
+            span *= 2
+        assert joined is not None  # noqa: S101 - for the type checker: a window has a bit
+        values = joined
+    return values
