@@ -1,4 +1,4 @@
-"""Any estimator, its flow checked and mended by what the pictures show."""
+"""Any estimator, its flow checked, and fused with dominant motions."""
 
 import numpy as np
 import torch
@@ -9,19 +9,19 @@ from nstd.flow.fusion import fuse
 
 
 class Checked:
-    """An estimator whose flow is checked and mended before it is used.
+    """An estimator whose flow is checked, and fused with dominant motions, before it is used.
 
-    The flow between identical pictures is zero, without asking the estimator; where only noise
-    moves it is zero too. A place takes a dominant motion that clearly explains it better, and at
-    motion boundaries the flow changes from one motion to the other at once.
+    The flow between identical pictures is zero, without asking the estimator.
 
     Args:
         estimator: Whose flow it is.
         name: What messages call it.
+        device: Where flows are fused.
     """
 
-    def __init__(self, estimator: Estimator, name: str) -> None:
+    def __init__(self, estimator: Estimator, name: str, device: torch.device | str = "cpu") -> None:
         self._estimator = estimator
+        self._device = device
         self.name = name
 
     def estimate(self, earlier: ImageU8, later: ImageU8) -> tuple[Flow, Flow]:
@@ -39,7 +39,7 @@ class Checked:
             self._require(flow.dtype == torch.float32, f"of {flow.dtype}, not of float32")
             self._require(flow.device.type == "cpu", f"on {flow.device}, not on the CPU")
             self._require(bool(flow.isfinite().all()), "that is not finite")
-        return fuse(earlier, later, (backward, forward))
+        return fuse(earlier, later, (backward, forward), self._device)
 
     def _pair(self, found: object) -> tuple[Flow, Flow]:
         """Both flows, without what torch would need for their gradients."""

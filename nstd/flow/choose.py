@@ -42,7 +42,7 @@ def choose_estimator(
         ConfigError: There is none of that name, or it cannot be made.
         WeightsError: RAFT's weights are missing or damaged.
     """
-    return Checked(_make(name, folder, device, threads), name)
+    return Checked(_make(name, folder, device, threads), name, device)
 
 
 def _make(name: str, folder: Path, device: torch.device | str, threads: int) -> Estimator:

@@ -12,14 +12,14 @@ Planes are gray, float32 `[1, 1, height, width]` in code values; own(p) ≈ othe
 """
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from nstd.flow.estimator import Flow, ImageU8
@@ -27,6 +27,7 @@ from nstd.flow.estimator import Flow, ImageU8
 Plane = Float[Tensor, "1 1 height width"]
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
 N = TypeVar("N", Numbers, Tensor)
 
 MOTIONS = 3
@@ -39,7 +40,7 @@ OUTLIER = 400.0
 """Larger squared differences of a pixel, in code values², count as this: what is hidden in the
 other picture fits no motion."""
 
-PRIOR = 0.1
+PRIOR = 0.15
 """How much a motion's share s of the picture counts: −ln s times this share of the noise is added
 to its cost. So even places, which any motion explains, take the most common one."""
 
@@ -50,7 +51,7 @@ LEAST_SHARE = 0.03
 """Of the places that tell how they move: no motion is looked for if fewer are left."""
 
 TEXTURE = 4.0
-"""Squared gradient, in code values², from which on a place tells how it moves."""
+"""Squared gradient, in code values² a pixel², of a place that counts for half in fitting."""
 
 FIT_PX = 0.35
 """A place whose flow differs by this from a motion has a quarter of its weight in fitting it."""
@@ -60,6 +61,8 @@ SAME_PX = 0.2
 MISS_PX, MISS_NOISE, SELF_PX = 0.5, 3.0, 3
 """No place takes a motion that misses the `SELF_PX` square around it by more than a displacement of
 `MISS_PX` and `MISS_NOISE` times the noise would."""
+
+LEAST_NOISE = 0.5
 
 LIGHT_PX = 24
 """Edge of the squares in which a gain and an offset make up for a change of light."""
@@ -74,6 +77,11 @@ TINY = 1e-3
 
 STEPS, SETTLED_PX = 20, 0.002
 """Of fitting: the most steps, and the change at the picture's edge with which it ends."""
+
+TOLD = 22.5
+"""A motion is one by whole pixels unless the pictures tell it from that: the squared differences
+that it explains are those that the noise explains by chance in a thousandth of all cases (χ², six
+degrees of freedom)."""
 
 WHOLE_PX = 0.02
 """A motion that is as near to whole pixels is one by whole pixels: nothing has to be interpolated.
@@ -102,26 +110,30 @@ def fuse(
 def _fused(own: Plane, other: Plane, flow: Flow) -> Flow:
     grid, found = _grid(own), flow.to(own.device)
     moved = _sampled(other, grid + found)
-    places = _Places(_in_light_of(own, moved), other, flow)
+    places = _Places(_in_light_of(own, moved, everywhere=True), other, flow)
     if not places.tell:
         return torch.zeros_like(flow)
-    differences = _differences(own, other, grid + found)
-    cost = _averaged(differences)
-    noise = max(0.5, float(cost.median()))
     steepness = places.steepness(own)
-    as_well = cost - PRIOR * math.log(OWN_SHARE) * noise + SAME_PX**2 * _averaged(steepness)
-    tolerated = MISS_PX**2 * _averaged(steepness, SELF_PX) + MISS_NOISE * noise
-    best = _shifted(cost) + _missed(differences, tolerated) - PRIOR * math.log(OWN_SHARE) * noise
-    for number in range(MOTIONS + 1):
-        # Standing comes last: of what moves slowly, much looks as if it stood.
-        motion = places.fitted() if number < MOTIONS else np.zeros((2, 3))
-        if motion is None:
-            break
+    noise = max(LEAST_NOISE, float(_differences(own, other, grid + found).median()))
+    # What leads out of the picture is neither explained nor missed.
+    beyond = MISS_PX**2 * steepness + MISS_NOISE * noise
+    tolerated = _averaged(beyond, SELF_PX)
+
+    def costs(candidate: Flow) -> tuple[Plane, Plane]:
+        """Of the squares around the places, and of choosing it there."""
+        places = grid + candidate
+        differences = torch.where(_leaves(places), beyond, _differences(own, other, places))
+        missed = (_averaged(differences, SELF_PX) - tolerated).clamp_(min=0)
+        squares = _averaged(differences)
+        return squares, _shifted(squares) + missed
+
+    squares, best = costs(found)
+    as_well = squares - PRIOR * math.log(OWN_SHARE) * noise + SAME_PX**2 * _averaged(steepness)
+    best = best - PRIOR * math.log(OWN_SHARE) * noise
+    for motion in places.motions():
         candidate = _everywhere(motion, grid)
-        differences = _differences(own, other, grid + candidate)
-        cost = _averaged(differences)
-        share = places.leave(cost <= as_well)
-        cost = _shifted(cost) + _missed(differences, tolerated)
+        squares, cost = costs(candidate)
+        share = places.leave(squares <= as_well)
         cost = cost - PRIOR * math.log(max(share, 1e-3)) * noise
         taken = cost < best
         best, found = torch.where(taken, cost, best), torch.where(taken, candidate, found)
@@ -147,8 +159,9 @@ class _Places:
         self._slopes = across, down
         self._flow = flow[0].numpy()
         self._steep = across**2 + down**2
-        self._left = self._steep > TEXTURE
-        self._count = int(self._left.sum())
+        # How much a place tells of its motion: little if it is as even as noise is.
+        self._left = self._steep / (self._steep + TEXTURE)
+        self._all = self._left.sum()
 
     def steepness(self, like: Plane) -> Plane:
         """Squared gradients, code values² a pixel²."""
@@ -157,48 +170,86 @@ class _Places:
     @property
     def tell(self) -> bool:
         """Whether the picture tells how it moves at all."""
-        return self._count >= FEWEST
+        return bool(self._all >= FEWEST)
 
     def leave(self, explained: Tensor) -> float:
-        """Leave out what a motion explains; gives its share of all places that tell."""
-        gone = self._left & explained[0, 0].cpu().numpy()
-        self._left = self._left & ~gone
-        return int(gone.sum()) / self._count
+        """Leave out what a motion explains; gives its share of all that tells."""
+        gone = self._left * explained[0, 0].cpu().numpy()
+        self._left = self._left - gone
+        return float(gone.sum() / self._all)
 
-    def fitted(self) -> Numbers | None:
-        """The affine motion of the most of what is left, `[2, 3]` (see `_basis`), or None.
+    def motions(self) -> Iterator[Numbers]:
+        """Dominant motions `[2, 3]` (see `_basis`), each of the most of what is left before it."""
+        for _ in range(MOTIONS):
+            if not self._enough:
+                return
+            motion = self._fitted()
+            if motion is None:
+                break
+            yield motion
+        if self._enough:
+            # Standing comes last: of what moves slowly, much looks as if it stood.
+            yield np.zeros((2, 3))
+
+    @property
+    def _enough(self) -> bool:
+        return bool(self._left.sum() >= max(FEWEST, LEAST_SHARE * self._all))
+
+    def _some(self) -> tuple[Indices, Indices]:
+        """Rows and columns of places, the more of them the more they tell."""
+        along = np.cumsum(self._left)
+        count = min(MOST, int(along[-1]))
+        chosen = np.searchsorted(along, (np.arange(count) + 0.5) / count * along[-1])
+        return np.divmod(np.minimum(chosen, along.size - 1), self._left.shape[1])
+
+    def _fitted(self) -> Numbers | None:
+        """The affine motion of the most of what is left, or None.
 
         It begins with the most frequent flow. Steps are Gauss and Newton's on the intensities
         (Lucas and Kanade, IJCAI 1981), with little weight where intensities, or the flow found by
         the estimator, do not fit; so it grows from where it begins over all that moves with it, and
         does not slide from one motion to another.
         """
-        rows, columns = np.nonzero(self._left)
-        if len(rows) < max(FEWEST, LEAST_SHARE * self._count):
-            return None
-        every = -(-len(rows) // MOST)
-        rows, columns = rows[::every], columns[::every]
+        rows, columns = self._some()
         flow = self._flow[:, rows, columns].astype(np.float64)
         own = self._own[rows, columns]
         basis = np.stack(_basis(columns.astype(float), rows.astype(float), self._left.shape))
         slopes = np.concatenate([one[rows, columns] * basis for one in self._slopes])
         motion = np.zeros((2, 3))
         motion[:, 2] = _most_frequent(flow)
+        begun = 0.0
         for _ in range(STEPS):
             moved = motion @ basis
             there, inside = _looked_up(self._other, columns + moved[0], rows + moved[1])
+            off = own - there
             near = 1 / np.square(1 + np.square(flow - moved).sum(axis=0) / FIT_PX**2)
-            alike = inside / (1 + np.square(own - there) / FIT_OUTLIER)
-            weighed = slopes * (near * alike)
+            begun = begun or near.sum()
+            weights = near * inside / (1 + np.square(off) / FIT_OUTLIER)
+            weighed = slopes * weights
             # A little of the identity, for places that all lie on one straight edge.
             squares = np.einsum("in,jn->ij", weighed, slopes) + TINY * len(rows) * np.eye(6)
-            step = np.linalg.solve(squares, np.einsum("in,n->i", weighed, own - there))
+            step = np.linalg.solve(squares, np.einsum("in,n->i", weighed, off))
             motion = motion + step.reshape(2, 3)
             if np.abs(step).max() < SETTLED_PX:
                 break
+        if near.sum() < begun / 2:
+            return None  # it has slid away from what the estimator found
         whole = np.zeros((2, 3))
         whole[:, 2] = np.rint(motion[:, 2])
-        return whole if np.abs(motion - whole).max() < WHOLE_PX else motion
+        if np.abs(motion - whole).max() < WHOLE_PX:
+            return whole
+        there, also = _looked_up(self._other, columns + whole[0, 2], rows + whole[1, 2])
+        near = near * (inside & also)
+        found, plain = (_bounded(one) for one in (off, own - there))
+        found = found * _smoothing(columns + moved[0], rows + moved[1])
+        told = near @ (plain - found) * near.sum() > TOLD * (near @ found)
+        return motion if told else whole
+
+
+def _bounded(off: Numbers) -> Numbers:
+    """Squared differences that count as `FIT_OUTLIER` at most."""
+    squares = np.square(off)
+    return squares / (1 + squares / FIT_OUTLIER)
 
 
 def _basis(columns: N, rows: N, size: Sequence[int]) -> list[N]:
@@ -219,17 +270,17 @@ def _everywhere(motion: Numbers, grid: Flow) -> Flow:
 
 
 def _most_frequent(flow: Numbers) -> Numbers:
-    """The vector around which most of a flow `[2, count]` lies, to half of `FIT_PX`."""
-    bins = np.rint(flow * 2 / FIT_PX).astype(np.int64)
-    low = bins.min(axis=1, keepdims=True)
-    counts = np.zeros((bins - low).max(axis=1) + 1)
-    np.add.at(counts, tuple(bins - low), 1)
-    # A motion that lies between bins has its places in several.
-    padded = np.pad(counts, 1)
-    height, width = counts.shape
-    beside = [padded[i : i + height, j : j + width] for i in range(3) for j in range(3)]
-    found = np.unravel_index(np.argmax(np.sum(beside, axis=0)), counts.shape) + low[:, 0]
-    return cast("Numbers", found * (FIT_PX / 2))
+    """The mean of those vectors of a flow `[2, count]` that are the most within a bin."""
+    most, found = 0, flow[:, 0]
+    # Bins of 2 · FIT_PX, and those moved by half a bin: one of them has the motion well inside.
+    for shift in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)):
+        bins = np.floor(flow.T / (2 * FIT_PX) + shift).astype(np.int64)
+        _, first, counts = np.unique(bins, axis=0, return_index=True, return_counts=True)
+        if counts.max() > most:
+            most = int(counts.max())
+            inside = (bins == bins[first[counts.argmax()]]).all(axis=1)
+            found = flow[:, inside].mean(axis=1)
+    return found
 
 
 def _looked_up(picture: Numbers, x: Numbers, y: Numbers) -> tuple[Numbers, Flags]:
@@ -266,16 +317,30 @@ def _sampled(picture: Plane, places: Flow) -> Plane:
 
 
 def _differences(own: Plane, other: Plane, places: Flow) -> Plane:
-    """Squared differences of `own` and `other` at places; `OUTLIER` beyond the border."""
+    """Squared differences of `own` and `other` at places, light aside."""
     moved = _sampled(other, places)
-    squares = _in_light_of(own, moved).sub_(moved).square_().clamp_(max=OUTLIER)
-    height, width = own.shape[2:]
+    squares = _in_light_of(own, moved).sub_(moved).square_()
+    return squares.mul_(_smoothing(places[:, :1], places[:, 1:])).clamp_(max=OUTLIER)
+
+
+def _smoothing(x: N, y: N) -> N:
+    """Makes up for what interpolation between pixels takes from noise, which is no better match.
+
+    Of noise of variance 1, softened by [1 2 1] / 4, neighbors correlate by 2/3; so at a share f of
+    the way between two of them 1 − 2/3 · f (1 − f) is left, each way.
+    """
+    across, down = (1 - (one % 1) * (1 - one % 1) * (2 / 3) for one in (x, y))
+    return 2 / (1 + across * down)
+
+
+def _leaves(places: Flow) -> Bool[Tensor, "1 1 height width"]:
+    """Which places lie beyond the border."""
+    height, width = places.shape[2:]
     x, y = places[:, :1], places[:, 1:]
-    outside = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
-    return squares.masked_fill_(outside, OUTLIER)
+    return (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
 
 
-def _in_light_of(own: Plane, moved: Plane) -> Plane:
+def _in_light_of(own: Plane, moved: Plane, *, everywhere: bool = False) -> Plane:
     """`own` with a gain and an offset for each neighborhood, by which it is likest `moved`.
 
     By linear regression, without outliers, at a fourth of the size, since light is smooth.
@@ -289,12 +354,14 @@ def _in_light_of(own: Plane, moved: Plane) -> Plane:
     off = a - gain * b
     off = off - (weights * off).sum() / weights.sum()
     weights = 1 / (1 + off.square() / FIT_OUTLIER).square()
-    sums = _averaged(torch.cat([torch.ones_like(a), a, b, a * b, b * b], 1) * weights, window)
+    parts = torch.cat([torch.ones_like(a), a, b, a * b, b * b], 1) * weights
+    sums = parts.mean(dim=(2, 3), keepdim=True) if everywhere else _averaged(parts, window)
     mean_a, mean_b, mean_ab, mean_bb = (sums[:, 1:] / sums[:, :1].clamp(min=1e-6)).chunk(4, dim=1)
     covariance, variance = mean_ab - mean_a * mean_b, mean_bb - mean_b * mean_b
     inverse = (variance + 100) / (covariance + 100 * gain)
     light = torch.cat([inverse, mean_b - inverse * mean_a], dim=1)
-    light = F.interpolate(light, own.shape[2:], mode="bilinear", align_corners=False)
+    if not everywhere:
+        light = F.interpolate(light, own.shape[2:], mode="bilinear", align_corners=False)
     return own * light[:, :1] + light[:, 1:]
 
 
@@ -303,11 +370,6 @@ def _averaged(values: Tensor, window: int = WINDOW_PX) -> Tensor:
     by = window // 2
     padded = F.pad(values, (by, by, by, by), mode="replicate")
     return _over(padded, window, torch.add) / window**2
-
-
-def _missed(differences: Plane, tolerated: Plane) -> Plane:
-    """By how much a motion misses the place itself, whatever it explains beside it."""
-    return (_averaged(differences, SELF_PX) - tolerated).clamp_(min=0)
 
 
 def _shifted(cost: Plane) -> Plane:
@@ -335,8 +397,10 @@ def _over(values: Tensor, window: int, join: Callable[[Tensor, Tensor], Tensor])
                 joined = part if joined is None else join(joined, part)
                 start += span
             length = values.shape[dim] - span
-            values = join(values.narrow(dim, 0, length), values.narrow(dim, span, length))
             span *= 2
+            if span <= window:
+                half = span // 2
+                values = join(values.narrow(dim, 0, length), values.narrow(dim, half, length))
         assert joined is not None  # noqa: S101 - for the type checker: a window has a bit
         values = joined
     return values

@@ -13,7 +13,9 @@ from nstd.flow.checked import Checked
 from nstd.flow.estimator import Flow, ImageU8
 from tests.scenes import texture
 
-EARLIER, LATER = texture(20, 30, 1), texture(20, 30, 2)
+WHOLE = texture(21, 31, 1)
+EARLIER, LATER = WHOLE[:-1, :-1].copy(), WHOLE[1:, 1:].copy()
+"""Later is what earlier was one pixel to the right and down: a backward flow of 1."""
 
 
 class Given:
