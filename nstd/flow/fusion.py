@@ -304,7 +304,7 @@ def _grid(picture: Plane) -> Flow:
 
 def _softened(image: ImageU8, device: torch.device | str) -> Plane:
     """[1 2 1] / 4 each way: less noise, and bilinear interpolation takes as little everywhere."""
-    gray = torch.from_numpy(image).to(device).float().mean(dim=2)[None, None]
+    gray = torch.from_numpy(np.ascontiguousarray(image)).to(device).float().mean(dim=2)[None, None]
     padded = F.pad(gray, (1, 1, 1, 1), mode="replicate")
     return _over(_over(padded, 2, torch.add), 2, torch.add) / 16
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torchvision.models.optical_flow import raft_small
+from torchvision.models.optical_flow import Raft_Large_Weights, raft_small
 
 from nstd.errors import DownloadError, StorageError
 from nstd.painting.painter import build_estimator
@@ -109,13 +109,17 @@ def test_another_file_is_refused_and_what_is_there_stays(server: Server, cache: 
     assert good.read_bytes() == server.origin.content
 
 
-def test_without_a_network_it_is_said_and_nothing_is_left(cache: Path) -> None:
+def test_without_a_network_torchvision_s_address_is_named_and_nothing_is_left(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     with socket.socket() as free:  # bound and not listening: connections are refused
         free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/raft.pth"
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{free.getsockname()[1]}")
         with pytest.raises(DownloadError, match="cannot be reached") as caught:
-            fetch_raft(cache, url=url)
-    assert url in caught.value.problem
+            fetch_raft(cache)
+    assert str(Raft_Large_Weights.C_T_SKHT_V2.url) in caught.value.problem
     assert "network connection" in caught.value.remedy
     assert files(cache) == []
 

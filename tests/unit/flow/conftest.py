@@ -1,5 +1,5 @@
-"""RAFT sets torch's thread count, which other tests must not inherit."""
+"""Fixtures of the flow room: RAFT sets torch's thread count, which other tests must not inherit."""
 
-from tests.threads import one_thread
+from tests.unit.style.conftest import cuda, one_thread
 
-__all__ = ["one_thread"]
+__all__ = ["cuda", "one_thread"]

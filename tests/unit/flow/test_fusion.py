@@ -208,12 +208,12 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(known: dict[str, Scene]
 
 
 @pytest.mark.cuda
-def test_a_gpu_finds_the_same_motions(known: dict[str, Scene]) -> None:
+def test_a_gpu_finds_the_same_motions(known: dict[str, Scene], cuda: torch.device) -> None:
     scene = known["three layers"]
     earlier, later = scene.frame(0), scene.frame(1)
     flows = Dis().estimate(earlier, later)
     for own, other in zip(
-        fuse(earlier, later, flows), fuse(earlier, later, flows, "cuda"), strict=True
+        fuse(earlier, later, flows), fuse(earlier, later, flows, cuda), strict=True
     ):
         assert other.device.type == "cpu"
         # Where two motions explain a place equally well, rounding may decide.

@@ -7,17 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from torchvision.models.optical_flow import Raft_Large_Weights
 
 from nstd.errors import AccessError, NstdError, StorageError, UsageError, WeightsError
 from nstd.files import file_sha256
 from nstd.weights.catalog import check_name, find_weights, list_weights, verify_weights
-from nstd.weights.raft import RAFT_URL, find_raft, raft_path
-
-
-def test_the_address_is_torchvision_s() -> None:
-    assert Raft_Large_Weights.C_T_SKHT_V2.url == RAFT_URL
-    assert raft_path(Path("x")).name == Path(RAFT_URL).name
+from nstd.weights.raft import find_raft, raft_path
 
 
 def test_the_most_general_weights_are_preferred(tmp_path: Path) -> None:
