@@ -44,25 +44,23 @@ PRIOR = 0.15
 """How much a motion's share s of the picture counts: −ln s times this share of the noise is added
 to its cost. So even places, which any motion explains, take the most common one."""
 
-OWN_SHARE = 0.05
-"""The share that the estimator's own flow counts as having."""
-
-LEAST_SHARE = 0.03
-"""Of the places that tell how they move: no motion is looked for if fewer are left."""
+LEAST_SHARE = 0.05
+"""No motion is looked for if less than this share of all that tells is left. The estimator's own
+flow counts as a motion of this share."""
 
 TEXTURE = 4.0
 """Squared gradient, in code values² a pixel², of a place that counts for half in fitting."""
 
 FIT_PX = 0.35
-"""A place whose flow differs by this from a motion has a quarter of its weight in fitting it."""
-
-SAME_PX = 0.2
+"""A place whose flow differs by this from a motion has a quarter of its weight in fitting it, and
+pictures that differ as a displacement by this would make them count as explained by it."""
 
 MISS_PX, MISS_NOISE, SELF_PX = 0.5, 3.0, 3
 """No place takes a motion that misses the `SELF_PX` square around it by more than a displacement of
 `MISS_PX` and `MISS_NOISE` times the noise would."""
 
 LEAST_NOISE = 0.5
+"""Squared differences, in code values², that rounding and interpolation make."""
 
 LIGHT_PX = 24
 """Edge of the squares in which a gain and an offset make up for a change of light."""
@@ -73,8 +71,6 @@ FEWEST, MOST = 100, 5_000
 FIT_OUTLIER = 25.0
 """Squared difference, in code values², at which a place has half its weight in fitting."""
 
-TINY = 1e-3
-
 STEPS, SETTLED_PX = 20, 0.002
 """Of fitting: the most steps, and the change at the picture's edge with which it ends."""
 
@@ -84,8 +80,8 @@ that it explains are those that the noise explains by chance in a thousandth of 
 degrees of freedom)."""
 
 WHOLE_PX = 0.02
-"""A motion that is as near to whole pixels is one by whole pixels: nothing has to be interpolated.
-Fitted to `MOST` places with noise of σ 2, motions are exact to 0.005 px."""
+"""A motion as near as this to whole pixels is one by whole pixels, too: such fits are exact to
+0.01 px where there is texture, and by whole pixels nothing has to be interpolated."""
 
 
 def fuse(
@@ -124,12 +120,16 @@ def _fused(own: Plane, other: Plane, flow: Flow) -> Flow:
         places = grid + candidate
         differences = torch.where(_leaves(places), beyond, _differences(own, other, places))
         missed = (_averaged(differences, SELF_PX) - tolerated).clamp_(min=0)
-        squares = _averaged(differences)
+        squares = _averaged(differences, WINDOW_PX)
         return squares, _shifted(squares) + missed
 
     squares, best = costs(found)
-    as_well = squares - PRIOR * math.log(OWN_SHARE) * noise + SAME_PX**2 * _averaged(steepness)
-    best = best - PRIOR * math.log(OWN_SHARE) * noise
+    as_well = (
+        squares
+        - PRIOR * math.log(LEAST_SHARE) * noise
+        + FIT_PX**2 * _averaged(steepness, WINDOW_PX)
+    )
+    best = best - PRIOR * math.log(LEAST_SHARE) * noise
     for motion in places.motions():
         candidate = _everywhere(motion, grid)
         squares, cost = costs(candidate)
@@ -227,7 +227,7 @@ class _Places:
             weights = near * inside / (1 + np.square(off) / FIT_OUTLIER)
             weighed = slopes * weights
             # A little of the identity, for places that all lie on one straight edge.
-            squares = np.einsum("in,jn->ij", weighed, slopes) + TINY * len(rows) * np.eye(6)
+            squares = np.einsum("in,jn->ij", weighed, slopes) + 1e-3 * len(rows) * np.eye(6)
             step = np.linalg.solve(squares, np.einsum("in,n->i", weighed, off))
             motion = motion + step.reshape(2, 3)
             if np.abs(step).max() < SETTLED_PX:
@@ -365,7 +365,7 @@ def _in_light_of(own: Plane, moved: Plane, *, everywhere: bool = False) -> Plane
     return own * light[:, :1] + light[:, 1:]
 
 
-def _averaged(values: Tensor, window: int = WINDOW_PX) -> Tensor:
+def _averaged(values: Tensor, window: int) -> Tensor:
     """Means over squares of `window` pixels, an odd number; the border is replicated."""
     by = window // 2
     padded = F.pad(values, (by, by, by, by), mode="replicate")
@@ -373,13 +373,10 @@ def _averaged(values: Tensor, window: int = WINDOW_PX) -> Tensor:
 
 
 def _shifted(cost: Plane) -> Plane:
-    """The least cost of the squares that a place lies in, or beside.
-
-    Beside, since pictures are softened by one pixel: what lies there is of the place's side alone.
-    """
-    by = WINDOW_PX // 2 + 1
+    """The least cost of the squares that a place lies in."""
+    by = WINDOW_PX // 2
     padded = F.pad(cost, (by, by, by, by), mode="replicate")
-    return _over(padded, 2 * by + 1, torch.minimum)
+    return _over(padded, WINDOW_PX, torch.minimum)
 
 
 def _over(values: Tensor, window: int, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -65,7 +65,7 @@ def test_a_fade_is_no_motion(known: dict[str, Scene], way: str) -> None:
         ("disk before pan, noise 2", 0.34),
         ("three layers", 0.34),
         # Posts as narrow as two windows, of the softest texture.
-        ("parallax", 0.6),
+        ("parallax", 0.85),
     ],
 )
 def test_at_motion_boundaries_little_is_left_of_what_was_off(
