@@ -55,15 +55,8 @@ FIT_PX = 0.35
 """A place whose flow differs by this from a motion has a quarter of its weight in fitting it, and
 pictures that differ as a displacement by this would make them count as explained by it."""
 
-MISS_PX, MISS_NOISE, SELF_PX = 0.5, 3.0, 3
-"""No place takes a motion that misses the `SELF_PX` square around it by more than a displacement of
-`MISS_PX` and `MISS_NOISE` times the noise would."""
-
 LEAST_NOISE = 0.5
 """Squared differences, in code values², that rounding and interpolation make."""
-
-LIGHT_PX = 24
-"""Edge of the squares in which a gain and an offset make up for a change of light."""
 
 FEWEST, MOST = 100, 5_000
 """Places that a motion is fitted to. Where fewer tell how they move, nothing moves."""
@@ -106,35 +99,30 @@ def fuse(
 def _fused(own: Plane, other: Plane, flow: Flow) -> Flow:
     grid, found = _grid(own), flow.to(own.device)
     moved = _sampled(other, grid + found)
-    places = _Places(_in_light_of(own, moved, everywhere=True), other, flow)
+    own = _in_light_of(own, moved)
+    places = _Places(own, other, flow)
     if not places.tell:
         return torch.zeros_like(flow)
     steepness = places.steepness(own)
     noise = max(LEAST_NOISE, float(_differences(own, other, grid + found).median()))
-    # What leads out of the picture is neither explained nor missed.
-    beyond = MISS_PX**2 * steepness + MISS_NOISE * noise
-    tolerated = _averaged(beyond, SELF_PX)
+    # What leads out of the picture is explained no better and no worse than what is near.
+    beyond = FIT_PX**2 * steepness + noise
 
-    def costs(candidate: Flow) -> tuple[Plane, Plane]:
-        """Of the squares around the places, and of choosing it there."""
-        places = grid + candidate
-        differences = torch.where(_leaves(places), beyond, _differences(own, other, places))
-        missed = (_averaged(differences, SELF_PX) - tolerated).clamp_(min=0)
-        squares = _averaged(differences, WINDOW_PX)
-        return squares, _shifted(squares) + missed
+    def averaged(candidate: Flow) -> Plane:
+        at = grid + candidate
+        differences = torch.where(_leaves(at, own.shape[2:]), beyond, _differences(own, other, at))
+        return _averaged(differences, WINDOW_PX)
 
-    squares, best = costs(found)
+    cost = averaged(found)
     as_well = (
-        squares
-        - PRIOR * math.log(LEAST_SHARE) * noise
-        + FIT_PX**2 * _averaged(steepness, WINDOW_PX)
+        cost - PRIOR * math.log(LEAST_SHARE) * noise + _averaged(FIT_PX**2 * steepness, WINDOW_PX)
     )
-    best = best - PRIOR * math.log(LEAST_SHARE) * noise
+    best = _shifted(cost) - PRIOR * math.log(LEAST_SHARE) * noise
     for motion in places.motions():
         candidate = _everywhere(motion, grid)
-        squares, cost = costs(candidate)
-        share = places.leave(squares <= as_well)
-        cost = cost - PRIOR * math.log(max(share, 1e-3)) * noise
+        cost = averaged(candidate)
+        share = places.leave(cost <= as_well)
+        cost = _shifted(cost) - PRIOR * math.log(max(share, 1e-3)) * noise
         taken = cost < best
         best, found = torch.where(taken, cost, best), torch.where(taken, candidate, found)
     return found.cpu()
@@ -152,7 +140,7 @@ class _Places:
     """
 
     def __init__(self, own: Plane, other: Plane, flow: Flow) -> None:
-        self._own, self._other = (one[0, 0].cpu().double().numpy() for one in (own, other))
+        self._own, self._other = own[0, 0].cpu().double().numpy(), other.cpu()
         padded = np.pad(self._own, 1, mode="edge")
         across = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2
         down = (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
@@ -202,6 +190,12 @@ class _Places:
         chosen = np.searchsorted(along, (np.arange(count) + 0.5) / count * along[-1])
         return np.divmod(np.minimum(chosen, along.size - 1), self._left.shape[1])
 
+    def _off(self, rows: Indices, columns: Indices, moved: Numbers) -> tuple[Numbers, Flags]:
+        """How far the pictures differ along motions `[2, count]`; and which stay inside."""
+        at = torch.from_numpy(moved + np.stack([columns, rows]))[None, :, None].float()
+        there = _sampled(self._other, at)[0, 0, 0].double().numpy()
+        return self._own[rows, columns] - there, ~_leaves(at, self._left.shape)[0, 0, 0].numpy()
+
     def _fitted(self) -> Numbers | None:
         """The affine motion of the most of what is left, or None.
 
@@ -212,7 +206,6 @@ class _Places:
         """
         rows, columns = self._some()
         flow = self._flow[:, rows, columns].astype(np.float64)
-        own = self._own[rows, columns]
         basis = np.stack(_basis(columns.astype(float), rows.astype(float), self._left.shape))
         slopes = np.concatenate([one[rows, columns] * basis for one in self._slopes])
         motion = np.zeros((2, 3))
@@ -220,8 +213,7 @@ class _Places:
         begun = 0.0
         for _ in range(STEPS):
             moved = motion @ basis
-            there, inside = _looked_up(self._other, columns + moved[0], rows + moved[1])
-            off = own - there
+            off, inside = self._off(rows, columns, moved)
             near = 1 / np.square(1 + np.square(flow - moved).sum(axis=0) / FIT_PX**2)
             begun = begun or near.sum()
             weights = near * inside / (1 + np.square(off) / FIT_OUTLIER)
@@ -238,18 +230,12 @@ class _Places:
         whole[:, 2] = np.rint(motion[:, 2])
         if np.abs(motion - whole).max() < WHOLE_PX:
             return whole
-        there, also = _looked_up(self._other, columns + whole[0, 2], rows + whole[1, 2])
+        straight, also = self._off(rows, columns, whole @ basis)
         near = near * (inside & also)
-        found, plain = (_bounded(one) for one in (off, own - there))
+        found, plain = (one**2 / (1 + one**2 / FIT_OUTLIER) for one in (off, straight))
         found = found * _smoothing(columns + moved[0], rows + moved[1])
         told = near @ (plain - found) * near.sum() > TOLD * (near @ found)
         return motion if told else whole
-
-
-def _bounded(off: Numbers) -> Numbers:
-    """Squared differences that count as `FIT_OUTLIER` at most."""
-    squares = np.square(off)
-    return squares / (1 + squares / FIT_OUTLIER)
 
 
 def _basis(columns: N, rows: N, size: Sequence[int]) -> list[N]:
@@ -283,19 +269,6 @@ def _most_frequent(flow: Numbers) -> Numbers:
     return found
 
 
-def _looked_up(picture: Numbers, x: Numbers, y: Numbers) -> tuple[Numbers, Flags]:
-    """A picture between its pixels, bilinear, and which of the places lie inside."""
-    height, width = picture.shape
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    right, below = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    across, down = x - left, y - top
-    upper = (1 - across) * picture[top, left] + across * picture[top, right]
-    lower = (1 - across) * picture[below, left] + across * picture[below, right]
-    return (1 - down) * upper + down * lower, inside
-
-
 def _grid(picture: Plane) -> Flow:
     height, width = picture.shape[2:]
     rows, columns = (torch.arange(n, device=picture.device).float() for n in (height, width))
@@ -317,9 +290,9 @@ def _sampled(picture: Plane, places: Flow) -> Plane:
 
 
 def _differences(own: Plane, other: Plane, places: Flow) -> Plane:
-    """Squared differences of `own` and `other` at places, light aside."""
+    """Squared differences of `own` and `other` at places."""
     moved = _sampled(other, places)
-    squares = _in_light_of(own, moved).sub_(moved).square_()
+    squares = moved.sub_(own).square_()
     return squares.mul_(_smoothing(places[:, :1], places[:, 1:])).clamp_(max=OUTLIER)
 
 
@@ -333,36 +306,28 @@ def _smoothing(x: N, y: N) -> N:
     return 2 / (1 + across * down)
 
 
-def _leaves(places: Flow) -> Bool[Tensor, "1 1 height width"]:
+def _leaves(places: Flow, size: Sequence[int]) -> Bool[Tensor, "1 1 height width"]:
     """Which places lie beyond the border."""
-    height, width = places.shape[2:]
+    height, width = size
     x, y = places[:, :1], places[:, 1:]
     return (x < 0) | (x > width - 1) | (y < 0) | (y > height - 1)
 
 
-def _in_light_of(own: Plane, moved: Plane, *, everywhere: bool = False) -> Plane:
-    """`own` with a gain and an offset for each neighborhood, by which it is likest `moved`.
+def _in_light_of(own: Plane, moved: Plane) -> Plane:
+    """`own` with the gain and the offset by which it is likest `moved`, as in a fade.
 
-    By linear regression, without outliers, at a fourth of the size, since light is smooth.
+    By linear regression of one fourth of the size, without outliers.
     """
-    small = [F.avg_pool2d(one, 4, ceil_mode=True, count_include_pad=False) for one in (own, moved)]
-    a, b = small
-    window = LIGHT_PX // 4 + 1
-    fine_a, fine_b = (one - _averaged(one, window) for one in small)
-    weights = 1 / (1 + (fine_a - fine_b).square() / 100)
-    gain = ((weights * fine_a**2).sum() / (weights * fine_b**2).sum().clamp(min=1e-6)).sqrt()
-    off = a - gain * b
-    off = off - (weights * off).sum() / weights.sum()
-    weights = 1 / (1 + off.square() / FIT_OUTLIER).square()
-    parts = torch.cat([torch.ones_like(a), a, b, a * b, b * b], 1) * weights
-    sums = parts.mean(dim=(2, 3), keepdim=True) if everywhere else _averaged(parts, window)
-    mean_a, mean_b, mean_ab, mean_bb = (sums[:, 1:] / sums[:, :1].clamp(min=1e-6)).chunk(4, dim=1)
-    covariance, variance = mean_ab - mean_a * mean_b, mean_bb - mean_b * mean_b
-    inverse = (variance + 100) / (covariance + 100 * gain)
-    light = torch.cat([inverse, mean_b - inverse * mean_a], dim=1)
-    if not everywhere:
-        light = F.interpolate(light, own.shape[2:], mode="bilinear", align_corners=False)
-    return own * light[:, :1] + light[:, 1:]
+    a, b = (F.avg_pool2d(one, 4, ceil_mode=True, count_include_pad=False) for one in (own, moved))
+    gain, offset = b.std(correction=0) / a.std(correction=0).clamp(min=1), a.new_zeros(())
+    for _ in range(3):
+        off = gain * a + offset - b
+        weights = 1 / (1 + off.square() / FIT_OUTLIER).square()
+        mean_a, mean_b = ((weights * one).sum() / weights.sum() for one in (a, b))
+        covariance = (weights * (a - mean_a) * (b - mean_b)).sum()
+        gain = covariance / (weights * (a - mean_a).square()).sum().clamp(min=1e-6)
+        offset = mean_b - gain * mean_a
+    return gain * own + offset
 
 
 def _averaged(values: Tensor, window: int) -> Tensor:

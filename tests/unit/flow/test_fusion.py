@@ -79,7 +79,7 @@ def test_at_motion_boundaries_little_is_left_of_what_was_off(
 
 def test_a_light_that_moves_is_no_motion(known: dict[str, Scene]) -> None:
     before, after = errors(known["light that moves, noise 2"])
-    assert after.end_point < before.end_point / 2
+    assert after.end_point < 0.6 * before.end_point
 
 
 def test_whole_pixels_are_found_to_the_bit(known: dict[str, Scene]) -> None:
