@@ -265,63 +265,67 @@ def scenes(
         frames: How many each scene has, at least 2.
         seed: Of the noise.
     """
-    width, height = size
     first, last = (_fine(photographs[index], size) for index in (0, -1))
-    before, nearest = last.flip(2), first.flip(2, 3)
-
-    def moving(x: float, y: float) -> Motion:
-        return Motion((x, y))
+    before = last.flip(2)
 
     def scene(name: str, *layers: Layer, **more: object) -> Scene:
         one = len({layer.motion for layer in layers}) == 1 and "cut" not in more
         return Scene(name, layers, size, frames, one_motion=one, seed=seed, **more)  # type: ignore[arg-type]
 
     def ground(x: float, y: float) -> Layer:
-        return Layer(first, moving(x, y))
+        return Layer(first, Motion((x, y)))
 
-    disk, hills, posts = _disk((0, 0), height / 4), _hills(size), _posts(size)
-    left, right = (-width / 4, 0.0), (width / 4, 0.0)
-    made = [
-        scene(
-            f"pan {x:g}, {y:g} px{f', noise {noise:g}' if noise else ''}", ground(x, y), noise=noise
-        )
-        for noise in (0.0, NOISE)
-        for x, y in PANS
-    ]
+    lamp = _lamp(frames, size[1])
+    after = Layer(before, Motion((1.5, -0.5)))
     return [
-        *made,
+        *(
+            scene(
+                f"pan {x:g}, {y:g} px{f', noise {noise:g}' if noise else ''}",
+                ground(x, y),
+                noise=noise,
+            )
+            for noise in (0.0, NOISE)
+            for x, y in PANS
+        ),
         scene("still, noise 2", ground(0, 0), noise=NOISE),
-        scene(
-            "disk before still, noise 2",
-            ground(0, 0),
-            Layer(before, moving(3, -0.5), disk),
-            noise=NOISE,
-        ),
-        scene(
-            "disk before pan, noise 2",
-            ground(-1.5, -0.5),
-            Layer(before, moving(2, 0.5), disk),
-            noise=NOISE,
-        ),
-        scene(
-            "three layers",
-            ground(0.5, 0.25),
-            Layer(before, moving(-2, 1), _disk(left, height / 4)),
-            Layer(nearest, moving(4, -1), _disk(right, height / 5)),
-        ),
-        scene(
-            "parallax",
-            ground(0.5, 0),
-            Layer(before, moving(1.5, 0), hills),
-            Layer(nearest, moving(4, 0), posts),
+        *(
+            scene(name, *layers, noise=NOISE if "noise" in name else 0.0)
+            for name, layers in _layered(first, before, size).items()
         ),
         scene("zoom 1 %", Layer(first, Motion(zoom=1.01))),
         scene("rotation 1°", Layer(first, Motion(turn=1))),
         scene("fade in, pan 0.5, 0.5 px", ground(0.5, 0.5), light=_fade_in),
         scene("fade out, pan 0.5, 0.5 px", ground(0.5, 0.5), light=_fade_out),
-        scene("light that moves, noise 2", ground(0, 0), noise=NOISE, light=_lamp(frames, height)),
-        scene("cut", ground(0.5, 0.5), cut=frames // 2, after=(Layer(before, moving(1.5, -0.5)),)),
+        scene("light that moves, noise 2", ground(0, 0), noise=NOISE, light=lamp),
+        scene("cut", ground(0.5, 0.5), cut=frames // 2, after=(after,)),
     ]
+
+
+def _layered(
+    first: torch.Tensor, before: torch.Tensor, size: tuple[int, int]
+) -> dict[str, tuple[Layer, ...]]:
+    """What moves before what moves otherwise, by name."""
+    width, height = size
+    nearest = first.flip(2, 3)
+    disk = _disk((0, 0), height / 4)
+
+    def layer(picture: torch.Tensor, x: float, y: float, shape: Shape | None = None) -> Layer:
+        return Layer(picture, Motion((x, y)), shape)
+
+    return {
+        "disk before still, noise 2": (layer(first, 0, 0), layer(before, 3, -0.5, disk)),
+        "disk before pan, noise 2": (layer(first, -1.5, -0.5), layer(before, 2, 0.5, disk)),
+        "three layers": (
+            layer(first, 0.5, 0.25),
+            layer(before, -2, 1, _disk((-width / 4, 0), height / 4)),
+            layer(nearest, 4, -1, _disk((width / 4, 0), height / 5)),
+        ),
+        "parallax": (
+            layer(first, 0.5, 0),
+            layer(before, 1.5, 0, _hills(size)),
+            layer(nearest, 4, 0, _posts(size)),
+        ),
+    }
 
 
 def _grid(size: tuple[int, int], fine: int) -> Field:
