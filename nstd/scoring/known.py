@@ -28,7 +28,7 @@ class FlowError:
         bias: Length of its mean, in pixels: of the direction in which it is longer.
         off_by_03: Share of pixels that are off by more than 0.3 px.
         off_by_05: Share of those off by more than 0.5 px.
-        at_zero: Share of pixels that do not move according to the flow.
+        at_zero: Share of pixels that stand still, as the flow has it.
     """
 
     pixels: int

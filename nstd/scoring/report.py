@@ -19,7 +19,7 @@ def as_text(score: FilmScore, films: Films) -> str:
         (
             "flicker",
             _number(flicker.ratio),
-            "by texture, relative to the source; up to 1, no more than it, is good",
+            "by texture, relative to the source; up to 1, as much as that, is good",
         ),
         (
             "  compared",
@@ -29,7 +29,7 @@ def as_text(score: FilmScore, films: Films) -> str:
         (
             "  everywhere",
             _number(flicker.unconditioned_ratio),
-            "flicker also where flow is a guess, and so seems larger than it is",
+            "also where the flow is a guess, which makes it seem larger",
         ),
         (
             "gradient energy",
@@ -46,7 +46,11 @@ def as_text(score: FilmScore, films: Films) -> str:
             _percent(score.luminance_drift),
             "largest of a shot, beyond the source's; under 2 % is good",
         ),
-        ("contrast drift", _percent(score.contrast_drift), "likewise"),
+        (
+            "contrast drift",
+            _percent(score.contrast_drift),
+            "largest of a shot, beyond the source's",
+        ),
         ("seams", _number(score.seam_step), _about_seams(score)),
         *_style_rows(score),
     ]
