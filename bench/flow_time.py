@@ -1,11 +1,11 @@
-"""Time to find the flow between a film's frames, as painting and scoring take it.
+"""Time to find the flow between a film's frames, as painting takes it.
 
     python bench/flow_time.py FILM [--sizes 640x360,1280x720] [--frames 8] [--threads 1,2]
 
 Prints for each size and number of threads: the seconds a pair of frames takes, from the request for
 the first pair until the last one is there; the speedup over the first number of threads; and the
-share of the time that is DIS itself, the rest being what corrects its flow by the pictures. OpenCV
-has one thread here, so that threads are not counted twice.
+share of the time that is DIS itself, the rest being `nstd.flow.fusion`. OpenCV has one thread here,
+so that threads are not counted twice.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def seconds(pictures: list[ImageU8], threads: int) -> float:
 
 
 def alone(pictures: list[ImageU8]) -> float:
-    """The same without what holds the flow to the pictures, in this thread."""
+    """The same by DIS alone, in this thread."""
     start = time.perf_counter()
     for pair in pairwise(pictures):
         Dis().estimate(*pair)

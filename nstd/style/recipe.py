@@ -87,9 +87,8 @@ class Temporal:
     """flow: each frame is painted from the ones before it in its shot, warped along the optical
     flow; independent: each is painted from its own content alone."""
     weight: Annotated[Weight, Key()] = 3.0
-    """γ: the weight of the mean squared difference from the warped earlier frames; up to
-    `pace.FIRMEST` times as much where the source hardly changes. With 0, painting still starts from
-    these frames and keeps their broad colors."""
+    """γ: the weight of the mean squared difference from the warped earlier frames. With 0, painting
+    still starts from these frames."""
     long_term: Annotated[tuple[Annotated[int, Ge(2), Le(1000)], ...], Key()] = ()
     """Distances in frames, above 1, of further earlier frames that a frame is painted from."""
     estimator: Annotated[str, Key(), Len(1)] = "dis"
