@@ -35,7 +35,7 @@ def choose_estimator(
     Args:
         name: "dis", "raft", or the name of an entry point of `GROUP`.
         folder: Where networks are kept, RAFT among them.
-        device: Where RAFT computes.
+        device: Where flows are fused, and RAFT computes.
         threads: torch's threads on the CPU, for RAFT.
 
     Raises:
