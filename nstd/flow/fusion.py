@@ -13,6 +13,7 @@ Planes are gray, float32 `[1, 1, height, width]` in code values; own(p) ≈ othe
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from typing import TypeVar
 
 import numpy as np
@@ -37,8 +38,7 @@ WINDOW_PX = 9
 """Edge of the squares over which differences are averaged."""
 
 OUTLIER = 400.0
-"""Larger squared differences of a pixel, in code values², count as this: what is hidden in the
-other picture fits no motion."""
+"""Larger squared differences of a pixel, in code values², count as this: what is hidden."""
 
 PRIOR = 0.15
 """How much a motion's share s of the picture counts: −ln s times this share of the noise is added
@@ -68,13 +68,11 @@ STEPS, SETTLED_PX = 20, 0.002
 """Of fitting: the most steps, and the change at the picture's edge with which it ends."""
 
 TOLD = 22.5
-"""A motion is one by whole pixels unless the pictures tell it from that: the squared differences
-that it explains are those that the noise explains by chance in a thousandth of all cases (χ², six
-degrees of freedom)."""
+"""A motion is one by whole pixels unless it explains more squared differences, in units of the
+noise, than chance does in a thousandth of all cases (χ², six degrees of freedom)."""
 
 WHOLE_PX = 0.02
-"""A motion as near as this to whole pixels is one by whole pixels, too: such fits are exact to
-0.01 px where there is texture, and by whole pixels nothing has to be interpolated."""
+"""A motion as near as this to whole pixels is one by whole pixels, too: fits are no more exact."""
 
 
 def fuse(
@@ -101,7 +99,7 @@ def _fused(own: Plane, other: Plane, flow: Flow) -> Flow:
     moved = _sampled(other, grid + found)
     own = _in_light_of(own, moved)
     places = _Places(own, other, flow)
-    if not places.tell:
+    if not places.tell:  # all is even
         return torch.zeros_like(flow)
     steepness = places.steepness(own)
     noise = max(LEAST_NOISE, float(_differences(own, other, grid + found).median()))
@@ -118,8 +116,9 @@ def _fused(own: Plane, other: Plane, flow: Flow) -> Flow:
         cost - PRIOR * math.log(LEAST_SHARE) * noise + _averaged(FIT_PX**2 * steepness, WINDOW_PX)
     )
     best = _shifted(cost) - PRIOR * math.log(LEAST_SHARE) * noise
+    x, y, _ = _basis(grid[:, 0], grid[:, 1], grid.shape[2:])
     for motion in places.motions():
-        candidate = _everywhere(motion, grid)
+        candidate = torch.stack([a * x + b * y + c for a, b, c in motion.tolist()], dim=1)
         cost = averaged(candidate)
         share = places.leave(cost <= as_well)
         cost = _shifted(cost) - PRIOR * math.log(max(share, 1e-3)) * noise
@@ -150,15 +149,11 @@ class _Places:
         # How much a place tells of its motion: little if it is as even as noise is.
         self._left = self._steep / (self._steep + TEXTURE)
         self._all = self._left.sum()
+        self.tell = bool(self._all >= FEWEST)
 
     def steepness(self, like: Plane) -> Plane:
         """Squared gradients, code values² a pixel²."""
         return torch.from_numpy(self._steep)[None, None].to(like)
-
-    @property
-    def tell(self) -> bool:
-        """Whether the picture tells how it moves at all."""
-        return bool(self._all >= FEWEST)
 
     def leave(self, explained: Tensor) -> float:
         """Leave out what a motion explains; gives its share of all that tells."""
@@ -169,17 +164,14 @@ class _Places:
     def motions(self) -> Iterator[Numbers]:
         """Dominant motions `[2, 3]` (see `_basis`), each of the most of what is left before it."""
         for _ in range(MOTIONS):
-            if not self._enough:
-                return
-            motion = self._fitted()
+            motion = self._fitted() if self._enough() else None
             if motion is None:
                 break
             yield motion
-        if self._enough:
+        if self._enough():
             # Standing comes last: of what moves slowly, much looks as if it stood.
             yield np.zeros((2, 3))
 
-    @property
     def _enough(self) -> bool:
         return bool(self._left.sum() >= max(FEWEST, LEAST_SHARE * self._all))
 
@@ -247,12 +239,6 @@ def _basis(columns: N, rows: N, size: Sequence[int]) -> list[N]:
     half = max(height, width) / 2
     x, y = (columns - (width - 1) / 2) / half, (rows - (height - 1) / 2) / half
     return [x, y, 0 * x + 1]
-
-
-def _everywhere(motion: Numbers, grid: Flow) -> Flow:
-    """An affine motion as a flow."""
-    x, y, one = _basis(grid[:, 0], grid[:, 1], grid.shape[2:])
-    return torch.stack([a * x + b * y + c * one for a, b, c in motion.tolist()], dim=1)
 
 
 def _most_frequent(flow: Numbers) -> Numbers:
@@ -351,18 +337,15 @@ def _over(values: Tensor, window: int, join: Callable[[Tensor, Tensor], Tensor])
     """
     for dim in (2, 3):
         left = values.shape[dim] - window + 1
-        joined: Tensor | None = None
-        start, span = 0, 1
-        while span <= window:
+        parts, start, span = [], 0, 1
+        while True:
             if window & span:
-                part = values.narrow(dim, start, left)
-                joined = part if joined is None else join(joined, part)
+                parts.append(values.narrow(dim, start, left))
                 start += span
+            if 2 * span > window:
+                break
             length = values.shape[dim] - span
+            values = join(values.narrow(dim, 0, length), values.narrow(dim, span, length))
             span *= 2
-            if span <= window:
-                half = span // 2
-                values = join(values.narrow(dim, 0, length), values.narrow(dim, half, length))
-        assert joined is not None  # noqa: S101 - for the type checker: a window has a bit
-        values = joined
+        values = reduce(join, parts)
     return values
