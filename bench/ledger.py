@@ -109,9 +109,8 @@ def shot_from(first: int) -> Shot:
     def colors() -> tuple[tuple[float, ...], ...]:
         return tuple(tuple(round(chance.random(), 5) for _ in range(3)) for _ in range(CELLS))
 
-    tone = {"light": (0.1, 0.2, 0.3), "contrast": chance.random()}
     palette = {"source": colors(), "painted": colors()}
-    return Shot(first, (chance.random(), chance.random()), chance.random(), tone, palette)
+    return Shot(first, (chance.random(), chance.random()), chance.random(), palette)
 
 
 def many_jobs(config: Config, count: int) -> None:

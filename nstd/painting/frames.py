@@ -25,8 +25,8 @@ FLOW_THREADS = 8
 """The most threads that find the flow. On two cores two are 1.5 times as fast as one
 (`bench/flow_time.py`)."""
 
-FLOW_BYTES = 220
-"""Memory that each pixel may take while its flow is found."""
+FLOW_BYTES = 240
+"""Memory that each pixel takes while its flow is found: 214 at 640×360, 236 at 1280×720."""
 
 FLOW_MEMORY = 4
 """One of this many parts of the machine's memory may be taken for that, by each worker."""
@@ -158,9 +158,9 @@ def coming_frames(
 def flow_threads(plan: ExecutionPlan, width: int, height: int) -> int:
     """How many threads find the flow; no byte of the film depends on it.
 
-    One thread needs 3 s for a frame's flow at 1280 × 720, longer than a fast card needs to paint
-    it. So if a card paints, all threads of the CPU but the one that drives it find flow, within
-    `FLOW_THREADS` and memory.
+    One thread needs 0.6 to 0.9 s for a frame's flow at 1280 × 720, longer than a fast card needs to
+    paint it. So if a card paints, all threads of the CPU but the one that drives it find flow,
+    within `FLOW_THREADS` and memory.
 
     Args:
         plan: How the film is computed.

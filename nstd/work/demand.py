@@ -54,8 +54,9 @@ EARLIER_BYTES = 100
 PICTURE_BYTES = 3
 """Of each pixel of a frame that is only kept until a later one looks back at it."""
 
-FLOW_SECONDS = 4.0
-"""Of one CPU thread, for the flow of a megapixel in both directions (`bench/flow_time.py`)."""
+FLOW_SECONDS = 1.2
+"""Of one CPU thread, for the flow of a megapixel in both directions: on the slowest clip, and a
+fifth more (`bench/flow_time.py`)."""
 
 LATER_STEPS = 2
 """What a later frame takes besides its steps, in steps: warping, judging."""

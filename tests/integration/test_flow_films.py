@@ -1,5 +1,6 @@
 """Films painted along the flow: stopped anywhere, cut into shots, standing still."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -163,7 +164,7 @@ def test_a_film_that_begins_anew_by_another_plan_goes_on_from_nothing_of_the_fir
                 first = Onlooker()
                 first.stop_at(SEGMENT)
                 house.work(first)
-            for _ in range(2):  # Smaller batches first, then a shorter memory.
+            for _ in range(2):  # Each time with a shorter memory.
                 assert isinstance(house.work(Cramped()).error, DeviceMemoryError)
             if name == "begun":
                 closed = house.state / f"work/{job.id}/segment-000001.mp4"
@@ -224,6 +225,29 @@ def test_a_film_that_another_version_has_begun_otherwise_is_refused_in_words(
     error = house.work(Onlooker()).error
     assert isinstance(error, LedgerError)
     assert "another version" in str(error).lower()
+
+
+def test_a_film_that_was_begun_when_shots_had_a_tone_goes_on_with_what_is_painted(
+    house: House, unbroken: str
+) -> None:
+    job = house.begin()
+    work, path = house.state / f"work/{job.id}", house.state / "ledger.sqlite3"
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute(
+            "ALTER TABLE shots ADD COLUMN tone TEXT CHECK (tone IS NULL OR json_valid(tone))"
+        )
+        assert ledger.execute("""UPDATE shots SET tone = '{"light":[0.1,0.2]}'""").rowcount == 1
+        ledger.execute("PRAGMA user_version = 12")
+    folders = [work / "segment-000002", work / "carried-000001"]
+    for folder in folders:  # what painted frames were painted for lay beside them
+        shutil.copytree(folder, folder / "shown")
+    onlooker = Onlooker()
+    with JobStore(path) as store:
+        house.store = store
+        assert house.work(onlooker).error is None
+    assert onlooker.worked_on == set(range(SEGMENT + 1, FRAMES))
+    assert digest(house.target) == unbroken
+    assert not work.exists()
 
 
 def test_a_cut_begins_a_segment_that_depends_on_nothing(house: House) -> None:

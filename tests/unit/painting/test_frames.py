@@ -21,7 +21,7 @@ GIB = 1 << 30
         ("cuda", 4, HD, 3),  # one drives the card
         ("mps", 4, HD, 3),
         ("cuda", 64, HD, 8),
-        ("cuda", 64, UHD, 2),  # 4 GiB of 16, and 1.8 GB each
+        ("cuda", 64, UHD, 2),  # 4 GiB of 16, and 2.0 GB each
         ("cuda", 64, (2 * 3840, 2 * 2160), 1),
     ],
 )
