@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from nstd.errors import DeviceMemoryError, ShortMemoryError, UnsupportedError
 from nstd.files import size_text
+from nstd.painting.frames import FLOW_BYTES, flow_threads
 from nstd.painting.memory import Memory, memory_of
 from nstd.painting.plan import ExecutionPlan
 from nstd.style.ladder import SHORTEST_EDGE_PX, plan_levels
@@ -45,8 +46,9 @@ BASE_BYTES = 600 << 20
 PAIR_BYTES = 24
 """Of each pixel in a curvature pair of L-BFGS: two pictures of three float32."""
 
-TEMPORAL_BYTES = 600
-"""What each pixel of a later frame takes in addition, flow included; measured as the costs are."""
+TEMPORAL_BYTES = 450
+"""What each pixel of a later frame takes in addition, flow by one thread included; measured as the
+costs are."""
 
 EARLIER_BYTES = 100
 """What each pixel of an earlier frame that is looked at takes; measured as the costs are."""
@@ -108,7 +110,8 @@ def estimate(
     temporal = 0
     if distances and frames > 1:
         kept = PICTURE_BYTES * min(max(distances), frames)
-        temporal = TEMPORAL_BYTES + EARLIER_BYTES * len(distances) + kept
+        flows = FLOW_BYTES * (flow_threads(plan, levels[-1].width, levels[-1].height) - 1)
+        temporal = TEMPORAL_BYTES + EARLIER_BYTES * len(distances) + kept + flows
     memory = BASE_BYTES + max(
         pixels * (cost.pixel_bytes + PAIR_BYTES * history + temporal),
         int(max(styles, default=0) * cost.style_bytes),

@@ -49,6 +49,14 @@ def test_later_frames_of_a_shot_take_fewer_steps_and_more_memory() -> None:
     assert film.memory > still.memory
 
 
+def test_the_more_threads_find_flow_the_more_memory_it_takes() -> None:
+    flow = replace(USUAL, temporal=Temporal())
+    one, three = (of(flow, HD, 100, device="cuda", threads=threads).memory for threads in (2, 4))
+    alone = (of(USUAL, HD, 100, device="cuda", threads=threads).memory for threads in (2, 4))
+    assert three > one
+    assert len(set(alone)) == 1
+
+
 def test_frames_that_are_kept_until_a_much_later_one_looks_back_count() -> None:
     near, far = (
         of(replace(USUAL, temporal=Temporal(long_term=(distance,))), HD, 2000)
