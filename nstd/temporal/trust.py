@@ -23,10 +23,9 @@ Mask = Bool[Tensor, "batch height width"]
 SMOOTHING_SIGMA = 0.8
 """Pixels; of the Gaussian that softens the mask's edges (as in Ruder's own code)."""
 
-SAME, OTHER = 6 / 255, 50 / 255
+SAME, OTHER = 3 / 255, 25 / 255
 """Root mean square differences of source frames in [0, 1]: up to the first they show one thing, and
-from the second on different ones. In between trust falls in a straight line. With half of these two
-clips flicker by 10 and 20 % more; a disk before a pan flickers by 6 % less."""
+from the second on different ones. In between trust falls in a straight line."""
 
 NEARBY_PX = 7
 """Edge of the square over which these differences are averaged."""

@@ -39,7 +39,7 @@ def still(value: float = 0.0) -> Tensor:
     return torch.full((1, 2, HEIGHT, WIDTH), value)
 
 
-OTHERS = (FRAME + 0.5) % 1
+OTHERS = tiny.picture(77, HEIGHT, WIDTH)
 """A source like nothing else: pictures say nothing for a place that the flow doubts."""
 
 

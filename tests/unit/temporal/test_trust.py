@@ -34,7 +34,7 @@ def thresholds(full: float, none: float) -> list[tuple[float, float]]:
 # --- photo_consistency ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("off", "known"), thresholds(6 / 255, 50 / 255))
+@pytest.mark.parametrize(("off", "known"), thresholds(3 / 255, 25 / 255))
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_frames_resemble_each_other_by_the_size_of_their_difference(
     off: float, known: float, sign: int
